@@ -1,0 +1,101 @@
+"""The exceptions of fer-edge: one tree, each class one kind of failure that a caller can act on.
+
+::
+
+    FerEdgeError                something expected went wrong; the message says what, and what to do
+    ├── UsageError              options that contradict each other or cannot be meant      (exit 2)
+    ├── SourceError             a picture, folder, video or camera cannot be opened or read
+    │   └── SourceLostError     it could be read, then ended before its time
+    ├── OutputError             a result cannot be written, or is already there
+    ├── DetectorError           the face detector itself failed (never: it found no face)
+    ├── ModelError              a model file is missing, unreadable or refused by the interpreter
+    │   └── ContractError       a model's contract is missing, malformed or contradicts its tensors
+    ├── DataError               training or calibration data are malformed or missing
+    ├── RunError                a training run cannot be started, resumed or read
+    ├── ConversionError         a network cannot be converted
+    │   └── AccuracyLossError   a conversion lost more accuracy than was allowed         (exit 3)
+    └── MissingExtraError       an optional dependency is not installed
+
+Every message is one line: what was expected, what was received, what to do. The command lines print it
+after ``Error:`` and leave with ``exit_code``.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccuracyLossError",
+    "ContractError",
+    "ConversionError",
+    "DataError",
+    "DetectorError",
+    "FerEdgeError",
+    "MissingExtraError",
+    "ModelError",
+    "OutputError",
+    "RunError",
+    "SourceError",
+    "SourceLostError",
+    "UsageError",
+]
+
+
+class FerEdgeError(Exception):
+    """Something expected went wrong; the message says what, and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(FerEdgeError):
+    """Options or arguments that contradict each other or cannot be meant."""
+
+    exit_code = 2
+
+
+class SourceError(FerEdgeError):
+    """A picture, folder, video or camera cannot be opened or read."""
+
+
+class SourceLostError(SourceError):
+    """A source that could be read ended before its time."""
+
+
+class OutputError(FerEdgeError):
+    """A result cannot be written, or its file is already there."""
+
+
+class DetectorError(FerEdgeError):
+    """The face detector itself failed; finding no face is not a failure."""
+
+
+class ModelError(FerEdgeError):
+    """A model file is missing, unreadable or refused by the interpreter."""
+
+
+class ContractError(ModelError):
+    """A model's contract (its ModelSpec) is missing, malformed or contradicts its tensors."""
+
+
+class DataError(FerEdgeError):
+    """Training or calibration data are malformed or missing."""
+
+
+class RunError(FerEdgeError):
+    """A training run cannot be started, resumed or read."""
+
+
+class ConversionError(FerEdgeError):
+    """A network cannot be converted."""
+
+
+class AccuracyLossError(ConversionError):
+    """A conversion lost more accuracy than was allowed."""
+
+    exit_code = 3
+
+
+class MissingExtraError(FerEdgeError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} is not installed; install it with: pip install 'fer-edge[{extra}]'")
+        self.extra = extra

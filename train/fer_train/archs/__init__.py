@@ -1,0 +1,50 @@
+"""The architectures, one file each.
+
+A build function returns an uncompiled ``keras.Model`` from float32 (batch, 48, 48, 1), normalised as
+:mod:`fer_edge.spec` says, to float32 (batch, labels) probabilities. Keras is imported when one is built.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fer_edge.errors import UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["ARCHITECTURES", "Architecture", "architecture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network that can be trained: its name, the module that builds it, and what it is for."""
+
+    name: str
+    module: str
+    purpose: str
+
+    def build(self, labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
+        """The untrained network; ``pixel_std`` is the training pixels' standard deviation (0…255)."""
+        build: Callable[..., keras.Model] = importlib.import_module(self.module).build
+        return build(labels, pixel_std=pixel_std, dropout=dropout)
+
+
+ARCHITECTURES: Final = {
+    arch.name: arch
+    for arch in (
+        Architecture("bn-cnn", "fer_train.archs.bn_cnn", "the 2018 reference network (Pham, figure 3), exactly"),
+        Architecture("mini-resnet", "fer_train.archs.mini_resnet", "small residual network; what fer-edge bundles"),
+    )
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The architecture of that name; raises UsageError naming those there are."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        raise UsageError(f"expected an architecture ({', '.join(ARCHITECTURES)}), got {name!r}") from None

@@ -1,0 +1,32 @@
+"""The reference network: D. Pham, "Facial Emotion Recognition with Convolution Neural Networks", 2018, figure 3."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from fer_train.layers import PerImageStandardization
+
+__all__ = ["build"]
+
+
+def build(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
+    """The BN-CNN; 14,428,999 parameters for 7 labels.
+
+    ``pixel_std`` divides the mean-free pixels, as in the paper: the training set's standard deviation
+    in grey levels. ``dropout`` defaults to the paper's 0.2.
+    """
+    inputs = keras.Input((48, 48, 1), name="image")
+    x = PerImageStandardization(pixel_std, name="standardize")(inputs)
+    for index, (filters, kernel) in enumerate(((64, 5), (64, 5), (128, 4)), start=1):
+        x = layers.Conv2D(filters, kernel, activation="relu", name=f"conv{index}")(x)
+        x = layers.BatchNormalization(name=f"conv{index}_bn")(x)
+        if index < 3:
+            x = layers.MaxPooling2D(3, strides=2, padding="same", name=f"pool{index}")(x)
+    x = layers.Dropout(0.2 if dropout is None else dropout, name="dropout")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(3072, activation="relu", name="hidden")(x)
+    x = layers.BatchNormalization(name="hidden_bn")(x)
+    x = layers.Dense(labels, name="logits")(x)
+    outputs = layers.Softmax(dtype="float32", name="emotion")(x)
+    return keras.Model(inputs, outputs, name="bn-cnn")

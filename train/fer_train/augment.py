@@ -1,0 +1,83 @@
+"""Random changes to training faces. NumPy and OpenCV: the same on every Keras backend, and cheap.
+
+Everything random is drawn from the generator that is handed in, so that a batch is a function of
+(seed, epoch, step) and a resumed run sees what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Augmentation", "augment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """How far a training face may be changed.
+
+    ``rotation`` in degrees either way; ``shift`` as a fraction of the side; ``scale`` as a fraction
+    around 1; ``contrast`` as a fraction around 1; ``brightness`` in grey levels either way; ``erase``
+    as the probability that a rectangle of 2 to 20 % of the area is replaced by noise (random erasing,
+    Zhong et al. 2017).
+    """
+
+    flip: bool = True
+    rotation: float = 0.0
+    shift: float = 0.0
+    scale: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    erase: float = 0.0
+
+
+def augment(
+    pixels: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Augmented copies of uint8 (batch, height, width) faces; the edge is repeated where they move."""
+    out = np.empty_like(pixels)
+    for index, face in enumerate(pixels):
+        out[index] = _augment_one(face, settings, rng)
+    return out
+
+
+def _augment_one(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
+    height, width = face.shape
+    if settings.rotation or settings.shift or settings.scale:
+        angle = rng.uniform(-settings.rotation, settings.rotation)
+        scale = 1 + rng.uniform(-settings.scale, settings.scale)
+        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
+        matrix[:, 2] += rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
+        if settings.flip and rng.random() < 0.5:
+            # x -> width - 1 - x before the rest, in the same interpolation.
+            matrix[:, 2] += matrix[:, 0] * (width - 1)
+            matrix[:, 0] = -matrix[:, 0]
+        face = np.asarray(
+            cv2.warpAffine(face, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            np.uint8,
+        )
+    elif settings.flip and rng.random() < 0.5:
+        face = face[:, ::-1]
+    if settings.contrast or settings.brightness:
+        gain = 1 + rng.uniform(-settings.contrast, settings.contrast)
+        offset = rng.uniform(-settings.brightness, settings.brightness) + 128 * (1 - gain)
+        table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
+        face = table[face]
+    if settings.erase and rng.random() < settings.erase:
+        face = _erase(face, rng)
+    return face
+
+
+def _erase(face: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    height, width = face.shape
+    area = rng.uniform(0.02, 0.2) * height * width
+    aspect = np.exp(rng.uniform(np.log(0.3), np.log(1 / 0.3)))
+    patch_h = int(min(height, max(1, round(np.sqrt(area * aspect)))))
+    patch_w = int(min(width, max(1, round(np.sqrt(area / aspect)))))
+    top, left = rng.integers(0, height - patch_h + 1), rng.integers(0, width - patch_w + 1)
+    face = face.copy()
+    face[top : top + patch_h, left : left + patch_w] = rng.integers(0, 256, (patch_h, patch_w), np.uint8)
+    return face

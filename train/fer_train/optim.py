@@ -1,0 +1,76 @@
+"""The optimizer and its learning-rate schedule, as functions of the step alone, so that a resumed run continues."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from fer_train.recipes import Recipe
+
+__all__ = ["AveragedSGD", "WarmupCosine", "build_optimizer", "set_averaged_weights"]
+
+
+@keras.saving.register_keras_serializable(package="fer_train")
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Linear rise to ``peak`` over ``warmup`` steps, then half a cosine down to 0 at ``total`` steps."""
+
+    def __init__(self, peak: float, warmup: int, total: int) -> None:
+        super().__init__()
+        self.peak, self.warmup, self.total = peak, warmup, total
+
+    def __call__(self, step: Any) -> Any:
+        step = ops.cast(step, "float32")
+        rise = (step + 1) / max(1, self.warmup)
+        progress = ops.clip((step - self.warmup) / max(1, self.total - self.warmup), 0.0, 1.0)
+        return self.peak * ops.where(step < self.warmup, rise, 0.5 * (1 + ops.cos(math.pi * progress)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that rebuild the schedule."""
+        return {"peak": self.peak, "warmup": self.warmup, "total": self.total}
+
+
+@keras.saving.register_keras_serializable(package="fer_train")
+class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
+    """SGD whose averaged weights stay beside the trained ones.
+
+    Keras overwrites the model with the average at the end of every ``fit``; a run that calls ``fit``
+    once an epoch would train from the average.
+    """
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """Leave the trained weights as they are."""
+
+
+def build_optimizer(recipe: Recipe, steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer; its schedule spans ``epochs``."""
+    schedule: Any
+    if recipe.schedule == "cosine":
+        warmup = round(min(recipe.warmup_epochs, epochs / 4) * steps_per_epoch)
+        schedule = WarmupCosine(recipe.learning_rate, warmup, epochs * steps_per_epoch)
+    else:
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            recipe.learning_rate, recipe.decay_steps, recipe.decay_rate, staircase=True
+        )
+    optimizer = AveragedSGD(
+        schedule,
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        weight_decay=recipe.weight_decay or None,
+        use_ema=recipe.ema > 0,
+        ema_momentum=recipe.ema or 0.99,
+    )
+    if recipe.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def set_averaged_weights(model: keras.Model) -> None:
+    """Put the optimizer's averaged weights into the model; a no-op where it keeps none."""
+    if model.optimizer.use_ema:
+        for variable, average in zip(
+            model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
+        ):
+            variable.assign(average)
