@@ -1,0 +1,79 @@
+# fer-edge: every command sets up what it needs in .venv. `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARCH   ?= bn-cnn
+RECIPE ?= modern
+RUN    ?= runs/$(ARCH)
+OUT    ?= models
+
+# The newest Python that TensorFlow supports; for the runtime alone any from 3.11 on will do.
+find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_high; \
+	for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
+	&& echo "$$python" && exit; done; done)
+
+.PHONY: help setup demo test check format train convert bundle bench wheel-test clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+
+$(VENV)/pyvenv.cfg:
+	@python='$(find_python)'; test -n "$$python" || { \
+	echo "Error: expected Python 3.11 or newer with venv, found none; install it (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	echo "Setting up $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv $(VENV) && $(BIN)/python -m pip install --quiet --upgrade pip
+
+# What a Raspberry Pi needs.
+$(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml
+	@echo "Installing the runtime"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+# What training, conversion, tests and checks need besides.
+$(VENV)/.everything: $(VENV)/.runtime
+	@echo "Installing TensorFlow and the tools (about 2 GB)"
+	@$(BIN)/python -m pip install --quiet --editable '.[train]' --group dev
+	@touch $@
+
+setup: $(VENV)/.everything ## Install everything into .venv: runtime, training, tools
+
+demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|camera index
+	@FER_EDGE="$(BIN)/fer-edge" sh bench/demo.sh "$(INPUT)"
+
+test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out the long ones)
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.everything ## Lint, formatting, types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.everything ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RECIPE= EPOCHS= LIMIT= VOTES= RESUME=1 OVERWRITE=1]
+	@test -n "$(DATA)" || { \
+	echo "Error: expected DATA=PATH, the FER-2013 data set; get it from Kaggle (\"Challenges in Representation Learning: Facial Expression Recognition Challenge\"). Accepted: fer2013.tar.gz as it is, fer2013.csv or icml_face_data.csv (plain, .gz, .zip, .tar.gz), or a folder train/<emotion>/*.png. Then: make train DATA=path/to/fer2013.tar.gz" >&2; exit 1; }
+	@$(BIN)/fer-train fit "$(DATA)" --arch $(ARCH) --recipe $(RECIPE) --out "$(RUN)" \
+	$(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(VOTES),--votes "$(VOTES)") \
+	$(if $(SEED),--seed $(SEED)) $(if $(RESUME),--resume) $(if $(OVERWRITE),--overwrite)
+
+convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= OVERWRITE=1]
+	@$(BIN)/fer-convert "$(RUN)" $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(if $(OVERWRITE),--overwrite)
+
+bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
+	@$(BIN)/python -m fer_convert.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
+
+bench: $(VENV)/.everything ## Measure the figures of the README [DATA= MEDIA=]
+	@$(BIN)/python -m bench $(if $(DATA),--data "$(DATA)") $(if $(VIDEO),--video "$(VIDEO)")
+
+wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
+	@sh bench/wheel_test.sh $(BIN)/python
+
+clean: ## Remove what the commands above made, except runs/ and models/
+	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

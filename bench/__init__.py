@@ -1,0 +1,1 @@
+"""The benchmarks that the figures of the README come from."""

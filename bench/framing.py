@@ -1,0 +1,77 @@
+"""How a Haar box becomes the crop: measured through the runtime on data set faces in larger pictures.
+
+Each face of FER-2013 is enlarged and put into a larger picture, the detector finds it, the crop rule
+under test cuts it out, the classifier judges it. The whole picture (``--detector none``) is the
+reference, on the same faces. Choose on Training or PublicTest, never on PrivateTest.
+
+    python -m bench.framing DATA [--model FILE] [--split Training] [--faces 1500]
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+
+import cv2
+import numpy as np
+
+from fer_edge.classifier import Classifier
+from fer_edge.detectors import create_detector
+from fer_edge.preprocess import face_pixels
+from fer_edge.results import FaceBox
+from fer_edge.spec import Crop
+from fer_train.data import load_faces
+
+FACE, MARGIN = 192, 96  # pixels: the enlarged face, and what surrounds it on each side
+
+
+def scene(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A BGR picture with the face in the middle of a blurred continuation of its surroundings."""
+    large = cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_CUBIC)
+    around = cv2.copyMakeBorder(large, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
+    around = cv2.GaussianBlur(around, (0, 0), 8)
+    around = np.clip(around + rng.normal(0, 3, around.shape), 0, 255).astype(np.uint8)
+    around[MARGIN : MARGIN + FACE, MARGIN : MARGIN + FACE] = large
+    return cv2.cvtColor(around, cv2.COLOR_GRAY2BGR)
+
+
+def main() -> None:
+    """Print the accuracy of each crop rule."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--model")
+    parser.add_argument("--split", default="PublicTest")
+    parser.add_argument("--faces", type=int, default=1500)
+    options = parser.parse_args()
+    faces = load_faces(options.data).split(options.split)
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(len(faces))[: options.faces]
+    classifier = Classifier(options.model)
+    detector = create_detector("haar")
+    whole = FaceBox(0, 0, 48, 48, is_crop=True)
+
+    found = []
+    for index in chosen:
+        picture = scene(faces.pixels[index], rng)
+        boxes = detector.detect(picture)
+        if len(boxes) == 1:
+            found.append((index, picture, boxes[0]))
+    print(f"{len(found)} of {len(chosen)} faces found once")
+    labels = np.array([faces.labels[index] for index, _, _ in found])
+
+    def accuracy(pixels: list[np.ndarray]) -> float:
+        return float(np.mean([classifier.predict(p).argmax() for p in pixels] == labels))
+
+    gray3 = [cv2.cvtColor(faces.pixels[index], cv2.COLOR_GRAY2BGR) for index, _, _ in found]
+    print(f"whole picture (reference)   {accuracy([face_pixels(p, whole, classifier.spec) for p in gray3]):.4f}")
+    for margin, shift in itertools.product((-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2), (-0.05, 0.0, 0.05, 0.1)):
+        spec = classifier.spec.replace(crop=Crop(margin=margin, shift_y=shift))
+        print(
+            f"margin {margin:+.2f} shift_y {shift:+.2f}  "
+            f"{accuracy([face_pixels(picture, box, spec) for _, picture, box in found]):.4f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

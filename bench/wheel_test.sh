@@ -1,0 +1,46 @@
+#!/bin/sh
+# Build the wheel, install it into an empty environment, run it there: what `pip install fer-edge` gives a user.
+set -eu
+python=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+portrait=$PWD/tests/data/grace_hopper.jpg
+
+echo "Building the wheel"
+"$python" -m build --outdir "$work/dist" . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$python" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install --quiet "$work"/dist/*.whl
+cd "$work" # nothing of the checkout is in reach
+
+installed=$(venv/bin/python -m pip list --format freeze | cut -d= -f1 | tr '[:upper:]' '[:lower:]')
+for heavy in tensorflow keras pandas matplotlib torch jax; do
+    if echo "$installed" | grep -qx "$heavy"; then
+        echo "Error: the runtime brought $heavy" >&2
+        exit 1
+    fi
+done
+echo "Installed: $(echo "$installed" | tr '\n' ' ')"
+
+venv/bin/fer-edge --version
+venv/bin/fer-edge models
+venv/bin/fer-edge image "$portrait" --output annotated.jpg --results - >result.jsonl
+venv/bin/python -c "
+import json
+record, = map(json.loads, open('result.jsonl'))
+face, = record['faces']
+assert abs(sum(face['scores'].values()) - 1) < 1e-3, face
+print('Found', face['emotion'], face['score'], 'at', face['box'])"
+test -s annotated.jpg
+
+# Without their extra the two desktop commands say how to install it.
+for command in "fer-train fit nowhere --out run" "fer-convert run --data nowhere --out out"; do
+    if message=$(venv/bin/$command 2>&1); then
+        echo "Error: $command ran without its extra" >&2
+        exit 1
+    fi
+    case $message in
+        *"fer-edge[train]"*) ;;
+        *) echo "Error: $command does not name its extra: $message" >&2; exit 1 ;;
+    esac
+done
+echo "The wheel works"
