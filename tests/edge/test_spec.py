@@ -1,0 +1,122 @@
+"""The contract is read as it was written, or refused with a reason."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_edge.errors import ContractError
+from fer_edge.spec import FER2013_LABELS, SPEC_FILE, Crop, ModelSpec, read_spec
+
+SPEC = ModelSpec(
+    name="own",
+    labels=("content", "émue"),
+    width=64,
+    height=56,
+    color="rgb",
+    interpolation="linear",
+    crop=Crop(margin=0.1, square=False, shift_y=-0.05),
+    variant="int8",
+    accuracy={"PublicTest": {"accuracy": 0.5, "samples": 10}},
+    provenance={"data": "own"},
+)
+
+
+def test_spec_survives_json() -> None:
+    assert ModelSpec.from_json(SPEC.to_json()) == SPEC
+
+
+def test_label_order_is_fer2013s() -> None:
+    assert FER2013_LABELS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"labels": ("one",)}, "2 to 100 labels"),
+        ({"labels": tuple(f"l{i}" for i in range(101))}, "2 to 100 labels"),
+        ({"labels": ("same", "same")}, "labels that differ"),
+        ({"labels": ("fine", "score")}, "no result column"),
+        ({"labels": ("fine", "with,comma")}, "without comma"),
+        ({"labels": ("fine", "two\nlines")}, "without comma"),
+        ({"labels": ("fine", " blank")}, "outer blank"),
+        ({"width": 4}, "input side"),
+        ({"height": True}, "input side"),
+        ({"color": "bgr"}, "color as one of gray, rgb"),
+        ({"interpolation": "nearest"}, "interpolation as one of"),
+        ({"variant": "int4"}, "variant as one of"),
+        ({"crop": Crop(margin=float("nan"))}, "crop margin"),
+        ({"crop": Crop(shift_y=7)}, "crop shift"),
+        ({"name": ""}, "a name"),
+    ],
+)
+def test_an_invalid_field_is_named(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ContractError, match=reason):
+        SPEC.replace(**change)
+
+
+@pytest.mark.parametrize("field", ["spec_version", "name", "labels", "input", "preprocessing", "variant"])
+def test_a_missing_field_is_named(field: str) -> None:
+    data = SPEC.as_dict()
+    del data[field]
+    with pytest.raises(ContractError, match=field):
+        ModelSpec.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "null", '"text"', "{", "[" * 100_000, '{"spec_version": 1, "input": 3, "preprocessing": 4}']
+)
+def test_what_is_no_spec_is_refused(text: str) -> None:
+    with pytest.raises(ContractError):
+        ModelSpec.from_json(text)
+
+
+def test_another_normalisation_is_refused() -> None:
+    data = SPEC.as_dict()
+    data["preprocessing"]["normalization"] = {"mean": 0, "scale": 255}
+    with pytest.raises(ContractError, match="normalization"):
+        ModelSpec.from_dict(data)
+
+
+def test_spec_is_read_from_a_file_with_an_appended_archive(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"not looked at" * 100)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(SPEC_FILE, SPEC.to_json())
+    assert read_spec(path) == SPEC
+
+
+@pytest.mark.parametrize("content", [b"", b"TFL3", b"\x00" * 1000, b"PK\x05\x06" + b"\x00" * 18])
+def test_a_file_without_contract_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "smile.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ContractError, match=r"smile\.tflite.*fer-convert attach"):
+        read_spec(path)
+
+
+def test_a_bloated_spec_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.tflite"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(SPEC_FILE, b" " * (64 << 20))
+    with pytest.raises(ContractError, match="at most"):
+        read_spec(path)
+
+
+def test_an_encrypted_or_broken_entry_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.tflite"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(SPEC_FILE, SPEC.to_json())
+    content = bytearray(path.read_bytes())
+    content[60] ^= 0xFF  # inside the stored text: its checksum no longer fits
+    path.write_bytes(content)
+    with pytest.raises(ContractError, match=r"broken\.tflite"):
+        read_spec(path)
+
+
+def test_spec_json_is_written_for_people_too() -> None:
+    assert json.loads(SPEC.to_json())["labels"] == ["content", "émue"]
+    assert "émue" in SPEC.to_json()
