@@ -64,6 +64,10 @@ class Trainer:
         class_weights: NDArray[np.float32] | None = None,
     ) -> None:
         keep = train.pixels.reshape(len(train), -1).std(axis=1) >= _BLANK_STD
+        if votes is not None:
+            # Nobody saw an emotion there: no faces. (All-zero targets would not do: the gradient of a
+            # softmax cross-entropy is p - target, and pushes for ever where the target does not sum to 1.)
+            keep &= votes[:, : len(FERPLUS_LABELS)].sum(axis=1) > 0
         self._train = train.take(keep)
         self._validation = validation
         self._recipe = recipe
@@ -240,9 +244,9 @@ def _one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
 
 
 def _vote_shares(votes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """FER+ votes (n, 10) as shares of the eight emotions (n, 8); all zero, and so without loss, where none voted."""
+    """FER+ votes (n, 10) as shares of the eight emotions (n, 8); every row has such a vote."""
     emotions = votes[:, : len(FERPLUS_LABELS)].astype(np.float32)
-    return emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1)
+    return emotions / emotions.sum(axis=1, keepdims=True)
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
