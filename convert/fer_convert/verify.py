@@ -1,0 +1,86 @@
+"""What a file is worth on a data set: accuracy, agreement, latency. With the runtime alone, no TensorFlow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.classifier import Classifier
+from fer_edge.errors import DataError
+from fer_edge.models import ModelFile
+from fer_edge.spec import ModelSpec
+from fer_train.data import Faces
+
+__all__ = ["Agreement", "agreement", "check_data", "latency_ms", "network_pixels", "probabilities"]
+
+LATENCY_THREADS: Final = (1, 2)
+_WARM_UP: Final = 20
+_TIMED: Final = 200
+
+Progress = Callable[[Iterable[Any]], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far a file's answers are from those of the network it was made of.
+
+    ``top1``: the share of faces with the same emotion. The differences are between probabilities, 0…1,
+    over all faces and emotions.
+    """
+
+    top1: float
+    mean_difference: float
+    max_difference: float
+
+
+def check_data(faces: Faces, spec: ModelSpec, what: str) -> None:
+    """Raise DataError when faces cannot have been what a model was trained for."""
+    if not len(faces):
+        raise DataError(f"{what}: expected faces, got none")
+    size = faces.pixels.shape[1:]
+    if size != (spec.height, spec.width) or spec.channels != 1:
+        raise DataError(
+            f"{what}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, as the model's spec says, "
+            f"got gray ones of {size[1]}×{size[0]}"
+        )
+    if faces.label_names != spec.labels:
+        raise DataError(
+            f"{what}: expected the model's labels ({', '.join(spec.labels)}), got {', '.join(faces.label_names)}"
+        )
+
+
+def network_pixels(faces: Faces) -> NDArray[np.uint8]:
+    """The faces as networks take them: uint8 (n, height, width, 1)."""
+    return faces.pixels[..., None]
+
+
+def probabilities(model: ModelFile, pixels: NDArray[np.uint8], progress: Progress = iter) -> NDArray[np.float32]:
+    """float32 (n, labels) of uint8 (n, height, width, channels), one face at a time as the runtime does."""
+    with Classifier(model, threads=max(LATENCY_THREADS)) as classifier:
+        return np.stack([classifier.predict(face) for face in progress(pixels)])
+
+
+def latency_ms(model: ModelFile, pixels: NDArray[np.uint8]) -> dict[int, float]:
+    """The median time for one face in milliseconds, by the number of threads, after a warm-up."""
+    medians = {}
+    for threads in LATENCY_THREADS:
+        with Classifier(model, threads=threads) as classifier:
+            times = []
+            for index in range(_WARM_UP + _TIMED):
+                started = time.perf_counter()
+                classifier.predict(pixels[index % len(pixels)])
+                times.append(time.perf_counter() - started)
+        medians[threads] = 1000 * float(np.median(times[_WARM_UP:]))
+    return medians
+
+
+def agreement(reference: NDArray[np.float32], converted: NDArray[np.float32]) -> Agreement:
+    """Between the probabilities, float32 (n, labels), of a network and of what was made of it."""
+    difference = np.abs(reference.astype(np.float64) - converted)
+    same = reference.argmax(axis=1) == converted.argmax(axis=1)
+    return Agreement(float(same.mean()), float(difference.mean()), float(difference.max()))
