@@ -38,7 +38,9 @@ METHODS: dict[str, Callable[[Faces, int, int], Faces]] = {
 
 def main() -> None:
     """Print the table, one row per choice, the means over the seeds and the worst."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("--samples", default="100,200,500,1000,2000")
@@ -56,7 +58,9 @@ def main() -> None:
         pictures = () if calibration is None else network_pixels(calibration)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.tflite"
-            path.write_bytes(with_contract(export(model, variant, pictures), source.spec.replace(variant=variant)))
+            path.write_bytes(
+                with_contract(export(model, variant, pictures), source.spec.replace(variant=variant))
+            )
             return probabilities(find_model(path), pixels)
 
     def accuracy(predicted: np.ndarray) -> float:
@@ -64,7 +68,9 @@ def main() -> None:
 
     reference = scores("float32")
     print(f"float32: {accuracy(reference):.2f} % on {len(test):,} faces of {options.split}\n")
-    print("| calibration | samples | points lost: mean, worst | top-1 agreement: mean, worst | mean \\|Δp\\| |")
+    print(
+        "| calibration | samples | points lost: mean, worst | top-1 agreement: mean, worst | mean \\|Δp\\| |"
+    )
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, choose in METHODS.items():
         for samples in map(int, options.samples.split(",")):

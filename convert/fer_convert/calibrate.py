@@ -51,7 +51,9 @@ def stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(np.rint((pixels.astype(np.float32) - low) * (255 / (high - low))), np.uint8)
 
 
-def _faces_first(pixels: NDArray[np.uint8], candidates: NDArray[np.int64], count: int, detector: Any) -> list[int]:
+def _faces_first(
+    pixels: NDArray[np.uint8], candidates: NDArray[np.int64], count: int, detector: Any
+) -> list[int]:
     found: list[int] = []
     others: list[int] = []
     for index in candidates.tolist():

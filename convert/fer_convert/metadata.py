@@ -41,7 +41,9 @@ def model_metadata(spec: ModelSpec) -> bytes:
     float and quantized files alike; a quantized input's scale and zero point follow it.
     """
     write = _Writer()
-    labels = write.file(LABELS_FILE, "One emotion a line, in the order of the outputs", _FILE_TENSOR_AXIS_LABELS)
+    labels = write.file(
+        LABELS_FILE, "One emotion a line, in the order of the outputs", _FILE_TENSOR_AXIS_LABELS
+    )
     contract = write.file(SPEC_FILE, "The model's contract with fer-edge, JSON", _FILE_DESCRIPTIONS)
     subgraph = write.table(
         write.tables(2, [_input_metadata(write, spec)]),
@@ -67,8 +69,9 @@ def _description(spec: ModelSpec) -> str:
         for split, figures in spec.accuracy.items()
         if isinstance(figures, dict) and "accuracy" in figures
     )
-    return f"Facial emotion recognition ({spec.variant}): probabilities of {', '.join(spec.labels)} from a {size}" + (
-        f". Measured: {measured}" if measured else ""
+    return (
+        f"Facial emotion recognition ({spec.variant}): probabilities of {', '.join(spec.labels)} from a {size}"
+        + (f". Measured: {measured}" if measured else "")
     )
 
 

@@ -113,7 +113,9 @@ def _model(network: bytes) -> tuple[Any, Any]:
     try:
         return schema, schema.ModelT.InitFromPackedBuf(bytearray(network), 0)
     except (struct.error, IndexError, ValueError, TypeError, UnicodeDecodeError) as error:
-        raise ModelError("expected a TFLite model, its content cannot be read; it may be truncated") from error
+        raise ModelError(
+            "expected a TFLite model, its content cannot be read; it may be truncated"
+        ) from error
 
 
 def _operator(names: dict[int, str], code: Any) -> str:

@@ -62,13 +62,17 @@ def find_source(run: Path, spec: Path | None = None) -> Source:
     if run.is_dir():
         model, beside = run / _MODEL, run / _SPEC
         if not model.is_file():
-            raise RunError(f"{run}: expected a run folder with {_MODEL}, it has none; train one with: fer-train fit")
+            raise RunError(
+                f"{run}: expected a run folder with {_MODEL}, it has none; train one with: fer-train fit"
+            )
     elif run.is_file():
         model, beside = run, run.with_name(_SPEC)
         if run.suffix != ".keras":
             raise RunError(f"{run}: expected a run folder or a .keras file; train one with: fer-train fit")
     else:
-        raise RunError(f"{run}: expected a run folder or a .keras file, nothing is there; train one with: fer-train fit")
+        raise RunError(
+            f"{run}: expected a run folder or a .keras file, nothing is there; train one with: fer-train fit"
+        )
     if spec is None and not beside.is_file():
         raise UsageError(f"{model}: expected its contract in {beside}, found none; name it with --spec")
     contract = read_spec(spec or beside)

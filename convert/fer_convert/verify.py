@@ -16,7 +16,17 @@ from fer_edge.models import ModelFile
 from fer_edge.spec import ModelSpec
 from fer_train.data import Faces
 
-__all__ = ["Agreement", "agreement", "check_data", "latency_ms", "network_pixels", "probabilities"]
+__all__ = [
+    "LATENCY_THREADS",
+    "Agreement",
+    "agreement",
+    "check_data",
+    "latency_ms",
+    "network_pixels",
+    "probabilities",
+    "quality",
+    "verify",
+]
 
 LATENCY_THREADS: Final = (1, 2)
 _WARM_UP: Final = 20
@@ -39,9 +49,7 @@ class Agreement:
 
 
 def check_data(faces: Faces, spec: ModelSpec, what: str) -> None:
-    """Raise DataError when faces cannot have been what a model was trained for."""
-    if not len(faces):
-        raise DataError(f"{what}: expected faces, got none")
+    """Raise DataError when faces are not of the kind that a model was made for; ``what`` names them."""
     size = faces.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(
@@ -52,6 +60,8 @@ def check_data(faces: Faces, spec: ModelSpec, what: str) -> None:
         raise DataError(
             f"{what}: expected the model's labels ({', '.join(spec.labels)}), got {', '.join(faces.label_names)}"
         )
+    if not len(faces):
+        raise DataError(f"{what}: expected faces, got none")
 
 
 def network_pixels(faces: Faces) -> NDArray[np.uint8]:
@@ -59,13 +69,33 @@ def network_pixels(faces: Faces) -> NDArray[np.uint8]:
     return faces.pixels[..., None]
 
 
-def probabilities(model: ModelFile, pixels: NDArray[np.uint8], progress: Progress = iter) -> NDArray[np.float32]:
+def probabilities(
+    model: ModelFile, pixels: NDArray[np.uint8], progress: Progress = iter
+) -> NDArray[np.float32]:
     """float32 (n, labels) of uint8 (n, height, width, channels), one face at a time as the runtime does."""
     with Classifier(model, threads=max(LATENCY_THREADS)) as classifier:
         return np.stack([classifier.predict(face) for face in progress(pixels)])
 
 
-def latency_ms(model: ModelFile, pixels: NDArray[np.uint8]) -> dict[int, float]:
+def quality(predicted: NDArray[np.float32], faces: Faces) -> dict[str, Any]:
+    """Accuracy, mean class accuracy and confusion of probabilities (n, labels), in JSON's terms.
+
+    A label without faces counts for nothing in the mean.
+    """
+    labels = len(faces.label_names)
+    counts = np.zeros((labels, labels), np.int64)
+    np.add.at(counts, (faces.labels, predicted.argmax(axis=1)), 1)
+    present = counts.sum(axis=1) > 0
+    return {
+        "accuracy": round(float(np.trace(counts) / counts.sum()), 6),
+        "mean_class_accuracy": round(
+            float((counts.diagonal()[present] / counts.sum(axis=1)[present]).mean()), 6
+        ),
+        "confusion": {"labels": list(faces.label_names), "rows_are": "true", "counts": counts.tolist()},
+    }
+
+
+def latency_ms(model: ModelFile, pixels: NDArray[np.uint8]) -> dict[str, float]:
     """The median time for one face in milliseconds, by the number of threads, after a warm-up."""
     medians = {}
     for threads in LATENCY_THREADS:
@@ -75,7 +105,7 @@ def latency_ms(model: ModelFile, pixels: NDArray[np.uint8]) -> dict[int, float]:
                 started = time.perf_counter()
                 classifier.predict(pixels[index % len(pixels)])
                 times.append(time.perf_counter() - started)
-        medians[threads] = 1000 * float(np.median(times[_WARM_UP:]))
+        medians[str(threads)] = round(1000 * float(np.median(times[_WARM_UP:])), 3)
     return medians
 
 
@@ -84,3 +114,14 @@ def agreement(reference: NDArray[np.float32], converted: NDArray[np.float32]) ->
     difference = np.abs(reference.astype(np.float64) - converted)
     same = reference.argmax(axis=1) == converted.argmax(axis=1)
     return Agreement(float(same.mean()), float(difference.mean()), float(difference.max()))
+
+
+def verify(
+    model: ModelFile, faces: Faces, split: str, data: str, progress: Progress = iter
+) -> dict[str, Any]:
+    """Quality and latency of a file on one split of a data set, in JSON's terms; ``data`` names the set."""
+    test = faces.split(split)
+    check_data(test, model.spec, data)
+    pixels = network_pixels(test)
+    measured = quality(probabilities(model, pixels, progress), test)
+    return {"split": split, "samples": len(test), **measured, "latency_ms": latency_ms(model, pixels)}

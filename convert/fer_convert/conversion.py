@@ -1,0 +1,155 @@
+"""A conversion from end to end: every file converted, verified, described, and only then put in its place."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_convert.calibrate import calibration_faces
+from fer_convert.export import export
+from fer_convert.output import staged_folder
+from fer_convert.package import with_contract
+from fer_convert.plots import draw_confusions, draw_reliability
+from fer_convert.source import Source
+from fer_convert.verify import agreement, check_data, latency_ms, network_pixels, probabilities, quality
+from fer_edge._version import __version__
+from fer_edge.models import ModelFile, find_model
+from fer_edge.preprocess import normalize
+from fer_edge.spec import ModelSpec, Variant
+from fer_train.data import Faces
+
+__all__ = ["REPORT_FILE", "convert"]
+
+REPORT_FILE: Final = "conversion.json"
+_BATCH: Final = 256
+_PACKAGES: Final = ("tensorflow", "keras", "ai-edge-litert", "numpy")
+
+Progress = Callable[[str, Iterable[Any]], Iterable[Any]]
+"""Wraps the steps of a long task, which it is told the name of."""
+
+
+def convert(
+    source: Source,
+    faces: Faces,
+    out: Path,
+    *,
+    data: str,
+    variants: Sequence[Variant],
+    samples: int,
+    seed: int,
+    split: str,
+    overwrite: bool = False,
+    progress: Progress = lambda _, steps: steps,
+) -> dict[str, Any]:
+    """Write ``VARIANT.tflite`` for each variant, ``conversion.json`` and two pictures; the report.
+
+    ``samples`` faces of Training calibrate int8; the faces of ``split`` measure every file. ``data``
+    names the data set in the report. The files' bytes depend on the network, the faces and the seed alone.
+    Raises the errors of the parts; then nothing is in ``out``.
+    """
+    with staged_folder(out, overwrite=overwrite) as staging:
+        test, training = faces.split(split), faces.split("Training")
+        for part in (test, training):
+            check_data(part, source.spec, data)
+        model = source.load()
+        pixels = network_pixels(test)
+        answers = {"keras": _keras_probabilities(model, pixels, progress)}
+        calibration = calibration_faces(training, samples, seed) if "int8" in variants else None
+        report: dict[str, Any] = {
+            "version": __version__,
+            "source": {"model": str(source.model), "name": source.spec.name, "sha256": source.sha256},
+            "data": data,
+            "split": split,
+            "samples": len(test),
+            "seed": seed,
+            "calibration": None if calibration is None else _calibration_report(calibration, seed),
+            "keras": quality(answers["keras"], test),
+            "files": {},
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+            "machine": platform.machine(),
+        }
+        for variant in variants:
+            pictures = () if calibration is None or variant != "int8" else network_pixels(calibration)
+            network = export(
+                model, variant, progress(f"Calibrating {variant}", pictures) if len(pictures) else ()
+            )
+            spec = _spec_of(source, variant, report["calibration"])
+            path = staging / f"{variant}.tflite"
+            path.write_bytes(with_contract(network, spec))
+            answers[variant] = probabilities(
+                find_model(path),
+                pixels,
+                lambda steps, variant=variant: progress(f"Verifying {variant}", steps),
+            )
+            measured = quality(answers[variant], test)
+            figures = {key: measured[key] for key in ("accuracy", "mean_class_accuracy")}
+            spec = spec.replace(accuracy={split: {**figures, "samples": len(test)}})
+            path.write_bytes(with_contract(network, spec))
+            report["files"][path.name] = _file_report(
+                find_model(path), measured, answers, report["keras"], pixels
+            )
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        (staging / REPORT_FILE).write_text(text, encoding="utf-8")
+        draw_confusions(staging / "confusion.png", report)
+        draw_reliability(staging / "reliability.png", answers, test)
+    return report
+
+
+def _spec_of(source: Source, variant: Variant, calibration: dict[str, Any] | None) -> ModelSpec:
+    provenance = {
+        **source.spec.provenance,
+        "source_sha256": source.sha256,
+        "converter": f"fer-convert {__version__}",
+    }
+    if variant == "int8":
+        provenance["calibration"] = calibration
+    return source.spec.replace(variant=variant, accuracy={}, provenance=provenance)
+
+
+def _calibration_report(calibration: Faces, seed: int) -> dict[str, Any]:
+    counts = np.bincount(calibration.labels, minlength=len(calibration.label_names)).tolist()
+    return {
+        "split": "Training",
+        "samples": len(calibration),
+        "per_class": dict(zip(calibration.label_names, counts, strict=True)),
+        "seed": seed,
+    }
+
+
+def _file_report(
+    model: ModelFile,
+    measured: dict[str, Any],
+    answers: dict[str, NDArray[np.float32]],
+    keras_quality: dict[str, Any],
+    pixels: NDArray[np.uint8],
+) -> dict[str, Any]:
+    compared = agreement(answers["keras"], answers[model.spec.variant])
+    return {
+        "variant": model.spec.variant,
+        "bytes": model.size,
+        "sha256": model.sha256,
+        **measured,
+        "points_lost": round(100 * (keras_quality["accuracy"] - measured["accuracy"]), 4),
+        "top1_agreement": round(compared.top1, 6),
+        "mean_probability_difference": round(compared.mean_difference, 6),
+        "max_probability_difference": round(compared.max_difference, 6),
+        "latency_ms": latency_ms(model, pixels),
+    }
+
+
+def _keras_probabilities(
+    model: keras.Model, pixels: NDArray[np.uint8], progress: Progress
+) -> NDArray[np.float32]:
+    parts = [
+        keras.ops.convert_to_numpy(model(normalize(pixels[start : start + _BATCH]), training=False))
+        for start in progress("Asking Keras", range(0, len(pixels), _BATCH))
+    ]
+    return np.concatenate(parts).astype(np.float32)
