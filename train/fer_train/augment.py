@@ -34,9 +34,7 @@ class Augmentation:
     erase: float = 0.0
 
 
-def augment(
-    pixels: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def augment(pixels: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Augmented copies of uint8 (batch, height, width) faces; the edge is repeated where they move."""
     out = np.empty_like(pixels)
     for index, face in enumerate(pixels):
@@ -44,19 +42,23 @@ def augment(
     return out
 
 
-def _augment_one(face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _augment_one(
+    face: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator
+) -> NDArray[np.uint8]:
     height, width = face.shape
     if settings.rotation or settings.shift or settings.scale:
         angle = rng.uniform(-settings.rotation, settings.rotation)
         scale = 1 + rng.uniform(-settings.scale, settings.scale)
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
-        matrix[:, 2] += rng.uniform(-settings.shift, settings.shift, 2) * (width, height)
+        matrix[:, 2] += rng.uniform(-settings.shift, settings.shift, 2) * np.array([width, height])
         if settings.flip and rng.random() < 0.5:
             # x -> width - 1 - x before the rest, in the same interpolation.
             matrix[:, 2] += matrix[:, 0] * (width - 1)
             matrix[:, 0] = -matrix[:, 0]
         face = np.asarray(
-            cv2.warpAffine(face, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            cv2.warpAffine(
+                face, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            ),
             np.uint8,
         )
     elif settings.flip and rng.random() < 0.5:

@@ -48,7 +48,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[step * self._batch_size : (step + 1) * self._batch_size]
         rng = np.random.default_rng((*self._key, step))
         pixels = augment(self._pixels[chosen], self._augmentation, rng)
-        batch = (normalize(pixels)[..., None], {name: target[chosen] for name, target in self._targets.items()})
+        batch = (
+            normalize(pixels)[..., None],
+            {name: target[chosen] for name, target in self._targets.items()},
+        )
         if self._weights is None:
             return batch
-        return (*batch, {name: self._weights[chosen] for name in self._targets})
+        return (*batch, dict.fromkeys(self._targets, self._weights[chosen]))

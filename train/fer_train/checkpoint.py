@@ -19,7 +19,9 @@ def save_checkpoint(path: Path, model: keras.Model, epoch: int) -> None:
 
     Raises RunError when it cannot be written; the previous checkpoint then stays.
     """
-    arrays = {f"model_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))}
+    arrays = {
+        f"model_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_variables(model))
+    }
     part = path.with_suffix(".part")
     try:
         with part.open("wb") as file:

@@ -18,7 +18,16 @@ from fer_edge.spec import FER2013_LABELS
 __all__ = ["FERPLUS_LABELS", "SPLITS", "Faces", "load_faces", "load_votes"]
 
 SPLITS: Final = ("Training", "PublicTest", "PrivateTest")
-FERPLUS_LABELS: Final = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+FERPLUS_LABELS: Final = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+)
 """FER+'s eight emotions in the order of its columns; ``unknown`` and ``NF`` (no face) follow them."""
 
 

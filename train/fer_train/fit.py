@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +94,9 @@ class Trainer:
             weights = {"emotion": 1.0}
             if "votes" in self._targets:
                 # The auxiliary head sees what the classifier's last layer sees.
-                shares = keras.layers.Dense(len(FERPLUS_LABELS), name="votes_logits")(model.get_layer("logits").input)
+                shares = keras.layers.Dense(len(FERPLUS_LABELS), name="votes_logits")(
+                    model.get_layer("logits").input
+                )
                 outputs["votes"] = keras.layers.Softmax(dtype="float32", name="votes")(shares)
                 loss["votes"] = keras.losses.CategoricalCrossentropy()
                 weights["votes"] = recipe.votes_weight
@@ -126,10 +127,14 @@ class Trainer:
         """Go on from the run's checkpoint; raises RunError where there is none that fits."""
         path = self._run / CHECKPOINT
         if not path.exists():
-            raise RunError(f"{self._run}: expected a checkpoint to resume from, found none; start without --resume")
+            raise RunError(
+                f"{self._run}: expected a checkpoint to resume from, found none; start without --resume"
+            )
         self.finished_epochs = load_checkpoint(path, self._model)
 
-    def epochs(self, on_step: Callable[[int, int, dict[str, float]], None] | None = None) -> Iterator[EpochReport]:
+    def epochs(
+        self, on_step: Callable[[int, int, dict[str, float]], None] | None = None
+    ) -> Iterator[EpochReport]:
         """Train the remaining epochs; after each the checkpoint is on disk.
 
         Raises RunError when the loss is no longer a number; the checkpoint of the last good epoch stays.
@@ -236,7 +241,7 @@ def _predict(model: keras.Model, pixels: NDArray[np.uint8], batch_size: int = 25
         keras.ops.convert_to_numpy(model(normalize(pixels[i : i + batch_size])[..., None], training=False))
         for i in range(0, len(pixels), batch_size)
     ]
-    return np.concatenate(parts).astype(np.float32)
+    return np.asarray(np.concatenate(parts), np.float32)
 
 
 def _one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

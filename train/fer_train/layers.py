@@ -13,7 +13,7 @@ __all__ = ["PerImageStandardization"]
 
 
 @keras.saving.register_keras_serializable(package="fer_train")
-class PerImageStandardization(keras.layers.Layer):
+class PerImageStandardization(keras.layers.Layer):  # type: ignore[misc]
     """Subtract each picture's own mean, then divide by the training set's standard deviation.
 
     Input and output: float (batch, height, width, channels); the input is (pixel - 128) / 64, so that

@@ -1,4 +1,4 @@
-"""The optimizer and its learning-rate schedule, as functions of the step alone, so that a resumed run continues."""
+"""The optimizer and its learning-rate schedule: functions of the step alone, so that a resumed run continues."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ig
         self.peak, self.warmup, self.total = peak, warmup, total
 
     def __call__(self, step: Any) -> Any:
+        """The learning rate of a step, counted from 0."""
         step = ops.cast(step, "float32")
         rise = (step + 1) / max(1, self.warmup)
         progress = ops.clip((step - self.warmup) / max(1, self.total - self.warmup), 0.0, 1.0)

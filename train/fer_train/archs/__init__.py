@@ -36,8 +36,12 @@ class Architecture:
 ARCHITECTURES: Final = {
     arch.name: arch
     for arch in (
-        Architecture("bn-cnn", "fer_train.archs.bn_cnn", "the 2018 reference network (Pham, figure 3), exactly"),
-        Architecture("mini-resnet", "fer_train.archs.mini_resnet", "small residual network; what fer-edge bundles"),
+        Architecture(
+            "bn-cnn", "fer_train.archs.bn_cnn", "the 2018 reference network (Pham, figure 3), exactly"
+        ),
+        Architecture(
+            "mini-resnet", "fer_train.archs.mini_resnet", "small residual network; what fer-edge bundles"
+        ),
     )
 }
 

@@ -1,4 +1,4 @@
-"""The reference network: D. Pham, "Facial Emotion Recognition with Convolution Neural Networks", 2018, figure 3."""
+"""The reference network: D. Pham, "Facial Emotion Recognition with Convolution Neural Networks", 2018, fig. 3."""
 
 from __future__ import annotations
 

@@ -40,5 +40,7 @@ def build(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None)
 
 
 def _conv_bn(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(x)
+    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(
+        x
+    )
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
