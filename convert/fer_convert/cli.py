@@ -13,10 +13,10 @@ from typing import Any, Final, cast, get_args
 import click
 from tqdm import tqdm
 
-from fer_convert.chatter import silenced
 from fer_edge._version import __version__
 from fer_edge.errors import AccuracyLossError, FerEdgeError, MissingExtraError, UsageError
 from fer_edge.spec import Variant, read_spec
+from fer_train.chatter import silenced
 
 __all__ = ["cli", "run"]
 
