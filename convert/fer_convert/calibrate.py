@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from cv2.data import haarcascades
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
@@ -33,7 +34,7 @@ def calibration_faces(faces: Faces, samples: int, seed: int) -> Faces:
     if not len(order):
         raise DataError(f"expected faces to calibrate with, got {len(faces)} pictures, all of them blank")
     by_label = [order[faces.labels[order] == label] for label in np.unique(faces.labels[order])]
-    detector = cv2.CascadeClassifier(str(cv2.data.haarcascades) + "haarcascade_frontalface_default.xml")
+    detector = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_default.xml")
     chosen: list[int] = []
     for counted, candidates in enumerate(sorted(by_label, key=len)):
         # What a label cannot give falls to the larger ones after it.
@@ -64,5 +65,5 @@ def _faces_first(
 
 
 def _shows_face(pixels: NDArray[np.uint8], detector: Any) -> bool:
-    surrounded = cv2.copyMakeBorder(pixels, *[_BORDER] * 4, borderType=cv2.BORDER_REPLICATE)
+    surrounded = np.pad(pixels, _BORDER, mode="edge")
     return len(detector.detectMultiScale(surrounded, 1.1, 3, minSize=(28, 28))) > 0

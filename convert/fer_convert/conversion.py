@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import ai_edge_litert as litert
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from fer_convert.calibrate import calibration_faces
@@ -30,7 +32,6 @@ __all__ = ["REPORT_FILE", "convert"]
 
 REPORT_FILE: Final = "conversion.json"
 _BATCH: Final = 256
-_PACKAGES: Final = ("tensorflow", "keras", "ai-edge-litert", "numpy")
 
 Progress = Callable[[str, Iterable[Any]], Iterable[Any]]
 """Wraps the steps of a long task, which it is told the name of."""
@@ -73,7 +74,7 @@ def convert(
             "calibration": None if calibration is None else _calibration_report(calibration, seed),
             "keras": quality(answers["keras"], test),
             "files": {},
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+            "versions": _versions(),
             "machine": platform.machine(),
         }
         for variant in variants:
@@ -84,11 +85,8 @@ def convert(
             spec = _spec_of(source, variant, report["calibration"])
             path = staging / f"{variant}.tflite"
             path.write_bytes(with_contract(network, spec))
-            answers[variant] = probabilities(
-                find_model(path),
-                pixels,
-                lambda steps, variant=variant: progress(f"Verifying {variant}", steps),
-            )
+            verifying = partial(progress, f"Verifying {variant}")
+            answers[variant] = probabilities(find_model(path), pixels, verifying)
             measured = quality(answers[variant], test)
             figures = {key: measured[key] for key in ("accuracy", "mean_class_accuracy")}
             spec = spec.replace(accuracy={split: {**figures, "samples": len(test)}})
@@ -101,6 +99,16 @@ def convert(
         draw_confusions(staging / "confusion.png", report)
         draw_reliability(staging / "reliability.png", answers, test)
     return report
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "ai-edge-litert": litert.__version__,
+        "numpy": np.__version__,
+    }
 
 
 def _spec_of(source: Source, variant: Variant, calibration: dict[str, Any] | None) -> ModelSpec:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fer_convert.calibrate import stretched
-from fer_convert.package import operators, variant_of
+from fer_convert.package import input_quantization, operators, variant_of
 from fer_edge.errors import ConversionError
 from fer_edge.preprocess import normalize
 from fer_edge.spec import PIXEL_SCALE, Variant
@@ -46,7 +46,7 @@ def export(model: keras.Model, variant: Variant, calibration: Iterable[NDArray[n
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         network = bytes(converter.convert())
-    except Exception as error:  # noqa: BLE001  (TensorFlow raises Exception itself among others)
+    except Exception as error:  # among others, TensorFlow raises Exception itself
         raise ConversionError(f"{model.name}: cannot be converted to {variant}: {_reason(error)}") from error
     _check(network, variant, model.name)
     return network
@@ -78,11 +78,11 @@ def _check(network: bytes, variant: Variant, name: str) -> None:
     if got != variant:
         raise ConversionError(f"{name}: expected {variant} tensors, the converter made {got} ones")
     if variant == "int8":
-        interpreter = tf.lite.Interpreter(model_content=network)
-        scale, zero_point = interpreter.get_input_details()[0]["quantization"]
+        scale, zero_point = input_quantization(network)
         if (scale, zero_point) != (1 / PIXEL_SCALE, 0):
             raise ConversionError(
-                f"{name}: expected an int8 input of scale 1/{PIXEL_SCALE} and zero point 0, got {scale} and {zero_point}"
+                f"{name}: expected an int8 input of scale 1/{PIXEL_SCALE} and zero point 0, "
+                f"got {scale:g} and {zero_point}"
             )
 
 

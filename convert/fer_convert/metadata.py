@@ -70,7 +70,8 @@ def _description(spec: ModelSpec) -> str:
         if isinstance(figures, dict) and "accuracy" in figures
     )
     return (
-        f"Facial emotion recognition ({spec.variant}): probabilities of {', '.join(spec.labels)} from a {size}"
+        f"Facial emotion recognition ({spec.variant}): "
+        f"probabilities of {', '.join(spec.labels)} from a {size}"
         + (f". Measured: {measured}" if measured else "")
     )
 

@@ -11,7 +11,7 @@ from fer_convert.metadata import LABELS_FILE, METADATA_NAME, model_metadata
 from fer_edge.errors import ModelError
 from fer_edge.spec import SPEC_FILE, ModelSpec, Variant
 
-__all__ = ["network_of", "operators", "variant_of", "with_contract"]
+__all__ = ["input_quantization", "network_of", "operators", "variant_of", "with_contract"]
 
 _ALIGNMENT: Final = 16  # of a buffer's bytes, as TFLite's schema demands (force_align)
 
@@ -43,6 +43,16 @@ def variant_of(network: bytes) -> Variant:
     if kinds.INT8 in constants:
         return "dynamic"
     return "float16" if kinds.FLOAT16 in constants else "float32"
+
+
+def input_quantization(network: bytes) -> tuple[float, int]:
+    """The scale and the zero point of a network's input tensor; both 0 where it is not quantized."""
+    _, model = _model(network)
+    graph = model.subgraphs[0]
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    if quantization is None or quantization.scale is None:
+        return 0.0, 0
+    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
 
 
 def with_contract(network: bytes, spec: ModelSpec) -> bytes:

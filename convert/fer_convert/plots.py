@@ -1,4 +1,4 @@
-"""The pictures beside ``conversion.json``: what each file confuses, and whether its probabilities can be believed."""
+"""The pictures beside ``conversion.json``: what each file confuses, and how sure it may be."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def draw_confusions(path: Path, report: dict[str, Any]) -> None:
 
 
 def draw_reliability(path: Path, answers: dict[str, NDArray[np.float32]], faces: Faces) -> None:
-    """How often an answer is right against how probable the file calls it, and how many answers are that sure.
+    """How often an answer is right against how probable it is said to be, and how many are that sure.
 
     ``answers``: float32 (n, labels) probabilities by variant.
     """

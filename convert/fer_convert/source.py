@@ -46,8 +46,8 @@ class Source:
             model = keras.saving.load_model(self.model, compile=False)
         except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError, RuntimeError) as error:
             raise ConversionError(
-                f"{self.model}: expected a network of Keras' own layers and fer-train's, Keras cannot load it: "
-                f"{_first_line(error)}"
+                f"{self.model}: expected a network of Keras' own layers and fer-train's, "
+                f"Keras cannot load it: {_first_line(error)}"
             ) from error
         _check(model, self.spec, self.model)
         return model

@@ -53,12 +53,13 @@ def check_data(faces: Faces, spec: ModelSpec, what: str) -> None:
     size = faces.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(
-            f"{what}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, as the model's spec says, "
-            f"got gray ones of {size[1]}×{size[0]}"
+            f"{what}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, "
+            f"as the model's spec says, got gray ones of {size[1]}×{size[0]}"
         )
     if faces.label_names != spec.labels:
         raise DataError(
-            f"{what}: expected the model's labels ({', '.join(spec.labels)}), got {', '.join(faces.label_names)}"
+            f"{what}: expected the model's labels ({', '.join(spec.labels)}), "
+            f"got {', '.join(faces.label_names)}"
         )
     if not len(faces):
         raise DataError(f"{what}: expected faces, got none")
