@@ -1,4 +1,4 @@
-"""Where frames come from, behind one protocol; a new source is a file in this folder and a line in a registry."""
+"""Where frames come from, behind one protocol; a new source is a file in this folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ class Source(Protocol):
     Opening happens in ``__enter__``; it and iteration raise SourceError, or SourceLostError when a
     source ends before its time. ``name`` is the source as the user gave it; ``live`` says that frames
     are lost when nobody takes them; ``frame_rate`` is in frames per second, None where there is none;
-    ``frame_count`` None where it is not known; ``frames_dropped`` counts live frames that were skipped.
+    ``frame_count`` None where it is not known.
     """
 
     name: str
     live: bool
     frame_rate: float | None
     frame_count: int | None
-    frames_dropped: int
 
     def __enter__(self) -> Self: ...
 

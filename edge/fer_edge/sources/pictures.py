@@ -1,0 +1,108 @@
+"""Single pictures and folders of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import cv2
+import numpy as np
+
+from fer_edge.errors import SourceError
+from fer_edge.results import Frame, Image, Unreadable
+
+__all__ = ["PICTURE_SUFFIXES", "PictureSource", "find_pictures", "read_picture"]
+
+PICTURE_SUFFIXES: Final = frozenset(
+    {".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+"""What is taken for a picture in a folder; a picture that is named may have any suffix."""
+
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+
+
+class PictureSource:
+    """Pictures by their paths, one frame each, in the order given; one that cannot be read is Unreadable."""
+
+    live = False
+    frame_rate = None
+
+    def __init__(self, paths: Sequence[Path | str], name: str | None = None) -> None:
+        self._paths = [os.fspath(path) for path in paths]
+        self.name = name if name is not None else " ".join(self._paths)
+        self.frame_count: int | None = len(self._paths)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def __iter__(self) -> Iterator[Frame | Unreadable]:
+        for path in self._paths:
+            try:
+                yield Frame(read_picture(path), path)
+            except SourceError as error:
+                yield Unreadable(path, str(error))
+
+
+def find_pictures(folder: Path | str, *, recursive: bool = False) -> list[Path]:
+    """The pictures of a folder, sorted by path; raises SourceError where there is none.
+
+    Hidden files and folders are left out. Paths begin with ``folder`` as it is given.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        state = "which is a file; name it with: fer-edge image" if root.exists() else "which is not there"
+        raise SourceError(f"expected a folder, got {os.fspath(folder)!r}, {state}")
+    try:
+        found = sorted(_pictures_below(root, recursive))
+    except OSError as error:
+        raise SourceError(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
+    if not found:
+        hint = "" if recursive else "; --recursive looks into its subfolders, too"
+        raise SourceError(f"{folder}: expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}")
+    return found
+
+
+def _pictures_below(folder: Path, recursive: bool) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            # A link to a folder is not followed: it may lead back up.
+            if entry.is_dir(follow_symlinks=False):
+                if recursive:
+                    yield from _pictures_below(folder / entry.name, recursive)
+            elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and entry.is_file():
+                yield folder / entry.name
+
+
+def read_picture(path: Path | str) -> Image:
+    """A picture as uint8 (height, width, 3) BGR, turned as its EXIF data say; raises SourceError.
+
+    Greyscale, 16-bit and transparent pictures are converted. The reading does not depend on the file's
+    name, and names of any script work on every system.
+    """
+    name = os.fspath(path)
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{name}: expected a picture, the file cannot be read: {reason}") from error
+    if not content:
+        raise SourceError(f"{name}: expected a picture, the file is empty")
+    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+        raise SourceError(f"{name}: the JPEG ends before its picture does; get the whole file")
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise SourceError(f"{name}: the picture cannot be decoded: {error.err or error}") from error
+    if image is None:
+        raise SourceError(f"{name}: expected a picture, the file is none that OpenCV can read, or is damaged")
+    return np.asarray(image, np.uint8)
