@@ -1,0 +1,130 @@
+"""Video files and streams that are read like files: every frame, in order."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import cv2
+import numpy as np
+
+from fer_edge.errors import SourceError, SourceLostError
+from fer_edge.results import Frame, Image, Unreadable
+
+__all__ = ["VideoSource", "as_bgr", "is_url", "plausible_rate"]
+
+_MAX_RATE: Final = 1000.0  # frames per second; what is above is no rate
+_RETRIES: Final = 5  # a damaged frame in the middle is skipped; so many in a row are the end
+_EARLY_S: Final = 1.0  # seconds that may be missing at the end
+_TIMEOUT_MS: Final = 10_000
+
+
+class VideoSource:
+    """A video file, or a URL that FFmpeg reads, from its first frame to its last.
+
+    Its clock is the presentation time. Raises SourceError when it cannot be opened or has no frame, and
+    SourceLostError when it ends more than a second before its own frame count says.
+    """
+
+    live = False
+
+    def __init__(self, path: Path | str) -> None:
+        self.name = os.fspath(path)
+        self.frame_rate: float | None = None
+        self.frame_count: int | None = None
+        self._capture: Any = None
+
+    def __enter__(self) -> Self:
+        if not is_url(self.name):
+            _check_file(Path(self.name), self.name)
+        self._capture = cv2.VideoCapture(
+            self.name,
+            cv2.CAP_FFMPEG,
+            [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS],
+        )
+        if not self._capture.isOpened():
+            what = "answers with" if is_url(self.name) else "holds"
+            raise SourceError(f"{self.name}: expected a video, it {what} none that FFmpeg can read, or is damaged")
+        self.frame_rate = plausible_rate(self._capture.get(cv2.CAP_PROP_FPS))
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.frame_count = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def __iter__(self) -> Iterator[Frame | Unreadable]:
+        index, last = 0, -1.0
+        while (image := self._read()) is not None:
+            time_s = self._clock(index, last)
+            yield Frame(image, self.name, index, time_s)
+            index, last = index + 1, time_s
+        self._check_end(index)
+
+    def _read(self) -> Image | None:
+        for _ in range(_RETRIES):
+            read, image = self._capture.read()
+            if read and image is not None and image.size:
+                return as_bgr(image)
+        return None
+
+    def _clock(self, index: int, last: float) -> float:
+        """The presentation time of the frame just read; where it does not run, the nominal rate's."""
+        time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if math.isfinite(time_s) and time_s >= 0 and (index == 0 or time_s > last):
+            return float(time_s)
+        return last + 1 / (self.frame_rate or 25.0) if index else 0.0
+
+    def _check_end(self, read: int) -> None:
+        if read == 0:
+            raise SourceError(f"{self.name}: expected a video, it has no frame that can be decoded")
+        if self.frame_count is not None and self.frame_rate is not None:
+            missing_s = (self.frame_count - read) / self.frame_rate
+            if missing_s > _EARLY_S:
+                raise SourceLostError(
+                    f"{self.name}: expected {self.frame_count} frames, the video broke off after {read}, "
+                    f"{missing_s:.1f} s before its end; what was read is kept"
+                )
+
+
+def is_url(name: str) -> bool:
+    """Whether a source's name is a URL with a scheme, such as rtsp:// or http://."""
+    scheme, separator, _ = name.partition("://")
+    return bool(separator) and scheme.isalnum()
+
+
+def plausible_rate(rate: float) -> float | None:
+    """Frames per second as a container or camera states them; None for 0, NaN and nonsense."""
+    return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
+
+
+def as_bgr(image: Any) -> Image:
+    """A decoded frame, grey, with alpha or 16-bit included, as uint8 (height, width, 3) BGR."""
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    elif image.shape[2] == 4:
+        image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+    elif image.shape[2] == 1:
+        image = cv2.cvtColor(image[..., 0], cv2.COLOR_GRAY2BGR)
+    return np.asarray(image, np.uint8)
+
+
+def _check_file(path: Path, name: str) -> None:
+    if path.is_dir():
+        raise SourceError(f"{name}: expected a video file, got a folder; for its pictures use: fer-edge folder")
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise SourceError(f"{name}: expected a video, the file is empty")
+    except OSError as error:
+        raise SourceError(f"{name}: expected a video, the file cannot be read: {error.strerror}") from error

@@ -1,0 +1,79 @@
+"""How long each stage takes: percentiles in constant memory, however long the run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+__all__ = ["STAGES", "Durations", "StageTimes"]
+
+STAGES: Final = ("capture", "detect", "classify", "draw", "write")
+"""The stages of a run, in the order in which a frame passes them."""
+
+# A histogram of logarithmic bins from a microsecond to twenty minutes, each 1 % wide.
+_SMALLEST_S: Final = 1e-6
+_GROWTH: Final = math.log(1.01)
+_BINS: Final = 2100
+
+
+class Durations:
+    """Durations in seconds, of which percentiles are kept to within half a per cent.
+
+    One thread adds; any may read.
+    """
+
+    def __init__(self) -> None:
+        self._counts = [0] * _BINS
+        self.count = 0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration."""
+        position = math.log(max(seconds, _SMALLEST_S) / _SMALLEST_S) / _GROWTH
+        self._counts[min(_BINS - 1, int(position))] += 1
+        self.count += 1
+
+    def percentile(self, percent: float) -> float | None:
+        """The duration in seconds below which that many per cent lie; None where none was counted."""
+        if not self.count:
+            return None
+        wanted = percent / 100 * self.count
+        below = 0
+        for position, counted in enumerate(self._counts):
+            below += counted
+            if counted and below >= wanted:
+                return _SMALLEST_S * math.exp((position + 0.5) * _GROWTH)
+        raise AssertionError("the bins hold every duration")
+
+
+class StageTimes:
+    """The durations of each stage; a stage belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._stages = {stage: Durations() for stage in STAGES}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Count the time that the block takes, also where it fails."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[stage].add(time.perf_counter() - started)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count a duration that was measured elsewhere."""
+        self._stages[stage].add(seconds)
+
+    def as_dict(self) -> dict[str, dict[str, float | None]]:
+        """For each stage the median and the 95th percentile in milliseconds; null where it did not run."""
+        return {
+            stage: {"p50_ms": _milliseconds(times.percentile(50)), "p95_ms": _milliseconds(times.percentile(95))}
+            for stage, times in self._stages.items()
+        }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
