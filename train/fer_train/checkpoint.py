@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from fer_edge.errors import RunError
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 
-def save_checkpoint(path: Path, model: keras.Model, epoch: int) -> None:
-    """Write the weights, the optimizer's state and the number of finished epochs.
+def save_checkpoint(path: Path, model: keras.Model, history: list[dict[str, float]]) -> None:
+    """Write the weights, the optimizer's state and the history: one row for each finished epoch.
 
     Raises RunError when it cannot be written; the previous checkpoint then stays.
     """
@@ -25,7 +27,7 @@ def save_checkpoint(path: Path, model: keras.Model, epoch: int) -> None:
     part = path.with_suffix(".part")
     try:
         with part.open("wb") as file:
-            np.savez(file, epoch=np.array(epoch), **arrays)  # type: ignore[arg-type]
+            np.savez(file, history=np.array(json.dumps(history)), **arrays)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
@@ -37,16 +39,16 @@ def save_checkpoint(path: Path, model: keras.Model, epoch: int) -> None:
         ) from error
 
 
-def load_checkpoint(path: Path, model: keras.Model) -> int:
-    """Restore what :func:`save_checkpoint` wrote into a compiled model; the number of finished epochs.
+def load_checkpoint(path: Path, model: keras.Model) -> list[dict[str, float]]:
+    """Restore what :func:`save_checkpoint` wrote into a compiled model; the history of the finished epochs.
 
     Raises RunError for an unreadable file and for a checkpoint of another network.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = [archive[f"model_{i}"] for i in range(len(archive.files) - 1)]
-            epoch = int(archive["epoch"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+            history: list[dict[str, float]] = json.loads(str(archive["history"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(f"{path}: expected a checkpoint of fer-train, cannot read it: {error}") from error
     variables = _variables(model)
     if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
@@ -56,7 +58,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> int:
         )
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return epoch
+    return history
 
 
 def _variables(model: keras.Model) -> list[Any]:

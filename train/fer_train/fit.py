@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,25 +21,34 @@ from fer_train.augment import Augmentation
 from fer_train.batches import Batches
 from fer_train.checkpoint import load_checkpoint, save_checkpoint
 from fer_train.data import FERPLUS_LABELS, Faces
+from fer_train.metrics import log_loss
 from fer_train.optim import build_optimizer, set_averaged_weights
 from fer_train.recipes import Recipe
 
-__all__ = ["EpochReport", "Trainer"]
+__all__ = ["CHECKPOINT", "EpochReport", "OnStep", "Trainer", "predict"]
 
 CHECKPOINT: Final = "checkpoint.npz"
 _BLANK_STD: Final = 2.0  # grey levels; a picture flatter than this shows nothing
 _STATISTICS_BATCHES: Final = 12  # of 256 pictures, to re-estimate batch-norm statistics
 
+OnStep = Callable[[int, int, float, float], None]
+
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """What an epoch gave. Losses in nats, rates in pictures per second, times in seconds."""
+    """What an epoch gave.
+
+    ``loss`` and ``val_loss`` are cross-entropies of the emotion in nats, without label smoothing and
+    auxiliary target, so that they can be compared; training's is over augmented pictures.
+    ``val_loss`` and ``val_accuracy`` are None without validation faces. ``seconds`` is the training
+    alone, ``images_per_s`` its speed.
+    """
 
     epoch: int
     loss: float
     accuracy: float
-    val_loss: float
-    val_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
     learning_rate: float
     images_per_s: float
     seconds: float
@@ -78,7 +89,7 @@ class Trainer:
         self._weights = None if class_weights is None else class_weights[self._train.labels]
         self._arch = arch
         self._model = self._build()
-        self.finished_epochs = 0
+        self.history: list[EpochReport] = []
 
     def _build(self) -> keras.Model:
         recipe = self._recipe
@@ -107,7 +118,12 @@ class Trainer:
             build_optimizer(recipe, self.steps_per_epoch, recipe.epochs),
             loss=loss,
             loss_weights=weights,
-            metrics={"emotion": [keras.metrics.CategoricalAccuracy(name="accuracy")]},
+            metrics={
+                "emotion": [
+                    keras.metrics.CategoricalAccuracy(name="accuracy"),
+                    keras.metrics.CategoricalCrossentropy(name="cross_entropy"),
+                ]
+            },
             jit_compile=keras.backend.backend() == "jax",
         )
         return training
@@ -123,34 +139,34 @@ class Trainer:
         """Optimizer steps in an epoch."""
         return max(1, len(self._train) // self._recipe.batch_size)
 
+    @property
+    def model(self) -> keras.Model:
+        """The network in training, compiled, with its auxiliary head."""
+        return self._model
+
     def resume(self) -> None:
-        """Go on from the run's checkpoint; raises RunError where there is none that fits."""
+        """Go back to the end of the last finished epoch; raises RunError where no checkpoint fits."""
         path = self._run / CHECKPOINT
         if not path.exists():
             raise RunError(
-                f"{self._run}: expected a checkpoint to resume from, found none; start without --resume"
+                f"{self._run}: expected a checkpoint to resume from, found none; "
+                "start anew with --overwrite instead of --resume"
             )
-        self.finished_epochs = load_checkpoint(path, self._model)
+        self.history = [EpochReport(**row) for row in load_checkpoint(path, self._model)]  # type: ignore[arg-type]
 
-    def epochs(
-        self, on_step: Callable[[int, int, dict[str, float]], None] | None = None
-    ) -> Iterator[EpochReport]:
+    def epochs(self, on_step: OnStep | None = None) -> Iterator[EpochReport]:
         """Train the remaining epochs; after each the checkpoint is on disk.
 
-        Raises RunError when the loss is no longer a number; the checkpoint of the last good epoch stays.
+        ``on_step`` is told the steps done, all steps, and the epoch's mean loss and accuracy so far.
+        Raises RunError as soon as the loss is no longer a number; the last epoch's checkpoint stays.
         """
-        for epoch in range(self.finished_epochs, self._recipe.epochs):
+        for epoch in range(len(self.history), self._recipe.epochs):
             report = self._epoch(epoch, on_step)
-            if not np.isfinite(report.loss):
-                raise RunError(
-                    f"epoch {epoch + 1}: the loss is no longer a number; the weights of epoch {epoch} are kept: "
-                    "lower the learning rate"
-                )
-            self.finished_epochs = epoch + 1
-            save_checkpoint(self._run / CHECKPOINT, self._model, self.finished_epochs)
+            self.history.append(report)
+            save_checkpoint(self._run / CHECKPOINT, self._model, [asdict(row) for row in self.history])
             yield report
 
-    def _epoch(self, epoch: int, on_step: Callable[[int, int, dict[str, float]], None] | None) -> EpochReport:
+    def _epoch(self, epoch: int, on_step: OnStep | None) -> EpochReport:
         recipe = self._recipe
         plain = epoch >= recipe.epochs - recipe.plain_epochs
         batches = Batches(
@@ -164,53 +180,63 @@ class Trainer:
         )
         _seed_dropout(self._model, self._seed, epoch)
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
+        prefix = "emotion_" if len(self._targets) > 1 else ""
+        watch = _Watch(len(batches), prefix, on_step)
         started = time.perf_counter()
-        logs = self._model.fit(batches, verbose=0, callbacks=[_StepCallback(len(batches), on_step)]).history
+        # Keras would shuffle the batches again, by the process's own random numbers: never twice the same.
+        logs = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
         seconds = time.perf_counter() - started
-        accuracy = logs["accuracy" if "votes" not in self._targets else "emotion_accuracy"][0]
+        if not math.isfinite(logs["loss"][0]):
+            raise RunError(
+                f"epoch {epoch + 1}: the loss is no longer a number; the weights of epoch {epoch} are kept: "
+                "train with another recipe, or larger batches"
+            )
         val_loss, val_accuracy = self._validate()
         return EpochReport(
             epoch=epoch + 1,
-            loss=float(logs["loss"][0]),
-            accuracy=float(accuracy),
+            loss=float(logs[f"{prefix}cross_entropy"][0]),
+            accuracy=float(logs[f"{prefix}accuracy"][0]),
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=rate,
-            images_per_s=len(batches) * min(recipe.batch_size, len(self._train)) / seconds,
+            images_per_s=len(batches) * batches.batch_size / seconds,
             seconds=seconds,
         )
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self) -> tuple[float | None, float | None]:
         if self._validation is None:
-            return float("nan"), float("nan")
-        trained = [keras.ops.convert_to_numpy(v) for v in self._model.variables]
-        self._average()
-        model = keras.Model(self._model.input, self._model.outputs[self._model.output_names.index("emotion")])
-        predict = _predict(model, self._validation.pixels)
-        for variable, value in zip(self._model.variables, trained, strict=True):
-            variable.assign(value)
-        chosen = predict[np.arange(len(predict)), self._validation.labels]
-        accuracy = float(np.mean(predict.argmax(axis=1) == self._validation.labels))
-        return float(-np.log(np.maximum(chosen, 1e-7)).mean()), accuracy
+            return None, None
+        with self._averaged():
+            model = keras.Model(
+                self._model.input, self._model.outputs[self._model.output_names.index("emotion")]
+            )
+            predicted = predict(model, self._validation.pixels)
+        accuracy = float(np.mean(predicted.argmax(axis=1) == self._validation.labels))
+        return log_loss(predicted, self._validation.labels), accuracy
 
-    def _average(self) -> None:
-        """Swap in the averaged weights and re-estimate the batch-norm statistics that belong to them."""
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """For a while the averaged weights, with batch-norm statistics re-estimated for them."""
         if not self._recipe.ema:
+            yield
             return
+        trained = [keras.ops.convert_to_numpy(v) for v in self._model.variables]
         set_averaged_weights(self._model)
         order = np.random.default_rng((self._seed, 1 << 20)).permutation(len(self._train))
         batches = [order[i * 256 : (i + 1) * 256] for i in range(_STATISTICS_BATCHES)]
         reestimate_batch_norm(self._model, (self._train.pixels[b] for b in batches if len(b)))
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._model.variables, trained, strict=True):
+                variable.assign(value)
 
     def trained_model(self) -> keras.Model:
         """The network to keep: averaged weights, float32, without the auxiliary head."""
-        trained = [keras.ops.convert_to_numpy(v) for v in self._model.variables]
-        self._average()
         model = self._arch.build(len(self._train.label_names), pixel_std=self.pixel_std)
-        for layer in model.layers:
-            layer.set_weights(self._model.get_layer(layer.name).get_weights())
-        for variable, value in zip(self._model.variables, trained, strict=True):
-            variable.assign(value)
+        with self._averaged():
+            for layer in model.layers:
+                layer.set_weights(self._model.get_layer(layer.name).get_weights())
         return model
 
 
@@ -226,22 +252,31 @@ def reestimate_batch_norm(model: keras.Model, batches: Iterator[NDArray[np.uint8
         norm.momentum = momentum
 
 
-class _StepCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, steps: int, on_step: Callable[[int, int, dict[str, float]], None] | None) -> None:
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports each step, and ends an epoch that cannot come to anything."""
+
+    def __init__(self, steps: int, prefix: str, on_step: OnStep | None) -> None:
         super().__init__()
-        self._steps, self._on_step = steps, on_step
+        self._steps, self._prefix, self._on_step = steps, prefix, on_step
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self._on_step is not None:
-            self._on_step(batch + 1, self._steps, logs or {})
+        """Keras calls this after each step with the epoch's means so far."""
+        assert logs is not None
+        if not math.isfinite(logs["loss"]):
+            self.model.stop_training = True
+        elif self._on_step is not None:
+            means = float(logs[f"{self._prefix}cross_entropy"]), float(logs[f"{self._prefix}accuracy"])
+            self._on_step(batch + 1, self._steps, *means)
 
 
-def _predict(model: keras.Model, pixels: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+def predict(model: keras.Model, pixels: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
+    """Probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
     parts = [
         keras.ops.convert_to_numpy(model(normalize(pixels[i : i + batch_size])[..., None], training=False))
         for i in range(0, len(pixels), batch_size)
     ]
-    return np.asarray(np.concatenate(parts), np.float32)
+    probabilities: NDArray[np.float32] = np.concatenate(parts).astype(np.float32)
+    return probabilities
 
 
 def _one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The optimizer and its learning-rate schedule: functions of the step alone, so that a resumed run continues."""
+"""Optimizer and learning-rate schedule: functions of the step alone, so that a resumed run continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference network: D. Pham, "Facial Emotion Recognition with Convolution Neural Networks", 2018, fig. 3."""
+"""The reference network of 2018 (D. Pham, "Facial Emotion Recognition with Convolution Neural Networks")."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["build"]
 
 
 def build(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """The BN-CNN; 14,428,999 parameters for 7 labels.
+    """The BN-CNN of the paper's figure 3; 14,428,999 parameters for 7 labels.
 
     ``pixel_std`` divides the mean-free pixels, as in the paper: the training set's standard deviation
     in grey levels. ``dropout`` defaults to the paper's 0.2.
