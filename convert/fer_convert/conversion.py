@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 from fer_convert.calibrate import calibration_faces
 from fer_convert.export import export
 from fer_convert.output import staged_folder
-from fer_convert.package import with_contract
+from fer_convert.package import operators, with_contract
 from fer_convert.plots import draw_confusions, draw_reliability
 from fer_convert.source import Source
-from fer_convert.verify import agreement, check_data, latency_ms, network_pixels, probabilities, quality
+from fer_convert.verify import agreement, check_data, latency_ms, network_pixels, probabilities
 from fer_edge._version import __version__
 from fer_edge.models import ModelFile, find_model
 from fer_edge.preprocess import normalize
 from fer_edge.spec import ModelSpec, Variant
 from fer_train.data import Faces
+from fer_train.metrics import measured
 
 __all__ = ["REPORT_FILE", "convert"]
 
@@ -57,48 +58,59 @@ def convert(
     Raises the errors of the parts; then nothing is in ``out``.
     """
     with staged_folder(out, overwrite=overwrite) as staging:
-        test, training = faces.split(split), faces.split("Training")
-        for part in (test, training):
-            check_data(part, source.spec, data)
+        test = faces.split(split)
+        check_data(test, source.spec, data)
+        calibration = _calibration(faces, source.spec, data, samples, seed) if "int8" in variants else None
         model = source.load()
         pixels = network_pixels(test)
         answers = {"keras": _keras_probabilities(model, pixels, progress)}
-        calibration = calibration_faces(training, samples, seed) if "int8" in variants else None
         report: dict[str, Any] = {
             "version": __version__,
-            "source": {"model": str(source.model), "name": source.spec.name, "sha256": source.sha256},
+            "source": {
+                "model": str(source.model),
+                "name": source.spec.name,
+                "sha256": source.sha256,
+                "parameters": model.count_params(),
+            },
             "data": data,
             "split": split,
             "samples": len(test),
             "seed": seed,
             "calibration": None if calibration is None else _calibration_report(calibration, seed),
-            "keras": quality(answers["keras"], test),
+            "keras": measured(answers["keras"], test.labels, test.label_names),
             "files": {},
             "versions": _versions(),
             "machine": platform.machine(),
         }
         for variant in variants:
-            pictures = () if calibration is None or variant != "int8" else network_pixels(calibration)
-            network = export(
-                model, variant, progress(f"Calibrating {variant}", pictures) if len(pictures) else ()
-            )
+            seen = network_pixels(calibration) if calibration is not None and variant == "int8" else ()
+            network = export(model, variant, progress(f"Calibrating {variant}", seen) if len(seen) else ())
             spec = _spec_of(source, variant, report["calibration"])
             path = staging / f"{variant}.tflite"
             path.write_bytes(with_contract(network, spec))
-            verifying = partial(progress, f"Verifying {variant}")
-            answers[variant] = probabilities(find_model(path), pixels, verifying)
-            measured = quality(answers[variant], test)
-            figures = {key: measured[key] for key in ("accuracy", "mean_class_accuracy")}
-            spec = spec.replace(accuracy={split: {**figures, "samples": len(test)}})
-            path.write_bytes(with_contract(network, spec))
-            report["files"][path.name] = _file_report(
-                find_model(path), measured, answers, report["keras"], pixels
+            answers[variant] = probabilities(
+                find_model(path), pixels, partial(progress, f"Verifying {variant}")
             )
+            figures = measured(answers[variant], test.labels, test.label_names)
+            stated = {key: figures[key] for key in ("accuracy", "mean_class_accuracy", "samples")}
+            path.write_bytes(with_contract(network, spec.replace(accuracy={split: stated})))
+            report["files"][path.name] = {
+                **_identity(find_model(path), network),
+                **figures,
+                **_cost(report["keras"], answers["keras"], figures, answers[variant]),
+                "latency_ms": latency_ms(find_model(path), pixels),
+            }
         text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
         (staging / REPORT_FILE).write_text(text, encoding="utf-8")
         draw_confusions(staging / "confusion.png", report)
         draw_reliability(staging / "reliability.png", answers, test)
     return report
+
+
+def _calibration(faces: Faces, spec: ModelSpec, data: str, samples: int, seed: int) -> Faces:
+    training = faces.split("Training")
+    check_data(training, spec, data)
+    return calibration_faces(training, samples, seed)
 
 
 def _versions() -> dict[str, str]:
@@ -132,24 +144,28 @@ def _calibration_report(calibration: Faces, seed: int) -> dict[str, Any]:
     }
 
 
-def _file_report(
-    model: ModelFile,
-    measured: dict[str, Any],
-    answers: dict[str, NDArray[np.float32]],
-    keras_quality: dict[str, Any],
-    pixels: NDArray[np.uint8],
-) -> dict[str, Any]:
-    compared = agreement(answers["keras"], answers[model.spec.variant])
+def _identity(model: ModelFile, network: bytes) -> dict[str, Any]:
     return {
         "variant": model.spec.variant,
         "bytes": model.size,
         "sha256": model.sha256,
-        **measured,
-        "points_lost": round(100 * (keras_quality["accuracy"] - measured["accuracy"]), 4),
+        "operators": list(operators(network)),
+    }
+
+
+def _cost(
+    before: dict[str, Any],
+    reference: NDArray[np.float32],
+    after: dict[str, Any],
+    converted: NDArray[np.float32],
+) -> dict[str, Any]:
+    """What a conversion changed, from the figures and the probabilities before and after it."""
+    compared = agreement(reference, converted)
+    return {
+        "points_lost": round(100 * (before["accuracy"] - after["accuracy"]), 4),
         "top1_agreement": round(compared.top1, 6),
         "mean_probability_difference": round(compared.mean_difference, 6),
         "max_probability_difference": round(compared.max_difference, 6),
-        "latency_ms": latency_ms(model, pixels),
     }
 
 

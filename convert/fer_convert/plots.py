@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fer_train.data import Faces
+from fer_train.metrics import CALIBRATION_BINS, calibration_error
 
 __all__ = ["draw_confusions", "draw_reliability"]
 
-_BINS: Final = 10
 _COLORS: Final = {
     "keras": "#777777",
     "float32": "#0b6ea8",
@@ -83,13 +83,13 @@ def _reliability_curve(
 ) -> None:
     sure = predicted.max(axis=1)
     right = predicted.argmax(axis=1) == faces.labels
-    edges = np.linspace(0, 1, _BINS + 1)
-    place = np.clip(np.digitize(sure, edges) - 1, 0, _BINS - 1)
-    size = np.bincount(place, minlength=_BINS)
+    edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
+    place = np.clip(np.digitize(sure, edges, right=True) - 1, 0, CALIBRATION_BINS - 1)
+    size = np.bincount(place, minlength=CALIBRATION_BINS)
     filled = size > 0
-    means = np.bincount(place, sure, _BINS)[filled] / size[filled]
-    shares = np.bincount(place, right, _BINS)[filled] / size[filled]
-    error = float((size[filled] / len(faces) * np.abs(means - shares)).sum())
+    means = np.bincount(place, sure, CALIBRATION_BINS)[filled] / size[filled]
+    shares = np.bincount(place, right, CALIBRATION_BINS)[filled] / size[filled]
+    error = calibration_error(predicted, faces.labels)
     color = _COLORS[variant]
     curves.plot(
         means, shares, marker="o", markersize=4, color=color, label=f"{variant}: ECE {100 * error:.1f} %"

@@ -15,6 +15,7 @@ from fer_edge.errors import DataError
 from fer_edge.models import ModelFile
 from fer_edge.spec import ModelSpec
 from fer_train.data import Faces
+from fer_train.metrics import measured
 
 __all__ = [
     "LATENCY_THREADS",
@@ -24,7 +25,6 @@ __all__ = [
     "latency_ms",
     "network_pixels",
     "probabilities",
-    "quality",
     "verify",
 ]
 
@@ -78,24 +78,6 @@ def probabilities(
         return np.stack([classifier.predict(face) for face in progress(pixels)])
 
 
-def quality(predicted: NDArray[np.float32], faces: Faces) -> dict[str, Any]:
-    """Accuracy, mean class accuracy and confusion of probabilities (n, labels), in JSON's terms.
-
-    A label without faces counts for nothing in the mean.
-    """
-    labels = len(faces.label_names)
-    counts = np.zeros((labels, labels), np.int64)
-    np.add.at(counts, (faces.labels, predicted.argmax(axis=1)), 1)
-    present = counts.sum(axis=1) > 0
-    return {
-        "accuracy": round(float(np.trace(counts) / counts.sum()), 6),
-        "mean_class_accuracy": round(
-            float((counts.diagonal()[present] / counts.sum(axis=1)[present]).mean()), 6
-        ),
-        "confusion": {"labels": list(faces.label_names), "rows_are": "true", "counts": counts.tolist()},
-    }
-
-
 def latency_ms(model: ModelFile, pixels: NDArray[np.uint8]) -> dict[str, float]:
     """The median time for one face in milliseconds, by the number of threads, after a warm-up."""
     medians = {}
@@ -124,5 +106,9 @@ def verify(
     test = faces.split(split)
     check_data(test, model.spec, data)
     pixels = network_pixels(test)
-    measured = quality(probabilities(model, pixels, progress), test)
-    return {"split": split, "samples": len(test), **measured, "latency_ms": latency_ms(model, pixels)}
+    answers = probabilities(model, pixels, progress)
+    return {
+        "split": split,
+        **measured(answers, test.labels, test.label_names),
+        "latency_ms": latency_ms(model, pixels),
+    }
