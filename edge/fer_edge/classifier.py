@@ -116,7 +116,9 @@ def _single_tensors(interpreter: Any, path: Path) -> tuple[dict[str, Any], dict[
 def _check_contract(spec: ModelSpec, source: dict[str, Any], output: dict[str, Any], path: Path) -> None:
     expected = [1, spec.height, spec.width, spec.channels]
     if list(source["shape"]) != expected:
-        raise ContractError(f"{path}: its spec names an input of {expected}, its tensor has {list(source['shape'])}")
+        raise ContractError(
+            f"{path}: its spec names an input of {expected}, its tensor has {list(source['shape'])}"
+        )
     if list(output["shape"]) != [1, len(spec.labels)]:
         raise ContractError(
             f"{path}: its spec names {len(spec.labels)} labels ({', '.join(spec.labels)}), "
@@ -124,7 +126,9 @@ def _check_contract(spec: ModelSpec, source: dict[str, Any], output: dict[str, A
         )
     for tensor, what in ((source, "input"), (output, "output")):
         if tensor["dtype"] not in (np.float32, np.int8):
-            raise ContractError(f"{path}: expected a float32 or int8 {what}, got {np.dtype(tensor['dtype']).name}")
+            raise ContractError(
+                f"{path}: expected a float32 or int8 {what}, got {np.dtype(tensor['dtype']).name}"
+            )
     if source["dtype"] is np.int8 and source["quantization"] != (1 / PIXEL_SCALE, 0):
         raise ContractError(
             f"{path}: expected an int8 input of scale 1/{PIXEL_SCALE} and zero point 0, got {source['quantization']}"

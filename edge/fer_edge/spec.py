@@ -97,7 +97,9 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         """Check every field; raises ContractError."""
-        _require(isinstance(self.name, str) and 0 < len(self.name) <= 80, "a name of 1 to 80 characters", self.name)
+        _require(
+            isinstance(self.name, str) and 0 < len(self.name) <= 80, "a name of 1 to 80 characters", self.name
+        )
         _require(
             isinstance(self.labels, tuple) and all(isinstance(label, str) for label in self.labels),
             "labels as a list of texts",
@@ -161,7 +163,11 @@ class ModelSpec:
         """Read the JSON form; raises ContractError naming the field at fault."""
         try:
             version, source, preprocessing = data["spec_version"], data["input"], data["preprocessing"]
-            _require(version == SPEC_VERSION, f"spec_version {SPEC_VERSION} (a newer fer-edge may read it)", version)
+            _require(
+                version == SPEC_VERSION,
+                f"spec_version {SPEC_VERSION} (a newer fer-edge may read it)",
+                version,
+            )
             normalization = preprocessing["normalization"]
             _require(
                 normalization == {"mean": PIXEL_MEAN, "scale": PIXEL_SCALE},
@@ -209,7 +215,11 @@ def read_spec(path: str | Path) -> ModelSpec:
         with zipfile.ZipFile(path) as archive:
             entry = archive.getinfo(SPEC_FILE)
             # A spec is a few kilobytes; a larger one is an attack or an accident.
-            _require(entry.file_size <= _MAX_SPEC_BYTES, f"a spec of at most {_MAX_SPEC_BYTES} bytes", entry.file_size)
+            _require(
+                entry.file_size <= _MAX_SPEC_BYTES,
+                f"a spec of at most {_MAX_SPEC_BYTES} bytes",
+                entry.file_size,
+            )
             return ModelSpec.from_json(archive.read(entry))
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from error

@@ -70,7 +70,10 @@ class StageTimes:
     def as_dict(self) -> dict[str, dict[str, float | None]]:
         """For each stage the median and the 95th percentile in milliseconds; null where it did not run."""
         return {
-            stage: {"p50_ms": _milliseconds(times.percentile(50)), "p95_ms": _milliseconds(times.percentile(95))}
+            stage: {
+                "p50_ms": _milliseconds(times.percentile(50)),
+                "p95_ms": _milliseconds(times.percentile(95)),
+            }
             for stage, times in self._stages.items()
         }
 

@@ -112,7 +112,9 @@ def _reduced(pixels: Any, scale: float) -> Any:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR)
 
 
-def _box(hit: tuple[int, int, int, int], scale: float, left: int, top: int, width: int, height: int) -> FaceBox:
+def _box(
+    hit: tuple[int, int, int, int], scale: float, left: int, top: int, width: int, height: int
+) -> FaceBox:
     """A hit of the reduced part as a box in pixels of the picture, inside it."""
     x, y, w, h = (round(value * scale) for value in hit)
     x, y = min(max(0, left + x), width - 1), min(max(0, top + y), height - 1)

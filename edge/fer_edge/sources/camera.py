@@ -88,7 +88,9 @@ class CameraSource:
                 continue
             failed += 1
             if index == 0 and now - opened > _FIRST_FRAME_S:
-                raise SourceError(f"camera {self.name}: it opened, but gave no picture; {_remedy(self._target)}")
+                raise SourceError(
+                    f"camera {self.name}: it opened, but gave no picture; {_remedy(self._target)}"
+                )
             if index > 0 and failed >= _FAILED_READS:
                 raise SourceLostError(
                     f"camera {self.name}: it gave no more pictures after {index} frames; "

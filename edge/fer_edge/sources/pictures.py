@@ -66,7 +66,9 @@ def find_pictures(folder: Path | str, *, recursive: bool = False) -> list[Path]:
         raise SourceError(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
     if not found:
         hint = "" if recursive else "; --recursive looks into its subfolders, too"
-        raise SourceError(f"{folder}: expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}")
+        raise SourceError(
+            f"{folder}: expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}"
+        )
     return found
 
 

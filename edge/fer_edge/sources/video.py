@@ -48,7 +48,9 @@ class VideoSource:
         )
         if not self._capture.isOpened():
             what = "answers with" if is_url(self.name) else "holds"
-            raise SourceError(f"{self.name}: expected a video, it {what} none that FFmpeg can read, or is damaged")
+            raise SourceError(
+                f"{self.name}: expected a video, it {what} none that FFmpeg can read, or is damaged"
+            )
         self.frame_rate = plausible_rate(self._capture.get(cv2.CAP_PROP_FPS))
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.frame_count = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
@@ -121,7 +123,9 @@ def as_bgr(image: Any) -> Image:
 
 def _check_file(path: Path, name: str) -> None:
     if path.is_dir():
-        raise SourceError(f"{name}: expected a video file, got a folder; for its pictures use: fer-edge folder")
+        raise SourceError(
+            f"{name}: expected a video file, got a folder; for its pictures use: fer-edge folder"
+        )
     try:
         with path.open("rb") as file:
             if not file.read(1):

@@ -1,0 +1,109 @@
+"""Stages that run beside each other: an iterator in a thread of its own, a bounded number of items ahead."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+__all__ = ["Ahead", "Newest"]
+
+T = TypeVar("T")
+
+_PATIENCE_S: Final = 0.1  # how often a waiting thread looks whether it shall end
+_JOIN_S: Final = 2.0  # a camera that blocks for ever is left behind
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: BaseException
+
+
+class _End:
+    pass
+
+
+class Ahead(Generic[T]):
+    """Iterates ``items`` in a thread, up to ``depth`` items ahead of whoever iterates this.
+
+    Every item arrives, in order; an exception of ``items`` arrives after the items before it. A context
+    manager: leaving it ends the thread and closes ``items``, in the thread that ran it.
+    """
+
+    def __init__(self, items: Iterable[T], depth: int) -> None:
+        self._items = items
+        self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Iterator[T]:
+        self._thread.start()
+        return self._results()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(_JOIN_S)
+
+    def _run(self) -> None:
+        iterator = iter(self._items)
+        last: _Failure | _End = _End()
+        try:
+            for item in iterator:
+                if not self._put(item):
+                    break
+        except BaseException as error:  # noqa: BLE001  (raised again where the items are taken)
+            last = _Failure(error)
+        finally:
+            close = getattr(iterator, "close", None)
+            if close is not None:
+                close()
+        self._put(last)
+
+    def _put(self, item: T | _Failure | _End) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=_PATIENCE_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _results(self) -> Iterator[T]:
+        while not self._stop.is_set():
+            try:
+                # With a limit: without one, Ctrl-C cannot interrupt the wait on every system.
+                item = self._queue.get(timeout=_PATIENCE_S)
+            except queue.Empty:
+                continue
+            if isinstance(item, _Failure):
+                raise item.error
+            if isinstance(item, _End):
+                return
+            yield item
+
+
+class Newest(Ahead[T]):
+    """Like :class:`Ahead` for live items: a newer one replaces the one that waits; ``dropped`` counts those."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        super().__init__(items, 1)
+        self.dropped = 0
+
+    def _put(self, item: T | _Failure | _End) -> bool:
+        if isinstance(item, _Failure | _End):
+            # The end waits its turn: the last picture before it is wanted.
+            return super()._put(item)
+        while not self._stop.is_set():
+            try:
+                self._queue.put_nowait(item)
+            except queue.Full:
+                try:
+                    self._queue.get_nowait()
+                except queue.Empty:
+                    continue
+                self.dropped += 1
+            else:
+                return True
+        return False
