@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import sys
@@ -13,25 +14,25 @@ from typing import Any, Final, cast, get_args
 import click
 from tqdm import tqdm
 
+from fer_convert.calibrate import DEFAULT_SAMPLES
 from fer_edge._version import __version__
-from fer_edge.errors import AccuracyLossError, FerEdgeError, MissingExtraError, UsageError
+from fer_edge.errors import AccuracyLossError, FerEdgeError, MissingExtraError
 from fer_edge.spec import Variant, read_spec
 from fer_train.chatter import silenced
 
-__all__ = ["cli", "run"]
+__all__ = ["cli", "data_option", "debug_option", "progress", "require_training_packages", "run"]
 
 _SPLITS: Final = click.Choice(["Training", "PublicTest", "PrivateTest"])
 _VARIANTS: Final = tuple(variant for variant in get_args(Variant) if variant != "keras")
-_DEFAULT_SAMPLES: Final = 200
 _INTERRUPTED, _TERMINATED = 130, 143
 
 
-def run(arguments: list[str]) -> int:
-    """Run the command line; its exit status. Errors are one line on standard error."""
+def run(arguments: list[str], command: click.Command | None = None, name: str = "fer-convert") -> int:
+    """Run a command line, by default ``fer-convert``; its exit status. An error is one line on stderr."""
     debug = "--debug" in arguments
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        cli.main(arguments, prog_name="fer-convert", standalone_mode=False)
+        (command or cli).main(arguments, prog_name=name, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -83,13 +84,15 @@ class _ConvertByDefault(click.Group):
             )
 
 
-def _debug_option(function: Callable[..., None]) -> Callable[..., None]:
+def debug_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--debug``, the same for every command."""
     return click.option(
         "--debug", is_flag=True, help="Show TensorFlow's messages, and a traceback with an error."
     )(function)
 
 
-def _data_option(help_text: str, *, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def data_option(help_text: str, *, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add ``--data``, a path."""
     return click.option(
         "--data", type=click.Path(path_type=Path), metavar="DATA", required=required, help=help_text
     )
@@ -127,7 +130,7 @@ def _variants(_: click.Context, __: click.Parameter, value: str) -> tuple[Varian
 
 @click.command("fer-convert", short_help="The form without a command.")
 @click.argument("run", type=click.Path(path_type=Path))
-@_data_option(
+@data_option(
     "FER-2013 in any of its forms, or your own faces.  [default: what the run was trained on]", required=False
 )
 @click.option(
@@ -144,7 +147,7 @@ def _variants(_: click.Context, __: click.Parameter, value: str) -> tuple[Varian
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    default=_DEFAULT_SAMPLES,
+    default=DEFAULT_SAMPLES,
     show_default=True,
     help="Training faces that calibrate int8.",
 )
@@ -162,7 +165,7 @@ def _variants(_: click.Context, __: click.Parameter, value: str) -> tuple[Varian
     "--spec", type=click.Path(path_type=Path), help="The network's contract, where it is not beside it."
 )
 @click.option("--overwrite", is_flag=True, help="Replace files in DIR.")
-@_debug_option
+@debug_option
 def _convert(
     run: Path,
     data: Path | None,
@@ -178,16 +181,12 @@ def _convert(
 ) -> None:
     """Convert the network of RUN: a run folder, or a .keras file with its spec."""
     from fer_convert.report import conversion_table
-    from fer_convert.source import find_source
+    from fer_convert.source import data_of, find_source
 
+    require_training_packages()
     source = find_source(run, spec)
-    data = data or source.data
-    if data is None:
-        raise UsageError(
-            f"expected faces to calibrate and measure with, {run} names none; name them with --data"
-        )
+    data = data_of(source, data)
     with silenced(debug):
-        _require_training_packages()
         from fer_convert.conversion import convert
         from fer_convert.output import check_folder
         from fer_train.data import load_faces
@@ -203,7 +202,7 @@ def _convert(
             seed=seed,
             split=split,
             overwrite=overwrite,
-            progress=_progress,
+            progress=progress,
         )
     click.echo(conversion_table(report))
     click.echo(
@@ -222,9 +221,9 @@ def _convert(
 
 @cli.command("verify")
 @click.argument("file", type=click.Path(path_type=Path))
-@_data_option("FER-2013 in any of its forms, or your own faces.", required=True)
+@data_option("FER-2013 in any of its forms, or your own faces.", required=True)
 @_split_option
-@_debug_option
+@debug_option
 def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
     """Measure a file's accuracy and latency on this device; needs no TensorFlow.
 
@@ -237,9 +236,7 @@ def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
 
     with silenced(debug):
         model = find_model(file)
-        report = verify(
-            model, load_faces(data), split, str(data), lambda steps: _progress("Verifying", steps)
-        )
+        report = verify(model, load_faces(data), split, str(data), lambda steps: progress("Verifying", steps))
     click.echo(verification_table(model, report))
 
 
@@ -252,7 +249,7 @@ def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
     help="A run's spec.json, or a .tflite file whose contract to take.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the contract that FILE has.")
-@_debug_option
+@debug_option
 def _attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
     """Give a .tflite file from elsewhere its contract, after checking that it fits.
 
@@ -268,18 +265,18 @@ def _attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
     )
 
 
-def _progress(what: str, steps: Iterable[Any]) -> Iterable[Any]:
+def progress(what: str, steps: Iterable[Any]) -> Iterable[Any]:
+    """The steps of a long task, as a bar on standard error counts them."""
     return cast(Iterable[Any], tqdm(steps, desc=f"{what:<19}", file=sys.stderr, mininterval=0.5, leave=True))
 
 
-def _require_training_packages() -> None:
+def require_training_packages() -> None:
+    """Raise MissingExtraError where conversion's packages are not installed; imports none of them."""
     # Keras reads its backend once, when it is imported; conversion is TensorFlow's.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     for module, name in (("tensorflow", "TensorFlow"), ("keras", "Keras"), ("matplotlib", "Matplotlib")):
-        try:
-            __import__(module)
-        except ModuleNotFoundError as error:
-            raise MissingExtraError(name, "train") from error
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(name, "train")
 
 
 def _terminate(_: int, __: FrameType | None) -> None:

@@ -14,7 +14,7 @@ from fer_edge.spec import ModelSpec, read_spec
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Source", "find_source"]
+__all__ = ["Source", "data_of", "find_source"]
 
 _MODEL: Final = "model.keras"
 _SPEC: Final = "spec.json"
@@ -78,10 +78,21 @@ def find_source(run: Path, spec: Path | None = None) -> Source:
     contract = read_spec(spec or beside)
     with model.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Source(model, contract, digest, _data_of(model.with_name(_CONFIG)))
+    return Source(model, contract, digest, _data_in(model.with_name(_CONFIG)))
 
 
-def _data_of(config: Path) -> Path | None:
+def data_of(source: Source, data: Path | None) -> Path:
+    """The data set named, or else the one that the run names; raises UsageError when neither is."""
+    found = data or source.data
+    if found is None:
+        raise UsageError(
+            f"expected faces to calibrate and measure with, the run of {source.model} names none; "
+            "name them with --data"
+        )
+    return found
+
+
+def _data_in(config: Path) -> Path | None:
     try:
         data = json.loads(config.read_text(encoding="utf-8"))["data"]
     except (OSError, ValueError, KeyError, TypeError):
