@@ -27,7 +27,7 @@ def save_checkpoint(path: Path, model: keras.Model, history: list[dict[str, floa
     part = path.with_suffix(".part")
     try:
         with part.open("wb") as file:
-            np.savez(file, history=np.array(json.dumps(history)), **arrays)
+            np.savez(file, history=np.array(json.dumps(history)), **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

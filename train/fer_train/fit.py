@@ -286,7 +286,8 @@ def _one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
 def _vote_shares(votes: NDArray[np.uint8]) -> NDArray[np.float32]:
     """FER+ votes (n, 10) as shares of the eight emotions (n, 8); every row has such a vote."""
     emotions = votes[:, : len(FERPLUS_LABELS)].astype(np.float32)
-    return emotions / emotions.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float32] = emotions / emotions.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from fer_edge.errors import UsageError
@@ -47,6 +47,12 @@ class Recipe:
     crop: Literal["whole", "haar"] = "whole"
     bfloat16: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def resized(self, epochs: int | None, batch_size: int | None) -> Recipe:
+        """The recipe with another number of epochs or batch size; plain epochs stay the same share."""
+        epochs = epochs or self.epochs
+        plain = round(self.plain_epochs * epochs / self.epochs)
+        return replace(self, epochs=epochs, batch_size=batch_size or self.batch_size, plain_epochs=plain)
 
 
 RECIPES: Final = {

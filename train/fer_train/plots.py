@@ -1,0 +1,91 @@
+"""The pictures beside a run and its report. Matplotlib is imported by whoever imports this module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from fer_train.output import replaced
+
+if TYPE_CHECKING:
+    from fer_train.fit import EpochReport
+
+__all__ = ["draw_confusion", "draw_curves"]
+
+_TRAINING: Final = "#0b6ea8"
+_VALIDATION: Final = "#d1495b"
+_INK: Final = "#222222"
+
+
+def draw_curves(path: Path, history: Sequence[EpochReport], title: str, validation: str | None) -> None:
+    """Accuracy and loss over the epochs, training and validation: figure 5 of the reference paper.
+
+    ``validation`` names the faces that were validated on, None where there were none.
+    """
+    figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
+    accuracy, loss = figure.subplots(1, 2)
+    epochs = [row.epoch for row in history]
+    style: dict[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3 if len(epochs) > 1 else 6}
+    accuracy.plot(epochs, [row.accuracy for row in history], color=_TRAINING, label="training", **style)
+    loss.plot(epochs, [row.loss for row in history], color=_TRAINING, label="training", **style)
+    if validation is not None:
+        label = f"validation ({validation})"
+        figures = [(row.val_accuracy, row.val_loss) for row in history]
+        accuracy.plot(epochs, [pair[0] for pair in figures], color=_VALIDATION, label=label, **style)
+        loss.plot(epochs, [pair[1] for pair in figures], color=_VALIDATION, label=label, **style)
+    accuracy.set_title("accuracy")
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    accuracy.legend(frameon=False, loc="lower right")
+    loss.set_title("cross-entropy, nats")
+    loss.legend(frameon=False, loc="upper right")
+    for axes in (accuracy, loss):
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(color="#e6e6e6")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
+    """A report's confusion matrix, in % of each true class and counts: the paper's figure 6."""
+    labels = report["confusion"]["labels"]
+    counts = np.array(report["confusion"]["counts"])
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 2.6 + 0.72 * len(labels)
+    figure = Figure(figsize=(side + 0.6, side), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    if len(labels) <= 20:  # more do not leave room for figures
+        for row, column in np.ndindex(*shares.shape):
+            axes.text(
+                column,
+                row,
+                f"{shares[row, column]:.0f} %\n{counts[row, column]:,}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if shares[row, column] > 55 else _INK,
+            )
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title(title, fontsize=10)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
+    bar.set_label("% of the true class")
+    bar.outline.set_visible(False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with replaced(path) as part:
+        figure.savefig(part)

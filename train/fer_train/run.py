@@ -1,0 +1,201 @@
+"""The run folder: what a training leaves behind, and what it needs to be resumed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_edge._version import __version__
+from fer_edge.errors import OutputError, RunError, UsageError
+from fer_edge.spec import ModelSpec
+from fer_train.augment import Augmentation
+from fer_train.output import replaced, write_json
+from fer_train.recipes import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from fer_train.fit import EpochReport
+
+__all__ = [
+    "MODEL_FILE",
+    "REPORT_FILE",
+    "SPEC_FILE",
+    "Options",
+    "RunFolder",
+    "described",
+    "require_same",
+    "stored_recipe",
+]
+
+MODEL_FILE: Final = "model.keras"
+SPEC_FILE: Final = "spec.json"
+REPORT_FILE: Final = "report.json"
+_CONFIG, _HISTORY, _CHECKPOINT = "config.json", "history.csv", "checkpoint.npz"
+_CURVES, _CONFUSION = "curves.png", "confusion.png"
+_FILES: Final = (MODEL_FILE, SPEC_FILE, REPORT_FILE, _CONFIG, _HISTORY, _CHECKPOINT, _CURVES, _CONFUSION)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What decides the outcome of a run besides the data: stored in ``config.json``, obeyed by ``--resume``.
+
+    ``epochs`` and ``batch_size`` are those of the run, whether asked for or the recipe's. ``limit`` keeps
+    that many faces of each split. ``votes`` is the absolute path of FER+'s votes.
+    """
+
+    arch: str
+    recipe: str
+    epochs: int
+    batch_size: int
+    seed: int = 0
+    limit: int | None = None
+    votes: str | None = None
+    labels: str = "fer"
+    class_weights: str = "none"
+
+
+class RunFolder:
+    """A run folder and its files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoint = path / _CHECKPOINT
+        self.model = path / MODEL_FILE
+
+    def refuse_if_present(self) -> None:
+        """Raise OutputError when something is there already."""
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            return
+        if self.path.exists():
+            raise OutputError(
+                f"{self.path}: expected a run folder that is not there yet; go on with it by --resume, "
+                "replace it with --overwrite, or name another with --out"
+            )
+
+    def create(self, config: dict[str, Any]) -> None:
+        """Make the folder, without the files of an earlier run, and describe the run in ``config.json``.
+
+        Raises OutputError when it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            for name in _FILES:
+                (self.path / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: expected a folder to write a run into: {error.strerror or error}; "
+                "name another with --out"
+            ) from error
+        write_json(self.path / _CONFIG, config)
+
+    def config(self) -> dict[str, Any]:
+        """What ``config.json`` says; raises RunError where there is none to resume by."""
+        path = self.path / _CONFIG
+        try:
+            config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            Options(**config["options"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{self.path}: expected a run of fer-train to resume, cannot read its {_CONFIG}: {error}"
+            ) from error
+        return config
+
+    def write_history(self, history: Sequence[EpochReport]) -> None:
+        """Write ``history.csv``: a row for each finished epoch."""
+        with replaced(self.path / _HISTORY) as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            rows = [asdict(row) for row in history]
+            writer.writerow(rows[0])
+            for row in rows:
+                writer.writerow("" if value is None else round(value, 6) for value in row.values())
+
+    def write_model(self, model: keras.Model) -> str:
+        """Write ``model.keras``; its SHA-256 in hexadecimal digits."""
+        with replaced(self.model) as part:
+            model.save(part)
+        with self.model.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def write_results(self, spec: ModelSpec, report: dict[str, Any], history: Sequence[EpochReport]) -> None:
+        """Write ``spec.json``, ``report.json`` and the two pictures."""
+        from fer_train.plots import draw_confusion, draw_curves
+
+        with replaced(self.path / SPEC_FILE) as part:
+            part.write_text(spec.to_json(), encoding="utf-8")
+        write_json(self.path / REPORT_FILE, report)
+        is_validated = history[-1].val_loss is not None
+        draw_curves(
+            self.path / _CURVES, history, f"{spec.name}: training", report["split"] if is_validated else None
+        )
+        draw_confusion(self.path / _CONFUSION, report, spec.name)
+
+
+def described(options: Options, recipe: Recipe, data: Path, digest: str) -> dict[str, Any]:
+    """The content of ``config.json``; ``data`` is absolute, ``digest`` that of the faces."""
+    return {
+        "data": str(data),
+        "data_sha256": digest,
+        "options": asdict(options),
+        "recipe": asdict(recipe),
+        "version": __version__,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        **_environment(),
+    }
+
+
+def _environment() -> dict[str, Any]:
+    """The Keras backend, versions and machine that a run was made with."""
+    import keras
+
+    backend = keras.backend.backend()
+    return {
+        "backend": backend,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("keras", backend, "numpy")},
+        },
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+    }
+
+
+def stored_recipe(config: dict[str, Any]) -> Recipe:
+    """The recipe that a run was started with, as it was then."""
+    settings = dict(config["recipe"])
+    return Recipe(**{**settings, "augmentation": Augmentation(**settings["augmentation"])})
+
+
+def require_same(config: dict[str, Any], asked: dict[str, Any], digest: str) -> None:
+    """Hold what ``--resume`` was given against what the run was started with.
+
+    ``asked`` are the options that were given expressly. Raises UsageError at a contradiction.
+    """
+    for name, value in asked.items():
+        stored = config["options"][name]
+        if value != stored:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"expected the options the run was started with ({option} {stored}), got {option} {value}; "
+                "leave it out, or start anew with --overwrite"
+            )
+    if digest != config["data_sha256"]:
+        raise UsageError(
+            f"expected the data the run was started with ({config['data']}), got others; "
+            "name the same data, or start anew with --overwrite"
+        )
+    import keras
+
+    if keras.backend.backend() != config["backend"]:
+        raise UsageError(
+            f"expected the Keras backend the run was started with ({config['backend']}), "
+            f"got {keras.backend.backend()}; set KERAS_BACKEND={config['backend']}"
+        )

@@ -1,0 +1,194 @@
+"""A training run from end to end: data, epochs, run folder, and what an interruption leaves."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge._version import __version__
+from fer_edge.errors import RunError, UsageError
+from fer_edge.spec import FER2013_LABELS, ModelSpec
+from fer_train.archs import architecture
+from fer_train.data import SPLITS, Faces, load_faces, load_votes
+from fer_train.fit import EpochReport, Trainer, predict
+from fer_train.metrics import measured
+from fer_train.recipes import Recipe
+from fer_train.run import Options, RunFolder, described, require_same, stored_recipe
+
+__all__ = ["Observer", "TrainingRun", "class_weights", "new_run", "resumed_run"]
+
+_FER2013_FACES: Final = 35_887
+
+
+class Observer(Protocol):
+    """Is told how a run goes."""
+
+    def on_start(self, run: TrainingRun) -> None:
+        """Training begins, or goes on."""
+
+    def on_step(self, step: int, steps: int, loss: float, accuracy: float) -> None:
+        """A step of an epoch is done; loss and accuracy are the epoch's means so far."""
+
+    def on_epoch(self, report: EpochReport) -> None:
+        """An epoch is done and on disk."""
+
+
+class TrainingRun:
+    """A run folder, its data and its trainer.
+
+    ``report_split`` is the one that the final report is about: PublicTest, otherwise PrivateTest, otherwise
+    the training faces themselves. ``report`` is that report once there is one.
+    """
+
+    def __init__(self, folder: RunFolder, data: Path, options: Options, recipe: Recipe, faces: Faces) -> None:
+        self.folder, self.options, self.recipe = folder, options, recipe
+        self.report: dict[str, Any] | None = None
+        self._provenance = _provenance(data, faces, options)
+        parts = {name: _limited(faces.split(name), options.limit) for name in _present(faces)}
+        training = parts["Training"] if "Training" in parts else faces.split("Training")
+        self.report_split = next(name for name in ("PublicTest", "PrivateTest", "Training") if name in parts)
+        self._reported = parts[self.report_split]
+        self.trainer = Trainer(
+            architecture(options.arch),
+            recipe,
+            training,
+            parts.get("PublicTest"),
+            folder.path,
+            seed=options.seed,
+            votes=None if options.votes is None else _votes_of(training, Path(options.votes)),
+            class_weights=class_weights(training) if options.class_weights == "balanced" else None,
+        )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every epoch is done."""
+        return len(self.trainer.history) >= self.recipe.epochs
+
+    def train(self, observer: Observer, *, stop_after_s: float | None = None) -> None:
+        """Train the epochs that are left, then write the run's results.
+
+        With ``stop_after_s`` no epoch is begun that would end later than that many seconds from now, as
+        long as the one before took; one epoch is always trained. An interruption, or a RunError, leaves the
+        results of the last finished epoch and is raised again.
+        """
+        started = epoch_started = time.monotonic()
+        observer.on_start(self)
+        try:
+            for report in self.trainer.epochs(observer.on_step):
+                self.folder.write_history(self.trainer.history)
+                observer.on_epoch(report)
+                now = time.monotonic()
+                if stop_after_s is not None and now - started + (now - epoch_started) > stop_after_s:
+                    break
+                epoch_started = now
+        except (KeyboardInterrupt, SystemExit, RunError):
+            if self.trainer.history:
+                self.trainer.resume()  # the network is somewhere within an epoch
+                self.finish()
+            raise
+        self.finish()
+
+    def finish(self) -> None:
+        """Write the network as it is after the last finished epoch, and what it is worth."""
+        history = self.trainer.history
+        model = self.trainer.trained_model()
+        digest = self.folder.write_model(model)
+        figures = measured(
+            predict(model, self._reported.pixels), self._reported.labels, self._reported.label_names
+        )
+        self.report = {
+            "model": str(self.folder.model),
+            "sha256": digest,
+            "split": self.report_split,
+            **figures,
+        }
+        brief = {name: figures[name] for name in ("accuracy", "mean_class_accuracy", "samples")}
+        spec = ModelSpec(
+            name=self.options.arch,
+            labels=self._reported.label_names,
+            accuracy={self.report_split: brief},
+            provenance={**self._provenance, "epochs": len(history)},
+        )
+        self.folder.write_history(history)
+        self.folder.write_results(spec, self.report, history)
+
+
+def new_run(
+    folder: RunFolder, data: Path, options: Options, recipe: Recipe, *, overwrite: bool
+) -> TrainingRun:
+    """A run that begins; makes its folder once the data have been read.
+
+    Raises OutputError when the folder is there and ``overwrite`` is not given, DataError for the data.
+    """
+    if not overwrite:
+        folder.refuse_if_present()
+    faces = load_faces(data)
+    run = TrainingRun(folder, data, options, recipe, faces)
+    folder.create(described(options, recipe, data.absolute(), faces.digest()))
+    return run
+
+
+def resumed_run(folder: RunFolder, data: Path, asked: dict[str, Any]) -> TrainingRun:
+    """A run that goes on after its last finished epoch, with the options it was started with.
+
+    ``asked`` are the options that were given anew. Raises RunError when there is no run, UsageError when
+    an option or the data contradict it.
+    """
+    config = folder.config()
+    faces = load_faces(data)
+    require_same(config, asked, faces.digest())
+    run = TrainingRun(folder, data, Options(**config["options"]), stored_recipe(config), faces)
+    if folder.checkpoint.exists():  # otherwise it was killed within its first epoch
+        run.trainer.resume()
+    return run
+
+
+def class_weights(faces: Faces) -> NDArray[np.float32]:
+    """A weight for each label, float32 (labels,), so that every label weighs the same; 1 on average."""
+    counts = np.bincount(faces.labels, minlength=len(faces.label_names))
+    weights = np.divide(
+        len(faces) / np.count_nonzero(counts), counts, where=counts > 0, out=np.zeros(len(counts))
+    )
+    return weights.astype(np.float32)
+
+
+def _present(faces: Faces) -> tuple[str, ...]:
+    return tuple(name for name in SPLITS if (faces.splits == name).any())
+
+
+def _limited(faces: Faces, limit: int | None) -> Faces:
+    if limit is None or limit >= len(faces):
+        return faces
+    return faces.take(np.sort(np.random.default_rng(0).permutation(len(faces))[:limit]))
+
+
+def _votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
+    votes = load_votes(path)
+    if (faces.rows < 0).any() or faces.rows.max() >= len(votes):
+        raise UsageError(
+            f"{path}: expected votes for the rows of the data set, got {len(votes)} rows of votes; "
+            "FER+ goes with fer2013.csv in its original order, not with picture folders"
+        )
+    return votes[faces.rows]
+
+
+def _provenance(data: Path, faces: Faces, options: Options) -> dict[str, Any]:
+    is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) == _FER2013_FACES)
+    return {
+        "data": data.name,
+        "data_sha256": faces.digest(),
+        "limit": options.limit,
+        "votes": None if options.votes is None else Path(options.votes).name,
+        "recipe": options.recipe,
+        "seed": options.seed,
+        "licence": "weights trained on FER-2013, research-only data"
+        if is_fer2013
+        else "that of the data they were trained on",
+        "trainer": f"fer-train {__version__}, Keras {version('keras')} on {keras.backend.backend()}",
+    }
