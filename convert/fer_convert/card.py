@@ -65,8 +65,8 @@ out what somebody feels. In the European Union, emotion recognition at work and 
 
 Its limits: about one answer in {_one_in(1 - file["accuracy"])} is wrong on pictures like those it was
 tested on, and people agree on those themselves only about two times in three. It knows frontal faces found
-on the web; faces in profile, partly hidden, very dark or smaller than {spec.width} pixels, small children, and
-groups that its training pictures hold few of are recognised less well. How well by age, gender or skin
+on the web; faces in profile, partly hidden, very dark or smaller than {spec.width} pixels, small children,
+and groups that its training pictures hold few of are recognised less well. How well by age, gender or skin
 colour has not been measured: the data set does not say whom it shows.
 """
 
