@@ -13,7 +13,7 @@ __all__ = ["Ahead", "Newest"]
 T = TypeVar("T")
 
 _PATIENCE_S: Final = 0.1  # how often a waiting thread looks whether it shall end
-_JOIN_S: Final = 2.0  # a camera that blocks for ever is left behind
+_JOIN_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,19 @@ class _End:
 class Ahead(Generic[T]):
     """Iterates ``items`` in a thread, up to ``depth`` items ahead of whoever iterates this.
 
-    Every item arrives, in order; an exception of ``items`` arrives after the items before it. A context
-    manager: leaving it ends the thread and closes ``items``, in the thread that ran it.
+    Every item arrives, in order; an exception of ``items`` arrives after the items before it. Once
+    ``stop`` is set the thread ends, and closes ``items`` in the thread that ran it.
     """
 
-    def __init__(self, items: Iterable[T], depth: int) -> None:
+    def __init__(self, items: Iterable[T], depth: int, stop: threading.Event) -> None:
         self._items = items
         self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
-        self._stop = threading.Event()
+        self._stop = stop
         self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Iterator[T]:
         self._thread.start()
-        return self._results()
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
+    def join(self) -> None:
+        """Wait for the thread's end; one that blocks for ever in a driver is left behind."""
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -70,7 +67,7 @@ class Ahead(Generic[T]):
             return True
         return False
 
-    def _results(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T]:
         while not self._stop.is_set():
             try:
                 # With a limit: without one, Ctrl-C cannot interrupt the wait on every system.
@@ -85,11 +82,14 @@ class Ahead(Generic[T]):
 
 
 class Newest(Ahead[T]):
-    """Like :class:`Ahead` for live items: a newer one replaces the one that waits; ``dropped`` counts those."""
+    """Like :class:`Ahead` for live items: a newer one replaces the one that waits.
 
-    def __init__(self, items: Iterable[T]) -> None:
-        super().__init__(items, 1)
+    ``dropped`` counts those that were replaced.
+    """
+
+    def __init__(self, items: Iterable[T], stop: threading.Event) -> None:
         self.dropped = 0
+        super().__init__(items, 1, stop)
 
     def _put(self, item: T | _Failure | _End) -> bool:
         if isinstance(item, _Failure | _End):

@@ -97,7 +97,7 @@ class HaarDetector:
             )
         except cv2.error as error:
             raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
-        return [tuple(map(int, hit)) for hit in hits]
+        return [(int(x), int(y), int(w), int(h)) for x, y, w, h in hits]
 
     def close(self) -> None:
         """Free the cascade; the detector cannot be used afterwards."""
@@ -127,7 +127,7 @@ def _load_cascade() -> Any:
             f"expected an OpenCV with CascadeClassifier (4.x), got {cv2.__version__}, which has none; "
             "install one with: pip install 'opencv-python-headless<5'"
         )
-    path = Path(cv2.data.haarcascades) / _CASCADE
+    path = Path(cv2.__file__).parent / "data" / _CASCADE
     cascade = cv2.CascadeClassifier(str(path))
     if cascade.empty():
         raise DetectorError(

@@ -1,17 +1,25 @@
-"""Where results go, behind one protocol; a new sink is a file in this folder and a line in a registry."""
+"""Where results go, behind one protocol; a new sink is a file in this folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from fer_edge.results import FrameResult, Unreadable
+from fer_edge.results import FrameResult, Image, Unreadable
 
-__all__ = ["Sink"]
+__all__ = ["Annotated", "Sink"]
+
+Annotated = Callable[[], Image]
+"""Gives the annotated picture of a result, drawn when first asked for; not to be written to."""
 
 
 class Sink(Protocol):
-    """A context manager that takes every result, in order. Raises OutputError."""
+    """A context manager that takes every result, in order; at its exit what it took is complete.
+
+    What could not be written is refused when the sink is made, before anything is read; files are opened
+    when the first result arrives. Raises OutputError.
+    """
 
     def __enter__(self) -> Self: ...
 
@@ -19,5 +27,5 @@ class Sink(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write(self, result: FrameResult | Unreadable) -> None:
-        """Take one result; it may keep no reference to the frame afterwards."""
+    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+        """Take one result; no reference to the frame may be kept afterwards."""

@@ -1,0 +1,137 @@
+"""The Python interface: pictures in, faces and emotions out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from fer_edge.classifier import Classifier
+from fer_edge.detectors import create_detector
+from fer_edge.errors import SourceError, UsageError
+from fer_edge.models import find_model
+from fer_edge.pipeline import Pipeline
+from fer_edge.results import FaceResult, FrameResult, Image, Unreadable
+from fer_edge.sources import Source
+
+__all__ = ["EmotionRecognizer", "open_source", "processor_count"]
+
+
+class EmotionRecognizer:
+    """Finds the faces of pictures and videos and says what they show.
+
+    ``model`` is a bundled model's name or a ``.tflite`` file; None: the default model.
+    ``detector`` is ``haar``, or ``none`` where each picture is one face already.
+    ``min_face`` is the smallest face in pixels; None: a share of the picture.
+    ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None: 8 or 0.3 s.
+    ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
+    ``threads`` bounds the processor threads; None: all.
+
+    A context manager; not thread-safe. Raises ModelError, ContractError, DetectorError, UsageError.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        detector: str = "haar",
+        min_face: int | None = None,
+        detect_every: int | None = None,
+        smoothing: float = 0.0,
+        threads: int | None = None,
+    ) -> None:
+        self._threads = threads or processor_count()
+        self._model = find_model(model)
+        self._classifier = Classifier(self._model, threads=self._threads)
+        self._detector_name, self._min_face = detector, min_face
+        self._detector = create_detector(detector, min_face=min_face, thorough=True)
+        self._detect_every, self._smoothing = detect_every, smoothing
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions that the model knows, in the order of its scores."""
+        return self._model.spec.labels
+
+    def analyze(self, image: Image) -> tuple[FaceResult, ...]:
+        """The faces of a uint8 (height, width, 3) BGR picture, largest first; () where there is none.
+
+        Ids count from 0 in each picture. Raises ValueError for another kind of array.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise ValueError(
+                f"expected a uint8 picture of shape (height, width, 3) in BGR order, got {image.dtype} {image.shape}"
+            )
+        faces = []
+        for number, box in enumerate(self._detector.detect(image)):
+            scores = self._classifier.classify(image, box)
+            faces.append(FaceResult(number, box, scores, scores.emotion))
+        return tuple(faces)
+
+    def stream(self, source: str | Path | int | Source) -> Iterator[FrameResult]:
+        """Every frame of a video, camera, picture or folder with its faces, in order, in constant memory.
+
+        ``source`` is a path, an rtsp:// or http:// URL, a camera's index, or a source of one's own.
+        Raises SourceError also for a picture that cannot be read.
+        """
+        opened = open_source(source) if isinstance(source, str | Path | int) else source
+        thorough = not opened.live and opened.frame_rate is None
+        with opened:
+            detector = create_detector(self._detector_name, min_face=self._min_face, thorough=thorough)
+            try:
+                with Pipeline(
+                    opened,
+                    detector,
+                    self._model,
+                    detect_every=self._detect_every,
+                    smoothing=self._smoothing,
+                    threads=self._threads,
+                ) as results:
+                    for result in results:
+                        if isinstance(result, Unreadable):
+                            raise SourceError(result.error)
+                        yield result
+            finally:
+                detector.close()
+
+    def close(self) -> None:
+        """Free the model and the detector; the recognizer cannot be used afterwards."""
+        self._classifier.close()
+        self._detector.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(source: str | Path | int) -> Source:
+    """The source that a path, a URL or a camera's index stands for, not yet opened."""
+    from fer_edge.sources.camera import CameraSource
+    from fer_edge.sources.pictures import PICTURE_SUFFIXES, PictureSource, find_pictures
+    from fer_edge.sources.video import VideoSource
+
+    name = os.fspath(source) if not isinstance(source, int) else str(source)
+    if isinstance(source, int) or name.startswith(("rtsp://", "/dev/video")):
+        return CameraSource(name)
+    if not name:
+        raise UsageError("expected a path, a URL or a camera's index, got an empty text")
+    path = Path(name)
+    if path.is_dir():
+        return PictureSource(find_pictures(path), name)
+    if path.suffix.lower() in PICTURE_SUFFIXES and "://" not in name:
+        return PictureSource([path])
+    return VideoSource(name)
+
+
+def processor_count() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,107 @@
+"""Annotated pictures: one file for one picture, a folder for several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import cv2
+
+from fer_edge.errors import OutputError, UsageError
+from fer_edge.results import FrameResult, Unreadable
+from fer_edge.sinks import Annotated
+from fer_edge.sinks.files import check_file, check_folder, replacing, writing
+
+__all__ = ["WRITTEN_SUFFIXES", "PictureFolderSink", "PictureSink"]
+
+WRITTEN_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""What an annotated picture can be written as; one of another kind becomes a ``.png``."""
+
+
+class PictureSink:
+    """The annotated picture of the one frame there is, in one file."""
+
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
+        if path.suffix.lower() not in WRITTEN_SUFFIXES:
+            raise UsageError(
+                f"expected a picture to write to ({', '.join(sorted(WRITTEN_SUFFIXES))}), got {str(path)!r}"
+            )
+        check_file(path, overwrite=overwrite)
+        self._path = path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+        """Write the picture."""
+        if isinstance(result, FrameResult):
+            _write_picture(self._path, annotated())
+
+
+class PictureFolderSink:
+    """Annotated copies of pictures in a folder, under the paths that they have below ``root``.
+
+    ``root`` None puts all side by side. Existing copies are refused when their turn comes, before any is
+    touched: names are known from ``sources``. Two pictures of one name get numbers.
+    """
+
+    def __init__(
+        self, folder: Path, sources: list[str], *, root: Path | None = None, overwrite: bool = False
+    ) -> None:
+        check_folder(folder)
+        self._targets: dict[str, Path] = {}
+        taken: set[Path] = set()
+        for source in dict.fromkeys(sources):
+            relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
+            target = _free(folder / _with_written_suffix(relative), taken)
+            if not overwrite and target.exists():
+                raise OutputError(
+                    f"{target}: it is already there; replace it with --overwrite or name another"
+                )
+            taken.add(target)
+            self._targets[source] = target
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+        """Write the picture's annotated copy; one that could not be read has none."""
+        if isinstance(result, FrameResult):
+            target = self._targets[result.frame.source]
+            with writing(target.parent):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            _write_picture(target, annotated())
+
+
+def _with_written_suffix(path: Path) -> Path:
+    return path if path.suffix.lower() in WRITTEN_SUFFIXES else path.with_suffix(".png")
+
+
+def _free(path: Path, taken: set[Path]) -> Path:
+    number, free = 2, path
+    while free in taken:
+        free = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return free
+
+
+def _write_picture(path: Path, image: Any) -> None:
+    try:
+        encoded, content = cv2.imencode(path.suffix.lower(), image)
+    except cv2.error as error:
+        raise OutputError(f"{path}: the picture cannot be encoded: {error.err or error}") from error
+    if not encoded:
+        raise OutputError(f"{path}: the picture cannot be encoded as {path.suffix}; name another kind")
+    with replacing(path) as part:
+        part.write_bytes(content.tobytes())
