@@ -36,15 +36,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._pixels = pixels
         self._targets = targets
         self._weights = weights
-        self._batch_size = min(batch_size, len(pixels))
+        self._batch_size = batch_size
         self._augmentation = augmentation
         self._key = (seed, epoch)
         self._order = np.random.default_rng(self._key).permutation(len(pixels))
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures in a batch."""
-        return self._batch_size
 
     def __len__(self) -> int:
         return len(self._pixels) // self._batch_size

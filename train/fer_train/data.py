@@ -62,7 +62,7 @@ class Faces:
         )
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal digits, of faces, labels and splits: the same from every form of a data set."""
+        """SHA-256, in hexadecimal digits, of faces, labels and splits: the same from each form of the data."""
         content = hashlib.sha256(json.dumps([self.label_names, self.pixels.shape]).encode())
         for array in (self.pixels, self.labels.astype("<i8"), self.splits.astype("S16")):
             content.update(np.ascontiguousarray(array).data)

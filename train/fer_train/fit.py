@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import RunError
+from fer_edge.errors import DataError, RunError
 from fer_edge.preprocess import normalize
 from fer_train.archs import Architecture
 from fer_train.augment import Augmentation
@@ -78,6 +78,8 @@ class Trainer:
             # Nobody saw an emotion there: no faces. (All-zero targets would not do: the gradient of a
             # softmax cross-entropy is p - target, and pushes for ever where the target does not sum to 1.)
             keep &= votes[:, : len(FERPLUS_LABELS)].sum(axis=1) > 0
+        if not keep.any():
+            raise DataError(f"expected faces to train on, got {len(train)} pictures that show none")
         self._train = train.take(keep)
         self._validation = validation
         self._recipe = recipe
@@ -137,7 +139,17 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in an epoch."""
-        return max(1, len(self._train) // self._recipe.batch_size)
+        return len(self._train) // self.batch_size
+
+    @property
+    def batch_size(self) -> int:
+        """Faces in a batch: the recipe's number, or all where there are fewer."""
+        return min(self._recipe.batch_size, len(self._train))
+
+    @property
+    def samples(self) -> int:
+        """Faces that are trained on; those that show nothing are left out."""
+        return len(self._train)
 
     @property
     def model(self) -> keras.Model:
@@ -172,7 +184,7 @@ class Trainer:
         batches = Batches(
             self._train.pixels,
             self._targets,
-            batch_size=recipe.batch_size,
+            batch_size=self.batch_size,
             augmentation=Augmentation(flip=recipe.augmentation.flip) if plain else recipe.augmentation,
             seed=self._seed,
             epoch=epoch,
@@ -199,7 +211,7 @@ class Trainer:
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=rate,
-            images_per_s=len(batches) * batches.batch_size / seconds,
+            images_per_s=len(batches) * self.batch_size / seconds,
             seconds=seconds,
         )
 

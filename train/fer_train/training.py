@@ -49,7 +49,8 @@ class TrainingRun:
     def __init__(self, folder: RunFolder, data: Path, options: Options, recipe: Recipe, faces: Faces) -> None:
         self.folder, self.options, self.recipe = folder, options, recipe
         self.report: dict[str, Any] | None = None
-        self._provenance = _provenance(data, faces, options)
+        self.digest = faces.digest()
+        self._provenance = _provenance(data, faces, options, self.digest)
         parts = {name: _limited(faces.split(name), options.limit) for name in _present(faces)}
         training = parts["Training"] if "Training" in parts else faces.split("Training")
         self.report_split = next(name for name in ("PublicTest", "PrivateTest", "Training") if name in parts)
@@ -130,7 +131,7 @@ def new_run(
         folder.refuse_if_present()
     faces = load_faces(data)
     run = TrainingRun(folder, data, options, recipe, faces)
-    folder.create(described(options, recipe, data.absolute(), faces.digest()))
+    folder.create(described(options, recipe, data.absolute(), run.digest))
     return run
 
 
@@ -178,11 +179,11 @@ def _votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
     return votes[faces.rows]
 
 
-def _provenance(data: Path, faces: Faces, options: Options) -> dict[str, Any]:
+def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict[str, Any]:
     is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) == _FER2013_FACES)
     return {
         "data": data.name,
-        "data_sha256": faces.digest(),
+        "data_sha256": digest,
         "limit": options.limit,
         "votes": None if options.votes is None else Path(options.votes).name,
         "recipe": options.recipe,

@@ -1,0 +1,56 @@
+"""Reports as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["aligned", "percent", "report_table"]
+
+
+def report_table(report: dict[str, Any]) -> str:
+    """The report of a run or an evaluation (``report.json``) as lines of text."""
+    calibration = report["calibration"]
+    rows = [
+        (
+            label,
+            f"{figures['support']:,}",
+            percent(figures["precision"]),
+            percent(figures["recall"]),
+            percent(figures["f1"]),
+        )
+        for label, figures in report["per_class"].items()
+    ]
+    lines = [
+        f"{report['model']} on {report['samples']:,} faces of {report['split']}",
+        f"accuracy {percent(report['accuracy'])}, mean of the classes {percent(report['mean_class_accuracy'])}",
+        f"cross-entropy {report['loss']:.4f}, expected calibration error {calibration['ece']:.4f}",
+        "",
+        *aligned(("", "faces", "precision", "recall", "F1"), rows),
+    ]
+    labels = report["confusion"]["labels"]
+    if len(labels) <= 12:  # a wider matrix is for the picture
+        matrix = [
+            (label, *map(str, counts))
+            for label, counts in zip(labels, report["confusion"]["counts"], strict=True)
+        ]
+        lines += ["", *aligned(("true, predicted", *labels), matrix)]
+    return "\n".join(lines)
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of columns, the first flush left and the others flush right."""
+    table = [header, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
+def percent(share: float | None) -> str:
+    """A share as text, a dash where there is none."""
+    return "–" if share is None else f"{100 * share:.1f} %"
