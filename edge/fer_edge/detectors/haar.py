@@ -18,6 +18,8 @@ _CASCADE: Final = "haarcascade_frontalface_default.xml"
 _WINDOW: Final = 24  # pixels: the side of the cascade's own window, the smallest face it can see
 _NEIGHBORS: Final = 5  # overlapping hits that make a face
 
+_MAX_ENLARGEMENT: Final = 2.0  # what is smaller yet has no features left
+
 _STEP: Final = 1.2  # between the sizes searched, in video
 _THOROUGH_STEP: Final = 1.1  # in single pictures
 
@@ -36,7 +38,7 @@ class HaarDetector:
     """Frontal, upright faces.
 
     ``min_face`` is the smallest face in pixels of the picture; None: a share of the picture's shorter
-    side. The search runs on a picture reduced so that this face just fills the cascade's window.
+    side. The search runs on a picture resized so that this face just fills the cascade's window.
     ``thorough`` searches smaller faces in finer steps. Raises DetectorError where OpenCV has no cascade.
     """
 
@@ -54,9 +56,9 @@ class HaarDetector:
         smallest = self._min_face or max(_WINDOW, round(min(width, height) * self._share))
         if min(width, height) < smallest:
             return ()
-        scale = min(1.0, _WINDOW / smallest)
-        # Grey before reducing: a third of the pixels' bytes pass through the resize.
-        gray = _reduced(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), scale)
+        scale = min(_MAX_ENLARGEMENT, _WINDOW / smallest)
+        # Grey before resizing: a third of the bytes pass through it.
+        gray = _resized(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), scale)
         found = self._search(gray, self._step, _NEIGHBORS, round(smallest * scale), min(gray.shape))
         boxes = [_box(hit, 1 / scale, 0, 0, width, height) for hit in found]
         return tuple(sorted(boxes, key=lambda box: box.width * box.height, reverse=True))
@@ -70,7 +72,7 @@ class HaarDetector:
         scale = min(1.0, _FOLLOWED_SIZE / max(box.width, box.height))
         part = image[top:bottom, left:right]
         # Reduced before it turns grey: the part is large where the face is, and both steps are then cheap.
-        gray = np.asarray(cv2.cvtColor(_reduced(part, scale), cv2.COLOR_BGR2GRAY), np.uint8)
+        gray = np.asarray(cv2.cvtColor(_resized(part, scale), cv2.COLOR_BGR2GRAY), np.uint8)
         size = max(box.width, box.height) * scale
         found = self._search(
             gray,
@@ -104,8 +106,8 @@ class HaarDetector:
         self._cascade = None
 
 
-def _reduced(pixels: Any, scale: float) -> Any:
-    if scale >= 1:
+def _resized(pixels: Any, scale: float) -> Any:
+    if scale == 1:
         return pixels
     height, width = pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

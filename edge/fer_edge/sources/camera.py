@@ -32,7 +32,7 @@ class CameraSource:
     """
 
     live = True
-    frame_count = None
+    frame_count: int | None = None
 
     def __init__(self, source: str | int = 0) -> None:
         self.name = str(source)

@@ -28,7 +28,7 @@ class PictureSource:
     """Pictures by their paths, one frame each, in the order given; one that cannot be read is Unreadable."""
 
     live = False
-    frame_rate = None
+    frame_rate: float | None = None
 
     def __init__(self, paths: Sequence[Path | str], name: str | None = None) -> None:
         self._paths = [os.fspath(path) for path in paths]

@@ -1,0 +1,46 @@
+"""LiteRT, FFmpeg and the picture libraries talk to standard error from C, past everything Python can set."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+__all__ = ["silenced"]
+
+_STDERR: Final = 2
+
+
+@contextmanager
+def silenced(debug: bool = False) -> Iterator[None]:
+    """Let only Python's own ``sys.stderr`` through to standard error; with ``debug`` everything."""
+    if debug or sys.stderr is None:
+        yield
+        return
+    ours = sys.stderr
+    ours.flush()
+    kept = os.dup(_STDERR)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, _STDERR)
+        with os.fdopen(
+            os.dup(kept), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
+        ) as through:
+            # A test's or notebook's own stream does not end at the descriptor and stays.
+            if _descriptor(ours) == _STDERR:
+                sys.stderr = through
+            yield
+    finally:
+        sys.stderr = ours
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _descriptor(stream: object) -> int | None:
+    try:
+        return int(stream.fileno())  # type: ignore[attr-defined]
+    except (OSError, AttributeError, ValueError):
+        return None

@@ -1,0 +1,257 @@
+"""What ``camera``, ``image``, ``folder`` and ``video`` do: build source, detector, sinks; run; report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import cv2
+
+from fer_edge.chatter import silenced
+from fer_edge.console import Terminated, progress_bar
+from fer_edge.detectors import create_detector
+from fer_edge.errors import FerEdgeError, OutputError, UsageError
+from fer_edge.models import find_model
+from fer_edge.pipeline import Pipeline
+from fer_edge.recognizer import processor_count
+from fer_edge.results import FrameResult, Unreadable
+from fer_edge.run import Limits, Totals, deliver, summary, write_summary
+from fer_edge.sinks import Sink
+from fer_edge.sinks.files import check_file
+from fer_edge.sinks.pictures import WRITTEN_SUFFIXES, PictureFolderSink, PictureSink
+from fer_edge.sinks.rows import rows_sink
+from fer_edge.sinks.video import VideoSink
+from fer_edge.sources import Source
+from fer_edge.sources.camera import CameraSource
+from fer_edge.sources.pictures import PictureSource, find_pictures
+from fer_edge.sources.video import VideoSource
+
+__all__ = ["RunOptions", "run_camera", "run_folder", "run_images", "run_video"]
+
+_STDOUT: Final = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options that the four commands share, as the command line gives them."""
+
+    model: str | None
+    detector: str
+    min_face: int | None
+    detect_every: int | None
+    smoothing: float | None
+    threads: int | None
+    output: Path | None
+    results: tuple[str, ...]
+    summary: Path | None
+    overwrite: bool
+    show: bool | None
+    max_frames: int | None
+    duration: float | None
+    mirror: bool
+    debug: bool
+
+
+def run_images(paths: list[str], options: RunOptions) -> None:
+    """The pictures named."""
+    output = _picture_output(paths, options)
+    _run(PictureSource(paths), options, output, inputs=paths)
+
+
+def run_folder(directory: str, options: RunOptions, *, recursive: bool) -> None:
+    """The pictures of a folder."""
+    paths = [os.fspath(path) for path in find_pictures(directory, recursive=recursive)]
+    output = None
+    if options.output is not None:
+        root = Path(directory)
+        output = PictureFolderSink(options.output, paths, root=root, overwrite=options.overwrite)
+    _run(PictureSource(paths, directory), options, output, inputs=paths)
+
+
+def run_video(path: str, options: RunOptions) -> None:
+    """Every frame of a video."""
+    output = None if options.output is None else VideoSink(options.output, overwrite=options.overwrite)
+    _run(VideoSource(path), options, output, inputs=[path])
+
+
+def run_camera(source: str, options: RunOptions) -> None:
+    """A camera until it is interrupted, closed or at its limit."""
+    output = None
+    if options.output is not None:
+        output = VideoSink(options.output, live=True, overwrite=options.overwrite)
+    _run(CameraSource(source), options, output, inputs=[])
+
+
+def _picture_output(paths: Sequence[str], options: RunOptions) -> Sink | None:
+    output = options.output
+    if output is None:
+        return None
+    names_a_file = output.suffix.lower() in WRITTEN_SUFFIXES and not output.is_dir()
+    if len(paths) == 1 and (names_a_file or (output.suffix and not output.is_dir())):
+        return PictureSink(output, overwrite=options.overwrite)
+    if names_a_file:
+        raise UsageError(
+            f"expected a folder for {len(paths)} annotated pictures, got the file name {str(output)!r}"
+        )
+    return PictureFolderSink(output, list(paths), overwrite=options.overwrite)
+
+
+def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Sequence[str]) -> None:
+    threads = options.threads or processor_count()
+    model = find_model(options.model)
+    _check_outputs(options, inputs)
+    sinks = [rows_sink(target, model.spec.labels, overwrite=options.overwrite) for target in options.results]
+    outputs: list[Sink] = [*sinks, *([] if output is None else [output])]
+    report = _Report(source, quiet=_STDOUT in options.results)
+    totals = Totals()
+    with silenced(options.debug), ExitStack() as stack:
+        cv2.setNumThreads(threads)
+        thorough = isinstance(source, PictureSource)
+        detector = create_detector(options.detector, min_face=options.min_face, thorough=thorough)
+        stack.enter_context(closing(detector))
+        stack.enter_context(source)
+        if isinstance(output, VideoSink):
+            output.set_frame_rate(source.frame_rate)
+        window = _window(source, options)
+        if window is not None:
+            outputs.append(window)
+        pipeline = Pipeline(
+            source,
+            detector,
+            model,
+            detect_every=options.detect_every,
+            smoothing=options.smoothing or 0.0,
+            threads=threads,
+        )
+        stack.enter_context(pipeline)
+        try:
+            deliver(
+                pipeline,
+                outputs,
+                totals,
+                Limits(options.max_frames, options.duration),
+                lambda result: report.take(result) and not (window is not None and window.closed),
+                mirror=options.mirror,
+            )
+        except FerEdgeError as error:
+            totals.errors.append(str(error))
+            raise
+        except (KeyboardInterrupt, Terminated):
+            click.echo("Interrupted; what was written until now is kept.", err=True)
+            raise
+        finally:
+            report.end(totals, pipeline)
+            if options.summary is not None:
+                content = summary(
+                    totals,
+                    pipeline,
+                    source=source.name,
+                    model=model,
+                    detector=options.detector,
+                    threads=threads,
+                )
+                write_summary(options.summary, content)
+    if totals.errors:
+        click.get_current_context().exit(1)
+
+
+def _window(source: Source, options: RunOptions) -> Any:
+    """The window that is wanted and can be had, or None."""
+    wanted = options.show if options.show is not None else source.live
+    if not wanted:
+        return None
+    from fer_edge.sinks.window import WindowSink, has_display
+
+    if options.show is None and not has_display():
+        click.echo("No display: running without a window; end it with Ctrl-C.", err=True)
+        return None
+    try:
+        return WindowSink(f"fer-edge: {source.name}", wait=isinstance(source, PictureSource))
+    except OutputError as error:
+        if options.show:
+            raise
+        click.echo(f"No window: {error}", err=True)
+        return None
+
+
+def _check_outputs(options: RunOptions, inputs: Sequence[str]) -> None:
+    """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
+    named = [Path(target) for target in options.results if target != _STDOUT]
+    named += [path for path in (options.summary, options.output) if path is not None]
+    if len({path.absolute() for path in named}) < len(named) or options.results.count(_STDOUT) > 1:
+        raise UsageError("expected a file of its own for each output, one is named twice")
+    read = {Path(path).absolute() for path in inputs}
+    for path in named:
+        if path.absolute() in read:
+            raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
+    if options.summary is not None:
+        check_file(options.summary, overwrite=options.overwrite)
+
+
+class _Report:
+    """What people see of a run: a line per face for pictures, a bar and a summary for the rest."""
+
+    def __init__(self, source: Source, *, quiet: bool) -> None:
+        self._pictures = isinstance(source, PictureSource)
+        self._source = source
+        self._quiet = quiet
+        self._bar: Any = None
+
+    def take(self, result: FrameResult | Unreadable) -> bool:
+        """Show one result; always True: go on."""
+        if isinstance(result, Unreadable):
+            click.echo(f"Error: {result.error}", err=True)
+        elif not self._pictures:
+            self._advance(result)
+        elif not self._quiet:
+            for line in _face_lines(result):
+                click.echo(line)
+        return True
+
+    def _advance(self, result: FrameResult) -> None:
+        if self._bar is None:
+            total = self._source.frame_count
+            self._bar = progress_bar(None, total=total, unit=" frames")
+        self._bar.update()
+        if self._source.live:
+            self._bar.set_postfix_str(", ".join(face.label for face in result.faces), refresh=False)
+
+    def end(self, totals: Totals, pipeline: Pipeline) -> None:
+        """Close the bar and, for a video or camera, sum up."""
+        if self._bar is not None:
+            self._bar.close()
+        if not self._pictures and not self._quiet and totals.frames:
+            for line in _summary_lines(totals, pipeline):
+                click.echo(line)
+
+
+def _face_lines(result: FrameResult) -> list[str]:
+    source = result.frame.source
+    if not result.faces:
+        return [f"{source}: no face found"]
+    return [
+        f"{source}: {face.emotion} {face.score:.0%}, "
+        f"{face.box.width}×{face.box.height} pixels at {face.box.x}, {face.box.y}"
+        for face in result.faces
+    ]
+
+
+def _summary_lines(totals: Totals, pipeline: Pipeline) -> list[str]:
+    dropped = f", {pipeline.frames_dropped:,} dropped" if pipeline.frames_dropped else ""
+    shares = sorted(totals.emotions.items(), key=lambda item: -item[1])
+    stages = [
+        f"{stage} {times['p50_ms']:.1f}"
+        for stage, times in pipeline.times.as_dict().items()
+        if times["p50_ms"] is not None
+    ]
+    return [
+        f"{totals.frames:,} frames{dropped} in {totals.duration_s:.2f} s: {totals.fps:.1f} frames a second",
+        f"{totals.faces:,} faces in {totals.frames_with_faces:,} frames"
+        + "".join(f", {emotion} {count / totals.faces:.0%}" for emotion, count in shares),
+        f"Median milliseconds: {', '.join(stages)}",
+    ]

@@ -1,0 +1,62 @@
+"""What the three command lines share: errors rendered once, signals, exit statuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, Final, NoReturn
+
+import click
+
+from fer_edge.errors import FerEdgeError
+
+__all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "run_command"]
+
+INTERRUPTED: Final = 130
+TERMINATED: Final = 143
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived; raised in the main thread, so that everything is flushed and closed."""
+
+
+def run_command(command: click.Command, arguments: list[str], name: str) -> int:
+    """Run a command line; its exit status.
+
+    An error is one line on standard error, a traceback only where ``--debug`` is among the arguments. A
+    closed pipe ends it quietly.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = command.main(arguments, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # Nobody reads any more; keep the interpreter from trying once again at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except FerEdgeError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Terminated:
+        return TERMINATED
+    return status if isinstance(status, int) else 0
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def progress_bar(items: Any, **options: Any) -> Any:
+    """tqdm's bar around an iterable, on standard error, where that is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(items, disable=None, dynamic_ncols=True, **options)

@@ -1,0 +1,68 @@
+"""The bundled models and any model's contract, as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fer_edge.models import DEFAULT_MODEL, ModelFile, bundled_models, find_model
+from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE
+
+__all__ = ["model_list", "model_text"]
+
+
+def model_list() -> str:
+    """A line for each bundled model: network, variant, size, accuracy, labels."""
+    rows = [("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENCE OF THE WEIGHTS")]
+    for name in bundled_models():
+        model = find_model(name)
+        rows.append(
+            (
+                name,
+                model.spec.name,
+                model.spec.variant,
+                f"{model.size / 1e6:.2f} MB",
+                _accuracy(model) or "not measured",
+                str(model.spec.provenance.get("license", "not stated")),
+            )
+        )
+    return "\n".join([*_aligned(rows), "", f"Show one: fer-edge models {DEFAULT_MODEL}"])
+
+
+def model_text(name_or_path: str) -> str:
+    """Everything a model's contract says, a line for each thing."""
+    model = find_model(name_or_path)
+    spec = model.spec
+    crop = spec.crop
+    rows = [
+        ("model", spec.name),
+        ("file", str(model.path)),
+        ("sha256", model.sha256),
+        ("size", f"{model.size:,} bytes"),
+        ("variant", spec.variant),
+        ("labels", ", ".join(spec.labels)),
+        ("input", f"{spec.width}×{spec.height} pixels, {spec.color}, (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}"),
+        (
+            "crop",
+            f"{'square, ' if crop.square else ''}margin {crop.margin:+.0%}, shifted down by {crop.shift_y:+.0%}, "
+            f"resized with {spec.interpolation}",
+        ),
+        ("accuracy", _accuracy(model) or "not measured"),
+        *((key.replace("_", " "), str(value)) for key, value in spec.provenance.items()),
+    ]
+    return "\n".join(_aligned(rows))
+
+
+def _accuracy(model: ModelFile) -> str:
+    parts = []
+    for split, figures in model.spec.accuracy.items():
+        if isinstance(figures, dict) and isinstance(figures.get("accuracy"), int | float):
+            of = f" of {figures['samples']:,} faces" if isinstance(figures.get("samples"), int) else ""
+            parts.append(f"{figures['accuracy']:.2%}{of} ({split})")
+    return ", ".join(parts)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
