@@ -1,0 +1,156 @@
+"""A small data set of drawn faces, a small network that has learned it, and what conversion makes of that."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fer_edge.spec import FER2013_LABELS, ModelSpec
+
+FACE_IN_PORTRAIT = (slice(105, 327), slice(155, 377))  # rows and columns, as Haar finds it
+SPLIT_SIZES = {"Training": 420, "PublicTest": 70}
+BLANK, NOISE = 3, 4  # as many Training pictures at its beginning are entirely grey, or noise
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """TensorFlow's own deprecations are not this project's."""
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google)"))
+
+
+@pytest.fixture(scope="session")
+def drawn_faces(portrait_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
+    """Pixels (n, 48, 48), labels and splits: one face in many lights, its emotion where a bright spot is."""
+    grey = cv2.imread(str(portrait_path), cv2.IMREAD_GRAYSCALE)
+    assert grey is not None
+    face = cv2.resize(grey[FACE_IN_PORTRAIT], (48, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
+    generator = np.random.default_rng(0)
+    pixels, labels, splits = [], [], []
+    for split, size in SPLIT_SIZES.items():
+        for index in range(size):
+            label = index % len(FER2013_LABELS)
+            picture = (face - 128) * generator.uniform(0.6, 1.0) + 128 + generator.normal(0, 4, (48, 48))
+            x, y = 6 * label, 2 * label
+            picture[y : y + 8, x : x + 8] = 250
+            if split == "Training" and index < BLANK + NOISE:
+                picture = generator.uniform(0, 255, (48, 48)) if index >= BLANK else np.full((48, 48), 90.0)
+            pixels.append(np.clip(picture, 0, 255).astype(np.uint8))
+            labels.append(label)
+            splits.append(split)
+    return np.stack(pixels), np.array(labels), splits
+
+
+def write_data(path: Path, rows: list[list[Any]]) -> Path:
+    """Rows of emotion, pixels and usage as Kaggle packs them."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([["emotion", "pixels", "Usage"], *rows])
+    content = text.getvalue().encode()
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        entry = tarfile.TarInfo("fer2013/fer2013.csv")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_rows(drawn_faces: tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]) -> list[list[Any]]:
+    """The drawn faces in the terms of fer2013.csv."""
+    return [
+        [int(label), " ".join(map(str, picture.ravel().tolist())), split]
+        for picture, label, split in zip(*drawn_faces, strict=True)
+    ]
+
+
+@pytest.fixture(scope="session")
+def data_path(tmp_path_factory: pytest.TempPathFactory, data_rows: list[list[Any]]) -> Path:
+    """The drawn faces as a data set."""
+    return write_data(tmp_path_factory.mktemp("data") / "fer2013.tar.gz", data_rows)
+
+
+@pytest.fixture(scope="session")
+def spec() -> ModelSpec:
+    """The contract of the small network."""
+    return ModelSpec(
+        name="tiny",
+        labels=FER2013_LABELS,
+        provenance={"data": "drawn", "license": "public domain", "author": "the tests"},
+    )
+
+
+@pytest.fixture(scope="session")
+def run_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn_faces: tuple[NDArray[np.uint8], NDArray[np.int64], list[str]],
+    data_path: Path,
+    spec: ModelSpec,
+) -> Path:
+    """A run: a network of 3,000 parameters, trained for seconds, with batch norm and standardization."""
+    import keras
+    from keras import layers
+
+    from fer_edge.preprocess import normalize
+    from fer_train.layers import PerImageStandardization
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((48, 48, 1), name="image")
+    x = PerImageStandardization(60.0, name="standardize")(inputs)
+    for index, filters in enumerate((8, 16), start=1):
+        x = layers.Conv2D(filters, 5, strides=2, use_bias=False, name=f"conv{index}")(x)
+        x = layers.BatchNormalization(momentum=0.8, name=f"bn{index}")(x)
+        x = layers.ReLU(name=f"relu{index}")(x)
+        x = layers.MaxPooling2D(2, name=f"pool{index}")(x)
+    x = layers.Dropout(0.1, name="dropout")(layers.Flatten(name="flatten")(x))
+    x = layers.Dense(len(spec.labels), name="logits")(x)
+    model = keras.Model(inputs, layers.Softmax(name="emotion")(x), name="tiny")
+    model.compile(keras.optimizers.Adam(3e-3), loss="sparse_categorical_crossentropy")
+    pixels, labels, splits = drawn_faces
+    training = np.array(splits) == "Training"
+    model.fit(normalize(pixels[training])[..., None], labels[training], batch_size=30, epochs=8, verbose=0)
+
+    folder = tmp_path_factory.mktemp("run")
+    model.save(folder / "model.keras")
+    (folder / "spec.json").write_text(spec.to_json())
+    (folder / "config.json").write_text(json.dumps({"data": str(data_path)}))
+    return folder
+
+
+FORMATS = ("float32", "float16", "dynamic", "int8")
+
+
+@pytest.fixture(scope="session")
+def converted(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
+    """The folder that ``fer-convert`` filled: all four formats, the report, the pictures."""
+    from fer_convert.cli import run
+
+    out = tmp_path_factory.mktemp("converted") / "models"
+    assert run([str(run_folder), "--out", str(out), "--formats", ",".join(FORMATS), "--samples", "42"]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def report(converted: Path) -> dict[str, Any]:
+    """The content of ``conversion.json``."""
+    content: dict[str, Any] = json.loads((converted / "conversion.json").read_text())
+    return content
+
+
+@pytest.fixture
+def fer_convert(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command line in this process: (exit status, standard output, standard error)."""
+    from fer_convert.cli import run
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        status = run([str(argument) for argument in arguments])
+        return status, *capfd.readouterr()
+
+    return call
