@@ -1,16 +1,15 @@
-"""TensorFlow, absl and LiteRT talk to standard error from C++, past everything Python can set."""
+"""Keras' backends talk to standard error from C++, and through loggers of their own."""
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["silenced"]
+from fer_edge import chatter
 
-_STDERR = 2
+__all__ = ["silenced"]
 
 
 @contextmanager
@@ -19,34 +18,9 @@ def silenced(debug: bool = False) -> Iterator[None]:
 
     TensorFlow must not be imported before: it reads its log level then.
     """
-    if debug:
+    if not debug:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        for name in ("tensorflow", "absl", "jax"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+    with chatter.silenced(debug):
         yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for name in ("tensorflow", "absl"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    ours = sys.stderr
-    sys.stderr.flush()
-    kept = os.dup(_STDERR)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, _STDERR)
-        with os.fdopen(
-            os.dup(kept), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
-        ) as through:
-            # A test's or notebook's own stream does not end at the descriptor and stays.
-            if _descriptor(ours) == _STDERR:
-                sys.stderr = through
-            yield
-    finally:
-        sys.stderr = ours
-        os.dup2(kept, _STDERR)
-        os.close(kept)
-        os.close(nowhere)
-
-
-def _descriptor(stream: object) -> int | None:
-    try:
-        return int(stream.fileno())  # type: ignore[attr-defined]
-    except (OSError, AttributeError, ValueError):
-        return None

@@ -1,0 +1,184 @@
+"""Faces as picture files: ``train/<label>/…``, ``test/<label>/…``."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import ContractError, DataError, SourceError
+from fer_edge.preprocess import face_pixels
+from fer_edge.results import FaceBox
+from fer_edge.sources.pictures import PICTURE_SUFFIXES, read_picture
+from fer_edge.spec import FER2013_LABELS, ModelSpec
+from fer_train.table import SIDE
+
+__all__ = ["PictureList", "canonical_label", "find_labelled_pictures", "read_faces"]
+
+# How the splits are called by those who hand FER-2013 around, and by others.
+_SPLIT_NAMES: Final = {
+    "train": "Training",
+    "training": "Training",
+    "val": "PublicTest",
+    "valid": "PublicTest",
+    "validation": "PublicTest",
+    "publictest": "PublicTest",
+    "test": "test",
+    "testing": "test",
+    "privatetest": "PrivateTest",
+}
+_SYNONYMS: Final = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "scared": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "neutrality": "neutral",
+}
+_SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True, slots=True)
+class PictureList:
+    """The pictures of a data set: their paths, indices into ``label_names``, and splits; aligned."""
+
+    paths: tuple[Path, ...]
+    labels: tuple[int, ...]
+    splits: tuple[str, ...]
+    label_names: tuple[str, ...]
+
+
+def canonical_label(name: str) -> str:
+    """FER-2013's name for an emotion that goes by another, such as ``Fearful``; other names as they are."""
+    plain = name.strip().lower()
+    plain = _SYNONYMS.get(plain, plain)
+    return plain if plain in FER2013_LABELS else name
+
+
+def find_labelled_pictures(root: Path) -> PictureList:
+    """The pictures below ``root``, in the order of their paths.
+
+    ``train`` is Training, ``val`` PublicTest. Copies of FER-2013 merge its two test splits into ``test``:
+    that is PublicTest where there is no ``val``, so that PrivateTest stays held back, and PrivateTest where
+    there is one. Labels are the names of the folders: FER-2013's, in its order, where they are its seven
+    (in any case, or a synonym), otherwise 2 to 100 in alphabetical order.
+
+    Raises DataError naming the folder or file that is amiss.
+    """
+    splits = _split_folders(root)
+    folders = [(split, label) for split, folder in splits.items() for label in _subfolders(folder)]
+    names = _label_names(root, [label for _, label in folders])
+    training = {label.name for split, label in folders if split == "Training"}
+    found: list[tuple[Path, int, str]] = []
+    for split, folder in folders:
+        if training and folder.name not in training:
+            raise DataError(
+                f"{folder}: expected a label that Training has, too ({', '.join(sorted(training))}), "
+                f"got {folder.name!r}; rename or remove the folder"
+            )
+        label = names.index(canonical_label(folder.name) if names == FER2013_LABELS else folder.name)
+        found += [(path, label, split) for path in _pictures(folder)]
+    if not found:
+        raise DataError(f"{root}: expected pictures in train/<label>/ and test/<label>/, found none")
+    paths, labels, split_names = zip(*found, strict=True)
+    return PictureList(paths, labels, split_names, names)
+
+
+def read_faces(paths: tuple[Path, ...]) -> NDArray[np.uint8]:
+    """The pictures as uint8 (n, 48, 48) grey faces, each taken whole, as the runtime sees a face's crop.
+
+    Raises DataError naming the first picture that cannot be read.
+    """
+    faces = np.empty((len(paths), SIDE, SIDE), np.uint8)
+    # OpenCV lets go of the interpreter while it decodes.
+    with ThreadPoolExecutor() as pool:
+        for index, face in enumerate(pool.map(_face, paths)):
+            faces[index] = face
+    return faces
+
+
+_VIEW: Final = ModelSpec(name="faces", labels=FER2013_LABELS, width=SIDE, height=SIDE)
+
+
+def _face(path: Path) -> NDArray[np.uint8]:
+    try:
+        image = read_picture(path)
+    except SourceError as error:
+        raise DataError(str(error)) from error
+    whole = FaceBox(0, 0, image.shape[1], image.shape[0], is_crop=True)
+    return face_pixels(image, whole, _VIEW)[..., 0]
+
+
+def _split_folders(root: Path) -> dict[str, Path]:
+    """The folder of each split, in the order of :data:`_SPLIT_NAMES`; looks into a folder that is alone."""
+    folders = _subfolders(root)
+    if len(folders) == 1 and folders[0].name.lower() not in _SPLIT_NAMES:
+        return _split_folders(folders[0])
+    splits: dict[str, Path] = {}
+    for folder in folders:
+        split = _SPLIT_NAMES.get(folder.name.lower())
+        if split is None:
+            raise DataError(
+                f"{folder}: expected folders train, val and test with a folder for each label, got "
+                f"{folder.name!r}; put your labels' folders into {root / 'train'}"
+            )
+        if split in splits:
+            raise DataError(
+                f"{folder}: expected one folder for a split, {splits[split]} is the same; merge them"
+            )
+        splits[split] = folder
+    if not splits:
+        raise DataError(
+            f"{root}: expected pictures in train/<label>/ and test/<label>/, found no such folders"
+        )
+    if "test" in splits:
+        test = splits.pop("test")
+        meant = "PrivateTest" if "PublicTest" in splits else "PublicTest"
+        if meant in splits:
+            raise DataError(
+                f"{test}: expected one folder for {meant}, {splits[meant]} is the same; merge them"
+            )
+        splits[meant] = test
+    return {name: splits[name] for name in ("Training", "PublicTest", "PrivateTest") if name in splits}
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _label_names(root: Path, folders: list[Path]) -> tuple[str, ...]:
+    names = {folder.name for folder in folders}
+    if {canonical_label(name) for name in names} == set(FER2013_LABELS):
+        return FER2013_LABELS
+    labels = tuple(sorted(names))
+    try:
+        ModelSpec(name="labels", labels=labels)
+    except ContractError as error:
+        # A model's contract has the same demands, and is where they are put into words.
+        raise DataError(
+            f"{root}: the folders' names cannot be a model's labels: "
+            f"{str(error).removeprefix('the model' + chr(39) + 's spec is invalid: ')}"
+        ) from error
+    return labels
+
+
+def _pictures(folder: Path) -> list[Path]:
+    pictures = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name.lower() in _SYSTEM_FILES:
+            continue
+        if path.is_dir() or path.suffix.lower() not in PICTURE_SUFFIXES:
+            raise DataError(
+                f"{path}: expected a picture ({', '.join(sorted(PICTURE_SUFFIXES))}), "
+                f"got {'a folder' if path.is_dir() else 'another file'}; remove it"
+            )
+        pictures.append(path)
+    return pictures
