@@ -250,8 +250,12 @@ def _summary_lines(totals: Totals, pipeline: Pipeline) -> list[str]:
         if times["p50_ms"] is not None
     ]
     return [
-        f"{totals.frames:,} frames{dropped} in {totals.duration_s:.2f} s: {totals.fps:.1f} frames a second",
-        f"{totals.faces:,} faces in {totals.frames_with_faces:,} frames"
+        f"{_count(totals.frames, 'frame')}{dropped} in {totals.duration_s:.2f} s: {totals.fps:.1f} frames a second",
+        f"{_count(totals.faces, 'face')} in {_count(totals.frames_with_faces, 'frame')}"
         + "".join(f", {emotion} {count / totals.faces:.0%}" for emotion, count in shares),
         f"Median milliseconds: {', '.join(stages)}",
     ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

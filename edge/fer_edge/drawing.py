@@ -21,17 +21,18 @@ _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False) -> Image:
     """A copy of a uint8 (height, width, 3) BGR picture with each face's box, emotion and score.
 
-    ``mirror`` flips the picture left to right, not the writing. Lines and letters grow with the picture.
+    ``mirror`` flips the picture left to right, not the writing. Letters grow with their face, within
+    what can be read and what leaves room for others.
     """
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
-    thickness = max(1, round(min(height, width) / 300))
-    scale = max(0.4, min(height, width) / 1000)
+    thickness = max(1, round(min(height, width) / 350))
     for face in faces:
         box = face.box
         left = width - box.x - box.width if mirror else box.x
         cv2.rectangle(drawn, (left, box.y), (left + box.width - 1, box.y + box.height - 1), _GREEN, thickness)
         score = face.scores.as_dict()[face.label]
+        scale = min(max(0.35, box.width / 220), max(0.5, min(height, width) / 700))
         _tag(drawn, f"{_latin(face.label)} {score:.0%}", left, box.y, scale, thickness)
     return drawn
 
