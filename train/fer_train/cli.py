@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from fer_edge._version import __version__
-from fer_edge.errors import FerEdgeError, MissingExtraError, RunError, UsageError
+from fer_edge.console import Terminated, progress_bar, run_command
+from fer_edge.errors import MissingExtraError, RunError, UsageError
+from fer_edge.spec import FER2013_LABELS
 from fer_train.archs import ARCHITECTURES
 from fer_train.chatter import silenced
+from fer_train.data import SPLITS, load_faces
+from fer_train.output import refuse_if_present
 from fer_train.recipes import RECIPES, recipe
+from fer_train.run import REPORT_FILE
+
+if TYPE_CHECKING:
+    from fer_train.training import TrainingRun
 
 __all__ = ["cli", "run"]
 
-_INTERRUPTED, _TERMINATED = 130, 143
 _PATH: Final = click.Path(path_type=Path)
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit status. Errors are one line on standard error."""
-    debug = "--debug" in arguments
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        cli.main(arguments, prog_name="fer-train", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except FerEdgeError as error:
-        if debug:
-            raise
-        click.echo(f"Error: {error}", err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter from trying once again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    """Run the command line; its exit status. An error is one line on standard error."""
+    return run_command(cli, arguments, "fer-train")
 
 
 @click.group(no_args_is_help=True)
@@ -165,13 +152,102 @@ def _fit(
             training = resumed_run(folder, data, _asked(context, options))
         else:
             training = new_run(folder, data, options, chosen, overwrite=overwrite)
-        with ProgressBar() as bar:
-            training.train(bar, stop_after_s=None if stop_after is None else 60 * stop_after)
+        try:
+            with ProgressBar() as bar:
+                training.train(bar, stop_after_s=None if stop_after is None else 60 * stop_after)
+        except (KeyboardInterrupt, Terminated):
+            click.echo(f"Interrupted {_state_of(training)}", err=True)
+            raise
     assert training.report is not None
     click.echo(report_table(training.report))
+    click.echo(f"\nWritten to {out}" if training.is_complete else f"\nStopped {_state_of(training)}")
+
+
+@cli.command("evaluate")
+@click.argument("model", type=_PATH)
+@click.argument("data", type=_PATH)
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    default="PublicTest",
+    show_default=True,
+    help="The faces to measure on.",
+)
+@click.option("--out", type=_PATH, metavar="DIR", help="Write report.json and confusion.png there.")
+@click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
+@_debug_option
+def _evaluate(model: Path, data: Path, split: str, out: Path | None, overwrite: bool, debug: bool) -> None:
+    """Measure a model on a split of DATA.
+
+    MODEL is a run folder, a .keras file beside its spec.json, or a .tflite file; a .tflite needs no
+    TensorFlow.
+    """
+    from fer_train.evaluate import evaluate, is_tflite, write_evaluation
+    from fer_train.tables import report_table
+
+    with silenced(debug):
+        if not is_tflite(model):
+            _require_keras()
+        if out is not None:
+            _require_matplotlib()
+            refuse_if_present(out, REPORT_FILE, overwrite=overwrite)
+        report = evaluate(
+            model, load_faces(data), split, lambda steps: progress_bar(steps, desc=f"Evaluating on {split}")
+        )
+        if out is not None:
+            write_evaluation(out, report)
+    click.echo(report_table(report))
+    if out is not None:
+        click.echo(f"\nWritten to {out}: report.json, confusion.png")
+
+
+@cli.command("inspect")
+@click.argument("data", type=_PATH)
+@click.option(
+    "--plot", type=_PATH, metavar="DIR", help="Draw the sample grid and the class distribution there."
+)
+@click.option("--overwrite", is_flag=True, help="Replace pictures that DIR holds.")
+@_debug_option
+def _inspect(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> None:
+    """Count DATA's faces, and find blank and duplicate pictures."""
+    from fer_train.inspection import GRID_FILE, inspected, inspection_table, write_pictures
+
+    with silenced(debug):
+        if plot is not None:
+            _require_matplotlib()
+            refuse_if_present(plot, GRID_FILE, overwrite=overwrite)
+        faces = load_faces(data)
+        click.echo(inspection_table(inspected(faces), str(data)))
+        if plot is not None:
+            names = write_pictures(plot, faces)
+            click.echo(f"\nWritten to {plot}: {', '.join(names)}")
+
+
+@cli.command("archs")
+@_debug_option
+def _archs(debug: bool) -> None:
+    """List the architectures: parameters, multiply-adds, and what each is for."""
+    with silenced(debug):
+        _require_keras()
+        from fer_train.archs.cost import cost
+        from fer_train.tables import aligned
+
+        rows = []
+        for arch in ARCHITECTURES.values():
+            network = cost(arch.build(len(FER2013_LABELS)))
+            rows.append(
+                (arch.name, f"{network.parameters:,}", f"{network.macs / 1e6:.1f} M", f"  {arch.purpose}")
+            )
+    click.echo("\n".join(aligned(("", "parameters", "multiply-adds", ""), rows, left=(0, 3))))
+
+
+def _state_of(training: TrainingRun) -> str:
     done = len(training.trainer.history)
-    click.echo(
-        f"\nWritten to {out}" + ("" if training.is_complete else f" after {done} epochs; go on with --resume")
+    if not done:
+        return f"before the first epoch's end; begin again with --resume --out {training.folder.path}"
+    return (
+        f"after {done} of {training.recipe.epochs} epochs; {training.folder.path} holds what they gave, "
+        "go on with --resume"
     )
 
 
@@ -186,6 +262,11 @@ def _asked(context: click.Context, options: Any) -> dict[str, Any]:
     }
 
 
+def _require_matplotlib() -> None:
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("Matplotlib", "train")
+
+
 def _require_keras() -> None:
     """Raise MissingExtraError, or RunError for another backend, unless Keras and its backend can be imported."""
     try:
@@ -198,7 +279,3 @@ def _require_keras() -> None:
             f"expected the Keras backend that KERAS_BACKEND names, {backend} is not installed; "
             f"install it with: pip install {backend}"
         ) from error
-
-
-def _terminate(_: int, __: FrameType | None) -> None:
-    raise SystemExit(_TERMINATED)

@@ -35,6 +35,7 @@ FERPLUS_LABELS: Final = (
 """FER+'s eight emotions in the order of its columns; ``unknown`` and ``NF`` (no face) follow them."""
 
 _VOTE_COLUMNS: Final = (*FERPLUS_LABELS, "unknown", "NF")
+_BLANK_STD: Final = 2.0  # grey levels
 _READING: Final = 1  # changes when the same files are read in another way
 
 
@@ -72,6 +73,10 @@ class Faces:
         for array in (self.pixels, self.labels.astype("<i8"), self.splits.astype("S16")):
             content.update(np.ascontiguousarray(array).data)
         return content.hexdigest()
+
+    def is_blank(self) -> NDArray[np.bool_]:
+        """Which pictures, bool (n,), are so flat that they show nothing."""
+        return self.pixels.reshape(len(self), -1).std(axis=1) < _BLANK_STD
 
     @property
     def present_splits(self) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ from fer_train.recipes import Recipe
 __all__ = ["CHECKPOINT", "EpochReport", "OnStep", "Trainer", "predict"]
 
 CHECKPOINT: Final = "checkpoint.npz"
-_BLANK_STD: Final = 2.0  # grey levels; a picture flatter than this shows nothing
 _STATISTICS_BATCHES: Final = 12  # of 256 pictures, to re-estimate batch-norm statistics
 
 OnStep = Callable[[int, int, float, float], None]
@@ -73,7 +72,7 @@ class Trainer:
         votes: NDArray[np.uint8] | None = None,
         class_weights: NDArray[np.float32] | None = None,
     ) -> None:
-        keep = train.pixels.reshape(len(train), -1).std(axis=1) >= _BLANK_STD
+        keep = ~train.is_blank()
         if votes is not None:
             # Nobody saw an emotion there: no faces. (All-zero targets would not do: the gradient of a
             # softmax cross-entropy is p - target, and pushes for ever where the target does not sum to 1.)

@@ -10,7 +10,17 @@ from typing import Any
 
 from fer_edge.errors import OutputError
 
-__all__ = ["replaced", "write_json"]
+__all__ = ["make_folder", "refuse_if_present", "replaced", "write_json"]
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder that may be there already; raises OutputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: expected a folder to write into: {error.strerror or error}; name another"
+        ) from error
 
 
 @contextmanager
@@ -35,3 +45,13 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write an object as JSON that people can read; raises OutputError."""
     with replaced(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def refuse_if_present(folder: Path, name: str, *, overwrite: bool) -> None:
+    """Raise OutputError where a folder is none, or holds a file of that name and may not be overwritten."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: expected a folder to write into, it is a file; name another")
+    if (folder / name).exists() and not overwrite:
+        raise OutputError(
+            f"{folder / name}: it is there already; replace it with --overwrite, or name another folder"
+        )

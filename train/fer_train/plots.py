@@ -13,13 +13,18 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from fer_train.output import replaced
 
 if TYPE_CHECKING:
+    from fer_train.data import Faces
     from fer_train.fit import EpochReport
+    from fer_train.inspection import Inspection
 
-__all__ = ["draw_confusion", "draw_curves"]
+__all__ = ["draw_confusion", "draw_curves", "draw_distribution", "draw_samples"]
 
 _TRAINING: Final = "#0b6ea8"
 _VALIDATION: Final = "#d1495b"
 _INK: Final = "#222222"
+_SPLIT_COLORS: Final = {"Training": "#0b6ea8", "PublicTest": "#e3a13a", "PrivateTest": "#9a9a9a"}
+_SAMPLES: Final = 12  # faces of each label
+_GAP: Final = 2  # pixels between them
 
 
 def draw_curves(path: Path, history: Sequence[EpochReport], title: str, validation: str | None) -> None:
@@ -83,6 +88,47 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
     bar.set_label("% of the true class")
     bar.outline.set_visible(False)
+    _save(figure, path)
+
+
+def draw_samples(path: Path, faces: Faces) -> None:
+    """Faces of each label, one row each, as they come first in the data set."""
+    shown = [np.flatnonzero(faces.labels == label)[:_SAMPLES] for label in range(len(faces.label_names))]
+    side = faces.pixels.shape[1]
+    grid = np.full((len(shown) * (side + _GAP) - _GAP, _SAMPLES * (side + _GAP) - _GAP), 255, np.uint8)
+    for row, indices in enumerate(shown):
+        for column, index in enumerate(indices):
+            top, left = row * (side + _GAP), column * (side + _GAP)
+            grid[top : top + side, left : left + side] = faces.pixels[index]
+    height = 0.62 * len(shown)
+    figure = Figure(figsize=(0.62 * _SAMPLES + 1.4, height + 0.2), dpi=160, layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_yticks([row * (side + _GAP) + side / 2 for row in range(len(shown))], faces.label_names)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    _save(figure, path)
+
+
+def draw_distribution(path: Path, found: Inspection) -> None:
+    """How many faces each label has in each split."""
+    labels = found.label_names
+    figure = Figure(figsize=(7.5, 1.4 + 0.42 * len(labels)), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    done = np.zeros(len(labels), np.int64)
+    for split, counts in zip(found.splits, found.counts, strict=True):
+        axes.barh(labels, counts, left=done, color=_SPLIT_COLORS[split], label=split, height=0.7)
+        done += counts
+    for place, count in enumerate(done):
+        share = f"  {count:,} ({100 * count / max(1, done.sum()):.1f} %)"
+        axes.text(count, place, share, va="center", fontsize=9, color=_INK)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.25 * done.max())
+    axes.set_xlabel("faces")
+    axes.legend(frameon=False, loc="lower right")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
     _save(figure, path)
 
 

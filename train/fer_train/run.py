@@ -18,7 +18,7 @@ from fer_edge._version import __version__
 from fer_edge.errors import OutputError, RunError, UsageError
 from fer_edge.spec import ModelSpec
 from fer_train.augment import Augmentation
-from fer_train.output import replaced, write_json
+from fer_train.output import make_folder, replaced, write_json
 from fer_train.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -87,15 +87,9 @@ class RunFolder:
 
         Raises OutputError when it cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            for name in _FILES:
-                (self.path / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: expected a folder to write a run into: {error.strerror or error}; "
-                "name another with --out"
-            ) from error
+        make_folder(self.path)
+        for name in _FILES:
+            (self.path / name).unlink(missing_ok=True)
         write_json(self.path / _CONFIG, config)
 
     def config(self) -> dict[str, Any]:

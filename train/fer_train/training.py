@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge._version import __version__
+from fer_edge.console import Terminated
 from fer_edge.errors import RunError, UsageError
 from fer_edge.spec import FER2013_LABELS, ModelSpec
 from fer_train.archs import architecture
-from fer_train.data import SPLITS, Faces, load_faces, load_votes
+from fer_train.data import Faces, load_faces, load_votes
 from fer_train.fit import EpochReport, Trainer, predict
 from fer_train.metrics import measured
 from fer_train.recipes import Recipe
@@ -23,7 +24,7 @@ from fer_train.run import Options, RunFolder, described, require_same, stored_re
 
 __all__ = ["Observer", "TrainingRun", "class_weights", "new_run", "resumed_run"]
 
-_FER2013_FACES: Final = 35_887
+_FER2013_FACES: Final = 28_709  # in Training
 
 
 class Observer(Protocol):
@@ -51,7 +52,7 @@ class TrainingRun:
         self.report: dict[str, Any] | None = None
         self.digest = faces.digest()
         self._provenance = _provenance(data, faces, options, self.digest)
-        parts = {name: _limited(faces.split(name), options.limit) for name in _present(faces)}
+        parts = {name: _limited(faces.split(name), options.limit) for name in faces.present_splits}
         training = parts["Training"] if "Training" in parts else faces.split("Training")
         self.report_split = next(name for name in ("PublicTest", "PrivateTest", "Training") if name in parts)
         self._reported = parts[self.report_split]
@@ -88,7 +89,7 @@ class TrainingRun:
                 if stop_after_s is not None and now - started + (now - epoch_started) > stop_after_s:
                     break
                 epoch_started = now
-        except (KeyboardInterrupt, SystemExit, RunError):
+        except (KeyboardInterrupt, Terminated, RunError):
             if self.trainer.history:
                 self.trainer.resume()  # the network is somewhere within an epoch
                 self.finish()
@@ -159,10 +160,6 @@ def class_weights(faces: Faces) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-def _present(faces: Faces) -> tuple[str, ...]:
-    return tuple(name for name in SPLITS if (faces.splits == name).any())
-
-
 def _limited(faces: Faces, limit: int | None) -> Faces:
     if limit is None or limit >= len(faces):
         return faces
@@ -180,7 +177,7 @@ def _votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
 
 
 def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict[str, Any]:
-    is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) == _FER2013_FACES)
+    is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) >= _FER2013_FACES)
     return {
         "data": data.name,
         "data_sha256": digest,
