@@ -30,8 +30,12 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     """
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = command.main(arguments, prog_name=name, standalone_mode=False)
+        # Not command.main: it turns a closed pipe into a failure.
+        with command.make_context(name, list(arguments)) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -48,7 +52,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    return status if isinstance(status, int) else 0
+    return 0
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
