@@ -76,7 +76,8 @@ class Faces:
 
     def is_blank(self) -> NDArray[np.bool_]:
         """Which pictures, bool (n,), are so flat that they show nothing."""
-        return self.pixels.reshape(len(self), -1).std(axis=1) < _BLANK_STD
+        spread: NDArray[np.float64] = self.pixels.reshape(len(self), -1).std(axis=1)
+        return spread < _BLANK_STD
 
     @property
     def present_splits(self) -> tuple[str, ...]:

@@ -45,9 +45,8 @@ def draw_curves(path: Path, history: Sequence[EpochReport], title: str, validati
         loss.plot(epochs, [pair[1] for pair in figures], color=_VALIDATION, label=label, **style)
     accuracy.set_title("accuracy")
     accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
-    accuracy.legend(frameon=False, loc="lower right")
     loss.set_title("cross-entropy, nats")
-    loss.legend(frameon=False, loc="upper right")
+    figure.legend(*accuracy.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
     for axes in (accuracy, loss):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -75,14 +74,17 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
                 f"{shares[row, column]:.0f} %\n{counts[row, column]:,}",
                 ha="center",
                 va="center",
-                fontsize=8,
+                fontsize=9,
                 color="white" if shares[row, column] > 55 else _INK,
             )
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(
+        f"{title}: {100 * report['accuracy']:.1f} % of {report['samples']:,} faces of {report['split']} correct",
+        fontsize=11,
+    )
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
@@ -101,7 +103,7 @@ def draw_samples(path: Path, faces: Faces) -> None:
             top, left = row * (side + _GAP), column * (side + _GAP)
             grid[top : top + side, left : left + side] = faces.pixels[index]
     height = 0.62 * len(shown)
-    figure = Figure(figsize=(0.62 * _SAMPLES + 1.4, height + 0.2), dpi=160, layout="constrained")
+    figure = Figure(figsize=(0.62 * _SAMPLES + 0.9, height + 0.1), dpi=160, layout="constrained")
     axes = figure.subplots()
     axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_yticks([row * (side + _GAP) + side / 2 for row in range(len(shown))], faces.label_names)
@@ -122,10 +124,11 @@ def draw_distribution(path: Path, found: Inspection) -> None:
         done += counts
     for place, count in enumerate(done):
         share = f"  {count:,} ({100 * count / max(1, done.sum()):.1f} %)"
-        axes.text(count, place, share, va="center", fontsize=9, color=_INK)
+        axes.text(float(count), place, share, va="center", fontsize=9, color=_INK)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.25 * done.max())
     axes.set_xlabel("faces")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False, loc="lower right")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
