@@ -21,7 +21,7 @@ from fer_convert.output import staged_folder
 from fer_convert.package import operators, with_contract
 from fer_convert.plots import draw_confusions, draw_reliability
 from fer_convert.source import Source
-from fer_convert.verify import agreement, check_data, latency_ms, network_pixels, probabilities
+from fer_convert.verify import agreement, faces_of, latency_ms, network_pixels, probabilities
 from fer_edge._version import __version__
 from fer_edge.models import ModelFile, find_model
 from fer_edge.preprocess import normalize
@@ -58,9 +58,10 @@ def convert(
     Raises the errors of the parts; then nothing is in ``out``.
     """
     with staged_folder(out, overwrite=overwrite) as staging:
-        test = faces.split(split)
-        check_data(test, source.spec, data)
-        calibration = _calibration(faces, source.spec, data, samples, seed) if "int8" in variants else None
+        test = faces_of(faces, split, source.spec, data)
+        calibration = None
+        if "int8" in variants:
+            calibration = calibration_faces(faces_of(faces, "Training", source.spec, data), samples, seed)
         model = source.load()
         pixels = network_pixels(test)
         answers = {"keras": _keras_probabilities(model, pixels, progress)}
@@ -105,12 +106,6 @@ def convert(
         draw_confusions(staging / "confusion.png", report)
         draw_reliability(staging / "reliability.png", answers, test)
     return report
-
-
-def _calibration(faces: Faces, spec: ModelSpec, data: str, samples: int, seed: int) -> Faces:
-    training = faces.split("Training")
-    check_data(training, spec, data)
-    return calibration_faces(training, samples, seed)
 
 
 def _versions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from fer_edge.errors import ContractError, ConversionError, RunError, UsageError
+from fer_edge.errors import ContractError, ConversionError, ModelError, RunError, UsageError
 from fer_edge.spec import ModelSpec, read_spec
 
 if TYPE_CHECKING:
@@ -38,19 +38,17 @@ class Source:
 
         Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
         """
-        import keras
-
-        import fer_train.layers  # noqa: F401  (registers the layers that a saved network may name)
+        from fer_train.evaluate import load_network
 
         try:
-            model = keras.saving.load_model(self.model, compile=False)
-        except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError, RuntimeError) as error:
+            return load_network(self.model, self.spec)
+        except ContractError:
+            raise
+        except ModelError as error:
             raise ConversionError(
                 f"{self.model}: expected a network of Keras' own layers and fer-train's, "
-                f"Keras cannot load it: {_first_line(error)}"
+                f"Keras cannot load it: {_reason(error.__cause__ or error)}"
             ) from error
-        _check(model, self.spec, self.model)
-        return model
 
 
 def find_source(run: Path, spec: Path | None = None) -> Source:
@@ -100,23 +98,7 @@ def _data_in(config: Path) -> Path | None:
     return Path(data) if isinstance(data, str) else None
 
 
-def _check(model: keras.Model, spec: ModelSpec, path: Path) -> None:
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ContractError(
-            f"{path}: expected a network with one input and one output, "
-            f"got {len(model.inputs)} and {len(model.outputs)}"
-        )
-    taken, expected = tuple(model.inputs[0].shape[1:]), (spec.height, spec.width, spec.channels)
-    if taken != expected:
-        raise ContractError(f"{path}: its spec names an input of {expected}, the network takes {taken}")
-    given = tuple(model.outputs[0].shape[1:])
-    if given != (len(spec.labels),):
-        raise ContractError(
-            f"{path}: its spec names {len(spec.labels)} labels ({', '.join(spec.labels)}), "
-            f"the network's output has the shape {given}; pass the spec it was trained with"
-        )
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
+def _reason(error: BaseException) -> str:
+    # Keras' own summary is long and says nothing; what happened stands at its end.
+    text = str(error).rpartition("Exception encountered: ")[2].strip()
+    return text.splitlines()[0].split(". ")[0][:300] if text else type(error).__name__

@@ -21,7 +21,7 @@ __all__ = [
     "LATENCY_THREADS",
     "Agreement",
     "agreement",
-    "check_data",
+    "faces_of",
     "latency_ms",
     "network_pixels",
     "probabilities",
@@ -48,21 +48,19 @@ class Agreement:
     max_difference: float
 
 
-def check_data(faces: Faces, spec: ModelSpec, what: str) -> None:
-    """Raise DataError when faces are not of the kind that a model was made for; ``what`` names them."""
+def faces_of(faces: Faces, split: str, spec: ModelSpec, data: str) -> Faces:
+    """The faces of one split under a model's labels; ``data`` names the set in messages.
+
+    Raises DataError when there are none, or they are not of the size or the labels that the model was made
+    for.
+    """
     size = faces.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(
-            f"{what}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, "
+            f"{data}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, "
             f"as the model's spec says, got gray ones of {size[1]}×{size[0]}"
         )
-    if faces.label_names != spec.labels:
-        raise DataError(
-            f"{what}: expected the model's labels ({', '.join(spec.labels)}), "
-            f"got {', '.join(faces.label_names)}"
-        )
-    if not len(faces):
-        raise DataError(f"{what}: expected faces, got none")
+    return faces.split(split).relabelled(spec.labels)
 
 
 def network_pixels(faces: Faces) -> NDArray[np.uint8]:
@@ -103,8 +101,7 @@ def verify(
     model: ModelFile, faces: Faces, split: str, data: str, progress: Progress = iter
 ) -> dict[str, Any]:
     """Quality and latency of a file on one split of a data set, in JSON's terms; ``data`` names the set."""
-    test = faces.split(split)
-    check_data(test, model.spec, data)
+    test = faces_of(faces, split, model.spec, data)
     pixels = network_pixels(test)
     answers = probabilities(model, pixels, progress)
     return {

@@ -62,6 +62,11 @@ def write_data(path: Path, rows: list[list[Any]]) -> Path:
     return path
 
 
+@pytest.fixture(name="write_data")
+def _write_data() -> Callable[[Path, list[list[Any]]], Path]:
+    return write_data
+
+
 @pytest.fixture(scope="session")
 def data_rows(drawn_faces: tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]) -> list[list[Any]]:
     """The drawn faces in the terms of fer2013.csv."""

@@ -1,0 +1,290 @@
+"""What bad input gets: one clear line, the documented status, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_edge.spec import FER2013_LABELS, ModelSpec
+
+FerConvert = Callable[..., tuple[int, str, str]]
+WriteData = Callable[[Path, list[list[Any]]], Path]
+
+
+@pytest.fixture
+def run_copy(run_folder: Path, tmp_path: Path) -> Path:
+    """The run, free to be damaged."""
+    return Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+
+def without_model(run: Path) -> None:
+    (run / "model.keras").unlink()
+
+
+def without_spec(run: Path) -> None:
+    (run / "spec.json").unlink()
+
+
+def with_broken_spec(run: Path) -> None:
+    (run / "spec.json").write_text('{"spec_version": 1}')
+
+
+def with_eight_labels(run: Path) -> None:
+    change_spec(run, labels=(*FER2013_LABELS, "contempt"))
+
+
+def with_another_size(run: Path) -> None:
+    change_spec(run, width=64, height=64)
+
+
+def with_other_labels(run: Path) -> None:
+    change_spec(run, labels=("bored", *FER2013_LABELS[1:]))
+
+
+def with_truncated_model(run: Path) -> None:
+    content = (run / "model.keras").read_bytes()
+    (run / "model.keras").write_bytes(content[: len(content) // 2])
+
+
+def change_spec(run: Path, **changes: Any) -> None:
+    spec = ModelSpec.from_json((run / "spec.json").read_text()).replace(**changes)
+    (run / "spec.json").write_text(spec.to_json())
+
+
+def with_custom_layer(run: Path) -> None:
+    import keras
+
+    class Unheard(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return inputs + 1
+
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(Unheard()(inputs)))
+    keras.Model(inputs, keras.layers.Softmax()(x)).save(run / "model.keras")
+
+
+def with_unsupported_operator(run: Path) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.Flatten()(keras.layers.Activation("sigmoid")(inputs))
+    x = keras.layers.Dense(7)(keras.ops.erfinv(keras.ops.tanh(x)))
+    keras.Model(inputs, keras.layers.Softmax()(x), name="odd").save(run / "model.keras")
+
+
+@pytest.mark.parametrize(
+    ("damage", "status", "message"),
+    [
+        (without_model, 1, "expected a run folder with model.keras, it has none"),
+        (without_spec, 2, "name it with --spec"),
+        (with_broken_spec, 1, "spec lacks the field 'input'"),
+        (with_truncated_model, 1, "Keras cannot load it"),
+        (with_custom_layer, 1, "Unheard"),
+        (with_unsupported_operator, 1, "Erfinv"),
+        (with_eight_labels, 1, "its spec names an input of (48, 48, 1) and 8 labels"),
+        (with_other_labels, 1, "expected faces of the model's labels (bored, disgust"),
+        (with_another_size, 1, "expected gray faces of 64×64 pixels"),
+    ],
+)
+def test_a_bad_run_is_refused_in_one_line(
+    run_copy: Path,
+    tmp_path: Path,
+    fer_convert: FerConvert,
+    damage: Callable[[Path], None],
+    status: int,
+    message: str,
+) -> None:
+    damage(run_copy)
+    got, out, err = fer_convert(run_copy, "--out", tmp_path / "out")
+    (line,) = [line for line in err.replace("\r", "\n").splitlines() if line.startswith("Error: ")]
+    assert message in line
+    assert got == status
+    assert out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path: Path) -> None:
+    import keras
+
+    from fer_convert.source import find_source
+    from fer_edge.errors import ContractError
+
+    inputs = keras.Input((32, 32, 1))
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Softmax()(x)).save(run_copy / "model.keras")
+    with pytest.raises(ContractError, match=r"names an input of \(48, 48, 1\) .* are \(32, 32, 1\)"):
+        find_source(run_copy).load()
+
+
+def no_training(rows: list[list[Any]]) -> list[list[Any]]:
+    return [row for row in rows if row[2] != "Training"]
+
+
+def no_public_test(rows: list[list[Any]]) -> list[list[Any]]:
+    return [row for row in rows if row[2] == "Training"]
+
+
+def blank_training(rows: list[list[Any]]) -> list[list[Any]]:
+    grey = " ".join(["77"] * 48 * 48)
+    return [[row[0], grey, row[2]] if row[2] == "Training" else row for row in rows]
+
+
+def nothing(rows: list[list[Any]]) -> list[list[Any]]:
+    return []
+
+
+def smaller(rows: list[list[Any]]) -> list[list[Any]]:
+    return [[row[0], " ".join(row[1].split()[: 32 * 32]), row[2]] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (no_training, "expected the split Training in the data"),
+        (no_public_test, "expected the split PublicTest in the data"),
+        (blank_training, "all of them blank"),
+        (nothing, "expected"),
+        (smaller, "expected"),
+    ],
+)
+def test_bad_faces_are_refused_in_one_line(
+    run_folder: Path,
+    data_rows: list[list[Any]],
+    tmp_path: Path,
+    fer_convert: FerConvert,
+    write_data: WriteData,
+    change: Callable[[list[list[Any]]], list[list[Any]]],
+    message: str,
+) -> None:
+    data = write_data(tmp_path / "data.tar.gz", change(data_rows))
+    status, out, err = fer_convert(run_folder, "--data", data, "--out", tmp_path / "out")
+    assert (status, out) == (1, "")
+    assert message in err.splitlines()[-1]
+    assert err.splitlines()[-1].startswith("Error: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_float_files_need_no_calibration_faces(
+    run_folder: Path,
+    data_rows: list[list[Any]],
+    tmp_path: Path,
+    fer_convert: FerConvert,
+    write_data: WriteData,
+) -> None:
+    data = write_data(tmp_path / "data.tar.gz", no_training(data_rows))
+    options = ("--data", data, "--formats", "float32", "--out", tmp_path / "out")
+    assert fer_convert(run_folder, *options)[0] == 0
+
+
+def test_a_run_that_names_no_data_asks_for_it(
+    run_copy: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    (run_copy / "config.json").unlink()
+    status, _, err = fer_convert(run_copy, "--out", tmp_path / "out")
+    assert status == 2
+    assert "name them with --data" in err
+
+
+def test_a_folder_with_other_files_is_never_overwritten(
+    run_folder: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "float32.tflite").write_text("mine")
+    (out / "notes.txt").write_text("mine too")
+    status, _, err = fer_convert(run_folder, "--out", out, "--formats", "float32")
+    assert status == 1
+    assert "it holds float32.tflite, notes.txt" in err
+    assert "--overwrite" in err
+    assert (out / "float32.tflite").read_text() == "mine"
+
+    assert fer_convert(run_folder, "--out", out, "--formats", "float32", "--overwrite")[0] == 0
+    assert (out / "float32.tflite").stat().st_size > 10_000
+    assert (out / "notes.txt").read_text() == "mine too"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    from fer_convert.output import staged_folder
+    from fer_edge.errors import OutputError
+
+    def fill() -> None:
+        with staged_folder(tmp_path / "out", overwrite=False) as staging:
+            (staging / "int8.tflite").write_bytes(b"complete")
+            Path("/dev/full").write_bytes(b"more than there is room for")
+
+    with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+        fill()
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_out_that_is_a_file_is_refused(run_folder: Path, tmp_path: Path, fer_convert: FerConvert) -> None:
+    (tmp_path / "out").write_text("mine")
+    status, _, err = fer_convert(run_folder, "--out", tmp_path / "out")
+    assert status == 1
+    assert "expected a folder to write into, it is a file" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent that is no folder")
+def test_an_out_that_cannot_be_made_is_refused(
+    run_folder: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    status, _, err = fer_convert(run_folder, "--out", tmp_path / "file/out")
+    assert status == 1
+    assert "cannot be written" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--formats", "int4"), "expected formats of float32, float16, dynamic, int8, got 'int4'"),
+        (("--samples", "0"), "--samples"),
+        (("--max-drop", "-1"), "--max-drop"),
+        (("--split", "Validation"), "--split"),
+    ],
+)
+def test_wrong_usage_exits_2(
+    run_folder: Path, tmp_path: Path, fer_convert: FerConvert, options: tuple[str, ...], message: str
+) -> None:
+    status, _, err = fer_convert(run_folder, "--out", tmp_path / "out", *options)
+    assert status == 2
+    assert message in err
+
+
+def test_interrupted_it_leaves_nothing(run_folder: Path, data_path: Path, tmp_path: Path) -> None:
+    from fer_convert.conversion import convert
+    from fer_convert.source import find_source
+    from fer_train.data import load_faces
+
+    def interrupt(what: str, steps: Any) -> Any:
+        if what == "Verifying float32":
+            raise KeyboardInterrupt
+        return steps
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(
+            find_source(run_folder),
+            load_faces(data_path),
+            tmp_path / "out",
+            data="drawn",
+            variants=("float32",),
+            samples=10,
+            seed=0,
+            split="PublicTest",
+            progress=interrupt,
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_run_config_that_is_no_json_is_as_none(run_copy: Path) -> None:
+    from fer_convert.source import find_source
+
+    (run_copy / "config.json").write_text(json.dumps(["not", "an", "object"]))
+    assert find_source(run_copy).data is None
