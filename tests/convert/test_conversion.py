@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from fer_edge.models import find_model
 from fer_edge.spec import FER2013_LABELS
@@ -139,22 +138,3 @@ def test_a_loss_above_max_drop_exits_3_and_keeps_the_files(
     report = json.loads((tmp_path / "out/conversion.json").read_text())
     assert report["files"]["int8.tflite"]["points_lost"] > 0.5
     assert (tmp_path / "out/int8.tflite").is_file()
-
-
-@pytest.fixture
-def spoilt_run(run_folder: Path, tmp_path: Path, drawn_faces: tuple[NDArray[np.uint8], Any, Any]) -> Path:
-    """The run with an activation that rises a thousandfold for one channel: int8 has no room for the rest."""
-    import keras
-
-    folder = Path(shutil.copytree(run_folder, tmp_path / "spoilt"))
-    model = keras.saving.load_model(folder / "model.keras", compile=False)
-    bn, logits = model.get_layer("bn2"), model.get_layer("logits")
-    gamma, beta, mean, variance = bn.get_weights()
-    channels = len(gamma)
-    kernel, bias = logits.get_weights()
-    gamma[0], beta[0] = 3000 * gamma[0], 3000
-    kernel[0::channels] = 0
-    bn.set_weights([gamma, beta, mean, variance])
-    logits.set_weights([kernel, bias])
-    model.save(folder / "model.keras")
-    return folder

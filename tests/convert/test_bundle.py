@@ -1,0 +1,83 @@
+"""``make bundle``: which runs become the model that fer-edge brings along, and what is said of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import fer_edge.models
+from fer_convert.bundle import bundle
+from fer_convert.cli import run
+from fer_edge.spec import read_spec
+
+Bundle = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def make_bundle(capfd: pytest.CaptureFixture[str]) -> Bundle:
+    """Runs ``python -m fer_convert.bundle`` in this process: (exit status, stdout, stderr)."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        status = run([str(argument) for argument in arguments], bundle, "bundle")
+        return status, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the bundled models in a checkout that may be changed."""
+    folder = tmp_path / "checkout/edge/fer_edge/models"
+    folder.mkdir(parents=True)
+    (tmp_path / "checkout/pyproject.toml").touch()
+    (folder / "default.tflite").write_text("the model so far")
+    monkeypatch.setattr(fer_edge.models, "__file__", str(folder / "__init__.py"))
+    return folder
+
+
+def test_a_run_becomes_the_bundled_model_with_its_card(
+    run_folder: Path, checkout: Path, make_bundle: Bundle
+) -> None:
+    status, out, _ = make_bundle(run_folder)
+    assert status == 0
+    assert "Now bundled" in out
+    assert sorted(path.name for path in checkout.iterdir()) == ["default.md", "default.tflite"]
+    spec = read_spec(checkout / "default.tflite")
+    assert spec.variant == "int8"
+    assert spec.accuracy["PublicTest"]["samples"] == 70
+    card = (checkout / "default.md").read_text()
+    assert card.startswith("# tiny, int8")
+    accuracy = spec.accuracy["PublicTest"]["accuracy"]
+    digest = hashlib.sha256((checkout / "default.tflite").read_bytes()).hexdigest()
+    for fact in (
+        digest,
+        f"{100 * accuracy:.2f} %",
+        "70 faces",
+        "fer-convert verify default",
+        "public domain",
+    ):
+        assert fact in card
+    assert str(run_folder) not in card, "a card names no path of the machine it was made on"
+
+
+def test_a_run_that_int8_spoils_leaves_the_bundled_model_alone(
+    spoilt_run: Path, checkout: Path, make_bundle: Bundle
+) -> None:
+    status, _, err = make_bundle(spoilt_run)
+    assert status == 3
+    assert "expected a loss of at most 1 points on PublicTest" in err
+    assert [path.read_text() for path in checkout.iterdir()] == ["the model so far"]
+
+
+def test_an_installed_copy_is_refused(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_bundle: Bundle
+) -> None:
+    installed = tmp_path / "site-packages/fer_edge/models"
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(fer_edge.models, "__file__", str(installed / "__init__.py"))
+    status, _, err = make_bundle(run_folder)
+    assert status == 1
+    assert "expected the source checkout of fer-edge, this is an installed copy" in err
