@@ -17,7 +17,7 @@ from fer_edge.errors import ConversionError
 from fer_edge.preprocess import normalize
 from fer_edge.spec import PIXEL_SCALE, Variant
 
-__all__ = ["INPUT_NAME", "OUTPUT_NAME", "export"]
+__all__ = ["INPUT_NAME", "OUTPUT_NAME", "calibration_inputs", "export"]
 
 INPUT_NAME: Final = "image"
 OUTPUT_NAME: Final = "emotion"
@@ -41,7 +41,7 @@ def export(model: keras.Model, variant: Variant, calibration: Iterable[NDArray[n
     if variant == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if variant == "int8":
-        converter.representative_dataset = lambda: _inputs(calibration)
+        converter.representative_dataset = lambda: calibration_inputs(calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
@@ -65,7 +65,11 @@ def _converter(model: keras.Model) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
 
 
-def _inputs(pictures: Iterable[NDArray[np.uint8]]) -> Iterable[list[NDArray[np.float32]]]:
+def calibration_inputs(pictures: Iterable[NDArray[np.uint8]]) -> Iterable[list[NDArray[np.float32]]]:
+    """What the converter is shown of uint8 (height, width, channels) pictures: float32, batch 1.
+
+    The first one is stretched over all grey levels, which fixes the input's scale and zero point.
+    """
     for index, pixels in enumerate(pictures):
         yield [normalize(pixels if index else stretched(pixels))[None]]
 

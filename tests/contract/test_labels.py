@@ -1,0 +1,43 @@
+"""The emotions stand in the same order in training, conversion and runtime."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_edge.classifier import Classifier
+from fer_edge.models import bundled_models, find_model
+from fer_edge.spec import FER2013_LABELS
+
+NAMES_BY_FER2013_NUMBER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""As the data set's authors number them in fer2013.csv."""
+
+
+def test_the_runtime_has_fer2013_s_order() -> None:
+    assert FER2013_LABELS == NAMES_BY_FER2013_NUMBER
+
+
+def test_training_reads_them_in_that_order(tmp_path: Path) -> None:
+    from fer_train.data import load_faces
+
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{number},{' '.join(map(str, rng.integers(0, 256, 48 * 48)))},Training"
+        for number in range(len(NAMES_BY_FER2013_NUMBER))
+    ]
+    (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+    faces = load_faces(tmp_path / "fer2013.csv")
+    assert [faces.label_names[label] for label in faces.labels] == list(NAMES_BY_FER2013_NUMBER)
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_a_bundled_model_says_them_in_that_order_everywhere(name: str) -> None:
+    model = find_model(name)
+    assert model.spec.labels == NAMES_BY_FER2013_NUMBER
+    with zipfile.ZipFile(model.path) as archive:
+        assert tuple(archive.read("labels.txt").decode().splitlines()) == NAMES_BY_FER2013_NUMBER
+    with Classifier(model) as classifier:
+        assert classifier.predict(np.zeros((48, 48, 1), np.uint8)).shape == (len(NAMES_BY_FER2013_NUMBER),)
