@@ -42,7 +42,7 @@ def cached_arrays(key: str) -> Arrays | None:
     """What :func:`keep_arrays` kept under a key, or None."""
     try:
         path = _path(key)
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         os.utime(path)
     except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile) as error:

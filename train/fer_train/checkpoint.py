@@ -45,7 +45,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> list[dict[str, float]]:
     Raises RunError for an unreadable file and for a checkpoint of another network.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = [archive[f"model_{i}"] for i in range(len(archive.files) - 1)]
             history: list[dict[str, float]] = json.loads(str(archive["history"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -145,9 +145,10 @@ def load_votes(path: str | Path) -> NDArray[np.uint8]:
                 )
             places = [header.index(name) for name in _VOTE_COLUMNS]
             for row in rows:
-                votes.append([int(row[place]) for place in places])
-                if not 0 <= min(votes[-1]) <= max(votes[-1]) <= 255:
+                counts = [int(row[place]) for place in places]
+                if not 0 <= min(counts) <= max(counts) <= 255:
                     raise ValueError
+                votes.append(counts)
     except (ValueError, IndexError, csv.Error) as error:
         raise DataError(
             f"{path}, line {len(votes) + 2}: expected a row of {len(_VOTE_COLUMNS)} numbers of votes"

@@ -40,7 +40,7 @@ class EpochReport:
     ``loss`` and ``val_loss`` are cross-entropies of the emotion in nats, without label smoothing and
     auxiliary target, so that they can be compared; training's is over augmented pictures.
     ``val_loss`` and ``val_accuracy`` are None without validation faces. ``seconds`` is the training
-    alone, ``images_per_s`` its speed.
+    alone, ``images_per_s`` its speed without the first step, which compiles.
     """
 
     epoch: int
@@ -210,7 +210,7 @@ class Trainer:
             val_loss=val_loss,
             val_accuracy=val_accuracy,
             learning_rate=rate,
-            images_per_s=len(batches) * self.batch_size / seconds,
+            images_per_s=watch.steps_per_s * self.batch_size,
             seconds=seconds,
         )
 
@@ -269,10 +269,22 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, steps: int, prefix: str, on_step: OnStep | None) -> None:
         super().__init__()
         self._steps, self._prefix, self._on_step = steps, prefix, on_step
+        self._done = 0
+        self._began = self._first = self._latest = time.perf_counter()
+
+    @property
+    def steps_per_s(self) -> float:
+        """The speed after the first step, or that step's where there is no other."""
+        if self._done > 1:
+            return (self._done - 1) / (self._latest - self._first)
+        return 1 / (self._first - self._began)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Keras calls this after each step with the epoch's means so far."""
         assert logs is not None
+        self._done, self._latest = self._done + 1, time.perf_counter()
+        if self._done == 1:
+            self._first = self._latest
         if not math.isfinite(logs["loss"]):
             self.model.stop_training = True
         elif self._on_step is not None:

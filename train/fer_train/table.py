@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from array import array
-from typing import IO, Final, cast
+from typing import IO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +31,12 @@ def read_table(name: str, stream: IO[bytes], limit: int) -> Table:
     Training, 1 PublicTest, 2 PrivateTest. ``name`` is the table's in messages; more than ``limit`` bytes
     are refused. Raises DataError naming the line, counted from 1 with the header.
     """
-    lines = io.BufferedReader(cast(io.RawIOBase, stream), 1 << 20)
-    places, width = _columns(name, lines.readline(_LONGEST_LINE))
+    places, width = _columns(name, stream.readline(_LONGEST_LINE))
     pixels, emotions, usages = bytearray(), array("q"), bytearray()
     number, read = 1, 0
-    while line := lines.readline(_LONGEST_LINE):
+    while line := stream.readline(_LONGEST_LINE):
         number, read = number + 1, read + len(line)
-        if len(line) == _LONGEST_LINE or read > limit:
+        if len(line) >= _LONGEST_LINE or read > limit:
             raise DataError(
                 f"{name}, line {number}: expected lines of {SIDE * SIDE} pixels, at most {limit:,} bytes in all, "
                 "got more: it may be a decompression bomb"
