@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fer_train.metrics import (
+    calibration_error,
+    class_figures,
+    confusion_counts,
+    log_loss,
+    mean_class_accuracy,
+    measured,
+)
+
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PROBABILITIES = np.array(
+    [[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.2, 0.7, 0.1], [0.1, 0.9, 0.0], [0.5, 0.25, 0.25], [0.3, 0.3, 0.4]],
+    np.float32,
+)
+COUNTS = np.array([[2, 1, 0], [1, 1, 0], [0, 0, 1]])  # of the above, by hand
+
+
+def test_confusion_has_the_truth_in_its_rows() -> None:
+    assert np.array_equal(confusion_counts(LABELS, PROBABILITIES.argmax(axis=1), 3), COUNTS)
+
+
+def test_mean_class_accuracy_weighs_every_class_the_same() -> None:
+    assert mean_class_accuracy(COUNTS) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+
+
+def test_mean_class_accuracy_leaves_classes_without_faces_out() -> None:
+    assert mean_class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 2]])) == pytest.approx((3 / 4 + 1) / 2)
+
+
+def test_class_figures_are_those_of_the_textbook() -> None:
+    figures = class_figures(COUNTS, ("a", "b", "c"))
+    assert figures["a"] == {"precision": 0.666667, "recall": 0.666667, "f1": 0.666667, "support": 3}
+    assert figures["b"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    assert figures["c"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+
+
+@pytest.mark.parametrize(
+    ("counts", "figures"),
+    [
+        ([[4, 0], [0, 0]], {"precision": 0.0, "recall": None, "f1": None, "support": 0}),
+        ([[4, 0], [3, 0]], {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 3}),
+    ],
+    ids=["no faces", "never predicted"],
+)
+def test_a_class_without_faces_or_predictions_is_no_division_by_zero(
+    counts: list[list[int]], figures: dict[str, float | None]
+) -> None:
+    assert class_figures(np.array(counts), ("a", "b"))["b"] == figures
+
+
+def test_log_loss_is_the_mean_surprise() -> None:
+    expected = -sum(math.log(p) for p in (0.8, 0.6, 0.2, 0.9, 0.25, 0.4)) / 6
+    assert log_loss(PROBABILITIES, LABELS) == pytest.approx(expected, rel=1e-6)
+
+
+def test_log_loss_of_the_impossible_is_finite() -> None:
+    assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-7))
+
+
+@pytest.mark.parametrize(
+    ("confidences", "right", "expected"),
+    [
+        # Two bins of 15: (0.6, 0.667] holds three answers of 0.65, one right; (0.933, 1] one of 0.95, right.
+        ([0.65, 0.65, 0.65, 0.95], [1, 0, 0, 1], (3 * (0.65 - 1 / 3) + (1 - 0.95)) / 4),
+        ([1.0, 1.0], [1, 1], 0.0),
+        ([1.0, 1.0], [0, 0], 1.0),
+        ([0.75, 0.75, 0.75, 0.75], [1, 1, 1, 0], 0.0),
+        # An edge belongs to the bin below it: 0.6 is of (0.533, 0.6], apart from 0.61.
+        ([0.6, 0.61], [1, 0], (0.4 + 0.61) / 2),
+    ],
+)
+def test_calibration_error_is_the_gap_between_confidence_and_truth(
+    confidences: list[float], right: list[int], expected: float
+) -> None:
+    probabilities = np.array([[p, 1 - p] for p in confidences])
+    labels = 1 - np.array(right)
+    assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_report_has_every_figure() -> None:
+    report = measured(PROBABILITIES, LABELS, ("a", "b", "c"))
+    assert report["samples"] == 6
+    assert report["accuracy"] == 0.666667
+    assert report["mean_class_accuracy"] == 0.722222
+    assert report["confusion"] == {"labels": ["a", "b", "c"], "rows_are": "true", "counts": COUNTS.tolist()}
+    assert set(report["calibration"]) >= {"ece"}
+    assert list(report["per_class"]) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("shape", "labels"), [((0, 3), 0), ((6, 2), 6), ((5, 3), 6)])
+def test_what_does_not_fit_is_refused(shape: tuple[int, int], labels: int) -> None:
+    with pytest.raises(ValueError, match="expected probabilities of shape"):
+        measured(np.zeros(shape), np.zeros(labels, np.int64), ("a", "b", "c"))
