@@ -13,10 +13,11 @@ import click
 import fer_edge.models
 from fer_convert.calibrate import DEFAULT_SAMPLES
 from fer_convert.card import card
-from fer_convert.cli import data_option, debug_option, progress, require_training_packages, run
+from fer_convert.cli import data_option, debug_option, progress, require_training_packages
 from fer_convert.output import replaced_file
 from fer_convert.report import conversion_table
 from fer_convert.source import data_of, find_source
+from fer_edge.console import run_command
 from fer_edge.errors import AccuracyLossError, OutputError
 from fer_edge.models import DEFAULT_MODEL, find_model
 from fer_train.chatter import silenced
@@ -84,4 +85,4 @@ def bundle_folder() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:], bundle, "python -m fer_convert.bundle"))
+    sys.exit(run_command(bundle, sys.argv[1:], "python -m fer_convert.bundle"))

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final, cast, get_args
 
 import click
-from tqdm import tqdm
 
 from fer_convert.calibrate import DEFAULT_SAMPLES
 from fer_edge._version import __version__
-from fer_edge.errors import AccuracyLossError, FerEdgeError, MissingExtraError
+from fer_edge.console import Terminated, progress_bar, run_command
+from fer_edge.errors import AccuracyLossError, MissingExtraError
 from fer_edge.spec import Variant, read_spec
 from fer_train.chatter import silenced
 
@@ -24,30 +21,11 @@ __all__ = ["cli", "data_option", "debug_option", "progress", "require_training_p
 
 _SPLITS: Final = click.Choice(["Training", "PublicTest", "PrivateTest"])
 _VARIANTS: Final = tuple(variant for variant in get_args(Variant) if variant != "keras")
-_INTERRUPTED, _TERMINATED = 130, 143
 
 
-def run(arguments: list[str], command: click.Command | None = None, name: str = "fer-convert") -> int:
-    """Run a command line, by default ``fer-convert``; its exit status. An error is one line on stderr."""
-    debug = "--debug" in arguments
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        (command or cli).main(arguments, prog_name=name, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except FerEdgeError as error:
-        if debug:
-            raise
-        click.echo(f"Error: {error}", err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted; nothing was written.", err=True)
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter from trying once again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit status. An error is one line on standard error."""
+    return run_command(cli, arguments, "fer-convert")
 
 
 class _ConvertByDefault(click.Group):
@@ -192,18 +170,22 @@ def _convert(
         from fer_train.data import load_faces
 
         check_folder(out, overwrite=overwrite)
-        report = convert(
-            source,
-            load_faces(data),
-            out,
-            data=str(data),
-            variants=formats,
-            samples=samples,
-            seed=seed,
-            split=split,
-            overwrite=overwrite,
-            progress=progress,
-        )
+        try:
+            report = convert(
+                source,
+                load_faces(data),
+                out,
+                data=str(data),
+                variants=formats,
+                samples=samples,
+                seed=seed,
+                split=split,
+                overwrite=overwrite,
+                progress=progress,
+            )
+        except (KeyboardInterrupt, Terminated):
+            click.echo("Interrupted; nothing was written", err=True)
+            raise
     click.echo(conversion_table(report))
     click.echo(
         f"\nWritten to {out}: {', '.join(report['files'])}, conversion.json, confusion.png, reliability.png"
@@ -266,8 +248,8 @@ def _attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
 
 
 def progress(what: str, steps: Iterable[Any]) -> Iterable[Any]:
-    """The steps of a long task, as a bar on standard error counts them."""
-    return cast(Iterable[Any], tqdm(steps, desc=f"{what:<19}", file=sys.stderr, mininterval=0.5, leave=True))
+    """The steps of a long task, counted by a bar on standard error where that is a terminal."""
+    return cast(Iterable[Any], progress_bar(steps, desc=f"{what:<19}"))
 
 
 def require_training_packages() -> None:
@@ -277,7 +259,3 @@ def require_training_packages() -> None:
     for module, name in (("tensorflow", "TensorFlow"), ("keras", "Keras"), ("matplotlib", "Matplotlib")):
         if importlib.util.find_spec(module) is None:
             raise MissingExtraError(name, "train")
-
-
-def _terminate(_: int, __: FrameType | None) -> None:
-    raise SystemExit(_TERMINATED)

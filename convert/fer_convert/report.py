@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fer_edge.models import ModelFile
+from fer_train.tables import aligned
 
 __all__ = ["conversion_table", "verification_table"]
 
@@ -42,7 +42,7 @@ def conversion_table(report: dict[str, Any]) -> str:
     lines = [
         f"{report['source']['name']} on {report['samples']:,} faces of {report['split']}",
         "",
-        *_aligned(header, rows),
+        *aligned(header, rows),
     ]
     if report["calibration"]:
         per_class = ", ".join(
@@ -67,22 +67,9 @@ def verification_table(model: ModelFile, report: dict[str, Any]) -> str:
         + f"; {_percent(report['mean_class_accuracy'])} as the mean of the classes",
         f"{_latency(report['latency_ms'])} ms a face on 1 and 2 threads",
         "",
-        *_aligned(("truth, answer", *labels, "correct"), rows),
+        *aligned(("truth, answer", *labels, "correct"), rows),
     ]
     return "\n".join(lines)
-
-
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns, the first flush left and the others flush right."""
-    table = [header, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
 
 
 def _percent(share: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 import fer_edge.models
 from fer_convert.bundle import bundle
-from fer_convert.cli import run
+from fer_edge.console import run_command
 from fer_edge.spec import read_spec
 
 Bundle = Callable[..., tuple[int, str, str]]
@@ -21,7 +21,7 @@ def make_bundle(capfd: pytest.CaptureFixture[str]) -> Bundle:
     """Runs ``python -m fer_convert.bundle`` in this process: (exit status, stdout, stderr)."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
-        status = run([str(argument) for argument in arguments], bundle, "bundle")
+        status = run_command(bundle, [str(argument) for argument in arguments], "bundle")
         return status, *capfd.readouterr()
 
     return call
