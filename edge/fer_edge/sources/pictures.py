@@ -21,7 +21,9 @@ PICTURE_SUFFIXES: Final = frozenset(
 )
 """What is taken for a picture in a folder; a picture that is named may have any suffix."""
 
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+_JPEG_START: Final = b"\xff\xd8"
+_JPEG_END: Final = b"\xff\xd9"
+_JPEG_MARKER, _JPEG_SCAN = 0xFF, 0xDA
 
 
 class PictureSource:
@@ -99,7 +101,7 @@ def read_picture(path: Path | str) -> Image:
         raise SourceError(f"{name}: expected a picture, the file cannot be read: {reason}") from error
     if not content:
         raise SourceError(f"{name}: expected a picture, the file is empty")
-    if content.startswith(_JPEG_START) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN):
+    if content.startswith(_JPEG_START) and _breaks_off(content):
         raise SourceError(f"{name}: the JPEG ends before its picture does; get the whole file")
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
@@ -108,3 +110,18 @@ def read_picture(path: Path | str) -> Image:
     if image is None:
         raise SourceError(f"{name}: expected a picture, the file is none that OpenCV can read, or is damaged")
     return np.asarray(image, np.uint8)
+
+
+def _breaks_off(jpeg: bytes) -> bool:
+    """Whether a JPEG's picture data lack their end; OpenCV would fill up the rest with grey.
+
+    Neither a thumbnail in the header counts, which has an end of its own, nor what a telephone appends,
+    such as a short film, in which any bytes occur. A header that makes no sense is left to OpenCV.
+    """
+    position = len(_JPEG_START)
+    while position + 4 <= len(jpeg) and jpeg[position] == _JPEG_MARKER:
+        if jpeg[position + 1] == _JPEG_SCAN:
+            # Within the data each FF is followed by 00 or a restart marker: this is the end and no other.
+            return _JPEG_END not in jpeg[position:]
+        position += 2 + int.from_bytes(jpeg[position + 2 : position + 4])
+    return False
