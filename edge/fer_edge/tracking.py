@@ -1,33 +1,41 @@
-"""Which face is which over time: found by searching the frame now and then, followed in between.
+"""Which face is which over time: found by searching, followed by its looks in between.
 
-Searching a frame costs ten to fifty times as much as looking where a face was a moment ago. So the whole
-frame is searched every few frames, or when a followed face gets lost, and each face is followed by its
-detector in the frames between.
+Searching a frame costs a hundred times as much as looking where a face was a moment ago. So each face is
+followed by its looks, its detector confirms it a few times a second, and the frame is searched where it
+changed, and now and then everywhere.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fer_edge.detectors import Detector
-from fer_edge.results import FaceBox, Frame
+from fer_edge.following import ChangeMap, Patch, relocate
+from fer_edge.results import FaceBox, Frame, Image
 
-__all__ = ["DEFAULT_DETECT_EVERY", "DEFAULT_DETECT_S", "TrackedFace", "Tracker"]
+__all__ = ["TrackedFace", "Tracker"]
 
-DEFAULT_DETECT_EVERY: Final = 8
-"""Frames after which the whole frame is searched again, unless the clock asks for it earlier."""
-DEFAULT_DETECT_S: Final = 0.3
-"""Seconds of the source's clock after which the whole frame is searched again."""
+# How often changes are searched and faces are confirmed, unless --detect-every says otherwise: whichever
+# comes first, by frames and by the source's clock.
+_DETECT_EVERY: Final = 8
+_DETECT_S: Final = 0.3
+# How often the whole frame is searched even if nothing changed: when both have passed.
+_FULL_EVERY: Final = 30
+_FULL_S: Final = 1.0
+
+_ALIKE: Final = 0.8  # similarity at which a face is the one that it was
+_UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
 
 _REACH: Final = 0.9  # how far off, in face sizes, a face may be from where it is expected
 _LOST_REACH: Final = 1.5
 _REMEMBERED_S: Final = 1.0  # a lost face that comes back within this time gets its id back
-_UNSEEN_SEARCHES: Final = 3  # a face that so many searches in a row do not find is none
+_UNCONFIRMED: Final = 3  # a face that its detector denies so often in a row is none
 _SAME_FACE_IOU: Final = 0.5  # two tracks that overlap by more follow one face
 _VELOCITY_WEIGHT: Final = 0.4  # of the newest step in the mean of a face's motion
+_EPSILON_S: Final = 5e-4  # clocks are rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +48,15 @@ class TrackedFace:
 
 @dataclass(slots=True)
 class _Track:
-    """A face that was seen: where and when last, and how it moves (pixels per second)."""
+    """A face: where and when it was last seen, how it looked when last confirmed, how it moves (pixels/s)."""
 
     id: int
     box: FaceBox
     seen_s: float
+    patch: Patch
+    similarity: float = 1.0
     velocity: tuple[float, float] = (0.0, 0.0)
-    unseen_searches: int = 0
+    denied: int = 0
 
     def expected(self, time_s: float) -> FaceBox:
         """The box where the face is if it moves on as it did."""
@@ -57,104 +67,145 @@ class _Track:
             self.box.width,
             self.box.height,
             self.box.confidence,
-            self.box.is_crop,
         )
 
     def see(self, box: FaceBox, time_s: float) -> None:
         """Take the face's new place over."""
         elapsed = time_s - self.seen_s
         if elapsed > 0:
-            old, new = _center(self.box), _center(box)
-            self.velocity = tuple(  # type: ignore[assignment]
-                (1 - _VELOCITY_WEIGHT) * speed + _VELOCITY_WEIGHT * (b - a) / elapsed
-                for speed, a, b in zip(self.velocity, old, new, strict=True)
+            (old_x, old_y), (new_x, new_y) = _center(self.box), _center(box)
+            kept = 1 - _VELOCITY_WEIGHT
+            self.velocity = (
+                kept * self.velocity[0] + _VELOCITY_WEIGHT * (new_x - old_x) / elapsed,
+                kept * self.velocity[1] + _VELOCITY_WEIGHT * (new_y - old_y) / elapsed,
             )
         self.box, self.seen_s = box, time_s
+
+    def confirm(self, image: Image, box: FaceBox, time_s: float) -> None:
+        """The detector says that the face is there: its looks are those of now."""
+        self.see(box, time_s)
+        self.patch, self.denied = Patch.of(image, box), 0
 
 
 class Tracker:
     """Finds the faces of consecutive frames and gives each the id it had before.
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
-    frame is); None: 8 frames or 0.3 s of the source's clock, whichever is less. A frame without a time
-    is a picture of its own, whose faces are new ones.
+    frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
+    source's clock, whichever is less; the whole frame after 30 frames that last a second or more. A frame
+    in which a face got lost is searched at once. A frame without a time is a picture of its own, whose
+    faces are new ones.
     """
 
     def __init__(self, detector: Detector, detect_every: int | None = None) -> None:
         self._detector = detector
-        self._every = detect_every or DEFAULT_DETECT_EVERY
-        self._every_s = math.inf if detect_every else DEFAULT_DETECT_S
+        self._every = detect_every
         self._tracks: list[_Track] = []
         self._lost: list[_Track] = []
-        self._since_search = 0
-        self._searched_s = -math.inf
+        self._changes = ChangeMap()
         self._size: tuple[int, ...] = ()
         self._next_id = 0
+        self._since_search = self._since_full = 0
+        self._searched_s = self._full_s = -math.inf
 
     def update(self, frame: Frame) -> tuple[TrackedFace, ...]:
         """The faces of the next frame, in the order in which they appeared.
 
         Raises DetectorError when detection itself fails.
         """
-        if frame.time_s is None:
-            return tuple(TrackedFace(self._new_id(), box) for box in self._detector.detect(frame.image))
-        time_s = frame.time_s
-        if frame.image.shape != self._size:
+        image, time_s = frame.image, frame.time_s
+        if time_s is None:
+            return tuple(TrackedFace(self._new_id(), box) for box in self._detector.detect(image))
+        if image.shape != self._size:
             # Another picture: nothing is where it was.
-            self._tracks, self._lost, self._size = [], [], frame.image.shape
-            self._searched_s = -math.inf
+            self._tracks, self._lost, self._size = [], [], image.shape
+            self._full_s = -math.inf
         self._lost = [track for track in self._lost if time_s - track.seen_s <= _REMEMBERED_S]
         self._since_search += 1
-        # Half a millisecond early is due: clocks are rounded.
-        due = self._since_search >= self._every or time_s - self._searched_s >= self._every_s - 5e-4
-        if due or not self._follow(frame, time_s):
-            self._search(frame, time_s)
+        self._since_full += 1
+        if self._full_due(time_s):
+            self._search_everywhere(image, time_s)
+        else:
+            self._follow(image, time_s)
+            if self._changes_due(time_s) or any(track.seen_s != time_s for track in self._tracks):
+                self._search_changes(image, time_s)
+        self._end_lost(time_s)
         return tuple(TrackedFace(track.id, track.box) for track in self._tracks)
 
-    def _follow(self, frame: Frame, time_s: float) -> bool:
-        """Follow every face; whether all were found. What was found is taken over either way."""
-        for track in self._tracks:
-            box = self._detector.follow(frame.image, track.box)
-            if box is not None:
-                track.see(box, time_s)
-        found = [track for track in self._tracks if track.seen_s == time_s]
-        return len(found) == len(self._tracks) and not _doubles(found)
+    def _full_due(self, time_s: float) -> bool:
+        if self._full_s == -math.inf or self._detector.cheap:
+            return True
+        if self._every is not None:
+            return self._since_full >= self._every
+        return self._since_full >= _FULL_EVERY and time_s - self._full_s >= _FULL_S - _EPSILON_S
 
-    def _search(self, frame: Frame, time_s: float) -> None:
+    def _changes_due(self, time_s: float) -> bool:
+        if self._every is not None:
+            return False
+        return self._since_search >= _DETECT_EVERY or time_s - self._searched_s >= _DETECT_S - _EPSILON_S
+
+    def _follow(self, image: Image, time_s: float) -> None:
+        """Find every face again by its looks or, where they changed, by the detector."""
+        for track in self._tracks:
+            match = relocate(image, track.patch, track.expected(time_s))
+            track.similarity = match.similarity
+            if match.similarity >= _ALIKE:
+                track.see(match.box, time_s)
+            elif (box := self._detector.follow(image, track.expected(time_s))) is not None:
+                track.confirm(image, box, time_s)
+
+    def _search_changes(self, image: Image, time_s: float) -> None:
+        """Confirm the faces whose looks changed; search what changed elsewhere, or all where one got lost."""
         self._since_search, self._searched_s = 0, time_s
-        boxes = list(self._detector.detect(frame.image))
         for track in self._tracks:
-            track.unseen_searches += 1
-        _see(_matches(self._tracks, boxes, time_s, _REACH), boxes, time_s)
-        for track in self._tracks:
-            if track.seen_s != time_s and (box := self._detector.follow(frame.image, track.box)) is not None:
-                track.see(box, time_s)
-        returned = _see(_matches(self._lost, boxes, time_s, _LOST_REACH), boxes, time_s)
-        new = [_Track(self._new_id(), box, time_s) for box in boxes]
-        self._lost = [track for track in self._lost if track not in returned]
-        self._end_lost([*self._tracks, *returned, *new], time_s)
+            if track.seen_s == time_s and track.similarity < _UNCHANGED:
+                self._ask_detector(track, image, time_s)
+        lost = [track for track in self._tracks if track.seen_s != time_s]
+        changes = self._changes.update(image, [t.box for t in self._tracks if t not in lost])
+        if changes is not None:
+            self._place(list(self._detector.detect(image, changes)), image, time_s)
 
-    def _end_lost(self, tracks: list[_Track], time_s: float) -> None:
-        """Keep the tracks that still show a face of their own; remember the others for a while."""
-        found = [t for t in tracks if t.seen_s == time_s and t.unseen_searches < _UNSEEN_SEARCHES]
+    def _search_everywhere(self, image: Image, time_s: float) -> None:
+        self._since_search = self._since_full = 0
+        self._searched_s = self._full_s = time_s
+        if not self._detector.cheap:
+            self._changes.searched_everywhere(image)
+        self._place(list(self._detector.detect(image)), image, time_s)
+        for track in self._tracks:
+            if track.seen_s != time_s:
+                self._ask_detector(track, image, time_s)
+
+    def _ask_detector(self, track: _Track, image: Image, time_s: float) -> None:
+        box = self._detector.follow(image, track.expected(time_s))
+        if box is not None:
+            track.confirm(image, box, time_s)
+        else:
+            track.denied += 1
+
+    def _place(self, boxes: list[FaceBox], image: Image, time_s: float) -> None:
+        """Give each box to the face that is expected there, to one that was lost, or to a new one."""
+        for track, box in _matches(self._tracks, boxes, time_s, _REACH):
+            track.confirm(image, box, time_s)
+            boxes.remove(box)
+        for track, box in _matches(self._lost, boxes, time_s, _LOST_REACH):
+            track.confirm(image, box, time_s)
+            boxes.remove(box)
+            self._lost.remove(track)
+            self._tracks.append(track)
+        for box in boxes:
+            self._tracks.append(_Track(self._new_id(), box, time_s, Patch.of(image, box)))
+
+    def _end_lost(self, time_s: float) -> None:
+        """Keep the tracks that show a face of their own; remember the others for a while."""
+        found = [t for t in self._tracks if t.seen_s == time_s and t.denied < _UNCONFIRMED]
         doubles = _doubles(found)
-        self._tracks = [track for track in found if track not in doubles]
-        self._lost += [track for track in tracks if track not in self._tracks]
+        kept = [track for track in found if track not in doubles]
+        self._lost += [track for track in self._tracks if track not in kept]
+        self._tracks = kept
 
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id - 1
-
-
-def _see(pairs: Iterable[tuple[_Track, FaceBox]], boxes: list[FaceBox], time_s: float) -> list[_Track]:
-    """Take each pair's box over into its track, and out of ``boxes``; the tracks."""
-    tracks = []
-    for track, box in pairs:
-        track.see(box, time_s)
-        track.unseen_searches = 0
-        boxes.remove(box)
-        tracks.append(track)
-    return tracks
 
 
 def _matches(
@@ -187,7 +238,7 @@ def _doubles(tracks: Sequence[_Track]) -> list[_Track]:
     for i, track in enumerate(tracks):
         for other in tracks[i + 1 :]:
             if track.box.iou(other.box) > _SAME_FACE_IOU:
-                doubles.append(max(track, other, key=lambda t: (t.unseen_searches, t.id)))
+                doubles.append(max(track, other, key=lambda t: (t.denied, -t.similarity, t.id)))
     return doubles
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from fer_edge.errors import UsageError
+from fer_edge.following import Changes
 from fer_edge.results import FaceBox, Image
 
 __all__ = ["DETECTORS", "Detector", "create_detector"]
@@ -15,11 +16,14 @@ class Detector(Protocol):
     """Finds the faces of one picture. Not thread-safe: give each thread its own."""
 
     name: str
+    cheap: bool
+    """Detection costs next to nothing: there is no point in following."""
 
-    def detect(self, image: Image) -> tuple[FaceBox, ...]:
+    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
         """The faces of a uint8 (height, width, 3) BGR picture, inside it, largest first; () where none.
 
-        Raises DetectorError when detection itself fails.
+        ``changes``: only where the picture changed faces need to be found. Raises DetectorError when
+        detection itself fails.
         """
 
     def follow(self, image: Image, box: FaceBox) -> FaceBox | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from fer_edge.errors import DetectorError
+from fer_edge.following import Changes
 from fer_edge.results import FaceBox, Image
 
 __all__ = ["HaarDetector"]
@@ -28,10 +28,11 @@ _THOROUGH_STEP: Final = 1.1  # in single pictures
 _SHARE: Final = 1 / 11
 _THOROUGH_SHARE: Final = 1 / 30
 
-_FOLLOWED_SIZE: Final = 40  # pixels: a face that is followed is searched at this width
-_FOLLOWED_MARGIN: Final = 0.35  # of its size, to each side
-_FOLLOWED_CHANGE: Final = 1.35  # its size may change by this factor between two frames
+_FOLLOWED_MARGIN: Final = 0.25  # of its size: how far from its last place a face is searched
+_FOLLOWED_CHANGE: Final = 1.3  # the factor by which its size may have changed
+_FOLLOWED_STEP: Final = 1.1
 _FOLLOWED_NEIGHBORS: Final = 3  # it was a face a moment ago
+_SAME_FACE_IOU: Final = 0.4
 
 
 class HaarDetector:
@@ -43,6 +44,7 @@ class HaarDetector:
     """
 
     name = "haar"
+    cheap = False
 
     def __init__(self, *, min_face: int | None = None, thorough: bool = False) -> None:
         self._min_face = min_face
@@ -50,60 +52,72 @@ class HaarDetector:
         self._step = _THOROUGH_STEP if thorough else _STEP
         self._cascade = _load_cascade()
 
-    def detect(self, image: Image) -> tuple[FaceBox, ...]:
+    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
         """The faces of a uint8 (height, width, 3) BGR picture, largest first."""
         height, width = image.shape[:2]
-        smallest = self._min_face or max(_WINDOW, round(min(width, height) * self._share))
-        if min(width, height) < smallest:
-            return ()
-        scale = min(_MAX_ENLARGEMENT, _WINDOW / smallest)
-        # Grey before resizing: a third of the bytes pass through it.
-        gray = _resized(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), scale)
-        found = self._search(gray, self._step, _NEIGHBORS, round(smallest * scale), min(gray.shape))
-        boxes = [_box(hit, 1 / scale, 0, 0, width, height) for hit in found]
-        return tuple(sorted(boxes, key=lambda box: box.width * box.height, reverse=True))
+        size = self._min_face or max(_WINDOW, round(min(width, height) * self._share))
+        whole = FaceBox(0, 0, width, height)
+        boxes: list[FaceBox] = []
+        if changes is None:
+            return _distinct(self._search(image, whole, self._step, _NEIGHBORS, size, math.inf))
+        # One octave of sizes at a time: what changed may be large enough for some and not for others.
+        while size <= min(width, height):
+            centers = changes.around(size)
+            part = None if centers is None else _grown(centers, size, whole)
+            if part is not None:
+                boxes += self._search(image, part, self._step, _NEIGHBORS, size, 2 * size)
+            size *= 2
+        return _distinct(boxes)
 
     def follow(self, image: Image, box: FaceBox) -> FaceBox | None:
         """The face of a moment ago, searched around its last place at about its last size."""
         height, width = image.shape[:2]
-        margin = round(_FOLLOWED_MARGIN * max(box.width, box.height))
-        left, top = max(0, box.x - margin), max(0, box.y - margin)
-        right, bottom = min(width, box.x + box.width + margin), min(height, box.y + box.height + margin)
-        scale = min(1.0, _FOLLOWED_SIZE / max(box.width, box.height))
-        part = image[top:bottom, left:right]
-        # Reduced before it turns grey: the part is large where the face is, and both steps are then cheap.
-        gray = np.asarray(cv2.cvtColor(_resized(part, scale), cv2.COLOR_BGR2GRAY), np.uint8)
-        size = max(box.width, box.height) * scale
-        found = self._search(
-            gray,
-            1.1,
-            _FOLLOWED_NEIGHBORS,
-            max(_WINDOW, int(size / _FOLLOWED_CHANGE)),
-            int(size * _FOLLOWED_CHANGE) + 1,
-        )
-        boxes = [_box(hit, 1 / scale, left, top, width, height) for hit in found]
-        return max(boxes, key=box.iou, default=None)
+        size = max(box.width, box.height)
+        margin = round(_FOLLOWED_MARGIN * size)
+        part = _grown(box, margin, FaceBox(0, 0, width, height))
+        if part is None:
+            return None
+        smallest, largest = size / _FOLLOWED_CHANGE, size * _FOLLOWED_CHANGE
+        found = self._search(image, part, _FOLLOWED_STEP, _FOLLOWED_NEIGHBORS, smallest, largest)
+        return max(found, key=box.iou, default=None)
 
     def _search(
-        self, gray: NDArray[np.uint8], step: float, neighbors: int, smallest: int, largest: int
-    ) -> list[tuple[int, int, int, int]]:
+        self, image: Image, part: FaceBox, step: float, neighbors: int, smallest: float, largest: float
+    ) -> list[FaceBox]:
+        """The faces of a part of the picture, between two sizes in pixels of the picture."""
+        scale = min(_MAX_ENLARGEMENT, _WINDOW / smallest)
+        pixels = image[part.y : part.y + part.height, part.x : part.x + part.width]
+        # Grey before resizing: a third of the bytes pass through it.
+        gray = _resized(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), scale)
+        least, most = round(smallest * scale), math.ceil(min(largest * scale, min(gray.shape)))
         if min(gray.shape) < _WINDOW:
             return []
         try:
             hits = self._cascade.detectMultiScale(
-                gray,
-                scaleFactor=step,
-                minNeighbors=neighbors,
-                minSize=(smallest, smallest),
-                maxSize=(largest, largest),
+                gray, scaleFactor=step, minNeighbors=neighbors, minSize=(least, least), maxSize=(most, most)
             )
         except cv2.error as error:
             raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
-        return [(int(x), int(y), int(w), int(h)) for x, y, w, h in hits]
+        return [_box(hit, 1 / scale, part, image) for hit in hits]
 
     def close(self) -> None:
         """Free the cascade; the detector cannot be used afterwards."""
         self._cascade = None
+
+
+def _grown(box: FaceBox, margin: int, within: FaceBox) -> FaceBox | None:
+    """The box with that much more on each side, inside another one."""
+    grown = FaceBox(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
+    return grown.clipped(within.width, within.height)
+
+
+def _distinct(boxes: list[FaceBox]) -> tuple[FaceBox, ...]:
+    """Largest first; of two that overlap much the larger: octaves meet at sizes that both of them see."""
+    kept: list[FaceBox] = []
+    for box in sorted(boxes, key=lambda box: box.width * box.height, reverse=True):
+        if all(box.iou(other) < _SAME_FACE_IOU for other in kept):
+            kept.append(box)
+    return tuple(kept)
 
 
 def _resized(pixels: Any, scale: float) -> Any:
@@ -114,12 +128,11 @@ def _resized(pixels: Any, scale: float) -> Any:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR)
 
 
-def _box(
-    hit: tuple[int, int, int, int], scale: float, left: int, top: int, width: int, height: int
-) -> FaceBox:
-    """A hit of the reduced part as a box in pixels of the picture, inside it."""
-    x, y, w, h = (round(value * scale) for value in hit)
-    x, y = min(max(0, left + x), width - 1), min(max(0, top + y), height - 1)
+def _box(hit: Any, scale: float, part: FaceBox, image: Image) -> FaceBox:
+    """A hit of the resized part as a box in pixels of the picture, inside it."""
+    height, width = image.shape[:2]
+    x, y, w, h = (round(int(value) * scale) for value in hit)
+    x, y = min(part.x + x, width - 1), min(part.y + y, height - 1)
     return FaceBox(x, y, min(w, width - x), min(h, height - y))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fer_edge.following import Changes
 from fer_edge.results import FaceBox, Image
 
 __all__ = ["WholePicture"]
@@ -11,8 +12,9 @@ class WholePicture:
     """The detector for pictures that were cropped before, as data sets are."""
 
     name = "none"
+    cheap = True
 
-    def detect(self, image: Image) -> tuple[FaceBox, ...]:
+    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
         """One box around the whole picture."""
         height, width = image.shape[:2]
         return (FaceBox(0, 0, width, height, is_crop=True),)
