@@ -13,6 +13,17 @@ Rows = Sequence[tuple[int, str, str]]
 """(emotion, pixels as text, Usage) of each face."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            # Keras turns TensorFlow's tensors into arrays in a way that NumPy 2 is about to drop.
+            item.add_marker(
+                pytest.mark.filterwarnings(
+                    "ignore:__array__ implementation doesn't accept:DeprecationWarning"
+                )
+            )
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder for all tests, so that FER-2013 is decoded once."""

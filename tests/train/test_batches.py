@@ -3,9 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
-
-pytest.importorskip("keras")
 
 from fer_edge.preprocess import normalize
 from fer_train.augment import Augmentation

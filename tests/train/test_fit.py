@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from fer_edge.errors import DataError, RunError
+from fer_train.archs import Architecture
+from fer_train.data import FERPLUS_LABELS, Faces
+from fer_train.fit import CHECKPOINT, Trainer, predict
+from fer_train.layers import PerImageStandardization
+from fer_train.recipes import RECIPES, Recipe
+
+PAPER = RECIPES["paper"].resized(3, 14)
+MODERN = RECIPES["modern"].resized(3, 14)
+
+
+class Tiny(Architecture):
+    """A network that compiles in a moment and has one of everything that a run has to keep."""
+
+    def build(self, labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> Any:
+        layers = keras.layers
+        inputs = keras.Input((48, 48, 1), name="image")
+        x = PerImageStandardization(pixel_std, name="standardize")(inputs)
+        x = layers.AveragePooling2D(6, name="pool")(x)
+        x = layers.Conv2D(4, 3, name="conv")(x)
+        x = layers.BatchNormalization(name="norm")(x)
+        x = layers.Flatten(name="flat")(layers.ReLU(name="relu")(x))
+        x = layers.Dropout(0.2, name="dropout")(x)
+        x = layers.Dense(labels, name="logits")(x)
+        return keras.Model(inputs, layers.Softmax(dtype="float32", name="emotion")(x), name="tiny")
+
+
+def made_faces(count: int, seed: int = 0) -> Faces:
+    """Faces whose emotion shows in where they are bright."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 7
+    pixels = rng.integers(0, 120, (count, 48, 48))
+    for face, label in zip(pixels, labels, strict=True):
+        face[label * 6 : label * 6 + 8] += 100
+    return Faces(pixels.astype(np.uint8), labels, np.full(count, "Training"), np.arange(count))
+
+
+TRAINING, VALIDATION = made_faces(56), made_faces(21, seed=1)
+VOTES = np.eye(10, dtype=np.uint8)[np.arange(56) % 8] * 10
+
+
+def trainer(folder: Path, recipe: Recipe = PAPER, **changes: Any) -> Trainer:
+    settings: dict[str, Any] = {"train": TRAINING, "validation": VALIDATION, "run": folder}
+    if recipe.votes_weight:
+        settings["votes"] = VOTES
+    return Trainer(Tiny("tiny", "", ""), recipe, **{**settings, **changes})
+
+
+def weights(trainer: Trainer) -> list[np.ndarray]:
+    return [
+        keras.ops.convert_to_numpy(v) for v in (*trainer.model.variables, *trainer.model.optimizer.variables)
+    ]
+
+
+@pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=["float32", "bfloat16, averaged, votes"])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(recipe: Recipe, tmp_path: Path) -> None:
+    for name in ("whole", "halves"):
+        (tmp_path / name).mkdir()
+    whole = trainer(tmp_path / "whole", recipe)
+    list(whole.epochs())
+    first = trainer(tmp_path / "halves", recipe)
+    next(first.epochs())
+    second = trainer(tmp_path / "halves", recipe)
+    second.resume()
+    assert [row.epoch for row in second.epochs()] == [2, 3]
+    assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert [(r.loss, r.val_loss) for r in whole.history] == [(r.loss, r.val_loss) for r in second.history]
+
+
+def test_another_seed_gives_another_network(tmp_path: Path) -> None:
+    runs = [trainer(tmp_path, PAPER.resized(1, None), seed=seed) for seed in (0, 1)]
+    for run in runs:
+        list(run.epochs())
+    assert not all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
+
+
+@pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=lambda recipe: recipe.name)
+def test_it_learns_what_can_be_learned(recipe: Recipe, tmp_path: Path) -> None:
+    run = trainer(tmp_path, dataclasses.replace(recipe.resized(12, None), learning_rate=0.05))
+    history = list(run.epochs())
+    assert history[-1].loss < history[0].loss
+    assert history[-1].val_accuracy is not None
+    assert history[-1].val_accuracy > 0.8
+
+
+def test_the_network_that_is_kept_is_the_one_that_was_validated(tmp_path: Path) -> None:
+    run = trainer(tmp_path, MODERN)
+    history = list(run.epochs())
+    before = weights(run)
+    model = run.trained_model()
+    assert model.dtype_policy.name == "float32"
+    assert [layer.name for layer in model.layers] == [
+        layer.name for layer in Tiny("", "", "").build(7).layers
+    ]
+    right = predict(model, VALIDATION.pixels).argmax(axis=1) == VALIDATION.labels
+    # bfloat16 in validation, float32 now: no more than a face may tip over.
+    assert abs(right.mean() - (history[-1].val_accuracy or 0)) <= 1 / 21
+    assert all(np.array_equal(a, b) for a, b in zip(before, weights(run), strict=True))
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp_path: Path) -> None:
+    next(trainer(tmp_path).epochs())
+    run = trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e30))
+    run.resume()
+    with pytest.raises(
+        RunError, match="epoch 2: the loss is no longer a number; the weights of epoch 1 are kept"
+    ):
+        list(run.epochs())
+    again = trainer(tmp_path)
+    again.resume()
+    assert len(again.history) == 1
+    assert all(np.isfinite(array).all() for array in weights(again))
+
+
+def test_each_step_is_reported(tmp_path: Path) -> None:
+    steps: list[tuple[int, int]] = []
+    next(trainer(tmp_path).epochs(lambda step, of, loss, accuracy: steps.append((step, of))))
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_without_validation_faces_there_are_no_validation_figures(tmp_path: Path) -> None:
+    report = next(trainer(tmp_path, validation=None).epochs())
+    assert (report.val_loss, report.val_accuracy) == (None, None)
+
+
+def test_pictures_that_show_nothing_are_left_out(tmp_path: Path) -> None:
+    spoilt = made_faces(56)
+    spoilt.pixels[3:6] = 200
+    nobody = VOTES.copy()
+    nobody[10:14] = 0
+    nobody[10:14, len(FERPLUS_LABELS) + 1] = 10  # no face, say all ten
+    assert trainer(tmp_path, train=spoilt).samples == 53
+    assert trainer(tmp_path, MODERN, train=spoilt, votes=nobody).samples == 49
+    spoilt.pixels[:] = 0
+    with pytest.raises(DataError, match="56 pictures that show none"):
+        trainer(tmp_path, train=spoilt)
+
+
+def test_class_weights_change_the_outcome(tmp_path: Path) -> None:
+    runs = [
+        trainer(tmp_path, PAPER.resized(1, None), class_weights=weight)
+        for weight in (None, np.array([9, 1, 1, 1, 1, 1, 1], np.float32))
+    ]
+    for run in runs:
+        list(run.epochs())
+    assert not all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    next(trainer(tmp_path).epochs())
+    with pytest.raises(RunError, match="another network or recipe"):
+        trainer(tmp_path, MODERN).resume()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"PK\x03\x04 cut off"], ids=["empty", "text", "truncated"]
+)
+def test_a_checkpoint_that_cannot_be_read_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    with pytest.raises(RunError, match=f"{CHECKPOINT}: expected a checkpoint of fer-train"):
+        trainer(tmp_path).resume()
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_last_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(tmp_path)
+    next(run.epochs())
+    kept = (tmp_path / CHECKPOINT).read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.savez", full)
+    with pytest.raises(RunError, match=r"No space left on device.*--resume"):
+        next(run.epochs())
+    assert (tmp_path / CHECKPOINT).read_bytes() == kept
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
