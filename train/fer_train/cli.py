@@ -147,6 +147,10 @@ def _fit(
             votes=None if votes is None else str(votes.absolute()),
             class_weights=class_weights,
         )
+        if votes is not None and not chosen.votes_weight:
+            raise UsageError(
+                f"expected a recipe that learns from --votes, {recipe_name} makes no use of them"
+            )
         folder = RunFolder(out)
         if resume:
             training = resumed_run(folder, data, _asked(context, options))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import ContractError, DataError, ModelError
+from fer_edge.models import find_model
 from fer_edge.spec import ModelSpec, read_spec
 from fer_train.data import Faces
 from fer_train.metrics import measured
@@ -41,8 +42,12 @@ def evaluate(model: Path, faces: Faces, split: str, progress: Progress = iter) -
     ``progress`` wraps the batches. Raises ModelError when there is no model, ContractError when its contract
     is missing or contradicts it, DataError when the split is absent or the faces are not of its labels.
     """
-    path = model if is_tflite(model) else _keras_file(model)
-    spec = read_spec(path if is_tflite(model) else path.with_name(_SPEC))
+    if is_tflite(model):
+        path = find_model(model).path
+        spec = read_spec(path)
+    else:
+        path = _keras_file(model)
+        spec = read_spec(path.with_name(_SPEC))
     chosen = faces.split(split).relabelled(spec.labels)
     size = chosen.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:

@@ -22,7 +22,7 @@ from fer_train.metrics import measured
 from fer_train.recipes import Recipe
 from fer_train.run import Options, RunFolder, described, require_same, stored_recipe
 
-__all__ = ["Observer", "TrainingRun", "class_weights", "new_run", "resumed_run"]
+__all__ = ["Observer", "TrainingRun", "class_weights", "limited", "new_run", "resumed_run"]
 
 _FER2013_FACES: Final = 28_709  # in Training
 
@@ -52,7 +52,7 @@ class TrainingRun:
         self.report: dict[str, Any] | None = None
         self.digest = faces.digest()
         self._provenance = _provenance(data, faces, options, self.digest)
-        parts = {name: _limited(faces.split(name), options.limit) for name in faces.present_splits}
+        parts = {name: limited(faces.split(name), options.limit) for name in faces.present_splits}
         training = parts["Training"] if "Training" in parts else faces.split("Training")
         self.report_split = next(name for name in ("PublicTest", "PrivateTest", "Training") if name in parts)
         self._reported = parts[self.report_split]
@@ -160,7 +160,8 @@ def class_weights(faces: Faces) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-def _limited(faces: Faces, limit: int | None) -> Faces:
+def limited(faces: Faces, limit: int | None) -> Faces:
+    """At most that many of the faces, always the same ones, in their order."""
     if limit is None or limit >= len(faces):
         return faces
     return faces.take(np.sort(np.random.default_rng(0).permutation(len(faces))[:limit]))
