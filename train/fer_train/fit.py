@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from fer_train.augment import Augmentation
 from fer_train.batches import Batches
 from fer_train.checkpoint import load_checkpoint, save_checkpoint
 from fer_train.data import FERPLUS_LABELS, Faces
+from fer_train.distill import Teachers
 from fer_train.metrics import log_loss
 from fer_train.optim import build_optimizer, set_averaged_weights
 from fer_train.recipes import Recipe
@@ -57,7 +58,8 @@ class Trainer:
     """Trains one network on one data set, resumable at every epoch's end.
 
     ``train`` and ``validation`` are the faces to learn from and to measure on (``validation`` may be
-    None); ``votes`` are FER+'s, aligned with ``train``. The run folder must exist.
+    None); ``votes`` are FER+'s, aligned with ``train``; ``teachers`` are trained networks with the same
+    labels. The run folder must exist.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Trainer:
         seed: int = 0,
         votes: NDArray[np.uint8] | None = None,
         class_weights: NDArray[np.float32] | None = None,
+        teachers: Sequence[keras.Model] = (),
     ) -> None:
         keep = ~train.is_blank()
         if votes is not None:
@@ -88,6 +91,9 @@ class Trainer:
         if votes is not None and recipe.votes_weight:
             self._targets["votes"] = _vote_shares(votes[keep])
         self._weights = None if class_weights is None else class_weights[self._train.labels]
+        self._teachers = None
+        if teachers:
+            self._teachers = Teachers(teachers, recipe.temperature, bfloat16=recipe.bfloat16)
         self._arch = arch
         self._model = self._build()
         self.history: list[EpochReport] = []
@@ -112,6 +118,15 @@ class Trainer:
                 outputs["votes"] = keras.layers.Softmax(dtype="float32", name="votes")(shares)
                 loss["votes"] = keras.losses.CategoricalCrossentropy()
                 weights["votes"] = recipe.votes_weight
+            if self._teachers is not None:
+                softened = keras.layers.Rescaling(1 / recipe.temperature, name="softened")(
+                    model.get_layer("logits").output
+                )
+                outputs["teachers"] = keras.layers.Softmax(dtype="float32", name="teachers")(softened)
+                loss["teachers"] = keras.losses.CategoricalCrossentropy()
+                weights["emotion"] = 1 - recipe.teacher_weight
+                # The gradient through softened logits is smaller by the square of the temperature.
+                weights["teachers"] = recipe.teacher_weight * recipe.temperature**2
             training = keras.Model(model.input, outputs, name=model.name)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
@@ -188,10 +203,11 @@ class Trainer:
             seed=self._seed,
             epoch=epoch,
             weights=self._weights,
+            teachers=self._teachers,
         )
         _seed_dropout(self._model, self._seed, epoch)
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-        prefix = "emotion_" if len(self._targets) > 1 else ""
+        prefix = "emotion_" if len(self._model.outputs) > 1 else ""
         watch = _Watch(len(batches), prefix, on_step)
         started = time.perf_counter()
         # Keras would shuffle the batches again, by the process's own random numbers: never twice the same.

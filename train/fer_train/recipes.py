@@ -24,6 +24,8 @@ class Recipe:
     ``plain_epochs`` at the end train with flips only.
     ``votes_weight`` is the loss weight of an auxiliary head that predicts the FER+ votes (0: none);
     it is used where votes are given, and dropped from the network that is kept.
+    ``teacher_weight`` is the share of the labels' place in the loss that teachers take, where there are
+    any; both sides' probabilities are softened by ``temperature``.
     ``crop``: the whole data set picture, or the face that Haar finds in it (the whole where none).
     ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
     that has it.
@@ -44,6 +46,8 @@ class Recipe:
     label_smoothing: float = 0.0
     plain_epochs: int = 0
     votes_weight: float = 0.0
+    teacher_weight: float = 0.0
+    temperature: float = 1.0
     crop: Literal["whole", "haar"] = "whole"
     bfloat16: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -82,6 +86,8 @@ RECIPES: Final = {
             label_smoothing=0.1,
             plain_epochs=6,
             votes_weight=0.5,
+            teacher_weight=0.7,
+            temperature=2.0,
             bfloat16=True,
             augmentation=Augmentation(
                 flip=True, rotation=10.0, shift=0.1, scale=0.1, contrast=0.3, brightness=25.0, erase=0.25

@@ -21,15 +21,16 @@ __all__ = ["ARCHITECTURES", "Architecture", "architecture"]
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A network that can be trained: its name, the module that builds it, and what it is for."""
+    """A network that can be trained: its name, the module and function that build it, and what it is for."""
 
     name: str
-    module: str
+    builder: str
     purpose: str
 
     def build(self, labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
         """The untrained network; ``pixel_std`` is the training pixels' standard deviation (0…255)."""
-        build: Callable[..., keras.Model] = importlib.import_module(self.module).build
+        module, function = self.builder.split(":")
+        build: Callable[..., keras.Model] = getattr(importlib.import_module(module), function)
         return build(labels, pixel_std=pixel_std, dropout=dropout)
 
 
@@ -37,10 +38,15 @@ ARCHITECTURES: Final = {
     arch.name: arch
     for arch in (
         Architecture(
-            "bn-cnn", "fer_train.archs.bn_cnn", "the 2018 reference network (Pham, figure 3), exactly"
+            "bn-cnn", "fer_train.archs.bn_cnn:build", "the 2018 reference network (Pham, figure 3), exactly"
         ),
         Architecture(
-            "mini-resnet", "fer_train.archs.mini_resnet", "small residual network; what fer-edge bundles"
+            "mini-resnet",
+            "fer_train.archs.residual:build_mini",
+            "small residual network; what fer-edge bundles",
+        ),
+        Architecture(
+            "wide-resnet", "fer_train.archs.residual:build_wide", "the same twice as wide; a teacher for it"
         ),
     )
 }
