@@ -13,13 +13,13 @@ __all__ = ["check_file", "check_folder", "replacing", "writing"]
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where a file cannot be written or is already there."""
+    """Raise OutputError where a file cannot be written or is already there; a device or pipe may be."""
     parent = path.parent
     if path.is_dir():
         raise OutputError(f"{path}: expected the name of a file, it is a folder")
     if not parent.is_dir():
         raise OutputError(f"{path}: its folder {parent} is not there; make it first")
-    if path.exists() and not overwrite:
+    if path.is_file() and not overwrite:
         raise OutputError(f"{path}: it is already there; replace it with --overwrite or name another")
     if not os.access(path if path.exists() else parent, os.W_OK):
         raise OutputError(f"{path}: it cannot be written, permission is denied; name another place")
@@ -47,12 +47,20 @@ def writing(path: Path | str) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``, of the same suffix, that takes its place when the block succeeds."""
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    """A temporary name beside ``path``, of the same suffix, that takes its place when the block succeeds.
+
+    Of a link what it leads to is replaced. A device or pipe, such as /dev/stdout, is written to as it is.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        with writing(path):
+            yield path
+        return
+    part = target.with_name(f".{target.stem}.part{path.suffix}")
     try:
         with writing(path):
             yield part
-            part.replace(path)
+            part.replace(target)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)

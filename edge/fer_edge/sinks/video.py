@@ -100,15 +100,15 @@ class VideoSink:
         self._size = (image.shape[1], image.shape[0])
         self._part = self._stack.enter_context(replacing(self._path))
         codec = cv2.VideoWriter.fourcc(*_CODECS[self._path.suffix.lower()])
-        backend = cv2.CAP_OPENCV_MJPEG if self._path.suffix.lower() == ".avi" else cv2.CAP_FFMPEG
-        self._writer = cv2.VideoWriter(str(self._part), backend, codec, self._frame_rate, self._size)
+        # OpenCV's own writer of .avi rounds the rate to a whole number.
+        self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, codec, self._frame_rate, self._size)
         if not self._writer.isOpened():
             self._writer = None
-            self._stack.close()
-            raise OutputError(
-                f"{self._path}: OpenCV cannot write a video of {self._size[0]}×{self._size[1]} pixels there; "
-                "try another suffix (.mp4, .avi) or place"
-            )
+            with self._stack:
+                raise OutputError(
+                    f"{self._path}: OpenCV cannot write a video of {self._size[0]}×{self._size[1]} pixels "
+                    "there; try another suffix (.mp4, .avi) or place"
+                )
 
 
 def _frames_in(path: Path) -> int:
