@@ -364,11 +364,11 @@ class TestCache:
     def test_it_keeps_the_latest_data_sets_and_nothing_half_written(
         self, own_cache: Path, tmp_path: Path, make_rows: Callable[..., Rows], csv_text: Callable[[Rows], str]
     ) -> None:
-        for seed in range(6):
+        for seed in range(10):
             path = tmp_path / f"{seed}.csv"
             path.write_text(csv_text(make_rows(7, 0, seed=seed)))
             load_faces(path)
-        assert len(list(own_cache.iterdir())) == 4
+        assert len(list(own_cache.iterdir())) == 8
 
 
 class TestVotes:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 __all__ = ["cache_folder", "cached_arrays", "keep_arrays"]
 
 _LOG: Final = logging.getLogger(__name__)
-_KEPT: Final = 4  # data sets; the one that has not been used for longest goes first
+_KEPT: Final = 8  # data sets; the one that has not been used for longest goes first
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -17,7 +17,7 @@ from fer_edge.errors import MissingExtraError, RunError, UsageError
 from fer_edge.spec import FER2013_LABELS
 from fer_train.archs import ARCHITECTURES
 from fer_train.chatter import silenced
-from fer_train.data import SPLITS, load_faces
+from fer_train.data import SPLITS, ferplus_faces, load_faces, votes_for
 from fer_train.output import refuse_if_present
 from fer_train.recipes import RECIPES, recipe
 from fer_train.run import REPORT_FILE
@@ -100,6 +100,21 @@ def _debug_option(function: Callable[..., None]) -> Callable[..., None]:
     "--votes", type=_PATH, metavar="CSV", help="FER+'s votes (fer2013new.csv), as an auxiliary target."
 )
 @click.option(
+    "--teacher",
+    "teachers",
+    type=_PATH,
+    metavar="RUN",
+    multiple=True,
+    help="Learn from a trained run's probabilities, too; may be given more than once.",
+)
+@click.option(
+    "--labels",
+    type=click.Choice(["fer", "ferplus"]),
+    default="fer",
+    show_default=True,
+    help="DATA's own labels, or FER+'s eight by the most of the --votes.",
+)
+@click.option(
     "--class-weights",
     type=click.Choice(["none", "balanced"]),
     default="none",
@@ -122,6 +137,8 @@ def _fit(
     stop_after: float | None,
     limit: int | None,
     votes: Path | None,
+    teachers: tuple[Path, ...],
+    labels: str,
     class_weights: str,
     overwrite: bool,
     debug: bool,
@@ -145,9 +162,17 @@ def _fit(
             seed=seed,
             limit=limit,
             votes=None if votes is None else str(votes.absolute()),
+            labels=labels,
             class_weights=class_weights,
+            teachers=[str(teacher.absolute()) for teacher in teachers],
         )
-        if votes is not None and not chosen.votes_weight:
+        if teachers and not chosen.teacher_weight:
+            raise UsageError(
+                f"expected a recipe that learns from a --teacher, {recipe_name} makes no use of one"
+            )
+        if labels == "ferplus" and votes is None and not resume:
+            raise UsageError("expected --votes (fer2013new.csv) for --labels ferplus, got none")
+        if votes is not None and labels == "fer" and not chosen.votes_weight:
             raise UsageError(
                 f"expected a recipe that learns from --votes, {recipe_name} makes no use of them"
             )
@@ -178,9 +203,12 @@ def _fit(
     help="The faces to measure on.",
 )
 @click.option("--out", type=_PATH, metavar="DIR", help="Write report.json and confusion.png there.")
+@click.option("--votes", type=_PATH, metavar="CSV", help="FER+'s votes, for a model of FER+'s eight labels.")
 @click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
 @_debug_option
-def _evaluate(model: Path, data: Path, split: str, out: Path | None, overwrite: bool, debug: bool) -> None:
+def _evaluate(
+    model: Path, data: Path, split: str, out: Path | None, votes: Path | None, overwrite: bool, debug: bool
+) -> None:
     """Measure a model on a split of DATA.
 
     MODEL is a run folder, a .keras file beside its spec.json, or a .tflite file; a .tflite needs no
@@ -195,8 +223,11 @@ def _evaluate(model: Path, data: Path, split: str, out: Path | None, overwrite: 
         if out is not None:
             _require_matplotlib()
             refuse_if_present(out, REPORT_FILE, overwrite=overwrite)
+        faces = load_faces(data)
+        if votes is not None:
+            faces = ferplus_faces(faces, votes_for(faces, votes))
         report = evaluate(
-            model, load_faces(data), split, lambda steps: progress_bar(steps, desc=f"Evaluating on {split}")
+            model, faces, split, lambda steps: progress_bar(steps, desc=f"Evaluating on {split}")
         )
         if out is not None:
             write_evaluation(out, report)

@@ -19,7 +19,7 @@ from fer_train.cache import cached_arrays, keep_arrays
 from fer_train.folders import canonical_label, find_labelled_pictures, read_faces
 from fer_train.table import read_table
 
-__all__ = ["FERPLUS_LABELS", "SPLITS", "Faces", "load_faces", "load_votes"]
+__all__ = ["FERPLUS_LABELS", "SPLITS", "Faces", "ferplus_faces", "load_faces", "load_votes", "votes_for"]
 
 SPLITS: Final = ("Training", "PublicTest", "PrivateTest")
 FERPLUS_LABELS: Final = (
@@ -127,6 +127,20 @@ def load_faces(path: str | Path) -> Faces:
         return _from_folder(path) if path.is_dir() else _from_table(path)
 
 
+def votes_for(faces: Faces, path: str | Path) -> NDArray[np.uint8]:
+    """FER+'s votes of these faces, uint8 (n, 10), as :func:`load_votes` has them.
+
+    Raises DataError when the votes belong to other data.
+    """
+    votes = load_votes(path)
+    if (faces.rows < 0).any() or faces.rows.max() >= len(votes):
+        raise DataError(
+            f"{path}: expected votes for the rows of the data set, got {len(votes)} rows of votes; "
+            "FER+ goes with fer2013.csv in its original order, not with picture folders"
+        )
+    return votes[faces.rows]
+
+
 def load_votes(path: str | Path) -> NDArray[np.uint8]:
     """FER+'s votes, uint8 (rows, 10): eight emotions, unknown, no face; in the row order of fer2013.csv.
 
@@ -156,6 +170,18 @@ def load_votes(path: str | Path) -> NDArray[np.uint8]:
     except OSError as error:
         raise DataError(f"{path}: the votes cannot be read: {error.strerror or error}") from error
     return np.array(votes, np.uint8).reshape(-1, len(_VOTE_COLUMNS))
+
+
+def ferplus_faces(faces: Faces, votes: NDArray[np.uint8]) -> Faces:
+    """The faces under FER+'s eight emotions, each by the most of its votes, uint8 (n, 10) (the first of equals).
+
+    Faces that most took for none, or for no emotion they know, are left out. E. Barsoum et al., "Training
+    Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution", 2016.
+    """
+    chosen = votes.argmax(axis=1)
+    is_emotion = (chosen < len(FERPLUS_LABELS)) & (votes.max(axis=1) > 0)
+    part = faces.take(is_emotion)
+    return Faces(part.pixels, chosen[is_emotion], part.splits, part.rows, FERPLUS_LABELS)
 
 
 def _from_table(path: Path) -> Faces:

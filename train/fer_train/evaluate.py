@@ -17,6 +17,7 @@ from fer_edge.errors import ContractError, DataError, ModelError
 from fer_edge.models import find_model
 from fer_edge.spec import ModelSpec, read_spec
 from fer_train.data import Faces
+from fer_train.framing import faces_for
 from fer_train.metrics import measured
 from fer_train.output import make_folder, write_json
 
@@ -48,7 +49,7 @@ def evaluate(model: Path, faces: Faces, split: str, progress: Progress = iter) -
     else:
         path = _keras_file(model)
         spec = read_spec(path.with_name(_SPEC))
-    chosen = faces.split(split).relabelled(spec.labels)
+    chosen = faces_for(spec, faces.split(split))
     size = chosen.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(

@@ -26,7 +26,7 @@ class Recipe:
     it is used where votes are given, and dropped from the network that is kept.
     ``teacher_weight`` is the share of the labels' place in the loss that teachers take, where there are
     any; both sides' probabilities are softened by ``temperature``.
-    ``crop``: the whole data set picture, or the face that Haar finds in it (the whole where none).
+    ``framing``: the whole data set picture, or the face that Haar finds in it (the whole where none).
     ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
     that has it.
     """
@@ -48,7 +48,7 @@ class Recipe:
     votes_weight: float = 0.0
     teacher_weight: float = 0.0
     temperature: float = 1.0
-    crop: Literal["whole", "haar"] = "whole"
+    framing: Literal["whole", "haar"] = "whole"
     bfloat16: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -70,7 +70,7 @@ RECIPES: Final = {
             batch_size=50,
             learning_rate=0.01,
             schedule="staircase",
-            crop="haar",
+            framing="haar",
             augmentation=Augmentation(flip=True, rotation=5.0),
         ),
         Recipe(

@@ -50,7 +50,8 @@ class Options:
     """What decides the outcome of a run besides the data: stored in ``config.json``, obeyed by ``--resume``.
 
     ``epochs`` and ``batch_size`` are those of the run, whether asked for or the recipe's. ``limit`` keeps
-    that many faces of each split. ``votes`` is the absolute path of FER+'s votes.
+    that many faces of each split. ``votes`` is the absolute path of FER+'s votes, ``teachers`` are those of
+    the runs that are taught from.
     """
 
     arch: str
@@ -62,6 +63,7 @@ class Options:
     votes: str | None = None
     labels: str = "fer"
     class_weights: str = "none"
+    teachers: Sequence[str] = ()
 
 
 class RunFolder:

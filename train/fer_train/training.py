@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from fer_edge._version import __version__
 from fer_edge.console import Terminated
-from fer_edge.errors import RunError, UsageError
-from fer_edge.spec import FER2013_LABELS, ModelSpec
+from fer_edge.errors import RunError
+from fer_edge.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_train.archs import architecture
-from fer_train.data import Faces, load_faces, load_votes
+from fer_train.data import Faces, ferplus_faces, load_faces, votes_for
+from fer_train.distill import load_teacher
 from fer_train.fit import EpochReport, Trainer, predict
+from fer_train.framing import framed, interpolation
 from fer_train.metrics import measured
 from fer_train.recipes import Recipe
 from fer_train.run import Options, RunFolder, described, require_same, stored_recipe
@@ -25,6 +27,9 @@ from fer_train.run import Options, RunFolder, described, require_same, stored_re
 __all__ = ["Observer", "TrainingRun", "class_weights", "limited", "new_run", "resumed_run"]
 
 _FER2013_FACES: Final = 28_709  # in Training
+# How a detector's box becomes what a network sees that was trained on FER-2013's loose framing: by
+# bench/framing.py, through the whole runtime.
+_CROP: Final = Crop(margin=0.0, square=True, shift_y=0.05)
 
 
 class Observer(Protocol):
@@ -52,7 +57,7 @@ class TrainingRun:
         self.report: dict[str, Any] | None = None
         self.digest = faces.digest()
         self._provenance = _provenance(data, faces, options, self.digest)
-        parts = {name: limited(faces.split(name), options.limit) for name in faces.present_splits}
+        parts = {name: self._prepared(faces.split(name)) for name in faces.present_splits}
         training = parts["Training"] if "Training" in parts else faces.split("Training")
         self.report_split = next(name for name in ("PublicTest", "PrivateTest", "Training") if name in parts)
         self._reported = parts[self.report_split]
@@ -63,9 +68,16 @@ class TrainingRun:
             parts.get("PublicTest"),
             folder.path,
             seed=options.seed,
-            votes=None if options.votes is None else _votes_of(training, Path(options.votes)),
+            votes=None if options.votes is None else votes_for(training, options.votes),
             class_weights=class_weights(training) if options.class_weights == "balanced" else None,
+            teachers=[load_teacher(Path(teacher), training.label_names) for teacher in options.teachers],
         )
+
+    def _prepared(self, faces: Faces) -> Faces:
+        faces = limited(faces, self.options.limit)
+        if self.options.labels == "ferplus" and self.options.votes is not None:
+            faces = ferplus_faces(faces, votes_for(faces, self.options.votes))
+        return framed(faces, self.recipe.framing)
 
     @property
     def is_complete(self) -> bool:
@@ -114,8 +126,10 @@ class TrainingRun:
         spec = ModelSpec(
             name=self.options.arch,
             labels=self._reported.label_names,
+            interpolation=interpolation(self.recipe.framing),
+            crop=_CROP if self.recipe.framing == "whole" else Crop(),
             accuracy={self.report_split: brief},
-            provenance={**self._provenance, "epochs": len(history)},
+            provenance={**self._provenance, "framing": self.recipe.framing, "epochs": len(history)},
         )
         self.folder.write_history(history)
         self.folder.write_results(spec, self.report, history)
@@ -167,27 +181,20 @@ def limited(faces: Faces, limit: int | None) -> Faces:
     return faces.take(np.sort(np.random.default_rng(0).permutation(len(faces))[:limit]))
 
 
-def _votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
-    votes = load_votes(path)
-    if (faces.rows < 0).any() or faces.rows.max() >= len(votes):
-        raise UsageError(
-            f"{path}: expected votes for the rows of the data set, got {len(votes)} rows of votes; "
-            "FER+ goes with fer2013.csv in its original order, not with picture folders"
-        )
-    return votes[faces.rows]
-
-
 def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict[str, Any]:
     is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) >= _FER2013_FACES)
-    return {
+    stated = {
         "data": data.name,
         "data_sha256": digest,
         "limit": options.limit,
+        "labels": options.labels,
         "votes": None if options.votes is None else Path(options.votes).name,
+        "class_weights": options.class_weights,
         "recipe": options.recipe,
         "seed": options.seed,
-        "licence": "weights trained on FER-2013, research-only data"
+        "license": "weights learned from research-only data (FER-2013)"
         if is_fer2013
-        else "that of the data they were trained on",
+        else "that of the data they were learned from",
         "trainer": f"fer-train {__version__}, Keras {version('keras')} on {keras.backend.backend()}",
     }
+    return {name: value for name, value in stated.items() if value not in (None, "none")}
