@@ -22,7 +22,7 @@ def model_list() -> str:
                 model.spec.variant,
                 f"{model.size / 1e6:.2f} MB",
                 _accuracy(model) or "not measured",
-                str(model.spec.provenance.get("license", "not stated")),
+                str(model.spec.provenance.get("licence", "not stated")),
             )
         )
     return "\n".join([*_aligned(rows), "", f"Show one: fer-edge models {DEFAULT_MODEL}"])
