@@ -18,7 +18,8 @@ from fer_edge.preprocess import face_pixels, normalize
 from fer_edge.results import FaceBox
 from fer_edge.spec import FER2013_LABELS, ModelSpec
 
-FACE = FaceBox(155, 105, 222, 222)  # as Haar finds it in the portrait
+# As Haar finds it in the portrait; taken as it is, whatever crop a model asks for.
+FACE = FaceBox(155, 105, 222, 222, is_crop=True)
 SPEC = ModelSpec(name="golden", labels=FER2013_LABELS)
 PIXELS_SHA256 = "8fad9593cd553b485d76bcca4d64a6bf423daaefd220e31f8beebad6e80f0cab"
 INPUT_SHA256 = "85c2d34157c32a92e7610e4efd3ece57931475b92753a4cd7273523d56ed4116"
