@@ -19,9 +19,9 @@ Image = NDArray[np.uint8]
 """A picture: uint8 (height, width, 3), BGR."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a source.
+    """One picture of a source; equal to itself only, as pixels are not compared.
 
     ``image`` is uint8 (height, width, 3) BGR and is never written to by the pipeline.
     ``source`` is the path, URL or camera as the user gave it.

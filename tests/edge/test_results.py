@@ -60,3 +60,10 @@ def test_record_has_the_documented_form() -> None:
 def test_a_picture_has_no_time_and_may_have_no_face() -> None:
     record = FrameResult(Frame(np.zeros((4, 4, 3), np.uint8), "a.png"), ()).as_record()
     assert record == {"source": "a.png", "frame": 0, "time_s": None, "faces": []}
+
+
+def test_results_can_be_compared_and_kept_in_sets() -> None:
+    frame, same = (Frame(np.zeros((4, 4, 3), np.uint8), "a.png") for _ in range(2))
+    assert FrameResult(frame, ()) == FrameResult(frame, ())
+    assert FrameResult(frame, ()) != FrameResult(same, ())
+    assert len({FrameResult(frame, ()), FrameResult(frame, ()), FrameResult(same, ())}) == 2
