@@ -59,12 +59,9 @@ class EmotionRecognizer:
     def analyze(self, image: Image) -> tuple[FaceResult, ...]:
         """The faces of a uint8 (height, width, 3) BGR picture, largest first; () where there is none.
 
-        Ids count from 0 in each picture. Raises ValueError for another kind of array.
+        Ids count from 0 in each picture. Raises ValueError for anything but such an array.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ValueError(
-                f"expected a uint8 picture of shape (height, width, 3) in BGR order, got {image.dtype} {image.shape}"
-            )
+        _check_picture(image)
         faces = []
         for number, box in enumerate(self._detector.detect(image)):
             scores = self._classifier.classify(image, box)
@@ -109,6 +106,16 @@ class EmotionRecognizer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_picture(image: object) -> None:
+    expected = "expected a uint8 picture of shape (height, width, 3) in BGR order"
+    if not isinstance(image, np.ndarray):
+        # cv2.imread gives None for a file that it cannot read.
+        hint = "; was the file read?" if image is None else ""
+        raise ValueError(f"{expected}, got {type(image).__name__}{hint}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ValueError(f"{expected}, got {image.dtype} {image.shape}")
 
 
 def open_source(source: str | Path | int) -> Source:

@@ -1,0 +1,301 @@
+"""The Python interface: pictures and videos in, faces and emotions out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fer_edge import EmotionRecognizer, FaceResult, Frame
+from fer_edge.errors import ContractError, FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
+from fer_edge.models import find_model
+from fer_edge.recognizer import open_source, processor_count
+from fer_edge.results import FaceBox, Unreadable
+from fer_edge.sources.camera import CameraSource
+from fer_edge.sources.pictures import PictureSource
+from fer_edge.sources.video import VideoSource
+from fer_edge.spec import FER2013_LABELS
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Iterator[EmotionRecognizer]:
+    with EmotionRecognizer() as shared:
+        yield shared
+
+
+@pytest.fixture
+def portrait(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The portrait at half its size, to save time."""
+    return np.asarray(cv2.resize(portrait, (256, 300), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
+    """A real video of twelve frames, ten a second: the portrait drifting to the right."""
+    portrait = cv2.imread(str(portrait_path))
+    assert portrait is not None
+    small = cv2.resize(portrait, (256, 300))
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10, (400, 320))
+    for number in range(12):
+        image = np.full((320, 400, 3), 90, np.uint8)
+        image[10:310, 20 + 4 * number : 276 + 4 * number] = small
+        writer.write(image)
+    writer.release()
+    return path
+
+
+class TestAnalyze:
+    def test_the_portrait_has_one_face(
+        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+    ) -> None:
+        (face,) = recognizer.analyze(portrait)
+        assert isinstance(face, FaceResult)
+        assert face.id == 0
+        assert face.box.iou(FaceBox(75, 50, 115, 115)) > 0.7
+        assert face.emotion == face.label == FER2013_LABELS[int(np.argmax(face.scores.values))]
+        assert sum(face.scores.values) == pytest.approx(1, abs=1e-3)
+        assert face.score == max(face.scores.values)
+
+    def test_several_faces_come_largest_first_with_ids_from_zero(
+        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+    ) -> None:
+        small = cv2.copyMakeBorder(
+            cv2.resize(portrait, None, fx=0.6, fy=0.6), 0, 120, 0, 0, cv2.BORDER_REPLICATE
+        )
+        both = np.asarray(np.hstack([np.asarray(small, np.uint8), portrait]), np.uint8)
+        for _ in range(2):
+            faces = recognizer.analyze(both)
+            assert [face.id for face in faces] == [0, 1]
+            assert faces[0].box.width > faces[1].box.width
+            assert faces[0].box.x > faces[1].box.x
+
+    def test_a_picture_without_faces_has_none(self, recognizer: EmotionRecognizer) -> None:
+        assert recognizer.analyze(np.full((480, 640, 3), 128, np.uint8)) == ()
+
+    @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (23, 23), (5, 2000)])
+    def test_a_tiny_picture_has_none(self, shape: tuple[int, int], recognizer: EmotionRecognizer) -> None:
+        assert recognizer.analyze(np.zeros((*shape, 3), np.uint8)) == ()
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            np.zeros((48, 48), np.uint8),
+            np.zeros((48, 48, 1), np.uint8),
+            np.zeros((48, 48, 4), np.uint8),
+            np.zeros((2, 48, 48, 3), np.uint8),
+            np.zeros((48, 48, 3), np.float32),
+            np.zeros((48, 48, 3), np.uint16),
+            np.zeros((48, 48, 3), np.int8),
+            np.zeros((48, 48, 3), bool),
+            np.zeros((0, 48, 3), np.uint8),
+            np.zeros((48, 0, 3), np.uint8),
+            np.zeros((0,), np.uint8),
+        ],
+        ids=lambda image: f"{image.dtype} {image.shape}",
+    )
+    def test_another_kind_of_array_is_refused(
+        self, image: NDArray[Any], recognizer: EmotionRecognizer
+    ) -> None:
+        with pytest.raises(
+            ValueError, match=r"expected a uint8 picture of shape \(height, width, 3\) in BGR"
+        ):
+            recognizer.analyze(image)
+
+    @pytest.mark.parametrize("image", [None, "grace_hopper.jpg", [[[0, 0, 0]]]])
+    def test_what_is_no_array_is_refused(self, image: Any, recognizer: EmotionRecognizer) -> None:
+        with pytest.raises(
+            ValueError, match=r"expected a uint8 picture of shape \(height, width, 3\) in BGR"
+        ):
+            recognizer.analyze(image)
+
+    @pytest.mark.parametrize(
+        "view",
+        [
+            lambda i: i[:, ::-1][:, ::-1],
+            np.asfortranarray,
+            lambda i: np.pad(i, ((9, 9), (9, 9), (0, 0)))[9:-9, 9:-9],
+        ],
+        ids=["reversed", "fortran", "part of another"],
+    )
+    def test_how_an_array_lies_in_memory_does_not_matter(
+        self, view: Any, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+    ) -> None:
+        assert recognizer.analyze(view(portrait)) == recognizer.analyze(portrait)
+
+    def test_the_picture_is_not_changed_and_may_be_read_only(
+        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+    ) -> None:
+        before = portrait.copy()
+        portrait.flags.writeable = False
+        assert recognizer.analyze(portrait)
+        assert np.array_equal(portrait, before)
+
+    def test_without_detection_the_picture_is_the_face(self, portrait: NDArray[np.uint8]) -> None:
+        with EmotionRecognizer(detector="none") as recognizer:
+            (face,) = recognizer.analyze(portrait[50:170, 75:195])
+        assert face.box == FaceBox(0, 0, 120, 120, is_crop=True)
+
+
+class TestStream:
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_every_frame_of_a_video_comes_with_its_face(self, threads: int, clip: Path) -> None:
+        with EmotionRecognizer(threads=threads) as recognizer:
+            results = list(recognizer.stream(clip))
+        assert [result.frame.index for result in results] == list(range(12))
+        assert [result.frame.time_s for result in results] == pytest.approx([n / 10 for n in range(12)])
+        assert [[face.id for face in result.faces] for result in results] == [[0]] * 12
+
+    def test_a_picture_gives_what_analyze_does(
+        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8], tmp_path: Path
+    ) -> None:
+        path = str(tmp_path / "face.png")
+        cv2.imwrite(path, portrait)
+        (result,) = recognizer.stream(path)
+        assert result.faces == recognizer.analyze(portrait)
+        assert (result.frame.source, result.frame.time_s) == (path, None)
+
+    def test_a_folder_gives_its_pictures_in_order(
+        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8], tmp_path: Path
+    ) -> None:
+        for name in ("b.png", "a.jpg"):
+            cv2.imwrite(str(tmp_path / name), portrait)
+        results = list(recognizer.stream(tmp_path))
+        assert [result.frame.source for result in results] == [
+            str(tmp_path / name) for name in ("a.jpg", "b.png")
+        ]
+        assert [[face.id for face in result.faces] for result in results] == [[0], [1]]
+
+    def test_a_picture_that_cannot_be_read_is_an_error_after_those_before_it(
+        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8], tmp_path: Path
+    ) -> None:
+        cv2.imwrite(str(tmp_path / "a.png"), portrait)
+        (tmp_path / "b.png").write_text("no picture")
+        results = recognizer.stream(tmp_path)
+        assert next(results).frame.source.endswith("a.png")
+        with pytest.raises(SourceError, match=r"b\.png: expected a picture"):
+            next(results)
+
+    @pytest.mark.parametrize("name", ["missing.mp4", "missing.jpg", "missing", "empty folder"])
+    def test_what_is_not_there_is_an_error(
+        self, name: str, recognizer: EmotionRecognizer, tmp_path: Path
+    ) -> None:
+        (tmp_path / "empty folder").mkdir()
+        with pytest.raises(SourceError):
+            next(recognizer.stream(tmp_path / name))
+
+    def test_streams_can_be_left_early_and_started_again(
+        self, recognizer: EmotionRecognizer, clip: Path
+    ) -> None:
+        runs = []
+        for _ in range(3):
+            stream = recognizer.stream(clip)
+            runs.append([result.faces for result in islice(stream, 3)])
+            stream.close()  # type: ignore[attr-defined]
+        assert runs[0] == runs[1] == runs[2]
+
+    def test_analyze_works_while_streaming(
+        self, recognizer: EmotionRecognizer, clip: Path, portrait: NDArray[np.uint8]
+    ) -> None:
+        alone = recognizer.analyze(portrait)
+        assert all(recognizer.analyze(portrait) == alone for _ in islice(recognizer.stream(clip), 4))
+
+    def test_smoothing_changes_scores(self, clip: Path) -> None:
+        with EmotionRecognizer(smoothing=1.0) as smooth, EmotionRecognizer() as plain:
+            runs = [[r.faces[0].scores.values for r in each.stream(clip)] for each in (smooth, plain)]
+        assert runs[0][0] == runs[1][0]
+        assert np.std(runs[0], axis=0).sum() < np.std(runs[1], axis=0).sum()
+
+    def test_min_face_changes_what_is_found(self, clip: Path) -> None:
+        with EmotionRecognizer(min_face=300) as blind:
+            assert [result.faces for result in blind.stream(clip)] == [()] * 12
+
+    def test_a_source_of_one_s_own(self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]) -> None:
+        class Screenshots:
+            name = "screen"
+            live = False
+            frame_rate: float | None = None
+            frame_count: int | None = 2
+            closed = False
+
+            def __enter__(self) -> Self:
+                return self
+
+            def __exit__(
+                self,
+                kind: type[BaseException] | None,
+                error: BaseException | None,
+                trace: TracebackType | None,
+            ) -> None:
+                self.closed = True
+
+            def __iter__(self) -> Iterator[Frame | Unreadable]:
+                yield Frame(portrait, "screen")
+                raise SourceLostError("the screen was locked")
+
+        source = Screenshots()
+        results = recognizer.stream(source)
+        assert next(results).faces == recognizer.analyze(portrait)
+        with pytest.raises(SourceLostError, match="locked"):
+            next(results)
+        assert source.closed
+
+
+class TestMaking:
+    def test_it_knows_its_labels(self, recognizer: EmotionRecognizer) -> None:
+        assert recognizer.labels == FER2013_LABELS
+
+    def test_a_model_is_named_or_a_file(self, portrait: NDArray[np.uint8]) -> None:
+        found = []
+        for model in (None, "default", find_model().path, str(find_model().path)):
+            with EmotionRecognizer(model, threads=1) as recognizer:
+                found.append(recognizer.analyze(portrait))
+        assert found == [found[0]] * 4
+
+    @pytest.mark.parametrize(
+        ("arguments", "error"),
+        [
+            ({"model": "missing"}, ModelError),
+            ({"model": "missing.tflite"}, ModelError),
+            ({"model": __file__}, ContractError),
+            ({"detector": "yolo"}, UsageError),
+            ({"detector": "none", "min_face": 40}, UsageError),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, arguments: dict[str, Any], error: type[FerEdgeError]) -> None:
+        with pytest.raises(error):
+            EmotionRecognizer(**arguments)
+
+    def test_there_is_a_processor(self) -> None:
+        assert processor_count() >= 1
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        (0, CameraSource),
+        ("/dev/video2", CameraSource),
+        ("rtsp://host/stream", CameraSource),
+        ("http://host/clip.jpg", VideoSource),
+        ("clip.mp4", VideoSource),
+        ("clip", VideoSource),
+        ("face.JPG", PictureSource),
+        (Path("face.webp"), PictureSource),
+    ],
+)
+def test_a_source_is_known_by_its_name(source: str | Path | int, kind: type) -> None:
+    opened = open_source(source)
+    assert type(opened) is kind
+    assert opened.name == str(source)
+
+
+def test_no_name_is_no_source() -> None:
+    with pytest.raises(UsageError, match="got an empty text"):
+        open_source("")
