@@ -56,9 +56,9 @@ def test_scores_are_probabilities(portrait: NDArray[np.uint8]) -> None:
     assert min(scores.values) >= 0
 
 
-def test_the_smiling_portrait_is_happy(portrait: NDArray[np.uint8]) -> None:
+def test_the_calm_portrait_is_called_neutral_or_happy(portrait: NDArray[np.uint8]) -> None:
     with Classifier() as classifier:
-        assert classifier.classify(portrait, FaceBox(169, 72, 172, 172)).emotion == "happy"
+        assert classifier.classify(portrait, FaceBox(155, 105, 222, 222)).emotion in ("neutral", "happy")
 
 
 def test_the_same_pixels_give_the_same_scores_at_any_thread_count() -> None:
@@ -69,7 +69,8 @@ def test_the_same_pixels_give_the_same_scores_at_any_thread_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "pixels", [np.zeros((48, 48), np.uint8), np.zeros((48, 48, 3), np.uint8), np.zeros((48, 48, 1), np.float32)]
+    "pixels",
+    [np.zeros((48, 48), np.uint8), np.zeros((48, 48, 3), np.uint8), np.zeros((48, 48, 1), np.float32)],
 )
 def test_pixels_of_another_kind_are_refused(pixels: NDArray[np.uint8]) -> None:
     with Classifier() as classifier, pytest.raises(ValueError, match="expected uint8 pixels"):

@@ -143,8 +143,11 @@ def _load_cascade() -> Any:
             "install one with: pip install 'opencv-python-headless<5'"
         )
     path = Path(cv2.__file__).parent / "data" / _CASCADE
-    cascade = cv2.CascadeClassifier(str(path))
-    if cascade.empty():
+    try:
+        cascade = cv2.CascadeClassifier(str(path))
+    except (cv2.error, SystemError):  # a file that is there but holds something else
+        cascade = None
+    if cascade is None or cascade.empty():
         raise DetectorError(
             f"expected OpenCV's Haar cascade in {path}, found none that loads; "
             "install OpenCV anew: pip install --force-reinstall 'opencv-python-headless<5'"
