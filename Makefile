@@ -68,8 +68,8 @@ convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= O
 bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
 	@$(BIN)/python -m fer_convert.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
 
-bench: $(VENV)/.everything ## Measure the figures of the README [DATA= MEDIA=]
-	@$(BIN)/python -m bench $(if $(DATA),--data "$(DATA)") $(if $(VIDEO),--video "$(VIDEO)")
+bench: $(VENV)/.everything ## Measure speed and memory into bench/results.json [VIDEO=]
+	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
 
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
 	@sh bench/wheel_test.sh $(BIN)/python

@@ -1,0 +1,53 @@
+"""The loop of the 2018 reference program, re-created to be measured against.
+
+Each frame is searched by the Haar cascade in full size and colour at a scale step of 1.1 and 10
+neighbours; each face is cut out, turned grey, resized with cubic interpolation and classified by the
+float network of its paper (figure 3), one at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fer_edge.classifier import Classifier
+from fer_edge.models import find_model
+
+
+def float_network(folder: Path) -> Path:
+    """The reference network as a float32 ``.tflite``, untrained: its speed does not depend on its weights."""
+    from fer_convert.export import export
+    from fer_convert.package import with_contract
+    from fer_edge.spec import FER2013_LABELS, ModelSpec
+    from fer_train.archs import architecture
+
+    network = export(architecture("bn-cnn").build(len(FER2013_LABELS)), "float32", ())
+    path = folder / "bn-cnn-float32.tflite"
+    path.write_bytes(
+        with_contract(network, ModelSpec(name="bn-cnn", labels=FER2013_LABELS, variant="float32"))
+    )
+    return path
+
+
+def frames_per_second(video: Path, model: Path, frames: int, threads: int) -> float:
+    """The speed of the loop on the first frames of a video, drawing and showing left out."""
+    cascade = cv2.CascadeClassifier(
+        str(Path(cv2.__file__).parent / "data/haarcascade_frontalface_default.xml")
+    )
+    cv2.setNumThreads(threads)
+    with Classifier(find_model(model), threads=threads) as classifier:
+        capture = cv2.VideoCapture(str(video))
+        started = time.perf_counter()
+        for _ in range(frames):
+            read, image = capture.read()
+            assert read, "the video is too short"
+            for x, y, w, h in cascade.detectMultiScale(image, scaleFactor=1.1, minNeighbors=10):
+                face = cv2.cvtColor(image[y : y + h, x : x + w], cv2.COLOR_BGR2GRAY)
+                face = cv2.resize(face, (48, 48), interpolation=cv2.INTER_CUBIC)
+                classifier.predict(np.asarray(face, np.uint8)[..., None])
+        elapsed = time.perf_counter() - started
+        capture.release()
+    return frames / elapsed

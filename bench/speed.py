@@ -1,0 +1,167 @@
+"""How fast the runtime is, and how much memory it takes: each figure from the command line itself.
+
+What is compared runs in turns within one run, so that a noisy machine is noisy for both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bench import media, reference
+from fer_edge.classifier import Classifier, open_interpreter
+from fer_edge.models import find_model
+from fer_edge.preprocess import quantize_pixels
+from fer_edge.recognizer import processor_count
+from fer_edge.results import FaceBox
+
+FRAMES = 1020
+REFERENCE_FRAMES = 60
+ROUNDS = 5
+
+
+def measure(video: Path | None) -> dict[str, Any]:
+    """Every figure, by name; ``video`` is looped, None composes one from the portrait."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clip = folder / "clip.mp4"
+        if video is None:
+            media.faces_video(clip, 1, FRAMES)
+        else:
+            media.looped_video(clip, video, FRAMES)
+        return {
+            "video": "composed from the portrait" if video is None else video.name,
+            **video_speed(folder, clip),
+            **many_faces(folder),
+            **classification(),
+            **starts(folder),
+            **memory(folder),
+        }
+
+
+def video_speed(folder: Path, clip: Path) -> dict[str, Any]:
+    """Frames per second of decoding alone, the reference loop, and ours with rows and with a video."""
+    network = reference.float_network(folder)
+    rounds: list[dict[str, float]] = []
+    for _ in range(ROUNDS):
+        rounds.append(
+            {
+                "decode_fps": decode_fps(clip),
+                "reference_fps": reference.frames_per_second(
+                    clip, network, REFERENCE_FRAMES, processor_count()
+                ),
+                "rows_fps": run_fps(folder, "video", clip, "-r", folder / "rows.jsonl"),
+                "annotated_fps": run_fps(folder, "video", clip, "-o", folder / "out.mp4"),
+            }
+        )
+    figures: dict[str, Any] = {key: round(statistics.median(r[key] for r in rounds), 1) for key in rounds[0]}
+    for name, over, under in (
+        ("rows_to_reference", "rows_fps", "reference_fps"),
+        ("rows_to_decode", "rows_fps", "decode_fps"),
+        ("annotated_to_reference", "annotated_fps", "reference_fps"),
+    ):
+        figures[name] = round(statistics.median(r[over] / r[under] for r in rounds), 2)
+    return figures
+
+
+def many_faces(folder: Path) -> dict[str, Any]:
+    """Frames per second with twenty faces in view."""
+    clip = media.faces_video(folder / "twenty.mp4", 20, 300)
+    speeds = [run_fps(folder, "video", clip, "-r", folder / "rows.jsonl") for _ in range(3)]
+    seen = [len(json.loads(line)["faces"]) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    return {
+        "twenty_faces_fps": round(statistics.median(speeds), 1),
+        "twenty_faces_seen": statistics.mean(seen),
+    }
+
+
+def classification() -> dict[str, Any]:
+    """One face on one thread: the classify stage, and the bare interpreter on the same file."""
+    image = np.asarray(cv2.imread(str(media.PORTRAIT)), np.uint8)
+    box = FaceBox(155, 105, 222, 222)
+    model = find_model()
+    bare = open_interpreter(model.path, 1)
+    tensor = bare.get_input_details()[0]["index"]
+    values = quantize_pixels(np.zeros((1, 48, 48, 1), np.uint8))
+    stage_s, bare_s = [], []
+    with Classifier(model, threads=1) as classifier:
+        for _ in range(2000):
+            started = time.perf_counter()
+            classifier.classify(image, box)
+            between = time.perf_counter()
+            bare.set_tensor(tensor, values)
+            bare.invoke()
+            bare_s.append(time.perf_counter() - between)
+            stage_s.append(between - started)
+    stage, interpreter = (1000 * statistics.median(times[200:]) for times in (stage_s, bare_s))
+    return {
+        "classify_ms": round(stage, 3),
+        "interpreter_ms": round(interpreter, 3),
+        "classify_to_interpreter": round(stage / interpreter, 2),
+    }
+
+
+def starts(folder: Path) -> dict[str, Any]:
+    """Seconds from a process's start to its exit."""
+    picture = media.photo(folder / "square.jpg", 512, 512)
+    return {
+        "image_s": round(statistics.median(process_s("image", picture)[0] for _ in range(9)), 3),
+        "help_s": round(statistics.median(process_s("--help")[0] for _ in range(9)), 3),
+    }
+
+
+def memory(folder: Path) -> dict[str, Any]:
+    """Megabytes of resident memory, and what is added by a long run; a 48-megapixel photo."""
+    short = media.faces_video(folder / "short.mp4", 1, 300)
+    long = media.looped_video(folder / "long.mp4", short, 20_000)
+    photo = media.photo(folder / "photo.jpg", 8000, 6000)
+    few, many = (
+        process_s("video", clip, "-r", folder / "rows.jsonl", "--overwrite")[1] for clip in (short, long)
+    )
+    photo_s, photo_mb = process_s("image", photo)
+    return {
+        "video_mb": round(few, 1),
+        "growth_after_20000_frames_mb": round(many - few, 1),
+        "photo_48mp_s": round(photo_s, 2),
+        "photo_48mp_mb": round(photo_mb, 1),
+    }
+
+
+def decode_fps(clip: Path) -> float:
+    """Frames per second of reading the video with OpenCV and doing nothing with it."""
+    capture = cv2.VideoCapture(str(clip))
+    started, frames = time.perf_counter(), 0
+    while capture.read()[0]:
+        frames += 1
+    elapsed = time.perf_counter() - started
+    capture.release()
+    return frames / elapsed
+
+
+def run_fps(folder: Path, *arguments: object) -> float:
+    """The frames per second that a run of the command line reports."""
+    summary = folder / "summary.json"
+    process_s(*arguments, "--summary", summary, "--overwrite")
+    return float(json.loads(summary.read_text())["fps"])
+
+
+def process_s(*arguments: object) -> tuple[float, float]:
+    """Wall seconds and peak resident megabytes of a run of ``fer-edge``."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fer_edge", *map(str, arguments)], stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    elapsed = time.perf_counter() - started
+    assert status == 0, f"fer-edge {' '.join(map(str, arguments))} failed"
+    return elapsed, usage.ru_maxrss / 1024
