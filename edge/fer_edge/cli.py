@@ -55,7 +55,7 @@ _OPTIONS: Final = (
         "--min-face",
         type=click.IntRange(12),
         metavar="PX",
-        help="Smallest face to find.  [default: 1/11 of the shorter side; pictures 1/30, at least 24]",
+        help="Smallest face to find.  [default: 1/16 of the shorter side; pictures 1/30, at least 24]",
     ),
     click.option(
         "--detect-every",

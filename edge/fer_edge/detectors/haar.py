@@ -16,16 +16,16 @@ __all__ = ["HaarDetector"]
 
 _CASCADE: Final = "haarcascade_frontalface_default.xml"
 _WINDOW: Final = 24  # pixels: the side of the cascade's own window, the smallest face it can see
-_NEIGHBORS: Final = 5  # overlapping hits that make a face
+_NEIGHBORS: Final = 4  # overlapping hits that make a face
 
 _MAX_ENLARGEMENT: Final = 2.0  # what is smaller yet has no features left
 
-_STEP: Final = 1.2  # between the sizes searched, in video
+_STEP: Final = 1.15  # between the sizes searched, in video
 _THOROUGH_STEP: Final = 1.1  # in single pictures
 
 # The smallest face that is searched unless --min-face says otherwise, as a share of the picture's
-# shorter side: a person three to four metres from a camera; in single pictures a face of a large group.
-_SHARE: Final = 1 / 11
+# shorter side: a person five metres from a camera; in single pictures a face of a large group.
+_SHARE: Final = 1 / 16
 _THOROUGH_SHARE: Final = 1 / 30
 
 _FOLLOWED_MARGIN: Final = 0.25  # of its size: how far from its last place a face is searched
