@@ -67,15 +67,16 @@ def test_several_faces_come_largest_first(portrait: NDArray[np.uint8]) -> None:
 @pytest.mark.parametrize(
     ("min_face", "found"), [(24, 1), (60, 1), (100, 1), (300, 0), (600, 0), (100_000, 0)]
 )
+@pytest.mark.parametrize("thorough", [False, True])
 def test_a_face_below_the_smallest_is_not_found(
-    min_face: int, found: int, haar: HaarDetector, portrait: NDArray[np.uint8]
+    min_face: int, found: int, thorough: bool, portrait: NDArray[np.uint8]
 ) -> None:
-    limited = create_detector("haar", min_face=min_face, thorough=haar._step < 1.2)
+    limited = create_detector("haar", min_face=min_face, thorough=thorough)
     assert len(limited.detect(portrait)) == found
 
 
 def test_thorough_finds_smaller_faces(portrait: NDArray[np.uint8]) -> None:
-    small = np.asarray(cv2.resize(portrait, (103, 120), interpolation=cv2.INTER_AREA), np.uint8)
+    small = np.asarray(cv2.resize(portrait, (85, 100), interpolation=cv2.INTER_AREA), np.uint8)
     image = np.asarray(cv2.copyMakeBorder(small, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
     assert not HaarDetector().detect(image)
     assert len(HaarDetector(thorough=True).detect(image)) == 1
