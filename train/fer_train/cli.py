@@ -304,13 +304,17 @@ def _require_matplotlib() -> None:
 
 def _require_keras() -> None:
     """Raise MissingExtraError, or RunError for another backend, unless Keras and its backend can be imported."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     try:
         import keras  # noqa: F401
     except ModuleNotFoundError as error:
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         if backend == "tensorflow" or error.name == "keras":
             raise MissingExtraError("TensorFlow and Keras", "train") from error
         raise RunError(
             f"expected the Keras backend that KERAS_BACKEND names, {backend} is not installed; "
             f"install it with: pip install {backend}"
+        ) from error
+    except ValueError as error:  # how Keras says that it knows no such backend
+        raise RunError(
+            f"expected KERAS_BACKEND to be tensorflow, jax or torch, got {backend!r}: {error}"
         ) from error

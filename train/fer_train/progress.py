@@ -38,6 +38,12 @@ class ProgressBar:
             f"{run.folder.path}" + (f"; going on after epoch {done}" if done else ""),
             file=sys.stderr,
         )
+        if run.report_split == "Training":
+            print(
+                "There are no other faces than those trained on: the report will flatter; give DATA a val or "
+                "test folder",
+                file=sys.stderr,
+            )
         faces = trainer.steps_per_epoch * self._batch
         self._bar = tqdm(
             total=faces * recipe.epochs,
@@ -70,7 +76,7 @@ class ProgressBar:
             f"accuracy {100 * report.accuracy:.1f} %{validation}; {report.images_per_s:.0f} images/s",
             file=sys.stderr,
         )
-        self._bar.set_description(
+        self._bar.set_description_str(
             f"epoch {min(report.epoch + 1, self._epochs)}/{self._epochs}", refresh=False
         )
         self._done = 0
