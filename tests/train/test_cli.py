@@ -22,7 +22,7 @@ from fer_train.cli import cli, run
 
 RUN_FILES = {
     "model.keras", "spec.json", "config.json", "history.csv", "curves.png", "report.json", "confusion.png",
-    "checkpoint.npz",
+    "checkpoint.npz", "tensorboard",
 }  # fmt: skip
 SMALL = ["--arch", "mini-resnet", "--recipe", "paper", "--epochs", "3", "--batch-size", "16", "--limit", "64"]
 
@@ -118,7 +118,7 @@ class TestRun:
         assert (spec.name, spec.variant, spec.labels) == ("mini-resnet", "keras", FER2013_LABELS)
         assert spec.accuracy["PublicTest"]["accuracy"] == report["accuracy"]
         assert spec.provenance["epochs"] == 3
-        assert "research-only" in spec.provenance["licence"]
+        assert "research-only" in spec.provenance["license"]
         assert len(spec.provenance["data_sha256"]) == 64
 
     def test_the_configuration_says_how_to_repeat_it(self, trained: Path, data: Path) -> None:

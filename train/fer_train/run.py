@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from fer_edge.spec import ModelSpec
 from fer_train.augment import Augmentation
 from fer_train.output import make_folder, replaced, write_json
 from fer_train.recipes import Recipe
+from fer_train.tensorboard import EventFile
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +43,7 @@ MODEL_FILE: Final = "model.keras"
 SPEC_FILE: Final = "spec.json"
 REPORT_FILE: Final = "report.json"
 _CONFIG, _HISTORY, _CHECKPOINT = "config.json", "history.csv", "checkpoint.npz"
-_CURVES, _CONFUSION = "curves.png", "confusion.png"
+_CURVES, _CONFUSION, _EVENTS = "curves.png", "confusion.png", "tensorboard"
 _FILES: Final = (MODEL_FILE, SPEC_FILE, REPORT_FILE, _CONFIG, _HISTORY, _CHECKPOINT, _CURVES, _CONFUSION)
 
 
@@ -73,6 +75,7 @@ class RunFolder:
         self.path = path
         self.checkpoint = path / _CHECKPOINT
         self.model = path / MODEL_FILE
+        self._events = EventFile(path / _EVENTS)
 
     def refuse_if_present(self) -> None:
         """Raise OutputError when something is there already."""
@@ -92,6 +95,7 @@ class RunFolder:
         make_folder(self.path)
         for name in _FILES:
             (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / _EVENTS, ignore_errors=True)
         write_json(self.path / _CONFIG, config)
 
     def config(self) -> dict[str, Any]:
@@ -114,6 +118,18 @@ class RunFolder:
             writer.writerow(rows[0])
             for row in rows:
                 writer.writerow("" if value is None else round(value, 6) for value in row.values())
+
+    def add_events(self, report: EpochReport) -> None:
+        """Add a finished epoch to what TensorBoard shows of this run."""
+        figures = {
+            "accuracy/training": report.accuracy,
+            "accuracy/validation": report.val_accuracy,
+            "loss/training": report.loss,
+            "loss/validation": report.val_loss,
+            "learning_rate": report.learning_rate,
+            "images_per_s": report.images_per_s,
+        }
+        self._events.add(report.epoch, {tag: value for tag, value in figures.items() if value is not None})
 
     def write_model(self, model: keras.Model) -> str:
         """Write ``model.keras``; its SHA-256 in hexadecimal digits."""

@@ -96,6 +96,7 @@ class TrainingRun:
         try:
             for report in self.trainer.epochs(observer.on_step):
                 self.folder.write_history(self.trainer.history)
+                self.folder.add_events(report)
                 observer.on_epoch(report)
                 now = time.monotonic()
                 if stop_after_s is not None and now - started + (now - epoch_started) > stop_after_s:
