@@ -84,8 +84,8 @@ def convert(
             "machine": platform.machine(),
         }
         for variant in variants:
-            seen = network_pixels(calibration) if calibration is not None and variant == "int8" else ()
-            network = export(model, variant, progress(f"Calibrating {variant}", seen) if len(seen) else ())
+            seen = None if calibration is None else network_pixels(calibration)
+            network = export(model, variant, seen, progress)
             spec = _spec_of(source, variant, report["calibration"])
             path = staging / f"{variant}.tflite"
             path.write_bytes(with_contract(network, spec))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import keras
@@ -12,29 +12,49 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fer_convert.calibrate import stretched
+from fer_convert.equalize import equalized
 from fer_convert.package import input_quantization, operators, variant_of
+from fer_convert.rounding import rounded
 from fer_edge.errors import ConversionError
 from fer_edge.preprocess import normalize
 from fer_edge.spec import PIXEL_SCALE, Variant
 
-__all__ = ["INPUT_NAME", "OUTPUT_NAME", "calibration_inputs", "export"]
+__all__ = ["INPUT_NAME", "OUTPUT_NAME", "calibration_inputs", "converted", "export"]
 
 INPUT_NAME: Final = "image"
 OUTPUT_NAME: Final = "emotion"
 """The names in the file's one signature, ``serving_default``."""
 
+Progress = Callable[[str, Iterable[Any]], Iterable[Any]]
+
 _UNSUPPORTED = re.compile(r"(?:TF Select|Custom) ops: (.+)")
 
 
-def export(model: keras.Model, variant: Variant, calibration: Iterable[NDArray[np.uint8]] = ()) -> bytes:
+def export(
+    model: keras.Model,
+    variant: Variant,
+    calibration: NDArray[np.uint8] | None = None,
+    progress: Progress = lambda _, steps: steps,
+) -> bytes:
     """The network as TFLite: batch 1, one signature from ``image`` to ``emotion``.
 
     ``float32``; ``float16`` weights, computed in float32; ``dynamic``: int8 weights, float32 in and out;
-    ``int8``: weights, activations, input and output, per channel, for which ``calibration`` yields uint8
-    (height, width, channels) pictures. The same arguments give the same bytes.
+    ``int8``: weights, activations, input and output, per channel, for which ``calibration`` is uint8
+    (n, height, width, channels) pictures. The same arguments give the same bytes.
 
     Raises ConversionError when TFLite has no operator for a layer, or the result is not as described.
     """
+    if calibration is None or variant != "int8":
+        return converted(model, variant)
+    even = equalized(model, calibration)
+    nearest = converted(even, "int8", progress("Calibrating int8", calibration))
+    network = rounded(nearest, converted(even, "float32"), calibration, progress)
+    _check(network, variant, model.name)
+    return network
+
+
+def converted(model: keras.Model, variant: Variant, calibration: Iterable[NDArray[np.uint8]] = ()) -> bytes:
+    """What TensorFlow's converter alone makes of the network; :func:`export` does more for int8."""
     converter = _converter(model)
     if variant != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -11,7 +11,7 @@ from fer_convert.metadata import LABELS_FILE, METADATA_NAME, model_metadata
 from fer_edge.errors import ModelError
 from fer_edge.spec import SPEC_FILE, ModelSpec, Variant
 
-__all__ = ["input_quantization", "network_of", "operators", "variant_of", "with_contract"]
+__all__ = ["input_quantization", "network_of", "operators", "packed", "parsed", "variant_of", "with_contract"]
 
 _ALIGNMENT: Final = 16  # of a buffer's bytes, as TFLite's schema demands (force_align)
 
@@ -27,14 +27,14 @@ def network_of(content: bytes) -> bytes:
 
 def operators(network: bytes) -> tuple[str, ...]:
     """The names of the operators in a network's bytes, sorted; ``CUSTOM:name`` for one outside TFLite."""
-    schema, model = _model(network)
+    schema, model = parsed(network)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     return tuple(sorted(_operator(names, code) for code in model.operatorCodes))
 
 
 def variant_of(network: bytes) -> Variant:
     """What a network's tensors say of its quantization: ``float32``, ``float16``, ``dynamic`` or ``int8``."""
-    schema, model = _model(network)
+    schema, model = parsed(network)
     graph = model.subgraphs[0]
     kinds = schema.TensorType
     if all(graph.tensors[i].type == kinds.INT8 for i in (*graph.inputs, *graph.outputs)):
@@ -47,7 +47,7 @@ def variant_of(network: bytes) -> Variant:
 
 def input_quantization(network: bytes) -> tuple[float, int]:
     """The scale and the zero point of a network's input tensor; both 0 where it is not quantized."""
-    _, model = _model(network)
+    _, model = parsed(network)
     graph = model.subgraphs[0]
     quantization = graph.tensors[graph.inputs[0]].quantization
     if quantization is None or quantization.scale is None:
@@ -73,18 +73,24 @@ def with_contract(network: bytes, spec: ModelSpec) -> bytes:
 
 
 def _with_metadata(network: bytes, metadata: bytes) -> bytes:
-    import flatbuffers
     import numpy as np
 
-    schema, model = _model(network)
+    schema, model = parsed(network)
     index = next((m.buffer for m in model.metadata or () if m.name == METADATA_NAME.encode()), None)
     if index is None:
         index = len(model.buffers)
         model.buffers.append(schema.BufferT())
         model.metadata = [*(model.metadata or ()), schema.MetadataT(name=METADATA_NAME, buffer=index)]
     model.buffers[index] = schema.BufferT(data=np.frombuffer(metadata, np.uint8))
+    return packed(schema, model)
+
+
+def packed(schema: Any, model: Any) -> bytes:
+    """The bytes of a network's object tree; :func:`parsed` reads them back."""
+    import flatbuffers
+
     model.buffers = [_aligned(schema, buffer) for buffer in model.buffers]
-    builder = flatbuffers.Builder(len(network) + len(metadata) + (1 << 16))
+    builder = flatbuffers.Builder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -112,8 +118,8 @@ def _aligned(schema: Any, buffer: Any) -> Any:
     return AlignedBuffer(data=buffer.data)
 
 
-def _model(network: bytes) -> tuple[Any, Any]:
-    """TFLite's schema and a network's object tree."""
+def parsed(network: bytes) -> tuple[Any, Any]:
+    """TFLite's schema and a network's object tree; raises ModelError where there is none."""
     try:
         from ai_edge_litert import schema_py_generated as schema
     except ModuleNotFoundError as error:

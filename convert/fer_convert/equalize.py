@@ -1,0 +1,133 @@
+"""The same network with channels of like range, so that int8's one scale for a whole tensor suits them all.
+
+A channel may be divided by any s > 0 where it is made and multiplied by s where it is used, through all that
+keeps factors (ReLU, pooling, sums of channels divided alike): cross-layer equalization, M. Nagel et al.,
+"Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.1. Per-channel
+weight scales take up the factors where a channel is made. What it brings was measured: docs/conversion.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from fer_edge.preprocess import normalize
+
+__all__ = ["equalized"]
+
+_SMALLEST: Final = 0.01  # a channel is enlarged a hundredfold at most; a dead one stays dead
+_BATCH: Final = 100
+_KEEPS_FACTORS: Final = (
+    layers.ReLU,
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+    layers.GlobalAveragePooling2D,
+    layers.GlobalMaxPooling2D,
+    layers.Dropout,
+    layers.Add,
+)
+
+
+@dataclass
+class _Group:
+    """Layers whose outputs share their channels' factors, and the layers that use those outputs."""
+
+    members: list[Any] = field(default_factory=list)
+    users: list[Any] = field(default_factory=list)
+
+
+def equalized(model: keras.Model, pictures: NDArray[np.uint8]) -> keras.Model:
+    """A copy of the network that computes the same, its channels scaled to like ranges.
+
+    ``pictures``, uint8 (n, height, width, channels), show which ranges occur. Layers around which nothing
+    can be scaled, because they are of an unknown kind or used twice, stay as they are.
+    """
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for group in _groups(copy):
+        factors = _factors(copy, group, pictures)
+        for layer in group.members:
+            _divide_outputs(layer, factors)
+        for layer in group.users:
+            _multiply_inputs(layer, factors)
+    return copy
+
+
+def _groups(model: keras.Model) -> list[_Group]:
+    """The groups in which channels can be scaled."""
+    users = {layer.name: _users(layer) for layer in model.layers}
+    group_of = {layer.name: {layer.name} for layer in model.layers}
+    for layer in model.layers:
+        if isinstance(layer, _KEEPS_FACTORS):
+            merged = set.union(group_of[layer.name], *(group_of[source.name] for source in _sources(layer)))
+            for name in merged:
+                group_of[name] = merged
+    found = []
+    for names in {min(names): names for names in group_of.values()}.values():
+        members = [model.get_layer(name) for name in sorted(names)]
+        using = {u.name for name in names for u in users[name] if not isinstance(u, _KEEPS_FACTORS)}
+        group = _Group(members, [model.get_layer(name) for name in sorted(using)])
+        if group.users and all(map(_can_divide, members)) and all(map(_can_multiply, group.users)):
+            found.append(group)
+    return found
+
+
+def _sources(layer: Any) -> list[Any]:
+    return [node.operation for node in layer._inbound_nodes[0].parent_nodes]
+
+
+def _users(layer: Any) -> list[Any]:
+    return [node.operation for node in layer._outbound_nodes]
+
+
+def _can_divide(layer: Any) -> bool:
+    if len(layer._inbound_nodes) != 1:
+        return False
+    if isinstance(layer, layers.ReLU):
+        return layer.max_value is None and not layer.threshold
+    if isinstance(layer, layers.BatchNormalization):
+        return bool(layer.center and layer.scale and layer.axis in (-1, len(layer.output.shape) - 1))
+    if isinstance(layer, layers.Conv2D | layers.Dense):
+        return layer.activation in (keras.activations.linear, keras.activations.relu)
+    return isinstance(layer, _KEEPS_FACTORS)
+
+
+def _can_multiply(layer: Any) -> bool:
+    single = len(layer._inbound_nodes) == 1
+    return single and (
+        isinstance(layer, layers.Dense) or (type(layer) is layers.Conv2D and layer.groups == 1)
+    )
+
+
+def _factors(model: keras.Model, group: _Group, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """By channel the largest share of a tensor's range that it fills, in any tensor of the group."""
+    # What goes into a ReLU alone is fused with it, and no tensor of the file.
+    real = [member for member in group.members if [type(user) for user in _users(member)] != [layers.ReLU]]
+    watched = keras.Model(model.input, [member.output for member in real])
+    peaks = [np.zeros(member.output.shape[-1], np.float32) for member in real]
+    for start in range(0, len(pictures), _BATCH):
+        outputs = watched(normalize(pictures[start : start + _BATCH]), training=False)
+        for peak, output in zip(peaks, outputs if isinstance(outputs, list) else [outputs], strict=True):
+            values = np.abs(keras.ops.convert_to_numpy(output)).reshape(-1, len(peak))
+            np.maximum(peak, values.max(axis=0), out=peak)
+    shares = np.max([peak / max(float(peak.max()), 1e-12) for peak in peaks], axis=0)
+    return np.asarray(np.maximum(shares, _SMALLEST), np.float32)
+
+
+def _divide_outputs(layer: Any, factors: NDArray[np.float32]) -> None:
+    scaled: list[Any] = []
+    if isinstance(layer, layers.BatchNormalization):
+        scaled = [layer.gamma, layer.beta]
+    elif isinstance(layer, layers.Conv2D | layers.Dense):
+        scaled = [layer.kernel, layer.bias] if layer.use_bias else [layer.kernel]
+    for variable in scaled:
+        variable.assign(variable / factors)
+
+
+def _multiply_inputs(layer: Any, factors: NDArray[np.float32]) -> None:
+    layer.kernel.assign(layer.kernel * factors[:, None])
