@@ -1,8 +1,8 @@
-"""What int8 costs, by how its calibration is chosen: the table of docs/conversion.md.
+"""What int8 costs, by how it is calibrated and rounded: the table of docs/conversion.md.
 
-Each choice converts the run anew and is compared on PublicTest with float32, over several seeds.
+Each row converts the run anew with several seeds and is compared on a split with float32.
 
-    python -m bench.conversion RUN DATA [--samples 100,200,500,1000,2000] [--seeds 3] [--split PublicTest]
+    python -m bench.conversion RUN DATA [--samples 500] [--seeds 3] [--split PublicTest]
 """
 
 from __future__ import annotations
@@ -12,16 +12,22 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_convert.calibrate import calibration_faces
-from fer_convert.export import export
+from fer_convert.equalize import equalized
+from fer_convert.export import converted, export
 from fer_convert.package import with_contract
+from fer_convert.rounding import rounded
 from fer_convert.source import find_source
 from fer_convert.verify import agreement, network_pixels, probabilities
 from fer_edge.models import find_model
 from fer_edge.spec import Variant
 from fer_train.data import Faces, load_faces
+
+Pictures = NDArray[np.uint8]
 
 
 def random_faces(faces: Faces, samples: int, seed: int) -> Faces:
@@ -30,10 +36,35 @@ def random_faces(faces: Faces, samples: int, seed: int) -> Faces:
     return faces.take(np.random.default_rng(seed).choice(spread, samples, replace=False))
 
 
-METHODS: dict[str, Callable[[Faces, int, int], Faces]] = {
-    "any picture": random_faces,
-    "balanced, faces only": calibration_faces,
-}
+def plain(model: keras.Model, pictures: Pictures) -> bytes:
+    """TensorFlow's converter alone."""
+    return converted(model, "int8", pictures)
+
+
+def evened(model: keras.Model, pictures: Pictures) -> bytes:
+    """The converter after equalization."""
+    return converted(equalized(model, pictures), "int8", pictures)
+
+
+def rerounded(model: keras.Model, pictures: Pictures) -> bytes:
+    """The converter, then rounding by effect."""
+    return rounded(plain(model, pictures), converted(model, "float32"), pictures)
+
+
+def shipped(model: keras.Model, pictures: Pictures) -> bytes:
+    """What fer-convert does: both."""
+    return export(model, "int8", pictures)
+
+
+Choice = Callable[[Faces, int, int], Faces]
+Method = Callable[[keras.Model, Pictures], bytes]
+ROWS: tuple[tuple[str, Choice, Method], ...] = (
+    ("any pictures; converter alone", random_faces, plain),
+    ("as many of each, faces only; converter alone", calibration_faces, plain),
+    ("… equalized", calibration_faces, evened),
+    ("… rounded by effect", calibration_faces, rerounded),
+    ("… equalized and rounded by effect: what fer-convert does", calibration_faces, shipped),
+)
 
 
 def main() -> None:
@@ -43,7 +74,7 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--samples", default="100,200,500,1000,2000")
+    parser.add_argument("--samples", default="500", help="numbers of faces, separated by commas")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="PublicTest")
     options = parser.parse_args()
@@ -54,29 +85,24 @@ def main() -> None:
     training, test = faces.split("Training"), faces.split(options.split)
     pixels = network_pixels(test)
 
-    def scores(variant: Variant, calibration: Faces | None = None) -> np.ndarray:
-        pictures = () if calibration is None else network_pixels(calibration)
+    def scores(network: bytes, variant: Variant) -> NDArray[np.float32]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.tflite"
-            path.write_bytes(
-                with_contract(export(model, variant, pictures), source.spec.replace(variant=variant))
-            )
+            path.write_bytes(with_contract(network, source.spec.replace(variant=variant)))
             return probabilities(find_model(path), pixels)
 
-    def accuracy(predicted: np.ndarray) -> float:
+    def accuracy(predicted: NDArray[np.float32]) -> float:
         return 100 * float(np.mean(predicted.argmax(axis=1) == test.labels))
 
-    reference = scores("float32")
+    reference = scores(converted(model, "float32"), "float32")
     print(f"float32: {accuracy(reference):.2f} % on {len(test):,} faces of {options.split}\n")
-    print(
-        "| calibration | samples | points lost: mean, worst | top-1 agreement: mean, worst | mean \\|Δp\\| |"
-    )
+    print("| int8 | samples | points lost: mean, worst | top-1 agreement: mean, worst | mean \\|Δp\\| |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    for name, choose in METHODS.items():
+    for name, choose, method in ROWS:
         for samples in map(int, options.samples.split(",")):
             lost, agreed, differed = [], [], []
             for seed in range(options.seeds):
-                int8 = scores("int8", choose(training, samples, seed))
+                int8 = scores(method(model, network_pixels(choose(training, samples, seed))), "int8")
                 compared = agreement(reference, int8)
                 lost.append(accuracy(reference) - accuracy(int8))
                 agreed.append(100 * compared.top1)
