@@ -46,16 +46,22 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--detector",
-        type=click.Choice(["haar", "none"]),
+        type=click.Choice(["haar", "mediapipe", "none"]),
         default="haar",
         show_default=True,
         help="How faces are found; none: each picture is one face.",
     ),
     click.option(
+        "--detector-model",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="The face detection model of --detector mediapipe.",
+    ),
+    click.option(
         "--min-face",
         type=click.IntRange(12),
         metavar="PX",
-        help="Smallest face to find.  [default: 1/16 of the shorter side; pictures 1/30, at least 24]",
+        help="Smallest face to find.  [default: 1/12 of the shorter side; pictures 1/26, at least 24]",
     ),
     click.option(
         "--detect-every",

@@ -42,6 +42,7 @@ class RunOptions:
 
     model: str | None
     detector: str
+    detector_model: Path | None
     min_face: int | None
     detect_every: int | None
     smoothing: float | None
@@ -112,7 +113,9 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
     with silenced(options.debug), ExitStack() as stack:
         cv2.setNumThreads(threads)
         thorough = isinstance(source, PictureSource)
-        detector = create_detector(options.detector, min_face=options.min_face, thorough=thorough)
+        detector = create_detector(
+            options.detector, min_face=options.min_face, thorough=thorough, model=options.detector_model
+        )
         stack.enter_context(closing(detector))
         stack.enter_context(source)
         if isinstance(output, VideoSink):
@@ -183,11 +186,11 @@ def _check_outputs(options: RunOptions, inputs: Sequence[str]) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
     named = [Path(target) for target in options.results if target != _STDOUT]
     named += [path for path in (options.summary, options.output) if path is not None]
-    if len({path.absolute() for path in named}) < len(named) or options.results.count(_STDOUT) > 1:
+    if len({path.resolve() for path in named}) < len(named) or options.results.count(_STDOUT) > 1:
         raise UsageError("expected a file of its own for each output, one is named twice")
-    read = {Path(path).absolute() for path in inputs}
+    read = {Path(path).resolve() for path in inputs}
     for path in named:
-        if path.absolute() in read:
+        if path.resolve() in read:
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
     if options.summary is not None:
         check_file(options.summary, overwrite=options.overwrite)

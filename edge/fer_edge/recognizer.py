@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,13 +26,15 @@ class EmotionRecognizer:
     """Finds the faces of pictures and videos and says what they show.
 
     ``model`` is a bundled model's name or a ``.tflite`` file; None: the default model.
-    ``detector`` is ``haar``, or ``none`` where each picture is one face already.
+    ``detector`` is ``haar``, ``mediapipe``, or ``none`` where each picture is one face already.
+    ``detector_model`` is the file that ``mediapipe`` needs.
     ``min_face`` is the smallest face in pixels; None: a share of the picture.
     ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None: 8 or 0.3 s.
     ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
     ``threads`` bounds the processor threads; None: all.
 
-    A context manager; not thread-safe. Raises ModelError, ContractError, DetectorError, UsageError.
+    A context manager; not thread-safe. Raises ModelError, ContractError, DetectorError, UsageError,
+    MissingExtraError.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class EmotionRecognizer:
         model: str | Path | None = None,
         *,
         detector: str = "haar",
+        detector_model: str | Path | None = None,
         min_face: int | None = None,
         detect_every: int | None = None,
         smoothing: float = 0.0,
@@ -47,8 +51,8 @@ class EmotionRecognizer:
         self._threads = threads or processor_count()
         self._model = find_model(model)
         self._classifier = Classifier(self._model, threads=self._threads)
-        self._detector_name, self._min_face = detector, min_face
-        self._detector = create_detector(detector, min_face=min_face, thorough=True)
+        self._new_detector = partial(create_detector, detector, min_face=min_face, model=detector_model)
+        self._detector = self._new_detector(thorough=True)
         self._detect_every, self._smoothing = detect_every, smoothing
 
     @property
@@ -77,7 +81,7 @@ class EmotionRecognizer:
         opened = open_source(source) if isinstance(source, str | Path | int) else source
         thorough = not opened.live and opened.frame_rate is None
         with opened:
-            detector = create_detector(self._detector_name, min_face=self._min_face, thorough=thorough)
+            detector = self._new_detector(thorough=thorough)
             try:
                 with Pipeline(
                     opened,

@@ -1,0 +1,160 @@
+"""Google's BlazeFace (Bazarevsky et al. 2019), run by MediaPipe Tasks; an extra, with a model file of its own.
+
+Nothing of MediaPipe is imported before a detector is made.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import cv2
+
+from fer_edge.errors import DetectorError, MissingExtraError, UsageError
+from fer_edge.following import Changes
+from fer_edge.results import FaceBox, Image
+
+__all__ = ["MediaPipeDetector"]
+
+_WHERE: Final = (
+    "blaze_face_short_range.tflite is on https://ai.google.dev/edge/mediapipe/solutions/vision/face_detector, "
+    "mediapipe/modules/face_detection/face_detection_short_range.tflite in the wheel of mediapipe 0.10.21"
+)
+
+# Its package's own words, in METADATA of 1.2.2: "MediaPipe Tasks APIs send metrics about the performance
+# and utilization of the APIs in your app to Google."
+_TELEMETRY: Final = (
+    "Warning: MediaPipe sends metrics of its performance and use to Google (https://policies.google.com/privacy), "
+    "and it is up to you to obtain the consent of those who use it. To go without: --detector haar."
+)
+
+_FOLLOWED_MARGIN: Final = 0.5  # of its size: how much is looked at on each side of a face's last place
+_FOLLOWED_IOU: Final = 0.3  # with its last place, at least; what is further off is another face
+
+# What MediaPipe makes of its status codes; OSError covers its FileNotFoundError and TimeoutError.
+_FAILURES: Final = (ValueError, RuntimeError, OSError, IndexError)
+
+
+class MediaPipeDetector:
+    """Faces from the front to half profile, also tilted ones; those of the short-range model are large.
+
+    ``model`` is a face detection model of MediaPipe's, with its metadata. ``min_face`` leaves out smaller
+    faces (pixels of the picture); a model sees none that are below about a tenth of the picture anyway.
+
+    Has to be closed before the interpreter ends: MediaPipe cannot do that by itself any more then. Raises
+    UsageError without a model, DetectorError for one that does not load, MissingExtraError without MediaPipe.
+    """
+
+    name = "mediapipe"
+    cheap = False
+
+    def __init__(self, model: str | Path | None, *, min_face: int | None = None) -> None:
+        if model is None:
+            raise UsageError(f"--detector mediapipe needs --detector-model PATH: {_WHERE}")
+        self._min_face = min_face or 0
+        self._mediapipe: Any
+        self._detector: Any
+        self._mediapipe, self._detector = _load(Path(model))
+
+    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
+        """The faces of a uint8 (height, width, 3) BGR picture, largest first; ``changes`` save nothing here.
+
+        Their confidence is the network's score.
+        """
+        height, width = image.shape[:2]
+        found = self._search(image, FaceBox(0, 0, width, height))
+        return tuple(sorted(found, key=lambda box: box.width * box.height, reverse=True))
+
+    def follow(self, image: Image, box: FaceBox) -> FaceBox | None:
+        """The face of a moment ago, searched in the part of the picture around its last place."""
+        height, width = image.shape[:2]
+        margin = round(_FOLLOWED_MARGIN * max(box.width, box.height))
+        around = FaceBox(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
+        part = around.clipped(width, height)
+        if part is None:
+            return None
+        found = max(self._search(image, part), key=box.iou, default=None)
+        return found if found is not None and found.iou(box) >= _FOLLOWED_IOU else None
+
+    def _search(self, image: Image, part: FaceBox) -> list[FaceBox]:
+        """The faces of a part of the picture, in pixels of the picture and inside it."""
+        height, width = image.shape[:2]
+        # MediaPipe ignores strides; what cvtColor makes is contiguous.
+        rgb = cv2.cvtColor(
+            image[part.y : part.y + part.height, part.x : part.x + part.width], cv2.COLOR_BGR2RGB
+        )
+        if self._detector is None:
+            raise DetectorError("this MediaPipe detector was closed; make a new one")
+        try:
+            picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
+            detections = self._detector.detect(picture).detections
+        except _FAILURES as error:
+            raise DetectorError(f"MediaPipe's face detector failed: {_one_line(error)}") from error
+        boxes = [_box(detection, part) for detection in detections]
+        clipped = [box.clipped(width, height) for box in boxes if box.width >= self._min_face]
+        return [box for box in clipped if box is not None]
+
+    def close(self) -> None:
+        """Free the network and end MediaPipe's thread; the detector cannot be used afterwards."""
+        detector, self._detector = self._detector, None
+        if detector is not None:
+            detector.close()
+
+
+def _box(detection: Any, part: FaceBox) -> FaceBox:
+    """A detection in a part of the picture as a box in pixels of the picture, perhaps reaching out of it."""
+    box = detection.bounding_box
+    confidence = min(1.0, max(0.0, float(detection.categories[0].score)))
+    return FaceBox(part.x + box.origin_x, part.y + box.origin_y, box.width, box.height, confidence)
+
+
+def _load(model: Path) -> tuple[Any, Any]:
+    """MediaPipe's module and its face detector."""
+    if not model.is_file() or not model.stat().st_size:
+        raise DetectorError(
+            f"expected a face detection model of MediaPipe's in {model}, found none; {_WHERE}"
+        )
+    mediapipe = _import()
+    _warn_of_telemetry()
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.FaceDetectorOptions(base_options=BaseOptions(model_asset_path=str(model)))
+    try:
+        return mediapipe, vision.FaceDetector.create_from_options(options)
+    except _FAILURES as error:
+        raise DetectorError(
+            f"expected a face detection model of MediaPipe's in {model}, got another file or a damaged one "
+            f"({_one_line(error)}); {_WHERE}"
+        ) from error
+
+
+def _import() -> Any:
+    try:
+        import mediapipe
+        import mediapipe.tasks.python.vision
+    except ModuleNotFoundError as error:
+        if error.name == "mediapipe":
+            raise MissingExtraError("MediaPipe", "mediapipe") from error
+        raise _broken(error) from error
+    except (ImportError, OSError) as error:  # a library of the system's is missing
+        raise _broken(error) from error
+    return mediapipe
+
+
+def _broken(error: Exception) -> DetectorError:
+    return DetectorError(
+        f"MediaPipe is installed but does not load ({_one_line(error)}); "
+        "install it anew: pip install --force-reinstall 'fer-edge[mediapipe]', or use --detector haar"
+    )
+
+
+@functools.cache
+def _warn_of_telemetry() -> None:
+    """Say on standard error, once in a process, what MediaPipe tells Google."""
+    click.echo(_TELEMETRY, err=True)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
