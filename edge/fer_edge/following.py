@@ -37,6 +37,13 @@ class Patch:
         """The looks of the face in ``box`` of a uint8 (height, width, 3) BGR picture."""
         return cls(_reduced(image, box.x, box.y, box.x + box.width, box.y + box.height, _scale(box)), box)
 
+    def similarity(self, image: Image, box: FaceBox) -> float:
+        """The normalised correlation with the looks of another box's content, -1…1."""
+        height, width = self.pixels.shape
+        other = cv2.resize(Patch.of(image, box).pixels, (width, height), interpolation=cv2.INTER_LINEAR)
+        score = float(cv2.matchTemplate(other, self.pixels, cv2.TM_CCOEFF_NORMED)[0, 0])
+        return score if np.isfinite(score) else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

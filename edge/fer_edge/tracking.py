@@ -32,6 +32,7 @@ _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
 _REACH: Final = 0.9  # how far off, in face sizes, a face may be from where it is expected
 _LOST_REACH: Final = 1.5
 _REMEMBERED_S: Final = 1.0  # a lost face that comes back within this time gets its id back
+_LOOKS_WEIGHT: Final = 1.0  # face sizes that a correlation of 0 instead of 1 counts for
 _UNCONFIRMED: Final = 3  # a face that its detector denies so often in a row is none
 _SAME_FACE_IOU: Final = 0.5  # two tracks that overlap by more follow one face
 _VELOCITY_WEIGHT: Final = 0.4  # of the newest step in the mean of a face's motion
@@ -151,7 +152,8 @@ class Tracker:
             track.similarity = match.similarity
             if match.similarity >= _ALIKE:
                 track.see(match.box, time_s)
-            elif (box := self._detector.follow(image, track.expected(time_s))) is not None:
+        for track in self._tracks:
+            if track.seen_s != time_s and (box := self._detected(track, image, time_s)) is not None:
                 track.confirm(image, box, time_s)
 
     def _search_changes(self, image: Image, time_s: float) -> None:
@@ -170,30 +172,39 @@ class Tracker:
         self._searched_s = self._full_s = time_s
         if not self._detector.cheap:
             self._changes.searched_everywhere(image)
-        self._place(list(self._detector.detect(image)), image, time_s)
+            self._follow(image, time_s)
+        confirmed = self._place(list(self._detector.detect(image)), image, time_s)
         for track in self._tracks:
-            if track.seen_s != time_s:
+            if track not in confirmed:
                 self._ask_detector(track, image, time_s)
 
     def _ask_detector(self, track: _Track, image: Image, time_s: float) -> None:
-        box = self._detector.follow(image, track.expected(time_s))
+        box = self._detected(track, image, time_s)
         if box is not None:
             track.confirm(image, box, time_s)
         else:
             track.denied += 1
 
-    def _place(self, boxes: list[FaceBox], image: Image, time_s: float) -> None:
+    def _detected(self, track: _Track, image: Image, time_s: float) -> FaceBox | None:
+        """The face where it is expected, as the detector sees it; not one that another track follows."""
+        box = self._detector.follow(image, track.expected(time_s))
+        if box is None or any(t is not track and t.box.iou(box) > _SAME_FACE_IOU for t in self._tracks):
+            return None
+        return box
+
+    def _place(self, boxes: list[FaceBox], image: Image, time_s: float) -> list[_Track]:
         """Give each box to the face that is expected there, to one that was lost, or to a new one."""
-        for track, box in _matches(self._tracks, boxes, time_s, _REACH):
-            track.confirm(image, box, time_s)
-            boxes.remove(box)
-        for track, box in _matches(self._lost, boxes, time_s, _LOST_REACH):
-            track.confirm(image, box, time_s)
-            boxes.remove(box)
-            self._lost.remove(track)
-            self._tracks.append(track)
-        for box in boxes:
-            self._tracks.append(_Track(self._new_id(), box, time_s, Patch.of(image, box)))
+        placed = []
+        for tracks, reach in ((self._tracks, _REACH), (self._lost, _LOST_REACH)):
+            for track, box in _matches(tracks, boxes, image, time_s, reach):
+                track.confirm(image, box, time_s)
+                boxes.remove(box)
+                placed.append(track)
+        returned = [track for track in self._lost if track in placed]
+        self._lost = [track for track in self._lost if track not in returned]
+        new = [_Track(self._new_id(), box, time_s, Patch.of(image, box)) for box in boxes]
+        self._tracks += [*returned, *new]
+        return [*placed, *new]
 
     def _end_lost(self, time_s: float) -> None:
         """Keep the tracks that show a face of their own; remember the others for a while."""
@@ -209,17 +220,24 @@ class Tracker:
 
 
 def _matches(
-    tracks: Sequence[_Track], boxes: Sequence[FaceBox], time_s: float, reach: float
+    tracks: Sequence[_Track], boxes: Sequence[FaceBox], image: Image, time_s: float, reach: float
 ) -> list[tuple[_Track, FaceBox]]:
-    """Pairs of tracks and boxes, nearest first, each used once, none further apart than ``reach`` sizes."""
-    distances = [
-        (_distance(track.expected(time_s), box), i, j)
+    """Pairs of tracks and boxes, likeliest first, each used once, none further apart than ``reach`` sizes."""
+    near = [
+        (distance, i, j)
         for i, track in enumerate(tracks)
         for j, box in enumerate(boxes)
+        if (distance := _distance(track.expected(time_s), box)) <= reach
     ]
+    if len({i for _, i, _ in near}) < len(near) or len({j for *_, j in near}) < len(near):
+        # Faces so close that places alone do not tell them apart: looks count, too.
+        near = [
+            (distance + _LOOKS_WEIGHT * (1 - tracks[i].patch.similarity(image, boxes[j])), i, j)
+            for distance, i, j in near
+        ]
     pairs, used_tracks, used_boxes = [], set(), set()
-    for distance, i, j in sorted(distances):
-        if distance <= reach and i not in used_tracks and j not in used_boxes:
+    for _, i, j in sorted(near):
+        if i not in used_tracks and j not in used_boxes:
             used_tracks.add(i)
             used_boxes.add(j)
             pairs.append((tracks[i], boxes[j]))

@@ -68,8 +68,12 @@ def test_what_lies_outside_the_frame_repeats_its_edge() -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 3), (1000, 1000)])
 @pytest.mark.parametrize("interpolation", ["area", "linear", "cubic"])
-@pytest.mark.parametrize("crop", [Crop(), Crop(margin=2.0, shift_y=1.0), Crop(margin=-0.4, shift_y=-1.0, square=False)])
-def test_any_frame_gives_a_face_of_the_input_size(shape: tuple[int, int], interpolation: str, crop: Crop) -> None:
+@pytest.mark.parametrize(
+    "crop", [Crop(), Crop(margin=2.0, shift_y=1.0), Crop(margin=-0.4, shift_y=-1.0, square=False)]
+)
+def test_any_frame_gives_a_face_of_the_input_size(
+    shape: tuple[int, int], interpolation: str, crop: Crop
+) -> None:
     image = np.full((*shape, 3), 77, np.uint8)
     spec = GRAY.replace(interpolation=interpolation, crop=crop)
     box = FaceBox(0, 0, shape[1], shape[0])

@@ -68,7 +68,8 @@ def test_a_missing_field_is_named(field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "null", '"text"', "{", "[" * 100_000, '{"spec_version": 1, "input": 3, "preprocessing": 4}']
+    "text",
+    ["", "[]", "null", '"text"', "{", "[" * 100_000, '{"spec_version": 1, "input": 3, "preprocessing": 4}'],
 )
 def test_what_is_no_spec_is_refused(text: str) -> None:
     with pytest.raises(ContractError):

@@ -196,9 +196,7 @@ def test_several_faces_keep_their_ids(detect_every: int | None) -> None:
 @pytest.mark.parametrize(
     "offset",
     [
-        pytest.param(
-            0, marks=pytest.mark.xfail(strict=False, reason="a face that was covered may be a new one")
-        ),
+        0,
         40,
         60,
     ],
@@ -417,7 +415,6 @@ def test_followed_faces_are_where_a_search_of_each_frame_finds_them(
     assert max(missed.values()) <= 0.01 * found
 
 
-@pytest.mark.xfail(strict=False, reason="where a frame changed, faces are searched at too low a resolution")
 @pytest.mark.parametrize("size", [75, 100, 130])
 def test_a_real_face_that_appears_is_found_within_a_third_of_a_second(
     size: int, head: NDArray[np.uint8]

@@ -20,13 +20,16 @@ _NEIGHBORS: Final = 4  # overlapping hits that make a face
 
 _MAX_ENLARGEMENT: Final = 2.0  # what is smaller yet has no features left
 
+_SLACK: Final = 0.75
+_TOLERANCE: Final = 0.9  # of the smallest face: boxes are not that exact
+
 _STEP: Final = 1.15  # between the sizes searched, in video
 _THOROUGH_STEP: Final = 1.1  # in single pictures
 
 # The smallest face that is searched unless --min-face says otherwise, as a share of the picture's
-# shorter side: a person five metres from a camera; in single pictures a face of a large group.
-_SHARE: Final = 1 / 16
-_THOROUGH_SHARE: Final = 1 / 30
+# shorter side: a person four metres from a camera; in single pictures a face of a large group.
+_SHARE: Final = 1 / 12
+_THOROUGH_SHARE: Final = 1 / 26
 
 _FOLLOWED_MARGIN: Final = 0.25  # of its size: how far from its last place a face is searched
 _FOLLOWED_CHANGE: Final = 1.3  # the factor by which its size may have changed
@@ -85,11 +88,13 @@ class HaarDetector:
         self, image: Image, part: FaceBox, step: float, neighbors: int, smallest: float, largest: float
     ) -> list[FaceBox]:
         """The faces of a part of the picture, between two sizes in pixels of the picture."""
-        scale = min(_MAX_ENLARGEMENT, _WINDOW / smallest)
+        # The smallest face shall not just fill the cascade's window: it takes several hits to be seen.
+        searched = _SLACK * smallest
+        scale = min(_MAX_ENLARGEMENT, _WINDOW / searched)
         pixels = image[part.y : part.y + part.height, part.x : part.x + part.width]
         # Grey before resizing: a third of the bytes pass through it.
         gray = _resized(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), scale)
-        least, most = round(smallest * scale), math.ceil(min(largest * scale, min(gray.shape)))
+        least, most = round(searched * scale), math.ceil(min(largest * scale, min(gray.shape)))
         if min(gray.shape) < _WINDOW:
             return []
         try:
@@ -98,7 +103,8 @@ class HaarDetector:
             )
         except cv2.error as error:
             raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
-        return [_box(hit, 1 / scale, part, image) for hit in hits]
+        boxes = [_box(hit, 1 / scale, part, image) for hit in hits]
+        return [box for box in boxes if box.width >= _TOLERANCE * smallest]
 
     def close(self) -> None:
         """Free the cascade; the detector cannot be used afterwards."""
