@@ -37,7 +37,9 @@ def scene(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def main() -> None:
     """Print the accuracy of each crop rule."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--model")
     parser.add_argument("--split", default="PublicTest")
@@ -63,7 +65,9 @@ def main() -> None:
         return float(np.mean([classifier.predict(p).argmax() for p in pixels] == labels))
 
     gray3 = [cv2.cvtColor(faces.pixels[index], cv2.COLOR_GRAY2BGR) for index, _, _ in found]
-    print(f"whole picture (reference)   {accuracy([face_pixels(p, whole, classifier.spec) for p in gray3]):.4f}")
+    print(
+        f"whole picture (reference)   {accuracy([face_pixels(p, whole, classifier.spec) for p in gray3]):.4f}"
+    )
     for margin, shift in itertools.product((-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2), (-0.05, 0.0, 0.05, 0.1)):
         spec = classifier.spec.replace(crop=Crop(margin=margin, shift_y=shift))
         print(
