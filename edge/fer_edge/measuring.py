@@ -1,0 +1,178 @@
+"""How fast models are on this machine: one inference alone, and a video from end to end.
+
+Everything to be compared is measured in turns, round after round, so that a noisy machine is noisy for
+all of it. What runs before a warm machine and full queues are there is not counted.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from types import TracebackType
+from typing import Final, Self
+
+import cv2
+import numpy as np
+
+from fer_edge.classifier import Classifier
+from fer_edge.detectors import create_detector
+from fer_edge.errors import SourceError
+from fer_edge.models import ModelFile
+from fer_edge.pipeline import Pipeline
+from fer_edge.results import FrameResult, Unreadable
+from fer_edge.run import Limits, Totals, deliver
+from fer_edge.sinks import Annotated, Sink
+from fer_edge.sinks.rows import rows_sink
+from fer_edge.sources.video import VideoSource
+from fer_edge.timing import Durations, StageTimes
+
+__all__ = ["FRAMES", "WARM_UP", "Measurement", "measure", "thread_counts"]
+
+WARM_UP: Final = 15  # frames until every queue is full and every library has what it needs
+FRAMES: Final = 60  # counted after them: two full searches and what lies between
+_INFERENCES: Final = 100
+_WARM_UP_INFERENCES: Final = 10
+
+_LEAST_ROUNDS, _MOST_ROUNDS = 2, 10
+_BUDGET_S: Final = 10.0  # a further round is begun only where it should end within this time
+_EVERY_COUNT: Final = 4  # up to so many threads each count is measured, above it the doubles
+
+
+@dataclass(slots=True)
+class Measurement:
+    """What a model does on so many threads: durations of one inference and each stage, frames per second.
+
+    ``rounds`` holds each round's frames per second; ``frames`` and ``faces`` are those of all rounds after
+    the warm-up; ``size`` is a frame's (width, height) in pixels.
+    """
+
+    model: ModelFile
+    threads: int
+    inference: Durations = field(default_factory=Durations)
+    stages: StageTimes = field(default_factory=StageTimes)
+    rounds: list[float] = field(default_factory=list)
+    frames: int = 0
+    faces: int = 0
+    size: tuple[int, int] = (0, 0)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second from end to end: the median of the rounds."""
+        return median(self.rounds)
+
+    @property
+    def inference_ms(self) -> float:
+        """The median of one inference alone, in milliseconds."""
+        return 1000 * (self.inference.percentile(50) or 0.0)
+
+
+def thread_counts(most: int) -> list[int]:
+    """1, 2, 3, 4, 8, 16, … and ``most``."""
+    counts = list(range(1, min(most, _EVERY_COUNT) + 1))
+    while counts[-1] < most:
+        counts.append(min(2 * counts[-1], most))
+    return counts
+
+
+def measure(
+    models: Sequence[ModelFile], threads: Sequence[int], video: str, rows: Path
+) -> Iterator[list[Measurement]]:
+    """After each round everything that was measured so far: each model on each number of threads.
+
+    ``rows`` is a .jsonl file to write to. Rounds are repeated while there is time. Raises ModelError,
+    DetectorError, SourceError also where the video is shorter than the warm-up and two frames.
+    """
+    measurements = [Measurement(model, count) for count in threads for model in models]
+    started = time.perf_counter()
+    for number in range(_MOST_ROUNDS):
+        # To and fro: going first is no advantage.
+        turns = measurements if number % 2 == 0 else measurements[::-1]
+        for turn in turns:
+            _measure_inference(turn)
+        for turn in turns:
+            _measure_video(turn, video, rows)
+        yield measurements
+        elapsed = time.perf_counter() - started
+        if number + 1 >= _LEAST_ROUNDS and elapsed * (number + 2) / (number + 1) > _BUDGET_S:
+            return
+
+
+def _measure_inference(turn: Measurement) -> None:
+    """The network alone: pixels of its input size in, probabilities out."""
+    spec = turn.model.spec
+    shape = (spec.height, spec.width, spec.channels)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    with Classifier(turn.model, threads=turn.threads) as classifier:
+        for number in range(_WARM_UP_INFERENCES + _INFERENCES):
+            started = time.perf_counter()
+            classifier.predict(pixels)
+            if number >= _WARM_UP_INFERENCES:
+                turn.inference.add(time.perf_counter() - started)
+
+
+def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
+    """Everything, as ``fer-edge video`` does it, each frame drawn and its row written."""
+    cv2.setNumThreads(turn.threads)
+    sinks: list[Sink] = [rows_sink(os.fspath(rows), turn.model.spec.labels, overwrite=True), _Drawn()]
+    with (
+        closing(create_detector()) as detector,
+        VideoSource(video) as source,
+        Pipeline(source, detector, turn.model, threads=turn.threads) as pipeline,
+    ):
+        watch = _Watch(turn, pipeline)
+        deliver(pipeline, sinks, Totals(), Limits(frames=WARM_UP + FRAMES), watch.take)
+    watch.end(video)
+
+
+class _Watch:
+    """Counts what comes after the warm-up: the intervals between frames, not the frames."""
+
+    def __init__(self, turn: Measurement, pipeline: Pipeline) -> None:
+        self._turn, self._pipeline = turn, pipeline
+        self._seen = 0
+        self._started = self._last = 0.0
+
+    def take(self, result: FrameResult | Unreadable) -> bool:
+        """A result has been written; always True: go on."""
+        self._last = time.perf_counter()
+        self._seen += 1
+        if self._seen == WARM_UP:
+            self._started = self._last
+            self._pipeline.times = self._turn.stages
+        elif self._seen > WARM_UP and isinstance(result, FrameResult):
+            self._turn.frames += 1
+            self._turn.faces += len(result.faces)
+            self._turn.size = (result.frame.image.shape[1], result.frame.image.shape[0])
+        return True
+
+    def end(self, video: str) -> None:
+        """Note the round's frames per second."""
+        intervals = self._seen - WARM_UP
+        if intervals < 2:
+            raise SourceError(
+                f"{video}: expected at least {WARM_UP + 2} frames to measure on, it has {self._seen}; "
+                "name a longer video"
+            )
+        self._turn.rounds.append(intervals / (self._last - self._started))
+
+
+class _Drawn:
+    """Has every frame drawn, as a window or a video would, and keeps none."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+        """Draw the frame."""
+        if isinstance(result, FrameResult):
+            annotated()
