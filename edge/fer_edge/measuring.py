@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,10 +47,12 @@ _EVERY_COUNT: Final = 4  # up to so many threads each count is measured, above i
 class Measurement:
     """What a model does on so many threads: durations of one inference and each stage, frames per second.
 
+    ``name`` is the model as the user named it.
     ``rounds`` holds each round's frames per second; ``frames`` and ``faces`` are those of all rounds after
     the warm-up; ``size`` is a frame's (width, height) in pixels.
     """
 
+    name: str
     model: ModelFile
     threads: int
     inference: Durations = field(default_factory=Durations)
@@ -80,14 +82,15 @@ def thread_counts(most: int) -> list[int]:
 
 
 def measure(
-    models: Sequence[ModelFile], threads: Sequence[int], video: str, rows: Path
+    models: Mapping[str, ModelFile], threads: Sequence[int], video: str, rows: Path
 ) -> Iterator[list[Measurement]]:
     """After each round everything that was measured so far: each model on each number of threads.
 
+    ``models`` are those named by the user; ``video`` is a file or URL that can be read again and again;
     ``rows`` is a .jsonl file to write to. Rounds are repeated while there is time. Raises ModelError,
     DetectorError, SourceError also where the video is shorter than the warm-up and two frames.
     """
-    measurements = [Measurement(model, count) for count in threads for model in models]
+    measurements = [Measurement(*model, count) for count in threads for model in models.items()]
     started = time.perf_counter()
     for number in range(_MOST_ROUNDS):
         # To and fro: going first is no advantage.
