@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,16 +81,13 @@ def thread_counts(most: int) -> list[int]:
     return counts
 
 
-def measure(
-    models: Mapping[str, ModelFile], threads: Sequence[int], video: str, rows: Path
-) -> Iterator[list[Measurement]]:
-    """After each round everything that was measured so far: each model on each number of threads.
+def measure(measurements: Sequence[Measurement], video: str, rows: Path) -> Iterator[int]:
+    """Measure each in turn and yield the round's number, again and again while there is time.
 
-    ``models`` are those named by the user; ``video`` is a file or URL that can be read again and again;
-    ``rows`` is a .jsonl file to write to. Rounds are repeated while there is time. Raises ModelError,
-    DetectorError, SourceError also where the video is shorter than the warm-up and two frames.
+    ``video`` is a file or URL that can be read again and again; ``rows`` is a .jsonl file to write to.
+    Raises ModelError, DetectorError, SourceError also where the video is shorter than the warm-up and two
+    frames.
     """
-    measurements = [Measurement(*model, count) for count in threads for model in models.items()]
     started = time.perf_counter()
     for number in range(_MOST_ROUNDS):
         # To and fro: going first is no advantage.
@@ -99,7 +96,7 @@ def measure(
             _measure_inference(turn)
         for turn in turns:
             _measure_video(turn, video, rows)
-        yield measurements
+        yield number
         elapsed = time.perf_counter() - started
         if number + 1 >= _LEAST_ROUNDS and elapsed * (number + 2) / (number + 1) > _BUDGET_S:
             return

@@ -1,0 +1,84 @@
+"""What ``benchmark`` does: measure models on this machine, print the figures, write them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from fer_edge.benchmark_report import BenchmarkReport, report_lines, report_summary
+from fer_edge.chatter import silenced
+from fer_edge.console import progress_bar
+from fer_edge.device import peak_memory, temperature, throttling
+from fer_edge.drawn_face import drawn_video
+from fer_edge.errors import UsageError
+from fer_edge.measuring import FRAMES, WARM_UP, Measurement, measure, thread_counts
+from fer_edge.models import DEFAULT_MODEL, ModelFile, find_model
+from fer_edge.recognizer import processor_count
+from fer_edge.run import write_summary
+from fer_edge.sinks.files import check_file
+
+__all__ = ["BenchmarkOptions", "run_benchmark"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchmarkOptions:
+    """The options of ``benchmark``, as the command line gives them."""
+
+    model: tuple[str, ...]
+    video: str | None
+    threads: int | None
+    summary: Path | None
+    overwrite: bool
+    debug: bool
+
+
+def run_benchmark(options: BenchmarkOptions) -> None:
+    """Measure the models named, print the figures, write the summary."""
+    models = {name: find_model(name) for name in options.model or (DEFAULT_MODEL,)}
+    _check_outputs(options, models)
+    with silenced(options.debug), TemporaryDirectory() as folder:
+        report = _measured(options, models, Path(folder))
+    if options.summary is not None:
+        write_summary(options.summary, report_summary(report))
+    for line in report_lines(report):
+        click.echo(line)
+
+
+def _check_outputs(options: BenchmarkOptions, models: dict[str, ModelFile]) -> None:
+    """Refuse a model named twice, and a summary that cannot be written or would replace what is read."""
+    if len(models) < len(options.model):
+        raise UsageError("expected different models to compare, one is named twice")
+    if options.summary is None:
+        return
+    read = [model.path for model in models.values()] + [Path(options.video or "")]
+    if options.summary.resolve() in {path.resolve() for path in read}:
+        raise UsageError(f"{options.summary}: it is an input and would be overwritten; name another output")
+    check_file(options.summary, overwrite=options.overwrite)
+
+
+def _measured(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Path) -> BenchmarkReport:
+    counts = thread_counts(options.threads or processor_count())
+    video = options.video
+    if video is None:
+        video = os.fspath(folder / "drawn.mp4")
+        # Longer than what is measured, so that reading ahead does not run dry.
+        drawn_video(Path(video), 2 * WARM_UP + FRAMES)
+    before = temperature()
+    # First: this process is still small.
+    memory = {name: _memory(model, video, counts[-1]) for name, model in models.items()}
+    measurements = [Measurement(name, model, count) for count in counts for name, model in models.items()]
+    for _ in progress_bar(measure(measurements, video, folder / "rows.jsonl"), unit=" rounds"):
+        pass
+    temperatures = (before, temperature())
+    return BenchmarkReport(options.video, models, memory, measurements, temperatures, throttling())
+
+
+def _memory(model: ModelFile, video: str, threads: int) -> int | None:
+    """The most bytes that ``fer-edge video`` takes; None where that is not to be known."""
+    command = [sys.executable, "-m", "fer_edge", "video", "--threads", str(threads)]
+    return peak_memory([*command, "--max-frames", str(FRAMES), "--model", str(model.path), "--", video])

@@ -1,0 +1,129 @@
+"""What a benchmark came to, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fer_edge._version import __version__
+from fer_edge.device import machine
+from fer_edge.measuring import Measurement
+from fer_edge.models import ModelFile
+from fer_edge.recognizer import processor_count
+from fer_edge.recommending import recommend
+from fer_edge.timing import STAGES, Durations
+
+__all__ = ["BenchmarkReport", "report_lines", "report_summary"]
+
+_DRAWN: Final = "a drawn face before a mottled wall"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkReport:
+    """What was measured: models by the names that the user gave them, ``memory`` as each one's peak in bytes.
+
+    ``video`` is None where it was drawn; ``temperatures`` are those before and after, in degrees Celsius;
+    ``throttling`` is None where the machine does not tell.
+    """
+
+    video: str | None
+    models: dict[str, ModelFile]
+    memory: dict[str, int | None]
+    measurements: list[Measurement]
+    temperatures: tuple[float | None, float | None]
+    throttling: tuple[str, ...] | None
+
+
+def report_lines(report: BenchmarkReport) -> list[str]:
+    """The report for people: where and on what, a table for each model, a recommendation."""
+    first = report.measurements[0]
+    width, height = first.size
+    lines = [
+        machine(),
+        f"Video: {report.video or _DRAWN}, {width}×{height}, {first.faces / first.frames:.1f} faces a frame"
+        + ("" if report.video else "; measure on your own with --video"),
+        f"Rounds in turn: {len(first.rounds)}, together {first.frames:,} frames and "
+        f"{first.inference.count:,} inferences of each, after the warm-up",
+    ]
+    for name, model in report.models.items():
+        lines += ["", _model_line(name, model, report.memory[name])]
+        lines += _table([m for m in report.measurements if m.name == name])
+    lines += ["", "Milliseconds: median / 95th percentile. FPS: end to end, drawn and written as JSON Lines."]
+    if not first.faces:
+        lines.append("No face was found: classifying is not in these frames per second.")
+    return [*lines, *_heat_lines(report), f"Recommendation: {recommend(report.measurements).text}"]
+
+
+def _model_line(name: str, model: ModelFile, memory: int | None) -> str:
+    peak = "" if memory is None else f", {memory / 1e6:.0f} MB of memory at most"
+    return f"{name}: {model.spec.name}, {model.spec.variant}, {model.size / 1e6:.2f} MB{peak}"
+
+
+def _table(measurements: Sequence[Measurement]) -> list[str]:
+    rows = [["threads", "FPS", "inference", *STAGES]]
+    for m in measurements:
+        pairs = [_percentiles(m.inference), *m.stages.as_dict().values()]
+        cells = [f"{pair['p50_ms']:.2f} / {pair['p95_ms']:.2f}" for pair in pairs]
+        rows.append([str(m.threads), f"{m.fps:.1f}", *cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
+    ]
+
+
+def _heat_lines(report: BenchmarkReport) -> list[str]:
+    lines = []
+    before, after = report.temperatures
+    if before is not None and after is not None:
+        lines.append(f"Temperature: {before:.1f} °C before, {after:.1f} °C after")
+    if report.throttling:
+        lines.append(f"Held back by: {', '.join(report.throttling)}; cooled and powered better it is faster")
+    return lines
+
+
+def report_summary(report: BenchmarkReport) -> dict[str, Any]:
+    """The object that ``--summary`` writes."""
+    first = report.measurements[0]
+    before, after = report.temperatures
+    heat: dict[str, Any] = {}
+    if before is not None:
+        heat["temperature_c"] = {"before": before, "after": after}
+    if report.throttling is not None:
+        heat["throttling"] = list(report.throttling)
+    chosen = recommend(report.measurements)
+    return {
+        "version": __version__,
+        "device": {"machine": machine(), "processors": processor_count(), **heat},
+        "source": report.video or _DRAWN,
+        "size": list(first.size),
+        "rounds": len(first.rounds),
+        "models": [
+            {
+                "file": name,
+                "name": model.spec.name,
+                "variant": model.spec.variant,
+                "sha256": model.sha256,
+                "bytes": model.size,
+                "peak_memory_bytes": report.memory[name],
+                "measurements": [_measurement(m) for m in report.measurements if m.name == name],
+            }
+            for name, model in report.models.items()
+        ],
+        "recommendation": {"model": chosen.model, "threads": chosen.threads, "text": chosen.text},
+    }
+
+
+def _measurement(m: Measurement) -> dict[str, Any]:
+    return {
+        "threads": m.threads,
+        "frames": m.frames,
+        "faces": m.faces,
+        "fps": round(m.fps, 3),
+        "inference": {"count": m.inference.count, **_percentiles(m.inference)},
+        "stages": m.stages.as_dict(),
+    }
+
+
+def _percentiles(times: Durations) -> dict[str, float | None]:
+    return {f"p{percent}_ms": round(1000 * (times.percentile(percent) or 0.0), 3) for percent in (50, 95)}
