@@ -39,6 +39,8 @@ class BenchmarkOptions:
 
 def run_benchmark(options: BenchmarkOptions) -> None:
     """Measure the models named, print the figures, write the summary."""
+    if options.video == "-":
+        raise UsageError("expected a video that can be read again and again, got standard input; name a file")
     models = {name: find_model(name) for name in options.model or (DEFAULT_MODEL,)}
     _check_outputs(options, models)
     with silenced(options.debug), TemporaryDirectory() as folder:

@@ -64,7 +64,7 @@ def _table(measurements: Sequence[Measurement]) -> list[str]:
     rows = [["threads", "FPS", "inference", *STAGES]]
     for m in measurements:
         pairs = [_percentiles(m.inference), *m.stages.as_dict().values()]
-        cells = [f"{pair['p50_ms']:.2f} / {pair['p95_ms']:.2f}" for pair in pairs]
+        cells = [" / ".join("-" if ms is None else f"{ms:.2f}" for ms in pair.values()) for pair in pairs]
         rows.append([str(m.threads), f"{m.fps:.1f}", *cells])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [

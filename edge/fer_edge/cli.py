@@ -157,6 +157,31 @@ def video(path: str, **options: Any) -> None:
 
 
 @cli.command()
+@click.option(
+    "-m",
+    "--model",
+    multiple=True,
+    metavar="NAME|PATH",
+    help="Bundled model or .tflite file; several are compared.  [default: default]",
+)
+@click.option("--video", metavar="PATH", help="A video to measure on.  [default: one made for it]")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Measure on 1 to N processor threads.  [default: all]",
+)
+@click.option("--summary", type=click.Path(path_type=Path), metavar="PATH", help="The figures as JSON.")
+@click.option("--overwrite", is_flag=True, help="Replace a summary that is already there.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print.")
+def benchmark(**options: Any) -> None:
+    """Measure models on this device: latency of each stage, frames per second, memory."""
+    from fer_edge.benchmark import BenchmarkOptions, run_benchmark
+
+    run_benchmark(BenchmarkOptions(**options))
+
+
+@cli.command()
 @click.argument("name", metavar="[NAME|PATH]", required=False)
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def models(name: str | None, debug: bool) -> None:

@@ -85,8 +85,7 @@ def measure(measurements: Sequence[Measurement], video: str, rows: Path) -> Iter
     """Measure each in turn and yield the round's number, again and again while there is time.
 
     ``video`` is a file or URL that can be read again and again; ``rows`` is a .jsonl file to write to.
-    Raises ModelError, DetectorError, SourceError also where the video is shorter than the warm-up and two
-    frames.
+    Raises ModelError, DetectorError, SourceError also where the video is too short.
     """
     started = time.perf_counter()
     for number in range(_MOST_ROUNDS):
@@ -152,13 +151,13 @@ class _Watch:
 
     def end(self, video: str) -> None:
         """Note the round's frames per second."""
-        intervals = self._seen - WARM_UP
-        if intervals < 2:
+        # When the warm-up is over, reading is a good way ahead: what is left must not all be read by then.
+        if self._seen < 2 * WARM_UP:
             raise SourceError(
-                f"{video}: expected at least {WARM_UP + 2} frames to measure on, it has {self._seen}; "
+                f"{video}: expected at least {2 * WARM_UP} frames to measure on, it has {self._seen}; "
                 "name a longer video"
             )
-        self._turn.rounds.append(intervals / (self._last - self._started))
+        self._turn.rounds.append((self._seen - WARM_UP) / (self._last - self._started))
 
 
 class _Drawn:
