@@ -127,7 +127,7 @@ def _load(model: Path) -> tuple[Any, Any]:
     """MediaPipe's module and its face detector."""
     if not model.is_file() or not model.stat().st_size:
         raise DetectorError(
-            f"expected a face detection model of MediaPipe's in {model}, found none; {_WHERE}"
+            f"expected a face detection model of MediaPipe's in {model}, found no file or an empty one; {_WHERE}"
         )
     mediapipe = _import()
     _warn_of_telemetry()

@@ -1,0 +1,293 @@
+"""MediaPipe as the detector: what is refused without it, and what it finds where it is installed.
+
+The latter needs ``pip install -e '.[mediapipe]'`` and, in FER_MEDIAPIPE_MODEL, the path of its model.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fer_edge import EmotionRecognizer
+from fer_edge.detectors import create_detector
+from fer_edge.detectors.mediapipe import MediaPipeDetector
+from fer_edge.errors import DetectorError, MissingExtraError, UsageError
+from fer_edge.models import find_model
+from fer_edge.results import FaceBox
+
+FACE = FaceBox(150, 100, 230, 230)
+"""Where Haar sees the portrait's face, about."""
+
+MODEL = os.environ.get("FER_MEDIAPIPE_MODEL", "")
+WHERE = r"blaze_face_short_range\.tflite is on https://.*, .*face_detection_short_range\.tflite in the wheel"
+
+installed = pytest.mark.skipif(
+    not MODEL or importlib.util.find_spec("mediapipe") is None,
+    reason="MediaPipe is not installed, or FER_MEDIAPIPE_MODEL does not name its model",
+)
+
+
+def fer_edge(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fer_edge", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=cwd,
+    )
+
+
+@pytest.fixture
+def some_file(tmp_path: Path) -> Path:
+    path = tmp_path / "detector.tflite"
+    path.write_text("something")
+    return path
+
+
+class TestWithoutMediaPipe:
+    def test_it_needs_a_model_and_says_where_it_is_had(self) -> None:
+        with pytest.raises(UsageError, match=f"needs --detector-model PATH: {WHERE}"):
+            create_detector("mediapipe")
+
+    @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
+    def test_a_model_that_is_not_there_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
+        path = tmp_path / "detector.tflite"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(DetectorError, match=rf"in .*detector\.tflite, found no file.*{WHERE}"):
+            create_detector("mediapipe", model=path)
+
+    def test_a_folder_is_no_model(self, tmp_path: Path) -> None:
+        with pytest.raises(DetectorError, match="found no file"):
+            create_detector("mediapipe", model=tmp_path)
+
+    @pytest.mark.parametrize("name", ["haar", "none"])
+    def test_other_detectors_take_no_model(self, name: str, some_file: Path) -> None:
+        with pytest.raises(
+            UsageError, match=f"--detector mediapipe only, got .*detector.tflite' with {name}"
+        ):
+            create_detector(name, model=some_file)
+
+    def test_not_installed_it_names_the_extra(self, some_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "mediapipe", None)
+        with pytest.raises(MissingExtraError, match=r"pip install 'fer-edge\[mediapipe\]'"):
+            create_detector("mediapipe", model=some_file)
+
+    @pytest.mark.parametrize(
+        "failure",
+        [
+            "ImportError('libGL.so.1: cannot open\\nshared object file')",
+            "OSError('PortAudio library not found')",
+            "ModuleNotFoundError('No module named sounddevice', name='sounddevice')",
+        ],
+    )
+    def test_an_installation_that_does_not_load_is_an_error(
+        self, failure: str, some_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "mediapipe.py").write_text(f"raise {failure}")
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "mediapipe", raising=False)
+        with pytest.raises(
+            DetectorError, match=r"does not load \(.*\); install it anew: pip install"
+        ) as caught:
+            create_detector("mediapipe", model=some_file)
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("arguments", "status", "reason"),
+        [
+            (["--detector", "mediapipe"], 2, "needs --detector-model PATH"),
+            (["--detector", "mediapipe", "--detector-model", "nowhere.tflite"], 1, "nowhere.tflite"),
+            (["--detector-model", "some.tflite"], 2, "--detector mediapipe only"),
+            (["--detector", "none", "--detector-model", "some.tflite"], 2, "--detector mediapipe only"),
+        ],
+    )
+    def test_bad_use_is_one_line_with_the_documented_status(
+        self, arguments: list[str], status: int, reason: str, portrait_path: Path, tmp_path: Path
+    ) -> None:
+        done = fer_edge("image", portrait_path, *arguments, cwd=tmp_path)
+        assert done.returncode == status
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("Error: ")
+        assert reason in line
+        assert done.stdout == ""
+
+    def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
+        with pytest.raises(UsageError, match="needs --detector-model"):
+            EmotionRecognizer(detector="mediapipe")
+        with pytest.raises(UsageError, match="--detector mediapipe only"):
+            EmotionRecognizer(detector_model=some_file)
+
+    def test_nothing_of_it_is_imported_unless_it_is_chosen(self, portrait_path: Path) -> None:
+        code = (
+            "import sys, cv2, fer_edge.detectors.mediapipe; from fer_edge import EmotionRecognizer\n"
+            f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"
+            "print([name for name in sys.modules if name.startswith('mediapipe')])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def mediapipe() -> Iterator[MediaPipeDetector]:
+    detector = MediaPipeDetector(MODEL)
+    yield detector
+    detector.close()
+
+
+def moved(image: NDArray[np.uint8], x: int, y: int) -> NDArray[np.uint8]:
+    """The picture moved by some pixels, its edge repeated."""
+    height, width = image.shape[:2]
+    matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+@installed
+class TestDetection:
+    def test_the_portrait_has_one_face_framed_as_haar_frames_it(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        (box,) = mediapipe.detect(portrait)
+        assert box.iou(FACE) > 0.75
+        assert box.confidence is not None
+        assert 0.5 < box.confidence <= 1
+        assert not box.is_crop
+
+    def test_the_same_picture_gives_the_same_faces(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        assert mediapipe.detect(portrait) == mediapipe.detect(portrait)
+
+    @pytest.mark.parametrize("shift", [(-140, 0), (120, 0), (0, -90), (0, 250), (-170, -120), (160, 300)])
+    def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(
+        self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        for box in mediapipe.detect(moved(portrait, *shift)):
+            assert box.clipped(512, 600) == box
+
+    def test_several_faces_come_largest_first(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        small = cv2.resize(portrait, None, fx=0.7, fy=0.7)
+        below = cv2.copyMakeBorder(small, 0, 600 - small.shape[0], 0, 0, cv2.BORDER_REPLICATE)
+        boxes = mediapipe.detect(np.asarray(np.hstack([below, portrait]), np.uint8))
+        assert [box.x > small.shape[1] for box in boxes] == [True, False]
+
+    def test_pixels_that_do_not_lie_in_a_row_are_read_right(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        view = portrait[40:560, 500:10:-1]
+        assert not view.flags.c_contiguous
+        assert len(mediapipe.detect(view)) == 1
+        assert mediapipe.detect(view) == mediapipe.detect(np.ascontiguousarray(view))
+
+    @pytest.mark.parametrize(("min_face", "found"), [(24, 1), (180, 1), (300, 0), (100_000, 0)])
+    def test_a_face_below_the_smallest_is_not_found(
+        self, min_face: int, found: int, portrait: NDArray[np.uint8]
+    ) -> None:
+        limited = create_detector("mediapipe", min_face=min_face, model=MODEL)
+        assert len(limited.detect(portrait)) == found
+        limited.close()
+
+    @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
+    def test_an_empty_picture_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
+        assert mediapipe.detect(np.full((*shape, 3), 128, np.uint8)) == ()
+
+    def test_the_picture_is_not_changed(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        before = portrait.copy()
+        mediapipe.detect(portrait)
+        mediapipe.follow(portrait, FACE)
+        assert np.array_equal(portrait, before)
+
+
+@installed
+class TestFollowing:
+    @pytest.mark.parametrize("shift", [(0, 0), (40, 0), (-40, 20), (0, -40), (30, 40)])
+    def test_a_face_is_followed_where_it_moves(
+        self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        (box,) = mediapipe.detect(portrait)
+        now = mediapipe.follow(moved(portrait, *shift), box)
+        assert now is not None
+        assert now.iou(FaceBox(box.x + shift[0], box.y + shift[1], box.width, box.height)) > 0.7
+        assert now.clipped(512, 600) == now
+
+    def test_a_face_that_is_gone_is_not_followed(self, mediapipe: MediaPipeDetector) -> None:
+        assert mediapipe.follow(np.full((600, 512, 3), 128, np.uint8), FACE) is None
+
+    @pytest.mark.parametrize("box", [FaceBox(0, 420, 100, 100), FaceBox(600, 700, 50, 50)])
+    def test_a_face_elsewhere_is_not_followed(
+        self, box: FaceBox, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        assert mediapipe.follow(portrait, box) is None
+
+
+@installed
+class TestFailure:
+    @pytest.mark.parametrize(
+        "content", [b"no model", find_model().path.read_bytes()], ids=["text", "emotions"]
+    )
+    def test_a_file_that_is_no_face_detection_model_is_an_error(
+        self, content: bytes, some_file: Path
+    ) -> None:
+        some_file.write_bytes(content)
+        with pytest.raises(
+            DetectorError, match=rf"detector\.tflite, got another file or .*{WHERE}"
+        ) as caught:
+            create_detector("mediapipe", model=some_file)
+        assert "\n" not in str(caught.value)
+
+    def test_what_fails_inside_is_an_error_and_not_no_face(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(_picture: object) -> None:
+            raise RuntimeError("Graph has errors:\nCalculator failed")
+
+        monkeypatch.setattr(mediapipe._detector, "detect", fail)
+        with pytest.raises(DetectorError, match="failed: Graph has errors: Calculator failed"):
+            mediapipe.detect(portrait)
+
+    def test_a_closed_detector_is_an_error_and_not_no_face(self, portrait: NDArray[np.uint8]) -> None:
+        detector = MediaPipeDetector(MODEL)
+        detector.close()
+        detector.close()
+        with pytest.raises(DetectorError, match="was closed"):
+            detector.detect(portrait)
+
+
+@installed
+class TestCommandLine:
+    def test_it_warns_of_telemetry_once_and_ends_cleanly(self, portrait_path: Path) -> None:
+        done = fer_edge(
+            "image", portrait_path, portrait_path, "--detector", "mediapipe", "--detector-model", MODEL
+        )
+        assert done.returncode == 0
+        assert len(done.stdout.splitlines()) == 2
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("Warning: MediaPipe sends metrics")
+        assert line.endswith("--detector haar.")
+
+    def test_a_recognizer_with_two_detectors_warns_once(self, portrait_path: Path) -> None:
+        code = (
+            "from fer_edge import EmotionRecognizer\n"
+            f"with EmotionRecognizer(detector='mediapipe', detector_model={MODEL!r}) as recognizer:\n"
+            f"    print([len(result.faces) for result in recognizer.stream({str(portrait_path)!r})])"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[1]"
+        assert done.stderr.count("Warning: MediaPipe sends metrics") == 1
+        assert "Traceback" not in done.stderr
