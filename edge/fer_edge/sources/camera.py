@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ __all__ = ["CameraSource"]
 
 _TIMEOUT_MS: Final = 5_000
 _FAILED_READS: Final = 10  # in a row, and the camera is gone
+_RELEASE_S: Final = 1.0
 _RETRY_S: Final = 0.05
 _FIRST_FRAME_S: Final = 5.0  # a USB camera may need a moment for its first picture
 _MAX_NOMINAL_RATE: Final = 240.0  # cameras on the network state the ticks of their clock as a rate
@@ -38,6 +40,7 @@ class CameraSource:
         self.name = str(source)
         self.frame_rate: float | None = None
         self._capture: Any = None
+        self._reading = threading.Lock()
         self._target: int | str = int(self.name) if self.name.isdecimal() else self.name
         if isinstance(self._target, str) and not is_url(self.name) and not self.name.startswith("/dev/"):
             raise UsageError(
@@ -69,16 +72,23 @@ class CameraSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._capture is not None:
+        if self._capture is None:
+            return
+        # A read that still waits for a camera which is gone must not lose its capture: it would crash.
+        if self._reading.acquire(timeout=_RELEASE_S):
             self._capture.release()
             self._capture = None
+            self._reading.release()
 
     def __iter__(self) -> Iterator[Frame | Unreadable]:
         opened = time.perf_counter()
         started = 0.0
         index = failed = 0
         while True:
-            read, image = self._capture.read()
+            with self._reading:
+                if self._capture is None:
+                    return
+                read, image = self._capture.read()
             now = time.perf_counter()
             if read and image is not None and image.size:
                 failed = 0
