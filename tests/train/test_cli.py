@@ -146,6 +146,16 @@ class TestRun:
         assert [row["loss"] for row in rows_of(trained)] == [row["loss"] for row in rows_of(folder)]
         assert {path.name for path in folder.iterdir()} == RUN_FILES
 
+    def test_killed_before_its_first_epoch_it_begins_again(
+        self, trained: Path, data: Path, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "run"
+        folder.mkdir()
+        shutil.copy(trained / "config.json", folder)
+        assert run(["fit", str(data), "--out", str(folder), "--resume"]) == 0
+        before, after = weights(trained), weights(folder)
+        assert all(np.array_equal(before[name], after[name]) for name in before)
+
     @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_interrupted_it_leaves_a_run_that_can_be_used(
         self, number: int, status: int, data: Path, tmp_path: Path, cache: Path

@@ -147,8 +147,7 @@ class Trainer:
     @property
     def pixel_std(self) -> float:
         """The standard deviation of the mean-free training pixels, in grey levels."""
-        pixels = self._train.pixels.reshape(len(self._train), -1)
-        return float(np.sqrt(np.mean(pixels.std(axis=1, dtype=np.float64) ** 2)))
+        return float(np.sqrt(np.mean(self._train.contrasts() ** 2)))
 
     @property
     def steps_per_epoch(self) -> int:
