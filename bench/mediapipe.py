@@ -1,0 +1,98 @@
+"""MediaPipe beside Haar: time and faces of full searches on a video, and how their boxes differ.
+
+The two take turns, frame by frame, so that a noisy machine is noisy for both. With DATA (FER-2013), each
+face is put into a larger picture as in ``bench.framing``, and the classifier judges Haar's and MediaPipe's
+boxes of the same faces; choose on Training or PublicTest, never on PrivateTest.
+
+    python -m bench.mediapipe MODEL VIDEO [--data DATA] [--faces 900]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import cv2
+import numpy as np
+
+from bench.framing import scene
+from fer_edge.classifier import Classifier
+from fer_edge.detectors import Detector, create_detector
+from fer_edge.preprocess import face_pixels
+from fer_edge.results import FaceBox
+from fer_train.data import load_faces
+
+
+def searches(video: str, detectors: list[Detector]) -> None:
+    """Print the median time of a full search of a frame, and how many frames show a face."""
+    capture = cv2.VideoCapture(video)
+    times: dict[str, list[float]] = {detector.name: [] for detector in detectors}
+    found = dict.fromkeys(times, 0)
+    frames = agreed = 0
+    while (read := capture.read())[0]:
+        boxes = []
+        for detector in detectors:
+            started = time.perf_counter()
+            boxes.append(detector.detect(read[1]))
+            times[detector.name].append(time.perf_counter() - started)
+            found[detector.name] += len(boxes[-1]) > 0
+        frames += 1
+        agreed += any(a.iou(b) >= 0.5 for a in boxes[0] for b in boxes[1])
+    for name, seconds in times.items():
+        print(
+            f"{name}: {statistics.median(seconds) * 1000:.1f} ms a search, a face in {found[name]} of {frames}"
+        )
+    print(f"the same face in {agreed} of {frames}")
+
+
+def boxes(data: str, count: int, haar: Detector, mediapipe: Detector) -> None:
+    """Print how Haar's boxes differ from MediaPipe's, and the accuracy with either."""
+    faces = load_faces(data).split("Training")
+    rng = np.random.default_rng(0)
+    classifier = Classifier()
+    differences, right, found = [], [], np.zeros(2, int)
+    for index in rng.permutation(len(faces))[:count]:
+        picture = scene(faces.pixels[index], rng)
+        pair = haar.detect(picture), mediapipe.detect(picture)
+        found += [len(boxes) > 0 for boxes in pair]
+        if [len(boxes) for boxes in pair] == [1, 1]:
+            (a,), (b,) = pair
+            differences.append(difference(a, b))
+            right.append([judged(classifier, picture, box) == faces.labels[index] for box in (a, b)])
+    print(f"of {count} faces found: haar {found[0]}, mediapipe {found[1]}, by both once {len(right)}")
+    size, down = np.median(differences, 0)
+    print(f"Haar's boxes are {size:.3f} times as large as MediaPipe's and {down:+.3f} heights further down")
+    print("accuracy with their boxes: haar {:.3f}, mediapipe {:.3f}".format(*np.mean(right, 0)))
+
+
+def difference(haar: FaceBox, other: FaceBox) -> tuple[float, float]:
+    """Haar's size over the other's, and how far its centre is below the other's, in the other's heights."""
+    below = haar.y + haar.height / 2 - other.y - other.height / 2
+    return haar.width / other.width, below / other.height
+
+
+def judged(classifier: Classifier, picture: np.ndarray, box: FaceBox) -> int:
+    """The label that the classifier gives the face in a box."""
+    return int(classifier.predict(face_pixels(picture, box, classifier.spec)).argmax())
+
+
+def main() -> None:
+    """Compare the two."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model")
+    parser.add_argument("video")
+    parser.add_argument("--data")
+    parser.add_argument("--faces", type=int, default=900)
+    options = parser.parse_args()
+    haar, mediapipe = create_detector("haar"), create_detector("mediapipe", model=options.model)
+    searches(options.video, [haar, mediapipe])
+    if options.data is not None:
+        boxes(options.data, options.faces, haar, mediapipe)
+    mediapipe.close()
+
+
+if __name__ == "__main__":
+    main()
