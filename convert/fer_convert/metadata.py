@@ -55,7 +55,7 @@ def model_metadata(spec: ModelSpec) -> bytes:
         write.text(2, __version__),
         write.tables(3, [subgraph]),
         write.text(4, str(spec.provenance.get("author", "fer-edge"))),
-        write.text(5, str(spec.provenance.get("license", "not stated"))),
+        write.text(5, str(spec.provenance.get("licence", "not stated"))),
         write.tables(6, [contract]),
         write.text(7, _PARSER_VERSION),
     )

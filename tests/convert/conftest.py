@@ -90,7 +90,7 @@ def spec() -> ModelSpec:
     return ModelSpec(
         name="tiny",
         labels=FER2013_LABELS,
-        provenance={"data": "drawn", "license": "public domain", "author": "the tests"},
+        provenance={"data": "drawn", "licence": "public domain", "author": "the tests"},
     )
 
 

@@ -118,7 +118,7 @@ class TestRun:
         assert (spec.name, spec.variant, spec.labels) == ("mini-resnet", "keras", FER2013_LABELS)
         assert spec.accuracy["PublicTest"]["accuracy"] == report["accuracy"]
         assert spec.provenance["epochs"] == 3
-        assert "research-only" in spec.provenance["license"]
+        assert "research-only" in spec.provenance["licence"]
         assert len(spec.provenance["data_sha256"]) == 64
 
     def test_the_configuration_says_how_to_repeat_it(self, trained: Path, data: Path) -> None:

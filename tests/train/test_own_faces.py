@@ -40,7 +40,7 @@ def test_own_labels_go_through(
     assert run(["fit", str(faces), "--out", str(out), *options]) == 0
     spec = read_spec(out / "spec.json")
     assert spec.labels == LABELS
-    assert "research" not in spec.provenance["license"]
+    assert "research" not in spec.provenance["licence"]
     assert spec.provenance.get("class_weights") == (None if weights == "none" else weights)
     report = json.loads((out / "report.json").read_text())
     assert (report["split"], report["samples"]) == ("PublicTest", 12)

@@ -193,7 +193,7 @@ def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict
         "class_weights": options.class_weights,
         "recipe": options.recipe,
         "seed": options.seed,
-        "license": "weights learned from research-only data (FER-2013)"
+        "licence": "weights learned from research-only data (FER-2013)"
         if is_fer2013
         else "that of the data they were learned from",
         "trainer": f"fer-train {__version__}, Keras {version('keras')} on {keras.backend.backend()}",
