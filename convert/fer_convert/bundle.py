@@ -44,10 +44,11 @@ def bundle(source: Path, data: Path | None, debug: bool) -> None:
     with silenced(debug), tempfile.TemporaryDirectory() as staging:
         from fer_convert.conversion import convert
         from fer_train.data import load_faces
+        from fer_train.framing import faces_for
 
         report = convert(
             found,
-            load_faces(data),
+            faces_for(found.spec, load_faces(data)),
             Path(staging),
             data=data.name,
             variants=("int8",),

@@ -168,12 +168,13 @@ def _convert(
         from fer_convert.conversion import convert
         from fer_convert.output import check_folder
         from fer_train.data import load_faces
+        from fer_train.framing import faces_for
 
         check_folder(out, overwrite=overwrite)
         try:
             report = convert(
                 source,
-                load_faces(data),
+                faces_for(source.spec, load_faces(data)),
                 out,
                 data=str(data),
                 variants=formats,
@@ -215,10 +216,12 @@ def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
     from fer_convert.verify import verify
     from fer_edge.models import find_model
     from fer_train.data import load_faces
+    from fer_train.framing import faces_for
 
     with silenced(debug):
         model = find_model(file)
-        report = verify(model, load_faces(data), split, str(data), lambda steps: progress("Verifying", steps))
+        faces = faces_for(model.spec, load_faces(data))
+        report = verify(model, faces, split, str(data), lambda steps: progress("Verifying", steps))
     click.echo(verification_table(model, report))
 
 
