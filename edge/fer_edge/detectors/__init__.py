@@ -50,7 +50,7 @@ def _haar(min_face: int | None, thorough: bool, model: str | Path | None) -> Det
 def _mediapipe(min_face: int | None, thorough: bool, model: str | Path | None) -> Detector:
     from fer_edge.detectors.mediapipe import MediaPipeDetector
 
-    return MediaPipeDetector(model, min_face=min_face)
+    return MediaPipeDetector(model, min_face=min_face, thorough=thorough)
 
 
 def _none(min_face: int | None, thorough: bool, model: str | Path | None) -> Detector:

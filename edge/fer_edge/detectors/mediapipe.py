@@ -6,6 +6,8 @@ Nothing of MediaPipe is imported before a detector is made.
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,12 +33,19 @@ _TELEMETRY: Final = (
 )
 
 # MediaPipe's boxes are tighter than Haar's and sit lower, but the models' crop rule is made for Haar's: taken
-# as they are they cost five points of accuracy. Medians over data set faces, by bench/mediapipe.py.
+# as they are they cost five points of accuracy. Medians over data set faces, by bench/face_detectors.py.
 _HAAR_SIZE: Final = 1.14  # of a Haar box, in MediaPipe's sizes
 _HAAR_SHIFT: Final = -0.107  # of its centre, in MediaPipe's heights; negative is up
 
 _FOLLOWED_MARGIN: Final = 0.5  # of its size: how much is looked at on each side of a face's last place
 _FOLLOWED_IOU: Final = 0.3  # with its last place, at least; what is further off is another face
+
+# Thorough: the network sees 128 pixels a side, so that smaller faces want a closer look, tile by tile.
+_THOROUGH_SHARE: Final = 1 / 26  # the smallest face searched, of the picture's shorter side
+_SMALLEST_FACE: Final = 24  # pixels
+_SEEN_SHARE: Final = 1 / 8  # the smallest face that the network sees well, of a tile's side
+_TILE_CONFIDENCE: Final = 0.75  # what tiles show falsely scored 0.71 at most, faces 0.76 and more
+_SAME_FACE_IOU: Final = 0.3
 
 # What MediaPipe makes of its status codes; OSError covers its FileNotFoundError and TimeoutError.
 _FAILURES: Final = (ValueError, RuntimeError, OSError, IndexError)
@@ -46,7 +55,8 @@ class MediaPipeDetector:
     """Faces from the front to half profile, also tilted ones; those of the short-range model are large.
 
     ``model`` is a face detection model of MediaPipe's, with its metadata. ``min_face`` leaves out smaller
-    faces (pixels of the picture); a model sees none that are below about a tenth of the picture anyway.
+    faces (pixels of the picture); the short-range model sees none below about a tenth of the picture,
+    unless ``thorough`` searches it in parts, too.
 
     Has to be closed before the interpreter ends: MediaPipe cannot do that by itself any more then. Raises
     UsageError without a model, DetectorError for one that does not load, MissingExtraError without MediaPipe.
@@ -55,10 +65,13 @@ class MediaPipeDetector:
     name = "mediapipe"
     cheap = False
 
-    def __init__(self, model: str | Path | None, *, min_face: int | None = None) -> None:
+    def __init__(
+        self, model: str | Path | None, *, min_face: int | None = None, thorough: bool = False
+    ) -> None:
         if model is None:
             raise UsageError(f"--detector mediapipe needs --detector-model PATH: {_WHERE}")
         self._min_face = min_face or 0
+        self._thorough = thorough
         self._mediapipe: Any
         self._detector: Any
         self._mediapipe, self._detector = _load(Path(model))
@@ -70,7 +83,12 @@ class MediaPipeDetector:
         """
         height, width = image.shape[:2]
         found = self._search(image, FaceBox(0, 0, width, height))
-        return tuple(sorted(found, key=lambda box: box.width * box.height, reverse=True))
+        if self._thorough:
+            smallest = self._min_face or max(_SMALLEST_FACE, round(min(width, height) * _THOROUGH_SHARE))
+            for tile in _tiles(width, height, smallest):
+                # What reaches out of a tile lies inside another one.
+                found += [box for box in self._search(image, tile) if _surely_inside(box, tile)]
+        return tuple(sorted(_distinct(found), key=lambda box: box.width * box.height, reverse=True))
 
     def follow(self, image: Image, box: FaceBox) -> FaceBox | None:
         """The face of a moment ago, searched in the part of the picture around its last place."""
@@ -121,6 +139,38 @@ def _box(detection: Any, part: FaceBox) -> FaceBox:
     return FaceBox(
         round(center_x - width / 2), round(center_y - height / 2), round(width), round(height), confidence
     )
+
+
+def _tiles(width: int, height: int, smallest: int) -> Iterator[FaceBox]:
+    """Parts of a picture that overlap by half, smaller and smaller, until the smallest face fills enough."""
+    side = max(width, height)
+    while side * _SEEN_SHARE > smallest:
+        side = round(side / 2)
+        tile_width, tile_height = min(side, width), min(side, height)
+        for y in _starts(height, tile_height):
+            for x in _starts(width, tile_width):
+                yield FaceBox(x, y, tile_width, tile_height)
+
+
+def _starts(length: int, part: int) -> list[int]:
+    """Where parts begin that cover a length, each overlapping the next by at least half."""
+    steps = max(1, math.ceil((length - part) / (part / 2)))
+    return sorted({round(i * (length - part) / steps) for i in range(steps + 1)})
+
+
+def _surely_inside(box: FaceBox, tile: FaceBox) -> bool:
+    inside_x = tile.x <= box.x and box.x + box.width <= tile.x + tile.width
+    inside_y = tile.y <= box.y and box.y + box.height <= tile.y + tile.height
+    return inside_x and inside_y and box.confidence is not None and box.confidence >= _TILE_CONFIDENCE
+
+
+def _distinct(boxes: list[FaceBox]) -> list[FaceBox]:
+    """Of boxes that overlap much the one with the highest confidence."""
+    kept: list[FaceBox] = []
+    for box in sorted(boxes, key=lambda box: box.confidence or 0.0, reverse=True):
+        if all(box.iou(other) < _SAME_FACE_IOU for other in kept):
+            kept.append(box)
+    return kept
 
 
 def _load(model: Path) -> tuple[Any, Any]:

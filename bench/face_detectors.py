@@ -4,7 +4,7 @@ The two take turns, frame by frame, so that a noisy machine is noisy for both. W
 face is put into a larger picture as in ``bench.framing``, and the classifier judges Haar's and MediaPipe's
 boxes of the same faces; choose on Training or PublicTest, never on PrivateTest.
 
-    python -m bench.mediapipe MODEL VIDEO [--data DATA] [--faces 900]
+    python -m bench.face_detectors MODEL VIDEO [--data DATA] [--faces 900]
 """
 
 from __future__ import annotations
