@@ -205,6 +205,26 @@ class TestDetection:
     def test_an_empty_picture_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
         assert mediapipe.detect(np.full((*shape, 3), 128, np.uint8)) == ()
 
+    def test_thorough_finds_smaller_faces_once_each(
+        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    ) -> None:
+        small = cv2.resize(portrait, (85, 100), interpolation=cv2.INTER_AREA)
+        pair = np.hstack([small, small])
+        image = np.asarray(cv2.copyMakeBorder(pair, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
+        thorough = create_detector("mediapipe", model=MODEL, thorough=True)
+        assert mediapipe.detect(image) == ()
+        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, a sixth of it
+        found = sorted(thorough.detect(image), key=lambda box: box.x)
+        assert [box.iou(place) > 0.5 for box, place in zip(found, places, strict=True)] == [True, True]
+        assert len(thorough.detect(portrait)) == 1
+        thorough.close()
+
+    @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
+    def test_an_empty_picture_has_no_face_however_thorough_the_search(self, shape: tuple[int, int]) -> None:
+        thorough = create_detector("mediapipe", model=MODEL, thorough=True)
+        assert thorough.detect(np.full((*shape, 3), 128, np.uint8)) == ()
+        thorough.close()
+
     def test_the_picture_is_not_changed(
         self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
     ) -> None:

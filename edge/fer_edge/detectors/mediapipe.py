@@ -84,8 +84,8 @@ class MediaPipeDetector:
         height, width = image.shape[:2]
         found = self._search(image, FaceBox(0, 0, width, height))
         if self._thorough:
-            smallest = self._min_face or max(_SMALLEST_FACE, round(min(width, height) * _THOROUGH_SHARE))
-            for tile in _tiles(width, height, smallest):
+            smallest = self._min_face or round(min(width, height) * _THOROUGH_SHARE)
+            for tile in _tiles(width, height, max(_SMALLEST_FACE, smallest)):
                 # What reaches out of a tile lies inside another one.
                 found += [box for box in self._search(image, tile) if _surely_inside(box, tile)]
         return tuple(sorted(_distinct(found), key=lambda box: box.width * box.height, reverse=True))
