@@ -103,13 +103,13 @@ class MediaPipeDetector:
 
     def _search(self, image: Image, part: FaceBox) -> list[FaceBox]:
         """The faces of a part of the picture, in pixels of the picture and inside it."""
+        if self._detector is None:
+            raise DetectorError("this MediaPipe detector was closed; make a new one")
         height, width = image.shape[:2]
         # MediaPipe ignores strides; what cvtColor makes is contiguous.
         rgb = cv2.cvtColor(
             image[part.y : part.y + part.height, part.x : part.x + part.width], cv2.COLOR_BGR2RGB
         )
-        if self._detector is None:
-            raise DetectorError("this MediaPipe detector was closed; make a new one")
         try:
             picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
             detections = self._detector.detect(picture).detections
