@@ -91,10 +91,20 @@ def _can_divide(layer: Any) -> bool:
     if isinstance(layer, layers.ReLU):
         return layer.max_value is None and not layer.threshold
     if isinstance(layer, layers.BatchNormalization):
-        return bool(layer.center and layer.scale and layer.axis in (-1, len(layer.output.shape) - 1))
+        return bool(layer.center and layer.scale) and _is_folded(layer)
     if isinstance(layer, layers.Conv2D | layers.Dense):
         return layer.activation in (keras.activations.linear, keras.activations.relu)
     return isinstance(layer, _KEEPS_FACTORS)
+
+
+def _is_folded(norm: Any) -> bool:
+    """Whether the converter merges a batch normalisation into the convolution before it.
+
+    Elsewhere it stays a product with a vector that has one scale for all channels: factors would spoil that.
+    """
+    (source,) = _sources(norm)
+    is_linear = getattr(source, "activation", None) is keras.activations.linear
+    return isinstance(source, layers.Conv2D | layers.Dense) and is_linear and _users(source) == [norm]
 
 
 def _can_multiply(layer: Any) -> bool:

@@ -120,9 +120,11 @@ class _Inputs:
         return self._sum / self._rows
 
     def covariance(self) -> Floats:
-        """float64 (inputs, inputs)."""
+        """float64 (inputs, inputs), drawn towards its diagonal as far as few rows leave the rest uncertain."""
         mean = self.mean()
-        return self._products / self._rows - np.outer(mean, mean)
+        found = self._products / self._rows - np.outer(mean, mean)
+        doubt = len(mean) / (len(mean) + self._rows)
+        return np.asarray((1 - doubt) * found + doubt * np.diag(found.diagonal()))
 
 
 def _patches(layer: _Layer, tensors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -84,7 +84,15 @@ def saturating_activations() -> keras.Model:
     return keras.Model(inputs, layers.Softmax()(layers.Dense(7)(layers.GlobalAveragePooling2D()(x))))
 
 
-@pytest.mark.parametrize("build", [shared_convolution, saturating_activations])
+def norm_after_activation() -> keras.Model:
+    """As in bn-cnn: such a norm becomes a product with a vector, which int8 gives one scale."""
+    inputs = keras.Input((48, 48, 1))
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, activation="relu")(inputs))
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Softmax()(layers.Dense(7)(x)))
+
+
+@pytest.mark.parametrize("build", [shared_convolution, saturating_activations, norm_after_activation])
 def test_what_cannot_be_scaled_stays_as_it_is(build: Any, pictures: NDArray[np.uint8]) -> None:
     model = build()
     for weights, same in zip(model.get_weights(), equalized(model, pictures).get_weights(), strict=True):
