@@ -435,12 +435,16 @@ class TestCamera:
             stderr=subprocess.PIPE,
             text=True,
         )
-        deadline = time.monotonic() + 60
-        while not (results.exists() and results.read_text().count("\n") >= 5):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        process.send_signal(sent)
-        stdout, stderr = process.communicate(timeout=30)
+        try:
+            deadline = time.monotonic() + 120
+            while not (results.exists() and results.read_text().count("\n") >= 5):
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)
+            process.send_signal(sent)
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert process.returncode == status, stderr
         assert "is kept" in stderr
         assert "frames a second" in stdout
