@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,7 @@ _THROTTLING: Final = {
 https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 """
 _SINCE_START: Final = 16
+_SAMPLED_S: Final = 0.02
 
 
 def machine() -> str:
@@ -67,14 +69,30 @@ def throttling() -> tuple[str, ...] | None:
 def peak_memory(command: Sequence[str]) -> int | None:
     """Run a command to its end in silence; the most bytes of memory it had at once.
 
-    None where the system does not tell (Windows) or the command failed. Linux counts a process's memory
-    from its parent's on: to be asked while this process is small.
+    None where the system does not tell (Windows) or the command failed.
     """
     if not hasattr(os, "wait4"):
         return None
+    peak = 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _, status, usage = os.wait4(process.pid, 0)
+        status_file = Path(f"/proc/{process.pid}/status")
+        while True:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            peak = max(peak, _high_water(status_file))
+            time.sleep(_SAMPLED_S)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         return None
-    return usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024
+    # On Linux ru_maxrss holds what this process had when it forked: the last sample is the child's own.
+    return peak or (usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024)
+
+
+def _high_water(status: Path) -> int:
+    """VmHWM of a process in bytes; 0 where the system has no such file."""
+    try:
+        lines = status.read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)

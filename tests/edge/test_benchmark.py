@@ -353,7 +353,7 @@ class TestDevice:
 
     @pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not tell a process's memory")
     def test_peak_memory_is_the_command_s(self) -> None:
-        taken = peak_memory([sys.executable, "-c", "b'x' * 400_000_000"])
+        taken = peak_memory([sys.executable, "-c", "import time; kept = b'x' * 400_000_000; time.sleep(0.5)"])
         assert taken is not None
         assert 400_000_000 < taken < 1_000_000_000
         assert peak_memory([sys.executable, "-c", "raise SystemExit(1)"]) is None
