@@ -16,18 +16,21 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from fer_convert.graph import is_merged, sources, users
 from fer_edge.preprocess import normalize
 
 __all__ = ["equalized"]
 
 _SMALLEST: Final = 0.01  # a channel is enlarged a hundredfold at most; a dead one stays dead
 _BATCH: Final = 100
+_LAST: Final = "channels_last"
 _KEEPS_FACTORS: Final = (
     layers.ReLU,
     layers.MaxPooling2D,
     layers.AveragePooling2D,
     layers.GlobalAveragePooling2D,
     layers.GlobalMaxPooling2D,
+    layers.Flatten,
     layers.Dropout,
     layers.Add,
 )
@@ -60,29 +63,25 @@ def equalized(model: keras.Model, pictures: NDArray[np.uint8]) -> keras.Model:
 
 def _groups(model: keras.Model) -> list[_Group]:
     """The groups in which channels can be scaled."""
-    users = {layer.name: _users(layer) for layer in model.layers}
     group_of = {layer.name: {layer.name} for layer in model.layers}
     for layer in model.layers:
         if isinstance(layer, _KEEPS_FACTORS):
-            merged = set.union(group_of[layer.name], *(group_of[source.name] for source in _sources(layer)))
+            merged = set.union(group_of[layer.name], *(group_of[source.name] for source in sources(layer)))
             for name in merged:
                 group_of[name] = merged
     found = []
     for names in {min(names): names for names in group_of.values()}.values():
         members = [model.get_layer(name) for name in sorted(names)]
-        using = {u.name for name in names for u in users[name] if not isinstance(u, _KEEPS_FACTORS)}
+        using = {
+            u.name
+            for name in names
+            for u in users(model.get_layer(name))
+            if not isinstance(u, _KEEPS_FACTORS)
+        }
         group = _Group(members, [model.get_layer(name) for name in sorted(using)])
         if group.users and all(map(_can_divide, members)) and all(map(_can_multiply, group.users)):
             found.append(group)
     return found
-
-
-def _sources(layer: Any) -> list[Any]:
-    return [node.operation for node in layer._inbound_nodes[0].parent_nodes]
-
-
-def _users(layer: Any) -> list[Any]:
-    return [node.operation for node in layer._outbound_nodes]
 
 
 def _can_divide(layer: Any) -> bool:
@@ -91,20 +90,10 @@ def _can_divide(layer: Any) -> bool:
     if isinstance(layer, layers.ReLU):
         return layer.max_value is None and not layer.threshold
     if isinstance(layer, layers.BatchNormalization):
-        return bool(layer.center and layer.scale) and _is_folded(layer)
+        return bool(layer.center and layer.scale) and is_merged(layer)
     if isinstance(layer, layers.Conv2D | layers.Dense):
         return layer.activation in (keras.activations.linear, keras.activations.relu)
-    return isinstance(layer, _KEEPS_FACTORS)
-
-
-def _is_folded(norm: Any) -> bool:
-    """Whether the converter merges a batch normalisation into the convolution before it.
-
-    Elsewhere it stays a product with a vector that has one scale for all channels: factors would spoil that.
-    """
-    (source,) = _sources(norm)
-    is_linear = getattr(source, "activation", None) is keras.activations.linear
-    return isinstance(source, layers.Conv2D | layers.Dense) and is_linear and _users(source) == [norm]
+    return isinstance(layer, _KEEPS_FACTORS) and getattr(layer, "data_format", _LAST) == _LAST
 
 
 def _can_multiply(layer: Any) -> bool:
@@ -117,13 +106,14 @@ def _can_multiply(layer: Any) -> bool:
 def _factors(model: keras.Model, group: _Group, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """By channel the largest share of a tensor's range that it fills, in any tensor of the group."""
     # What goes into a ReLU alone is fused with it, and no tensor of the file.
-    real = [member for member in group.members if [type(user) for user in _users(member)] != [layers.ReLU]]
+    real = [member for member in group.members if [type(user) for user in users(member)] != [layers.ReLU]]
     watched = keras.Model(model.input, [member.output for member in real])
-    peaks = [np.zeros(member.output.shape[-1], np.float32) for member in real]
+    channels = min(member.output.shape[-1] for member in real)  # flattening repeats them
+    peaks = [np.zeros(channels, np.float32) for _ in real]
     for start in range(0, len(pictures), _BATCH):
         outputs = watched(normalize(pictures[start : start + _BATCH]), training=False)
         for peak, output in zip(peaks, outputs if isinstance(outputs, list) else [outputs], strict=True):
-            values = np.abs(keras.ops.convert_to_numpy(output)).reshape(-1, len(peak))
+            values = np.abs(keras.ops.convert_to_numpy(output)).reshape(-1, channels)
             np.maximum(peak, values.max(axis=0), out=peak)
     shares = np.max([peak / max(float(peak.max()), 1e-12) for peak in peaks], axis=0)
     return np.asarray(np.maximum(shares, _SMALLEST), np.float32)
@@ -140,4 +130,5 @@ def _divide_outputs(layer: Any, factors: NDArray[np.float32]) -> None:
 
 
 def _multiply_inputs(layer: Any, factors: NDArray[np.float32]) -> None:
-    layer.kernel.assign(layer.kernel * factors[:, None])
+    repeated = np.tile(factors, layer.kernel.shape[-2] // len(factors))
+    layer.kernel.assign(layer.kernel * repeated[:, None])

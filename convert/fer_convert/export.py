@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fer_convert.calibrate import stretched
 from fer_convert.equalize import equalized
+from fer_convert.fold import folded
 from fer_convert.package import input_quantization, operators, variant_of
 from fer_convert.rounding import rounded
 from fer_edge.errors import ConversionError
@@ -46,7 +47,7 @@ def export(
     """
     if calibration is None or variant != "int8":
         return converted(model, variant)
-    even = equalized(model, calibration)
+    even = equalized(folded(model), calibration)
     nearest = converted(even, "int8", progress("Calibrating int8", calibration))
     network = rounded(nearest, converted(even, "float32"), calibration, progress)
     _check(network, variant, model.name)
