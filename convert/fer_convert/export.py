@@ -16,6 +16,7 @@ from fer_convert.equalize import equalized
 from fer_convert.fold import folded
 from fer_convert.package import input_quantization, operators, variant_of
 from fer_convert.rounding import rounded
+from fer_convert.typical import typical
 from fer_edge.errors import ConversionError
 from fer_edge.preprocess import normalize
 from fer_edge.spec import PIXEL_SCALE, Variant
@@ -47,7 +48,9 @@ def export(
     """
     if calibration is None or variant != "int8":
         return converted(model, variant)
-    even = equalized(folded(model), calibration)
+    plain = folded(model)
+    calibration = typical(plain, calibration)
+    even = equalized(plain, calibration)
     nearest = converted(even, "int8", progress("Calibrating int8", calibration))
     network = rounded(nearest, converted(even, "float32"), calibration, progress)
     _check(network, variant, model.name)
