@@ -36,4 +36,5 @@ def typical(model: keras.Model, pictures: NDArray[np.uint8]) -> NDArray[np.uint8
     peaks = np.concatenate(parts)
     middle = np.median(peaks, axis=0)
     middle[middle == 0] = np.inf  # a layer that hardly ever fires has no usual range
-    return pictures[(peaks <= _FAR * middle).all(axis=1)]
+    is_usual = (peaks <= _FAR * middle).all(axis=1)
+    return np.asarray(pictures[is_usual])
