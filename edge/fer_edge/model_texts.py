@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fer_edge.models import DEFAULT_MODEL, ModelFile, bundled_models, find_model
 from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE
@@ -47,9 +48,16 @@ def model_text(name_or_path: str) -> str:
             f"resized with {spec.interpolation}",
         ),
         ("accuracy", _accuracy(model) or "not measured"),
-        *((key.replace("_", " "), str(value)) for key, value in spec.provenance.items()),
+        *((key.replace("_", " "), _plain(value)) for key, value in spec.provenance.items()),
     ]
     return "\n".join(_aligned(rows))
+
+
+def _plain(value: Any) -> str:
+    """A value of the provenance for people: of an object its plain members."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {member}" for name, member in value.items() if not isinstance(member, dict))
+    return str(value)
 
 
 def _accuracy(model: ModelFile) -> str:
