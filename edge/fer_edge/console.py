@@ -29,6 +29,8 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     closed pipe ends it quietly.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _terminate)  # a closed terminal; not where nohup ignores it
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:

@@ -315,6 +315,8 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["image", "face.jpg", "-o", "out.xyz"], 2, "expected a picture to write to"),
     (["image", "face.jpg", "face.jpg", "-o", "out.png"], 2, "expected a folder"),
     (["image", "face.jpg", "-o", "face.jpg", "--overwrite"], 2, "it is an input"),
+    (["image", "face.jpg", "face.jpg", "-o", ".", "--overwrite"], 2, "it is an input"),
+    (["folder", ".", "-o", ".", "--overwrite"], 2, "it is an input"),
     (["image", "face.jpg", "-r", "a.csv", "--summary", "a.csv"], 2, "named twice"),
     (["image", "face.jpg", "--model", "nowhere.tflite"], 1, "default"),
     (["image", "face.jpg", "--model", "text.jpg"], 1, "contract"),

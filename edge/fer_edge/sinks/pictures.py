@@ -57,9 +57,12 @@ class PictureFolderSink:
         check_folder(folder)
         self._targets: dict[str, Path] = {}
         taken: set[Path] = set()
+        originals = {Path(source).resolve() for source in sources}
         for source in dict.fromkeys(sources):
             relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
             target = _free(folder / _with_written_suffix(relative), taken)
+            if target.resolve() in originals:
+                raise UsageError(f"{target}: it is an input and would be overwritten; name another output")
             if not overwrite and target.exists():
                 raise OutputError(
                     f"{target}: it is already there; replace it with --overwrite or name another"

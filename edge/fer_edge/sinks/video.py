@@ -19,7 +19,7 @@ __all__ = ["VideoSink"]
 
 _CODECS: Final = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 """The wheels of OpenCV bring no H.264 encoder."""
-_MAX_RATE: Final = 120.0
+_MAX_RATE: Final = 480.0
 _FALLBACK_RATE: Final = 25.0
 _LIVE_RATE: Final = 15.0
 _LONGEST_GAP_S: Final = 5.0  # a pause of a live source that is filled with its last picture
