@@ -38,7 +38,7 @@ class Source:
 
         Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
         """
-        from fer_train.evaluate import load_network
+        from fer_train.networks import load_network
 
         try:
             return load_network(self.model, self.spec)

@@ -55,7 +55,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         pictures = normalize(pixels)[..., None]
         targets = {name: target[chosen] for name, target in self._targets.items()}
         if self._teachers is not None:
-            targets["teachers"] = self._teachers(pictures)
+            targets["teachers"] = self._teachers(pixels)
         if self._weights is None:
             return pictures, targets
         return pictures, targets, dict.fromkeys(targets, self._weights[chosen])

@@ -103,9 +103,9 @@ def _debug_option(function: Callable[..., None]) -> Callable[..., None]:
     "--teacher",
     "teachers",
     type=_PATH,
-    metavar="RUN",
+    metavar="MODEL",
     multiple=True,
-    help="Learn from a trained run's probabilities, too; may be given more than once.",
+    help="Learn from the probabilities of a trained run or a .tflite file, too; may be given more than once.",
 )
 @click.option(
     "--labels",
@@ -214,7 +214,8 @@ def _evaluate(
     MODEL is a run folder, a .keras file beside its spec.json, or a .tflite file; a .tflite needs no
     TensorFlow.
     """
-    from fer_train.evaluate import evaluate, is_tflite, write_evaluation
+    from fer_train.evaluate import evaluate, write_evaluation
+    from fer_train.networks import is_tflite
     from fer_train.tables import report_table
 
     with silenced(debug):

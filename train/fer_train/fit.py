@@ -23,6 +23,7 @@ from fer_train.checkpoint import load_checkpoint, save_checkpoint
 from fer_train.data import FERPLUS_LABELS, Faces
 from fer_train.distill import Teachers
 from fer_train.metrics import log_loss
+from fer_train.networks import Network
 from fer_train.optim import build_optimizer, set_averaged_weights
 from fer_train.recipes import Recipe
 
@@ -73,7 +74,7 @@ class Trainer:
         seed: int = 0,
         votes: NDArray[np.uint8] | None = None,
         class_weights: NDArray[np.float32] | None = None,
-        teachers: Sequence[keras.Model] = (),
+        teachers: Sequence[Network] = (),
     ) -> None:
         keep = ~train.is_blank()
         if votes is not None:
@@ -93,7 +94,7 @@ class Trainer:
         self._weights = None if class_weights is None else class_weights[self._train.labels]
         self._teachers = None
         if teachers:
-            self._teachers = Teachers(teachers, recipe.temperature, bfloat16=recipe.bfloat16)
+            self._teachers = Teachers(teachers, recipe.temperature)
         self._arch = arch
         self._model = self._build()
         self.history: list[EpochReport] = []

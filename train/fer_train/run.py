@@ -53,7 +53,7 @@ class Options:
 
     ``epochs`` and ``batch_size`` are those of the run, whether asked for or the recipe's. ``limit`` keeps
     that many faces of each split. ``votes`` is the absolute path of FER+'s votes, ``teachers`` are those of
-    the runs that are taught from.
+    the models that are taught from.
     """
 
     arch: str

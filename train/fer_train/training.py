@@ -17,7 +17,7 @@ from fer_edge.errors import RunError
 from fer_edge.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_train.archs import architecture
 from fer_train.data import Faces, ferplus_faces, load_faces, votes_for
-from fer_train.distill import load_teacher
+from fer_train.distill import open_teacher
 from fer_train.fit import EpochReport, Trainer, predict
 from fer_train.framing import framed, interpolation
 from fer_train.metrics import measured
@@ -70,7 +70,10 @@ class TrainingRun:
             seed=options.seed,
             votes=None if options.votes is None else votes_for(training, options.votes),
             class_weights=class_weights(training) if options.class_weights == "balanced" else None,
-            teachers=[load_teacher(Path(teacher), training.label_names) for teacher in options.teachers],
+            teachers=[
+                open_teacher(Path(teacher), training.label_names, bfloat16=recipe.bfloat16)
+                for teacher in options.teachers
+            ],
         )
 
     def _prepared(self, faces: Faces) -> Faces:
@@ -190,6 +193,7 @@ def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict
         "limit": options.limit,
         "labels": options.labels,
         "votes": None if options.votes is None else Path(options.votes).name,
+        "teachers": ", ".join(Path(teacher).name for teacher in options.teachers) or None,
         "class_weights": options.class_weights,
         "recipe": options.recipe,
         "seed": options.seed,

@@ -1,0 +1,122 @@
+"""Trained networks, whatever file they are in: faces in, probabilities out.
+
+Keras is imported for run folders and ``.keras`` files only; a ``.tflite`` file is asked through the
+runtime, on any device.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.classifier import Classifier
+from fer_edge.errors import ContractError, ModelError
+from fer_edge.models import find_model
+from fer_edge.spec import ModelSpec, read_spec
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Network", "is_tflite", "load_network", "open_network"]
+
+_MODEL: Final = "model.keras"
+_SPEC: Final = "spec.json"
+
+
+class Network(Protocol):
+    """A trained network in a file. ``path`` is that of the file itself."""
+
+    path: Path
+    spec: ModelSpec
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
+
+
+def is_tflite(model: Path) -> bool:
+    """Whether a model is asked through the runtime, without Keras."""
+    return model.suffix == ".tflite"
+
+
+def open_network(model: Path, *, bfloat16: bool = False) -> Network:
+    """The network of a run folder, a ``.keras`` or a ``.tflite`` file; ``bfloat16`` is for the first two.
+
+    Raises ModelError when there is none, ContractError when its contract is missing or contradicts it.
+    """
+    return _TFLiteNetwork(model) if is_tflite(model) else _KerasNetwork(model, bfloat16)
+
+
+def load_network(path: Path, spec: ModelSpec) -> keras.Model:
+    """The network of a ``.keras`` file, checked against its contract.
+
+    Raises ModelError when Keras cannot load it, ContractError when it contradicts the spec.
+    """
+    import keras
+
+    import fer_train.layers  # noqa: F401  (registers the layers that a saved network may name)
+
+    try:
+        model = keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise ModelError(
+            f"{path}: expected a network of Keras' own layers and fer-train's, Keras cannot load it: {reason}"
+        ) from error
+    shapes = [tuple(tensor.shape[1:]) for tensor in (*model.inputs, *model.outputs)]
+    expected = [(spec.height, spec.width, spec.channels), (len(spec.labels),)]
+    if shapes != expected:
+        raise ContractError(
+            f"{path}: its spec names an input of {expected[0]} and {len(spec.labels)} labels, "
+            f"the network's inputs and outputs are {', '.join(map(str, shapes))}; "
+            "use the spec it was trained with"
+        )
+    return model
+
+
+class _TFLiteNetwork:
+    def __init__(self, model: Path) -> None:
+        self._classifier = Classifier(find_model(model))
+        self.path, self.spec = self._classifier.model.path, self._classifier.spec
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.stack([self._classifier.predict(face[..., None]) for face in pixels])
+
+
+class _KerasNetwork:
+    def __init__(self, model: Path, bfloat16: bool) -> None:
+        self.path = _keras_file(model)
+        self.spec = read_spec(self.path.with_name(_SPEC))
+        self._model = load_network(self.path, self.spec)
+        if bfloat16:
+            _compute_in_bfloat16(self._model)
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        from fer_train.fit import predict
+
+        return predict(self._model, pixels)
+
+
+def _keras_file(model: Path) -> Path:
+    path = model / _MODEL if model.is_dir() else model
+    if not path.is_file() or path.suffix != ".keras":
+        state = (
+            "which is not there" if not model.exists() else f"which has no {_MODEL}" if model.is_dir() else ""
+        )
+        raise ModelError(
+            f"expected a run folder, a .keras or a .tflite file, got {str(model)!r}"
+            f"{', ' + state if state else ''}; train one with: fer-train fit"
+        )
+    if not path.with_name(_SPEC).is_file():
+        raise ContractError(f"{path}: expected its contract in {path.with_name(_SPEC)}, found none")
+    return path
+
+
+def _compute_in_bfloat16(model: keras.Model) -> None:
+    """The last layer, the softmax, stays in float32."""
+    import keras
+
+    for layer in model.layers[:-1]:
+        layer.dtype_policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
