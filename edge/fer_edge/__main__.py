@@ -9,10 +9,14 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; leaves with the documented exit status."""
-    from fer_edge.cli import cli
-    from fer_edge.console import run_command
+    try:
+        from fer_edge.cli import cli
+        from fer_edge.console import run_command
 
-    sys.exit(run_command(cli, sys.argv[1:], "fer-edge"))
+        status = run_command(cli, sys.argv[1:], "fer-edge")
+    except KeyboardInterrupt:  # before there was anything to interrupt
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -110,19 +110,21 @@ def _single_tensors(interpreter: Any, path: Path) -> tuple[dict[str, Any], dict[
         raise ContractError(
             f"{path}: expected a network with one input and one output, got {len(inputs)} and {len(outputs)}"
         )
+    for tensor in (inputs[0], outputs[0]):
+        tensor["shape"] = tensor["shape"].tolist()  # whose numbers are NumPy's, and say so in print
     return inputs[0], outputs[0]
 
 
 def _check_contract(spec: ModelSpec, source: dict[str, Any], output: dict[str, Any], path: Path) -> None:
     expected = [1, spec.height, spec.width, spec.channels]
-    if list(source["shape"]) != expected:
+    if source["shape"] != expected:
         raise ContractError(
-            f"{path}: its spec names an input of {expected}, its tensor has {list(source['shape'])}"
+            f"{path}: its spec names an input of {expected}, its tensor has {source['shape']}"
         )
-    if list(output["shape"]) != [1, len(spec.labels)]:
+    if output["shape"] != [1, len(spec.labels)]:
         raise ContractError(
             f"{path}: its spec names {len(spec.labels)} labels ({', '.join(spec.labels)}), "
-            f"its output has the shape {list(output['shape'])}; attach the spec it was trained with"
+            f"its output has the shape {output['shape']}; attach the spec it was trained with"
         )
     for tensor, what in ((source, "input"), (output, "output")):
         if tensor["dtype"] not in (np.float32, np.int8):

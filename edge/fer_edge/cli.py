@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +18,27 @@ if TYPE_CHECKING:
 __all__ = ["cli"]
 
 _CAMERA_SMOOTHING_S: Final = 0.5
+
+
+class _Path(click.Path):
+    """A path that names something."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Seconds(click.FloatRange):
+    """A finite number of seconds."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"expected seconds, got {value}", param, ctx)
+        return seconds
 
 
 class _Commands(click.Group):
@@ -53,7 +76,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--detector-model",
-        type=click.Path(path_type=Path),
+        type=_Path(path_type=Path),
         metavar="PATH",
         help="The face detection model of --detector mediapipe.",
     ),
@@ -67,16 +90,22 @@ _OPTIONS: Final = (
         "--detect-every",
         type=click.IntRange(1),
         metavar="N",
-        help="Search the whole frame at least every N frames, follow faces between.  [default: 8, or 0.3 s]",
+        help="In video, search whole frames at least every N, follow faces between.  [default: 8, or 0.3 s]",
     ),
     click.option(
         "--smoothing",
-        type=click.FloatRange(0),
+        type=_Seconds(0),
         metavar="SECONDS",
-        help="Average each face's scores over time.  [default: 0.5 for camera, else 0: off]",
+        help="In video, average each face's scores over time.  [default: 0.5 for camera, else 0: off]",
     ),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Processor threads.  [default: all]"),
-    click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH", help="Annotated result."),
+    click.option(
+        "-o",
+        "--output",
+        type=_Path(path_type=Path),
+        metavar="PATH",
+        help="Annotated copy; a folder for several pictures.",
+    ),
     click.option(
         "-r",
         "--results",
@@ -84,9 +113,7 @@ _OPTIONS: Final = (
         metavar="PATH",
         help=".jsonl or .csv, may be given twice; - is JSON Lines on standard output.",
     ),
-    click.option(
-        "--summary", type=click.Path(path_type=Path), metavar="PATH", help="JSON summary of the run."
-    ),
+    click.option("--summary", type=_Path(path_type=Path), metavar="PATH", help="JSON summary of the run."),
     click.option("--overwrite", is_flag=True, help="Replace outputs that are already there."),
     click.option(
         "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
@@ -96,7 +123,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--duration",
-        type=click.FloatRange(0, min_open=True),
+        type=_Seconds(0, min_open=True),
         metavar="S",
         help="Stop after S seconds of the source.",
     ),
@@ -126,7 +153,7 @@ def camera(source: str, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_Path())
 @_run_options
 def image(paths: tuple[str, ...], **options: Any) -> None:
     """One or more pictures. With several, --output names a folder."""
@@ -136,7 +163,7 @@ def image(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("directory", metavar="DIR")
+@click.argument("directory", metavar="DIR", type=_Path())
 @click.option("--recursive", is_flag=True, help="Descend into subfolders.")
 @_run_options
 def folder(directory: str, recursive: bool, **options: Any) -> None:
@@ -147,7 +174,7 @@ def folder(directory: str, recursive: bool, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("path")
+@click.argument("path", type=_Path())
 @_run_options
 def video(path: str, **options: Any) -> None:
     """A video file or URL, every frame."""
@@ -171,7 +198,7 @@ def video(path: str, **options: Any) -> None:
     metavar="N",
     help="Measure on 1 to N processor threads.  [default: all]",
 )
-@click.option("--summary", type=click.Path(path_type=Path), metavar="PATH", help="The figures as JSON.")
+@click.option("--summary", type=_Path(path_type=Path), metavar="PATH", help="The figures as JSON.")
 @click.option("--overwrite", is_flag=True, help="Replace a summary that is already there.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print.")
 def benchmark(**options: Any) -> None:

@@ -66,7 +66,9 @@ def run_images(paths: list[str], options: RunOptions) -> None:
 
 def run_folder(directory: str, options: RunOptions, *, recursive: bool) -> None:
     """The pictures of a folder."""
-    paths = [os.fspath(path) for path in find_pictures(directory, recursive=recursive)]
+    # An output inside the input: its pictures are an earlier run's copies.
+    found = find_pictures(directory, recursive=recursive, without=options.output)
+    paths = [os.fspath(path) for path in found]
     output = None
     if options.output is not None:
         root = Path(directory)
@@ -108,7 +110,6 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
     _check_outputs(options, inputs)
     sinks = [rows_sink(target, model.spec.labels, overwrite=options.overwrite) for target in options.results]
     outputs: list[Sink] = [*sinks, *([] if output is None else [output])]
-    report = _Report(source, quiet=_STDOUT in options.results)
     totals = Totals()
     with silenced(options.debug), ExitStack() as stack:
         cv2.setNumThreads(threads)
@@ -123,6 +124,7 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
         window = _window(source, options)
         if window is not None:
             outputs.append(window)
+        report = _Report(source, window, quiet=_STDOUT in options.results)
         pipeline = Pipeline(
             source,
             detector,
@@ -138,7 +140,7 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
                 outputs,
                 totals,
                 Limits(options.max_frames, options.duration),
-                lambda result: report.take(result) and not (window is not None and window.closed),
+                report.take,
                 mirror=options.mirror,
             )
         except FerEdgeError as error:
@@ -193,20 +195,22 @@ def _check_outputs(options: RunOptions, inputs: Sequence[str]) -> None:
         if path.resolve() in read:
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
     if options.summary is not None:
+        if options.summary == Path(_STDOUT):
+            raise UsageError("expected a file for --summary, got -; standard output holds --results - only")
         check_file(options.summary, overwrite=options.overwrite)
 
 
 class _Report:
     """What people see of a run: a line per face for pictures, a bar and a summary for the rest."""
 
-    def __init__(self, source: Source, *, quiet: bool) -> None:
+    def __init__(self, source: Source, window: Any, *, quiet: bool) -> None:
         self._pictures = isinstance(source, PictureSource)
-        self._source = source
+        self._source, self._window = source, window
         self._quiet = quiet
         self._bar: Any = None
 
     def take(self, result: FrameResult | Unreadable) -> bool:
-        """Show one result; always True: go on."""
+        """Show one result; whether to go on: the window, where there is one, has not been closed."""
         if isinstance(result, Unreadable):
             click.echo(f"Error: {result.error}", err=True)
         elif not self._pictures:
@@ -214,7 +218,7 @@ class _Report:
         elif not self._quiet:
             for line in _face_lines(result):
                 click.echo(line)
-        return True
+        return self._window is None or not self._window.closed
 
     def _advance(self, result: FrameResult) -> None:
         if self._bar is None:
@@ -254,7 +258,7 @@ def _summary_lines(totals: Totals, pipeline: Pipeline) -> list[str]:
     ]
     return [
         f"{_count(totals.frames, 'frame')}{dropped} in {totals.duration_s:.2f} s: {totals.fps:.1f} frames a second",
-        f"{_count(totals.faces, 'face')} in {_count(totals.frames_with_faces, 'frame')}"
+        f"{_count(totals.faces, 'face')} in {totals.frames_with_faces:,} of {_count(totals.frames, 'frame')}"
         + "".join(f", {emotion} {count / totals.faces:.0%}" for emotion, count in shares),
         f"Median milliseconds: {', '.join(stages)}",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
 
@@ -17,6 +18,8 @@ __all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "run_command"]
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
+_MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
+
 
 class Terminated(BaseException):
     """SIGTERM arrived; raised in the main thread, so that everything is flushed and closed."""
@@ -26,8 +29,12 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     """Run a command line; its exit status.
 
     An error is one line on standard error, a traceback only where ``--debug`` is among the arguments. A
-    closed pipe ends it quietly.
+    closed pipe ends it quietly; where there is no standard output at all, what would be printed is lost.
     """
+    if sys.stdout is None:  # closed by whoever started us
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     signal.signal(signal.SIGTERM, _terminate)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _terminate)  # a closed terminal; not where nohup ignores it
@@ -42,9 +49,15 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        # Nobody reads any more; keep the interpreter from trying once again at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 0
+    except OSError as error:
+        if "--debug" in arguments:
+            raise
+        _give_up_stdout()
+        what = error.filename or "standard output"
+        click.echo(f"Error: {what}: {error.strerror or error}", err=True)
+        return 1
     except FerEdgeError as error:
         if "--debug" in arguments:
             raise
@@ -55,6 +68,11 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     except Terminated:
         return TERMINATED
     return 0
+
+
+def _give_up_stdout() -> None:
+    """Nothing can be written to it: keep the interpreter from trying once again at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -48,12 +49,14 @@ class EmotionRecognizer:
         smoothing: float = 0.0,
         threads: int | None = None,
     ) -> None:
+        _check_options(min_face, detect_every, smoothing, threads)
         self._threads = threads or processor_count()
         self._model = find_model(model)
         self._classifier = Classifier(self._model, threads=self._threads)
         self._new_detector = partial(create_detector, detector, min_face=min_face, model=detector_model)
         self._detector = self._new_detector(thorough=True)
         self._detect_every, self._smoothing = detect_every, smoothing
+        self._closed = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -66,6 +69,8 @@ class EmotionRecognizer:
         Ids count from 0 in each picture. Raises ValueError for anything but such an array.
         """
         _check_picture(image)
+        if self._closed:
+            raise ValueError("expected an open recognizer, this one is closed; make another")
         faces = []
         for number, box in enumerate(self._detector.detect(image)):
             scores = self._classifier.classify(image, box)
@@ -100,6 +105,7 @@ class EmotionRecognizer:
 
     def close(self) -> None:
         """Free the model and the detector; the recognizer cannot be used afterwards."""
+        self._closed = True
         self._classifier.close()
         self._detector.close()
 
@@ -110,6 +116,21 @@ class EmotionRecognizer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_options(
+    min_face: int | None, detect_every: int | None, smoothing: float, threads: int | None
+) -> None:
+    """Raise UsageError at what the command line refuses, too."""
+    for name, value, least in (
+        ("min_face", min_face, 12),
+        ("detect_every", detect_every, 1),
+        ("threads", threads, 1),
+    ):
+        if value is not None and value < least:
+            raise UsageError(f"expected {name} of at least {least}, got {value}")
+    if not (math.isfinite(smoothing) and smoothing >= 0):
+        raise UsageError(f"expected smoothing in seconds, 0 for none, got {smoothing}")
 
 
 def _check_picture(image: object) -> None:

@@ -7,10 +7,12 @@ import http.server
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fer_edge.__main__ import main
 from fer_edge.models import find_model
 from fer_edge.spec import FER2013_LABELS
 
@@ -163,6 +166,12 @@ class TestFolder:
         assert len(rows(deep.stdout)) == len(rows(flat.stdout)) + 1
         assert (tmp_path / "out/more/face.jpg").is_file()
 
+    def test_copies_inside_the_folder_are_not_read_the_next_time(self, pictures: Path) -> None:
+        (pictures / "broken.jpg").unlink()
+        for _ in range(2):
+            done = fer_edge("folder", pictures, "--recursive", "-o", pictures / "out", "--overwrite")
+            assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+
     def test_a_folder_without_pictures(self, tmp_path: Path) -> None:
         done = fer_edge("folder", tmp_path)
         assert done.returncode == 1
@@ -199,6 +208,23 @@ class TestVideo:
         assert done.returncode == 0
         assert len(done.stdout.splitlines()) == 1
         assert done.stderr == ""
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+    def test_a_full_disk_behind_standard_output_is_an_error(self, portrait_path: Path) -> None:
+        command = f"'{sys.executable}' -m fer_edge image '{portrait_path}' > /dev/full"
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr == "Error: standard output: No space left on device\n"
+
+    def test_nobody_has_to_listen(self, portrait_path: Path, tmp_path: Path) -> None:
+        command = f"'{sys.executable}' -m fer_edge image '{portrait_path}' -r '{tmp_path}/rows.jsonl' >&-"
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(rows((tmp_path / "rows.jsonl").read_text())) == 1
 
     def test_a_video_that_breaks_off_keeps_what_was_read(self, clip: Path, tmp_path: Path) -> None:
         # An AVI's index says how many frames there were to be.
@@ -323,6 +349,11 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["image", "face.jpg", "--detector", "none", "--min-face", "40"], 2, "--min-face"),
     (["image", "face.jpg", "--detector", "magic"], 2, "magic"),
     (["image", "face.jpg", "--threads", "0"], 2, "--threads"),
+    (["video", "clip.mp4", "--smoothing", "nan"], 2, "expected seconds, got nan"),
+    (["video", "clip.mp4", "--duration", "inf"], 2, "expected seconds, got inf"),
+    (["image", "face.jpg", "--summary", "-"], 2, "expected a file for --summary"),
+    (["image", "face.jpg", "-o", ""], 2, "got an empty text"),
+    (["video", ""], 2, "got an empty text"),
     (["image"], 2, "PATH"),
     (["models", "nowhere"], 1, "nowhere"),
 ]
@@ -498,3 +529,35 @@ def test_help_and_version_load_neither_numpy_nor_opencv() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "--detect-every" in done.stdout
+
+
+def test_an_interruption_before_anything_runs_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_edge.console.run_command", interrupted)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+
+
+def test_a_small_file_does_not_take_all_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(one_bit_png(20_000, 20_000))
+    assert path.stat().st_size < 100_000
+    done = fer_edge("image", path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "expected at most 268435456 pixels" in done.stderr
+
+
+def one_bit_png(width: int, height: int) -> bytes:
+    """A black picture of one bit a pixel."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(height * (1 + (width + 7) // 8)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

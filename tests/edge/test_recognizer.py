@@ -267,11 +267,22 @@ class TestMaking:
             ({"model": __file__}, ContractError),
             ({"detector": "yolo"}, UsageError),
             ({"detector": "none", "min_face": 40}, UsageError),
+            ({"min_face": 0}, UsageError),
+            ({"threads": 0}, UsageError),
+            ({"detect_every": 0}, UsageError),
+            ({"smoothing": -1.0}, UsageError),
+            ({"smoothing": float("nan")}, UsageError),
         ],
     )
     def test_what_cannot_be_is_refused(self, arguments: dict[str, Any], error: type[FerEdgeError]) -> None:
         with pytest.raises(error):
             EmotionRecognizer(**arguments)
+
+    def test_a_closed_one_says_so(self, portrait: NDArray[np.uint8]) -> None:
+        with EmotionRecognizer() as recognizer:
+            pass
+        with pytest.raises(ValueError, match="closed"):
+            recognizer.analyze(portrait)
 
     def test_there_is_a_processor(self) -> None:
         assert processor_count() >= 1

@@ -9,9 +9,13 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; leaves with the documented exit status."""
-    from fer_train.cli import run
+    try:
+        from fer_train.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to interrupt
+        status = 130
+    sys.exit(status)
 
 
 if __name__ == "__main__":

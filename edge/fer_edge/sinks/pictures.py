@@ -19,7 +19,19 @@ WRITTEN_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".
 """What an annotated picture can be written as; one of another kind becomes a ``.png``."""
 
 
-class PictureSink:
+class _Unheld:
+    """A sink that holds nothing open between pictures."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+
+class PictureSink(_Unheld):
     """The annotated picture of the one frame there is, in one file."""
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
@@ -30,21 +42,13 @@ class PictureSink:
         check_file(path, overwrite=overwrite)
         self._path = path
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is held open."""
-
     def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
         """Write the picture."""
         if isinstance(result, FrameResult):
             _write_picture(self._path, annotated())
 
 
-class PictureFolderSink:
+class PictureFolderSink(_Unheld):
     """Annotated copies of pictures in a folder, under the paths that they have below ``root``.
 
     ``root`` None puts all side by side. Existing copies are refused when their turn comes, before any is
@@ -69,14 +73,6 @@ class PictureFolderSink:
                 )
             taken.add(target)
             self._targets[source] = target
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is held open."""
 
     def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
         """Write the picture's annotated copy; one that could not be read has none."""

@@ -53,17 +53,18 @@ class PictureSource:
                 yield Unreadable(path, str(error))
 
 
-def find_pictures(folder: Path | str, *, recursive: bool = False) -> list[Path]:
+def find_pictures(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> list[Path]:
     """The pictures of a folder, sorted by path; raises SourceError where there is none.
 
-    Hidden files and folders are left out. Paths begin with ``folder`` as it is given.
+    Hidden files and folders are left out, and the folder ``without``. Paths begin with ``folder`` as it is
+    given.
     """
     root = Path(folder)
     if not root.is_dir():
         state = "which is a file; name it with: fer-edge image" if root.exists() else "which is not there"
         raise SourceError(f"expected a folder, got {os.fspath(folder)!r}, {state}")
     try:
-        found = sorted(_pictures_below(root, recursive))
+        found = sorted(_pictures_below(root, recursive, without))
     except OSError as error:
         raise SourceError(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
     if not found:
@@ -74,15 +75,16 @@ def find_pictures(folder: Path | str, *, recursive: bool = False) -> list[Path]:
     return found
 
 
-def _pictures_below(folder: Path, recursive: bool) -> Iterator[Path]:
+def _pictures_below(folder: Path, recursive: bool, without: Path | None) -> Iterator[Path]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             # A link to a folder is not followed: it may lead back up.
             if entry.is_dir(follow_symlinks=False):
-                if recursive:
-                    yield from _pictures_below(folder / entry.name, recursive)
+                below = folder / entry.name
+                if recursive and (without is None or below.resolve() != without.resolve()):
+                    yield from _pictures_below(below, recursive, without)
             elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and entry.is_file():
                 yield folder / entry.name
 
@@ -106,6 +108,12 @@ def read_picture(path: Path | str) -> Image:
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
+        if "CV_IO_MAX_IMAGE_PIXELS" in error.err:
+            limit = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 30))
+            raise SourceError(
+                f"{name}: expected at most {limit} pixels, the picture has more; "
+                "make it smaller, or set OPENCV_IO_MAX_IMAGE_PIXELS"
+            ) from error
         raise SourceError(f"{name}: the picture cannot be decoded: {error.err or error}") from error
     if image is None:
         raise SourceError(f"{name}: expected a picture, the file is none that OpenCV can read, or is damaged")
