@@ -82,6 +82,17 @@ def test_thorough_finds_smaller_faces(portrait: NDArray[np.uint8]) -> None:
     assert len(HaarDetector(thorough=True).detect(image)) == 1
 
 
+@pytest.mark.parametrize("scale", [0.25, 1, 8])
+def test_thorough_finds_a_face_that_fills_its_picture(scale: float, portrait: NDArray[np.uint8]) -> None:
+    inside = portrait[FACE.y + 20 : FACE.y + 210, FACE.x + 20 : FACE.x + 210]
+    image = np.asarray(cv2.resize(inside, None, fx=scale, fy=scale), np.uint8)
+    height, width = image.shape[:2]
+    (box,) = HaarDetector(thorough=True).detect(image)
+    assert box.iou(FaceBox(0, 0, width, height)) > 0.75
+    assert box.clipped(width, height) == box
+    assert HaarDetector(thorough=True, min_face=2 * width).detect(image) == ()
+
+
 @pytest.mark.parametrize(
     "shape", [(1, 1), (10, 10), (23, 23), (24, 24), (25, 25), (1, 1000), (1000, 1), (24, 500)]
 )
