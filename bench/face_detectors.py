@@ -1,17 +1,15 @@
-"""MediaPipe beside Haar: time and faces of full searches on a video, and how their boxes differ.
+"""How MediaPipe's boxes differ from Haar's, and what that means for the emotion.
 
-The two take turns, frame by frame, so that a noisy machine is noisy for both. With DATA (FER-2013), each
-face is put into a larger picture as in ``bench.framing``, and the classifier judges Haar's and MediaPipe's
-boxes of the same faces; choose on Training or PublicTest, never on PrivateTest.
+Each face of FER-2013 is put into a larger picture as in ``bench.framing``, and the classifier judges Haar's
+and MediaPipe's boxes of the same faces; choose on Training or PublicTest, never on PrivateTest. Times and
+faces found on pictures of one's own are what ``fer-edge benchmark --detectors`` shows.
 
-    python -m bench.face_detectors MODEL VIDEO [--data DATA] [--faces 900]
+    python -m bench.face_detectors MODEL DATA [--faces 900]
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 
 import cv2
 import numpy as np
@@ -22,28 +20,6 @@ from fer_edge.detectors import Detector, create_detector
 from fer_edge.preprocess import face_pixels
 from fer_edge.results import FaceBox
 from fer_train.data import load_faces
-
-
-def searches(video: str, detectors: list[Detector]) -> None:
-    """Print the median time of a full search of a frame, and how many frames show a face."""
-    capture = cv2.VideoCapture(video)
-    times: dict[str, list[float]] = {detector.name: [] for detector in detectors}
-    found = dict.fromkeys(times, 0)
-    frames = agreed = 0
-    while (read := capture.read())[0]:
-        boxes = []
-        for detector in detectors:
-            started = time.perf_counter()
-            boxes.append(detector.detect(read[1]))
-            times[detector.name].append(time.perf_counter() - started)
-            found[detector.name] += len(boxes[-1]) > 0
-        frames += 1
-        agreed += any(a.iou(b) >= 0.5 for a in boxes[0] for b in boxes[1])
-    for name, seconds in times.items():
-        print(
-            f"{name}: {statistics.median(seconds) * 1000:.1f} ms a search, a face in {found[name]} of {frames}"
-        )
-    print(f"the same face in {agreed} of {frames}")
 
 
 def boxes(data: str, count: int, haar: Detector, mediapipe: Detector) -> None:
@@ -83,14 +59,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model")
-    parser.add_argument("video")
-    parser.add_argument("--data")
+    parser.add_argument("data")
     parser.add_argument("--faces", type=int, default=900)
     options = parser.parse_args()
     haar, mediapipe = create_detector("haar"), create_detector("mediapipe", model=options.model)
-    searches(options.video, [haar, mediapipe])
-    if options.data is not None:
-        boxes(options.data, options.faces, haar, mediapipe)
+    boxes(options.data, options.faces, haar, mediapipe)
     mediapipe.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fer_edge.models import ModelFile
-from fer_train.tables import aligned
+from fer_edge.tables import aligned
 
 __all__ = ["conversion_table", "verification_table"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ import click
 
 from fer_edge.benchmark_report import BenchmarkReport, report_lines, report_summary
 from fer_edge.chatter import silenced
+from fer_edge.comparing import compare, comparison_lines, comparison_summary
 from fer_edge.console import progress_bar
 from fer_edge.device import peak_memory, temperature, throttling
 from fer_edge.drawn_face import drawn_video
@@ -31,6 +33,8 @@ class BenchmarkOptions:
 
     model: tuple[str, ...]
     video: str | None
+    detectors: str | None
+    detector_model: Path | None
     threads: int | None
     summary: Path | None
     overwrite: bool
@@ -38,11 +42,18 @@ class BenchmarkOptions:
 
 
 def run_benchmark(options: BenchmarkOptions) -> None:
-    """Measure the models named, print the figures, write the summary."""
+    """Measure the models named, or compare the detectors; print the figures, write the summary."""
+    if options.detectors is not None:
+        _compare_detectors(options, options.detectors)
+        return
+    if options.detector_model is not None:
+        raise UsageError("expected --detector-model with --detectors only; leave it out")
     if options.video == "-":
         raise UsageError("expected a video that can be read again and again, got standard input; name a file")
     models = {name: find_model(name) for name in options.model or (DEFAULT_MODEL,)}
-    _check_outputs(options, models)
+    if len(models) < len(options.model):
+        raise UsageError("expected different models to compare, one is named twice")
+    _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     with silenced(options.debug), TemporaryDirectory() as folder:
         report = _measured(options, models, Path(folder))
     if options.summary is not None:
@@ -51,13 +62,34 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         click.echo(line)
 
 
-def _check_outputs(options: BenchmarkOptions, models: dict[str, ModelFile]) -> None:
-    """Refuse a model named twice, and a summary that cannot be written or would replace what is read."""
-    if len(models) < len(options.model):
-        raise UsageError("expected different models to compare, one is named twice")
+def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
+    """Print what the face detectors find and how long they take; raises UsageError for options of models."""
+    if options.model or options.video is not None:
+        raise UsageError(
+            "expected --detectors without --model and --video, it measures no model; leave them out"
+        )
+    _check_summary(options, [Path(path)])
+    with silenced(options.debug):
+        comparison = compare(
+            path,
+            model=options.detector_model,
+            threads=options.threads,
+            progress=lambda frames: progress_bar(frames, unit=" pictures"),
+        )
+    if options.summary is not None:
+        write_summary(options.summary, comparison_summary(comparison))
+    for error in comparison.errors:
+        click.echo(f"Error: {error}", err=True)
+    for line in comparison_lines(comparison):
+        click.echo(line)
+    if comparison.errors:
+        click.get_current_context().exit(1)
+
+
+def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
+    """Refuse a summary that cannot be written or would replace what is read."""
     if options.summary is None:
         return
-    read = [model.path for model in models.values()] + [Path(options.video or "")]
     if options.summary.resolve() in {path.resolve() for path in read}:
         raise UsageError(f"{options.summary}: it is an input and would be overwritten; name another output")
     check_file(options.summary, overwrite=options.overwrite)

@@ -12,7 +12,8 @@ from fer_edge.measuring import Measurement
 from fer_edge.models import ModelFile
 from fer_edge.recognizer import processor_count
 from fer_edge.recommending import recommend
-from fer_edge.timing import STAGES, Durations
+from fer_edge.tables import aligned
+from fer_edge.timing import STAGES
 
 __all__ = ["BenchmarkReport", "report_lines", "report_summary"]
 
@@ -61,15 +62,12 @@ def _model_line(name: str, model: ModelFile, memory: int | None) -> str:
 
 
 def _table(measurements: Sequence[Measurement]) -> list[str]:
-    rows = [["threads", "FPS", "inference", *STAGES]]
+    rows = []
     for m in measurements:
-        pairs = [_percentiles(m.inference), *m.stages.as_dict().values()]
+        pairs = [m.inference.milliseconds(), *m.stages.as_dict().values()]
         cells = [" / ".join("-" if ms is None else f"{ms:.2f}" for ms in pair.values()) for pair in pairs]
         rows.append([str(m.threads), f"{m.fps:.1f}", *cells])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows
-    ]
+    return ["  " + line for line in aligned(("threads", "FPS", "inference", *STAGES), rows, left=())]
 
 
 def _heat_lines(report: BenchmarkReport) -> list[str]:
@@ -120,10 +118,6 @@ def _measurement(m: Measurement) -> dict[str, Any]:
         "frames": m.frames,
         "faces": m.faces,
         "fps": round(m.fps, 3),
-        "inference": {"count": m.inference.count, **_percentiles(m.inference)},
+        "inference": {"count": m.inference.count, **m.inference.milliseconds()},
         "stages": m.stages.as_dict(),
     }
-
-
-def _percentiles(times: Durations) -> dict[str, float | None]:
-    return {f"p{percent}_ms": round(1000 * (times.percentile(percent) or 0.0), 3) for percent in (50, 95)}

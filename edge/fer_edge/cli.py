@@ -193,6 +193,17 @@ def video(path: str, **options: Any) -> None:
 )
 @click.option("--video", metavar="PATH", help="A video to measure on.  [default: one made for it]")
 @click.option(
+    "--detectors",
+    metavar="PATH",
+    help="Compare the face detectors instead, on a picture, a folder or a video of yours.",
+)
+@click.option(
+    "--detector-model",
+    type=_Path(path_type=Path),
+    metavar="PATH",
+    help="The face detection model of mediapipe, for --detectors.",
+)
+@click.option(
     "--threads",
     type=click.IntRange(1),
     metavar="N",
@@ -202,7 +213,10 @@ def video(path: str, **options: Any) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a summary that is already there.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print.")
 def benchmark(**options: Any) -> None:
-    """Measure models on this device: latency of each stage, frames per second, memory."""
+    """Measure models on this device: latency of each stage, frames per second, memory.
+
+    With --detectors, compare the face detectors on pictures of yours: time, faces found, agreement.
+    """
     from fer_edge.benchmark import BenchmarkOptions, run_benchmark
 
     run_benchmark(BenchmarkOptions(**options))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fer_edge.models import DEFAULT_MODEL, ModelFile, bundled_models, find_model
 from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE
+from fer_edge.tables import aligned
 
 __all__ = ["model_list", "model_text"]
 
 
 def model_list() -> str:
     """A line for each bundled model: network, variant, size, accuracy, labels."""
-    rows = [("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENCE OF THE WEIGHTS")]
+    header = ("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENCE OF THE WEIGHTS")
+    rows = []
     for name in bundled_models():
         model = find_model(name)
         rows.append(
@@ -26,7 +27,9 @@ def model_list() -> str:
                 str(model.spec.provenance.get("licence", "not stated")),
             )
         )
-    return "\n".join([*_aligned(rows), "", f"Show one: fer-edge models {DEFAULT_MODEL}"])
+    return "\n".join(
+        [*aligned(header, rows, range(len(header))), "", f"Show one: fer-edge models {DEFAULT_MODEL}"]
+    )
 
 
 def model_text(name_or_path: str) -> str:
@@ -50,7 +53,7 @@ def model_text(name_or_path: str) -> str:
         ("accuracy", _accuracy(model) or "not measured"),
         *((key.replace("_", " "), _plain(value)) for key, value in spec.provenance.items()),
     ]
-    return "\n".join(_aligned(rows))
+    return "\n".join(aligned(rows[0], rows[1:], range(2)))
 
 
 def _plain(value: Any) -> str:
@@ -67,10 +70,3 @@ def _accuracy(model: ModelFile) -> str:
             of = f" of {figures['samples']:,} faces" if isinstance(figures.get("samples"), int) else ""
             parts.append(f"{figures['accuracy']:.2%}{of} ({split})")
     return ", ".join(parts)
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]

@@ -84,8 +84,9 @@ class EmotionRecognizer:
         Raises SourceError also for a picture that cannot be read.
         """
         opened = open_source(source) if isinstance(source, str | Path | int) else source
-        thorough = not opened.live and opened.frame_rate is None
         with opened:
+            # A video's rate is known once it is open; only single pictures have none.
+            thorough = not opened.live and opened.frame_rate is None
             detector = self._new_detector(thorough=thorough)
             try:
                 with Pipeline(

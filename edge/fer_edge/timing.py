@@ -47,6 +47,10 @@ class Durations:
                 return _SMALLEST_S * math.exp((position + 0.5) * _GROWTH)
         raise AssertionError("the bins hold every duration")
 
+    def milliseconds(self) -> dict[str, float | None]:
+        """The median and the 95th percentile in milliseconds; null where none was counted."""
+        return {f"p{percent}_ms": _milliseconds(self.percentile(percent)) for percent in (50, 95)}
+
 
 class StageTimes:
     """The durations of each stage; a stage belongs to one thread."""
@@ -69,13 +73,7 @@ class StageTimes:
 
     def as_dict(self) -> dict[str, dict[str, float | None]]:
         """For each stage the median and the 95th percentile in milliseconds; null where it did not run."""
-        return {
-            stage: {
-                "p50_ms": _milliseconds(times.percentile(50)),
-                "p95_ms": _milliseconds(times.percentile(95)),
-            }
-            for stage, times in self._stages.items()
-        }
+        return {stage: times.milliseconds() for stage, times in self._stages.items()}
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -191,6 +191,23 @@ class TestStream:
         with pytest.raises(SourceError):
             next(recognizer.stream(tmp_path / name))
 
+    def test_a_video_is_not_searched_as_thoroughly_as_a_picture(
+        self, portrait: NDArray[np.uint8], tmp_path: Path
+    ) -> None:
+        small = cv2.resize(portrait, (86, 100), interpolation=cv2.INTER_AREA)
+        scene = np.asarray(cv2.copyMakeBorder(small, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
+        cv2.imwrite(str(tmp_path / "scene.png"), scene)
+        writer = cv2.VideoWriter(
+            str(tmp_path / "scene.mp4"), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (686, 700)
+        )
+        for _ in range(3):
+            writer.write(scene)
+        writer.release()
+        with EmotionRecognizer(threads=1) as recognizer:
+            (picture,) = recognizer.stream(tmp_path / "scene.png")
+            assert len(picture.faces) == 1
+            assert [len(frame.faces) for frame in recognizer.stream(tmp_path / "scene.mp4")] == [0, 0, 0]
+
     def test_streams_can_be_left_early_and_started_again(
         self, recognizer: EmotionRecognizer, clip: Path
     ) -> None:

@@ -265,8 +265,8 @@ def _archs(debug: bool) -> None:
     """List the architectures: parameters, multiply-adds, and what each is for."""
     with silenced(debug):
         _require_keras()
+        from fer_edge.tables import aligned
         from fer_train.archs.cost import cost
-        from fer_train.tables import aligned
 
         rows = []
         for arch in ARCHITECTURES.values():

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.tables import aligned
 from fer_train.data import Faces
 from fer_train.output import make_folder
-from fer_train.tables import aligned
 
 __all__ = ["GRID_FILE", "Inspection", "inspected", "inspection_table", "write_pictures"]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["aligned", "percent", "report_table"]
+from fer_edge.tables import aligned
+
+__all__ = ["percent", "report_table"]
 
 
 def report_table(report: dict[str, Any]) -> str:
@@ -36,19 +37,6 @@ def report_table(report: dict[str, Any]) -> str:
         ]
         lines += ["", *aligned(("true, predicted", *labels), matrix)]
     return "\n".join(lines)
-
-
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
-    """Lines of columns, those in ``left`` flush left and the others flush right."""
-    table = [header, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(header))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in table
-    ]
 
 
 def percent(share: float | None) -> str:

@@ -1,0 +1,196 @@
+"""What ``benchmark --detectors`` does: the face detectors there are, side by side on somebody's own pictures."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+
+from fer_edge._version import __version__
+from fer_edge.detectors import DETECTORS, Detector, create_detector
+from fer_edge.device import machine
+from fer_edge.errors import DetectorError, FerEdgeError, SourceError
+from fer_edge.recognizer import open_source, processor_count
+from fer_edge.results import FaceBox, Frame
+from fer_edge.sources import Source
+from fer_edge.sources.pictures import PictureSource
+from fer_edge.tables import aligned
+from fer_edge.timing import Durations
+
+__all__ = ["Comparison", "Found", "compare", "comparison_lines", "comparison_summary"]
+
+_MOST: Final = 300  # pictures or frames looked at
+_SAME_FACE_IOU: Final = 0.4  # detectors frame a face differently
+_WHOLE: Final = "none"  # takes each picture for a face: nothing to compare
+
+
+@dataclass(slots=True)
+class Found:
+    """What a detector found in all pictures: faces, pictures with at least one, durations of a search."""
+
+    faces: int = 0
+    pictures: int = 0
+    searches: Durations = field(default_factory=Durations)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Detectors on the same pictures.
+
+    ``same`` counts, for each two detectors, the faces that both found; ``left_out`` says of the others why;
+    ``errors`` of pictures why they could not be read.
+    """
+
+    source: str
+    found: dict[str, Found]
+    same: dict[tuple[str, str], int]
+    left_out: dict[str, str]
+    pictures: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+def _present_detectors(
+    stack: ExitStack, *, thorough: bool, model: Path | None
+) -> tuple[list[Detector], dict[str, str]]:
+    """The detectors that can be had here, closed with ``stack``, and of the others why they cannot.
+
+    ``model`` is the file of one that brings none; once it is named, that one's failure is an error.
+    """
+    present: list[Detector] = []
+    left_out = {}
+    for name in DETECTORS:
+        if name == _WHOLE:
+            continue
+        needs_model = name == "mediapipe"
+        try:
+            detector = create_detector(name, thorough=thorough, model=model if needs_model else None)
+        except FerEdgeError as error:
+            if isinstance(error, DetectorError) or (needs_model and model is not None):
+                raise
+            left_out[name] = str(error)
+        else:
+            present.append(stack.enter_context(closing(detector)))
+    return present, left_out
+
+
+def compare(
+    path: str,
+    *,
+    model: Path | None = None,
+    threads: int | None = None,
+    progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
+) -> Comparison:
+    """Search each picture with each detector there is.
+
+    ``path`` is a picture, a folder or a video, of which at most 300 pictures or frames are looked at: the
+    whole of each, as single pictures or video frames are searched. ``progress`` wraps them. Raises SourceError,
+    also where nothing can be read, and DetectorError.
+    """
+    cv2.setNumThreads(threads or processor_count())
+    source = open_source(path)
+    with ExitStack() as stack:
+        stack.enter_context(source)
+        thorough = isinstance(source, PictureSource)
+        detectors, left_out = _present_detectors(stack, thorough=thorough, model=model)
+        names = [detector.name for detector in detectors]
+        comparison = Comparison(
+            path,
+            {name: Found() for name in names},
+            dict.fromkeys(itertools.combinations(names, 2), 0),
+            left_out,
+        )
+        for frame in progress(itertools.islice(_frames(source, comparison), _MOST)):
+            # To and fro: going first is no advantage.
+            turns = detectors if comparison.pictures % 2 == 0 else detectors[::-1]
+            boxes = {turn.name: _searched(turn, frame, comparison.found[turn.name]) for turn in turns}
+            for one, other in comparison.same:
+                comparison.same[one, other] += _same_faces(boxes[one], boxes[other])
+            comparison.pictures += 1
+        if not comparison.pictures:
+            raise SourceError(f"{path}: expected pictures to search, none could be read")
+        return comparison
+
+
+def _frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
+    for item in source:
+        if isinstance(item, Frame):
+            yield item
+        else:
+            comparison.errors.append(item.error)
+
+
+def _searched(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:
+    if not found.searches.count:
+        detector.detect(frame.image)  # the first time is not like the others
+    started = time.perf_counter()
+    boxes = detector.detect(frame.image)
+    found.searches.add(time.perf_counter() - started)
+    found.faces += len(boxes)
+    found.pictures += bool(boxes)
+    return boxes
+
+
+def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
+    """The faces that are among both, each counted once."""
+    left = list(others)
+    same = 0
+    for box in boxes:
+        match = max(left, key=box.iou, default=None)
+        if match is not None and box.iou(match) >= _SAME_FACE_IOU:
+            left.remove(match)
+            same += 1
+    return same
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """The comparison for people."""
+    rows = [
+        (
+            name,
+            f"{found.faces:,}",
+            f"{found.pictures:,}",
+            *(f"{1000 * (found.searches.percentile(percent) or 0.0):.1f}" for percent in (50, 95)),
+        )
+        for name, found in comparison.found.items()
+    ]
+    head = ("detector", "faces", "pictures with a face", "ms a search", "95 %")
+    lines = [machine(), f"{comparison.source}: {comparison.pictures:,} pictures", "", *aligned(head, rows)]
+    lines += [
+        f"{one} and {other} agree on {same:,} faces: {_share(same, comparison.found[one])} of {one}'s, "
+        f"{_share(same, comparison.found[other])} of {other}'s"
+        for (one, other), same in comparison.same.items()
+    ]
+    return lines + [f"Without {name}: {reason}" for name, reason in comparison.left_out.items()]
+
+
+def _share(same: int, found: Found) -> str:
+    return f"{same / found.faces:.0%}" if found.faces else "none"
+
+
+def comparison_summary(comparison: Comparison) -> dict[str, Any]:
+    """The object that ``--summary`` writes."""
+    return {
+        "version": __version__,
+        "device": {"machine": machine(), "processors": processor_count()},
+        "source": os.fspath(comparison.source),
+        "pictures": comparison.pictures,
+        "detectors": [
+            {
+                "name": name,
+                "faces": found.faces,
+                "pictures_with_faces": found.pictures,
+                "detect": found.searches.milliseconds(),
+            }
+            for name, found in comparison.found.items()
+        ],
+        "same_faces": [{"detectors": list(names), "faces": same} for names, same in comparison.same.items()],
+        "left_out": comparison.left_out,
+        "errors": comparison.errors,
+    }

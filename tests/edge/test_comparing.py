@@ -1,0 +1,112 @@
+"""``fer-edge benchmark --detectors``: what is compared, and what it says where there is one detector only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fer_edge import comparing
+from fer_edge.cli import cli
+from fer_edge.comparing import compare, comparison_lines, comparison_summary
+from fer_edge.console import run_command
+from fer_edge.detectors import Detector
+from fer_edge.detectors.haar import HaarDetector
+from fer_edge.errors import DetectorError, SourceError, UsageError
+from fer_edge.following import Changes
+from fer_edge.results import FaceBox, Image
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
+    """A folder with a face, two faces and a wall."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "face.png"), portrait)
+    cv2.imwrite(str(folder / "faces.png"), np.hstack([portrait, portrait]))
+    cv2.imwrite(str(folder / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
+    return folder
+
+
+class Narrow(HaarDetector):
+    """Sees the left half of a picture only."""
+
+    name = "mediapipe"
+
+    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
+        return super().detect(np.ascontiguousarray(image[:, : 1 + image.shape[1] // 2]))
+
+
+def both(name: str, **options: object) -> Detector:
+    """Haar, and one that stands in for MediaPipe."""
+    return HaarDetector(thorough=True) if name == "haar" else Narrow(thorough=True)
+
+
+def test_what_each_finds_and_what_both_do(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "create_detector", both)
+    summary = comparison_summary(compare(str(pictures)))
+    haar, narrow = summary["detectors"]
+    assert (haar["name"], haar["faces"], haar["pictures_with_faces"]) == ("haar", 3, 2)
+    assert (narrow["name"], narrow["faces"], narrow["pictures_with_faces"]) == ("mediapipe", 1, 1)
+    assert summary["same_faces"] == [{"detectors": ["haar", "mediapipe"], "faces": 1}]
+    assert (summary["pictures"], summary["left_out"], summary["errors"]) == (3, {}, [])
+    assert haar["detect"]["p95_ms"] >= haar["detect"]["p50_ms"] > 0
+    lines = comparison_lines(compare(str(pictures)))
+    assert "haar and mediapipe agree on 1 faces: 33% of haar's, 100% of mediapipe's" in lines
+
+
+def test_a_detector_that_is_not_there_is_named_with_the_remedy(pictures: Path) -> None:
+    comparison = compare(str(pictures))
+    assert list(comparison.found) == ["haar"]
+    assert "--detector-model" in comparison.left_out["mediapipe"]
+    assert any(line.startswith("Without mediapipe: ") for line in comparison_lines(comparison))
+
+
+def test_a_detector_whose_model_is_named_has_to_work(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"nothere\.tflite"):
+        compare(str(pictures), model=tmp_path / "nothere.tflite")
+
+
+def test_a_detector_s_own_failure_is_an_error(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(name: str, **options: object) -> Detector:
+        raise DetectorError if name == "haar" else UsageError
+
+    monkeypatch.setattr(comparing, "create_detector", failing)
+    with pytest.raises(DetectorError):
+        compare(str(pictures))
+
+
+def test_a_folder_that_holds_no_readable_picture_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_text("no picture")
+    with pytest.raises(SourceError, match="none could be read"):
+        compare(str(tmp_path))
+
+
+def test_the_command_prints_it_writes_it_and_names_what_it_could_not_read(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pictures / "broken.png").write_text("no picture")
+    summary = tmp_path / "summary.json"
+    arguments = ["benchmark", "--detectors", str(pictures), "--summary", str(summary)]
+    assert run_command(cli, arguments, "fer-edge") == 1
+    printed = capsys.readouterr()
+    assert "3 pictures" in printed.out
+    assert "broken.png" in printed.err
+    assert json.loads(summary.read_text())["pictures"] == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--detectors", ".", "-m", "default"],
+        ["--detectors", ".", "--video", "a.mp4"],
+        ["--detector-model", "a"],
+    ],
+)
+def test_options_that_do_not_go_together(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(cli, ["benchmark", *arguments], "fer-edge") == 2
+    assert "leave" in capsys.readouterr().err
