@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 
-import cv2
 import numpy as np
 
 from bench.framing import scene
