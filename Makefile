@@ -68,7 +68,7 @@ convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= O
 bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
 	@$(BIN)/python -m fer_convert.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
 
-bench: $(VENV)/.everything ## Measure speed and memory into bench/results.json [VIDEO=]
+bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
 
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it

@@ -1,4 +1,7 @@
-"""Measure the figures of the README: ``python -m bench [--video FILE]`` writes ``bench/results.json``."""
+"""Measure the figures of the README: ``python -m bench [--video FILE]`` writes ``bench/results.json``.
+
+``--only`` measures one part anew and leaves the other as it was.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import speed
+from bench import speed, training
 from fer_edge.recognizer import processor_count
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -20,19 +23,28 @@ def main() -> None:
     parser.add_argument(
         "--video", type=Path, help="a video to loop (default: one composed from the portrait)"
     )
+    parser.add_argument("--only", choices=("speed", "training"))
     options = parser.parse_args()
-    results = {
+    results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
+    results |= {
         "machine": f"{platform.system()} {platform.machine()}, {processor_count()} processors",
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "opencv-python-headless", "ai-edge-litert")},
         },
-        "speed": speed.measure(options.video),
     }
+    if options.only != "training":
+        results["speed"] = speed.measure(options.video)
+    if options.only != "speed":
+        results["training"] = training.measure()
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     print("| figure | value |\n| --- | ---: |")
-    for name, value in results["speed"].items():
+    for name, value in results.get("speed", {}).items():
         print(f"| {name} | {value} |")
+    columns = ("architecture", "backend", "images_per_s", "input_alone_images_per_s", "peak_memory_mb")
+    print(f"\n| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")
+    for row in results.get("training", []):
+        print(f"| {' | '.join(str(row[column]) for column in columns)} |")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,92 @@
+"""How fast each architecture trains on each Keras backend that is installed, and how much memory that takes.
+
+Each is a process of its own, which trains for some steps on made faces as ``fer-train fit`` does.
+
+    python -m bench.training ARCH    # one of them, with the backend that KERAS_BACKEND names
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_train.archs import ARCHITECTURES, architecture
+from fer_train.recipes import recipe
+
+BACKENDS = ("tensorflow", "jax", "torch")
+STEPS = 40
+RECIPE = recipe("modern")
+
+
+def measure() -> list[dict[str, Any]]:
+    """Images per second and peak memory of each architecture and backend, one after the other."""
+    return [
+        trained(arch, backend)
+        for backend in BACKENDS
+        if importlib.util.find_spec(backend) is not None
+        for arch in ARCHITECTURES
+    ]
+
+
+def trained(arch: str, backend: str) -> dict[str, Any]:
+    """One architecture on one backend, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.training", arch],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {"architecture": arch, "backend": backend, **figures}
+
+
+def figures(arch: str) -> dict[str, Any]:
+    """What this process measures of itself."""
+    from fer_train.batches import Batches
+    from fer_train.data import Faces
+    from fer_train.fit import Trainer
+
+    count = STEPS * RECIPE.batch_size
+    rng = np.random.default_rng(0)
+    faces = Faces(
+        rng.integers(0, 256, (count, 48, 48), np.uint8),
+        rng.integers(0, 7, count),
+        np.full(count, "Training"),
+        np.full(count, -1),
+    )
+    batches = Batches(
+        faces.pixels,
+        {"emotion": np.eye(7, dtype=np.float32)[faces.labels]},
+        batch_size=RECIPE.batch_size,
+        augmentation=RECIPE.augmentation,
+        seed=0,
+        epoch=0,
+    )
+    started = time.perf_counter()
+    for step in range(len(batches)):
+        batches[step]
+    input_s = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(architecture(arch), RECIPE.resized(1, None), faces, None, Path(folder))
+        (report,) = trainer.epochs()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {
+        "images_per_s": round(report.images_per_s),
+        "input_alone_images_per_s": round(count / input_s),
+        "peak_memory_mb": round(peak / 1e6 if sys.platform == "darwin" else peak / 1e3),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(figures(sys.argv[1])))
