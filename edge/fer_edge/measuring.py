@@ -13,8 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import cv2
 import numpy as np
@@ -26,7 +25,7 @@ from fer_edge.models import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.results import FrameResult, Unreadable
 from fer_edge.run import Limits, Totals, deliver
-from fer_edge.sinks import Annotated, Sink
+from fer_edge.sinks import Annotated, Sink, UnheldSink
 from fer_edge.sinks.rows import rows_sink
 from fer_edge.sources.video import VideoSource
 from fer_edge.timing import Durations, StageTimes
@@ -160,16 +159,8 @@ class _Watch:
         self._turn.rounds.append((self._seen - WARM_UP) / (self._last - self._started))
 
 
-class _Drawn:
+class _Drawn(UnheldSink):
     """Has every frame drawn, as a window or a video would, and keeps none."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
         """Draw the frame."""

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 from fer_edge.results import FrameResult, Image, Unreadable
 
-__all__ = ["Annotated", "Sink"]
+__all__ = ["Annotated", "Sink", "UnheldSink"]
 
 Annotated = Callable[[], Image]
 """Gives the annotated picture of a result, drawn when first asked for; not to be written to."""
@@ -29,3 +29,15 @@ class Sink(Protocol):
 
     def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
         """Take one result; no reference to the frame may be kept afterwards."""
+
+
+class UnheldSink:
+    """A sink that holds nothing open between pictures."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import cv2
 
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.results import FrameResult, Unreadable
-from fer_edge.sinks import Annotated
+from fer_edge.sinks import Annotated, UnheldSink
 from fer_edge.sinks.files import check_file, check_folder, replacing, writing
 
 __all__ = ["WRITTEN_SUFFIXES", "PictureFolderSink", "PictureSink"]
@@ -19,19 +18,7 @@ WRITTEN_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".
 """What an annotated picture can be written as; one of another kind becomes a ``.png``."""
 
 
-class _Unheld:
-    """A sink that holds nothing open between pictures."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing is held open."""
-
-
-class PictureSink(_Unheld):
+class PictureSink(UnheldSink):
     """The annotated picture of the one frame there is, in one file."""
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
@@ -48,7 +35,7 @@ class PictureSink(_Unheld):
             _write_picture(self._path, annotated())
 
 
-class PictureFolderSink(_Unheld):
+class PictureFolderSink(UnheldSink):
     """Annotated copies of pictures in a folder, under the paths that they have below ``root``.
 
     ``root`` None puts all side by side. Existing copies are refused when their turn comes, before any is
