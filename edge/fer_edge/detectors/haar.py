@@ -34,6 +34,7 @@ _THOROUGH_SHARE: Final = 1 / 26
 # A single picture's second look, for a face that fills it: chosen by bench/second_look.py.
 _SECOND_SIDE: Final = 240  # pixels: the shorter side that is enough for it
 _SECOND_MARGIN: Final = 1 / 4  # of the shorter side, the picture's edge repeated
+_FEW: Final = 2  # with more faces than that the picture shows a group
 _SECOND_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room around the picture
 
 _FOLLOWED_MARGIN: Final = 0.25  # of its size: how far from its last place a face is searched
@@ -71,7 +72,7 @@ class HaarDetector:
         if changes is None:
             boxes = self._search(image, whole, self._step, _NEIGHBORS, size, math.inf)
             large = _SECOND_SHARE * min(width, height)
-            if self._thorough and all(box.width < large for box in boxes):
+            if self._thorough and len(boxes) <= _FEW and all(box.width < large for box in boxes):
                 filling = self._filling(image, size)
                 # What seems to be a face within a face is an eye or a mouth.
                 boxes = filling + [box for box in boxes if not any(_is_inside(box, f) for f in filling)]
