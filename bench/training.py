@@ -25,7 +25,7 @@ from fer_train.recipes import recipe
 
 BACKENDS = ("tensorflow", "jax", "torch")
 STEPS = 40
-RECIPE = recipe("modern")
+RECIPE = recipe("modern", "mini-resnet")
 
 
 def measure() -> list[dict[str, Any]]:

@@ -153,7 +153,7 @@ def _fit(
         from fer_train.tables import report_table
         from fer_train.training import new_run, resumed_run
 
-        chosen = recipe(recipe_name).resized(epochs, batch_size)
+        chosen = recipe(recipe_name, arch).resized(epochs, batch_size)
         options = Options(
             arch=arch,
             recipe=recipe_name,
