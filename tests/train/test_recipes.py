@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from fer_edge.errors import UsageError
+from fer_train.archs import ARCHITECTURES
+from fer_train.recipes import RECIPES, recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_every_recipe_is_there_for_every_architecture(name: str, arch: str) -> None:
+    assert recipe(name, arch).name == name
+
+
+def test_the_paper_s_recipe_is_the_paper_s() -> None:
+    paper = recipe("paper", "bn-cnn")
+    assert (paper.epochs, paper.batch_size, paper.momentum, paper.framing) == (80, 50, 0.9, "haar")
+    assert (paper.learning_rate, paper.decay_rate, paper.decay_steps) == (0.01, 0.99, 250)
+
+
+def test_modern_takes_smaller_steps_where_nothing_normalises_before_the_activation() -> None:
+    assert recipe("modern", "bn-cnn").learning_rate < recipe("modern", "mini-resnet").learning_rate
+
+
+def test_another_number_of_epochs_keeps_the_share_of_plain_ones() -> None:
+    modern = recipe("modern", "mini-resnet")
+    assert modern.resized(2 * modern.epochs, None).plain_epochs == 2 * modern.plain_epochs
+    assert modern.resized(None, 32).batch_size == 32
+
+
+def test_an_unknown_recipe_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"expected a recipe \(paper, modern\), got 'soup'"):
+        recipe("soup", "bn-cnn")
