@@ -30,6 +30,7 @@ from fer_edge.sources import Source
 from fer_edge.sources.camera import CameraSource
 from fer_edge.sources.pictures import PictureSource, find_pictures
 from fer_edge.sources.video import VideoSource
+from fer_edge.tables import counted
 
 __all__ = ["RunOptions", "run_camera", "run_folder", "run_images", "run_video"]
 
@@ -257,12 +258,8 @@ def _summary_lines(totals: Totals, pipeline: Pipeline) -> list[str]:
         if times["p50_ms"] is not None
     ]
     return [
-        f"{_count(totals.frames, 'frame')}{dropped} in {totals.duration_s:.2f} s: {totals.fps:.1f} frames a second",
-        f"{_count(totals.faces, 'face')} in {totals.frames_with_faces:,} of {_count(totals.frames, 'frame')}"
+        f"{counted(totals.frames, 'frame')}{dropped} in {totals.duration_s:.2f} s: {totals.fps:.1f} frames a second",
+        f"{counted(totals.faces, 'face')} in {totals.frames_with_faces:,} of {counted(totals.frames, 'frame')}"
         + "".join(f", {emotion} {count / totals.faces:.0%}" for emotion, count in shares),
         f"Median milliseconds: {', '.join(stages)}",
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -21,7 +20,7 @@ from fer_edge.recognizer import open_source, processor_count
 from fer_edge.results import FaceBox, Frame
 from fer_edge.sources import Source
 from fer_edge.sources.pictures import PictureSource
-from fer_edge.tables import aligned
+from fer_edge.tables import aligned, counted
 from fer_edge.timing import Durations
 
 __all__ = ["Comparison", "Found", "compare", "comparison_lines", "comparison_summary"]
@@ -161,9 +160,14 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         for name, found in comparison.found.items()
     ]
     head = ("detector", "faces", "pictures with a face", "ms a search", "95 %")
-    lines = [machine(), f"{comparison.source}: {comparison.pictures:,} pictures", "", *aligned(head, rows)]
+    lines = [
+        machine(),
+        f"{comparison.source}: {counted(comparison.pictures, 'picture')}",
+        "",
+        *aligned(head, rows),
+    ]
     lines += [
-        f"{one} and {other} agree on {same:,} faces: {_share(same, comparison.found[one])} of {one}'s, "
+        f"{one} and {other} agree on {counted(same, 'face')}: {_share(same, comparison.found[one])} of {one}'s, "
         f"{_share(same, comparison.found[other])} of {other}'s"
         for (one, other), same in comparison.same.items()
     ]
@@ -179,7 +183,7 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
     return {
         "version": __version__,
         "device": {"machine": machine(), "processors": processor_count()},
-        "source": os.fspath(comparison.source),
+        "source": comparison.source,
         "pictures": comparison.pictures,
         "detectors": [
             {

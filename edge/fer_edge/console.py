@@ -71,8 +71,11 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
 
 
 def _give_up_stdout() -> None:
-    """Nothing can be written to it: keep the interpreter from trying once again at its exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Where it takes nothing any more, keep the interpreter from trying once again at its exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -1,10 +1,10 @@
-"""Columns of text."""
+"""Columns and counts as text for people."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-__all__ = ["aligned"]
+__all__ = ["aligned", "counted"]
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
@@ -18,3 +18,8 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Containe
         ).rstrip()
         for row in table
     ]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts, as in "1 frame" and "1,020 frames"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -56,7 +56,7 @@ def test_what_each_finds_and_what_both_do(pictures: Path, monkeypatch: pytest.Mo
     assert (summary["pictures"], summary["left_out"], summary["errors"]) == (3, {}, [])
     assert haar["detect"]["p95_ms"] >= haar["detect"]["p50_ms"] > 0
     lines = comparison_lines(compare(str(pictures)))
-    assert "haar and mediapipe agree on 1 faces: 33% of haar's, 100% of mediapipe's" in lines
+    assert "haar and mediapipe agree on 1 face: 33% of haar's, 100% of mediapipe's" in lines
 
 
 def test_a_detector_that_is_not_there_is_named_with_the_remedy(pictures: Path) -> None:

@@ -7,7 +7,7 @@ runtime, on any device.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from fer_edge.classifier import Classifier
 from fer_edge.errors import ContractError, ModelError
 from fer_edge.models import find_model
+from fer_edge.preprocess import normalize
 from fer_edge.spec import ModelSpec, read_spec
+from fer_train.run import MODEL_FILE, SPEC_FILE
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["Network", "is_tflite", "load_network", "open_network"]
-
-_MODEL: Final = "model.keras"
-_SPEC: Final = "spec.json"
 
 
 class Network(Protocol):
@@ -88,29 +87,32 @@ class _TFLiteNetwork:
 class _KerasNetwork:
     def __init__(self, model: Path, bfloat16: bool) -> None:
         self.path = _keras_file(model)
-        self.spec = read_spec(self.path.with_name(_SPEC))
+        self.spec = read_spec(self.path.with_name(SPEC_FILE))
         self._model = load_network(self.path, self.spec)
         if bfloat16:
             _compute_in_bfloat16(self._model)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        from fer_train.fit import predict
-
-        return predict(self._model, pixels)
+        # Compiled: half the time of calling the model.
+        return np.asarray(self._model.predict_on_batch(normalize(pixels)[..., None]), np.float32)
 
 
 def _keras_file(model: Path) -> Path:
-    path = model / _MODEL if model.is_dir() else model
+    path = model / MODEL_FILE if model.is_dir() else model
     if not path.is_file() or path.suffix != ".keras":
         state = (
-            "which is not there" if not model.exists() else f"which has no {_MODEL}" if model.is_dir() else ""
+            "which is not there"
+            if not model.exists()
+            else f"which has no {MODEL_FILE}"
+            if model.is_dir()
+            else ""
         )
         raise ModelError(
             f"expected a run folder, a .keras or a .tflite file, got {str(model)!r}"
             f"{', ' + state if state else ''}; train one with: fer-train fit"
         )
-    if not path.with_name(_SPEC).is_file():
-        raise ContractError(f"{path}: expected its contract in {path.with_name(_SPEC)}, found none")
+    if not path.with_name(SPEC_FILE).is_file():
+        raise ContractError(f"{path}: expected its contract in {path.with_name(SPEC_FILE)}, found none")
     return path
 
 

@@ -64,7 +64,7 @@ def find_pictures(folder: Path | str, *, recursive: bool = False, without: Path 
         state = "which is a file; name it with: fer-edge image" if root.exists() else "which is not there"
         raise SourceError(f"expected a folder, got {os.fspath(folder)!r}, {state}")
     try:
-        found = sorted(_pictures_below(root, recursive, without))
+        found = sorted(_pictures_below(root, recursive, None if without is None else without.resolve()))
     except OSError as error:
         raise SourceError(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
     if not found:
@@ -83,7 +83,7 @@ def _pictures_below(folder: Path, recursive: bool, without: Path | None) -> Iter
             # A link to a folder is not followed: it may lead back up.
             if entry.is_dir(follow_symlinks=False):
                 below = folder / entry.name
-                if recursive and (without is None or below.resolve() != without.resolve()):
+                if recursive and (without is None or below.resolve() != without):
                     yield from _pictures_below(below, recursive, without)
             elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and entry.is_file():
                 yield folder / entry.name
