@@ -255,10 +255,54 @@ class TestRun:
         assert rows_of(folder) == rows_of(trained)
 
 
+@pytest.mark.slow
+class TestCalibration:
+    OPTIONS = ("--arch", "mini-resnet", "--epochs", "2", "--batch-size", "16")
+
+    @pytest.fixture(autouse=True)
+    def _few_are_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("fer_train.parts._FEWEST", 2)
+
+    @pytest.fixture
+    def table(self, tmp_path: Path, make_rows: Callable[..., Rows], csv_text: Callable[[Rows], str]) -> Path:
+        path = tmp_path / "faces.csv"
+        path.write_text(csv_text(make_rows(140, 70)))
+        return path
+
+    def test_the_temperature_is_in_the_contract_and_in_every_answer(
+        self, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "run"
+        assert run(["fit", str(table), "--out", str(out), *self.OPTIONS]) == 0
+        assert "135 faces" in capsys.readouterr().err  # of 140
+        temperature = read_spec(out / "spec.json").provenance["temperature"]
+        assert temperature == round(temperature, 4) > 0
+        assert run(["evaluate", str(out), str(table), "--out", str(tmp_path / "report")]) == 0
+        own, theirs = (
+            json.loads((folder / "report.json").read_text()) for folder in (out, tmp_path / "report")
+        )
+        assert theirs["calibration"] == own["calibration"]
+        assert theirs["loss"] == own["loss"]
+
+    def test_resumed_it_is_the_same(self, table: Path, tmp_path: Path) -> None:
+        for name, slices in (("whole", []), ("sliced", ["--stop-after", "0.0001"])):
+            assert run(["fit", str(table), "--out", str(tmp_path / name), *self.OPTIONS, *slices]) == 0
+        assert run(["fit", str(table), "--out", str(tmp_path / "sliced"), "--resume"]) == 0
+        whole, sliced = (tmp_path / name for name in ("whole", "sliced"))
+        assert read_spec(whole / "spec.json").provenance == read_spec(sliced / "spec.json").provenance
+        before, after = weights(whole), weights(sliced)
+        assert all(np.array_equal(before[name], after[name]) for name in before)
+
+    def test_the_paper_leaves_none_out(self, table: Path, tmp_path: Path) -> None:
+        out = tmp_path / "run"
+        assert run(["fit", str(table), "--out", str(out), *self.OPTIONS, "--recipe", "paper"]) == 0
+        assert "temperature" not in read_spec(out / "spec.json").provenance
+
+
 def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
     """The faces that --limit takes, as a table."""
     from fer_train.data import load_faces
-    from fer_train.training import limited
+    from fer_train.parts import limited
 
     lines = ["emotion,pixels,Usage"]
     for split in ("Training", "PublicTest"):

@@ -13,6 +13,7 @@ from fer_train.archs import Architecture
 from fer_train.data import FERPLUS_LABELS, Faces
 from fer_train.fit import CHECKPOINT, Trainer, predict
 from fer_train.layers import PerImageStandardization
+from fer_train.metrics import calibration_error, log_loss
 from fer_train.recipes import RECIPES, Recipe
 
 PAPER = RECIPES["paper"].resized(3, 14)
@@ -106,6 +107,49 @@ def test_the_network_that_is_kept_is_the_one_that_was_validated(tmp_path: Path) 
     # bfloat16 in validation, float32 now: no more than a face may tip over.
     assert abs(right.mean() - (history[-1].val_accuracy or 0)) <= 1 / 21
     assert all(np.array_equal(a, b) for a, b in zip(before, weights(run), strict=True))
+
+
+CALIBRATION = made_faces(140, seed=2)
+
+
+def test_the_network_that_is_kept_is_calibrated_and_answers_as_before(tmp_path: Path) -> None:
+    run = trainer(tmp_path, dataclasses.replace(MODERN, learning_rate=0.05), calibration=CALIBRATION)
+    list(run.epochs())
+    model, calibrated = run.trained_model(), run.trained_model()
+    temperature = run.calibrate(calibrated)
+    assert temperature is not None
+    before, after = (predict(network, CALIBRATION.pixels) for network in (model, calibrated))
+    softened = before.astype(np.float64) ** (1 / temperature)
+    assert np.allclose(after, softened / softened.sum(axis=1, keepdims=True), atol=1e-5)
+    assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
+    assert log_loss(after, CALIBRATION.labels) < log_loss(before, CALIBRATION.labels)
+
+
+def test_an_overconfident_network_becomes_honest(tmp_path: Path) -> None:
+    unsure = made_faces(700, seed=3)
+    unsure.labels[::2] = np.random.default_rng(0).integers(0, 7, 350)  # one in two is right by chance alone
+    run = trainer(
+        tmp_path, dataclasses.replace(PAPER.resized(12, None), learning_rate=0.05), calibration=unsure
+    )
+    list(run.epochs())
+    model = run.trained_model()
+    last = model.get_layer("logits")
+    last.set_weights([2 * values for values in last.get_weights()])
+    others = made_faces(700, seed=4)
+    others.labels[::2] = np.random.default_rng(1).integers(0, 7, 350)
+    before = predict(model, others.pixels)
+    run.calibrate(model)
+    after = predict(model, others.pixels)
+    assert calibration_error(after, others.labels) < calibration_error(before, others.labels) / 3
+    assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
+
+
+def test_without_calibration_faces_the_network_stays_as_it_is(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    model = run.trained_model()
+    before = model.get_weights()
+    assert run.calibrate(model) is None
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp_path: Path) -> None:

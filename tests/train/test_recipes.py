@@ -17,6 +17,7 @@ def test_the_paper_s_recipe_is_the_paper_s() -> None:
     paper = recipe("paper", "bn-cnn")
     assert (paper.epochs, paper.batch_size, paper.momentum, paper.framing) == (80, 50, 0.9, "haar")
     assert (paper.learning_rate, paper.decay_rate, paper.decay_steps) == (0.01, 0.99, 250)
+    assert paper.calibration_folds == 0
 
 
 def test_modern_takes_smaller_steps_where_nothing_normalises_before_the_activation() -> None:

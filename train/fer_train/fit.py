@@ -26,6 +26,7 @@ from fer_train.metrics import log_loss
 from fer_train.networks import Network
 from fer_train.optim import build_optimizer, set_averaged_weights
 from fer_train.recipes import Recipe
+from fer_train.temperature import fitted_temperature
 
 __all__ = ["CHECKPOINT", "EpochReport", "OnStep", "Trainer", "predict"]
 
@@ -59,8 +60,8 @@ class Trainer:
     """Trains one network on one data set, resumable at every epoch's end.
 
     ``train`` and ``validation`` are the faces to learn from and to measure on (``validation`` may be
-    None); ``votes`` are FER+'s, aligned with ``train``; ``teachers`` are trained networks with the same
-    labels. The run folder must exist.
+    None), ``calibration`` those to fit a temperature on, which are in neither; ``votes`` are FER+'s, aligned
+    with ``train``; ``teachers`` are trained networks with the same labels. The run folder must exist.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Trainer:
         run: Path,
         *,
         seed: int = 0,
+        calibration: Faces | None = None,
         votes: NDArray[np.uint8] | None = None,
         class_weights: NDArray[np.float32] | None = None,
         teachers: Sequence[Network] = (),
@@ -84,7 +86,7 @@ class Trainer:
         if not keep.any():
             raise DataError(f"expected faces to train on, got {len(train)} pictures that show none")
         self._train = train.take(keep)
-        self._validation = validation
+        self._validation, self._calibration = validation, calibration
         self._recipe = recipe
         self._seed = seed
         self._run = run
@@ -266,6 +268,20 @@ class Trainer:
                 layer.set_weights(self._model.get_layer(layer.name).get_weights())
         return model
 
+    def calibrate(self, model: keras.Model) -> float | None:
+        """Divide the network's last dense layer by the temperature that suits the calibration faces.
+
+        The temperature, or None where there are no such faces; the network is then left as it is. Which
+        label is the most probable stays. C. Guo et al., "On Calibration of Modern Neural Networks", 2017.
+        """
+        if self._calibration is None:
+            return None
+        last = model.get_layer("logits")
+        logits = predict(keras.Model(model.input, last.output), self._calibration.pixels)
+        temperature = fitted_temperature(logits, self._calibration.labels)
+        last.set_weights([values / temperature for values in last.get_weights()])
+        return temperature
+
 
 def reestimate_batch_norm(model: keras.Model, batches: Iterator[NDArray[np.uint8]]) -> None:
     """Set the batch-norm statistics to their mean over some batches of uint8 (batch, height, width)."""
@@ -309,13 +325,13 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def predict(model: keras.Model, pixels: NDArray[np.uint8], batch_size: int = 256) -> NDArray[np.float32]:
-    """Probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
+    """A network's output, float32 (n, labels), for uint8 (n, height, width) faces."""
     parts = [
         keras.ops.convert_to_numpy(model(normalize(pixels[i : i + batch_size])[..., None], training=False))
         for i in range(0, len(pixels), batch_size)
     ]
-    probabilities: NDArray[np.float32] = np.concatenate(parts).astype(np.float32)
-    return probabilities
+    outputs: NDArray[np.float32] = np.concatenate(parts).astype(np.float32)
+    return outputs
 
 
 def _one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

@@ -26,6 +26,8 @@ class Recipe:
     it is used where votes are given, and dropped from the network that is kept.
     ``teacher_weight`` is the share of the labels' place in the loss that teachers take, where there are
     any; both sides' probabilities are softened by ``temperature``.
+    ``calibration_folds``: one in that many groups of duplicates is left out of the training, and the
+    temperature of the network that is kept is fitted on it (0: none is).
     ``framing``: the whole data set picture, or the face that Haar finds in it (the whole where none).
     ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
     that has it.
@@ -48,6 +50,7 @@ class Recipe:
     votes_weight: float = 0.0
     teacher_weight: float = 0.0
     temperature: float = 1.0
+    calibration_folds: int = 0
     framing: Literal["whole", "haar"] = "whole"
     bfloat16: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -88,6 +91,7 @@ RECIPES: Final = {
             votes_weight=0.5,
             teacher_weight=0.7,
             temperature=2.0,
+            calibration_folds=30,
             bfloat16=True,
             augmentation=Augmentation(
                 flip=True, rotation=10.0, shift=0.1, scale=0.1, contrast=0.3, brightness=25.0, erase=0.25

@@ -53,7 +53,7 @@ class Options:
 
     ``epochs`` and ``batch_size`` are those of the run, whether asked for or the recipe's. ``limit`` keeps
     that many faces of each split. ``votes`` is the absolute path of FER+'s votes, ``teachers`` are those of
-    the models that are taught from.
+    the models that are taught from. ``fold``, such as ``1/5``, is the one of Training that is measured on.
     """
 
     arch: str
@@ -66,6 +66,7 @@ class Options:
     labels: str = "fer"
     class_weights: str = "none"
     teachers: Sequence[str] = ()
+    fold: str | None = None
 
 
 class RunFolder:

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 __all__ = ["fitted_temperature"]
 
-_LIMITS: Final = (0.1, 10.0)
-_HALVINGS: Final = 40  # of the logarithm's range: the temperature is exact to 11 digits
+_LIMITS: Final = (0.2, 100.0)
+_HALVINGS: Final = 40  # of the logarithm's range: the temperature is exact to 10 digits
 
 
 def fitted_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The temperature, 0.1…10, at which the cross-entropy of softmax(logits / T) is least.
+    """The temperature, 0.2…100, at which the cross-entropy of softmax(logits / T) is least.
 
     ``logits`` is float (n > 0, classes), ``labels`` int64 (n,). The cross-entropy is convex in 1/T, so that
     it is enough to halve the range of log T by the sign of its derivative. Raises ValueError for logits that

@@ -16,15 +16,16 @@ from fer_edge.console import Terminated
 from fer_edge.errors import RunError
 from fer_edge.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_train.archs import architecture
-from fer_train.data import Faces, ferplus_faces, load_faces, votes_for
+from fer_train.data import Faces, load_faces, votes_for
 from fer_train.distill import open_teacher
 from fer_train.fit import EpochReport, Trainer, predict
-from fer_train.framing import framed, interpolation
+from fer_train.framing import interpolation
 from fer_train.metrics import measured
+from fer_train.parts import parted
 from fer_train.recipes import Recipe
 from fer_train.run import Options, RunFolder, described, require_same, stored_recipe
 
-__all__ = ["Observer", "TrainingRun", "class_weights", "limited", "new_run", "resumed_run"]
+__all__ = ["Observer", "TrainingRun", "class_weights", "new_run", "resumed_run"]
 
 _FER2013_FACES: Final = 28_709  # in Training
 # How a detector's box becomes what a network sees that was trained on FER-2013's loose framing: by
@@ -48,8 +49,9 @@ class Observer(Protocol):
 class TrainingRun:
     """A run folder, its data and its trainer.
 
-    ``report_split`` is the one that the final report is about: PublicTest, otherwise PrivateTest, otherwise
-    the training faces themselves. ``report`` is that report once there is one.
+    ``report_split`` names the faces that the final report is about: those of a fold of Training where one is
+    asked for, otherwise PublicTest, otherwise PrivateTest, otherwise the training faces themselves.
+    ``report`` is that report once there is one.
     """
 
     def __init__(self, folder: RunFolder, data: Path, options: Options, recipe: Recipe, faces: Faces) -> None:
@@ -57,17 +59,17 @@ class TrainingRun:
         self.report: dict[str, Any] | None = None
         self.digest = faces.digest()
         self._provenance = _provenance(data, faces, options, self.digest)
-        parts = {name: self._prepared(faces.split(name)) for name in faces.present_splits}
-        training = parts["Training"] if "Training" in parts else faces.split("Training")
-        self.report_split = next(name for name in ("PublicTest", "PrivateTest", "Training") if name in parts)
-        self._reported = parts[self.report_split]
+        parts = parted(faces, options, recipe)
+        training = parts.training
+        self.report_split, self._reported = parts.report_split, parts.reported
         self.trainer = Trainer(
             architecture(options.arch),
             recipe,
             training,
-            parts.get("PublicTest"),
+            parts.validation,
             folder.path,
             seed=options.seed,
+            calibration=parts.calibration,
             votes=None if options.votes is None else votes_for(training, options.votes),
             class_weights=class_weights(training) if options.class_weights == "balanced" else None,
             teachers=[
@@ -75,12 +77,6 @@ class TrainingRun:
                 for teacher in options.teachers
             ],
         )
-
-    def _prepared(self, faces: Faces) -> Faces:
-        faces = limited(faces, self.options.limit)
-        if self.options.labels == "ferplus" and self.options.votes is not None:
-            faces = ferplus_faces(faces, votes_for(faces, self.options.votes))
-        return framed(faces, self.recipe.framing)
 
     @property
     def is_complete(self) -> bool:
@@ -116,6 +112,7 @@ class TrainingRun:
         """Write the network as it is after the last finished epoch, and what it is worth."""
         history = self.trainer.history
         model = self.trainer.trained_model()
+        temperature = self.trainer.calibrate(model)
         digest = self.folder.write_model(model)
         figures = measured(
             predict(model, self._reported.pixels), self._reported.labels, self._reported.label_names
@@ -133,7 +130,8 @@ class TrainingRun:
             interpolation=interpolation(self.recipe.framing),
             crop=_CROP if self.recipe.framing == "whole" else Crop(),
             accuracy={self.report_split: brief},
-            provenance={**self._provenance, "framing": self.recipe.framing, "epochs": len(history)},
+            provenance={**self._provenance, "framing": self.recipe.framing, "epochs": len(history)}
+            | ({} if temperature is None else {"temperature": round(temperature, 4)}),
         )
         self.folder.write_history(history)
         self.folder.write_results(spec, self.report, history)
@@ -178,19 +176,13 @@ def class_weights(faces: Faces) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
-def limited(faces: Faces, limit: int | None) -> Faces:
-    """At most that many of the faces, always the same ones, in their order."""
-    if limit is None or limit >= len(faces):
-        return faces
-    return faces.take(np.sort(np.random.default_rng(0).permutation(len(faces))[:limit]))
-
-
 def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict[str, Any]:
     is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) >= _FER2013_FACES)
     stated = {
         "data": data.name,
         "data_sha256": digest,
         "limit": options.limit,
+        "fold": options.fold,
         "labels": options.labels,
         "votes": None if options.votes is None else Path(options.votes).name,
         "teachers": ", ".join(Path(teacher).name for teacher in options.teachers) or None,
