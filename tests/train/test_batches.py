@@ -7,6 +7,7 @@ import numpy as np
 from fer_edge.preprocess import normalize
 from fer_train.augment import Augmentation
 from fer_train.batches import Batches
+from fer_train.distill import Teachers
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (23, 48, 48)).astype(np.uint8)
 LABELS = np.eye(7, dtype=np.float32)[np.arange(23) % 7]
@@ -41,3 +42,80 @@ def test_faces_labels_and_weights_stay_together() -> None:
         place = int(weight)
         assert np.array_equal(image[..., 0], normalize(PIXELS[place]))
         assert np.array_equal(target, LABELS[place])
+
+
+class TestMixup:
+    STILL = Augmentation(flip=False)
+
+    def test_it_is_off_unless_asked_for(self) -> None:
+        assert np.array_equal(batches()[0][0], batches(mixup=0.0)[0][0])
+        assert not np.array_equal(batches()[0][0], batches(mixup=1.0)[0][0])
+
+    def test_a_mixed_batch_is_a_function_of_seed_epoch_and_step(self) -> None:
+        for step in (3, 0, 3):
+            once, again = batches(mixup=0.4)[step], batches(mixup=0.4)[step]
+            assert np.array_equal(once[0], again[0])
+            assert np.array_equal(once[1]["emotion"], again[1]["emotion"])
+
+    def test_pictures_labels_votes_and_weights_are_mixed_in_the_same_proportion(self) -> None:
+        # Each face has a level, label and weight of its own, from which its share can be read.
+        levels = np.arange(0, 230, 10)
+        pixels = np.broadcast_to(levels[:, None, None], (23, 48, 48)).astype(np.uint8)
+        own = np.eye(23, dtype=np.float32)
+        mixed = Batches(
+            pixels,
+            {"emotion": own, "votes": 2 * own},
+            batch_size=5,
+            augmentation=self.STILL,
+            seed=3,
+            epoch=2,
+            weights=levels.astype(np.float32),
+            mixup=1.0,
+        )
+        images, targets, weights = mixed[1]
+        shares = targets["emotion"]
+        assert np.allclose(shares.sum(axis=1), 1, atol=1e-6)
+        assert (np.count_nonzero(shares, axis=1) == 2).all()
+        assert np.allclose(targets["votes"], 2 * shares)
+        for name in ("emotion", "votes"):
+            assert np.allclose(weights[name], shares @ levels, atol=1e-3)
+        expected = np.rint(shares @ levels)
+        assert np.array_equal(
+            images[..., 0], normalize(np.broadcast_to(expected[:, None, None], (5, 48, 48)))
+        )
+
+    def test_each_picture_has_a_share_of_its_own(self) -> None:
+        own = np.eye(23, dtype=np.float32)
+        targets = Batches(
+            PIXELS, {"emotion": own}, batch_size=23, augmentation=self.STILL, seed=0, epoch=0, mixup=1.0
+        )[0][1]
+        assert len(set(targets["emotion"].max(axis=1).round(4))) > 20
+
+    def test_a_small_alpha_leaves_most_pictures_nearly_as_they_are(self) -> None:
+        own = np.eye(2000, dtype=np.float32)
+        pixels = np.zeros((2000, 48, 48), np.uint8)
+        nearly = {}
+        for alpha in (0.1, 1.0):
+            targets = Batches(
+                pixels,
+                {"emotion": own},
+                batch_size=2000,
+                augmentation=self.STILL,
+                seed=0,
+                epoch=0,
+                mixup=alpha,
+            )[0][1]
+            nearly[alpha] = (targets["emotion"].max(axis=1) > 0.95).mean()
+        assert nearly[0.1] > 0.65  # by Beta(0.1, 0.1); 0.1 by Beta(1, 1)
+        assert nearly[1.0] < 0.15
+
+    def test_teachers_are_asked_about_the_mixed_pictures(self) -> None:
+        seen = []
+
+        class Watching(Teachers):
+            def __call__(self, pixels: Any) -> Any:
+                seen.append(pixels)
+                return np.zeros((len(pixels), 7), np.float32)
+
+        images = batches(mixup=1.0, teachers=Watching([], 1.0))[0][0]
+        assert np.array_equal(normalize(seen[0])[..., None], images)

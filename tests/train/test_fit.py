@@ -63,7 +63,11 @@ def weights(trainer: Trainer) -> list[np.ndarray]:
     ]
 
 
-@pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=["float32", "bfloat16, averaged, votes"])
+@pytest.mark.parametrize(
+    "recipe",
+    [PAPER, MODERN, dataclasses.replace(MODERN, mixup=0.4)],
+    ids=["float32", "bfloat16, averaged, votes", "mixed"],
+)
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(recipe: Recipe, tmp_path: Path) -> None:
     for name in ("whole", "halves"):
         (tmp_path / name).mkdir()
@@ -164,6 +168,15 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp
     again.resume()
     assert len(again.history) == 1
     assert all(np.isfinite(array).all() for array in weights(again))
+
+
+@pytest.mark.parametrize(("plain", "same"), [(0, False), (1, True)], ids=["mixed", "plain"])
+def test_faces_are_mixed_except_in_plain_epochs(plain: int, same: bool, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(PAPER.resized(1, None), plain_epochs=plain)
+    runs = [trainer(tmp_path, dataclasses.replace(recipe, mixup=alpha)) for alpha in (0.0, 1.0)]
+    for run in runs:
+        list(run.epochs())
+    assert same == all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
 
 
 def test_each_step_is_reported(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ``pixels`` is uint8 (n, height, width), ``targets`` maps each output's name to float32 (n, classes),
     ``weights`` is float32 (n,) or None. ``teachers`` say of each batch what the output ``teachers`` shall
     be. Yields float32 (batch, height, width, 1) pictures, normalised.
+
+    With ``mixup`` above 0 each picture is mixed with another of its batch, and so are their targets and
+    weights: H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. The share of the first is
+    drawn from Beta(mixup, mixup) for each picture, not once for the batch, so that every step sees all shares.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         epoch: int,
         weights: NDArray[np.float32] | None = None,
         teachers: Teachers | None = None,
+        mixup: float = 0.0,
     ) -> None:
         super().__init__()
         self._pixels = pixels
@@ -42,6 +47,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._teachers = teachers
         self._batch_size = batch_size
         self._augmentation = augmentation
+        self._mixup = mixup
         self._key = (seed, epoch)
         self._order = np.random.default_rng(self._key).permutation(len(pixels))
 
@@ -52,10 +58,27 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self._order[step * self._batch_size : (step + 1) * self._batch_size]
         rng = np.random.default_rng((*self._key, step))
         pixels = augment(self._pixels[chosen], self._augmentation, rng)
-        pictures = normalize(pixels)[..., None]
         targets = {name: target[chosen] for name, target in self._targets.items()}
+        weights = None if self._weights is None else self._weights[chosen]
+        if self._mixup:
+            shares = rng.beta(self._mixup, self._mixup, len(chosen)).astype(np.float32)
+            pixels = np.rint(_mixed(pixels, shares)).astype(np.uint8)
+            targets = {name: _mixed(target, shares) for name, target in targets.items()}
+            weights = None if weights is None else _mixed(weights, shares)
         if self._teachers is not None:
             targets["teachers"] = self._teachers(pixels)
-        if self._weights is None:
+        pictures = normalize(pixels)[..., None]
+        if weights is None:
             return pictures, targets
-        return pictures, targets, dict.fromkeys(targets, self._weights[chosen])
+        return pictures, targets, dict.fromkeys(targets, weights)
+
+
+def _mixed(values: NDArray[Any], shares: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each of a batch's values with the one before it, in its share, float32 of the same shape.
+
+    The order within a batch is random already, so that the one before is as good as any.
+    """
+    own = values.astype(np.float32)
+    share = shares.reshape(-1, *[1] * (values.ndim - 1))
+    mixed: NDArray[np.float32] = share * own + (1 - share) * np.roll(own, 1, axis=0)
+    return mixed

@@ -206,6 +206,7 @@ class Trainer:
             epoch=epoch,
             weights=self._weights,
             teachers=self._teachers,
+            mixup=0.0 if plain else recipe.mixup,
         )
         _seed_dropout(self._model, self._seed, epoch)
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))

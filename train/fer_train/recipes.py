@@ -22,6 +22,8 @@ class Recipe:
     ``ema`` averages the weights with that momentum (0: not); batch-norm statistics are then
     re-estimated for the averaged weights.
     ``plain_epochs`` at the end train with flips only.
+    ``mixup`` mixes each picture with another of its batch, in shares from Beta(mixup, mixup) (0: not),
+    except in plain epochs.
     ``votes_weight`` is the loss weight of an auxiliary head that predicts the FER+ votes (0: none);
     it is used where votes are given, and dropped from the network that is kept.
     ``teacher_weight`` is the share of the labels' place in the loss that teachers take, where there are
@@ -47,6 +49,7 @@ class Recipe:
     ema: float = 0.0
     label_smoothing: float = 0.0
     plain_epochs: int = 0
+    mixup: float = 0.0
     votes_weight: float = 0.0
     teacher_weight: float = 0.0
     temperature: float = 1.0
