@@ -54,6 +54,17 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory, cache: Path) -
     return folder
 
 
+@pytest.fixture(scope="session")
+def folded(data: Path, tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """A run that is measured on a fold of Training."""
+    folder = tmp_path_factory.mktemp("runs") / "folded"
+    process = fit(data, "--out", str(folder), *SMALL, "--fold", "2/4", "--mixup", "0.2", cache=cache)
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert "faces of Training, fold 2 of 4" in output
+    return folder
+
+
 def fit(data: Path, *options: str, cache: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "fer_train", "fit", str(data), *options],
@@ -210,6 +221,8 @@ class TestRun:
             (["--resume", "--recipe", "modern"], 2, "--recipe paper), got --recipe modern"),
             (["--resume", "--seed", "1"], 2, "--seed 0), got --seed 1"),
             (["--resume", "--class-weights", "balanced"], 2, "--class-weights none"),
+            (["--resume", "--fold", "1/5"], 2, "without --fold), got --fold 1/5"),
+            (["--resume", "--mixup", "0.2"], 2, "--mixup 0.0), got --mixup 0.2"),
             (["--resume", "--overwrite"], 2, "got both"),
         ],
     )
@@ -253,6 +266,44 @@ class TestRun:
         assert run(["fit", str(data), "--out", str(folder), "--resume", "--epochs", "3"]) == 0
         assert {path.name for path in folder.iterdir()} == RUN_FILES
         assert rows_of(folder) == rows_of(trained)
+
+
+@pytest.mark.slow
+class TestFold:
+    def test_the_run_is_about_the_fold(self, folded: Path) -> None:
+        report = json.loads((folded / "report.json").read_text())
+        assert report["split"] == "Training, fold 2 of 4"
+        assert 0 < report["samples"] <= 64
+        spec = read_spec(folded / "spec.json")
+        assert list(spec.accuracy) == ["Training, fold 2 of 4"]
+        assert (spec.provenance["fold"], spec.provenance["mixup"]) == ("2/4", 0.2)
+        assert all(0 <= float(row["val_accuracy"]) <= 1 for row in rows_of(folded))
+        options = json.loads((folded / "config.json").read_text())["options"]
+        assert (options["fold"], options["mixup"]) == ("2/4", 0.2)
+
+    def test_it_is_resumed_with_its_fold(
+        self, folded: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = tmp_path / "run"
+        shutil.copytree(folded, folder)
+        (folder / "report.json").unlink()
+        assert run(["fit", str(data), "--out", str(folder), "--resume", "--fold", "2/4"]) == 0
+        report, before = (json.loads((path / "report.json").read_text()) for path in (folder, folded))
+        assert {**report, "model": "", "sha256": ""} == {**before, "model": "", "sha256": ""}
+        capsys.readouterr()
+        assert run(["fit", str(data), "--out", str(folder), "--resume", "--fold", "1/4"]) == 2
+        assert "(--fold 2/4), got --fold 1/4" in capsys.readouterr().err
+
+
+def test_a_run_of_an_earlier_version_is_held_to_what_it_had(
+    tmp_path: Path, small_csv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    options = {"arch": "mini-resnet", "recipe": "paper", "epochs": 1, "batch_size": 8}
+    (folder / "config.json").write_text(json.dumps({"options": options}))
+    assert run(["fit", str(small_csv), "--out", str(folder), "--resume", "--fold", "1/5"]) == 2
+    assert "without --fold), got --fold 1/5" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -338,6 +389,17 @@ def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
         ),
         (["fit", "{data}", "--out", "{out}", "--votes", "{votes}"], 1, "expected votes for the rows"),
         (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "expected --votes"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "6/5"], 2, "K from 1 to N, got '6/5'"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "first"], 2, "expected --fold K/N"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "1/100"], 1, "at least 100 photos in Training"),
+        (["fit", "{data}", "--out", "{out}", "--mixup", "-1"], 2, "--mixup"),
+        (["fit", "{data}", "--out", "{out}", "--mixup", "nan"], 2, "--mixup"),
+        (["fit", "{data}", "--out", "{out}", "--stop-after", "nan"], 2, "--stop-after"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--teacher", "{missing}"],
+            1,
+            "or a bundled model (default), got",
+        ),
         (["evaluate", "{missing}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{data}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{missing}.tflite", "{data}"], 1, "expected a .tflite file"),

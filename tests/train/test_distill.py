@@ -11,6 +11,7 @@ from fer_edge.models import find_model
 from fer_edge.spec import FER2013_LABELS, ModelSpec
 from fer_train.cli import run
 from fer_train.distill import Teachers, open_teacher
+from fer_train.networks import located_model
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 48, 48)).astype(np.uint8)
 
@@ -55,9 +56,22 @@ def test_a_run_learns_from_a_teacher(
     small_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = ["--arch", "mini-resnet", "--epochs", "1", "--batch-size", "14"]
-    taught = ["fit", str(small_csv), "--out", str(tmp_path / "run"), *small]
-    assert run([*taught, "--teacher", str(find_model().path)]) == 0
+    for name, teacher in (("run", str(find_model().path)), ("named", "default")):
+        assert run(["fit", str(small_csv), "--out", str(tmp_path / name), *small, "--teacher", teacher]) == 0
     assert run(["fit", str(small_csv), "--out", str(tmp_path / "alone"), *small]) == 0
     weights = [np.load(tmp_path / name / "checkpoint.npz") for name in ("run", "alone")]
     assert any(not np.array_equal(weights[0][key], weights[1][key]) for key in weights[1].files)
+    with np.load(tmp_path / "named" / "checkpoint.npz") as named:
+        assert all(np.array_equal(weights[0][key], named[key]) for key in named.files if key != "history")
     capsys.readouterr()
+
+
+def test_a_bundled_model_is_named_from_anywhere_and_a_file_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert located_model(Path("default")) == "default"
+    assert open_teacher(Path("default"), FER2013_LABELS).path == find_model().path
+    assert located_model(Path("run")) == str(tmp_path / "run")
+    (tmp_path / "default").mkdir()  # a run of that name goes before
+    assert located_model(Path("default")) == str(tmp_path / "default")

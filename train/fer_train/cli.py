@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +20,8 @@ from fer_edge.spec import FER2013_LABELS
 from fer_train.archs import ARCHITECTURES
 from fer_train.chatter import silenced
 from fer_train.data import SPLITS, ferplus_faces, load_faces, votes_for
+from fer_train.folds import Fold
+from fer_train.networks import is_tflite, located_model
 from fer_train.output import refuse_if_present
 from fer_train.recipes import RECIPES, recipe
 from fer_train.run import REPORT_FILE
@@ -28,6 +32,16 @@ if TYPE_CHECKING:
 __all__ = ["cli", "run"]
 
 _PATH: Final = click.Path(path_type=Path)
+
+
+class _Number(click.FloatRange):
+    """A finite number in a range; Click's own type lets NaN through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 def run(arguments: list[str]) -> int:
@@ -89,7 +103,7 @@ def _debug_option(function: Callable[..., None]) -> Callable[..., None]:
 )
 @click.option(
     "--stop-after",
-    type=click.FloatRange(0, min_open=True),
+    type=_Number(0, min_open=True),
     metavar="MINUTES",
     help="Begin no epoch that would end later; go on with --resume.",
 )
@@ -105,7 +119,8 @@ def _debug_option(function: Callable[..., None]) -> Callable[..., None]:
     type=_PATH,
     metavar="MODEL",
     multiple=True,
-    help="Learn from the probabilities of a trained run or a .tflite file, too; may be given more than once.",
+    help="Learn from the probabilities of a trained run, .tflite file or bundled model, too; may be given "
+    "more than once.",
 )
 @click.option(
     "--labels",
@@ -120,6 +135,17 @@ def _debug_option(function: Callable[..., None]) -> Callable[..., None]:
     default="none",
     show_default=True,
     help="balanced: every label weighs the same, however rare.",
+)
+@click.option(
+    "--mixup",
+    type=_Number(0, 10),
+    metavar="ALPHA",
+    help="Mix each picture with another, in shares from Beta(ALPHA, ALPHA); 0: not.  [default: the recipe's]",
+)
+@click.option(
+    "--fold",
+    metavar="K/N",
+    help="Leave the K-th of N parts of Training out and measure on it, instead of on PublicTest.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run that RUN holds.")
 @_debug_option
@@ -140,12 +166,16 @@ def _fit(
     teachers: tuple[Path, ...],
     labels: str,
     class_weights: str,
+    mixup: float | None,
+    fold: str | None,
     overwrite: bool,
     debug: bool,
 ) -> None:
     """Train a network and write the run folder RUN."""
     if resume and overwrite:
         raise UsageError("expected --resume or --overwrite, got both; the one goes on, the other starts anew")
+    if fold is not None:
+        fold = str(Fold.parsed(fold))
     with silenced(debug):
         _require_keras()
         from fer_train.progress import ProgressBar
@@ -154,6 +184,8 @@ def _fit(
         from fer_train.training import new_run, resumed_run
 
         chosen = recipe(recipe_name, arch).resized(epochs, batch_size)
+        if mixup is not None:
+            chosen = replace(chosen, mixup=mixup)
         options = Options(
             arch=arch,
             recipe=recipe_name,
@@ -164,7 +196,9 @@ def _fit(
             votes=None if votes is None else str(votes.absolute()),
             labels=labels,
             class_weights=class_weights,
-            teachers=[str(teacher.absolute()) for teacher in teachers],
+            teachers=[located_model(teacher) for teacher in teachers],
+            mixup=chosen.mixup,
+            fold=fold,
         )
         if teachers and not chosen.teacher_weight:
             raise UsageError(
@@ -211,11 +245,10 @@ def _evaluate(
 ) -> None:
     """Measure a model on a split of DATA.
 
-    MODEL is a run folder, a .keras file beside its spec.json, or a .tflite file; a .tflite needs no
-    TensorFlow.
+    MODEL is a run folder, a .keras file beside its spec.json, a .tflite file or a bundled model's name; the
+    latter two need no TensorFlow.
     """
     from fer_train.evaluate import evaluate, write_evaluation
-    from fer_train.networks import is_tflite
     from fer_train.tables import report_table
 
     with silenced(debug):

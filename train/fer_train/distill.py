@@ -42,7 +42,7 @@ class Teachers:
 
 
 def open_teacher(model: Path, labels: tuple[str, ...], *, bfloat16: bool = False) -> Network:
-    """The network of a run folder, ``.keras`` or ``.tflite`` file that knows the same labels.
+    """The network of a run folder, ``.keras`` or ``.tflite`` file, or the bundled one, that knows the same labels.
 
     Raises ModelError or ContractError where there is none, RunError when it knows others.
     """

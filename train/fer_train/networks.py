@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fer_edge.classifier import Classifier
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models import find_model
+from fer_edge.models import bundled_models, find_model
 from fer_edge.preprocess import normalize
 from fer_edge.spec import ModelSpec, read_spec
 from fer_train.run import MODEL_FILE, SPEC_FILE
@@ -22,7 +22,7 @@ from fer_train.run import MODEL_FILE, SPEC_FILE
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Network", "is_tflite", "load_network", "open_network"]
+__all__ = ["Network", "is_tflite", "load_network", "located_model", "open_network"]
 
 
 class Network(Protocol):
@@ -35,13 +35,23 @@ class Network(Protocol):
         """Probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
 
 
+def is_bundled(model: Path) -> bool:
+    """Whether a model is named as one that fer-edge bundles; a file or folder of that name goes before."""
+    return str(model) in bundled_models() and not model.exists()
+
+
+def located_model(model: Path) -> str:
+    """A model's absolute path, or the name of a bundled one: what finds it again from anywhere."""
+    return str(model) if is_bundled(model) else str(model.absolute())
+
+
 def is_tflite(model: Path) -> bool:
     """Whether a model is asked through the runtime, without Keras."""
-    return model.suffix == ".tflite"
+    return model.suffix == ".tflite" or is_bundled(model)
 
 
 def open_network(model: Path, *, bfloat16: bool = False) -> Network:
-    """The network of a run folder, a ``.keras`` or a ``.tflite`` file; ``bfloat16`` is for the first two.
+    """The network of a run folder, ``.keras`` or ``.tflite`` file, or a bundled one; ``bfloat16`` is for the first two.
 
     Raises ModelError when there is none, ContractError when its contract is missing or contradicts it.
     """
@@ -108,7 +118,8 @@ def _keras_file(model: Path) -> Path:
             else ""
         )
         raise ModelError(
-            f"expected a run folder, a .keras or a .tflite file, got {str(model)!r}"
+            f"expected a run folder, a .keras or a .tflite file, or a bundled model "
+            f"({', '.join(bundled_models())}), got {str(model)!r}"
             f"{', ' + state if state else ''}; train one with: fer-train fit"
         )
     if not path.with_name(SPEC_FILE).is_file():

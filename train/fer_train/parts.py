@@ -73,12 +73,13 @@ def _with_parts_named(training: Faces, fold: Fold | None, calibration_folds: int
     groups = duplicate_groups(training)
     names = np.full(len(training), "Training", "U32")
     if fold is not None:
-        names[fold_numbers(groups, training.labels, fold.count) == fold.number - 1] = fold.title
-        if len(set(names)) < 2:
+        photos = len(np.unique(groups))
+        if photos < fold.count:
             raise DataError(
                 f"expected faces of at least {fold.count} photos in Training for --fold {fold}, "
-                f"got {len(np.unique(groups))}; ask for fewer folds"
+                f"got {photos}; ask for fewer folds"
             )
+        names[fold_numbers(groups, training.labels, fold.count) == fold.number - 1] = fold.title
     if calibration_folds:
         rest = np.flatnonzero(names == "Training")
         numbers = fold_numbers(groups[rest], training.labels[rest], calibration_folds)

@@ -51,9 +51,10 @@ _FILES: Final = (MODEL_FILE, SPEC_FILE, REPORT_FILE, _CONFIG, _HISTORY, _CHECKPO
 class Options:
     """What decides the outcome of a run besides the data: stored in ``config.json``, obeyed by ``--resume``.
 
-    ``epochs`` and ``batch_size`` are those of the run, whether asked for or the recipe's. ``limit`` keeps
-    that many faces of each split. ``votes`` is the absolute path of FER+'s votes, ``teachers`` are those of
-    the models that are taught from. ``fold``, such as ``1/5``, is the one of Training that is measured on.
+    ``epochs``, ``batch_size`` and ``mixup`` are those of the run, whether asked for or the recipe's.
+    ``limit`` keeps that many faces of each split. ``votes`` is the absolute path of FER+'s votes,
+    ``teachers`` are those of the models that are taught from, or bundled models' names. ``fold``, such as
+    ``1/5``, is the one of Training that is measured on.
     """
 
     arch: str
@@ -66,6 +67,7 @@ class Options:
     labels: str = "fer"
     class_weights: str = "none"
     teachers: Sequence[str] = ()
+    mixup: float = 0.0
     fold: str | None = None
 
 
@@ -192,12 +194,14 @@ def require_same(config: dict[str, Any], asked: dict[str, Any], digest: str) -> 
 
     ``asked`` are the options that were given expressly. Raises UsageError at a contradiction.
     """
+    options = asdict(Options(**config["options"]))  # a run of an earlier version has fewer
     for name, value in asked.items():
-        stored = config["options"][name]
+        stored = options[name]
         if value != stored:
             option = "--" + name.replace("_", "-")
+            had = f"without {option}" if stored is None else f"{option} {stored}"
             raise UsageError(
-                f"expected the options the run was started with ({option} {stored}), got {option} {value}; "
+                f"expected the options the run was started with ({had}), got {option} {value}; "
                 "leave it out, or start anew with --overwrite"
             )
     if digest != config["data_sha256"]:

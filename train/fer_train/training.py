@@ -188,6 +188,7 @@ def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict
         "teachers": ", ".join(Path(teacher).name for teacher in options.teachers) or None,
         "class_weights": options.class_weights,
         "recipe": options.recipe,
+        "mixup": options.mixup or None,
         "seed": options.seed,
         "licence": "weights learned from research-only data (FER-2013)"
         if is_fer2013
