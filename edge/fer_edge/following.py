@@ -22,7 +22,7 @@ _REACH: Final = 0.4  # of its size, how far a face may move between two frames
 _CELL: Final = 8  # pixels of the frame to a cell of the change map
 _CHANGE: Final = 8.0  # grey levels by which the mean of 3×3 cells must differ; noise of 10 averages to 2.4
 _DENSE: Final = 0.2  # of a window's cells
-_AROUND_FACE: Final = 0.25  # of its size: the border of a followed face whose changes are its own
+_AROUND_FACE: Final = 0.4  # of its size: the border of a followed face whose changes are its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,10 @@ class ChangeMap:
         changed = np.abs(cv2.blur(difference, (3, 3))) > _CHANGE
         for face in faces:
             border_x, border_y = _AROUND_FACE * face.width, _AROUND_FACE * face.height
+            rows = slice(_cell(face.y - border_y), _cell(face.y + face.height + border_y) + 1)
+            columns = slice(_cell(face.x - border_x), _cell(face.x + face.width + border_x) + 1)
             # A cell that a face covers stays as it is: it is looked at when the face has left it.
-            changed[
-                _cell(face.y - border_y) : _cell(face.y + face.height + border_y) + 1,
-                _cell(face.x - border_x) : _cell(face.x + face.width + border_x) + 1,
-            ] = False
+            changed[rows, columns] = False
         self._searched[changed] = now[changed]
         return Changes(changed) if changed.any() else None
 
@@ -143,7 +142,7 @@ def _cell(pixel: float) -> int:
 def _cells(image: Image) -> NDArray[np.int16]:
     height, width = image.shape[:2]
     # Every fourth pixel of each row and column: four to a cell, which averages enough.
-    gray = cv2.cvtColor(np.ascontiguousarray(image[::4, ::4]), cv2.COLOR_BGR2GRAY)
+    gray = cv2.cvtColor(_thinned(image, 4), cv2.COLOR_BGR2GRAY)
     size = (max(1, -(-width // _CELL)), max(1, -(-height // _CELL)))
     return cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.int16)
 
@@ -155,9 +154,16 @@ def _scale(box: FaceBox) -> float:
 def _reduced(image: Image, left: int, top: int, right: int, bottom: int, scale: float) -> NDArray[np.uint8]:
     """A part of the picture in grey, reduced: first by leaving pixels out, then by averaging."""
     stride = max(1, int(0.5 / scale))
-    part = cv2.cvtColor(np.ascontiguousarray(image[top:bottom:stride, left:right:stride]), cv2.COLOR_BGR2GRAY)
+    part = cv2.cvtColor(_thinned(image[top:bottom, left:right], stride), cv2.COLOR_BGR2GRAY)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _thinned(image: Image, stride: int) -> Image:
+    """Every so many pixels of each row and column; OpenCV gathers them faster than slicing does."""
+    height, width = image.shape[:2]
+    size = (-(-width // stride), -(-height // stride))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def _peak(scores: Any, index: int) -> float:

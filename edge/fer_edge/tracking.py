@@ -23,8 +23,8 @@ __all__ = ["TrackedFace", "Tracker"]
 _DETECT_EVERY: Final = 8
 _DETECT_S: Final = 0.3
 # How often the whole frame is searched even if nothing changed: when both have passed.
-_FULL_EVERY: Final = 30
-_FULL_S: Final = 1.0
+_FULL_EVERY: Final = 60
+_FULL_S: Final = 2.0
 
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
@@ -32,6 +32,7 @@ _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
 _REACH: Final = 0.9  # how far off, in face sizes, a face may be from where it is expected
 _LOST_REACH: Final = 1.5
 _REMEMBERED_S: Final = 1.0  # a lost face that comes back within this time gets its id back
+_MISSED_S: Final = 0.3  # for so long a lost face is looked for where it is expected
 _LOOKS_WEIGHT: Final = 1.0  # face sizes that a correlation of 0 instead of 1 counts for
 _UNCONFIRMED: Final = 3  # a face that its detector denies so often in a row is none
 _SAME_FACE_IOU: Final = 0.5  # two tracks that overlap by more follow one face
@@ -49,7 +50,11 @@ class TrackedFace:
 
 @dataclass(slots=True)
 class _Track:
-    """A face: where and when it was last seen, how it looked when last confirmed, how it moves (pixels/s)."""
+    """A face: where and when it was last seen, how it looked when last confirmed, how it moves (pixels/s).
+
+    ``denied`` counts the searches in a row in which its detector did not see it; ``missed`` is one that
+    was there a moment ago and may be again.
+    """
 
     id: int
     box: FaceBox
@@ -58,6 +63,7 @@ class _Track:
     similarity: float = 1.0
     velocity: tuple[float, float] = (0.0, 0.0)
     denied: int = 0
+    missed: bool = False
 
     def expected(self, time_s: float) -> FaceBox:
         """The box where the face is if it moves on as it did."""
@@ -93,9 +99,9 @@ class Tracker:
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
     frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
-    source's clock, whichever is less; the whole frame after 30 frames that last a second or more. A frame
-    in which a face got lost is searched at once. A frame without a time is a picture of its own, whose
-    faces are new ones.
+    source's clock, whichever is less; the whole frame after 60 frames that last two seconds or more. What
+    changed is searched at once in a frame in which a face got lost. A frame without a time is a picture of
+    its own, whose faces are new ones.
     """
 
     def __init__(self, detector: Detector, detect_every: int | None = None) -> None:
@@ -146,15 +152,22 @@ class Tracker:
         return self._since_search >= _DETECT_EVERY or time_s - self._searched_s >= _DETECT_S - _EPSILON_S
 
     def _follow(self, image: Image, time_s: float) -> None:
-        """Find every face again by its looks or, where they changed, by the detector."""
-        for track in self._tracks:
+        """Find every face again by its looks or, where they changed, by the detector.
+
+        So are those that were lost a moment ago: a cascade misses a face now and then.
+        """
+        missed = [track for track in self._lost if track.missed and time_s - track.seen_s <= _MISSED_S]
+        for track in (*self._tracks, *missed):
             match = relocate(image, track.patch, track.expected(time_s))
             track.similarity = match.similarity
             if match.similarity >= _ALIKE:
                 track.see(match.box, time_s)
-        for track in self._tracks:
+        for track in (*self._tracks, *missed):
             if track.seen_s != time_s and (box := self._detected(track, image, time_s)) is not None:
                 track.confirm(image, box, time_s)
+        returned = [track for track in missed if track.seen_s == time_s]
+        self._lost = [track for track in self._lost if track not in returned]
+        self._tracks += returned
 
     def _search_changes(self, image: Image, time_s: float) -> None:
         """Confirm the faces whose looks changed; search what changed elsewhere, or all where one got lost."""
@@ -211,7 +224,11 @@ class Tracker:
         found = [t for t in self._tracks if t.seen_s == time_s and t.denied < _UNCONFIRMED]
         doubles = _doubles(found)
         kept = [track for track in found if track not in doubles]
-        self._lost += [track for track in self._tracks if track not in kept]
+        for track in self._tracks:
+            if track not in kept:
+                # What its detector denies, or another track follows, is not looked for.
+                track.missed = track.seen_s != time_s
+                self._lost.append(track)
         self._tracks = kept
 
     def _new_id(self) -> int:

@@ -229,6 +229,17 @@ def test_a_face_that_returns_within_a_second_has_its_id_back(
 
 
 @EVERY
+@pytest.mark.parametrize("start", range(20, 28))
+def test_a_face_that_is_hidden_for_a_moment_is_there_again_at_once(
+    start: int, detect_every: int | None
+) -> None:
+    face = hidden(still(110, 60), start / RATE, (start + 4) / RATE)
+    runs = tracked(Stage([face]), 2, detect_every=detect_every)
+    assert ids(runs[start + 1]) == []
+    assert [ids(faces) for faces in runs[start + 4 :]] == [[0]] * (50 - start - 4)
+
+
+@EVERY
 def test_a_face_that_leaves_the_picture_is_gone(detect_every: int | None) -> None:
     runs = tracked(Stage([moving((200, 80), (120, 0))]), 2, detect_every=detect_every)
     assert runs[-1] == ()
@@ -275,11 +286,11 @@ def test_the_whole_frame_is_searched_at_least_every_so_many_frames(detect_every:
 
 
 @pytest.mark.parametrize("rate", [5.0, 25.0, 50.0])
-def test_by_default_the_whole_frame_is_searched_about_once_a_second(rate: float) -> None:
+def test_by_default_the_whole_frame_is_searched_every_60_frames_or_2_seconds(rate: float) -> None:
     stage = Stage([still(20, 60)])
-    tracked(stage, 7, rate=rate)
+    tracked(stage, 26, rate=rate)
     assert stage.searched_everywhere[0] == 0
-    assert max(np.diff(stage.searched_everywhere)) <= max(30, rate)
+    assert set(np.diff(stage.searched_everywhere)) == {max(60, round(2 * rate))}
 
 
 def test_every_frame_is_searched_where_that_is_wanted() -> None:

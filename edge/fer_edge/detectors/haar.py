@@ -16,15 +16,17 @@ __all__ = ["HaarDetector"]
 
 _CASCADE: Final = "haarcascade_frontalface_default.xml"
 _WINDOW: Final = 24  # pixels: the side of the cascade's own window, the smallest face it can see
-_NEIGHBORS: Final = 4  # overlapping hits that make a face
 
 _MAX_ENLARGEMENT: Final = 2.0  # what is smaller yet has no features left
 
 _SLACK: Final = 0.75
+_DETAIL: Final = 1.5  # how much larger a part of the picture is searched where its size allows it
 _TOLERANCE: Final = 0.9  # of the smallest face: boxes are not that exact
+_OCTAVE: Final = 2.6  # sizes searched at once: a little more than twice, for a face is hit at several sizes
 
-_STEP: Final = 1.15  # between the sizes searched, in video
-_THOROUGH_STEP: Final = 1.1  # in single pictures
+# Between the sizes searched, and the overlapping hits that make a face: in video, and in single pictures.
+_STEP, _NEIGHBORS = 1.2, 3
+_THOROUGH_STEP, _THOROUGH_NEIGHBORS = 1.1, 4
 
 # The smallest face that is searched unless --min-face says otherwise, as a share of the picture's
 # shorter side: a person four metres from a camera; in single pictures a face of a large group.
@@ -37,8 +39,8 @@ _SECOND_MARGIN: Final = 1 / 4  # of the shorter side, the picture's edge repeate
 _FEW: Final = 2  # with more faces than that the picture shows a group
 _SECOND_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room around the picture
 
-_FOLLOWED_MARGIN: Final = 0.25  # of its size: how far from its last place a face is searched
-_FOLLOWED_CHANGE: Final = 1.3  # the factor by which its size may have changed
+_FOLLOWED_MARGIN: Final = 0.2  # of its size: how far from its last place a face is searched
+_FOLLOWED_CHANGE: Final = 1.2  # the factor by which its size may have changed
 _FOLLOWED_STEP: Final = 1.1
 _FOLLOWED_NEIGHBORS: Final = 3  # it was a face a moment ago
 _SAME_FACE_IOU: Final = 0.4
@@ -60,6 +62,7 @@ class HaarDetector:
         self._min_face = min_face
         self._share = _THOROUGH_SHARE if thorough else _SHARE
         self._step = _THOROUGH_STEP if thorough else _STEP
+        self._neighbors = _THOROUGH_NEIGHBORS if thorough else _NEIGHBORS
         self._thorough = thorough
         self._cascade = _load_cascade()
 
@@ -70,21 +73,37 @@ class HaarDetector:
         whole = FaceBox(0, 0, width, height)
         boxes: list[FaceBox] = []
         if changes is None:
-            boxes = self._search(image, whole, self._step, _NEIGHBORS, size, math.inf)
+            boxes = self._search(image, whole, self._step, self._neighbors, size, math.inf)
             large = _SECOND_SHARE * min(width, height)
             if self._thorough and len(boxes) <= _FEW and all(box.width < large for box in boxes):
                 filling = self._filling(image, size)
                 # What seems to be a face within a face is an eye or a mouth.
                 boxes = filling + [box for box in boxes if not any(_is_inside(box, f) for f in filling)]
             return _distinct(boxes)
-        # One octave of sizes at a time: what changed may be large enough for some and not for others.
+        return _distinct(self._search_changes(image, changes, size))
+
+    def _search_changes(self, image: Image, changes: Changes, smallest: int) -> list[FaceBox]:
+        """One octave of sizes at a time: what changed may be large enough for some and not for others."""
+        height, width = image.shape[:2]
+        whole = FaceBox(0, 0, width, height)
+        octaves, work, size = [], 0.0, smallest
         while size <= min(width, height):
             centers = changes.around(size)
             part = None if centers is None else _grown(centers, size, whole)
             if part is not None:
-                boxes += self._search(image, part, self._step, _NEIGHBORS, size, 2 * size)
+                detail = max(smallest, size / _DETAIL)
+                octaves.append((part, size, detail))
+                work += part.width * part.height / detail**2
             size *= 2
-        return _distinct(boxes)
+        if work > width * height / smallest**2:
+            return self._search(image, whole, self._step, self._neighbors, smallest, math.inf)
+        return [
+            box
+            for part, size, detail in octaves
+            for box in self._search(
+                image, part, self._step, self._neighbors, size, _OCTAVE * size, detail=detail
+            )
+        ]
 
     def _filling(self, image: Image, size: int) -> list[FaceBox]:
         """The face that fills the picture; the cascade wants to see some of what surrounds a face."""
@@ -96,7 +115,7 @@ class HaarDetector:
         framed = cv2.copyMakeBorder(reduced, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
         part = FaceBox(0, 0, framed.shape[1], framed.shape[0])
         least = max(size * scale, _SECOND_SHARE * side)
-        found = self._search(framed, part, self._step, _NEIGHBORS, least, math.inf)
+        found = self._search(framed, part, self._step, self._neighbors, least, math.inf)
         boxes = [
             FaceBox(*(round(v / scale) for v in (box.x - margin, box.y - margin, box.width, box.height)))
             for box in found
@@ -113,20 +132,37 @@ class HaarDetector:
         if part is None:
             return None
         smallest, largest = size / _FOLLOWED_CHANGE, size * _FOLLOWED_CHANGE
-        found = self._search(image, part, _FOLLOWED_STEP, _FOLLOWED_NEIGHBORS, smallest, largest)
-        return max(found, key=box.iou, default=None)
+        for detail in (smallest, smallest / _DETAIL):
+            found = self._search(
+                image, part, _FOLLOWED_STEP, _FOLLOWED_NEIGHBORS, smallest, largest, detail=detail
+            )
+            if found:
+                return max(found, key=box.iou)
+        return None
 
     def _search(
-        self, image: Image, part: FaceBox, step: float, neighbors: int, smallest: float, largest: float
+        self,
+        image: Image,
+        part: FaceBox,
+        step: float,
+        neighbors: int,
+        smallest: float,
+        largest: float,
+        *,
+        detail: float | None = None,
     ) -> list[FaceBox]:
-        """The faces of a part of the picture, between two sizes in pixels of the picture."""
+        """The faces of a part of the picture, between two sizes in pixels of the picture.
+
+        The part is resized so that a face of ``detail`` pixels would just be found, ``smallest`` unless it
+        says otherwise: the cascade sees more in a larger picture, and takes longer.
+        """
         # The smallest face shall not just fill the cascade's window: it takes several hits to be seen.
         searched = _SLACK * smallest
-        scale = min(_MAX_ENLARGEMENT, _WINDOW / searched)
+        scale = min(_MAX_ENLARGEMENT, _WINDOW / (_SLACK * (detail or smallest)))
         pixels = image[part.y : part.y + part.height, part.x : part.x + part.width]
         # Grey before resizing: a third of the bytes pass through it.
         gray = _resized(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), scale)
-        least, most = round(searched * scale), math.ceil(min(largest * scale, min(gray.shape)))
+        least, most = max(_WINDOW, round(searched * scale)), math.ceil(min(largest * scale, min(gray.shape)))
         if min(gray.shape) < _WINDOW:
             return []
         try:
