@@ -449,8 +449,30 @@ def test_inspect_counts_what_there_is(
     assert "2 pictures that repeat an earlier one" in output
     assert "2 pictures that another split has, too" in output
     assert "2 pictures that occur with different labels" in output
+    assert "22 different photos" in output
+    assert "2 pictures whose photo another split has, too" in output
+    assert "2 pictures whose photo occurs with different labels" in output
     for name in ("samples.png", "distribution.png"):
         assert cv2.imread(str(tmp_path / "plots" / name)) is not None
+
+
+def test_inspect_knows_a_photo_again(
+    tmp_path: Path,
+    make_rows: Callable[..., Rows],
+    csv_text: Callable[[Rows], str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = make_rows(14, 7)
+    mirrored = np.array(rows[3][1].split(), int).reshape(48, 48)[:, ::-1]
+    rows.append((5, " ".join(map(str, mirrored.ravel())), "PrivateTest"))
+    path = tmp_path / "fer2013.csv"
+    path.write_text(csv_text(rows))
+    assert run(["inspect", str(path)]) == 0
+    output = capsys.readouterr().out
+    assert "0 pictures that repeat an earlier one" in output
+    assert "21 different photos" in output
+    assert "2 pictures whose photo another split has, too" in output
+    assert "2 pictures whose photo occurs with different labels" in output
 
 
 def test_every_command_and_option_is_explained() -> None:

@@ -278,7 +278,7 @@ def _evaluate(
 @click.option("--overwrite", is_flag=True, help="Replace pictures that DIR holds.")
 @_debug_option
 def _inspect(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> None:
-    """Count DATA's faces, and find blank and duplicate pictures."""
+    """Count DATA's faces, and find blank, equal and nearly equal pictures."""
     from fer_train.inspection import GRID_FILE, inspected, inspection_table, write_pictures
 
     with silenced(debug):
@@ -286,9 +286,10 @@ def _inspect(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> Non
             _require_matplotlib()
             refuse_if_present(plot, GRID_FILE, overwrite=overwrite)
         faces = load_faces(data)
-        click.echo(inspection_table(inspected(faces), str(data)))
+        found = inspected(faces)
+        click.echo(inspection_table(found, str(data)))
         if plot is not None:
-            names = write_pictures(plot, faces)
+            names = write_pictures(plot, faces, found)
             click.echo(f"\nWritten to {plot}: {', '.join(names)}")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fer_edge.tables import aligned
 from fer_train.data import Faces
+from fer_train.folds import duplicate_groups
 from fer_train.output import make_folder
 
 __all__ = ["GRID_FILE", "Inspection", "inspected", "inspection_table", "write_pictures"]
@@ -26,7 +27,9 @@ class Inspection:
 
     ``counts`` is int64 (splits, labels). The rest are pictures: ``blank`` ones show nothing; ``repeated``
     ones are pixel for pixel like an earlier one, ``across_splits`` those whose like is in another split,
-    too, ``conflicting`` those whose like has another label.
+    too, ``conflicting`` those whose like has another label. ``photos`` is how many are left when nearly equal
+    ones count once (:func:`fer_train.folds.duplicate_groups`); ``photo_across_splits`` and
+    ``photo_conflicting`` are pictures, as above.
     """
 
     splits: tuple[str, ...]
@@ -36,6 +39,9 @@ class Inspection:
     repeated: int
     across_splits: int
     conflicting: int
+    photos: int
+    photo_across_splits: int
+    photo_conflicting: int
 
 
 def inspected(faces: Faces) -> Inspection:
@@ -45,6 +51,7 @@ def inspected(faces: Faces) -> Inspection:
     counts = np.zeros((len(splits), len(faces.label_names)), np.int64)
     np.add.at(counts, (split_indices, faces.labels), 1)
     group = _picture_groups(faces.pixels)
+    photo = duplicate_groups(faces)
     return Inspection(
         splits=splits,
         label_names=faces.label_names,
@@ -53,6 +60,9 @@ def inspected(faces: Faces) -> Inspection:
         repeated=len(faces) - len(np.unique(group)),
         across_splits=int(_differs_within(group, split_indices).sum()),
         conflicting=int(_differs_within(group, faces.labels).sum()),
+        photos=len(np.unique(photo)),
+        photo_across_splits=int(_differs_within(photo, split_indices).sum()),
+        photo_conflicting=int(_differs_within(photo, faces.labels).sum()),
     )
 
 
@@ -70,6 +80,12 @@ def inspection_table(found: Inspection, name: str) -> str:
         (f"{found.repeated:,}", "pictures that repeat an earlier one, pixel for pixel"),
         (f"{found.across_splits:,}", "pictures that another split has, too"),
         (f"{found.conflicting:,}", "pictures that occur with different labels"),
+        (
+            f"{found.photos:,}",
+            "different photos, where the same one shifted, mirrored or in another contrast is one",
+        ),
+        (f"{found.photo_across_splits:,}", "pictures whose photo another split has, too"),
+        (f"{found.photo_conflicting:,}", "pictures whose photo occurs with different labels"),
     ]
     width = max(len(count) for count, _ in notes)
     return "\n".join(
@@ -83,13 +99,13 @@ def inspection_table(found: Inspection, name: str) -> str:
     )
 
 
-def write_pictures(folder: Path, faces: Faces) -> tuple[str, ...]:
+def write_pictures(folder: Path, faces: Faces, found: Inspection) -> tuple[str, ...]:
     """Draw the sample grid and the class distribution; the names of the files. Raises OutputError."""
     from fer_train.plots import draw_distribution, draw_samples
 
     make_folder(folder)
     draw_samples(folder / GRID_FILE, faces)
-    draw_distribution(folder / _DISTRIBUTION_FILE, inspected(faces))
+    draw_distribution(folder / _DISTRIBUTION_FILE, found)
     return GRID_FILE, _DISTRIBUTION_FILE
 
 
