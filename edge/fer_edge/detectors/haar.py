@@ -19,14 +19,14 @@ _WINDOW: Final = 24  # pixels: the side of the cascade's own window, the smalles
 
 _MAX_ENLARGEMENT: Final = 2.0  # what is smaller yet has no features left
 
-_SLACK: Final = 0.75
 _DETAIL: Final = 1.5  # how much larger a part of the picture is searched where its size allows it
 _TOLERANCE: Final = 0.9  # of the smallest face: boxes are not that exact
 _OCTAVE: Final = 2.6  # sizes searched at once: a little more than twice, for a face is hit at several sizes
 
-# Between the sizes searched, and the overlapping hits that make a face: in video, and in single pictures.
-_STEP, _NEIGHBORS = 1.2, 3
-_THOROUGH_STEP, _THOROUGH_NEIGHBORS = 1.1, 4
+# In video, and in single pictures: the step between the sizes searched, the overlapping hits that make a
+# face, and the share of the smallest face that fills the cascade's window, for it takes several hits.
+_STEP, _NEIGHBORS, _SLACK = 1.2, 3, 0.85
+_THOROUGH_STEP, _THOROUGH_NEIGHBORS, _THOROUGH_SLACK = 1.1, 4, 0.75
 
 # The smallest face that is searched unless --min-face says otherwise, as a share of the picture's
 # shorter side: a person four metres from a camera; in single pictures a face of a large group.
@@ -63,6 +63,7 @@ class HaarDetector:
         self._share = _THOROUGH_SHARE if thorough else _SHARE
         self._step = _THOROUGH_STEP if thorough else _STEP
         self._neighbors = _THOROUGH_NEIGHBORS if thorough else _NEIGHBORS
+        self._slack = _THOROUGH_SLACK if thorough else _SLACK
         self._thorough = thorough
         self._cascade = _load_cascade()
 
@@ -156,9 +157,8 @@ class HaarDetector:
         The part is resized so that a face of ``detail`` pixels would just be found, ``smallest`` unless it
         says otherwise: the cascade sees more in a larger picture, and takes longer.
         """
-        # The smallest face shall not just fill the cascade's window: it takes several hits to be seen.
-        searched = _SLACK * smallest
-        scale = min(_MAX_ENLARGEMENT, _WINDOW / (_SLACK * (detail or smallest)))
+        searched = self._slack * smallest
+        scale = min(_MAX_ENLARGEMENT, _WINDOW / (self._slack * (detail or smallest)))
         pixels = image[part.y : part.y + part.height, part.x : part.x + part.width]
         # Grey before resizing: a third of the bytes pass through it.
         gray = _resized(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), scale)
