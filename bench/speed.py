@@ -11,8 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -21,8 +22,8 @@ from bench import media, reference
 from fer_edge.classifier import Classifier, open_interpreter
 from fer_edge.models import find_model
 from fer_edge.preprocess import quantize_pixels
-from fer_edge.recognizer import processor_count
-from fer_edge.results import FaceBox
+from fer_edge.recognizer import EmotionRecognizer, processor_count
+from fer_edge.results import FaceBox, Frame
 
 FRAMES = 1020
 REFERENCE_FRAMES = 60
@@ -42,6 +43,7 @@ def measure(video: Path | None) -> dict[str, Any]:
             "video": "composed from the portrait" if video is None else video.name,
             **video_speed(folder, clip),
             **many_faces(folder),
+            **live_latency(clip),
             **classification(),
             **starts(folder),
             **memory(folder),
@@ -81,6 +83,50 @@ def many_faces(folder: Path) -> dict[str, Any]:
     return {
         "twenty_faces_fps": round(statistics.median(speeds), 1),
         "twenty_faces_seen": statistics.mean(seen),
+    }
+
+
+class Paced:
+    """A video as a camera would give it: a frame every 1/30 s, whoever is ready or not."""
+
+    live = True
+    frame_count = None
+
+    def __init__(self, clip: Path, frames: int) -> None:
+        self.name, self.frame_rate = str(clip), media.RATE
+        self._clip, self._frames = clip, frames
+        self.captured_s: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is held open."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        capture = cv2.VideoCapture(str(self._clip))
+        images = [np.asarray(capture.read()[1], np.uint8) for _ in range(self._frames)]
+        capture.release()
+        started = time.perf_counter()
+        for index, image in enumerate(images):
+            time.sleep(max(0.0, started + index / media.RATE - time.perf_counter()))
+            self.captured_s[index] = time.perf_counter()
+            yield Frame(image, self.name, index, self.captured_s[index] - started)
+
+
+def live_latency(clip: Path) -> dict[str, Any]:
+    """From a live frame's capture to its result, in milliseconds and in intervals between frames."""
+    source = Paced(clip, 240)
+    late_s = []
+    with EmotionRecognizer(smoothing=0.5) as recognizer:
+        for result in recognizer.stream(source):
+            late_s.append(time.perf_counter() - source.captured_s[result.frame.index])
+    p50, p95, most = (float(np.percentile(late_s[30:], percent)) for percent in (50, 95, 100))
+    return {
+        "live_latency_p50_ms": round(1000 * p50, 1),
+        "live_latency_p95_ms": round(1000 * p95, 1),
+        "live_latency_most_intervals": round(most * media.RATE, 2),
+        "live_frames_dropped": 240 - len(late_s),
     }
 
 
