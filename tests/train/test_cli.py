@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ import pytest
 
 from fer_edge.spec import FER2013_LABELS, read_spec
 from fer_train.cli import cli, run
+from fer_train.recipes import RECIPES
 
 RUN_FILES = {
     "model.keras", "spec.json", "config.json", "history.csv", "curves.png", "report.json", "confusion.png",
@@ -295,13 +297,39 @@ class TestFold:
         assert "(--fold 2/4), got --fold 1/4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"recipe": {"name": "paper", "speed": 1}}, {"recipe": None}, {"backend": None}, {"options": {"arch": "x"}}, None],
+    ids=["another recipe", "no recipe", "no backend", "no options", "a list"],
+)  # fmt: skip
+def test_a_configuration_that_is_none_is_refused(
+    change: dict[str, object] | None, small_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    options = {"arch": "mini-resnet", "recipe": "paper", "epochs": 1, "batch_size": 8}
+    whole = {
+        "options": options, "recipe": asdict(RECIPES["paper"]), "data": "x", "data_sha256": "", "backend": "x"
+    }  # fmt: skip
+    changed = [] if change is None else {k: v for k, v in {**whole, **change}.items() if v is not None}
+    (folder / "config.json").write_text(json.dumps(changed))
+    assert run(["fit", str(small_csv), "--out", str(folder), "--resume"]) == 1
+    errors = capsys.readouterr().err
+    assert "expected a run of fer-train to resume, cannot read its config.json" in errors
+    assert errors.count("\n") == 1
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+
+
 def test_a_run_of_an_earlier_version_is_held_to_what_it_had(
     tmp_path: Path, small_csv: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     options = {"arch": "mini-resnet", "recipe": "paper", "epochs": 1, "batch_size": 8}
-    (folder / "config.json").write_text(json.dumps({"options": options}))
+    whole = {
+        "options": options, "recipe": asdict(RECIPES["paper"]), "data": "x", "data_sha256": "", "backend": "x"
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(whole))
     assert run(["fit", str(small_csv), "--out", str(folder), "--resume", "--fold", "1/5"]) == 2
     assert "without --fold), got --fold 1/5" in capsys.readouterr().err
 

@@ -275,6 +275,7 @@ def _truncated_picture(root: Path) -> None:
         (_text_as_picture, "train/a/2.jpg: expected a picture"),
         (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
         (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: expected a picture"),
+        (lambda root: write_picture(root / "train/1.png"), "1.png: expected a picture in the folder of its label"),
         (lambda root: write_picture(root / "test/c/1.png"), "test/c: expected a label that Training has, too"),
         (lambda root: write_picture(root / "more/a/1.png"), "more: expected folders train, val and test"),
         (lambda root: write_picture(root / "Training/a/1.png"), "expected one folder for a split"),

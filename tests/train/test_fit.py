@@ -170,6 +170,12 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp
     assert all(np.isfinite(array).all() for array in weights(again))
 
 
+def test_a_first_loss_that_is_no_number_leaves_nothing_to_keep(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="epoch 1: the loss is no longer a number; no weights are kept"):
+        list(trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e38)).epochs())
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("plain", "same"), [(0, False), (1, True)], ids=["mixed", "plain"])
 def test_faces_are_mixed_except_in_plain_epochs(plain: int, same: bool, tmp_path: Path) -> None:
     recipe = dataclasses.replace(PAPER.resized(1, None), plain_epochs=plain)

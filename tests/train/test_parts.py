@@ -115,6 +115,16 @@ def test_own_labels_and_ferplus_labels_are_parted_alike(tmp_path: Path) -> None:
         assert len(part.label_names) == 8
 
 
+@pytest.mark.parametrize("split", ["Training", "PublicTest"])
+def test_a_part_in_which_no_vote_is_for_an_emotion_is_refused(split: str, tmp_path: Path) -> None:
+    votes = tmp_path / "votes.csv"
+    header = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+    rows = ["0,0,0,0,0,0,0,0,0,10" if name == split else "1,0,0,0,0,0,0,0,0,0" for name in FACES.splits]
+    votes.write_text("\n".join([header, *rows]) + "\n")
+    with pytest.raises(DataError, match=f"most votes are for an emotion, got none among the .* of {split}"):
+        parts(labels="ferplus", votes=str(votes))
+
+
 def test_a_fold_of_too_few_photos_is_refused() -> None:
     with pytest.raises(DataError, match="at least 5 photos in Training for --fold 5/5, got 2"):
         parts(made(Training=3), fold="5/5")

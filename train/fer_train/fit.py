@@ -217,8 +217,9 @@ class Trainer:
         logs = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
         seconds = time.perf_counter() - started
         if not math.isfinite(logs["loss"][0]):
+            kept = f"the weights of epoch {epoch}" if epoch else "no weights"
             raise RunError(
-                f"epoch {epoch + 1}: the loss is no longer a number; the weights of epoch {epoch} are kept: "
+                f"epoch {epoch + 1}: the loss is no longer a number; {kept} are kept: "
                 "train with another recipe, or larger batches"
             )
         val_loss, val_accuracy = self._validate()

@@ -77,6 +77,8 @@ def find_labelled_pictures(root: Path) -> PictureList:
     folders = [(split, label) for split, folder in splits.items() for label in _subfolders(folder)]
     names = _label_names(root, [label for _, label in folders])
     training = {label.name for split, label in folders if split == "Training"}
+    for split_folder in splits.values():
+        _refuse_loose_pictures(split_folder)
     found: list[tuple[Path, int, str]] = []
     for split, folder in folders:
         if training and folder.name not in training:
@@ -168,6 +170,15 @@ def _label_names(root: Path, folders: list[Path]) -> tuple[str, ...]:
             f"{str(error).removeprefix('the model' + chr(39) + 's spec is invalid: ')}"
         ) from error
     return labels
+
+
+def _refuse_loose_pictures(split_folder: Path) -> None:
+    for path in sorted(split_folder.iterdir()):
+        if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() and not path.name.startswith("."):
+            raise DataError(
+                f"{path}: expected a picture in the folder of its label, such as "
+                f"{split_folder / 'happy' / path.name}; move or remove it"
+            )
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -99,6 +99,12 @@ def _left_out(faces: Faces) -> tuple[Faces, Faces | None]:
 def _labelled(faces: Faces, options: Options) -> Faces:
     """Some of the faces, under the labels that are asked for."""
     faces = limited(faces, options.limit)
-    if options.labels == "ferplus" and options.votes is not None:
-        faces = ferplus_faces(faces, votes_for(faces, options.votes))
-    return faces
+    if options.labels != "ferplus" or options.votes is None:
+        return faces
+    labelled = ferplus_faces(faces, votes_for(faces, options.votes))
+    if not len(labelled):
+        raise DataError(
+            f"{options.votes}: expected faces whose most votes are for an emotion, "
+            f"got none among the {len(faces):,} of {faces.splits[0]}"
+        )
+    return labelled

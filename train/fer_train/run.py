@@ -107,6 +107,8 @@ class RunFolder:
         try:
             config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             Options(**config["options"])
+            stored_recipe(config)
+            _ = config["data"], config["data_sha256"], config["backend"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{self.path}: expected a run of fer-train to resume, cannot read its {_CONFIG}: {error}"
