@@ -24,6 +24,10 @@ def test_modern_takes_smaller_steps_where_nothing_normalises_before_the_activati
     assert recipe("modern", "bn-cnn").learning_rate < recipe("modern", "mini-resnet").learning_rate
 
 
+def test_modern_trains_the_reference_network_in_a_quarter_of_the_paper_s_epochs() -> None:
+    assert recipe("modern", "bn-cnn").epochs <= recipe("paper", "bn-cnn").epochs / 4
+
+
 def test_another_number_of_epochs_keeps_the_share_of_plain_ones() -> None:
     modern = recipe("modern", "mini-resnet")
     assert modern.resized(2 * modern.epochs, None).plain_epochs == 2 * modern.plain_epochs
