@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ __all__ = ["Teachers", "open_teacher"]
 
 
 class Teachers:
-    """Some trained networks, asked together.
+    """Some trained networks, asked together, by one thread at a time.
 
     ``temperature`` softens their answers: probabilities are raised to its inverse and renormalised, which
     is the softmax of logits divided by it.
@@ -29,13 +30,15 @@ class Teachers:
     def __init__(self, networks: Sequence[Network], temperature: float) -> None:
         self._networks = list(networks)
         self._temperature = temperature
+        self._lock = Lock()  # an interpreter serves one thread at a time
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Their mean probabilities, float32 (batch, labels), for uint8 (batch, height, width) faces."""
         mirrored = pixels[:, :, ::-1]
         softened = []
         for network in self._networks:
-            probabilities = (network(pixels).astype(np.float64) + network(mirrored)) / 2
+            with self._lock:
+                probabilities = (network(pixels).astype(np.float64) + network(mirrored)) / 2
             powers = np.maximum(probabilities, 1e-9) ** (1 / self._temperature)
             softened.append(powers / powers.sum(axis=1, keepdims=True))
         return np.asarray(np.mean(softened, axis=0), np.float32)
