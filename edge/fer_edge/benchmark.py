@@ -20,7 +20,7 @@ from fer_edge.drawn_face import drawn_video
 from fer_edge.errors import UsageError
 from fer_edge.measuring import FRAMES, WARM_UP, Measurement, measure, thread_counts
 from fer_edge.models import DEFAULT_MODEL, ModelFile, find_model
-from fer_edge.recognizer import processor_count
+from fer_edge.recognizer import thread_count
 from fer_edge.run import write_summary
 from fer_edge.sinks.files import check_file
 
@@ -96,7 +96,7 @@ def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
 
 
 def _measured(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Path) -> BenchmarkReport:
-    counts = thread_counts(options.threads or processor_count())
+    counts = thread_counts(thread_count(options.threads))
     video = options.video
     if video is None:
         video = os.fspath(folder / "drawn.mp4")

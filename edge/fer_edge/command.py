@@ -18,7 +18,7 @@ from fer_edge.detectors import create_detector
 from fer_edge.errors import FerEdgeError, OutputError, UsageError
 from fer_edge.models import find_model
 from fer_edge.pipeline import Pipeline
-from fer_edge.recognizer import processor_count
+from fer_edge.recognizer import thread_count
 from fer_edge.results import FrameResult, Unreadable
 from fer_edge.run import Limits, Totals, deliver, summary, write_summary
 from fer_edge.sinks import Sink
@@ -106,7 +106,7 @@ def _picture_output(paths: Sequence[str], options: RunOptions) -> Sink | None:
 
 
 def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Sequence[str]) -> None:
-    threads = options.threads or processor_count()
+    threads = thread_count(options.threads)
     model = find_model(options.model)
     _check_outputs(options, inputs)
     sinks = [rows_sink(target, model.spec.labels, overwrite=options.overwrite) for target in options.results]

@@ -16,7 +16,7 @@ from fer_edge._version import __version__
 from fer_edge.detectors import DETECTORS, Detector, create_detector
 from fer_edge.device import machine
 from fer_edge.errors import DetectorError, FerEdgeError, SourceError
-from fer_edge.recognizer import open_source, processor_count
+from fer_edge.recognizer import open_source, processor_count, thread_count
 from fer_edge.results import FaceBox, Frame
 from fer_edge.sources import Source
 from fer_edge.sources.pictures import PictureSource
@@ -92,7 +92,7 @@ def compare(
     whole of each, as single pictures or video frames are searched. ``progress`` wraps them. Raises SourceError,
     also where nothing can be read, and DetectorError.
     """
-    cv2.setNumThreads(threads or processor_count())
+    cv2.setNumThreads(thread_count(threads))
     source = open_source(path)
     with ExitStack() as stack:
         stack.enter_context(source)

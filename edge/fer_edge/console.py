@@ -31,8 +31,11 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     An error is one line on standard error, a traceback only where ``--debug`` is among the arguments. A
     closed pipe ends it quietly; where there is no standard output at all, what would be printed is lost.
     """
-    if sys.stdout is None:  # closed by whoever started us
+    # Closed by whoever started us.
+    if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     signal.signal(signal.SIGTERM, _terminate)
@@ -63,6 +66,11 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
             raise
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
+    except MemoryError:
+        if "--debug" in arguments:
+            raise
+        click.echo("Error: the memory is used up; give smaller pictures, or fewer --threads", err=True)
+        return 1
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except Terminated:

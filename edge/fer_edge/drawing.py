@@ -21,14 +21,15 @@ _FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False) -> Image:
     """A copy of a uint8 (height, width, 3) BGR picture with each face's box, emotion and score.
 
-    ``mirror`` flips the picture left to right, not the writing. Letters grow with their face, within
-    what can be read and what leaves room for others.
+    ``mirror`` flips the picture left to right, not the writing. Outlines and letters grow with their face,
+    letters within what can be read and what leaves room for others.
     """
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
-    thickness = max(1, round(min(height, width) / 350))
+    thinnest = max(1, round(min(height, width) / 350))
     for face in faces:
         box = face.box
+        thickness = max(thinnest, round(box.width / 75))
         left = width - box.x - box.width if mirror else box.x
         cv2.rectangle(drawn, (left, box.y), (left + box.width - 1, box.y + box.height - 1), _GREEN, thickness)
         score = face.scores.as_dict()[face.label]

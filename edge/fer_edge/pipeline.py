@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 _DEPTH: Final = 3  # frames that wait between two stages
 _LIVE_DEPTH: Final = 1
+_STEADY_S: Final = 0.5  # over which drawn labels are steadied where scores are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Pipeline:
 
     A context manager around an open source; iterate it once. With one thread everything runs in the
     caller's; with more, reading, detection and classification run beside each other, a few frames ahead
-    of the caller. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is off.
+    of the caller. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is off; drawn labels
+    are steadied all the same.
 
     Iterating raises what the source, the detector and the classifier raise, after the results before it.
     """
@@ -93,7 +95,8 @@ class Pipeline:
         self._tracker = Tracker(detector, detect_every)
         # Reading and detection take a thread each.
         self._classifiers = FaceClassifiers(model, max(1, threads - 2))
-        self._smoother, self._labels = Smoother(smoothing), LabelHold() if smoothing > 0 else None
+        self._smoothed = smoothing > 0
+        self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHold()
         self._stop = Event()
         self._stages: list[Ahead[Any]] = []
 
@@ -163,7 +166,8 @@ class Pipeline:
             )
 
     def _result(self, face: TrackedFace, now: EmotionScores, time_s: float | None) -> FaceResult:
-        if time_s is None or self._labels is None:
+        if time_s is None:
             return FaceResult(face.id, face.box, now, now.emotion)
-        scores = self._smoother.update(face.id, time_s, now)
-        return FaceResult(face.id, face.box, scores, self._labels.update(face.id, time_s, scores))
+        steady = self._smoother.update(face.id, time_s, now)
+        label = self._labels.update(face.id, time_s, steady)
+        return FaceResult(face.id, face.box, steady if self._smoothed else now, label)

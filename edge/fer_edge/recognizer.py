@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from fer_edge.pipeline import Pipeline
 from fer_edge.results import FaceResult, FrameResult, Image, Unreadable
 from fer_edge.sources import Source
 
-__all__ = ["EmotionRecognizer", "open_source", "processor_count"]
+__all__ = ["EmotionRecognizer", "open_source", "processor_count", "thread_count"]
+
+_MOST_THREADS: Final = 64  # each has an interpreter of some megabytes
 
 
 class EmotionRecognizer:
@@ -50,7 +52,7 @@ class EmotionRecognizer:
         threads: int | None = None,
     ) -> None:
         _check_options(min_face, detect_every, smoothing, threads)
-        self._threads = threads or processor_count()
+        self._threads = thread_count(threads)
         self._model = find_model(model)
         self._classifier = Classifier(self._model, threads=self._threads)
         self._new_detector = partial(create_detector, detector, min_face=min_face, model=detector_model)
@@ -168,3 +170,10 @@ def processor_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def thread_count(asked: int | None) -> int:
+    """The threads to use: those asked for, otherwise one for each processor; raises UsageError for too many."""
+    if asked is not None and asked > _MOST_THREADS:
+        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {asked}")
+    return asked or min(_MOST_THREADS, processor_count())

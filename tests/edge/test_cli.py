@@ -226,6 +226,12 @@ class TestVideo:
         assert (done.returncode, done.stderr) == (0, "")
         assert len(rows((tmp_path / "rows.jsonl").read_text())) == 1
 
+    def test_a_video_runs_to_its_end_where_nobody_hears_messages(self, clip: Path, tmp_path: Path) -> None:
+        command = f"'{sys.executable}' -m fer_edge video '{clip}' -r '{tmp_path}/rows.jsonl' 2>&-"
+        done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, timeout=60, check=False)
+        assert done.returncode == 0
+        assert len(rows((tmp_path / "rows.jsonl").read_text())) == FRAMES
+
     def test_a_video_that_breaks_off_keeps_what_was_read(self, clip: Path, tmp_path: Path) -> None:
         # An AVI's index says how many frames there were to be.
         broken = tmp_path / "broken.avi"
@@ -327,6 +333,9 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["image", "nowhere.jpg"], 1, "nowhere.jpg"),
     (["image", "text.jpg"], 1, "expected a picture"),
     (["image", "empty.jpg"], 1, "the file is empty"),
+    (["image", "."], 1, "fer-edge folder"),
+    (["image", os.devnull], 1, "got a device"),
+    (["image", "face.jpg", "--threads", "100000"], 2, "expected at most 64 threads"),
     (["folder", "nowhere"], 1, "expected a folder"),
     (["folder", "text.jpg"], 1, "fer-edge image"),
     (["video", "nowhere.mp4"], 1, "nowhere.mp4"),

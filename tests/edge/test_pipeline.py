@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, pairwise
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -138,7 +139,22 @@ def test_each_face_has_the_scores_of_its_own_picture(model: ModelFile) -> None:
             assert isinstance(result, FrameResult)
             for face in result.faces:
                 assert face.scores == classifier.classify(result.frame.image, face.box)
-                assert face.label == face.emotion
+
+
+def test_drawn_labels_do_not_flicker_where_emotions_do(model: ModelFile, portrait: NDArray[np.uint8]) -> None:
+    whole = FaceBox(0, 0, 48, 48, is_crop=True)
+    head = cv2.resize(portrait[40:400, 90:450], (48, 48), interpolation=cv2.INTER_AREA)
+    pictures = {}
+    with Classifier(model) as classifier:
+        for way in (head, head[::-1], 255 - head, head.transpose(1, 0, 2), cv2.blur(head, (9, 9)), 0 * head):
+            image = np.ascontiguousarray(way, np.uint8)
+            pictures[classifier.classify(image, whole).emotion] = image
+    images = list(pictures.values())[:2]
+    flickering = [Frame(images[index % 2], "items", index, index / 25) for index in range(50)]
+    with Pipeline(Items(flickering), create_detector("none"), model) as pipeline:
+        faces = [result.faces[0] for result in pipeline if isinstance(result, FrameResult)]
+    assert sum(before.emotion != now.emotion for before, now in pairwise(faces)) == 49
+    assert sum(before.label != now.label for before, now in pairwise(faces)) <= 2
 
 
 @THREADS

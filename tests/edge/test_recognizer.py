@@ -286,6 +286,7 @@ class TestMaking:
             ({"detector": "none", "min_face": 40}, UsageError),
             ({"min_face": 0}, UsageError),
             ({"threads": 0}, UsageError),
+            ({"threads": 100_000}, UsageError),
             ({"detect_every": 0}, UsageError),
             ({"smoothing": -1.0}, UsageError),
             ({"smoothing": float("nan")}, UsageError),

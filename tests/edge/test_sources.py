@@ -173,9 +173,7 @@ class TestReadPicture:
         with pytest.raises(SourceError, match=message):
             read_picture(written(tmp_path / "a.jpg", content))
 
-    @pytest.mark.parametrize(
-        "name", ["missing.jpg", ".", "no\0name.jpg", "x" * 300 + ".jpg", "missing/a.jpg"]
-    )
+    @pytest.mark.parametrize("name", ["missing.jpg", "no\0name.jpg", "x" * 300 + ".jpg", "missing/a.jpg"])
     def test_what_cannot_be_opened_is_refused(self, name: str, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="expected a picture, the file cannot be read: "):
             read_picture(tmp_path / name)

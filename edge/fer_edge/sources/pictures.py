@@ -97,6 +97,12 @@ def read_picture(path: Path | str) -> Image:
     """
     name = os.fspath(path)
     try:
+        if Path(path).is_dir():
+            raise SourceError(
+                f"{name}: expected a picture, got a folder; for its pictures use: fer-edge folder"
+            )
+        if Path(path).is_char_device() or Path(path).is_block_device():  # which may never end
+            raise SourceError(f"{name}: expected a picture, got a device; for a camera use: fer-edge camera")
         content = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -116,7 +122,10 @@ def read_picture(path: Path | str) -> Image:
             ) from error
         raise SourceError(f"{name}: the picture cannot be decoded: {error.err or error}") from error
     if image is None:
-        raise SourceError(f"{name}: expected a picture, the file is none that OpenCV can read, or is damaged")
+        raise SourceError(
+            f"{name}: expected a picture, the file is none that OpenCV can read, or is damaged; "
+            "for a video use: fer-edge video"
+        )
     return np.asarray(image, np.uint8)
 
 
