@@ -28,6 +28,7 @@ __all__ = ["FaceClassifiers", "Pipeline"]
 T = TypeVar("T")
 
 _DEPTH: Final = 3  # frames that wait between two stages
+_READ_AHEAD: Final = 8  # and before detection: a frame that is searched everywhere takes as long as many
 _LIVE_DEPTH: Final = 1
 _STEADY_S: Final = 0.5  # over which drawn labels are steadied where scores are not
 
@@ -123,14 +124,14 @@ class Pipeline:
             self._stages.append(newest)
             frames = iter(newest)
         else:
-            frames = self._beside(frames)
+            frames = self._beside(frames, _READ_AHEAD)
         return self._beside(self._classify(self._beside(self._track(frames))))
 
-    def _beside(self, items: Iterator[T]) -> Iterator[T]:
+    def _beside(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
         """The same items, made in a thread of their own where there are threads for it."""
         if self._threads == 1:
             return items
-        stage = Ahead(items, _LIVE_DEPTH if self._source.live else _DEPTH, self._stop)
+        stage = Ahead(items, _LIVE_DEPTH if self._source.live else depth, self._stop)
         self._stages.append(stage)
         return iter(stage)
 

@@ -23,8 +23,8 @@ __all__ = ["TrackedFace", "Tracker"]
 _DETECT_EVERY: Final = 8
 _DETECT_S: Final = 0.3
 # How often the whole frame is searched even if nothing changed: when both have passed.
-_FULL_EVERY: Final = 60
-_FULL_S: Final = 2.0
+_FULL_EVERY: Final = 90
+_FULL_S: Final = 3.0
 
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
@@ -99,7 +99,7 @@ class Tracker:
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
     frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
-    source's clock, whichever is less; the whole frame after 60 frames that last two seconds or more. What
+    source's clock, whichever is less; the whole frame after 90 frames that last three seconds or more. What
     changed is searched at once in a frame in which a face got lost. A frame without a time is a picture of
     its own, whose faces are new ones.
     """

@@ -286,11 +286,11 @@ def test_the_whole_frame_is_searched_at_least_every_so_many_frames(detect_every:
 
 
 @pytest.mark.parametrize("rate", [5.0, 25.0, 50.0])
-def test_by_default_the_whole_frame_is_searched_every_60_frames_or_2_seconds(rate: float) -> None:
+def test_by_default_the_whole_frame_is_searched_every_90_frames_or_3_seconds(rate: float) -> None:
     stage = Stage([still(20, 60)])
-    tracked(stage, 26, rate=rate)
+    tracked(stage, 38, rate=rate)
     assert stage.searched_everywhere[0] == 0
-    assert set(np.diff(stage.searched_everywhere)) == {max(60, round(2 * rate))}
+    assert set(np.diff(stage.searched_everywhere)) == {max(90, round(3 * rate))}
 
 
 def test_every_frame_is_searched_where_that_is_wanted() -> None:
