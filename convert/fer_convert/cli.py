@@ -106,7 +106,19 @@ def _variants(_: click.Context, __: click.Parameter, value: str) -> tuple[Varian
     return cast(tuple[Variant, ...], names)
 
 
-@click.command("fer-convert", short_help="The form without a command.")
+class _OwnForm(click.Context):
+    """What the user types has no command's name in it."""
+
+    @property
+    def command_path(self) -> str:
+        return "fer-convert"
+
+
+class _Conversion(click.Command):
+    context_class = _OwnForm
+
+
+@click.command("fer-convert", cls=_Conversion, short_help="The form without a command.")
 @click.argument("run", type=click.Path(path_type=Path))
 @data_option(
     "FER-2013 in any of its forms, or your own faces.  [default: what the run was trained on]", required=False

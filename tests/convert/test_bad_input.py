@@ -288,3 +288,9 @@ def test_run_config_that_is_no_json_is_as_none(run_copy: Path) -> None:
 
     (run_copy / "config.json").write_text(json.dumps(["not", "an", "object"]))
     assert find_source(run_copy).data is None
+
+
+def test_usage_is_what_the_user_types(fer_convert: FerConvert) -> None:
+    status, _, errors = fer_convert("run")
+    assert status == 2
+    assert errors.startswith("Usage: fer-convert [OPTIONS] RUN\n")
