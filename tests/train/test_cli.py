@@ -406,7 +406,11 @@ def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
         ),
         (["fit", "{data}", "--out", "{out}", "--recipe", "best"], 2, "is not one of 'paper', 'modern'"),
         (["fit", "{data}", "--out", "{out}", "--epochs", "0"], 2, "--epochs"),
-        (["fit", "{data}", "--out", "{out}", "--resume"], 1, "expected a run of fer-train to resume"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--resume"],
+            1,
+            "to resume, found none; start it without --resume",
+        ),
         (["fit", "{data}", "--out", "{data}"], 1, "expected a run folder that is not there yet"),
         (["fit", "{data}", "--out", "{data}/run"], 1, "expected a folder to write into"),
         (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "the votes cannot be read"),

@@ -104,6 +104,10 @@ class RunFolder:
     def config(self) -> dict[str, Any]:
         """What ``config.json`` says; raises RunError where there is none to resume by."""
         path = self.path / _CONFIG
+        if not path.exists():
+            raise RunError(
+                f"{self.path}: expected a run of fer-train to resume, found none; start it without --resume"
+            )
         try:
             config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             Options(**config["options"])
