@@ -90,7 +90,7 @@ _OPTIONS: Final = (
         "--detect-every",
         type=click.IntRange(1),
         metavar="N",
-        help="In video, search whole frames at least every N, follow faces between.  [default: 8, or 0.3 s]",
+        help="In video, search whole frames every N.  [default: what changed every 8 or 0.3 s, all every 90]",
     ),
     click.option(
         "--smoothing",

@@ -32,7 +32,8 @@ class EmotionRecognizer:
     ``detector`` is ``haar``, ``mediapipe``, or ``none`` where each picture is one face already.
     ``detector_model`` is the file that ``mediapipe`` needs.
     ``min_face`` is the smallest face in pixels; None: a share of the picture.
-    ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None: 8 or 0.3 s.
+    ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None:
+    what changed after 8 frames or 0.3 s, all of it after 90 frames that last 3 s.
     ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
     ``threads`` bounds the processor threads; None: all.
 
