@@ -14,7 +14,7 @@ import click
 from fer_edge.benchmark_report import BenchmarkReport, report_lines, report_summary
 from fer_edge.chatter import silenced
 from fer_edge.comparing import compare, comparison_lines, comparison_summary
-from fer_edge.console import progress_bar
+from fer_edge.console import one_line, progress_bar
 from fer_edge.device import peak_memory, temperature, throttling
 from fer_edge.drawn_face import drawn_video
 from fer_edge.errors import UsageError
@@ -79,7 +79,7 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
     if options.summary is not None:
         write_summary(options.summary, comparison_summary(comparison))
     for error in comparison.errors:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(one_line(f"Error: {error}"), err=True)
     for line in comparison_lines(comparison):
         click.echo(line)
     if comparison.errors:

@@ -13,9 +13,10 @@ import click
 import cv2
 
 from fer_edge.chatter import silenced
-from fer_edge.console import Terminated, progress_bar
+from fer_edge.console import Terminated, has_standard_output, one_line, progress_bar
 from fer_edge.detectors import create_detector
 from fer_edge.errors import FerEdgeError, OutputError, UsageError
+from fer_edge.memory import keep_freed_memory
 from fer_edge.models import find_model
 from fer_edge.pipeline import Pipeline
 from fer_edge.recognizer import thread_count
@@ -106,6 +107,7 @@ def _picture_output(paths: Sequence[str], options: RunOptions) -> Sink | None:
 
 
 def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Sequence[str]) -> None:
+    keep_freed_memory()
     threads = thread_count(options.threads)
     model = find_model(options.model)
     _check_outputs(options, inputs)
@@ -195,6 +197,8 @@ def _check_outputs(options: RunOptions, inputs: Sequence[str]) -> None:
     for path in named:
         if path.resolve() in read:
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
+    if _STDOUT in options.results and not has_standard_output():
+        raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")
     if options.summary is not None:
         if options.summary == Path(_STDOUT):
             raise UsageError("expected a file for --summary, got -; standard output holds --results - only")
@@ -213,12 +217,12 @@ class _Report:
     def take(self, result: FrameResult | Unreadable) -> bool:
         """Show one result; whether to go on: the window, where there is one, has not been closed."""
         if isinstance(result, Unreadable):
-            click.echo(f"Error: {result.error}", err=True)
+            click.echo(one_line(f"Error: {result.error}"), err=True)
         elif not self._pictures:
             self._advance(result)
         elif not self._quiet:
             for line in _face_lines(result):
-                click.echo(line)
+                click.echo(one_line(line))
         return self._window is None or not self._window.closed
 
     def _advance(self, result: FrameResult) -> None:

@@ -59,12 +59,12 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
             raise
         _give_up_stdout()
         what = error.filename or "standard output"
-        click.echo(f"Error: {what}: {error.strerror or error}", err=True)
+        click.echo(one_line(f"Error: {what}: {error.strerror or error}"), err=True)
         return 1
     except FerEdgeError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"Error: {error}", err=True)
+        click.echo(one_line(f"Error: {error}"), err=True)
         return error.exit_code
     except MemoryError:
         if "--debug" in arguments:
@@ -88,6 +88,16 @@ def _give_up_stdout() -> None:
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Terminated
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and what else cannot be printed escaped: a file's name may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def has_standard_output() -> bool:
+    """Whether what is written to standard output goes anywhere: it may have been closed by whoever started us."""
+    return getattr(sys.stdout, "name", os.devnull) != os.devnull
 
 
 def progress_bar(items: Any, **options: Any) -> Any:

@@ -27,14 +27,18 @@ def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False)
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
     thinnest = max(1, round(min(height, width) / 350))
+    outlines = []
     for face in faces:
         box = face.box
         thickness = max(thinnest, round(box.width / 75))
         left = width - box.x - box.width if mirror else box.x
         cv2.rectangle(drawn, (left, box.y), (left + box.width - 1, box.y + box.height - 1), _GREEN, thickness)
+        outlines.append((face, left, thickness))
+    # After all outlines, so that a neighbour's does not cross out what is written.
+    for face, left, thickness in outlines:
         score = face.scores.as_dict()[face.label]
-        scale = min(max(0.35, box.width / 220), max(0.5, min(height, width) / 700))
-        _tag(drawn, f"{_latin(face.label)} {score:.0%}", left, box.y, scale, thickness)
+        scale = min(max(0.35, face.box.width / 220), max(0.5, min(height, width) / 700))
+        _tag(drawn, f"{_latin(face.label)} {score:.0%}", left, face.box.y, scale, thickness)
     return drawn
 
 

@@ -226,6 +226,23 @@ class TestVideo:
         assert (done.returncode, done.stderr) == (0, "")
         assert len(rows((tmp_path / "rows.jsonl").read_text())) == 1
 
+    def test_rows_for_a_closed_standard_output_are_an_error(self, portrait_path: Path) -> None:
+        command = f"'{sys.executable}' -m fer_edge image '{portrait_path}' -r - >&-"
+        done = subprocess.run(
+            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: standard output is closed; name a .jsonl file")
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+    def test_a_name_with_a_line_break_stays_on_its_line(self, portrait_path: Path, tmp_path: Path) -> None:
+        (tmp_path / "a\nb.jpg").write_bytes(portrait_path.read_bytes())
+        (tmp_path / "c\n\x1b[2Jd.jpg").write_text("no picture at all")
+        done = fer_edge("folder", tmp_path)
+        assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
+        assert "a\\nb.jpg: " in done.stdout
+        assert "c\\n\\x1b[2Jd.jpg: expected a picture" in done.stderr
+
     def test_a_video_runs_to_its_end_where_nobody_hears_messages(self, clip: Path, tmp_path: Path) -> None:
         command = f"'{sys.executable}' -m fer_edge video '{clip}' -r '{tmp_path}/rows.jsonl' 2>&-"
         done = subprocess.run(["bash", "-c", command], stdout=subprocess.PIPE, timeout=60, check=False)

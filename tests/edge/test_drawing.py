@@ -68,6 +68,15 @@ def test_the_label_stands_above_the_box() -> None:
     assert not drawn[:150].any()
 
 
+def test_an_outline_does_not_cross_another_faces_label() -> None:
+    image = canvas(400, 400)
+    alone = annotate(image, [face(FaceBox(100, 200, 150, 150))])
+    label = np.s_[182:196, 102:150]
+    crossing = face(FaceBox(120, 60, 200, 200))
+    drawn = annotate(image, [face(FaceBox(100, 200, 150, 150)), crossing])
+    assert np.array_equal(drawn[label], alone[label])
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (9, 9), (64, 48), (640, 480), (1920, 1080)])
 @pytest.mark.parametrize("mirror", [False, True])
 def test_any_picture_and_any_box_in_it_can_be_drawn(size: tuple[int, int], mirror: bool) -> None:

@@ -216,7 +216,7 @@ class TestFindPictures:
         [
             ("missing", "expected a folder, got .*missing', which is not there"),
             ("faces/b.png", "which is a file; name it with: fer-edge image"),
-            ("empty", "expected pictures .* found none; --recursive looks into its subfolders"),
+            ("empty", "expected pictures .* found none; its subfolders .* --recursive"),
         ],
     )
     def test_a_folder_without_pictures_is_refused(self, name: str, message: str, folder: Path) -> None:

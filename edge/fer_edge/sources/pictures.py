@@ -68,7 +68,7 @@ def find_pictures(folder: Path | str, *, recursive: bool = False, without: Path 
     except OSError as error:
         raise SourceError(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
     if not found:
-        hint = "" if recursive else "; --recursive looks into its subfolders, too"
+        hint = "" if recursive else "; its subfolders are searched by: fer-edge folder --recursive"
         raise SourceError(
             f"{folder}: expected pictures ({', '.join(sorted(PICTURE_SUFFIXES))}), found none{hint}"
         )
