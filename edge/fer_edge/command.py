@@ -135,6 +135,8 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
             detect_every=options.detect_every,
             smoothing=options.smoothing or 0.0,
             threads=threads,
+            # Rows are written in no time; drawing, encoding and showing take longer than classification.
+            ahead=output is not None or window is not None,
         )
         stack.enter_context(pipeline)
         try:

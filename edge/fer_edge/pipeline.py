@@ -74,8 +74,9 @@ class Pipeline:
 
     A context manager around an open source; iterate it once. With one thread everything runs in the
     caller's; with more, reading, detection and classification run beside each other, a few frames ahead
-    of the caller. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is off; drawn labels
-    are steadied all the same.
+    of the caller; without ``ahead`` classification runs in the caller's thread, which is faster where the
+    caller does little with a result. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
+    off; drawn labels are steadied all the same.
 
     Iterating raises what the source, the detector and the classifier raise, after the results before it.
     """
@@ -89,10 +90,12 @@ class Pipeline:
         detect_every: int | None = None,
         smoothing: float = 0.0,
         threads: int = 1,
+        ahead: bool = True,
     ) -> None:
         self.times = StageTimes()
         self._source = source
         self._threads = threads
+        self._ahead = ahead
         self._tracker = Tracker(detector, detect_every)
         # Reading and detection take a thread each.
         self._classifiers = FaceClassifiers(model, max(1, threads - 2))
@@ -125,7 +128,8 @@ class Pipeline:
             frames = iter(newest)
         else:
             frames = self._beside(frames, _READ_AHEAD)
-        return self._beside(self._classify(self._beside(self._track(frames))))
+        results = self._classify(self._beside(self._track(frames)))
+        return self._beside(results) if self._ahead else results
 
     def _beside(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
         """The same items, made in a thread of their own where there are threads for it."""

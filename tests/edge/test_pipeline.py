@@ -26,6 +26,7 @@ from fer_edge.timing import STAGES
 from fer_edge.tracking import TrackedFace
 
 THREADS = pytest.mark.parametrize("threads", [1, 2, 4])
+AHEAD = pytest.mark.parametrize("ahead", [True, False])
 BOXES = (FaceBox(0, 0, 60, 60), FaceBox(70, 10, 50, 50), FaceBox(130, 40, 40, 44))
 
 
@@ -110,10 +111,13 @@ def threads_before() -> set[threading.Thread]:
     return set(threading.enumerate())
 
 
+@AHEAD
 @THREADS
 @pytest.mark.parametrize("count", [0, 1, 40])
-def test_every_frame_comes_in_order_with_its_faces(threads: int, count: int, model: ModelFile) -> None:
-    with Pipeline(Items(frames(count)), FixedDetector(), model, threads=threads) as pipeline:
+def test_every_frame_comes_in_order_with_its_faces(
+    threads: int, count: int, ahead: bool, model: ModelFile
+) -> None:
+    with Pipeline(Items(frames(count)), FixedDetector(), model, threads=threads, ahead=ahead) as pipeline:
         results = [result for result in pipeline if isinstance(result, FrameResult)]
     assert indices(results) == list(range(count))
     assert all(len(result.faces) == 3 for result in results)
@@ -123,9 +127,11 @@ def test_every_frame_comes_in_order_with_its_faces(threads: int, count: int, mod
 @pytest.mark.parametrize("smoothing", [0.0, 0.5])
 def test_the_number_of_threads_changes_no_result(smoothing: float, model: ModelFile) -> None:
     records = []
-    for threads in (1, 2, 3, 4, 7):
+    for threads, ahead in ((1, True), (2, True), (3, True), (4, True), (7, True), (2, False), (4, False)):
         source = Items(frames(20))
-        with Pipeline(source, FixedDetector(), model, smoothing=smoothing, threads=threads) as pipeline:
+        with Pipeline(
+            source, FixedDetector(), model, smoothing=smoothing, threads=threads, ahead=ahead
+        ) as pipeline:
             records.append([result.as_record() for result in pipeline if isinstance(result, FrameResult)])
     assert all(record == records[0] for record in records)
 
@@ -195,27 +201,30 @@ def test_what_could_not_be_read_keeps_its_place(threads: int, model: ModelFile) 
     assert indices(results) == [0, 2]
 
 
-def failing_source(threads: int, model: ModelFile) -> Pipeline:
+def failing_source(threads: int, model: ModelFile, ahead: bool) -> Pipeline:
     error = SourceLostError("the source broke off")
-    return Pipeline(Items(frames(5, then=error)), FixedDetector(), model, threads=threads)
+    return Pipeline(Items(frames(5, then=error)), FixedDetector(), model, threads=threads, ahead=ahead)
 
 
-def failing_detector(threads: int, model: ModelFile) -> Pipeline:
-    return Pipeline(Items(endless()), FixedDetector(fails_at=5), model, detect_every=1, threads=threads)
+def failing_detector(threads: int, model: ModelFile, ahead: bool) -> Pipeline:
+    detector = FixedDetector(fails_at=5)
+    return Pipeline(Items(endless()), detector, model, detect_every=1, threads=threads, ahead=ahead)
 
 
+@AHEAD
 @THREADS
 @pytest.mark.parametrize(
     ("build", "error"), [(failing_source, SourceLostError), (failing_detector, DetectorError)]
 )
 def test_an_error_comes_after_the_results_before_it(
-    build: Callable[[int, ModelFile], Pipeline],
+    build: Callable[[int, ModelFile, bool], Pipeline],
     error: type[Exception],
     threads: int,
+    ahead: bool,
     model: ModelFile,
     threads_before: set[threading.Thread],
 ) -> None:
-    with build(threads, model) as pipeline:
+    with build(threads, model, ahead) as pipeline:
         results = iter(pipeline)
         assert indices(islice(results, 5)) == [0, 1, 2, 3, 4]
         with pytest.raises(error):
@@ -223,12 +232,13 @@ def test_an_error_comes_after_the_results_before_it(
     assert set(threading.enumerate()) <= threads_before
 
 
+@AHEAD
 @THREADS
 def test_leaving_early_ends_all_threads_and_the_source(
-    threads: int, model: ModelFile, threads_before: set[threading.Thread]
+    threads: int, ahead: bool, model: ModelFile, threads_before: set[threading.Thread]
 ) -> None:
     source = Items(endless())
-    with Pipeline(source, FixedDetector(), model, threads=threads) as pipeline:
+    with Pipeline(source, FixedDetector(), model, threads=threads, ahead=ahead) as pipeline:
         results = iter(pipeline)
         next(results)
         if threads == 1:
