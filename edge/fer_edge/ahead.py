@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-__all__ = ["Ahead", "Newest"]
+__all__ = ["Ahead", "Allowance", "Newest"]
 
 T = TypeVar("T")
 
@@ -23,6 +23,31 @@ class _Failure:
 
 class _End:
     pass
+
+
+class Allowance:
+    """A number of bytes that may be in flight at a time, or one item that alone is larger.
+
+    One thread takes, another gives back; once ``stop`` is set nobody waits any more.
+    """
+
+    def __init__(self, most: int, stop: threading.Event) -> None:
+        self._most, self._stop = most, stop
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    def take(self, size: int) -> None:
+        """Wait until so many bytes more are allowed."""
+        with self._changed:
+            while self._taken and self._taken + size > self._most and not self._stop.is_set():
+                self._changed.wait(_PATIENCE_S)
+            self._taken += size
+
+    def give_back(self, size: int) -> None:
+        """The item of so many bytes is done with."""
+        with self._changed:
+            self._taken -= size
+            self._changed.notify()
 
 
 class Ahead(Generic[T]):
@@ -50,6 +75,7 @@ class Ahead(Generic[T]):
             for item in iterator:
                 if not self._put(item):
                     break
+                del item  # whoever takes it lets go of it, too
         except BaseException as error:  # noqa: BLE001  (raised again where the items are taken)
             last = _Failure(error)
         finally:
@@ -79,6 +105,7 @@ class Ahead(Generic[T]):
             if isinstance(item, _End):
                 return
             yield item
+            del item
 
 
 class Newest(Ahead[T]):

@@ -13,7 +13,7 @@ from threading import Event
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from fer_edge.ahead import Ahead, Newest
+from fer_edge.ahead import Ahead, Allowance, Newest
 from fer_edge.classifier import Classifier
 from fer_edge.detectors import Detector
 from fer_edge.models import ModelFile
@@ -30,6 +30,7 @@ T = TypeVar("T")
 _DEPTH: Final = 3  # frames that wait between two stages
 _READ_AHEAD: Final = 8  # and before detection: a frame that is searched everywhere takes as long as many
 _LIVE_DEPTH: Final = 1
+_IN_FLIGHT: Final = 128 << 20  # bytes of frames: fewer of them are under way where they are large
 _STEADY_S: Final = 0.5  # over which drawn labels are steadied where scores are not
 
 
@@ -103,6 +104,7 @@ class Pipeline:
         self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHold()
         self._stop = Event()
         self._stages: list[Ahead[Any]] = []
+        self._in_flight = Allowance(_IN_FLIGHT, self._stop)
 
     @property
     def frames_dropped(self) -> int:
@@ -128,8 +130,8 @@ class Pipeline:
             frames = iter(newest)
         else:
             frames = self._beside(frames, _READ_AHEAD)
-        results = self._classify(self._beside(self._track(frames)))
-        return self._beside(results) if self._ahead else results
+        results = map(self._classify, self._beside(map(self._track, frames)))
+        return self._done(self._beside(results) if self._ahead else results)
 
     def _beside(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
         """The same items, made in a thread of their own where there are threads for it."""
@@ -147,28 +149,36 @@ class Pipeline:
             if frame is None:
                 return
             self.times.add("capture", time.perf_counter() - started)
+            self._in_flight.take(self._bytes(frame))
             yield frame
+            del frame  # it may be large, and another will be read before the name is taken again
 
-    def _track(self, frames: Iterator[Frame | Unreadable]) -> Iterator[_Tracked | Unreadable]:
-        for frame in frames:
-            if isinstance(frame, Unreadable):
-                yield frame
-                continue
-            with self.times.measure("detect"):
-                faces = self._tracker.update(frame)
-            yield _Tracked(frame, faces)
+    def _done(self, results: Iterator[FrameResult | Unreadable]) -> Iterator[FrameResult | Unreadable]:
+        for result in results:
+            size = self._bytes(result.frame if isinstance(result, FrameResult) else result)
+            yield result
+            del result
+            self._in_flight.give_back(size)
 
-    def _classify(self, tracked: Iterator[_Tracked | Unreadable]) -> Iterator[FrameResult | Unreadable]:
-        for item in tracked:
-            if isinstance(item, Unreadable):
-                yield item
-                continue
-            with self.times.measure("classify"):
-                scores = self._classifiers.classify(item.frame, item.faces)
-            faces = zip(item.faces, scores, strict=True)
-            yield FrameResult(
-                item.frame, tuple(self._result(face, now, item.frame.time_s) for face, now in faces)
-            )
+    def _bytes(self, frame: Frame | Unreadable) -> int:
+        # Few of a live source's frames wait, and those that are dropped are never done with.
+        return 0 if self._source.live or isinstance(frame, Unreadable) else frame.image.nbytes
+
+    def _track(self, frame: Frame | Unreadable) -> _Tracked | Unreadable:
+        if isinstance(frame, Unreadable):
+            return frame
+        with self.times.measure("detect"):
+            faces = self._tracker.update(frame)
+        return _Tracked(frame, faces)
+
+    def _classify(self, tracked: _Tracked | Unreadable) -> FrameResult | Unreadable:
+        if isinstance(tracked, Unreadable):
+            return tracked
+        frame, faces = tracked.frame, tracked.faces
+        with self.times.measure("classify"):
+            scores = self._classifiers.classify(frame, faces)
+        pairs = zip(faces, scores, strict=True)
+        return FrameResult(frame, tuple(self._result(face, now, frame.time_s) for face, now in pairs))
 
     def _result(self, face: TrackedFace, now: EmotionScores, time_s: float | None) -> FaceResult:
         if time_s is None:

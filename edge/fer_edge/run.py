@@ -82,6 +82,7 @@ def deliver(
             totals.add(result)
             if not on_result(result) or totals.frames + len(totals.errors) == limits.frames:
                 return
+            del result  # whose picture may be large, before the next is read
 
 
 def _clock(result: FrameResult | Unreadable, started: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from fer_edge.ahead import Ahead, Newest
+from fer_edge.ahead import Ahead, Allowance, Newest
 
 
 @pytest.fixture
@@ -161,3 +161,43 @@ def test_whoever_keeps_up_loses_nothing(stop: threading.Event) -> None:
         turn.release()
     assert taken == list(range(50))
     assert newest.dropped == 0
+
+
+class TestAllowance:
+    @staticmethod
+    def taking(allowance: Allowance, size: int) -> threading.Thread:
+        """A thread that takes so much, given time to get it."""
+        thread = threading.Thread(target=allowance.take, args=(size,), daemon=True)
+        thread.start()
+        thread.join(0.3)
+        return thread
+
+    def test_what_fits_is_taken_at_once(self, stop: threading.Event) -> None:
+        allowance = Allowance(10, stop)
+        assert not any(self.taking(allowance, size).is_alive() for size in (4, 4, 2))
+
+    def test_what_does_not_fit_waits_until_enough_is_given_back(self, stop: threading.Event) -> None:
+        allowance = Allowance(10, stop)
+        allowance.take(4)
+        allowance.take(6)
+        waiting = self.taking(allowance, 6)
+        allowance.give_back(4)
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        allowance.give_back(6)
+        waiting.join(5)
+        assert not waiting.is_alive()
+
+    def test_an_item_larger_than_all_is_taken_alone(self, stop: threading.Event) -> None:
+        allowance = Allowance(10, stop)
+        assert not self.taking(allowance, 99).is_alive()
+        assert self.taking(allowance, 1).is_alive()
+
+    def test_nobody_waits_after_the_stop(self, stop: threading.Event) -> None:
+        allowance = Allowance(10, stop)
+        allowance.take(10)
+        waiting = self.taking(allowance, 1)
+        assert waiting.is_alive()
+        stop.set()
+        waiting.join(5)
+        assert not waiting.is_alive()

@@ -267,7 +267,12 @@ def test_a_pipeline_that_is_never_iterated_starts_no_reading(model: ModelFile) -
         pass
 
 
-def test_only_a_few_frames_are_read_ahead(model: ModelFile) -> None:
+@pytest.mark.parametrize(("in_flight", "most"), [(None, 20), (1, 2)])
+def test_only_a_few_frames_are_read_ahead_and_fewer_large_ones(
+    in_flight: int | None, most: int, model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_flight is not None:
+        monkeypatch.setattr("fer_edge.pipeline._IN_FLIGHT", in_flight)
     read: list[int] = []
 
     def counted() -> Iterator[Frame]:
@@ -281,7 +286,18 @@ def test_only_a_few_frames_are_read_ahead(model: ModelFile) -> None:
         while before != len(read):
             before = len(read)
             time.sleep(0.2)
-    assert len(read) < 20
+    assert len(read) <= most
+
+
+@AHEAD
+@THREADS
+def test_frames_larger_than_what_may_be_in_flight_all_arrive(
+    threads: int, ahead: bool, model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fer_edge.pipeline._IN_FLIGHT", 1)
+    items: list[Frame | Unreadable] = [*frames(5), Unreadable("gone.png", "it is gone"), *frames(5)]
+    with Pipeline(Items(items), FixedDetector(), model, threads=threads, ahead=ahead) as pipeline:
+        assert indices(pipeline) == [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]
 
 
 @THREADS
