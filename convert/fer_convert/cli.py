@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -13,7 +14,7 @@ import click
 from fer_convert.calibrate import DEFAULT_SAMPLES
 from fer_edge._version import __version__
 from fer_edge.console import Terminated, progress_bar, run_command
-from fer_edge.errors import AccuracyLossError, MissingExtraError
+from fer_edge.errors import AccuracyLossError, ContractError, MissingExtraError
 from fer_edge.spec import Variant, read_spec
 from fer_train.chatter import silenced
 
@@ -254,6 +255,10 @@ def _attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
     """
     from fer_convert.attach import attach
 
+    if spec.is_file() and spec.suffix != ".json" and not zipfile.is_zipfile(spec):
+        raise ContractError(
+            f"{spec}: expected a run's spec.json, or a .tflite file that carries its contract, it holds neither"
+        )
     with silenced(debug):
         model = attach(file, read_spec(spec), overwrite=overwrite)
     labels = ", ".join(model.spec.labels)

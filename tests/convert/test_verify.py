@@ -191,3 +191,10 @@ def test_a_spec_that_is_no_json_is_refused(foreign: Path, tmp_path: Path, fer_co
     status, _, err = fer_convert("attach", foreign, "--spec", path)
     assert status == 1
     assert "is not JSON" in err
+
+
+def test_attach_says_what_a_contract_can_be_read_from(foreign: Path, fer_convert: FerConvert) -> None:
+    status, _, err = fer_convert("attach", foreign, "--spec", foreign)
+    assert status == 1
+    assert "expected a run's spec.json, or a .tflite file that carries its contract" in err
+    assert "attach FILE" not in err
