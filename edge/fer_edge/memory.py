@@ -18,7 +18,7 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep what is freed in one heap for all threads; whether there is a glibc to tell.
 
     By default a frame that one thread allocates and another frees goes back to the system again and again, and
-    each of its pages is zeroed and mapped anew: a tenth of the time of a run. To be called before threads start.
+    each of its pages is zeroed and mapped anew: a twentieth of a run's time. To be called before threads start.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
