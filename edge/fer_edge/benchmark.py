@@ -19,6 +19,7 @@ from fer_edge.device import peak_memory, temperature, throttling
 from fer_edge.drawn_face import drawn_video
 from fer_edge.errors import UsageError
 from fer_edge.measuring import FRAMES, WARM_UP, Measurement, measure, thread_counts
+from fer_edge.memory import keep_freed_memory
 from fer_edge.models import DEFAULT_MODEL, ModelFile, find_model
 from fer_edge.recognizer import thread_count
 from fer_edge.run import write_summary
@@ -54,6 +55,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
     if len(models) < len(options.model):
         raise UsageError("expected different models to compare, one is named twice")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
+    keep_freed_memory()  # as the video command does
     with silenced(options.debug), TemporaryDirectory() as folder:
         report = _measured(options, models, Path(folder))
     if options.summary is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import unicodedata
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -18,6 +19,8 @@ __all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "run_command"]
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
+# Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
 
 
@@ -91,13 +94,16 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def one_line(text: str) -> str:
-    """The text with line breaks and what else cannot be printed escaped: a file's name may hold anything."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    """The text with line breaks and control characters escaped: a file's name may hold anything."""
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
+        for c in text
+    )
 
 
 def has_standard_output() -> bool:
     """Whether what is written to standard output goes anywhere: it may have been closed by whoever started us."""
-    return getattr(sys.stdout, "name", os.devnull) != os.devnull
+    return sys.stdout is not None and getattr(sys.stdout, "name", None) != os.devnull
 
 
 def progress_bar(items: Any, **options: Any) -> Any:

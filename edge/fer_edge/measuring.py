@@ -120,7 +120,7 @@ def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
     with (
         closing(create_detector()) as detector,
         VideoSource(video) as source,
-        Pipeline(source, detector, turn.model, threads=turn.threads, ahead=False) as pipeline,
+        Pipeline(source, detector, turn.model, threads=turn.threads) as pipeline,
     ):
         watch = _Watch(turn, pipeline)
         deliver(pipeline, sinks, Totals(), Limits(frames=WARM_UP + FRAMES), watch.take)

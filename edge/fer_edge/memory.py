@@ -15,7 +15,7 @@ _FROM_HEAP: Final = 32 << 20  # bytes: the largest piece that glibc can be told 
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep what is freed in one heap for all threads; whether there is a glibc to tell.
+    """Tell glibc to keep what is freed in one heap for all threads; whether it does.
 
     By default a frame that one thread allocates and another frees goes back to the system again and again, and
     each of its pages is zeroed and mapped anew: a twentieth of a run's time. To be called before threads start.
@@ -24,5 +24,6 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):  # not Linux, or another C library
         return False
-    parameters = ((_TRIM_THRESHOLD, _KEPT), (_MMAP_THRESHOLD, _FROM_HEAP), (_ARENA_MAX, 1))
+    # Where the first is refused, as on 32-bit systems, the others alone would do harm: all() leaves them out.
+    parameters = ((_MMAP_THRESHOLD, _FROM_HEAP), (_TRIM_THRESHOLD, _KEPT), (_ARENA_MAX, 1))
     return all(bool(mallopt(name, value)) for name, value in parameters)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import http.server
+import io
 import json
 import os
 import signal
@@ -23,6 +25,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.__main__ import main
+from fer_edge.cli import cli
+from fer_edge.console import run_command
 from fer_edge.models import find_model
 from fer_edge.spec import FER2013_LABELS
 
@@ -242,6 +246,18 @@ class TestVideo:
         assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
         assert "a\\nb.jpg: " in done.stdout
         assert "c\\n\\x1b[2Jd.jpg: expected a picture" in done.stderr
+
+    def test_a_name_keeps_its_odd_spaces(self, portrait_path: Path, tmp_path: Path) -> None:
+        picture = tmp_path / "Screenshot 3.41\u202fPM.jpg"
+        picture.write_bytes(portrait_path.read_bytes())
+        done = fer_edge("image", picture, env={"PYTHONUTF8": "1"})
+        assert done.stdout.startswith(f"{picture}: ")
+
+    def test_rows_go_to_whatever_takes_the_place_of_standard_output(self, portrait_path: Path) -> None:
+        stream = io.StringIO()
+        with contextlib.redirect_stdout(stream):
+            assert run_command(cli, ["image", str(portrait_path), "-r", "-"], "fer-edge") == 0
+        assert len(rows(stream.getvalue())) == 1
 
     def test_a_video_runs_to_its_end_where_nobody_hears_messages(self, clip: Path, tmp_path: Path) -> None:
         command = f"'{sys.executable}' -m fer_edge video '{clip}' -r '{tmp_path}/rows.jsonl' 2>&-"

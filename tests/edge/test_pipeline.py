@@ -267,7 +267,7 @@ def test_a_pipeline_that_is_never_iterated_starts_no_reading(model: ModelFile) -
         pass
 
 
-@pytest.mark.parametrize(("in_flight", "most"), [(None, 20), (1, 2)])
+@pytest.mark.parametrize(("in_flight", "most"), [(None, 19), (1, 2)])
 def test_only_a_few_frames_are_read_ahead_and_fewer_large_ones(
     in_flight: int | None, most: int, model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
