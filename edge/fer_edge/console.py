@@ -14,7 +14,7 @@ import click
 
 from fer_edge.errors import FerEdgeError
 
-__all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "run_command"]
+__all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "raise_if_ended", "run_command"]
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
@@ -41,9 +41,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
-    signal.signal(signal.SIGTERM, _terminate)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _terminate)  # a closed terminal; not where nohup ignores it
+    _heed_signals()
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:
@@ -89,8 +87,33 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+class _Ended:
+    """By what signal the command was told to end, as the exception that it is."""
+
+    by: type[BaseException] | None = None
+
+
+def _heed_signals() -> None:
+    _Ended.by = None
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored
+        signal.signal(signal.SIGINT, _end)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _end)  # a closed terminal; not where nohup ignores it
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    _Ended.by = KeyboardInterrupt if number == signal.SIGINT else Terminated
+    raise _Ended.by
+
+
+def raise_if_ended() -> None:
+    """Raise the signal's exception again: Python drops one that arrives in a finalizer or in a library's callback.
+
+    For long loops in which such a library does the work.
+    """
+    if _Ended.by is not None:
+        raise _Ended.by
 
 
 def one_line(text: str) -> str:

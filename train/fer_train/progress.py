@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
+from fer_edge.console import raise_if_ended
+
 if TYPE_CHECKING:
     from fer_train.fit import EpochReport
     from fer_train.training import TrainingRun
@@ -58,7 +60,8 @@ class ProgressBar:
         )
 
     def on_step(self, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Advance by a step."""
+        """Advance by a step; raises the exception of a signal that was lost in the one before."""
+        raise_if_ended()
         del steps
         self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {100 * accuracy:.1f} %", refresh=False)
         self._bar.update(step * self._batch - self._done)
