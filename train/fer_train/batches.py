@@ -20,7 +20,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     ``pixels`` is uint8 (n, height, width), ``targets`` maps each output's name to float32 (n, classes),
     ``weights`` is float32 (n,) or None. ``teachers`` say of each batch what the output ``teachers`` shall
-    be. Yields float32 (batch, height, width, 1) pictures, normalised.
+    be; where ``targets`` has it already, that is what other teachers said. Yields float32 (batch, height,
+    width, 1) pictures, normalised.
 
     With ``mixup`` above 0 each picture is mixed with another of its batch, and so are their targets and
     weights: H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. The share of the first is
@@ -67,7 +68,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             targets = {name: _mixed(target, shares) for name, target in targets.items()}
             weights = None if weights is None else _mixed(weights, shares)
         if self._teachers is not None:
-            targets["teachers"] = self._teachers(pixels)
+            targets["teachers"] = self._teachers(pixels, targets.get("teachers"))
         pictures = normalize(pixels)[..., None]
         if weights is None:
             return pictures, targets

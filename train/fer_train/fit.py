@@ -21,11 +21,12 @@ from fer_train.augment import Augmentation
 from fer_train.batches import Batches
 from fer_train.checkpoint import load_checkpoint, save_checkpoint
 from fer_train.data import FERPLUS_LABELS, Faces
-from fer_train.distill import Teachers
+from fer_train.distill import Teachers, softened
 from fer_train.metrics import log_loss
 from fer_train.networks import Network
 from fer_train.optim import build_optimizer, set_averaged_weights
 from fer_train.recipes import Recipe
+from fer_train.soft_labels import SoftLabels
 from fer_train.temperature import fitted_temperature
 
 __all__ = ["CHECKPOINT", "EpochReport", "OnStep", "Trainer", "predict"]
@@ -61,7 +62,8 @@ class Trainer:
 
     ``train`` and ``validation`` are the faces to learn from and to measure on (``validation`` may be
     None), ``calibration`` those to fit a temperature on, which are in neither; ``votes`` are FER+'s, aligned
-    with ``train``; ``teachers`` are trained networks with the same labels. The run folder must exist.
+    with ``train``; ``teachers`` are trained networks with the same labels, or what such networks said of
+    the training faces. The run folder must exist.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class Trainer:
         calibration: Faces | None = None,
         votes: NDArray[np.uint8] | None = None,
         class_weights: NDArray[np.float32] | None = None,
-        teachers: Sequence[Network] = (),
+        teachers: Sequence[Network | SoftLabels] = (),
     ) -> None:
         keep = ~train.is_blank()
         if votes is not None:
@@ -94,9 +96,12 @@ class Trainer:
         if votes is not None and recipe.votes_weight:
             self._targets["votes"] = _vote_shares(votes[keep])
         self._weights = None if class_weights is None else class_weights[self._train.labels]
-        self._teachers = None
-        if teachers:
-            self._teachers = Teachers(teachers, recipe.temperature)
+        known = [t.of(self._train.pixels) for t in teachers if isinstance(t, SoftLabels)]
+        if known:
+            answers = [softened(probabilities, recipe.temperature) for probabilities in known]
+            self._targets["teachers"] = np.asarray(np.mean(answers, axis=0), np.float32)
+        networks = [t for t in teachers if not isinstance(t, SoftLabels)]
+        self._teachers = Teachers(networks, recipe.temperature, len(known)) if networks else None
         self._arch = arch
         self._model = self._build()
         self.history: list[EpochReport] = []
@@ -121,11 +126,11 @@ class Trainer:
                 outputs["votes"] = keras.layers.Softmax(dtype="float32", name="votes")(shares)
                 loss["votes"] = keras.losses.CategoricalCrossentropy()
                 weights["votes"] = recipe.votes_weight
-            if self._teachers is not None:
-                softened = keras.layers.Rescaling(1 / recipe.temperature, name="softened")(
+            if self._teachers is not None or "teachers" in self._targets:
+                softer = keras.layers.Rescaling(1 / recipe.temperature, name="softened")(
                     model.get_layer("logits").output
                 )
-                outputs["teachers"] = keras.layers.Softmax(dtype="float32", name="teachers")(softened)
+                outputs["teachers"] = keras.layers.Softmax(dtype="float32", name="teachers")(softer)
                 loss["teachers"] = keras.losses.CategoricalCrossentropy()
                 weights["emotion"] = 1 - recipe.teacher_weight
                 # The gradient through softened logits is smaller by the square of the temperature.

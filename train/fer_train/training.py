@@ -21,9 +21,11 @@ from fer_train.distill import open_teacher
 from fer_train.fit import EpochReport, Trainer, predict
 from fer_train.framing import interpolation
 from fer_train.metrics import measured
+from fer_train.networks import Network
 from fer_train.parts import parted
 from fer_train.recipes import Recipe
 from fer_train.run import Options, RunFolder, described, require_same, stored_recipe
+from fer_train.soft_labels import SoftLabels, is_soft_labels, read_soft_labels
 
 __all__ = ["Observer", "TrainingRun", "class_weights", "new_run", "resumed_run"]
 
@@ -72,11 +74,21 @@ class TrainingRun:
             calibration=parts.calibration,
             votes=None if options.votes is None else votes_for(training, options.votes),
             class_weights=class_weights(training) if options.class_weights == "balanced" else None,
-            teachers=[
-                open_teacher(Path(teacher), training.label_names, bfloat16=recipe.bfloat16)
-                for teacher in options.teachers
-            ],
+            teachers=self._teachers(training.label_names),
         )
+
+    def _teachers(self, labels: tuple[str, ...]) -> list[Network | SoftLabels]:
+        teachers: list[Network | SoftLabels] = []
+        for teacher in map(Path, self.options.teachers):
+            if is_soft_labels(teacher):
+                soft = read_soft_labels(teacher, labels)
+                self._provenance["teachers"] = self._provenance["teachers"].replace(
+                    teacher.name, f"{teacher.name} ({soft.origin})"
+                )
+                teachers.append(soft)
+            else:
+                teachers.append(open_teacher(teacher, labels, bfloat16=self.recipe.bfloat16))
+        return teachers
 
     @property
     def is_complete(self) -> bool:

@@ -46,7 +46,9 @@ ARCHITECTURES: Final = {
             "small residual network; what fer-edge bundles",
         ),
         Architecture(
-            "wide-resnet", "fer_train.archs.residual:build_wide", "the same twice as wide; a teacher for it"
+            "deep-resnet",
+            "fer_train.archs.residual:build_deep",
+            "twice as wide and three convolutions deep in each stage; a teacher for it",
         ),
     )
 }

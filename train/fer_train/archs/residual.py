@@ -1,4 +1,4 @@
-"""Residual networks of plain 3×3 convolutions, in two widths.
+"""Residual networks of plain 3×3 convolutions: a small one, and a larger one to teach it.
 
 Plain convolutions because depthwise ones quantize badly and train slowly; widths double as the
 resolution halves, so that every stage costs about the same.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-__all__ = ["build_mini", "build_wide"]
+__all__ = ["build_deep", "build_mini"]
 
 
 def build_mini(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
@@ -19,27 +19,35 @@ def build_mini(labels: int, *, pixel_std: float = 64.0, dropout: float | None = 
     the last layer defaults to 0.3.
     """
     del pixel_std
-    return _build("mini-resnet", 24, labels, 0.3 if dropout is None else dropout)
+    return _build("mini-resnet", 24, 32, 1, labels, 0.3 if dropout is None else dropout)
 
 
-def build_wide(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """Twice as wide, 4.7 M parameters, 134 M multiply-adds: a teacher for the small one.
+def build_deep(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
+    """7.8 M parameters, 213 M multiply-adds: a teacher for the small one.
 
     ``pixel_std`` is not used. ``dropout`` before the last layer defaults to 0.4.
     """
     del pixel_std
-    return _build("wide-resnet", 48, labels, 0.4 if dropout is None else dropout)
+    return _build("deep-resnet", 32, 64, 2, labels, 0.4 if dropout is None else dropout)
 
 
-def _build(name: str, stem: int, labels: int, dropout: float) -> keras.Model:
-    """Stem and four stages, each a convolution and a residual convolution, then a global average."""
+def _build(name: str, stem: int, width: int, depth: int, labels: int, dropout: float) -> keras.Model:
+    """Stem, four stages and a global average.
+
+    ``stem`` and ``width`` are the filters of the stem and of the first stage, ``depth`` the convolutions of
+    a stage's residual branch, one convolution after which it begins.
+    """
     inputs = keras.Input((48, 48, 1), name="image")
     x = layers.ReLU(name="stem_relu")(_conv_bn(inputs, stem, "stem"))
     for index in range(1, 5):
-        filters = 2 ** (index + 1) * stem // 3  # 32, 64, 128, 256 after a stem of 24
+        filters = width * 2 ** (index - 1)
         x = layers.MaxPooling2D(2, name=f"stage{index}_pool")(x)
         x = layers.ReLU(name=f"stage{index}_relu")(_conv_bn(x, filters, f"stage{index}_conv"))
-        residual = _conv_bn(x, filters, f"stage{index}_residual")
+        residual = x
+        for inner in range(1, depth):
+            residual = _conv_bn(residual, filters, f"stage{index}_inner{inner}")
+            residual = layers.ReLU(name=f"stage{index}_inner{inner}_relu")(residual)
+        residual = _conv_bn(residual, filters, f"stage{index}_residual")
         x = layers.Add(name=f"stage{index}_add")([x, residual])
         x = layers.ReLU(name=f"stage{index}_out")(x)
     x = layers.GlobalAveragePooling2D(name="features")(x)

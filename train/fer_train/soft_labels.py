@@ -1,0 +1,138 @@
+"""Soft labels: what trained networks say of each training face, kept in a small file.
+
+A file of them teaches like the networks that it was made with, without them: any machine can learn from a
+teacher that took a larger one to train. The faces are not in it, only a hash of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import DataError, OutputError, RunError
+from fer_train.data import Faces
+from fer_train.distill import mirrored_mean
+from fer_train.networks import Network
+from fer_train.output import replaced
+
+__all__ = ["SoftLabels", "is_soft_labels", "read_soft_labels", "soft_labels_of", "write_soft_labels"]
+
+_BATCH: Final = 256
+_LARGEST: Final = 256 << 20  # bytes, unpacked: a million faces of a hundred labels are 208 MB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoftLabels:
+    """Probabilities of faces.
+
+    ``keys``: uint64 (n,), sorted, the faces' hashes. ``probabilities``: float16 (n, labels), rows sum to 1.
+    ``origin`` says which networks gave them, for the provenance of what learns from them.
+    """
+
+    labels: tuple[str, ...]
+    keys: NDArray[np.uint64]
+    probabilities: NDArray[np.float16]
+    origin: str
+
+    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The probabilities, float32 (n, labels), of uint8 (n, height, width) faces.
+
+        Raises RunError where there are none of some of them.
+        """
+        keys = _keys(pixels)
+        places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        missing = int(np.count_nonzero(self.keys[places] != keys))
+        if missing:
+            raise RunError(
+                f"expected soft labels of all {len(keys):,} training faces, {missing:,} of them have none; "
+                "make them from the same data: fer-train soft-labels"
+            )
+        return np.asarray(self.probabilities[places], np.float32)
+
+
+def is_soft_labels(path: Path) -> bool:
+    """Whether a teacher is a file of soft labels, not a network."""
+    return path.suffix == ".npz"
+
+
+def soft_labels_of(
+    faces: Faces,
+    networks: Sequence[Network],
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> SoftLabels:
+    """What networks of the faces' labels say of them and of their mirror images, in the mean.
+
+    ``progress`` wraps the batches.
+    """
+    parts = [
+        np.mean([mirrored_mean(network, faces.pixels[i : i + _BATCH]) for network in networks], axis=0)
+        for i in progress(range(0, len(faces), _BATCH))
+    ]
+    keys, first = np.unique(_keys(faces.pixels), return_index=True)
+    probabilities = np.concatenate(parts)[first]
+    origin = ", ".join(
+        f"{network.spec.name} {hashlib.sha256(network.path.read_bytes()).hexdigest()[:8]}"
+        for network in networks
+    )
+    return SoftLabels(faces.label_names, keys, probabilities.astype(np.float16), origin)
+
+
+def write_soft_labels(path: Path, soft: SoftLabels) -> None:
+    """Write a ``.npz`` file; raises OutputError."""
+    if not is_soft_labels(path):
+        raise OutputError(f"{path}: expected a name that ends in .npz for soft labels")
+    about = json.dumps({"labels": soft.labels, "origin": soft.origin})
+    with replaced(path) as part:
+        np.savez_compressed(part, keys=soft.keys, probabilities=soft.probabilities, about=np.array(about))
+
+
+def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
+    """The soft labels of a file; raises DataError where it holds none, RunError where they are of other labels."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _LARGEST:
+                raise ValueError("it unpacks to more than 256 MB")
+        with np.load(path, allow_pickle=False) as arrays:
+            about = json.loads(str(arrays["about"]))
+            soft = SoftLabels(
+                tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"])
+            )
+        _check(soft)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path}: expected soft labels, as fer-train soft-labels writes them: {reason}"
+        ) from error
+    if soft.labels != labels:
+        raise RunError(
+            f"{path}: expected soft labels of {', '.join(labels)}, they are of {', '.join(soft.labels)}"
+        )
+    return soft
+
+
+def _check(soft: SoftLabels) -> None:
+    """Raise ValueError unless the arrays belong together."""
+    count = len(soft.keys)
+    if soft.keys.dtype != np.uint64 or soft.keys.shape != (count,) or not count:
+        raise ValueError(f"its keys are {soft.keys.dtype} {soft.keys.shape}")
+    if (soft.keys[1:] <= soft.keys[:-1]).any() or not all(isinstance(label, str) for label in soft.labels):
+        raise ValueError("its keys or labels are not in order")
+    if soft.probabilities.dtype != np.float16 or soft.probabilities.shape != (count, len(soft.labels)):
+        raise ValueError(f"its probabilities are {soft.probabilities.dtype} {soft.probabilities.shape}")
+    sums = soft.probabilities.astype(np.float32).sum(axis=1)
+    if not ((soft.probabilities >= 0).all() and np.allclose(sums, 1, atol=0.01)):
+        raise ValueError("its rows are no probabilities")
+
+
+def _keys(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """The first eight bytes of each picture's SHA-256: two of a million share one once in forty million."""
+    hashes = b"".join(hashlib.sha256(np.ascontiguousarray(face).data).digest()[:8] for face in pixels)
+    return np.frombuffer(hashes, "<u8").astype(np.uint64)
