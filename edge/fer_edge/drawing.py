@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import cv2
 import numpy as np
 
-from fer_edge.results import FaceResult, Image
+from fer_edge.results import FaceBox, FaceResult, Image
 
 __all__ = ["annotate"]
 
@@ -35,27 +36,54 @@ def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False)
         cv2.rectangle(drawn, (left, box.y), (left + box.width - 1, box.y + box.height - 1), _GREEN, thickness)
         outlines.append((face, left, thickness))
     # After all outlines, so that a neighbour's does not cross out what is written.
+    written: list[FaceBox] = []
     for face, left, thickness in outlines:
         score = face.scores.as_dict()[face.label]
         scale = min(max(0.35, face.box.width / 220), max(0.5, min(height, width) / 700))
-        _tag(drawn, f"{_latin(face.label)} {score:.0%}", left, face.box.y, scale, thickness)
+        outline = replace(face.box, x=left)
+        written.append(_tag(drawn, f"{_latin(face.label)} {score:.0%}", outline, written, scale, thickness))
     return drawn
 
 
-def _tag(drawn: Image, text: str, left: int, top: int, scale: float, thickness: int) -> None:
-    """Text on a green ground above the point, or below it where there is no room; never outside."""
-    height, width = drawn.shape[:2]
+def _tag(
+    drawn: Image, text: str, outline: FaceBox, written: Sequence[FaceBox], scale: float, thickness: int
+) -> FaceBox:
+    """Write text on a green ground at a face's outline, clear of what is written already; where it stands."""
     stroke = max(1, round(scale * 1.6))
     (text_width, text_height), baseline = cv2.getTextSize(text, _FONT, scale, stroke)
     pad = max(2, round(scale * 6))
-    full_width, full_height = text_width + 2 * pad, text_height + baseline + pad
-    # Flush with the box's outline, which is drawn half outside.
-    x = max(0, min(left - thickness // 2, width - full_width))
-    y = top - full_height if top >= full_height else top
-    y = max(0, min(y, height - full_height))
-    cv2.rectangle(drawn, (x, y), (x + full_width - 1, y + full_height - 1), _GREEN, cv2.FILLED)
+    ground = _place(
+        text_width + 2 * pad, text_height + baseline + pad, outline, thickness, written, drawn.shape[:2]
+    )
+    x, y = ground.x, ground.y
+    cv2.rectangle(drawn, (x, y), (x + ground.width - 1, y + ground.height - 1), _GREEN, cv2.FILLED)
     origin = (x + pad, y + pad // 2 + text_height)
     cv2.putText(drawn, text, origin, _FONT, scale, _INK, stroke, cv2.LINE_AA)
+    return ground
+
+
+def _place(
+    width: int,
+    height: int,
+    outline: FaceBox,
+    thickness: int,
+    written: Sequence[FaceBox],
+    picture: tuple[int, ...],
+) -> FaceBox:
+    """The place of a tag of that size, inside the picture: above the outline, or within it where there is no room.
+
+    Where something is written there already, it is flush with the outline's right edge, or stands below.
+    """
+    half = thickness // 2  # an outline is drawn half outside of its box
+    left, right = outline.x - half, outline.x + outline.width + half - width
+    above = outline.y - height if outline.y >= height else outline.y
+    below = outline.y + outline.height + half
+    places = [
+        FaceBox(max(0, min(x, picture[1] - width)), max(0, min(y, picture[0] - height)), width, height)
+        for x, y in ((left, above), (right, above), (left, below), (right, below))
+    ]
+    free = (place for place in places if all(place.iou(other) == 0 for other in written))
+    return next(free, places[0])
 
 
 def _latin(label: str) -> str:

@@ -77,6 +77,20 @@ def test_an_outline_does_not_cross_another_faces_label() -> None:
     assert np.array_equal(drawn[label], alone[label])
 
 
+def test_labels_of_faces_side_by_side_do_not_cover_each_other() -> None:
+    image = canvas(600, 400)
+    boxes = [FaceBox(x, 150, 60, 60) for x in (60, 120, 180)]
+    letters = [annotate(image, [face(box)])[..., 1] < 60 for box in boxes]
+    together = annotate(image, [face(box) for box in boxes])[..., 1] < 60
+    assert np.count_nonzero(together) == sum(np.count_nonzero(alone) for alone in letters)
+
+
+def test_where_every_place_is_taken_the_label_is_drawn_all_the_same() -> None:
+    image, box = canvas(400, 300), FaceBox(100, 100, 60, 60)
+    six = annotate(image, [face(box, label) for label in ("a", "b", "c", "d", "e", "f")])
+    assert not np.array_equal(six, annotate(image, [face(box, label) for label in ("a", "b", "c", "d", "e")]))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (9, 9), (64, 48), (640, 480), (1920, 1080)])
 @pytest.mark.parametrize("mirror", [False, True])
 def test_any_picture_and_any_box_in_it_can_be_drawn(size: tuple[int, int], mirror: bool) -> None:
