@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -62,6 +63,8 @@ class Ahead(Generic[T]):
         self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
         self._stop = stop
         self._thread = threading.Thread(target=self._run, daemon=True)
+        # A thread that is still within OpenCV or LiteRT when the interpreter goes takes the process with it.
+        weakref.finalize(self, _end, stop, self._thread)
         self._thread.start()
 
     def join(self) -> None:
@@ -106,6 +109,12 @@ class Ahead(Generic[T]):
                 return
             yield item
             del item
+
+
+def _end(stop: threading.Event, thread: threading.Thread) -> None:
+    stop.set()
+    if thread is not threading.current_thread():
+        thread.join(_JOIN_S)
 
 
 class Newest(Ahead[T]):

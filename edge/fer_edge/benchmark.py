@@ -70,7 +70,8 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
         raise UsageError(
             "expected --detectors without --model and --video, it measures no model; leave them out"
         )
-    _check_summary(options, [Path(path)])
+    pictures = Path(path)
+    _check_summary(options, [pictures, *(pictures.iterdir() if pictures.is_dir() else ())])
     with silenced(options.debug):
         comparison = compare(
             path,
@@ -92,7 +93,7 @@ def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
     """Refuse a summary that cannot be written or would replace what is read."""
     if options.summary is None:
         return
-    if options.summary.resolve() in {path.resolve() for path in read}:
+    if os.path.realpath(options.summary) in {os.path.realpath(path) for path in read}:
         raise UsageError(f"{options.summary}: it is an input and would be overwritten; name another output")
     check_file(options.summary, overwrite=options.overwrite)
 

@@ -21,7 +21,10 @@ _CAMERA_SMOOTHING_S: Final = 0.5
 
 
 class _Path(click.Path):
-    """A path that names something."""
+    """A path that names something; whether it can be read is seen when it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(readable=False, **options)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not os.fspath(value):
@@ -177,7 +180,7 @@ def folder(directory: str, recursive: bool, **options: Any) -> None:
 @click.argument("path", type=_Path())
 @_run_options
 def video(path: str, **options: Any) -> None:
-    """A video file or URL, every frame."""
+    """A video, every frame: a file, a URL, or - for a stream on standard input."""
     from fer_edge.command import run_video
 
     run_video(path, _parsed(options))

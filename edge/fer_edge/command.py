@@ -110,7 +110,8 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
     keep_freed_memory()
     threads = thread_count(options.threads)
     model = find_model(options.model)
-    _check_outputs(options, inputs)
+    models = [model.path, *([] if options.detector_model is None else [options.detector_model])]
+    _check_outputs(options, [*inputs, *models])
     sinks = [rows_sink(target, model.spec.labels, overwrite=options.overwrite) for target in options.results]
     outputs: list[Sink] = [*sinks, *([] if output is None else [output])]
     totals = Totals()
@@ -189,15 +190,15 @@ def _window(source: Source, options: RunOptions) -> Any:
         return None
 
 
-def _check_outputs(options: RunOptions, inputs: Sequence[str]) -> None:
+def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
     named = [Path(target) for target in options.results if target != _STDOUT]
     named += [path for path in (options.summary, options.output) if path is not None]
-    if len({path.resolve() for path in named}) < len(named) or options.results.count(_STDOUT) > 1:
+    if len({os.path.realpath(path) for path in named}) < len(named) or options.results.count(_STDOUT) > 1:
         raise UsageError("expected a file of its own for each output, one is named twice")
-    read = {Path(path).resolve() for path in inputs}
+    read = {os.path.realpath(path) for path in inputs}
     for path in named:
-        if path.resolve() in read:
+        if os.path.realpath(path) in read:
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
     if _STDOUT in options.results and not has_standard_output():
         raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import unicodedata
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn
@@ -39,6 +40,8 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what its encoding lacks
     # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     _heed_signals()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fer_edge.console import one_line
 from fer_edge.models import DEFAULT_MODEL, ModelFile, bundled_models, find_model
 from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE
 from fer_edge.tables import aligned
@@ -53,7 +54,9 @@ def model_text(name_or_path: str) -> str:
         ("accuracy", _accuracy(model) or "not measured"),
         *((key.replace("_", " "), _plain(value)) for key, value in spec.provenance.items()),
     ]
-    return "\n".join(aligned(rows[0], rows[1:], range(2)))
+    # A contract comes with the file, from whoever made it.
+    shown = [(one_line(name), one_line(value)) for name, value in rows]
+    return "\n".join(aligned(shown[0], shown[1:], range(2)))
 
 
 def _plain(value: Any) -> str:

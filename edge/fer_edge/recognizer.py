@@ -72,8 +72,7 @@ class EmotionRecognizer:
         Ids count from 0 in each picture. Raises ValueError for anything but such an array.
         """
         _check_picture(image)
-        if self._closed:
-            raise ValueError("expected an open recognizer, this one is closed; make another")
+        self._check_open()
         faces = []
         for number, box in enumerate(self._detector.detect(image)):
             scores = self._classifier.classify(image, box)
@@ -84,9 +83,15 @@ class EmotionRecognizer:
         """Every frame of a video, camera, picture or folder with its faces, in order, in constant memory.
 
         ``source`` is a path, an rtsp:// or http:// URL, a camera's index, or a source of one's own.
-        Raises SourceError also for a picture that cannot be read.
+        Raises SourceError also for a picture that cannot be read, ValueError for what is no source.
         """
+        self._check_open()
         opened = open_source(source) if isinstance(source, str | Path | int) else source
+        if not hasattr(opened, "frame_rate"):
+            raise ValueError(
+                f"expected a path, a URL, a camera's index or a source, got {type(source).__name__}; "
+                "a picture in memory goes to analyze"
+            )
         with opened:
             # A video's rate is known once it is open; only single pictures have none.
             thorough = not opened.live and opened.frame_rate is None
@@ -106,6 +111,10 @@ class EmotionRecognizer:
                         yield result
             finally:
                 detector.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("expected an open recognizer, this one is closed; make another")
 
     def close(self) -> None:
         """Free the model and the detector; the recognizer cannot be used afterwards."""

@@ -16,6 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fer_convert.attach import attach
 from fer_edge.__main__ import main
 from fer_edge.cli import cli
 from fer_edge.console import run_command
@@ -176,6 +178,16 @@ class TestFolder:
             done = fer_edge("folder", pictures, "--recursive", "-o", pictures / "out", "--overwrite")
             assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
 
+    def test_links_in_a_circle_cost_themselves_only(self, pictures: Path) -> None:
+        (pictures / "circle.png").symlink_to("other.png")
+        (pictures / "other.png").symlink_to("circle.png")
+        done = fer_edge("folder", pictures, "-r", "-", "-o", pictures / "out")
+        assert done.returncode == 1
+        assert {Path(r["source"]).name for r in rows(done.stdout) if "error" in r} == {
+            "broken.jpg", "circle.png", "other.png",
+        }  # fmt: skip
+        assert (pictures / "out/face.jpg").is_file()
+
     def test_a_folder_without_pictures(self, tmp_path: Path) -> None:
         done = fer_edge("folder", tmp_path)
         assert done.returncode == 1
@@ -183,6 +195,28 @@ class TestFolder:
 
 
 class TestVideo:
+    def test_a_stream_on_standard_input_is_read(self, clip: Path, tmp_path: Path) -> None:
+        capture = cv2.VideoCapture(str(clip))
+        size = tuple(int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        stream = tmp_path / "stream.avi"
+        writer = cv2.VideoWriter(str(stream), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), RATE, size)
+        for _ in range(FRAMES):
+            writer.write(capture.read()[1])
+        writer.release()
+        with stream.open("rb") as file:
+            done = subprocess.run(
+                [sys.executable, "-m", "fer_edge", "video", "-", "-r", "-"],
+                stdin=file, capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert [row["frame"] for row in rows(done.stdout)] == list(range(FRAMES))
+        assert {row["source"] for row in rows(done.stdout)} == {"-"}
+
+    def test_standard_input_without_a_video_is_an_error(self) -> None:
+        done = fer_edge("video", "-")  # nothing is there
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: standard input: expected a video")
+
     def test_every_frame_has_its_line_and_the_annotated_video_plays(self, clip: Path, tmp_path: Path) -> None:
         out, results = tmp_path / "out.mp4", tmp_path / "out.jsonl"
         done = fer_edge("video", clip, "-o", out, "-r", results, "--summary", tmp_path / "s.json")
@@ -246,6 +280,19 @@ class TestVideo:
         assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
         assert "a\\nb.jpg: " in done.stdout
         assert "c\\n\\x1b[2Jd.jpg: expected a picture" in done.stderr
+
+    def test_a_name_that_the_terminal_cannot_show_is_escaped(
+        self, portrait_path: Path, tmp_path: Path
+    ) -> None:
+        face = tmp_path / "顔.jpg"
+        face.write_bytes(portrait_path.read_bytes())
+        done = subprocess.run(
+            [sys.executable, "-m", "fer_edge", "image", str(face)],
+            capture_output=True, encoding="latin-1", timeout=60, check=False,
+            env=os.environ | {"PYTHONIOENCODING": "latin-1"},
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "\\u9854.jpg: " in done.stdout
 
     def test_a_name_keeps_its_odd_spaces(self, portrait_path: Path, tmp_path: Path) -> None:
         picture = tmp_path / "Screenshot 3.41\u202fPM.jpg"
@@ -349,6 +396,29 @@ class TestOptions:
             assert target.read_text() == "mine"
             assert fer_edge("image", portrait_path, option, target, "--overwrite").returncode == 0
             assert target.read_bytes() != b"mine"
+
+    @pytest.mark.parametrize("option", ["--summary", "-r", "-o"])
+    def test_a_model_is_an_input_that_no_output_replaces(
+        self, option: str, clip: Path, tmp_path: Path
+    ) -> None:
+        name = {"-r": "model.jsonl", "-o": "model.mp4"}.get(option, "model.tflite")
+        model = tmp_path / "model.tflite"
+        model.write_bytes(find_model().path.read_bytes())
+        if name != model.name:
+            (tmp_path / name).symlink_to(model.name)
+        done = fer_edge("video", clip, "-m", model, option, tmp_path / name, "--overwrite")
+        assert done.returncode == 2
+        assert "it is an input and would be overwritten" in done.stderr
+        assert model.read_bytes() == find_model().path.read_bytes()
+
+    def test_a_benchmark_s_summary_replaces_none_of_its_pictures(self, pictures: Path) -> None:
+        before = (pictures / "face.jpg").read_bytes()
+        done = fer_edge(
+            "benchmark", "--detectors", pictures, "--summary", pictures / "face.jpg", "--overwrite"
+        )
+        assert done.returncode == 2
+        assert "it is an input" in done.stderr
+        assert (pictures / "face.jpg").read_bytes() == before
 
     def test_overwrite_keeps_the_old_results_when_the_source_fails(self, tmp_path: Path) -> None:
         target = tmp_path / "rows.jsonl"
@@ -536,6 +606,16 @@ class TestModels:
         assert "default" in done.stdout
         assert "PublicTest" in done.stdout
         assert "research" in done.stdout
+
+    def test_what_a_contract_says_cannot_steer_the_terminal(self, tmp_path: Path) -> None:
+        spec = replace(find_model().spec, provenance={"licence": "free\x1b[31m\nsha256  none"})
+        model = tmp_path / "model.tflite"
+        model.write_bytes(find_model().path.read_bytes())
+        attach(model, spec, overwrite=True)
+        shown = fer_edge("models", model)
+        assert shown.returncode == 0
+        assert "\x1b" not in shown.stdout
+        assert "free\\x1b[31m\\nsha256  none" in shown.stdout
 
     def test_one_model_shows_its_contract(self) -> None:
         done = fer_edge("models", "default")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -208,6 +210,26 @@ class TestStream:
             assert len(picture.faces) == 1
             assert [len(frame.faces) for frame in recognizer.stream(tmp_path / "scene.mp4")] == [0, 0, 0]
 
+    def test_a_process_ends_in_order_while_a_stream_is_unfinished(self, clip: Path) -> None:
+        # Its threads are within OpenCV most of the time: ended with the interpreter, they would abort it.
+        program = (
+            "import sys\n"
+            "from fer_edge import EmotionRecognizer\n"
+            "with EmotionRecognizer(threads=2) as recognizer:\n"
+            "    results = recognizer.stream(sys.argv[1])\n"
+            "    next(results)\n"
+        )
+        for _ in range(3):
+            done = subprocess.run(
+                [sys.executable, "-c", program, str(clip)], capture_output=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, done.stderr
+
+    @pytest.mark.parametrize("source", [None, 3.5, [np.zeros((9, 9, 3), np.uint8)]])
+    def test_what_is_no_source_is_refused(self, source: Any, recognizer: EmotionRecognizer) -> None:
+        with pytest.raises(ValueError, match="expected a path, a URL, a camera's index or a source, got"):
+            next(recognizer.stream(source))
+
     def test_streams_can_be_left_early_and_started_again(
         self, recognizer: EmotionRecognizer, clip: Path
     ) -> None:
@@ -301,6 +323,8 @@ class TestMaking:
             pass
         with pytest.raises(ValueError, match="closed"):
             recognizer.analyze(portrait)
+        with pytest.raises(ValueError, match="closed"):
+            next(recognizer.stream(np.zeros(0)))  # type: ignore[arg-type]
 
     def test_there_is_a_processor(self) -> None:
         assert processor_count() >= 1

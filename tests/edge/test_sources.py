@@ -24,7 +24,7 @@ from fer_edge.results import Frame, Unreadable
 from fer_edge.sources import Source, camera
 from fer_edge.sources.camera import CameraSource
 from fer_edge.sources.pictures import PICTURE_SUFFIXES, PictureSource, find_pictures, read_picture
-from fer_edge.sources.video import VideoSource, as_bgr, is_url, plausible_rate
+from fer_edge.sources.video import VideoSource, as_bgr, is_url, plausible_rate, without_password
 
 LOSSY = {".jpg", ".jpeg", ".jp2", ".webp"}
 
@@ -223,6 +223,25 @@ class TestFindPictures:
         (folder.parent / "empty").mkdir()
         with pytest.raises(SourceError, match=message):
             find_pictures(folder.parent / name)
+
+    def test_a_folder_below_that_may_not_be_read_is_named_when_it_is_read(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closed = folder / "c"
+        closed.mkdir(exist_ok=True)
+        scandir = os.scandir
+
+        def refusing(path: Any) -> Any:  # as for anyone but root
+            if Path(path) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+        found = find_pictures(folder, recursive=True)
+        assert closed in found
+        assert folder / "b.png" in found
+        with pytest.raises(SourceError, match="c: the folder cannot be read"):
+            read_picture(closed)
 
     def test_the_hint_is_left_out_where_it_was_taken(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"found none$"):
@@ -516,3 +535,42 @@ class TestCamera:
     def test_what_is_no_camera_is_refused(self, name: str) -> None:
         with pytest.raises(UsageError, match=r"expected a camera .* a file is read with: fer-edge video"):
             CameraSource(name)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("rtsp://user:secret@host:554/a", "rtsp://user:***@host:554/a"),
+        ("http://:secret@host/", "http://:***@host/"),
+        ("http://user:se:c@ret@host/a?b=c:d@e", "http://user:***@host/a?b=c:d@e"),
+        ("http://user@host/a", "http://user@host/a"),
+        ("http://host:80/a:b@c", "http://host:80/a:b@c"),
+        ("a:b@c.mp4", "a:b@c.mp4"),
+    ],
+)
+def test_a_password_is_not_part_of_a_source_s_name(given: str, shown: str) -> None:
+    assert without_password(given) == shown
+    assert VideoSource(given).name == shown
+
+
+def test_a_camera_s_password_is_neither_shown_nor_lost() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.settimeout(10)
+        asked: list[bytes] = []
+
+        def answer() -> None:
+            with server.accept()[0] as connection:
+                asked.append(connection.recv(4096))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with (
+            pytest.raises(SourceError, match=r"user:\*\*\*@"),
+            CameraSource(f"http://user:secret@{address}/"),
+        ):
+            pass
+        thread.join()
+    assert b"GET" in asked[0]

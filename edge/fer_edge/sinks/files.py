@@ -56,7 +56,8 @@ def replacing(path: Path) -> Iterator[Path]:
         with writing(path):
             yield path
         return
-    part = target.with_name(f".{target.stem}.part{path.suffix}")
+    # Its own for each process: two of them may have been given the same output.
+    part = target.with_name(f".{target.stem}.{os.getpid()}.part{path.suffix}")
     try:
         with writing(path):
             yield part

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,11 +49,11 @@ class PictureFolderSink(UnheldSink):
         check_folder(folder)
         self._targets: dict[str, Path] = {}
         taken: set[Path] = set()
-        originals = {Path(source).resolve() for source in sources}
+        originals = {os.path.realpath(source) for source in sources}
         for source in dict.fromkeys(sources):
             relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
             target = _free(folder / _with_written_suffix(relative), taken)
-            if target.resolve() in originals:
+            if os.path.realpath(target) in originals:
                 raise UsageError(f"{target}: it is an input and would be overwritten; name another output")
             if not overwrite and target.exists():
                 raise OutputError(

@@ -14,7 +14,7 @@ import cv2
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
 from fer_edge.results import Frame, Unreadable
-from fer_edge.sources.video import as_bgr, is_url, plausible_rate
+from fer_edge.sources.video import as_bgr, is_url, plausible_rate, without_password
 
 __all__ = ["CameraSource"]
 
@@ -37,12 +37,13 @@ class CameraSource:
     frame_count: int | None = None
 
     def __init__(self, source: str | int = 0) -> None:
-        self.name = str(source)
+        address = str(source)
+        self.name = without_password(address)
         self.frame_rate: float | None = None
         self._capture: Any = None
         self._reading = threading.Lock()
-        self._target: int | str = int(self.name) if self.name.isdecimal() else self.name
-        if isinstance(self._target, str) and not is_url(self.name) and not self.name.startswith("/dev/"):
+        self._target: int | str = int(address) if address.isdecimal() else address
+        if isinstance(self._target, str) and not is_url(address) and not address.startswith("/dev/"):
             raise UsageError(
                 f"expected a camera (an index, /dev/videoN, or an rtsp:// or http:// URL), got {self.name!r}; "
                 "a file is read with: fer-edge video"

@@ -56,8 +56,9 @@ class PictureSource:
 def find_pictures(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> list[Path]:
     """The pictures of a folder, sorted by path; raises SourceError where there is none.
 
-    Hidden files and folders are left out, and the folder ``without``. Paths begin with ``folder`` as it is
-    given.
+    Hidden files and folders are left out, and the folder ``without``. What cannot be looked at, such as a
+    folder below that may not be read, is among them: reading it says why. Paths begin with ``folder`` as it
+    is given.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -84,9 +85,24 @@ def _pictures_below(folder: Path, recursive: bool, without: Path | None) -> Iter
             if entry.is_dir(follow_symlinks=False):
                 below = folder / entry.name
                 if recursive and (without is None or below.resolve() != without):
-                    yield from _pictures_below(below, recursive, without)
-            elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and entry.is_file():
+                    yield from _pictures_below(below, recursive, without) if _opens(below) else [below]
+            elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES and _may_be_file(entry):
                 yield folder / entry.name
+
+
+def _opens(folder: Path) -> bool:
+    try:
+        with os.scandir(folder):
+            return True
+    except OSError:
+        return False
+
+
+def _may_be_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle
+        return True
 
 
 def read_picture(path: Path | str) -> Image:
@@ -98,6 +114,8 @@ def read_picture(path: Path | str) -> Image:
     name = os.fspath(path)
     try:
         if Path(path).is_dir():
+            if not _opens(Path(path)):
+                raise SourceError(f"{name}: the folder cannot be read; its pictures are left out")
             raise SourceError(
                 f"{name}: expected a picture, got a folder; for its pictures use: fer-edge folder"
             )

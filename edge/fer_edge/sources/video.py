@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,42 +17,46 @@ import numpy as np
 from fer_edge.errors import SourceError, SourceLostError
 from fer_edge.results import Frame, Image, Unreadable
 
-__all__ = ["VideoSource", "as_bgr", "is_url", "plausible_rate"]
+__all__ = ["VideoSource", "as_bgr", "is_url", "plausible_rate", "without_password"]
 
 _MAX_RATE: Final = 1000.0  # frames per second; what is above is no rate
 _RETRIES: Final = 5  # a damaged frame in the middle is skipped; so many in a row are the end
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end
 _TIMEOUT_MS: Final = 10_000
+_STDIN: Final = "-"
+_PASSWORD: Final = re.compile(r"(?<=://)([^/:@?#]*):[^/?#]*@")
 
 
 class VideoSource:
-    """A video file, or a URL that FFmpeg reads, from its first frame to its last.
+    """A video file, a URL that FFmpeg reads, or ``-`` for standard input, from its first frame to its last.
 
-    Its clock is the presentation time. Raises SourceError when it cannot be opened or has no frame, and
-    SourceLostError when it ends more than a second before its own frame count says.
+    ``name`` is the path or URL as it is given, without a URL's password. Its clock is the presentation time.
+    Raises SourceError when it cannot be opened or has no frame, and SourceLostError when it ends more than a
+    second before its own frame count says.
     """
 
     live = False
 
     def __init__(self, path: Path | str) -> None:
-        self.name = os.fspath(path)
+        self._address = os.fspath(path)
+        self.name = without_password(self._address)
         self.frame_rate: float | None = None
         self.frame_count: int | None = None
         self._capture: Any = None
 
     def __enter__(self) -> Self:
-        if not is_url(self.name):
-            _check_file(Path(self.name), self.name)
+        if self._address == _STDIN:
+            if sys.stdin is None:
+                raise SourceError("expected a video on standard input, it is closed; name a file")
+        elif not is_url(self._address):
+            _check_file(Path(self._address), self.name)
         self._capture = cv2.VideoCapture(
-            self.name,
+            "pipe:0" if self._address == _STDIN else self._address,
             cv2.CAP_FFMPEG,
             [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT_MS],
         )
         if not self._capture.isOpened():
-            what = "answers with" if is_url(self.name) else "holds"
-            raise SourceError(
-                f"{self.name}: expected a video, it {what} none that FFmpeg can read, or is damaged"
-            )
+            raise SourceError(f"{self._title}: expected a video, {self._none()}")
         self.frame_rate = plausible_rate(self._capture.get(cv2.CAP_PROP_FPS))
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.frame_count = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
@@ -71,6 +77,19 @@ class VideoSource:
             index, last = index + 1, time_s
         self._check_end(index)
 
+    @property
+    def _title(self) -> str:
+        return "standard input" if self._address == _STDIN else self.name
+
+    def _none(self) -> str:
+        if self._address == _STDIN:
+            return (
+                "it holds none that FFmpeg can read as it comes, from its start (.avi, .mkv, .ts and such; .mp4 "
+                "only where it was made for it); name a file"
+            )
+        what = "answers with" if is_url(self._address) else "holds"
+        return f"it {what} none that FFmpeg can read, or is damaged"
+
     def _read(self) -> Image | None:
         for _ in range(_RETRIES):
             read, image = self._capture.read()
@@ -87,12 +106,13 @@ class VideoSource:
 
     def _check_end(self, read: int) -> None:
         if read == 0:
-            raise SourceError(f"{self.name}: expected a video, it has no frame that can be decoded")
+            none = self._none() if self._address == _STDIN else "it has no frame that can be decoded"
+            raise SourceError(f"{self._title}: expected a video, {none}")
         if self.frame_count is not None and self.frame_rate is not None:
             missing_s = (self.frame_count - read) / self.frame_rate
             if missing_s > _EARLY_S:
                 raise SourceLostError(
-                    f"{self.name}: expected {self.frame_count} frames, the video broke off after {read}, "
+                    f"{self._title}: expected {self.frame_count} frames, the video broke off after {read}, "
                     f"{missing_s:.1f} s before its end; what was read is kept"
                 )
 
@@ -101,6 +121,11 @@ def is_url(name: str) -> bool:
     """Whether a source's name is a URL with a scheme, such as rtsp:// or http://."""
     scheme, separator, _ = name.partition("://")
     return bool(separator) and scheme.isalnum()
+
+
+def without_password(name: str) -> str:
+    """A source's name as it may be shown and stored: of a URL's ``user:password@`` only the user is left."""
+    return _PASSWORD.sub(r"\1:***@", name)
 
 
 def plausible_rate(rate: float) -> float | None:
