@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fer_edge.errors import UsageError
 from fer_train.archs import ARCHITECTURES
+from fer_train.augment import Augmentation
 from fer_train.recipes import RECIPES, recipe
 
 
@@ -32,6 +35,15 @@ def test_another_number_of_epochs_keeps_the_share_of_plain_ones() -> None:
     modern = recipe("modern", "mini-resnet")
     assert modern.resized(2 * modern.epochs, None).plain_epochs == 2 * modern.plain_epochs
     assert modern.resized(None, 32).batch_size == 32
+
+
+def test_a_run_ends_with_mild_and_then_plain_epochs() -> None:
+    full = Augmentation(rotation=10.0, erase=0.25)
+    phases = replace(recipe("paper", "bn-cnn"), epochs=6, mild_epochs=2, plain_epochs=1, augmentation=full)
+    seen = [phases.augmentation_in(epoch) for epoch in range(6)]
+    assert seen == [full] * 3 + [Augmentation(rotation=5.0)] * 2 + [Augmentation()]
+    assert [phases.is_plain(epoch) for epoch in range(6)] == [False] * 5 + [True]
+    assert phases.resized(12, None).mild_epochs == 4
 
 
 def test_an_unknown_recipe_is_refused() -> None:

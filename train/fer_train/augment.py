@@ -33,6 +33,13 @@ class Augmentation:
     brightness: float = 0.0
     erase: float = 0.0
 
+    def milder(self) -> Augmentation:
+        """Half as far, and nothing erased."""
+        half = {
+            name: getattr(self, name) / 2 for name in ("rotation", "shift", "scale", "contrast", "brightness")
+        }
+        return Augmentation(flip=self.flip, **half)
+
 
 def augment(pixels: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Augmented copies of uint8 (batch, height, width) faces; the edge is repeated where they move."""

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from fer_edge.errors import DataError, RunError
 from fer_edge.preprocess import normalize
 from fer_train.archs import Architecture
-from fer_train.augment import Augmentation
 from fer_train.batches import Batches
 from fer_train.checkpoint import load_checkpoint, save_checkpoint
 from fer_train.data import FERPLUS_LABELS, Faces
@@ -201,17 +200,16 @@ class Trainer:
 
     def _epoch(self, epoch: int, on_step: OnStep | None) -> EpochReport:
         recipe = self._recipe
-        plain = epoch >= recipe.epochs - recipe.plain_epochs
         batches = Batches(
             self._train.pixels,
             self._targets,
             batch_size=self.batch_size,
-            augmentation=Augmentation(flip=recipe.augmentation.flip) if plain else recipe.augmentation,
+            augmentation=recipe.augmentation_in(epoch),
             seed=self._seed,
             epoch=epoch,
             weights=self._weights,
             teachers=self._teachers,
-            mixup=0.0 if plain else recipe.mixup,
+            mixup=0.0 if recipe.is_plain(epoch) else recipe.mixup,
         )
         _seed_dropout(self._model, self._seed, epoch)
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))

@@ -21,7 +21,7 @@ class Recipe:
     a tenth of it is the L2 penalty of the textbooks.
     ``ema`` averages the weights with that momentum (0: not); batch-norm statistics are then
     re-estimated for the averaged weights.
-    ``plain_epochs`` at the end train with flips only.
+    ``plain_epochs`` at the end train with flips only, ``mild_epochs`` before them with half of the changes.
     ``mixup`` mixes each picture with another of its batch, in shares from Beta(mixup, mixup) (0: not),
     except in plain epochs.
     ``votes_weight`` is the loss weight of an auxiliary head that predicts the FER+ votes (0: none);
@@ -49,6 +49,7 @@ class Recipe:
     ema: float = 0.0
     label_smoothing: float = 0.0
     plain_epochs: int = 0
+    mild_epochs: int = 0
     mixup: float = 0.0
     votes_weight: float = 0.0
     teacher_weight: float = 0.0
@@ -59,10 +60,27 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def resized(self, epochs: int | None, batch_size: int | None) -> Recipe:
-        """The recipe with another number of epochs or batch size; plain epochs stay the same share."""
+        """The recipe with another number of epochs or batch size; plain and mild epochs stay the same share."""
         epochs = epochs or self.epochs
-        plain = round(self.plain_epochs * epochs / self.epochs)
-        return replace(self, epochs=epochs, batch_size=batch_size or self.batch_size, plain_epochs=plain)
+        return replace(
+            self,
+            epochs=epochs,
+            batch_size=batch_size or self.batch_size,
+            plain_epochs=round(self.plain_epochs * epochs / self.epochs),
+            mild_epochs=round(self.mild_epochs * epochs / self.epochs),
+        )
+
+    def is_plain(self, epoch: int) -> bool:
+        """Whether an epoch, counted from 0, trains with flips only."""
+        return epoch >= self.epochs - self.plain_epochs
+
+    def augmentation_in(self, epoch: int) -> Augmentation:
+        """How far faces are changed in an epoch, counted from 0."""
+        if self.is_plain(epoch):
+            return Augmentation(flip=self.augmentation.flip)
+        if epoch >= self.epochs - self.plain_epochs - self.mild_epochs:
+            return self.augmentation.milder()
+        return self.augmentation
 
 
 RECIPES: Final = {
