@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from io import TextIOWrapper
+from contextlib import suppress
+from io import FileIO, StringIO, TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TextIO
+from typing import Any, Final, Self
 
 from fer_edge.errors import UsageError
 from fer_edge.results import FrameResult, Unreadable
@@ -17,6 +18,7 @@ from fer_edge.sinks.files import check_file, writing
 
 __all__ = ["CsvSink", "JsonLinesSink", "rows_sink"]
 
+_STDOUT: Final = "standard output"
 _COLUMNS: Final = (
     "source", "frame", "time_s", "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
 )  # fmt: skip
@@ -40,11 +42,12 @@ def rows_sink(target: str, labels: tuple[str, ...], *, overwrite: bool = False) 
 
 
 class _Rows:
-    """A text file that is opened with its first row and flushed with each: a later failure loses none."""
+    """A file that is opened with its first row and takes each at once and whole: a later failure loses none."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
+        self._size = 0
 
     def __enter__(self) -> Self:
         return self
@@ -52,18 +55,30 @@ class _Rows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None and self._path is not None:
-            with writing(self._path):
+        if self._file is not None:
+            with writing(self._path or _STDOUT):
                 self._file.close()
         self._file = None
 
-    def _open(self) -> TextIO:
-        # A file name that is no UTF-8 is written as JSON's own escape of its bytes.
-        if self._path is not None:
-            return self._path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-        if isinstance(sys.stdout, TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        return sys.stdout
+    def _put(self, text: str) -> None:
+        with writing(self._path or _STDOUT):
+            if self._path is None:
+                if isinstance(sys.stdout, TextIOWrapper):
+                    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+                sys.stdout.write(text)
+                sys.stdout.flush()
+                return
+            self._file = self._file or FileIO(self._path, "w")
+            # A file name that is no UTF-8 is written as JSON's own escape of its bytes.
+            rest = content = text.encode("utf-8", "backslashreplace")
+            try:
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+            except OSError:
+                with suppress(OSError):  # a pipe
+                    self._file.truncate(self._size)  # no part of a row stays
+                raise
+            self._size += len(content)
 
 
 class JsonLinesSink(_Rows):
@@ -73,16 +88,13 @@ class JsonLinesSink(_Rows):
     """
 
     def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
-        """Write and flush the result's row."""
+        """Write the result's row."""
         record: dict[str, Any]
         if isinstance(result, Unreadable):
             record = {"source": result.source, "error": result.error}
         else:
             record = result.as_record()
-        with writing(self._path or "standard output"):
-            self._file = self._file or self._open()
-            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            self._file.flush()
+        self._put(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 class CsvSink(_Rows):
@@ -96,16 +108,15 @@ class CsvSink(_Rows):
         self._labels = labels
 
     def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
-        """Write and flush the result's rows."""
+        """Write the result's rows."""
         if isinstance(result, Unreadable):
             return
-        assert self._path is not None
-        with writing(self._path):
-            if self._file is None:
-                self._file = self._open()
-                csv.writer(self._file, lineterminator="\n").writerow((*_COLUMNS, *self._labels))
-            csv.writer(self._file, lineterminator="\n").writerows(self._rows(result.as_record()))
-            self._file.flush()
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if self._file is None:
+            writer.writerow((*_COLUMNS, *self._labels))
+        writer.writerows(self._rows(result.as_record()))
+        self._put(text.getvalue())
 
     def _rows(self, record: dict[str, Any]) -> list[list[Any]]:
         # None becomes an empty field.
