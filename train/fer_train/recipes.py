@@ -108,7 +108,8 @@ RECIPES: Final = {
             weight_decay=4e-3,
             ema=0.999,
             label_smoothing=0.1,
-            plain_epochs=6,
+            plain_epochs=4,
+            mild_epochs=14,
             votes_weight=0.5,
             teacher_weight=0.7,
             temperature=2.0,
@@ -132,6 +133,7 @@ _ADAPTED: Final[dict[tuple[str, str], dict[str, Any]]] = {
         "weight_decay": 2e-2,
         "warmup_epochs": 1,
         "plain_epochs": 2,
+        "mild_epochs": 0,
         "teacher_weight": 0.8,
         "augmentation": Augmentation(
             flip=True, rotation=10.0, shift=0.08, scale=0.1, contrast=0.3, brightness=25.0
