@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError, OutputError, RunError
+from fer_edge.errors import DataError, RunError
 from fer_edge.models import find_model
 from fer_edge.spec import FER2013_LABELS, ModelSpec
 from fer_train.cli import run
@@ -62,10 +62,6 @@ class TestAFile:
         write_soft_labels(tmp_path / "soft.npz", made())
         with pytest.raises(RunError, match="soft labels of yes, no, they are of no, yes"):
             read_soft_labels(tmp_path / "soft.npz", ("yes", "no"))
-
-    def test_has_a_name_by_which_it_is_known(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match=r"ends in \.npz"):
-            write_soft_labels(tmp_path / "soft.npy", made())
 
     @pytest.mark.parametrize(
         "changes",
@@ -140,6 +136,18 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     assert "it is there already" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert run([*command, "--overwrite"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("out", "status", "reason"),
+    [("soft.npy", 2, "ends in .npz"), ("nowhere/soft.npz", 1, "its folder"), (".npz", 2, "ends in .npz")],
+)
+def test_a_place_that_cannot_be_is_refused_before_anybody_is_asked(
+    out: str, status: int, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "missing.csv")
+    assert run(["soft-labels", missing, "--teacher", "default", "--out", str(tmp_path / out)]) == status
+    assert reason in capsys.readouterr().err
 
 
 @pytest.mark.slow

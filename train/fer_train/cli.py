@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from fer_edge._version import __version__
 from fer_edge.console import Terminated, progress_bar, run_command
-from fer_edge.errors import MissingExtraError, RunError, UsageError
+from fer_edge.errors import MissingExtraError, OutputError, RunError, UsageError
 from fer_edge.spec import FER2013_LABELS
 from fer_train.archs import ARCHITECTURES
 from fer_train.chatter import silenced
@@ -314,12 +314,16 @@ def _soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrite: b
     face as it is and mirrored. The file holds probabilities and hashes, no faces.
     """
     from fer_train.distill import open_teacher
-    from fer_train.soft_labels import soft_labels_of, write_soft_labels
+    from fer_train.soft_labels import is_soft_labels, soft_labels_of, write_soft_labels
 
     with silenced(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
             _require_keras()
+        if not is_soft_labels(out):
+            raise UsageError(f"expected a file name that ends in .npz for soft labels, got {str(out)!r}")
         refuse_if_present(out.parent, out.name, overwrite=overwrite)
+        if not out.parent.is_dir():
+            raise OutputError(f"{out}: its folder {out.parent} is not there; make it first")
         faces = load_faces(data).split("Training")
         networks = [open_teacher(teacher, faces.label_names) for teacher in teachers]
         soft = soft_labels_of(faces, networks, lambda steps: progress_bar(steps, desc="Asking the teachers"))

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError, OutputError, RunError
+from fer_edge.errors import DataError, RunError
 from fer_train.data import Faces
 from fer_train.distill import mirrored_mean
 from fer_train.networks import Network
@@ -86,9 +86,7 @@ def soft_labels_of(
 
 
 def write_soft_labels(path: Path, soft: SoftLabels) -> None:
-    """Write a ``.npz`` file; raises OutputError."""
-    if not is_soft_labels(path):
-        raise OutputError(f"{path}: expected a name that ends in .npz for soft labels")
+    """Write a file, whose name ends in ``.npz``; raises OutputError."""
     about = json.dumps({"labels": soft.labels, "origin": soft.origin})
     with replaced(path) as part:
         np.savez_compressed(part, keys=soft.keys, probabilities=soft.probabilities, about=np.array(about))
