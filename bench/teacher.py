@@ -1,6 +1,6 @@
 """Train deep-resnet, the teacher, in plain PyTorch, and put it into a run folder as fer-train's own would be.
 
-On a processor PyTorch trains it at 1.5 to 2 times the speed of Keras on any backend; data, augmentation and
+On a processor PyTorch trains it a third faster than Keras does on any backend; data, augmentation and
 network are fer-train's. It learns from the labels, from FER+'s votes by an auxiliary head that is dropped,
 and from another model's answers. Needs ``pip install torch``.
 
