@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
+import zipfile
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +97,34 @@ class TestAFile:
             read_soft_labels(tmp_path / "soft.npz", FER2013_LABELS)
 
     def test_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="No such file"):
+        with pytest.raises(DataError, match="nothing is there"):
             read_soft_labels(tmp_path / "soft.npz", FER2013_LABELS)
+
+    def test_that_is_damaged_anywhere_is_refused_or_whole(self, tmp_path: Path) -> None:
+        path = tmp_path / "soft.npz"
+        write_soft_labels(path, made(40))
+        whole = path.read_bytes()
+        rng = np.random.default_rng(0)
+        for _ in range(300):
+            damaged = bytearray(whole)
+            for place in rng.integers(0, len(whole), 3):
+                damaged[place] = rng.integers(0, 256)
+            path.write_bytes(damaged)
+            with suppress(DataError, RunError):
+                assert len(read_soft_labels(path, ("no", "yes")).keys) == 40
+
+    def test_that_claims_more_than_any_memory_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "soft.npz"
+        header = io.BytesIO()
+        description = {"descr": "<u8", "fortran_order": False, "shape": (10**13,)}
+        np.lib.format.write_array_header_1_0(header, description)
+        about = io.BytesIO()
+        np.save(about, np.array(json.dumps({"labels": ["no", "yes"], "origin": ""})))
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("keys.npy", header.getvalue())
+            archive.writestr("about.npy", about.getvalue())
+        with pytest.raises(DataError, match="expected soft labels"):
+            read_soft_labels(path, ("no", "yes"))
 
     def test_that_would_fill_the_memory_is_refused_unread(self, tmp_path: Path) -> None:
         about = np.array(json.dumps({"labels": ["a", "b"], "origin": ""}))
@@ -133,7 +163,7 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     assert np.allclose(probabilities.sum(axis=1), 1, atol=0.01)
     before = out.read_bytes()
     assert run(command) == 1
-    assert "it is there already" in capsys.readouterr().err
+    assert "it is already there" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert run([*command, "--overwrite"]) == 0
 
@@ -169,6 +199,24 @@ def test_a_run_learns_from_soft_labels_and_names_them(
     provenance = json.loads((tmp_path / "both" / "spec.json").read_text())["provenance"]
     assert provenance["teachers"] == f"soft.npz ({find_model().spec.name} {find_model().sha256[:8]}), default"
     capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_a_run_does_not_go_on_with_other_answers_of_the_same_name(
+    small_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soft, out = tmp_path / "soft.npz", tmp_path / "run"
+    assert run(["soft-labels", str(small_csv), "--teacher", "default", "--out", str(soft)]) == 0
+    begun = ["fit", str(small_csv), "--arch", "mini-resnet", "--epochs", "2", "--batch-size", "14"]
+    begun += ["--teacher", str(soft), "--out", str(out), "--stop-after", "0.0001"]
+    assert run(begun) == 0
+    same = read_soft_labels(soft, FER2013_LABELS)
+    write_soft_labels(soft, replace(same, probabilities=same.probabilities[:, ::-1]))
+    capsys.readouterr()
+    assert run(["fit", str(small_csv), "--resume", "--out", str(out)]) == 2
+    assert "their files have changed since" in capsys.readouterr().err
+    write_soft_labels(soft, same)
+    assert run(["fit", str(small_csv), "--resume", "--out", str(out)]) == 0
 
 
 def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_path: Path | None) -> None:

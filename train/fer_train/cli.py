@@ -15,7 +15,8 @@ from click.core import ParameterSource
 
 from fer_edge._version import __version__
 from fer_edge.console import Terminated, progress_bar, run_command
-from fer_edge.errors import MissingExtraError, OutputError, RunError, UsageError
+from fer_edge.errors import MissingExtraError, RunError, UsageError
+from fer_edge.sinks.files import check_file
 from fer_edge.spec import FER2013_LABELS
 from fer_train.archs import ARCHITECTURES
 from fer_train.chatter import silenced
@@ -321,9 +322,7 @@ def _soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrite: b
             _require_keras()
         if not is_soft_labels(out):
             raise UsageError(f"expected a file name that ends in .npz for soft labels, got {str(out)!r}")
-        refuse_if_present(out.parent, out.name, overwrite=overwrite)
-        if not out.parent.is_dir():
-            raise OutputError(f"{out}: its folder {out.parent} is not there; make it first")
+        check_file(out, overwrite=overwrite)
         faces = load_faces(data).split("Training")
         networks = [open_teacher(teacher, faces.label_names) for teacher in teachers]
         soft = soft_labels_of(faces, networks, lambda steps: progress_bar(steps, desc="Asking the teachers"))

@@ -204,7 +204,9 @@ def require_same(config: dict[str, Any], asked: dict[str, Any], digest: str) -> 
     for name, value in asked.items():
         stored = options[name]
         if value != stored:
-            option = "--" + name.replace("_", "-")
+            option = {"teachers": "--teacher"}.get(name, "--" + name.replace("_", "-"))
+            if name == "teachers":
+                stored, value = ", ".join(stored) or None, ", ".join(value)
             had = f"without {option}" if stored is None else f"{option} {stored}"
             raise UsageError(
                 f"expected the options the run was started with ({had}), got {option} {value}; "

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,11 @@ from fer_train.output import replaced
 
 __all__ = ["SoftLabels", "is_soft_labels", "read_soft_labels", "soft_labels_of", "write_soft_labels"]
 
+# What zipfile, zlib and NumPy raise at a damaged or made-up archive: encrypted, of another kind, too large, …
+_DAMAGE: Final = (
+    OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, MemoryError, SyntaxError,
+    zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error,
+)  # fmt: skip
 _BATCH: Final = 256
 _LARGEST: Final = 256 << 20  # bytes, unpacked: a million faces of a hundred labels are 208 MB
 
@@ -94,6 +102,9 @@ def write_soft_labels(path: Path, soft: SoftLabels) -> None:
 
 def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
     """The soft labels of a file; raises DataError where it holds none, RunError where they are of other labels."""
+    if not path.is_file():
+        state = "it is a folder" if path.is_dir() else "nothing is there"
+        raise DataError(f"{path}: expected a file of soft labels, {state}; make one: fer-train soft-labels")
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > _LARGEST:
@@ -104,7 +115,7 @@ def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
                 tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"])
             )
         _check(soft)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{path}: expected soft labels, as fer-train soft-labels writes them: {reason}"

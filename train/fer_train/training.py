@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from fer_edge._version import __version__
 from fer_edge.console import Terminated
-from fer_edge.errors import RunError
+from fer_edge.errors import RunError, UsageError
 from fer_edge.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_train.archs import architecture
 from fer_train.data import Faces, load_faces, votes_for
@@ -60,6 +61,7 @@ class TrainingRun:
         self.folder, self.options, self.recipe = folder, options, recipe
         self.report: dict[str, Any] | None = None
         self.digest = faces.digest()
+        self.teacher_digests: list[str] = []
         self._provenance = _provenance(data, faces, options, self.digest)
         parts = parted(faces, options, recipe)
         training = parts.training
@@ -82,12 +84,15 @@ class TrainingRun:
         for teacher in map(Path, self.options.teachers):
             if is_soft_labels(teacher):
                 soft = read_soft_labels(teacher, labels)
+                self.teacher_digests.append(_sha256(teacher))
                 self._provenance["teachers"] = self._provenance["teachers"].replace(
                     teacher.name, f"{teacher.name} ({soft.origin})"
                 )
                 teachers.append(soft)
             else:
-                teachers.append(open_teacher(teacher, labels, bfloat16=self.recipe.bfloat16))
+                network = open_teacher(teacher, labels, bfloat16=self.recipe.bfloat16)
+                self.teacher_digests.append(_sha256(network.path))
+                teachers.append(network)
         return teachers
 
     @property
@@ -160,7 +165,8 @@ def new_run(
         folder.refuse_if_present()
     faces = load_faces(data)
     run = TrainingRun(folder, data, options, recipe, faces)
-    folder.create(described(options, recipe, data.absolute(), run.digest))
+    config = described(options, recipe, data.absolute(), run.digest)
+    folder.create(config | {"teachers_sha256": run.teacher_digests})
     return run
 
 
@@ -174,6 +180,12 @@ def resumed_run(folder: RunFolder, data: Path, asked: dict[str, Any]) -> Trainin
     faces = load_faces(data)
     require_same(config, asked, faces.digest())
     run = TrainingRun(folder, data, Options(**config["options"]), stored_recipe(config), faces)
+    # A run of an earlier version does not say.
+    if config.get("teachers_sha256", run.teacher_digests) != run.teacher_digests:
+        raise UsageError(
+            f"expected the teachers the run was started with ({', '.join(run.options.teachers)}), "
+            "their files have changed since; bring them back, or start anew with --overwrite"
+        )
     if folder.checkpoint.exists():  # otherwise it was killed within its first epoch
         run.trainer.resume()
     return run
@@ -186,6 +198,10 @@ def class_weights(faces: Faces) -> NDArray[np.float32]:
         len(faces) / np.count_nonzero(counts), counts, where=counts > 0, out=np.zeros(len(counts))
     )
     return weights.astype(np.float32)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict[str, Any]:
