@@ -81,18 +81,20 @@ class TrainingRun:
 
     def _teachers(self, labels: tuple[str, ...]) -> list[Network | SoftLabels]:
         teachers: list[Network | SoftLabels] = []
+        names = []
         for teacher in map(Path, self.options.teachers):
             if is_soft_labels(teacher):
                 soft = read_soft_labels(teacher, labels)
+                names.append(f"{teacher.name} ({soft.origin})")
                 self.teacher_digests.append(_sha256(teacher))
-                self._provenance["teachers"] = self._provenance["teachers"].replace(
-                    teacher.name, f"{teacher.name} ({soft.origin})"
-                )
                 teachers.append(soft)
             else:
                 network = open_teacher(teacher, labels, bfloat16=self.recipe.bfloat16)
+                names.append(teacher.name)
                 self.teacher_digests.append(_sha256(network.path))
                 teachers.append(network)
+        if names:
+            self._provenance["teachers"] = ", ".join(names)
         return teachers
 
     @property
@@ -213,7 +215,6 @@ def _provenance(data: Path, faces: Faces, options: Options, digest: str) -> dict
         "fold": options.fold,
         "labels": options.labels,
         "votes": None if options.votes is None else Path(options.votes).name,
-        "teachers": ", ".join(Path(teacher).name for teacher in options.teachers) or None,
         "class_weights": options.class_weights,
         "recipe": options.recipe,
         "mixup": options.mixup or None,
