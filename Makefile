@@ -41,7 +41,7 @@ $(VENV)/.everything: $(VENV)/.runtime
 setup: $(VENV)/.everything ## Install everything into .venv: runtime, training, tools
 
 demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|camera index
-	@FER_EDGE="$(BIN)/fer-edge" sh bench/demo.sh "$(INPUT)"
+	@FER_EDGE="$(BIN)/fer-edge" sh scripts/demo.sh "$(INPUT)"
 
 test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out the long ones)
 	@$(BIN)/python -m pytest $(PYTEST)
@@ -66,13 +66,13 @@ convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= O
 	@$(BIN)/fer-convert "$(RUN)" $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(if $(OVERWRITE),--overwrite)
 
 bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
-	@$(BIN)/python -m fer_convert.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
+	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
 
 bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
 
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
-	@sh bench/wheel_test.sh $(BIN)/python
+	@sh scripts/wheel_test.sh $(BIN)/python
 
 clean: ## Remove what the commands above made, except runs/ and models/
 	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache .mypy_cache

@@ -24,10 +24,10 @@ import numpy as np
 
 from bench.media import HEIGHT, PORTRAIT, RATE, WIDTH
 from fer_edge.detectors.haar import HaarDetector
-from fer_edge.results import FaceBox, Frame
 from fer_edge.sources.video import VideoSource
-from fer_edge.tracking import Tracker
-from fer_train.data import load_faces
+from fer_edge.tracking.tracker import Tracker
+from fer_edge.types import FaceBox, Frame
+from fer_train.data.dataset import load_faces
 
 FRAMES = 300
 SETTLED = 8  # frames in a row in which a face has to be seen before it is expected

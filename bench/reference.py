@@ -13,16 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_edge.classifier import Classifier
-from fer_edge.models import find_model
+from fer_edge.classification.classifier import Classifier
+from fer_edge.models.find_model import find_model
 
 
 def float_network(folder: Path) -> Path:
     """The reference network as a float32 ``.tflite``, untrained: its speed does not depend on its weights."""
-    from fer_convert.export import export
-    from fer_convert.package import with_contract
-    from fer_edge.spec import FER2013_LABELS, ModelSpec
-    from fer_train.archs import architecture
+    from fer_convert.tflite.container import with_contract
+    from fer_convert.tflite.converter import export
+    from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+    from fer_train.models.registry import architecture
 
     network = export(architecture("bn-cnn").build(len(FER2013_LABELS)), "float32", ())
     path = folder / "bn-cnn-float32.tflite"

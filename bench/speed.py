@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 
 from bench import media, reference
-from fer_edge.classifier import Classifier, open_interpreter
-from fer_edge.models import find_model
-from fer_edge.preprocess import face_pixels, quantize_pixels
+from fer_edge.classification.classifier import Classifier, open_interpreter
+from fer_edge.classification.preprocess import face_pixels, quantize_pixels
+from fer_edge.models.find_model import find_model
 from fer_edge.recognizer import EmotionRecognizer, processor_count
-from fer_edge.results import FaceBox, Frame
+from fer_edge.types import FaceBox, Frame
 
 FRAMES = 1020
 REFERENCE_FRAMES = 60

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_train.archs import ARCHITECTURES, architecture
-from fer_train.recipes import recipe
+from fer_train.models.registry import ARCHITECTURES, architecture
+from fer_train.training.recipes import recipe
 
 BACKENDS = ("tensorflow", "jax", "torch")
 STEPS = 40
@@ -53,9 +53,9 @@ def trained(arch: str, backend: str) -> dict[str, Any]:
 
 def figures(arch: str) -> dict[str, Any]:
     """What this process measures of itself."""
-    from fer_train.batches import Batches
-    from fer_train.data import Faces
-    from fer_train.fit import Trainer
+    from fer_train.data.batches import Batches
+    from fer_train.data.dataset import Faces
+    from fer_train.training.trainer import Trainer
 
     count = STEPS * RECIPE.batch_size
     rng = np.random.default_rng(0)

@@ -4,7 +4,7 @@ Faces of FER-2013 fill their pictures. Each is enlarged and searched as video fr
 alone, and as single pictures are, with the second one. The same pictures cut into blocks and shuffled have
 no face: what is found there is wrong. Choose on Training or PublicTest, never on PrivateTest.
 
-    python -m bench.second_look DATA [--split Training] [--faces 300]
+    python -m experiments.close_up DATA [--split Training] [--faces 300]
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from fer_edge.detectors.haar import HaarDetector
-from fer_edge.results import FaceBox
-from fer_train.data import load_faces
+from fer_edge.types import FaceBox
+from fer_train.data.dataset import load_faces
 
 SIDE = 224  # pixels of the enlarged picture
 BLOCKS = (12, 16)  # pixels of 48: the sides of the blocks that are shuffled

@@ -2,7 +2,7 @@
 
 Each row converts the run anew with several seeds and is compared on a split with float32.
 
-    python -m bench.conversion RUN DATA [--samples 500] [--seeds 3] [--split PublicTest]
+    python -m experiments.conversion RUN DATA [--samples 500] [--seeds 3] [--split PublicTest]
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_convert.calibrate import calibration_faces
-from fer_convert.equalize import equalized
-from fer_convert.export import converted, export
-from fer_convert.package import with_contract
-from fer_convert.rounding import rounded
-from fer_convert.source import find_source
-from fer_convert.verify import agreement, network_pixels, probabilities
-from fer_edge.models import find_model
-from fer_edge.spec import Variant
-from fer_train.data import Faces, load_faces
+from fer_convert.keras_graph.cross_layer_equalization import equalized
+from fer_convert.quantization.calibration_data import calibration_faces
+from fer_convert.quantization.gptq import rounded
+from fer_convert.tflite.container import with_contract
+from fer_convert.tflite.converter import converted, export
+from fer_convert.trained_model import find_source
+from fer_convert.verification.verify import agreement, network_pixels, probabilities
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import Variant
+from fer_train.data.dataset import Faces, load_faces
 
 Pictures = NDArray[np.uint8]
 

@@ -1,10 +1,10 @@
 """How MediaPipe's boxes differ from Haar's, and what that means for the emotion.
 
-Each face of FER-2013 is put into a larger picture as in ``bench.framing``, and the classifier judges Haar's
+Each face of FER-2013 is put into a larger picture as in ``experiments.framing``, and the classifier judges Haar's
 and MediaPipe's boxes of the same faces; choose on Training or PublicTest, never on PrivateTest. Times and
 faces found on pictures of one's own are what ``fer-edge benchmark --detectors`` shows.
 
-    python -m bench.face_detectors MODEL DATA [--faces 900]
+    python -m experiments.face_detectors MODEL DATA [--faces 900]
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import argparse
 
 import numpy as np
 
-from bench.framing import scene
-from fer_edge.classifier import Classifier
-from fer_edge.detectors import Detector, create_detector
-from fer_edge.preprocess import face_pixels
-from fer_edge.results import FaceBox
-from fer_train.data import load_faces
+from experiments.framing import scene
+from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.preprocess import face_pixels
+from fer_edge.detectors.registry import Detector, create_detector
+from fer_edge.types import FaceBox
+from fer_train.data.dataset import load_faces
 
 
 def boxes(data: str, count: int, haar: Detector, mediapipe: Detector) -> None:

@@ -4,7 +4,7 @@ Each face of FER-2013 is enlarged and put into a larger picture, the detector fi
 under test cuts it out, the classifier judges it. The whole picture (``--detector none``) is the
 reference, on the same faces. Choose on Training or PublicTest, never on PrivateTest.
 
-    python -m bench.framing DATA [--model FILE] [--split Training] [--faces 1500]
+    python -m experiments.framing DATA [--model FILE] [--split Training] [--faces 1500]
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import itertools
 import cv2
 import numpy as np
 
-from fer_edge.classifier import Classifier
-from fer_edge.detectors import create_detector
-from fer_edge.preprocess import face_pixels
-from fer_edge.results import FaceBox
-from fer_edge.spec import Crop
-from fer_train.data import load_faces
+from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.preprocess import face_pixels
+from fer_edge.detectors.registry import create_detector
+from fer_edge.models.spec import Crop
+from fer_edge.types import FaceBox
+from fer_train.data.dataset import load_faces
 
 FACE, MARGIN = 192, 96  # pixels: the enlarged face, and what surrounds it on each side
 

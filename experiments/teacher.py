@@ -4,7 +4,7 @@ On a processor PyTorch trains it a third faster than Keras does on any backend; 
 network are fer-train's. It learns from the labels, from FER+'s votes by an auxiliary head that is dropped,
 and from another model's answers. Needs ``pip install torch``.
 
-    python -m bench.teacher DATA --votes fer2013new.csv --teacher default --out runs/deep-resnet
+    python -m experiments.teacher DATA --votes fer2013new.csv --teacher default --out runs/deep-resnet
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from fer_edge.preprocess import normalize
-from fer_edge.spec import Crop, ModelSpec
-from fer_train.augment import Augmentation, augment
-from fer_train.data import FERPLUS_LABELS, Faces, load_faces, votes_for
-from fer_train.distill import open_teacher, softened
-from fer_train.networks import Network
+from fer_edge.classification.preprocess import normalize
+from fer_edge.models.spec import Crop, ModelSpec
+from fer_train.data.augmentation import Augmentation, augment
+from fer_train.data.dataset import FERPLUS_LABELS, Faces, load_faces, votes_for
+from fer_train.models.loading import Network
+from fer_train.objectives.teachers import open_teacher, softened
 
 NAME = "deep-resnet"
 STEM, WIDTHS = 32, (64, 128, 256, 512)
@@ -42,7 +42,7 @@ STATISTICS_BATCHES = 12  # of 256 faces
 
 
 class DeepResNet(nn.Module):
-    """The network of ``fer_train.archs``, with an auxiliary head for the votes; logits of both."""
+    """The network of ``fer_train.models.registry``, with an auxiliary head for the votes; logits of both."""
 
     def __init__(self, labels: int, votes: int) -> None:
         super().__init__()
@@ -177,7 +177,7 @@ def accuracy(network: nn.Module, faces: Faces) -> float:
 
 def write_run(network: DeepResNet, faces: Faces, provenance: dict[str, object], run: Path) -> None:
     """The network in Keras with its contract, as ``fer-train evaluate`` and ``soft-labels`` read it."""
-    from fer_train.archs import architecture
+    from fer_train.models.registry import architecture
 
     model = architecture(NAME).build(len(faces.label_names))
     parts = {"stem": network.stem}
@@ -207,7 +207,7 @@ def write_run(network: DeepResNet, faces: Faces, provenance: dict[str, object], 
 
 def main() -> None:
     """Train and write the run folder; a line for each epoch."""
-    parser = argparse.ArgumentParser(prog="bench.teacher", description=__doc__)
+    parser = argparse.ArgumentParser(prog="experiments.teacher", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--votes", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, help="a model to learn from, too")
@@ -245,7 +245,7 @@ def main() -> None:
         "teachers": None if options.teacher is None else str(options.teacher),
         "seed": options.seed,
         "epochs": options.epochs,
-        "trainer": f"bench.teacher, PyTorch {torch.__version__}",
+        "trainer": f"experiments.teacher, PyTorch {torch.__version__}",
     }
     write_run(
         network, public, {name: value for name, value in provenance.items() if value is not None}, options.out

@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_convert.cli import cli as fer_convert
-from fer_edge.cli import cli as fer_edge
-from fer_train.cli import cli as fer_train
+from fer_edge.cli.main import cli as fer_edge
+from fer_train.cli.main import cli as fer_train
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")])

@@ -11,12 +11,12 @@ from typing import Any, Final, cast, get_args
 
 import click
 
-from fer_convert.calibrate import DEFAULT_SAMPLES
+from fer_convert.quantization.calibration_data import DEFAULT_SAMPLES
 from fer_edge._version import __version__
-from fer_edge.console import Terminated, progress_bar, run_command
+from fer_edge.cli.app import Terminated, progress_bar, run_command
 from fer_edge.errors import AccuracyLossError, ContractError, MissingExtraError
-from fer_edge.spec import Variant, read_spec
-from fer_train.chatter import silenced
+from fer_edge.models.spec import Variant, read_spec
+from fer_train.native_stderr import silenced
 
 __all__ = ["cli", "data_option", "debug_option", "progress", "require_training_packages", "run"]
 
@@ -171,8 +171,8 @@ def _convert(
     debug: bool,
 ) -> None:
     """Convert the network of RUN: a run folder, or a .keras file with its spec."""
-    from fer_convert.report import conversion_table
-    from fer_convert.source import data_of, find_source
+    from fer_convert.trained_model import data_of, find_source
+    from fer_convert.verification.report import conversion_table
 
     require_training_packages()
     source = find_source(run, spec)
@@ -180,8 +180,8 @@ def _convert(
     with silenced(debug):
         from fer_convert.conversion import convert
         from fer_convert.output import check_folder
-        from fer_train.data import load_faces
-        from fer_train.framing import faces_for
+        from fer_train.data.crops import faces_for
+        from fer_train.data.dataset import load_faces
 
         check_folder(out, overwrite=overwrite)
         try:
@@ -225,11 +225,11 @@ def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
 
     FILE is a .tflite file that carries its contract.
     """
-    from fer_convert.report import verification_table
-    from fer_convert.verify import verify
-    from fer_edge.models import find_model
-    from fer_train.data import load_faces
-    from fer_train.framing import faces_for
+    from fer_convert.verification.report import verification_table
+    from fer_convert.verification.verify import verify
+    from fer_edge.models.find_model import find_model
+    from fer_train.data.crops import faces_for
+    from fer_train.data.dataset import load_faces
 
     with silenced(debug):
         model = find_model(file)
@@ -253,7 +253,7 @@ def _attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
 
     FILE is changed in place.
     """
-    from fer_convert.attach import attach
+    from fer_convert.tflite.attach import attach
 
     if spec.is_file() and spec.suffix != ".json" and not zipfile.is_zipfile(spec):
         raise ContractError(

@@ -15,19 +15,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fer_convert.calibrate import calibration_faces
-from fer_convert.export import export
 from fer_convert.output import staged_folder
-from fer_convert.package import operators, with_contract
-from fer_convert.plots import draw_confusions, draw_reliability
-from fer_convert.source import Source
-from fer_convert.verify import agreement, faces_of, latency_ms, network_pixels, probabilities
+from fer_convert.quantization.calibration_data import calibration_faces
+from fer_convert.tflite.container import operators, with_contract
+from fer_convert.tflite.converter import export
+from fer_convert.trained_model import Source
+from fer_convert.verification.plots import draw_confusions, draw_reliability
+from fer_convert.verification.verify import agreement, faces_of, latency_ms, network_pixels, probabilities
 from fer_edge._version import __version__
-from fer_edge.models import ModelFile, find_model
-from fer_edge.preprocess import normalize
-from fer_edge.spec import ModelSpec, Variant
-from fer_train.data import Faces
-from fer_train.metrics import measured
+from fer_edge.classification.preprocess import normalize
+from fer_edge.models.find_model import ModelFile, find_model
+from fer_edge.models.spec import ModelSpec, Variant
+from fer_train.data.dataset import Faces
+from fer_train.evaluation.metrics import measured
 
 __all__ = ["REPORT_FILE", "convert"]
 

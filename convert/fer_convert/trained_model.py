@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fer_edge.errors import ContractError, ConversionError, ModelError, RunError, UsageError
-from fer_edge.spec import ModelSpec, read_spec
+from fer_edge.models.spec import ModelSpec, read_spec
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +38,7 @@ class Source:
 
         Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
         """
-        from fer_train.networks import load_network
+        from fer_train.models.loading import load_network
 
         try:
             return load_network(self.model, self.spec)

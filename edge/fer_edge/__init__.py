@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from fer_edge._version import __version__
 
 if TYPE_CHECKING:
-    from fer_edge.classifier import Classifier
-    from fer_edge.drawing import annotate
+    from fer_edge.classification.classifier import Classifier
     from fer_edge.errors import FerEdgeError
+    from fer_edge.models.spec import ModelSpec
     from fer_edge.recognizer import EmotionRecognizer
-    from fer_edge.results import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
-    from fer_edge.spec import ModelSpec
+    from fer_edge.rendering.annotate import annotate
+    from fer_edge.types import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
 
 __all__ = [
     "Classifier",
@@ -33,16 +33,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Classifier": "classifier",
+    "Classifier": "classification.classifier",
     "EmotionRecognizer": "recognizer",
-    "EmotionScores": "results",
-    "FaceBox": "results",
-    "FaceResult": "results",
+    "EmotionScores": "types",
+    "FaceBox": "types",
+    "FaceResult": "types",
     "FerEdgeError": "errors",
-    "Frame": "results",
-    "FrameResult": "results",
-    "ModelSpec": "spec",
-    "annotate": "drawing",
+    "Frame": "types",
+    "FrameResult": "types",
+    "ModelSpec": "models.spec",
+    "annotate": "rendering.annotate",
 }
 
 

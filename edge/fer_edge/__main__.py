@@ -10,8 +10,8 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; leaves with the documented exit status."""
     try:
-        from fer_edge.cli import cli
-        from fer_edge.console import run_command
+        from fer_edge.cli.app import run_command
+        from fer_edge.cli.main import cli
 
         status = run_command(cli, sys.argv[1:], "fer-edge")
     except KeyboardInterrupt:  # before there was anything to interrupt

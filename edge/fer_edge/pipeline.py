@@ -13,15 +13,15 @@ from threading import Event
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from fer_edge.ahead import Ahead, Allowance, Newest
-from fer_edge.classifier import Classifier
-from fer_edge.detectors import Detector
-from fer_edge.models import ModelFile
-from fer_edge.results import EmotionScores, FaceResult, Frame, FrameResult, Unreadable
-from fer_edge.smoothing import LabelHold, Smoother
-from fer_edge.sources import Source
-from fer_edge.timing import StageTimes
-from fer_edge.tracking import TrackedFace, Tracker
+from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.smoothing import LabelHold, Smoother
+from fer_edge.detectors.registry import Detector
+from fer_edge.models.find_model import ModelFile
+from fer_edge.runtime.latency import StageTimes
+from fer_edge.runtime.prefetch import Ahead, Allowance, Newest
+from fer_edge.sources.base import Source
+from fer_edge.tracking.tracker import TrackedFace, Tracker
+from fer_edge.types import EmotionScores, FaceResult, Frame, FrameResult, Unreadable
 
 __all__ = ["FaceClassifiers", "Pipeline"]
 

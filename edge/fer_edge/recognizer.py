@@ -12,13 +12,13 @@ from typing import Final, Self
 
 import numpy as np
 
-from fer_edge.classifier import Classifier
-from fer_edge.detectors import create_detector
+from fer_edge.classification.classifier import Classifier
+from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import SourceError, UsageError
-from fer_edge.models import find_model
+from fer_edge.models.find_model import find_model
 from fer_edge.pipeline import Pipeline
-from fer_edge.results import FaceResult, FrameResult, Image, Unreadable
-from fer_edge.sources import Source
+from fer_edge.sources.base import Source
+from fer_edge.types import FaceResult, FrameResult, Image, Unreadable
 
 __all__ = ["EmotionRecognizer", "open_source", "processor_count", "thread_count"]
 
@@ -159,7 +159,7 @@ def _check_picture(image: object) -> None:
 def open_source(source: str | Path | int) -> Source:
     """The source that a path, a URL or a camera's index stands for, not yet opened."""
     from fer_edge.sources.camera import CameraSource
-    from fer_edge.sources.pictures import PICTURE_SUFFIXES, PictureSource, find_pictures
+    from fer_edge.sources.images import PICTURE_SUFFIXES, PictureSource, find_pictures
     from fer_edge.sources.video import VideoSource
 
     name = os.fspath(source) if not isinstance(source, int) else str(source)

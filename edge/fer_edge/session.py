@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge._version import __version__
-from fer_edge.drawing import annotate
-from fer_edge.models import ModelFile
+from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
-from fer_edge.results import FrameResult, Image, Unreadable
-from fer_edge.sinks import Sink
-from fer_edge.sinks.files import replacing
+from fer_edge.rendering.annotate import annotate
+from fer_edge.runtime.atomic_files import replacing
+from fer_edge.sinks.base import Sink
+from fer_edge.types import FrameResult, Image, Unreadable
 
 __all__ = ["Limits", "Totals", "deliver", "summary", "write_summary"]
 

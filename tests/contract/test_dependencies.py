@@ -44,11 +44,11 @@ def test_no_module_imports_against_the_direction(package: str, forbidden: set[st
 @pytest.mark.parametrize(
     "module",
     [
-        "fer_edge.classifier",
-        "fer_train.data",
-        "fer_train.metrics",
-        "fer_convert.verify",
-        "fer_convert.attach",
+        "fer_edge.classification.classifier",
+        "fer_train.data.dataset",
+        "fer_train.evaluation.metrics",
+        "fer_convert.verification.verify",
+        "fer_convert.tflite.attach",
     ],
 )
 def test_what_runs_on_a_raspberry_pi_imports_nothing_of_the_desktop(module: str) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge import classifier
-from fer_edge.classifier import Classifier
-from fer_edge.models import find_model
-from fer_edge.preprocess import face_pixels, normalize
-from fer_edge.results import FaceBox
-from fer_edge.spec import FER2013_LABELS, ModelSpec
+from fer_edge.classification import classifier
+from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.preprocess import face_pixels, normalize
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_edge.types import FaceBox
 
 # As Haar finds it in the portrait; taken as it is, whatever crop a model asks for.
 FACE = FaceBox(155, 105, 222, 222, is_crop=True)
@@ -47,7 +47,7 @@ def test_their_normalisation_is_pinned(pixels: NDArray[np.uint8]) -> None:
 def test_training_reads_the_same_pixels_from_a_folder(
     portrait: NDArray[np.uint8], pixels: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    from fer_train.data import load_faces
+    from fer_train.data.dataset import load_faces
 
     (tmp_path / "train/happy").mkdir(parents=True)
     (tmp_path / "train/sad").mkdir(parents=True)
@@ -59,8 +59,8 @@ def test_training_reads_the_same_pixels_from_a_folder(
 
 
 def test_training_shows_the_network_the_same_input(pixels: NDArray[np.uint8]) -> None:
-    from fer_train.augment import Augmentation
-    from fer_train.batches import Batches
+    from fer_train.data.augmentation import Augmentation
+    from fer_train.data.batches import Batches
 
     batches = Batches(
         pixels[None, ..., 0],
@@ -75,7 +75,7 @@ def test_training_shows_the_network_the_same_input(pixels: NDArray[np.uint8]) ->
 
 
 def test_conversion_calibrates_with_the_same_input(pixels: NDArray[np.uint8]) -> None:
-    from fer_convert.export import calibration_inputs
+    from fer_convert.tflite.converter import calibration_inputs
 
     _, (shown,) = calibration_inputs([pixels, pixels])
     assert shown.shape == (1, 48, 48, 1)
@@ -102,8 +102,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """float32.tflite and int8.tflite of a small network without training."""
     import keras
 
-    from fer_convert.export import export
-    from fer_convert.package import with_contract
+    from fer_convert.tflite.container import with_contract
+    from fer_convert.tflite.converter import export
 
     inputs = keras.Input((48, 48, 1))
     x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(inputs)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_edge.classifier import Classifier
-from fer_edge.models import bundled_models, find_model
-from fer_edge.spec import FER2013_LABELS
+from fer_edge.classification.classifier import Classifier
+from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.spec import FER2013_LABELS
 
 NAMES_BY_FER2013_NUMBER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """As the data set's authors number them in fer2013.csv."""
@@ -21,7 +21,7 @@ def test_the_runtime_has_fer2013_s_order() -> None:
 
 
 def test_training_reads_them_in_that_order(tmp_path: Path) -> None:
-    from fer_train.data import load_faces
+    from fer_train.data.dataset import load_faces
 
     rng = np.random.default_rng(0)
     rows = [

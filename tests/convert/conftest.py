@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.spec import FER2013_LABELS, ModelSpec
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 
 FACE_IN_PORTRAIT = (slice(105, 327), slice(155, 377))  # rows and columns, as Haar finds it
 SPLIT_SIZES = {"Training": 420, "PublicTest": 70}
@@ -105,8 +105,8 @@ def run_folder(
     import keras
     from keras import layers
 
-    from fer_edge.preprocess import normalize
-    from fer_train.layers import PerImageStandardization
+    from fer_edge.classification.preprocess import normalize
+    from fer_train.models.layers import PerImageStandardization
 
     keras.utils.set_random_seed(0)
     inputs = keras.Input((48, 48, 1), name="image")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fer_edge.spec import FER2013_LABELS, ModelSpec
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 
 FerConvert = Callable[..., tuple[int, str, str]]
 WriteData = Callable[[Path, list[list[Any]]], Path]
@@ -112,7 +112,7 @@ def test_a_bad_run_is_refused_in_one_line(
 def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path: Path) -> None:
     import keras
 
-    from fer_convert.source import find_source
+    from fer_convert.trained_model import find_source
     from fer_edge.errors import ContractError
 
     inputs = keras.Input((32, 32, 1))
@@ -260,8 +260,8 @@ def test_wrong_usage_exits_2(
 
 def test_interrupted_it_leaves_nothing(run_folder: Path, data_path: Path, tmp_path: Path) -> None:
     from fer_convert.conversion import convert
-    from fer_convert.source import find_source
-    from fer_train.data import load_faces
+    from fer_convert.trained_model import find_source
+    from fer_train.data.dataset import load_faces
 
     def interrupt(what: str, steps: Any) -> Any:
         if what == "Verifying float32":
@@ -284,7 +284,7 @@ def test_interrupted_it_leaves_nothing(run_folder: Path, data_path: Path, tmp_pa
 
 
 def test_run_config_that_is_no_json_is_as_none(run_copy: Path) -> None:
-    from fer_convert.source import find_source
+    from fer_convert.trained_model import find_source
 
     (run_copy / "config.json").write_text(json.dumps(["not", "an", "object"]))
     assert find_source(run_copy).data is None

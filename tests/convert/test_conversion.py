@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.models import find_model
-from fer_edge.spec import FER2013_LABELS
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS
 
 FerConvert = Callable[..., tuple[int, str, str]]
 every_format = pytest.mark.parametrize("variant", ["float32", "float16", "dynamic", "int8"])

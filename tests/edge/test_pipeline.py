@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.classifier import Classifier
-from fer_edge.detectors import Detector, create_detector
+from fer_edge.classification.classifier import Classifier
+from fer_edge.detectors.registry import Detector, create_detector
 from fer_edge.errors import DetectorError, SourceLostError
-from fer_edge.following import Changes
-from fer_edge.models import ModelFile, find_model
+from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.pipeline import FaceClassifiers, Pipeline
-from fer_edge.results import FaceBox, Frame, FrameResult, Unreadable
-from fer_edge.timing import STAGES
-from fer_edge.tracking import TrackedFace
+from fer_edge.runtime.latency import STAGES
+from fer_edge.tracking.template import Changes
+from fer_edge.tracking.tracker import TrackedFace
+from fer_edge.types import FaceBox, Frame, FrameResult, Unreadable
 
 THREADS = pytest.mark.parametrize("threads", [1, 2, 4])
 AHEAD = pytest.mark.parametrize("ahead", [True, False])

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from fer_edge import EmotionRecognizer, FaceResult, Frame
 from fer_edge.errors import ContractError, FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
-from fer_edge.models import find_model
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS
 from fer_edge.recognizer import open_source, processor_count
-from fer_edge.results import FaceBox, Unreadable
 from fer_edge.sources.camera import CameraSource
-from fer_edge.sources.pictures import PictureSource
+from fer_edge.sources.images import PictureSource
 from fer_edge.sources.video import VideoSource
-from fer_edge.spec import FER2013_LABELS
+from fer_edge.types import FaceBox, Unreadable
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fer_edge.results import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
+from fer_edge.types import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
 
 
 @pytest.mark.parametrize(

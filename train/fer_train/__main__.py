@@ -10,7 +10,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; leaves with the documented exit status."""
     try:
-        from fer_train.cli import run
+        from fer_train.cli.main import run
 
         status = run(sys.argv[1:])
     except KeyboardInterrupt:  # before there was anything to interrupt

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fer_edge import chatter
+from fer_edge.runtime import native_stderr as chatter
 
 __all__ = ["silenced"]
 

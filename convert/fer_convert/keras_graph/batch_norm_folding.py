@@ -14,7 +14,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_convert.graph import is_merged, users
+from fer_convert.keras_graph.traversal import is_merged, users
 
 __all__ = ["folded"]
 

@@ -16,8 +16,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_convert.graph import is_merged, sources, users
-from fer_edge.preprocess import normalize
+from fer_convert.keras_graph.traversal import is_merged, sources, users
+from fer_edge.classification.preprocess import normalize
 
 __all__ = ["equalized"]
 

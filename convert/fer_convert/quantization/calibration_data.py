@@ -13,7 +13,7 @@ from cv2.data import haarcascades
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
-from fer_train.data import Faces
+from fer_train.data.dataset import Faces
 
 __all__ = ["DEFAULT_SAMPLES", "calibration_faces", "stretched"]
 

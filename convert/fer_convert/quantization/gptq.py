@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_convert.package import packed, parsed
+from fer_convert.tflite.container import packed, parsed
+from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import ConversionError
-from fer_edge.preprocess import normalize
 
 __all__ = ["rounded"]
 

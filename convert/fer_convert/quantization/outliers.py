@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_edge.preprocess import normalize
+from fer_edge.classification.preprocess import normalize
 
 __all__ = ["typical"]
 

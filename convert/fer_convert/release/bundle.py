@@ -10,17 +10,17 @@ from typing import Final
 
 import click
 
-import fer_edge.models
-from fer_convert.calibrate import DEFAULT_SAMPLES
-from fer_convert.card import card
+import fer_edge.models.find_model
 from fer_convert.cli import data_option, debug_option, progress, require_training_packages
 from fer_convert.output import replaced_file
-from fer_convert.report import conversion_table
-from fer_convert.source import data_of, find_source
-from fer_edge.console import run_command
+from fer_convert.quantization.calibration_data import DEFAULT_SAMPLES
+from fer_convert.release.model_card import card
+from fer_convert.trained_model import data_of, find_source
+from fer_convert.verification.report import conversion_table
+from fer_edge.cli.app import run_command
 from fer_edge.errors import AccuracyLossError, OutputError
-from fer_edge.models import DEFAULT_MODEL, find_model
-from fer_train.chatter import silenced
+from fer_edge.models.find_model import DEFAULT_MODEL, find_model
+from fer_train.native_stderr import silenced
 
 __all__ = ["bundle"]
 
@@ -43,8 +43,8 @@ def bundle(source: Path, data: Path | None, debug: bool) -> None:
     data = data_of(found, data)
     with silenced(debug), tempfile.TemporaryDirectory() as staging:
         from fer_convert.conversion import convert
-        from fer_train.data import load_faces
-        from fer_train.framing import faces_for
+        from fer_train.data.crops import faces_for
+        from fer_train.data.dataset import load_faces
 
         report = convert(
             found,
@@ -86,4 +86,4 @@ def bundle_folder() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(run_command(bundle, sys.argv[1:], "python -m fer_convert.bundle"))
+    sys.exit(run_command(bundle, sys.argv[1:], "python -m fer_convert.release.bundle"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fer_edge.models import ModelFile
-from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE, ModelSpec
+from fer_edge.models.find_model import ModelFile
+from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, ModelSpec
 
 __all__ = ["card"]
 

@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 from fer_convert.output import replaced_file
-from fer_convert.package import network_of, variant_of, with_contract
-from fer_edge.classifier import Classifier
+from fer_convert.tflite.container import network_of, variant_of, with_contract
+from fer_edge.classification.classifier import Classifier
 from fer_edge.errors import ContractError, ModelError, OutputError
-from fer_edge.models import ModelFile, find_model
-from fer_edge.spec import ModelSpec, read_spec
+from fer_edge.models.find_model import ModelFile, find_model
+from fer_edge.models.spec import ModelSpec, read_spec
 
 __all__ = ["attach"]
 

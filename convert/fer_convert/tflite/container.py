@@ -7,9 +7,9 @@ import struct
 import zipfile
 from typing import Any, Final
 
-from fer_convert.metadata import LABELS_FILE, METADATA_NAME, model_metadata
+from fer_convert.tflite.metadata import LABELS_FILE, METADATA_NAME, model_metadata
 from fer_edge.errors import ModelError
-from fer_edge.spec import SPEC_FILE, ModelSpec, Variant
+from fer_edge.models.spec import SPEC_FILE, ModelSpec, Variant
 
 __all__ = ["input_quantization", "network_of", "operators", "packed", "parsed", "variant_of", "with_contract"]
 

@@ -11,15 +11,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fer_convert.calibrate import stretched
-from fer_convert.equalize import equalized
-from fer_convert.fold import folded
-from fer_convert.package import input_quantization, operators, variant_of
-from fer_convert.rounding import rounded
-from fer_convert.typical import typical
+from fer_convert.keras_graph.batch_norm_folding import folded
+from fer_convert.keras_graph.cross_layer_equalization import equalized
+from fer_convert.quantization.calibration_data import stretched
+from fer_convert.quantization.gptq import rounded
+from fer_convert.quantization.outliers import typical
+from fer_convert.tflite.container import input_quantization, operators, variant_of
+from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import ConversionError
-from fer_edge.preprocess import normalize
-from fer_edge.spec import PIXEL_SCALE, Variant
+from fer_edge.models.spec import PIXEL_SCALE, Variant
 
 __all__ = ["INPUT_NAME", "OUTPUT_NAME", "calibration_inputs", "converted", "export"]
 

@@ -14,7 +14,7 @@ import flatbuffers
 import numpy as np
 
 from fer_edge._version import __version__
-from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE, SPEC_FILE, ModelSpec
+from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, SPEC_FILE, ModelSpec
 
 __all__ = ["LABELS_FILE", "METADATA_NAME", "model_metadata"]
 

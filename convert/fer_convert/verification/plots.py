@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fer_train.data import Faces
-from fer_train.metrics import CALIBRATION_BINS, calibration_error
+from fer_train.data.dataset import Faces
+from fer_train.evaluation.metrics import CALIBRATION_BINS, calibration_error
 
 __all__ = ["draw_confusions", "draw_reliability"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_edge.models import ModelFile
-from fer_edge.tables import aligned
+from fer_edge.models.find_model import ModelFile
+from fer_edge.runtime.tables import aligned
 
 __all__ = ["conversion_table", "verification_table"]
 
@@ -53,7 +53,7 @@ def conversion_table(report: dict[str, Any]) -> str:
 
 
 def verification_table(model: ModelFile, report: dict[str, Any]) -> str:
-    """The report of :func:`fer_convert.verify.verify` as lines of text."""
+    """The report of :func:`fer_convert.verification.verify.verify` as lines of text."""
     labels, counts = report["confusion"]["labels"], report["confusion"]["counts"]
     rows = [
         (label, *map(str, row), _percent(row[i] / max(1, sum(row))))

@@ -10,12 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classifier import Classifier
+from fer_edge.classification.classifier import Classifier
 from fer_edge.errors import DataError
-from fer_edge.models import ModelFile
-from fer_edge.spec import ModelSpec
-from fer_train.data import Faces
-from fer_train.metrics import measured
+from fer_edge.models.find_model import ModelFile
+from fer_edge.models.spec import ModelSpec
+from fer_train.data.dataset import Faces
+from fer_train.evaluation.metrics import measured
 
 __all__ = [
     "LATENCY_THREADS",

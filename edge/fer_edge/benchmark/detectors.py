@@ -13,15 +13,15 @@ from typing import Any, Final
 import cv2
 
 from fer_edge._version import __version__
-from fer_edge.detectors import DETECTORS, Detector, create_detector
-from fer_edge.device import machine
+from fer_edge.detectors.registry import DETECTORS, Detector, create_detector
 from fer_edge.errors import DetectorError, FerEdgeError, SourceError
 from fer_edge.recognizer import open_source, processor_count, thread_count
-from fer_edge.results import FaceBox, Frame
-from fer_edge.sources import Source
-from fer_edge.sources.pictures import PictureSource
-from fer_edge.tables import aligned, counted
-from fer_edge.timing import Durations
+from fer_edge.runtime.latency import Durations
+from fer_edge.runtime.system import machine
+from fer_edge.runtime.tables import aligned, counted
+from fer_edge.sources.base import Source
+from fer_edge.sources.images import PictureSource
+from fer_edge.types import FaceBox, Frame
 
 __all__ = ["Comparison", "Found", "compare", "comparison_lines", "comparison_summary"]
 

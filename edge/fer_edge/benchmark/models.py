@@ -18,17 +18,17 @@ from typing import Final
 import cv2
 import numpy as np
 
-from fer_edge.classifier import Classifier
-from fer_edge.detectors import create_detector
+from fer_edge.classification.classifier import Classifier
+from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import SourceError
-from fer_edge.models import ModelFile
+from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
-from fer_edge.results import FrameResult, Unreadable
-from fer_edge.run import Limits, Totals, deliver
-from fer_edge.sinks import Annotated, Sink, UnheldSink
+from fer_edge.runtime.latency import Durations, StageTimes
+from fer_edge.session import Limits, Totals, deliver
+from fer_edge.sinks.base import Annotated, Sink, UnheldSink
 from fer_edge.sinks.rows import rows_sink
 from fer_edge.sources.video import VideoSource
-from fer_edge.timing import Durations, StageTimes
+from fer_edge.types import FrameResult, Unreadable
 
 __all__ = ["FRAMES", "WARM_UP", "Measurement", "measure", "thread_counts"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fer_edge.measuring import Measurement
+from fer_edge.benchmark.models import Measurement
 
 __all__ = ["Recommendation", "recommend"]
 

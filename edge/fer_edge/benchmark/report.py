@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fer_edge._version import __version__
-from fer_edge.device import machine
-from fer_edge.measuring import Measurement
-from fer_edge.models import ModelFile
+from fer_edge.benchmark.models import Measurement
+from fer_edge.benchmark.recommendation import recommend
+from fer_edge.models.find_model import ModelFile
 from fer_edge.recognizer import processor_count
-from fer_edge.recommending import recommend
-from fer_edge.tables import aligned
-from fer_edge.timing import STAGES
+from fer_edge.runtime.latency import STAGES
+from fer_edge.runtime.system import machine
+from fer_edge.runtime.tables import aligned
 
 __all__ = ["BenchmarkReport", "report_lines", "report_summary"]
 

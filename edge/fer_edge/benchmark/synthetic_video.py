@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import OutputError
-from fer_edge.results import Image
+from fer_edge.types import Image
 
 __all__ = ["drawn_video"]
 

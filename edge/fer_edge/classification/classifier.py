@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.classification.preprocess import face_pixels, normalize, quantize_pixels
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models import ModelFile, find_model
-from fer_edge.preprocess import face_pixels, normalize, quantize_pixels
-from fer_edge.results import EmotionScores, FaceBox, Image
-from fer_edge.spec import PIXEL_SCALE, ModelSpec
+from fer_edge.models.find_model import ModelFile, find_model
+from fer_edge.models.spec import PIXEL_SCALE, ModelSpec
+from fer_edge.types import EmotionScores, FaceBox, Image
 
 __all__ = ["Classifier", "open_interpreter"]
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.results import FaceBox, Image
-from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE, Crop, ModelSpec
+from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, Crop, ModelSpec
+from fer_edge.types import FaceBox, Image
 
 __all__ = ["crop_box", "face_pixels", "normalize", "quantize_pixels", "to_input_size"]
 

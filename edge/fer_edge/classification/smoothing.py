@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final, Generic, TypeVar
 
-from fer_edge.results import EmotionScores
+from fer_edge.types import EmotionScores
 
 __all__ = ["LabelHold", "Smoother", "blend"]
 

@@ -11,19 +11,19 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from fer_edge.benchmark_report import BenchmarkReport, report_lines, report_summary
-from fer_edge.chatter import silenced
-from fer_edge.comparing import compare, comparison_lines, comparison_summary
-from fer_edge.console import one_line, progress_bar
-from fer_edge.device import peak_memory, temperature, throttling
-from fer_edge.drawn_face import drawn_video
+from fer_edge.benchmark.detectors import compare, comparison_lines, comparison_summary
+from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, measure, thread_counts
+from fer_edge.benchmark.report import BenchmarkReport, report_lines, report_summary
+from fer_edge.benchmark.synthetic_video import drawn_video
+from fer_edge.cli.app import one_line, progress_bar
 from fer_edge.errors import UsageError
-from fer_edge.measuring import FRAMES, WARM_UP, Measurement, measure, thread_counts
-from fer_edge.memory import keep_freed_memory
-from fer_edge.models import DEFAULT_MODEL, ModelFile, find_model
+from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
 from fer_edge.recognizer import thread_count
-from fer_edge.run import write_summary
-from fer_edge.sinks.files import check_file
+from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.malloc import keep_freed_memory
+from fer_edge.runtime.native_stderr import silenced
+from fer_edge.runtime.system import peak_memory, temperature, throttling
+from fer_edge.session import write_summary
 
 __all__ = ["BenchmarkOptions", "run_benchmark"]
 

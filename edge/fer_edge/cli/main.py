@@ -13,7 +13,7 @@ import click
 from fer_edge._version import __version__
 
 if TYPE_CHECKING:
-    from fer_edge.command import RunOptions
+    from fer_edge.cli.run import RunOptions
 
 __all__ = ["cli"]
 
@@ -148,7 +148,7 @@ def _run_options(function: Callable[..., None]) -> Callable[..., None]:
 @_run_options
 def camera(source: str, **options: Any) -> None:
     """A camera: an index (default 0), /dev/videoN, or an rtsp:// or http:// URL."""
-    from fer_edge.command import run_camera
+    from fer_edge.cli.run import run_camera
 
     if options["smoothing"] is None:
         options["smoothing"] = _CAMERA_SMOOTHING_S
@@ -160,7 +160,7 @@ def camera(source: str, **options: Any) -> None:
 @_run_options
 def image(paths: tuple[str, ...], **options: Any) -> None:
     """One or more pictures. With several, --output names a folder."""
-    from fer_edge.command import run_images
+    from fer_edge.cli.run import run_images
 
     run_images(list(paths), _parsed(options))
 
@@ -171,7 +171,7 @@ def image(paths: tuple[str, ...], **options: Any) -> None:
 @_run_options
 def folder(directory: str, recursive: bool, **options: Any) -> None:
     """The pictures of a folder. --output names a folder for annotated copies."""
-    from fer_edge.command import run_folder
+    from fer_edge.cli.run import run_folder
 
     run_folder(directory, _parsed(options), recursive=recursive)
 
@@ -181,7 +181,7 @@ def folder(directory: str, recursive: bool, **options: Any) -> None:
 @_run_options
 def video(path: str, **options: Any) -> None:
     """A video, every frame: a file, a URL, or - for a stream on standard input."""
-    from fer_edge.command import run_video
+    from fer_edge.cli.run import run_video
 
     run_video(path, _parsed(options))
 
@@ -220,7 +220,7 @@ def benchmark(**options: Any) -> None:
 
     With --detectors, compare the face detectors on pictures of yours: time, faces found, agreement.
     """
-    from fer_edge.benchmark import BenchmarkOptions, run_benchmark
+    from fer_edge.cli.benchmark import BenchmarkOptions, run_benchmark
 
     run_benchmark(BenchmarkOptions(**options))
 
@@ -230,12 +230,12 @@ def benchmark(**options: Any) -> None:
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def models(name: str | None, debug: bool) -> None:
     """List the bundled models, or show one model's contract."""
-    from fer_edge.model_texts import model_list, model_text
+    from fer_edge.cli.models import model_list, model_text
 
     click.echo(model_list() if name is None else model_text(name))
 
 
 def _parsed(options: dict[str, Any]) -> RunOptions:
-    from fer_edge.command import RunOptions
+    from fer_edge.cli.run import RunOptions
 
     return RunOptions(**options)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_edge.console import one_line
-from fer_edge.models import DEFAULT_MODEL, ModelFile, bundled_models, find_model
-from fer_edge.spec import PIXEL_MEAN, PIXEL_SCALE
-from fer_edge.tables import aligned
+from fer_edge.cli.app import one_line
+from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, bundled_models, find_model
+from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
+from fer_edge.runtime.tables import aligned
 
 __all__ = ["model_list", "model_text"]
 

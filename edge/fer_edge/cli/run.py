@@ -12,26 +12,26 @@ from typing import Any, Final
 import click
 import cv2
 
-from fer_edge.chatter import silenced
-from fer_edge.console import Terminated, has_standard_output, one_line, progress_bar
-from fer_edge.detectors import create_detector
+from fer_edge.cli.app import Terminated, has_standard_output, one_line, progress_bar
+from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import FerEdgeError, OutputError, UsageError
-from fer_edge.memory import keep_freed_memory
-from fer_edge.models import find_model
+from fer_edge.models.find_model import find_model
 from fer_edge.pipeline import Pipeline
 from fer_edge.recognizer import thread_count
-from fer_edge.results import FrameResult, Unreadable
-from fer_edge.run import Limits, Totals, deliver, summary, write_summary
-from fer_edge.sinks import Sink
-from fer_edge.sinks.files import check_file
-from fer_edge.sinks.pictures import WRITTEN_SUFFIXES, PictureFolderSink, PictureSink
+from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.malloc import keep_freed_memory
+from fer_edge.runtime.native_stderr import silenced
+from fer_edge.runtime.tables import counted
+from fer_edge.session import Limits, Totals, deliver, summary, write_summary
+from fer_edge.sinks.base import Sink
+from fer_edge.sinks.images import WRITTEN_SUFFIXES, PictureFolderSink, PictureSink
 from fer_edge.sinks.rows import rows_sink
 from fer_edge.sinks.video import VideoSink
-from fer_edge.sources import Source
+from fer_edge.sources.base import Source
 from fer_edge.sources.camera import CameraSource
-from fer_edge.sources.pictures import PictureSource, find_pictures
+from fer_edge.sources.images import PictureSource, find_pictures
 from fer_edge.sources.video import VideoSource
-from fer_edge.tables import counted
+from fer_edge.types import FrameResult, Unreadable
 
 __all__ = ["RunOptions", "run_camera", "run_folder", "run_images", "run_video"]
 

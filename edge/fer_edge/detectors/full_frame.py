@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fer_edge.following import Changes
-from fer_edge.results import FaceBox, Image
+from fer_edge.tracking.template import Changes
+from fer_edge.types import FaceBox, Image
 
 __all__ = ["WholePicture"]
 

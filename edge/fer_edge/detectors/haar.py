@@ -9,8 +9,8 @@ from typing import Any, Final
 import cv2
 
 from fer_edge.errors import DetectorError
-from fer_edge.following import Changes
-from fer_edge.results import FaceBox, Image
+from fer_edge.tracking.template import Changes
+from fer_edge.types import FaceBox, Image
 
 __all__ = ["HaarDetector"]
 
@@ -33,7 +33,7 @@ _THOROUGH_STEP, _THOROUGH_NEIGHBORS, _THOROUGH_SLACK = 1.1, 4, 0.75
 _SHARE: Final = 1 / 12
 _THOROUGH_SHARE: Final = 1 / 26
 
-# A single picture's second look, for a face that fills it: chosen by bench/second_look.py.
+# A single picture's second look, for a face that fills it: chosen by experiments/close_up.py.
 _SECOND_SIDE: Final = 240  # pixels: the shorter side that is enough for it
 _SECOND_MARGIN: Final = 1 / 4  # of the shorter side, the picture's edge repeated
 _FEW: Final = 2  # with more faces than that the picture shows a group

@@ -15,8 +15,8 @@ import click
 import cv2
 
 from fer_edge.errors import DetectorError, MissingExtraError, UsageError
-from fer_edge.following import Changes
-from fer_edge.results import FaceBox, Image
+from fer_edge.tracking.template import Changes
+from fer_edge.types import FaceBox, Image
 
 __all__ = ["MediaPipeDetector"]
 
@@ -33,7 +33,7 @@ _TELEMETRY: Final = (
 )
 
 # MediaPipe's boxes are tighter than Haar's and sit lower, but the models' crop rule is made for Haar's: taken
-# as they are they cost five points of accuracy. Medians over data set faces, by bench/face_detectors.py.
+# as they are they cost five points of accuracy. Medians over data set faces, by experiments/face_detectors.py.
 _HAAR_SIZE: Final = 1.14  # of a Haar box, in MediaPipe's sizes
 _HAAR_SHIFT: Final = -0.107  # of its centre, in MediaPipe's heights; negative is up
 

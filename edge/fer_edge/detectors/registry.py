@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from fer_edge.errors import UsageError
-from fer_edge.following import Changes
-from fer_edge.results import FaceBox, Image
+from fer_edge.tracking.template import Changes
+from fer_edge.types import FaceBox, Image
 
 __all__ = ["DETECTORS", "Detector", "create_detector"]
 
@@ -54,7 +54,7 @@ def _mediapipe(min_face: int | None, thorough: bool, model: str | Path | None) -
 
 
 def _none(min_face: int | None, thorough: bool, model: str | Path | None) -> Detector:
-    from fer_edge.detectors.whole import WholePicture
+    from fer_edge.detectors.full_frame import WholePicture
 
     _refuse_model("none", model)
     if min_face is not None:

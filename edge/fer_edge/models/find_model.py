@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import ModelError
-from fer_edge.spec import ModelSpec, read_spec
+from fer_edge.models.spec import ModelSpec, read_spec
 
 __all__ = ["DEFAULT_MODEL", "ModelFile", "bundled_models", "find_model"]
 

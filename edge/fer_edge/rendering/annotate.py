@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from fer_edge.results import FaceBox, FaceResult, Image
+from fer_edge.types import FaceBox, FaceResult, Image
 
 __all__ = ["annotate"]
 

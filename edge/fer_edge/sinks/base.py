@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from fer_edge.results import FrameResult, Image, Unreadable
+from fer_edge.types import FrameResult, Image, Unreadable
 
 __all__ = ["Annotated", "Sink", "UnheldSink"]
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import cv2
 
 from fer_edge.errors import OutputError, UsageError
-from fer_edge.results import FrameResult, Unreadable
-from fer_edge.sinks import Annotated, UnheldSink
-from fer_edge.sinks.files import check_file, check_folder, replacing, writing
+from fer_edge.runtime.atomic_files import check_file, check_folder, replacing, writing
+from fer_edge.sinks.base import Annotated, UnheldSink
+from fer_edge.types import FrameResult, Unreadable
 
 __all__ = ["WRITTEN_SUFFIXES", "PictureFolderSink", "PictureSink"]
 

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from fer_edge.errors import UsageError
-from fer_edge.results import FrameResult, Unreadable
-from fer_edge.sinks import Annotated
-from fer_edge.sinks.files import check_file, writing
+from fer_edge.runtime.atomic_files import check_file, writing
+from fer_edge.sinks.base import Annotated
+from fer_edge.types import FrameResult, Unreadable
 
 __all__ = ["CsvSink", "JsonLinesSink", "rows_sink"]
 

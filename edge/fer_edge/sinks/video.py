@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import OutputError, UsageError
-from fer_edge.results import FrameResult, Image, Unreadable
-from fer_edge.sinks import Annotated
-from fer_edge.sinks.files import check_file, replacing
+from fer_edge.runtime.atomic_files import check_file, replacing
+from fer_edge.sinks.base import Annotated
+from fer_edge.types import FrameResult, Image, Unreadable
 
 __all__ = ["VideoSink"]
 

@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 import cv2
 
 from fer_edge.errors import OutputError
-from fer_edge.results import FrameResult, Image, Unreadable
-from fer_edge.sinks import Annotated
+from fer_edge.sinks.base import Annotated
+from fer_edge.types import FrameResult, Image, Unreadable
 
 __all__ = ["WindowSink", "has_display"]
 

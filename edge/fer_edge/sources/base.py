@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
-from fer_edge.results import Frame, Unreadable
+from fer_edge.types import Frame, Unreadable
 
 __all__ = ["Source"]
 

@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 import cv2
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
-from fer_edge.results import Frame, Unreadable
 from fer_edge.sources.video import as_bgr, is_url, plausible_rate, without_password
+from fer_edge.types import Frame, Unreadable
 
 __all__ = ["CameraSource"]
 

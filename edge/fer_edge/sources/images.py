@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import SourceError
-from fer_edge.results import Frame, Image, Unreadable
+from fer_edge.types import Frame, Image, Unreadable
 
 __all__ = ["PICTURE_SUFFIXES", "PictureSource", "find_pictures", "read_picture"]
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import SourceError, SourceLostError
-from fer_edge.results import Frame, Image, Unreadable
+from fer_edge.types import Frame, Image, Unreadable
 
 __all__ = ["VideoSource", "as_bgr", "is_url", "plausible_rate", "without_password"]
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.results import FaceBox, Image
+from fer_edge.types import FaceBox, Image
 
 __all__ = ["ChangeMap", "Changes", "Match", "Patch", "relocate"]
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fer_edge.detectors import Detector
-from fer_edge.following import ChangeMap, Patch, relocate
-from fer_edge.results import FaceBox, Frame, Image
+from fer_edge.detectors.registry import Detector
+from fer_edge.tracking.template import ChangeMap, Patch, relocate
+from fer_edge.types import FaceBox, Frame, Image
 
 __all__ = ["TrackedFace", "Tracker"]
 

@@ -10,11 +10,11 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_convert.export import converted, export
-from fer_convert.fold import folded
-from fer_convert.package import operators
-from fer_convert.typical import typical
-from fer_edge.preprocess import normalize
+from fer_convert.keras_graph.batch_norm_folding import folded
+from fer_convert.quantization.outliers import typical
+from fer_convert.tflite.container import operators
+from fer_convert.tflite.converter import converted, export
+from fer_edge.classification.preprocess import normalize
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (20, 24, 24, 1), np.uint8)
 
@@ -118,14 +118,14 @@ def test_a_norm_that_cannot_be_folded_exactly_stays_where_it_is(case: str) -> No
 
 
 def test_the_bundled_architecture_has_nothing_to_fold() -> None:
-    from fer_train.archs import architecture
+    from fer_train.models.registry import architecture
 
     model = architecture("mini-resnet").build(7)
     assert folded(model) is model
 
 
 def test_the_reference_architecture_loses_all_its_norms() -> None:
-    from fer_train.archs import architecture
+    from fer_train.models.registry import architecture
 
     assert norms(folded(architecture("bn-cnn").build(7))) == []
 

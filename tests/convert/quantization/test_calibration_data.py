@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_convert.calibrate import calibration_faces, stretched
+from fer_convert.quantization.calibration_data import calibration_faces, stretched
 from fer_edge.errors import DataError
-from fer_train.data import Faces
+from fer_train.data.dataset import Faces
 
 BLANK_AND_NOISE = 7
 

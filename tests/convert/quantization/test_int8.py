@@ -11,12 +11,12 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_convert.equalize import equalized
-from fer_convert.export import converted
-from fer_convert.package import operators, parsed
-from fer_convert.rounding import rounded
+from fer_convert.keras_graph.cross_layer_equalization import equalized
+from fer_convert.quantization.gptq import rounded
+from fer_convert.tflite.container import operators, parsed
+from fer_convert.tflite.converter import converted
+from fer_edge.classification.preprocess import normalize, quantize_pixels
 from fer_edge.errors import ConversionError
-from fer_edge.preprocess import normalize, quantize_pixels
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_what_cannot_be_scaled_stays_as_it_is(build: Any, pictures: NDArray[np.u
 
 
 def test_the_bundled_architecture_is_equalized_in_every_stage(pictures: NDArray[np.uint8]) -> None:
-    from fer_train.archs import architecture
+    from fer_train.models.registry import architecture
 
     model = architecture("mini-resnet").build(7)
     changed = equalized(model, pictures)

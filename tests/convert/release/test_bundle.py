@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 import fer_edge.models
-from fer_convert.bundle import bundle
-from fer_edge.console import run_command
-from fer_edge.spec import read_spec
+from fer_convert.release.bundle import bundle
+from fer_edge.cli.app import run_command
+from fer_edge.models.spec import read_spec
 
 Bundle = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
 def make_bundle(capfd: pytest.CaptureFixture[str]) -> Bundle:
-    """Runs ``python -m fer_convert.bundle`` in this process: (exit status, stdout, stderr)."""
+    """Runs ``python -m fer_convert.release.bundle`` in this process: (exit status, stdout, stderr)."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         status = run_command(bundle, [str(argument) for argument in arguments], "bundle")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.classifier import Classifier
-from fer_edge.models import find_model
-from fer_edge.preprocess import normalize, quantize_pixels
-from fer_edge.spec import FER2013_LABELS, SPEC_FILE, ModelSpec, read_spec
+from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.preprocess import normalize, quantize_pixels
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS, SPEC_FILE, ModelSpec, read_spec
 
 FORMATS = ("float32", "float16", "dynamic", "int8")
 every_format = pytest.mark.parametrize("variant", FORMATS)

@@ -12,9 +12,9 @@ from typing import Any
 import flatbuffers
 import pytest
 
-from fer_edge.spec import FER2013_LABELS
+from fer_edge.models.spec import FER2013_LABELS
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 every_format = pytest.mark.parametrize("variant", ["float32", "float16", "dynamic", "int8"])
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from fer_convert.package import network_of
-from fer_edge.classifier import Classifier
-from fer_edge.models import find_model
-from fer_edge.spec import FER2013_LABELS, ModelSpec, read_spec
+from fer_convert.tflite.container import network_of
+from fer_edge.classification.classifier import Classifier
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec, read_spec
 
 FerConvert = Callable[..., tuple[int, str, str]]
 

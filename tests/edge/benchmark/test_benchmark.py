@@ -15,18 +15,18 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.benchmark_report import BenchmarkReport, report_lines, report_summary
-from fer_edge.detectors import create_detector
-from fer_edge.device import machine, peak_memory, temperature, throttling
-from fer_edge.drawn_face import drawn_video
+from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, measure, thread_counts
+from fer_edge.benchmark.recommendation import recommend
+from fer_edge.benchmark.report import BenchmarkReport, report_lines, report_summary
+from fer_edge.benchmark.synthetic_video import drawn_video
+from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import SourceError
-from fer_edge.measuring import FRAMES, WARM_UP, Measurement, measure, thread_counts
-from fer_edge.models import ModelFile, find_model
-from fer_edge.recommending import recommend
-from fer_edge.results import Frame
+from fer_edge.models.find_model import ModelFile, find_model
+from fer_edge.models.spec import Variant
+from fer_edge.runtime.latency import STAGES
+from fer_edge.runtime.system import machine, peak_memory, temperature, throttling
 from fer_edge.sources.video import VideoSource
-from fer_edge.spec import Variant
-from fer_edge.timing import STAGES
+from fer_edge.types import Frame
 
 
 def fer_edge(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge import comparing
-from fer_edge.cli import cli
-from fer_edge.comparing import compare, comparison_lines, comparison_summary
-from fer_edge.console import run_command
-from fer_edge.detectors import Detector
+from fer_edge.benchmark import detectors as comparing
+from fer_edge.benchmark.detectors import compare, comparison_lines, comparison_summary
+from fer_edge.cli.app import run_command
+from fer_edge.cli.main import cli
 from fer_edge.detectors.haar import HaarDetector
+from fer_edge.detectors.registry import Detector
 from fer_edge.errors import DetectorError, SourceError, UsageError
-from fer_edge.following import Changes
-from fer_edge.results import FaceBox, Image
+from fer_edge.tracking.template import Changes
+from fer_edge.types import FaceBox, Image
 
 
 @pytest.fixture

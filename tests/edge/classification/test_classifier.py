@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.classifier import Classifier
+from fer_edge.classification.classifier import Classifier
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models import DEFAULT_MODEL, bundled_models, find_model
-from fer_edge.results import FaceBox
-from fer_edge.spec import FER2013_LABELS, SPEC_FILE, ModelSpec
+from fer_edge.models.find_model import DEFAULT_MODEL, bundled_models, find_model
+from fer_edge.models.spec import FER2013_LABELS, SPEC_FILE, ModelSpec
+from fer_edge.types import FaceBox
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.preprocess import crop_box, face_pixels, normalize, quantize_pixels
-from fer_edge.results import FaceBox
-from fer_edge.spec import FER2013_LABELS, Crop, ModelSpec
+from fer_edge.classification.preprocess import crop_box, face_pixels, normalize, quantize_pixels
+from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
+from fer_edge.types import FaceBox
 
 GRAY = ModelSpec(name="gray", labels=FER2013_LABELS)
 ALL_PIXELS = np.arange(256, dtype=np.uint8)

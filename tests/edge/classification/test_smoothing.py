@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from fer_edge.results import EmotionScores
-from fer_edge.smoothing import LabelHold, Smoother, blend
+from fer_edge.classification.smoothing import LabelHold, Smoother, blend
+from fer_edge.types import EmotionScores
 
 LABELS = ("sad", "happy")
 

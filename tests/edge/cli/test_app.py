@@ -10,7 +10,7 @@ from contextlib import suppress
 import click
 import pytest
 
-from fer_edge.console import INTERRUPTED, TERMINATED, raise_if_ended, run_command
+from fer_edge.cli.app import INTERRUPTED, TERMINATED, raise_if_ended, run_command
 
 
 @pytest.fixture(autouse=True)

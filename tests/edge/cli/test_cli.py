@@ -25,12 +25,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_convert.attach import attach
+from fer_convert.tflite.attach import attach
 from fer_edge.__main__ import main
-from fer_edge.cli import cli
-from fer_edge.console import run_command
-from fer_edge.models import find_model
-from fer_edge.spec import FER2013_LABELS
+from fer_edge.cli.app import run_command
+from fer_edge.cli.main import cli
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS
 
 FRAMES = 24
 RATE = 12.0
@@ -625,7 +625,7 @@ class TestModels:
 
 def test_nothing_heavy_is_imported(portrait_path: Path) -> None:
     script = (
-        "import sys; from fer_edge.console import run_command; from fer_edge.cli import cli; "
+        "import sys; from fer_edge.cli.app import run_command; from fer_edge.cli.main import cli; "
         "status = run_command(cli, sys.argv[1:], 'fer-edge'); "
         "heavy = {'tensorflow', 'keras', 'pandas', 'matplotlib', 'torch', 'jax', 'fer_train', 'fer_convert'}; "
         "sys.exit(status or ' '.join(heavy & set(sys.modules)) or 0)"
@@ -642,7 +642,7 @@ def test_nothing_heavy_is_imported(portrait_path: Path) -> None:
 
 def test_help_and_version_load_neither_numpy_nor_opencv() -> None:
     script = (
-        "import sys; from fer_edge.console import run_command; from fer_edge.cli import cli; "
+        "import sys; from fer_edge.cli.app import run_command; from fer_edge.cli.main import cli; "
         "run_command(cli, ['video', '--help'], 'fer-edge'); "
         "sys.exit(' '.join({'numpy', 'cv2'} & set(sys.modules)) or 0)"
     )
@@ -657,7 +657,7 @@ def test_an_interruption_before_anything_runs_is_one_too(monkeypatch: pytest.Mon
     def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fer_edge.console.run_command", interrupted)
+    monkeypatch.setattr("fer_edge.cli.app.run_command", interrupted)
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 130

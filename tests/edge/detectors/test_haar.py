@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.detectors import DETECTORS, Detector, create_detector
 from fer_edge.detectors.haar import HaarDetector
+from fer_edge.detectors.registry import DETECTORS, Detector, create_detector
 from fer_edge.errors import DetectorError, UsageError
-from fer_edge.results import FaceBox
+from fer_edge.types import FaceBox
 
 FACE = FaceBox(150, 100, 230, 230)
 """Where the portrait's face is, about."""

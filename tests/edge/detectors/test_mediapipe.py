@@ -18,11 +18,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge import EmotionRecognizer
-from fer_edge.detectors import create_detector
 from fer_edge.detectors.mediapipe import MediaPipeDetector
+from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import DetectorError, MissingExtraError, UsageError
-from fer_edge.models import find_model
-from fer_edge.results import FaceBox
+from fer_edge.models.find_model import find_model
+from fer_edge.types import FaceBox
 
 FACE = FaceBox(150, 100, 230, 230)
 """Where Haar sees the portrait's face, about."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fer_edge.errors import ContractError
-from fer_edge.spec import FER2013_LABELS, SPEC_FILE, Crop, ModelSpec, read_spec
+from fer_edge.models.spec import FER2013_LABELS, SPEC_FILE, Crop, ModelSpec, read_spec
 
 SPEC = ModelSpec(
     name="own",

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge import annotate
-from fer_edge.results import EmotionScores, FaceBox, FaceResult
+from fer_edge.types import EmotionScores, FaceBox, FaceResult
 
 GREEN = (64, 200, 48)
 

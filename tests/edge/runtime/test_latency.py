@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.timing import STAGES, Durations, StageTimes
+from fer_edge.runtime.latency import STAGES, Durations, StageTimes
 
 RANDOM = np.random.default_rng(0)
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import pytest
 
-from fer_edge.memory import keep_freed_memory
+from fer_edge.runtime.malloc import keep_freed_memory
 
 # Thirty frames made and freed, over and over; prints the page faults after the first time.
 _SCRIPT = """
 import resource, sys
 import numpy as np
-from fer_edge.memory import keep_freed_memory
+from fer_edge.runtime.malloc import keep_freed_memory
 
 if "keep" in sys.argv:
     assert keep_freed_memory()

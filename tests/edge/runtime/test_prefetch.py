@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from fer_edge.ahead import Ahead, Allowance, Newest
+from fer_edge.runtime.prefetch import Ahead, Allowance, Newest
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import OutputError, UsageError
-from fer_edge.results import EmotionScores, FaceBox, FaceResult, Frame, FrameResult, Unreadable
-from fer_edge.sinks import Sink
-from fer_edge.sinks.pictures import WRITTEN_SUFFIXES, PictureFolderSink, PictureSink
+from fer_edge.sinks.base import Sink
+from fer_edge.sinks.images import WRITTEN_SUFFIXES, PictureFolderSink, PictureSink
 from fer_edge.sinks.rows import CsvSink, JsonLinesSink, rows_sink
 from fer_edge.sinks.video import VideoSink
+from fer_edge.types import EmotionScores, FaceBox, FaceResult, Frame, FrameResult, Unreadable
 
 LABELS = ("sad", "happy")
 

@@ -20,11 +20,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
-from fer_edge.results import Frame, Unreadable
-from fer_edge.sources import Source, camera
+from fer_edge.sources import camera
+from fer_edge.sources.base import Source
 from fer_edge.sources.camera import CameraSource
-from fer_edge.sources.pictures import PICTURE_SUFFIXES, PictureSource, find_pictures, read_picture
+from fer_edge.sources.images import PICTURE_SUFFIXES, PictureSource, find_pictures, read_picture
 from fer_edge.sources.video import VideoSource, as_bgr, is_url, plausible_rate, without_password
+from fer_edge.types import Frame, Unreadable
 
 LOSSY = {".jpg", ".jpeg", ".jp2", ".webp"}
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fer_edge.detectors.full_frame import WholePicture
 from fer_edge.detectors.haar import HaarDetector
-from fer_edge.detectors.whole import WholePicture
 from fer_edge.errors import DetectorError
-from fer_edge.following import Changes
-from fer_edge.results import FaceBox, Frame
-from fer_edge.tracking import TrackedFace, Tracker
+from fer_edge.tracking.template import Changes
+from fer_edge.tracking.tracker import TrackedFace, Tracker
+from fer_edge.types import FaceBox, Frame
 
 WIDTH, HEIGHT, RATE = 320, 240, 25.0
 

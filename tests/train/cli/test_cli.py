@@ -18,9 +18,9 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.spec import FER2013_LABELS, read_spec
-from fer_train.cli import cli, run
-from fer_train.recipes import RECIPES
+from fer_edge.models.spec import FER2013_LABELS, read_spec
+from fer_train.cli.main import cli, run
+from fer_train.training.recipes import RECIPES
 
 RUN_FILES = {
     "model.keras", "spec.json", "config.json", "history.csv", "curves.png", "report.json", "confusion.png",
@@ -340,7 +340,7 @@ class TestCalibration:
 
     @pytest.fixture(autouse=True)
     def _few_are_enough(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("fer_train.parts._FEWEST", 2)
+        monkeypatch.setattr("fer_train.data.splits._FEWEST", 2)
 
     @pytest.fixture
     def table(self, tmp_path: Path, make_rows: Callable[..., Rows], csv_text: Callable[[Rows], str]) -> Path:
@@ -380,8 +380,8 @@ class TestCalibration:
 
 def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
     """The faces that --limit takes, as a table."""
-    from fer_train.data import load_faces
-    from fer_train.parts import limited
+    from fer_train.data.dataset import load_faces
+    from fer_train.data.splits import limited
 
     lines = ["emotion,pixels,Usage"]
     for split in ("Training", "PublicTest"):
@@ -516,7 +516,7 @@ def test_every_command_and_option_is_explained() -> None:
 
 def test_help_needs_no_keras() -> None:
     program = (
-        "import sys; from fer_train.cli import run; run(['fit', '--help']);"
+        "import sys; from fer_train.cli.main import run; run(['fit', '--help']);"
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib', 'pandas')))"
     )
     assert (
@@ -527,7 +527,7 @@ def test_help_needs_no_keras() -> None:
 
 def test_a_tflite_is_measured_without_keras(small_csv: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from fer_train.cli import run; from fer_edge.models import find_model;"
+        "import sys; from fer_train.cli.main import run; from fer_edge.models.find_model import find_model;"
         f"status = run(['evaluate', str(find_model().path), {str(small_csv)!r}]);"
         "sys.exit(status or any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib', 'pandas')))"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_train.augment import Augmentation, augment
+from fer_train.data.augmentation import Augmentation, augment
 
 STILL = Augmentation(flip=False)
 

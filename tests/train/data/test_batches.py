@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.preprocess import normalize
-from fer_train.augment import Augmentation
-from fer_train.batches import Batches
-from fer_train.distill import Teachers
+from fer_edge.classification.preprocess import normalize
+from fer_train.data.augmentation import Augmentation
+from fer_train.data.batches import Batches
+from fer_train.objectives.teachers import Teachers
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (23, 48, 48)).astype(np.uint8)
 LABELS = np.eye(7, dtype=np.float32)[np.arange(23) % 7]

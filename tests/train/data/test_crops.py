@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
-from fer_edge.spec import FER2013_LABELS, ModelSpec
-from fer_train.data import FERPLUS_LABELS, Faces, ferplus_faces, votes_for
-from fer_train.framing import faces_for, framed
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_train.data.crops import faces_for, framed
+from fer_train.data.dataset import FERPLUS_LABELS, Faces, ferplus_faces, votes_for
 
 
 def faces_of(*pictures: NDArray[np.uint8]) -> Faces:
@@ -48,7 +48,7 @@ def test_crops_come_from_the_cache_the_second_time(
 ) -> None:
     monkeypatch.setenv("FER_EDGE_CACHE", str(tmp_path))
     first = framed(faces_of(loose), "haar").pixels
-    monkeypatch.setattr("fer_train.framing._haar_crops", None)
+    monkeypatch.setattr("fer_train.data.crops._haar_crops", None)
     assert np.array_equal(framed(faces_of(loose), "haar").pixels, first)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import DataError
-from fer_edge.spec import FER2013_LABELS
-from fer_train.data import load_faces, load_votes
+from fer_edge.models.spec import FER2013_LABELS
+from fer_train.data.dataset import load_faces, load_votes
 
 Rows = list[tuple[int, str, str]]
 FACE = " ".join(["7"] * 2304)
@@ -157,7 +157,7 @@ def test_an_archive_that_is_none_of_ours_is_refused(
 
 
 def test_a_bomb_of_good_rows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fer_train.archive._ALWAYS_ALLOWED", 1 << 20)
+    monkeypatch.setattr("fer_train.data.readers.archive._ALWAYS_ALLOWED", 1 << 20)
     path = gz_of(tmp_path / "bomb.csv.gz", b"emotion,pixels,Usage\n" + f"3,{FACE},Training\n".encode() * 500)
     with pytest.raises(DataError, match="bomb"):
         load_faces(path)
@@ -237,10 +237,10 @@ def test_own_labels_are_in_alphabetical_order(tmp_path: Path) -> None:
 
 
 def test_pictures_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
-    from fer_edge.preprocess import face_pixels
-    from fer_edge.results import FaceBox
-    from fer_edge.sources.pictures import read_picture
-    from fer_edge.spec import ModelSpec
+    from fer_edge.classification.preprocess import face_pixels
+    from fer_edge.models.spec import ModelSpec
+    from fer_edge.sources.images import read_picture
+    from fer_edge.types import FaceBox
 
     write_picture(tmp_path / "train/a/1.png", 1, (200, 100))
     write_picture(tmp_path / "train/b/2.png", 2, (20, 30))
@@ -319,7 +319,7 @@ class TestCache:
         self, small_csv: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = load_faces(small_csv)
-        monkeypatch.setattr("fer_train.data.read_table", None)
+        monkeypatch.setattr("fer_train.data.dataset.read_table", None)
         second = load_faces(small_csv)
         assert second.digest() == first.digest()
         assert np.array_equal(second.rows, first.rows)

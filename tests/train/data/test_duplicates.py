@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import UsageError
-from fer_train.data import Faces, load_faces
-from fer_train.folds import Fold, duplicate_groups, fold_numbers
+from fer_train.data.dataset import Faces, load_faces
+from fer_train.data.duplicates import Fold, duplicate_groups, fold_numbers
 
 FACE = 48
 

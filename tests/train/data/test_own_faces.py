@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.spec import read_spec
-from fer_train.cli import run
+from fer_edge.models.spec import read_spec
+from fer_train.cli.main import run
 
 LABELS = ("asleep", "awake", "yawning")
 
@@ -67,7 +67,7 @@ def test_faces_without_a_held_out_split_are_reported_as_such(
 
 
 def test_a_model_of_other_labels_is_refused(faces: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from fer_edge.models import find_model
+    from fer_edge.models.find_model import find_model
 
     assert run(["evaluate", str(find_model().path), str(faces)]) == 1
     assert "got asleep, awake, yawning, too" in capsys.readouterr().err

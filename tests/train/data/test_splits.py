@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import DataError
-from fer_train.data import Faces
-from fer_train.folds import duplicate_groups
-from fer_train.parts import Parts, parted
-from fer_train.recipes import RECIPES
-from fer_train.run import Options
+from fer_train.data.dataset import Faces
+from fer_train.data.duplicates import duplicate_groups
+from fer_train.data.splits import Parts, parted
+from fer_train.training.recipes import RECIPES
+from fer_train.training.run_folder import Options
 
 PAPER, MODERN = (dataclasses.replace(RECIPES[name], framing="whole") for name in ("paper", "modern"))
 COUNTS = {"Training": 3600, "PublicTest": 40, "PrivateTest": 30}

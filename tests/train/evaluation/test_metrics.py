@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from fer_train.metrics import (
+from fer_train.evaluation.metrics import (
     calibration_error,
     class_figures,
     confusion_counts,

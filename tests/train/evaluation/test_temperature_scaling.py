@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_train.metrics import calibration_error, log_loss
-from fer_train.temperature import fitted_temperature
+from fer_train.evaluation.metrics import calibration_error, log_loss
+from fer_train.evaluation.temperature_scaling import fitted_temperature
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import UsageError
-from fer_train.archs import ARCHITECTURES, architecture
-from fer_train.archs.cost import cost
-from fer_train.layers import PerImageStandardization
+from fer_train.models.complexity import cost
+from fer_train.models.layers import PerImageStandardization
+from fer_train.models.registry import ARCHITECTURES, architecture
 
 
 def test_the_reference_network_is_the_papers() -> None:

@@ -13,12 +13,12 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError, RunError
-from fer_edge.models import find_model
-from fer_edge.spec import FER2013_LABELS, ModelSpec
-from fer_train.cli import run
-from fer_train.data import Faces, load_faces
-from fer_train.distill import Teachers, open_teacher, softened
-from fer_train.soft_labels import SoftLabels, read_soft_labels, soft_labels_of, write_soft_labels
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_train.cli.main import run
+from fer_train.data.dataset import Faces, load_faces
+from fer_train.objectives.soft_labels import SoftLabels, read_soft_labels, soft_labels_of, write_soft_labels
+from fer_train.objectives.teachers import Teachers, open_teacher, softened
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 48, 48)).astype(np.uint8)
 FACES = Faces(PIXELS, np.arange(9) % 7, np.full(9, "Training"), np.arange(9))
@@ -223,7 +223,7 @@ def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_pat
     if fer2013_path is None:
         pytest.skip("FER-2013 is not there")
     training = load_faces(fer2013_path).split("Training")
-    shipped = Path(__file__).resolve().parents[2] / "train/fer2013-soft-labels.npz"
+    shipped = Path(__file__).resolve().parents[3] / "train/fer2013-soft-labels.npz"
     probabilities = read_soft_labels(shipped, FER2013_LABELS).of(training.pixels)
     agreeing = probabilities.argmax(axis=1) == training.labels
     # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import ModelError, RunError
-from fer_edge.models import find_model
-from fer_edge.spec import FER2013_LABELS, ModelSpec
-from fer_train.cli import run
-from fer_train.distill import Teachers, open_teacher
-from fer_train.networks import located_model
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_train.cli.main import run
+from fer_train.models.loading import located_model
+from fer_train.objectives.teachers import Teachers, open_teacher
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 48, 48)).astype(np.uint8)
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from fer_edge.errors import UsageError
-from fer_train.archs import ARCHITECTURES
-from fer_train.augment import Augmentation
-from fer_train.recipes import RECIPES, recipe
+from fer_train.data.augmentation import Augmentation
+from fer_train.models.registry import ARCHITECTURES
+from fer_train.training.recipes import RECIPES, recipe
 
 
 @pytest.mark.parametrize("name", RECIPES)

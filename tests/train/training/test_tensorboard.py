@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import OutputError
-from fer_train.tensorboard import EventFile
+from fer_train.training.tensorboard import EventFile
 
 
 @pytest.mark.slow

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import DataError, RunError
-from fer_train.archs import Architecture
-from fer_train.data import FERPLUS_LABELS, Faces
-from fer_train.fit import CHECKPOINT, Trainer, predict
-from fer_train.layers import PerImageStandardization
-from fer_train.metrics import calibration_error, log_loss
-from fer_train.recipes import RECIPES, Recipe
+from fer_train.data.dataset import FERPLUS_LABELS, Faces
+from fer_train.evaluation.metrics import calibration_error, log_loss
+from fer_train.models.layers import PerImageStandardization
+from fer_train.models.registry import Architecture
+from fer_train.training.recipes import RECIPES, Recipe
+from fer_train.training.trainer import CHECKPOINT, Trainer, predict
 
 PAPER = RECIPES["paper"].resized(3, 14)
 MODERN = RECIPES["modern"].resized(3, 14)

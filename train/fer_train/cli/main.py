@@ -14,21 +14,21 @@ import click
 from click.core import ParameterSource
 
 from fer_edge._version import __version__
-from fer_edge.console import Terminated, progress_bar, run_command
+from fer_edge.cli.app import Terminated, progress_bar, run_command
 from fer_edge.errors import MissingExtraError, RunError, UsageError
-from fer_edge.sinks.files import check_file
-from fer_edge.spec import FER2013_LABELS
-from fer_train.archs import ARCHITECTURES
-from fer_train.chatter import silenced
-from fer_train.data import SPLITS, ferplus_faces, load_faces, votes_for
-from fer_train.folds import Fold
-from fer_train.networks import is_tflite, located_model
-from fer_train.output import refuse_if_present
-from fer_train.recipes import RECIPES, recipe
-from fer_train.run import REPORT_FILE
+from fer_edge.models.spec import FER2013_LABELS
+from fer_edge.runtime.atomic_files import check_file
+from fer_train.data.dataset import SPLITS, ferplus_faces, load_faces, votes_for
+from fer_train.data.duplicates import Fold
+from fer_train.models.loading import is_tflite, located_model
+from fer_train.models.registry import ARCHITECTURES
+from fer_train.native_stderr import silenced
+from fer_train.training.recipes import RECIPES, recipe
+from fer_train.training.run_files import refuse_if_present
+from fer_train.training.run_folder import REPORT_FILE
 
 if TYPE_CHECKING:
-    from fer_train.training import TrainingRun
+    from fer_train.training.run import TrainingRun
 
 __all__ = ["cli", "run"]
 
@@ -179,10 +179,10 @@ def _fit(
         fold = str(Fold.parsed(fold))
     with silenced(debug):
         _require_keras()
-        from fer_train.progress import ProgressBar
-        from fer_train.run import Options, RunFolder
-        from fer_train.tables import report_table
-        from fer_train.training import new_run, resumed_run
+        from fer_train.evaluation.report import report_table
+        from fer_train.training.progress import ProgressBar
+        from fer_train.training.run import new_run, resumed_run
+        from fer_train.training.run_folder import Options, RunFolder
 
         chosen = recipe(recipe_name, arch).resized(epochs, batch_size)
         if mixup is not None:
@@ -249,8 +249,8 @@ def _evaluate(
     MODEL is a run folder, a .keras file beside its spec.json, a .tflite file or a bundled model's name; the
     latter two need no TensorFlow.
     """
-    from fer_train.evaluate import evaluate, write_evaluation
-    from fer_train.tables import report_table
+    from fer_train.evaluation.evaluate import evaluate, write_evaluation
+    from fer_train.evaluation.report import report_table
 
     with silenced(debug):
         if not is_tflite(model):
@@ -280,7 +280,7 @@ def _evaluate(
 @_debug_option
 def _inspect(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> None:
     """Count DATA's faces, and find blank, equal and nearly equal pictures."""
-    from fer_train.inspection import GRID_FILE, inspected, inspection_table, write_pictures
+    from fer_train.data.inspection import GRID_FILE, inspected, inspection_table, write_pictures
 
     with silenced(debug):
         if plot is not None:
@@ -314,8 +314,8 @@ def _soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrite: b
     Faster than asking them during the training, and by far where they are large. They are asked about each
     face as it is and mirrored. The file holds probabilities and hashes, no faces.
     """
-    from fer_train.distill import open_teacher
-    from fer_train.soft_labels import is_soft_labels, soft_labels_of, write_soft_labels
+    from fer_train.objectives.soft_labels import is_soft_labels, soft_labels_of, write_soft_labels
+    from fer_train.objectives.teachers import open_teacher
 
     with silenced(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
@@ -336,8 +336,8 @@ def _archs(debug: bool) -> None:
     """List the architectures: parameters, multiply-adds, and what each is for."""
     with silenced(debug):
         _require_keras()
-        from fer_edge.tables import aligned
-        from fer_train.archs.cost import cost
+        from fer_edge.runtime.tables import aligned
+        from fer_train.models.complexity import cost
 
         rows = []
         for arch in ARCHITECTURES.values():

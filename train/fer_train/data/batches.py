@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.preprocess import normalize
-from fer_train.augment import Augmentation, augment
-from fer_train.distill import Teachers
+from fer_edge.classification.preprocess import normalize
+from fer_train.data.augmentation import Augmentation, augment
+from fer_train.objectives.teachers import Teachers
 
 __all__ = ["Batches"]
 

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.classification.preprocess import face_pixels
 from fer_edge.errors import DetectorError
-from fer_edge.preprocess import face_pixels
-from fer_edge.results import FaceBox
-from fer_edge.spec import ModelSpec
-from fer_train.cache import cached_arrays, keep_arrays
-from fer_train.data import Faces
+from fer_edge.models.spec import ModelSpec
+from fer_edge.types import FaceBox
+from fer_train.data.cache import cached_arrays, keep_arrays
+from fer_train.data.dataset import Faces
 
 __all__ = ["Framing", "faces_for", "framed", "interpolation"]
 

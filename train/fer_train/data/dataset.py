@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
-from fer_edge.spec import FER2013_LABELS
-from fer_train.archive import as_data_error, opened_tables, unpacked_limit
-from fer_train.cache import cached_arrays, keep_arrays
-from fer_train.folders import canonical_label, find_labelled_pictures, read_faces
-from fer_train.table import read_table
+from fer_edge.models.spec import FER2013_LABELS
+from fer_train.data.cache import cached_arrays, keep_arrays
+from fer_train.data.readers.archive import as_data_error, opened_tables, unpacked_limit
+from fer_train.data.readers.fer2013_csv import read_table
+from fer_train.data.readers.image_folder import canonical_label, find_labelled_pictures, read_faces
 
 __all__ = ["FERPLUS_LABELS", "SPLITS", "Faces", "ferplus_faces", "load_faces", "load_votes", "votes_for"]
 
@@ -119,7 +119,7 @@ def load_faces(path: str | Path) -> Faces:
     """Read a data set in any of the forms in which FER-2013 is handed around, or one's own.
 
     A file: ``fer2013.csv`` or ``icml_face_data.csv``, as it is or in a .gz, .zip, .tar or .tar.gz. A folder:
-    ``train/<label>/…``, ``val/…``, ``test/…`` (:mod:`fer_train.folders`). The second time it comes from a
+    ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`. Later it comes from a
     cache, whose key is a hash of the content. Raises DataError naming the file, line or picture at fault.
     """
     path = Path(path)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import UsageError
-from fer_train.cache import cached_arrays, keep_arrays
-from fer_train.data import Faces
+from fer_train.data.cache import cached_arrays, keep_arrays
+from fer_train.data.dataset import Faces
 
 __all__ = ["Fold", "duplicate_groups", "fold_numbers"]
 

@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.tables import aligned
-from fer_train.data import Faces
-from fer_train.folds import duplicate_groups
-from fer_train.output import make_folder
+from fer_edge.runtime.tables import aligned
+from fer_train.data.dataset import Faces
+from fer_train.data.duplicates import duplicate_groups
+from fer_train.training.run_files import make_folder
 
 __all__ = ["GRID_FILE", "Inspection", "inspected", "inspection_table", "write_pictures"]
 
@@ -28,7 +28,7 @@ class Inspection:
     ``counts`` is int64 (splits, labels). The rest are pictures: ``blank`` ones show nothing; ``repeated``
     ones are pixel for pixel like an earlier one, ``across_splits`` those whose like is in another split,
     too, ``conflicting`` those whose like has another label. ``photos`` is how many are left when nearly equal
-    ones count once (:func:`fer_train.folds.duplicate_groups`); ``photo_across_splits`` and
+    ones count once (:func:`fer_train.data.duplicates.duplicate_groups`); ``photo_across_splits`` and
     ``photo_conflicting`` are pictures, as above.
     """
 
@@ -101,7 +101,7 @@ def inspection_table(found: Inspection, name: str) -> str:
 
 def write_pictures(folder: Path, faces: Faces, found: Inspection) -> tuple[str, ...]:
     """Draw the sample grid and the class distribution; the names of the files. Raises OutputError."""
-    from fer_train.plots import draw_distribution, draw_samples
+    from fer_train.evaluation.plots import draw_distribution, draw_samples
 
     make_folder(folder)
     draw_samples(folder / GRID_FILE, faces)

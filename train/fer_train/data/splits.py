@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 
 from fer_edge.errors import DataError
-from fer_train.data import Faces, ferplus_faces, votes_for
-from fer_train.folds import Fold, duplicate_groups, fold_numbers
-from fer_train.framing import framed
-from fer_train.recipes import Recipe
-from fer_train.run import Options
+from fer_train.data.crops import framed
+from fer_train.data.dataset import Faces, ferplus_faces, votes_for
+from fer_train.data.duplicates import Fold, duplicate_groups, fold_numbers
+from fer_train.training.recipes import Recipe
+from fer_train.training.run_folder import Options
 
 __all__ = ["Parts", "limited", "parted"]
 

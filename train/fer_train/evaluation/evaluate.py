@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from fer_edge.errors import DataError
-from fer_train.data import Faces
-from fer_train.framing import faces_for
-from fer_train.metrics import measured
-from fer_train.networks import open_network
-from fer_train.output import make_folder, write_json
+from fer_train.data.crops import faces_for
+from fer_train.data.dataset import Faces
+from fer_train.evaluation.metrics import measured
+from fer_train.models.loading import open_network
+from fer_train.training.run_files import make_folder, write_json
 
 __all__ = ["evaluate", "write_evaluation"]
 
@@ -50,7 +50,7 @@ def evaluate(model: Path, faces: Faces, split: str, progress: Progress = iter) -
 
 def write_evaluation(folder: Path, report: dict[str, Any]) -> None:
     """Write ``report.json`` and ``confusion.png``; raises OutputError."""
-    from fer_train.plots import draw_confusion
+    from fer_train.evaluation.plots import draw_confusion
 
     make_folder(folder)
     write_json(folder / "report.json", report)

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fer_train.output import replaced
+from fer_train.training.run_files import replaced
 
 if TYPE_CHECKING:
-    from fer_train.data import Faces
-    from fer_train.fit import EpochReport
-    from fer_train.inspection import Inspection
+    from fer_train.data.dataset import Faces
+    from fer_train.data.inspection import Inspection
+    from fer_train.training.trainer import EpochReport
 
 __all__ = ["draw_confusion", "draw_curves", "draw_distribution", "draw_samples"]
 

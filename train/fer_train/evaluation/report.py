@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_edge.tables import aligned
+from fer_edge.runtime.tables import aligned
 
 __all__ = ["percent", "report_table"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from fer_train.layers import PerImageStandardization
+from fer_train.models.layers import PerImageStandardization
 
 __all__ = ["build"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from fer_edge.spec import PIXEL_SCALE
+from fer_edge.models.spec import PIXEL_SCALE
 
 __all__ = ["PerImageStandardization"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classifier import Classifier
+from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models import bundled_models, find_model
-from fer_edge.preprocess import normalize
-from fer_edge.spec import ModelSpec, read_spec
-from fer_train.run import MODEL_FILE, SPEC_FILE
+from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.spec import ModelSpec, read_spec
+from fer_train.training.run_folder import MODEL_FILE, SPEC_FILE
 
 if TYPE_CHECKING:
     import keras
@@ -65,7 +65,7 @@ def load_network(path: Path, spec: ModelSpec) -> keras.Model:
     """
     import keras
 
-    import fer_train.layers  # noqa: F401  (registers the layers that a saved network may name)
+    import fer_train.models.layers  # noqa: F401  (registers the layers that a saved network may name)
 
     try:
         model = keras.saving.load_model(path, compile=False)

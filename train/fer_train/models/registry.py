@@ -1,7 +1,7 @@
 """The architectures, one file each.
 
 A build function returns an uncompiled ``keras.Model`` from float32 (batch, 48, 48, 1), normalised as
-:mod:`fer_edge.spec` says, to float32 (batch, labels) probabilities. Keras is imported when one is built.
+:mod:`fer_edge.models.spec` says, to float32 (batch, labels) probabilities. Keras is imported when one is built.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ ARCHITECTURES: Final = {
     arch.name: arch
     for arch in (
         Architecture(
-            "bn-cnn", "fer_train.archs.bn_cnn:build", "the 2018 reference network (Pham, figure 3), exactly"
+            "bn-cnn", "fer_train.models.bn_cnn:build", "the 2018 reference network (Pham, figure 3), exactly"
         ),
         Architecture(
             "mini-resnet",
-            "fer_train.archs.residual:build_mini",
+            "fer_train.models.residual:build_mini",
             "small residual network; what fer-edge bundles",
         ),
         Architecture(
             "deep-resnet",
-            "fer_train.archs.residual:build_deep",
+            "fer_train.models.residual:build_deep",
             "twice as wide and three convolutions deep in each stage; a teacher for it",
         ),
     )

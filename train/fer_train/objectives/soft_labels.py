@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError, RunError
-from fer_train.data import Faces
-from fer_train.distill import mirrored_mean
-from fer_train.networks import Network
-from fer_train.output import replaced
+from fer_train.data.dataset import Faces
+from fer_train.models.loading import Network
+from fer_train.objectives.teachers import mirrored_mean
+from fer_train.training.run_files import replaced
 
 __all__ = ["SoftLabels", "is_soft_labels", "read_soft_labels", "soft_labels_of", "write_soft_labels"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import RunError
-from fer_train.networks import Network, open_network
+from fer_train.models.loading import Network, open_network
 
 __all__ = ["Teachers", "mirrored_mean", "open_teacher", "softened"]
 

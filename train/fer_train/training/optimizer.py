@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from fer_train.recipes import Recipe
+from fer_train.training.recipes import Recipe
 
 __all__ = ["AveragedSGD", "WarmupCosine", "build_optimizer", "set_averaged_weights"]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
-from fer_edge.console import raise_if_ended
+from fer_edge.cli.app import raise_if_ended
 
 if TYPE_CHECKING:
-    from fer_train.fit import EpochReport
-    from fer_train.training import TrainingRun
+    from fer_train.training.run import TrainingRun
+    from fer_train.training.trainer import EpochReport
 
 __all__ = ["ProgressBar"]
 
@@ -21,7 +21,7 @@ _EVERY_S_IN_A_LOG = 60.0  # where standard error is no terminal, each state of t
 
 
 class ProgressBar:
-    """Watches a run (an Observer of :mod:`fer_train.training`) on standard error."""
+    """Watches a run (an Observer of :mod:`fer_train.training.run`) on standard error."""
 
     def __init__(self) -> None:
         self._bar: Any = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from fer_edge.errors import UsageError
-from fer_train.augment import Augmentation
+from fer_train.data.augmentation import Augmentation
 
 __all__ = ["RECIPES", "Recipe", "recipe"]
 

@@ -13,26 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge._version import __version__
-from fer_edge.console import Terminated
+from fer_edge.cli.app import Terminated
 from fer_edge.errors import RunError, UsageError
-from fer_edge.spec import FER2013_LABELS, Crop, ModelSpec
-from fer_train.archs import architecture
-from fer_train.data import Faces, load_faces, votes_for
-from fer_train.distill import open_teacher
-from fer_train.fit import EpochReport, Trainer, predict
-from fer_train.framing import interpolation
-from fer_train.metrics import measured
-from fer_train.networks import Network
-from fer_train.parts import parted
-from fer_train.recipes import Recipe
-from fer_train.run import Options, RunFolder, described, require_same, stored_recipe
-from fer_train.soft_labels import SoftLabels, is_soft_labels, read_soft_labels
+from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
+from fer_train.data.crops import interpolation
+from fer_train.data.dataset import Faces, load_faces, votes_for
+from fer_train.data.splits import parted
+from fer_train.evaluation.metrics import measured
+from fer_train.models.loading import Network
+from fer_train.models.registry import architecture
+from fer_train.objectives.soft_labels import SoftLabels, is_soft_labels, read_soft_labels
+from fer_train.objectives.teachers import open_teacher
+from fer_train.training.recipes import Recipe
+from fer_train.training.run_folder import Options, RunFolder, described, require_same, stored_recipe
+from fer_train.training.trainer import EpochReport, Trainer, predict
 
 __all__ = ["Observer", "TrainingRun", "class_weights", "new_run", "resumed_run"]
 
 _FER2013_FACES: Final = 28_709  # in Training
 # How a detector's box becomes what a network sees that was trained on FER-2013's loose framing: by
-# bench/framing.py, through the whole runtime.
+# experiments/framing.py, through the whole runtime.
 _CROP: Final = Crop(margin=0.0, square=True, shift_y=0.05)
 
 

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fer_edge._version import __version__
 from fer_edge.errors import OutputError, RunError, UsageError
-from fer_edge.spec import ModelSpec
-from fer_train.augment import Augmentation
-from fer_train.output import make_folder, replaced, write_json
-from fer_train.recipes import Recipe
-from fer_train.tensorboard import EventFile
+from fer_edge.models.spec import ModelSpec
+from fer_train.data.augmentation import Augmentation
+from fer_train.training.recipes import Recipe
+from fer_train.training.run_files import make_folder, replaced, write_json
+from fer_train.training.tensorboard import EventFile
 
 if TYPE_CHECKING:
     import keras
 
-    from fer_train.fit import EpochReport
+    from fer_train.training.trainer import EpochReport
 
 __all__ = [
     "MODEL_FILE",
@@ -149,7 +149,7 @@ class RunFolder:
 
     def write_results(self, spec: ModelSpec, report: dict[str, Any], history: Sequence[EpochReport]) -> None:
         """Write ``spec.json``, ``report.json`` and the two pictures."""
-        from fer_train.plots import draw_confusion, draw_curves
+        from fer_train.evaluation.plots import draw_confusion, draw_curves
 
         with replaced(self.path / SPEC_FILE) as part:
             part.write_text(spec.to_json(), encoding="utf-8")

@@ -14,19 +14,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import DataError, RunError
-from fer_edge.preprocess import normalize
-from fer_train.archs import Architecture
-from fer_train.batches import Batches
-from fer_train.checkpoint import load_checkpoint, save_checkpoint
-from fer_train.data import FERPLUS_LABELS, Faces
-from fer_train.distill import Teachers, softened
-from fer_train.metrics import log_loss
-from fer_train.networks import Network
-from fer_train.optim import build_optimizer, set_averaged_weights
-from fer_train.recipes import Recipe
-from fer_train.soft_labels import SoftLabels
-from fer_train.temperature import fitted_temperature
+from fer_train.data.batches import Batches
+from fer_train.data.dataset import FERPLUS_LABELS, Faces
+from fer_train.evaluation.metrics import log_loss
+from fer_train.evaluation.temperature_scaling import fitted_temperature
+from fer_train.models.loading import Network
+from fer_train.models.registry import Architecture
+from fer_train.objectives.soft_labels import SoftLabels
+from fer_train.objectives.teachers import Teachers, softened
+from fer_train.training.checkpoint import load_checkpoint, save_checkpoint
+from fer_train.training.optimizer import build_optimizer, set_averaged_weights
+from fer_train.training.recipes import Recipe
 
 __all__ = ["CHECKPOINT", "EpochReport", "OnStep", "Trainer", "predict"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
-from fer_edge.spec import FER2013_LABELS
+from fer_edge.models.spec import FER2013_LABELS
 
 __all__ = ["SIDE", "read_table"]
 

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.classification.preprocess import face_pixels
 from fer_edge.errors import ContractError, DataError, SourceError
-from fer_edge.preprocess import face_pixels
-from fer_edge.results import FaceBox
-from fer_edge.sources.pictures import PICTURE_SUFFIXES, read_picture
-from fer_edge.spec import FER2013_LABELS, ModelSpec
-from fer_train.table import SIDE
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_edge.sources.images import PICTURE_SUFFIXES, read_picture
+from fer_edge.types import FaceBox
+from fer_train.data.readers.fer2013_csv import SIDE
 
 __all__ = ["PictureList", "canonical_label", "find_labelled_pictures", "read_faces"]
 

@@ -1,0 +1,1 @@
+"""Changes to a Keras network before conversion that keep its outputs."""

@@ -1,0 +1,1 @@
+"""Calibration and rounding for int8."""

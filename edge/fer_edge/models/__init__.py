@@ -1,0 +1,1 @@
+"""Model files: the bundled ones, and the spec that each carries."""

@@ -1,0 +1,1 @@
+"""How defaults were chosen: the tables of docs/experiments.md."""
