@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import speed, training
-from fer_edge.recognizer import processor_count
+from fer_edge.runtime.system import processor_count
 
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -13,10 +13,12 @@ import click
 
 from fer_convert.quantization.calibration_data import DEFAULT_SAMPLES
 from fer_edge._version import __version__
-from fer_edge.cli.app import Terminated, progress_bar, run_command
+from fer_edge.cli.app import run_command
+from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import AccuracyLossError, ContractError, MissingExtraError
 from fer_edge.models.spec import Variant, read_spec
-from fer_train.native_stderr import silenced
+from fer_edge.runtime.shutdown import Terminated
+from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["cli", "data_option", "debug_option", "progress", "require_training_packages", "run"]
 
@@ -177,13 +179,13 @@ def _convert(
     require_training_packages()
     source = find_source(run, spec)
     data = data_of(source, data)
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         from fer_convert.conversion import convert
-        from fer_convert.output import check_folder
+        from fer_edge.runtime.atomic_files import check_staged_folder
         from fer_train.data.crops import faces_for
         from fer_train.data.dataset import load_faces
 
-        check_folder(out, overwrite=overwrite)
+        check_staged_folder(out, overwrite=overwrite)
         try:
             report = convert(
                 source,
@@ -231,7 +233,7 @@ def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
     from fer_train.data.crops import faces_for
     from fer_train.data.dataset import load_faces
 
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         model = find_model(file)
         faces = faces_for(model.spec, load_faces(data))
         report = verify(model, faces, split, str(data), lambda steps: progress("Verifying", steps))
@@ -259,7 +261,7 @@ def _attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
         raise ContractError(
             f"{spec}: expected a run's spec.json, or a .tflite file that carries its contract, it holds neither"
         )
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         model = attach(file, read_spec(spec), overwrite=overwrite)
     labels = ", ".join(model.spec.labels)
     click.echo(

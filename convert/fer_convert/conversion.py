@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fer_convert.output import staged_folder
 from fer_convert.quantization.calibration_data import calibration_faces
 from fer_convert.tflite.container import operators, with_contract
 from fer_convert.tflite.converter import export
@@ -26,6 +25,7 @@ from fer_edge._version import __version__
 from fer_edge.classification.preprocess import normalize
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.models.spec import ModelSpec, Variant
+from fer_edge.runtime.atomic_files import staged_folder
 from fer_train.data.dataset import Faces
 from fer_train.evaluation.metrics import measured
 

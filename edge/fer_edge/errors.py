@@ -14,6 +14,7 @@
     ├── RunError                a training run cannot be started, resumed or read
     ├── ConversionError         a network cannot be converted
     │   └── AccuracyLossError   a conversion lost more accuracy than was allowed         (exit 3)
+    ├── PluginError             another package's detector, source, sink or architecture cannot be imported
     └── MissingExtraError       an optional dependency is not installed
 
 Every message is one line: what was expected, what was received, what to do. The command lines print it
@@ -32,6 +33,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OutputError",
+    "PluginError",
     "RunError",
     "SourceError",
     "SourceLostError",
@@ -91,6 +93,10 @@ class AccuracyLossError(ConversionError):
     """A conversion lost more accuracy than was allowed."""
 
     exit_code = 3
+
+
+class PluginError(FerEdgeError):
+    """What another package adds by an entry point cannot be imported."""
 
 
 class MissingExtraError(FerEdgeError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 
@@ -17,12 +17,11 @@ from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import SourceError, UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.pipeline import Pipeline
+from fer_edge.runtime.system import thread_count
 from fer_edge.sources.base import Source
 from fer_edge.types import FaceResult, FrameResult, Image, Unreadable
 
-__all__ = ["EmotionRecognizer", "open_source", "processor_count", "thread_count"]
-
-_MOST_THREADS: Final = 64  # each has an interpreter of some megabytes
+__all__ = ["EmotionRecognizer", "open_source"]
 
 
 class EmotionRecognizer:
@@ -173,17 +172,3 @@ def open_source(source: str | Path | int) -> Source:
     if path.suffix.lower() in PICTURE_SUFFIXES and "://" not in name:
         return PictureSource([path])
     return VideoSource(name)
-
-
-def processor_count() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def thread_count(asked: int | None) -> int:
-    """The threads to use: those asked for, otherwise one for each processor; raises UsageError for too many."""
-    if asked is not None and asked > _MOST_THREADS:
-        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {asked}")
-    return asked or min(_MOST_THREADS, processor_count())

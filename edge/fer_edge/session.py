@@ -14,7 +14,7 @@ from fer_edge._version import __version__
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.annotate import annotate
-from fer_edge.runtime.atomic_files import replacing
+from fer_edge.runtime.atomic_files import staged_file
 from fer_edge.sinks.base import Sink
 from fer_edge.types import FrameResult, Image, Unreadable
 
@@ -133,5 +133,5 @@ def summary(
 
 def write_summary(path: Path, content: dict[str, Any]) -> None:
     """Write the summary, complete or not at all; raises OutputError."""
-    with replacing(path) as part:
+    with staged_file(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")

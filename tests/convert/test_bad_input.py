@@ -211,8 +211,8 @@ def test_a_folder_with_other_files_is_never_overwritten(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
-    from fer_convert.output import staged_folder
     from fer_edge.errors import OutputError
+    from fer_edge.runtime.atomic_files import staged_folder
 
     def fill() -> None:
         with staged_folder(tmp_path / "out", overwrite=False) as staging:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fer_edge.runtime import native_stderr as chatter
+from fer_edge.runtime import native_stderr
 
-__all__ = ["silenced"]
+__all__ = ["suppress_native_stderr"]
 
 
 @contextmanager
-def silenced(debug: bool = False) -> Iterator[None]:
+def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
     """Let only Python's own ``sys.stderr`` through to standard error; with ``debug`` everything.
 
     TensorFlow must not be imported before: it reads its log level then.
@@ -22,5 +22,5 @@ def silenced(debug: bool = False) -> Iterator[None]:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         for name in ("tensorflow", "absl", "jax"):
             logging.getLogger(name).setLevel(logging.ERROR)
-    with chatter.silenced(debug):
+    with native_stderr.suppress_native_stderr(debug):
         yield

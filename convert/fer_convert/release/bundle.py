@@ -12,7 +12,6 @@ import click
 
 import fer_edge.models.find_model
 from fer_convert.cli import data_option, debug_option, progress, require_training_packages
-from fer_convert.output import replaced_file
 from fer_convert.quantization.calibration_data import DEFAULT_SAMPLES
 from fer_convert.release.model_card import card
 from fer_convert.trained_model import data_of, find_source
@@ -20,7 +19,8 @@ from fer_convert.verification.report import conversion_table
 from fer_edge.cli.app import run_command
 from fer_edge.errors import AccuracyLossError, OutputError
 from fer_edge.models.find_model import DEFAULT_MODEL, find_model
-from fer_train.native_stderr import silenced
+from fer_edge.runtime.atomic_files import staged_file
+from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["bundle"]
 
@@ -41,7 +41,7 @@ def bundle(source: Path, data: Path | None, debug: bool) -> None:
     folder = bundle_folder()
     found = find_source(source)
     data = data_of(found, data)
-    with silenced(debug), tempfile.TemporaryDirectory() as staging:
+    with suppress_native_stderr(debug), tempfile.TemporaryDirectory() as staging:
         from fer_convert.conversion import convert
         from fer_train.data.crops import faces_for
         from fer_train.data.dataset import load_faces
@@ -66,7 +66,7 @@ def bundle(source: Path, data: Path | None, debug: bool) -> None:
             )
         model = find_model(Path(staging) / "int8.tflite")
         target = folder / f"{DEFAULT_MODEL}.tflite"
-        with replaced_file(target) as file, replaced_file(target.with_suffix(".md")) as text:
+        with staged_file(target) as file, staged_file(target.with_suffix(".md")) as text:
             file.write_bytes(model.path.read_bytes())
             text.write_text(card(model, DEFAULT_MODEL, report), encoding="utf-8")
     click.echo(f"\nNow bundled: {target}, {model.size:,} bytes, sha256 {model.sha256}")

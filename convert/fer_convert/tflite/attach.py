@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from fer_convert.output import replaced_file
 from fer_convert.tflite.container import network_of, variant_of, with_contract
 from fer_edge.classification.classifier import Classifier
 from fer_edge.errors import ContractError, ModelError, OutputError
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.runtime.atomic_files import staged_file
 
 __all__ = ["attach"]
 
@@ -37,7 +37,7 @@ def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> ModelFile
         accuracy={},
         provenance={**spec.provenance, "network_sha256": hashlib.sha256(network).hexdigest()},
     )
-    with replaced_file(path) as part:
+    with staged_file(path) as part:
         part.write_bytes(with_contract(network, spec))
     return find_model(path)
 

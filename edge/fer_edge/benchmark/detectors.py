@@ -15,9 +15,9 @@ import cv2
 from fer_edge._version import __version__
 from fer_edge.detectors.registry import DETECTORS, Detector, create_detector
 from fer_edge.errors import DetectorError, FerEdgeError, SourceError
-from fer_edge.recognizer import open_source, processor_count, thread_count
+from fer_edge.recognizer import open_source
 from fer_edge.runtime.latency import Durations
-from fer_edge.runtime.system import machine
+from fer_edge.runtime.system import describe_machine, processor_count, thread_count
 from fer_edge.runtime.tables import aligned, counted
 from fer_edge.sources.base import Source
 from fer_edge.sources.images import PictureSource
@@ -161,7 +161,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     ]
     head = ("detector", "faces", "pictures with a face", "ms a search", "95 %")
     lines = [
-        machine(),
+        describe_machine(),
         f"{comparison.source}: {counted(comparison.pictures, 'picture')}",
         "",
         *aligned(head, rows),
@@ -182,7 +182,7 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
     """The object that ``--summary`` writes."""
     return {
         "version": __version__,
-        "device": {"machine": machine(), "processors": processor_count()},
+        "device": {"machine": describe_machine(), "processors": processor_count()},
         "source": comparison.source,
         "pictures": comparison.pictures,
         "detectors": [

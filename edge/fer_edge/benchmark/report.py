@@ -10,9 +10,8 @@ from fer_edge._version import __version__
 from fer_edge.benchmark.models import Measurement
 from fer_edge.benchmark.recommendation import recommend
 from fer_edge.models.find_model import ModelFile
-from fer_edge.recognizer import processor_count
 from fer_edge.runtime.latency import STAGES
-from fer_edge.runtime.system import machine
+from fer_edge.runtime.system import describe_machine, processor_count
 from fer_edge.runtime.tables import aligned
 
 __all__ = ["BenchmarkReport", "report_lines", "report_summary"]
@@ -41,7 +40,7 @@ def report_lines(report: BenchmarkReport) -> list[str]:
     first = report.measurements[0]
     width, height = first.size
     lines = [
-        machine(),
+        describe_machine(),
         f"Video: {report.video or _DRAWN}, {width}×{height}, {first.faces / first.frames:.1f} faces a frame"
         + ("" if report.video else "; measure on your own with --video"),
         f"Rounds in turn: {len(first.rounds)}, together {first.frames:,} frames and "
@@ -92,7 +91,7 @@ def report_summary(report: BenchmarkReport) -> dict[str, Any]:
     chosen = recommend(report.measurements)
     return {
         "version": __version__,
-        "device": {"machine": machine(), "processors": processor_count(), **heat},
+        "device": {"machine": describe_machine(), "processors": processor_count(), **heat},
         "source": report.video or _DRAWN,
         "size": list(first.size),
         "rounds": len(first.rounds),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import unicodedata
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import click
 
 from fer_edge.errors import FerEdgeError
+from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 
-__all__ = ["INTERRUPTED", "TERMINATED", "Terminated", "raise_if_ended", "run_command"]
+__all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "one_line", "run_command"]
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
@@ -23,10 +22,6 @@ TERMINATED: Final = 143
 # Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived; raised in the main thread, so that everything is flushed and closed."""
 
 
 def run_command(command: click.Command, arguments: list[str], name: str) -> int:
@@ -44,7 +39,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what its encoding lacks
     # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
-    _heed_signals()
+    install_signal_handlers()
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:
@@ -90,35 +85,6 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class _Ended:
-    """By what signal the command was told to end, as the exception that it is."""
-
-    by: type[BaseException] | None = None
-
-
-def _heed_signals() -> None:
-    _Ended.by = None
-    signal.signal(signal.SIGTERM, _end)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where a shell has it ignored
-        signal.signal(signal.SIGINT, _end)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _end)  # a closed terminal; not where nohup ignores it
-
-
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    _Ended.by = KeyboardInterrupt if number == signal.SIGINT else Terminated
-    raise _Ended.by
-
-
-def raise_if_ended() -> None:
-    """Raise the signal's exception again: Python drops one that arrives in a finalizer or in a library's callback.
-
-    For long loops in which such a library does the work.
-    """
-    if _Ended.by is not None:
-        raise _Ended.by
-
-
 def one_line(text: str) -> str:
     """The text with line breaks and control characters escaped: a file's name may hold anything."""
     return "".join(
@@ -130,10 +96,3 @@ def one_line(text: str) -> str:
 def has_standard_output() -> bool:
     """Whether what is written to standard output goes anywhere: it may have been closed by whoever started us."""
     return sys.stdout is not None and getattr(sys.stdout, "name", None) != os.devnull
-
-
-def progress_bar(items: Any, **options: Any) -> Any:
-    """tqdm's bar around an iterable, on standard error, where that is a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(items, disable=None, dynamic_ncols=True, **options)

@@ -15,14 +15,14 @@ from fer_edge.benchmark.detectors import compare, comparison_lines, comparison_s
 from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, measure, thread_counts
 from fer_edge.benchmark.report import BenchmarkReport, report_lines, report_summary
 from fer_edge.benchmark.synthetic_video import drawn_video
-from fer_edge.cli.app import one_line, progress_bar
+from fer_edge.cli.app import one_line
+from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError
 from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
-from fer_edge.recognizer import thread_count
 from fer_edge.runtime.atomic_files import check_file
 from fer_edge.runtime.malloc import keep_freed_memory
-from fer_edge.runtime.native_stderr import silenced
-from fer_edge.runtime.system import peak_memory, temperature, throttling
+from fer_edge.runtime.native_stderr import suppress_native_stderr
+from fer_edge.runtime.system import peak_memory, temperature, thread_count, throttling
 from fer_edge.session import write_summary
 
 __all__ = ["BenchmarkOptions", "run_benchmark"]
@@ -56,7 +56,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         raise UsageError("expected different models to compare, one is named twice")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     keep_freed_memory()  # as the video command does
-    with silenced(options.debug), TemporaryDirectory() as folder:
+    with suppress_native_stderr(options.debug), TemporaryDirectory() as folder:
         report = _measured(options, models, Path(folder))
     if options.summary is not None:
         write_summary(options.summary, report_summary(report))
@@ -72,7 +72,7 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
         )
     pictures = Path(path)
     _check_summary(options, [pictures, *(pictures.iterdir() if pictures.is_dir() else ())])
-    with silenced(options.debug):
+    with suppress_native_stderr(options.debug):
         comparison = compare(
             path,
             model=options.detector_model,

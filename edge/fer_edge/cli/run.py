@@ -12,15 +12,17 @@ from typing import Any, Final
 import click
 import cv2
 
-from fer_edge.cli.app import Terminated, has_standard_output, one_line, progress_bar
+from fer_edge.cli.app import has_standard_output, one_line
+from fer_edge.cli.progress import progress_bar
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import FerEdgeError, OutputError, UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.pipeline import Pipeline
-from fer_edge.recognizer import thread_count
 from fer_edge.runtime.atomic_files import check_file
 from fer_edge.runtime.malloc import keep_freed_memory
-from fer_edge.runtime.native_stderr import silenced
+from fer_edge.runtime.native_stderr import suppress_native_stderr
+from fer_edge.runtime.shutdown import Terminated
+from fer_edge.runtime.system import thread_count
 from fer_edge.runtime.tables import counted
 from fer_edge.session import Limits, Totals, deliver, summary, write_summary
 from fer_edge.sinks.base import Sink
@@ -115,7 +117,7 @@ def _run(source: Source, options: RunOptions, output: Sink | None, *, inputs: Se
     sinks = [rows_sink(target, model.spec.labels, overwrite=options.overwrite) for target in options.results]
     outputs: list[Sink] = [*sinks, *([] if output is None else [output])]
     totals = Totals()
-    with silenced(options.debug), ExitStack() as stack:
+    with suppress_native_stderr(options.debug), ExitStack() as stack:
         cv2.setNumThreads(threads)
         thorough = isinstance(source, PictureSource)
         detector = create_detector(

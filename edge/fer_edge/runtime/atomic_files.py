@@ -1,19 +1,32 @@
-"""What all outputs share: refused before anything is read, complete when they appear."""
+"""Output files: refused before anything is read, complete when they appear under their name."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fer_edge.errors import OutputError
 
-__all__ = ["check_file", "check_folder", "replacing", "writing"]
+__all__ = [
+    "check_file",
+    "check_file_in_folder",
+    "check_folder",
+    "check_staged_folder",
+    "make_folder",
+    "output_errors",
+    "staged_file",
+    "staged_folder",
+    "write_json",
+]
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where a file cannot be written or is already there; a device or pipe may be."""
+    """Raise OutputError where a file cannot be written or already exists; a device or pipe may exist."""
     parent = path.parent
     if path.is_dir():
         raise OutputError(f"{path}: expected the name of a file, it is a folder")
@@ -26,7 +39,7 @@ def check_file(path: Path, *, overwrite: bool) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raise OutputError where a folder neither is there and writable nor can be made."""
+    """Raise OutputError where a folder neither exists and is writable nor can be made."""
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path}: expected a folder, it is a file; name another")
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
@@ -34,34 +47,111 @@ def check_folder(path: Path) -> None:
         raise OutputError(f"{path}: it cannot be written, permission is denied; name another place")
 
 
+def check_file_in_folder(folder: Path, name: str, *, overwrite: bool) -> None:
+    """Raise OutputError where ``folder`` is a file, or holds a file of that name which may not be replaced."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: expected a folder to write into, it is a file; name another")
+    if (folder / name).exists() and not overwrite:
+        raise OutputError(
+            f"{folder / name}: it is there already; replace it with --overwrite, or name another folder"
+        )
+
+
+def check_staged_folder(folder: Path, *, overwrite: bool) -> None:
+    """Raise OutputError where :func:`staged_folder` would refuse a folder."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: expected a folder to write into, it is a file; name another")
+    present = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if present and not overwrite:
+        raise OutputError(
+            f"{folder}: expected an empty folder, it holds {', '.join(present[:3])}"
+            f"{' and more' if len(present) > 3 else ''}; name another or allow it with --overwrite"
+        )
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it exists; raises OutputError."""
+    with output_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
-def writing(path: Path | str) -> Iterator[None]:
-    """Turn an operating system's error in the block into an OutputError that names the file."""
+def output_errors(path: Path | str) -> Iterator[None]:
+    """Turn an operating system's error in the block into an OutputError that names the file.
+
+    A closed pipe stays what it is: it ends a program quietly.
+    """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"{path}: it cannot be written: {error.strerror or error}") from error
+        raise OutputError(
+            f"{path}: it cannot be written: {error.strerror or error}; free some space or name another place"
+        ) from error
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """A temporary name beside ``path``, of the same suffix, that takes its place when the block succeeds.
 
-    Of a link what it leads to is replaced. A device or pipe, such as /dev/stdout, is written to as it is.
+    A link stays, what it leads to is replaced, and keeps its permissions. A device or pipe, such as
+    /dev/stdout, is written to as it is. ``sync`` waits until the content is on the disk, so that it survives
+    a power cut. Raises OutputError.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
-        with writing(path):
+        with output_errors(path):
             yield path
         return
-    # Its own for each process: two of them may have been given the same output.
+    # Each process has its own: two of them may have been given the same output.
     part = target.with_name(f".{target.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        with writing(path):
+        with output_errors(path):
             yield part
+            if target.exists():
+                part.chmod(target.stat().st_mode & 0o777)
+            if sync:
+                _sync(part)
             part.replace(target)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """An empty folder whose files move into ``folder`` at the end, all of them or, after an error, none.
+
+    A folder that already holds files is refused without ``overwrite``; with it, files of the same names
+    are replaced and others stay. Raises OutputError.
+    """
+    check_staged_folder(folder, overwrite=overwrite)
+    is_new = not folder.exists()
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory(prefix=".fer-edge-", dir=folder) as staging:
+                yield Path(staging)
+                for path in sorted(Path(staging).iterdir()):
+                    path.replace(folder / path.name)
+        except BaseException:
+            if is_new and not any(folder.iterdir()):
+                folder.rmdir()
+            raise
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object as JSON that people can read; raises OutputError."""
+    with staged_file(path) as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)  # Windows syncs nothing that is open for reading alone
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["silenced"]
+__all__ = ["suppress_native_stderr"]
 
 _STDERR: Final = 2
 
 
 @contextmanager
-def silenced(debug: bool = False) -> Iterator[None]:
+def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
     """Let only Python's own ``sys.stderr`` through to standard error; with ``debug`` everything."""
     if debug or sys.stderr is None:
         yield

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fer_edge.recognizer import processor_count
+from fer_edge.errors import UsageError
 
-__all__ = ["machine", "peak_memory", "temperature", "throttling"]
+__all__ = ["describe_machine", "peak_memory", "processor_count", "temperature", "thread_count", "throttling"]
+
+_MOST_THREADS: Final = 64  # each has an interpreter of some megabytes
 
 _MODEL: Final = Path("/proc/device-tree/model")
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
@@ -32,7 +34,21 @@ _SINCE_START: Final = 16
 _SAMPLED_S: Final = 0.02
 
 
-def machine() -> str:
+def processor_count() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(asked: int | None) -> int:
+    """The threads to use: those asked for, otherwise one for each processor; raises UsageError for too many."""
+    if asked is not None and asked > _MOST_THREADS:
+        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {asked}")
+    return asked or min(_MOST_THREADS, processor_count())
+
+
+def describe_machine() -> str:
     """What people call this machine: a board's own name or the system's, and its processors."""
     try:
         name = _MODEL.read_text("utf-8", "replace").rstrip("\0")

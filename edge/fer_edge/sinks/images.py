@@ -9,7 +9,7 @@ from typing import Any, Final
 import cv2
 
 from fer_edge.errors import OutputError, UsageError
-from fer_edge.runtime.atomic_files import check_file, check_folder, replacing, writing
+from fer_edge.runtime.atomic_files import check_file, check_folder, output_errors, staged_file
 from fer_edge.sinks.base import Annotated, UnheldSink
 from fer_edge.types import FrameResult, Unreadable
 
@@ -66,7 +66,7 @@ class PictureFolderSink(UnheldSink):
         """Write the picture's annotated copy; one that could not be read has none."""
         if isinstance(result, FrameResult):
             target = self._targets[result.frame.source]
-            with writing(target.parent):
+            with output_errors(target.parent):
                 target.parent.mkdir(parents=True, exist_ok=True)
             _write_picture(target, annotated())
 
@@ -90,5 +90,5 @@ def _write_picture(path: Path, image: Any) -> None:
         raise OutputError(f"{path}: the picture cannot be encoded: {error.err or error}") from error
     if not encoded:
         raise OutputError(f"{path}: the picture cannot be encoded as {path.suffix}; name another kind")
-    with replacing(path) as part:
+    with staged_file(path) as part:
         part.write_bytes(content.tobytes())

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from fer_edge.errors import UsageError
-from fer_edge.runtime.atomic_files import check_file, writing
+from fer_edge.runtime.atomic_files import check_file, output_errors
 from fer_edge.sinks.base import Annotated
 from fer_edge.types import FrameResult, Unreadable
 
@@ -56,12 +56,12 @@ class _Rows:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            with writing(self._path or _STDOUT):
+            with output_errors(self._path or _STDOUT):
                 self._file.close()
         self._file = None
 
     def _put(self, text: str) -> None:
-        with writing(self._path or _STDOUT):
+        with output_errors(self._path or _STDOUT):
             if self._path is None:
                 if isinstance(sys.stdout, TextIOWrapper):
                     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import OutputError, UsageError
-from fer_edge.runtime.atomic_files import check_file, replacing
+from fer_edge.runtime.atomic_files import check_file, staged_file
 from fer_edge.sinks.base import Annotated
 from fer_edge.types import FrameResult, Image, Unreadable
 
@@ -98,7 +98,7 @@ class VideoSink:
 
     def _open(self, image: Image) -> None:
         self._size = (image.shape[1], image.shape[0])
-        self._part = self._stack.enter_context(replacing(self._path))
+        self._part = self._stack.enter_context(staged_file(self._path))
         codec = cv2.VideoWriter.fourcc(*_CODECS[self._path.suffix.lower()])
         # OpenCV's own writer of .avi rounds the rate to a whole number.
         self._writer = cv2.VideoWriter(str(self._part), cv2.CAP_FFMPEG, codec, self._frame_rate, self._size)

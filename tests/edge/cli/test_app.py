@@ -10,7 +10,7 @@ from contextlib import suppress
 import click
 import pytest
 
-from fer_edge.cli.app import INTERRUPTED, TERMINATED, raise_if_ended, run_command
+from fer_edge.cli.app import INTERRUPTED, TERMINATED, raise_if_interrupted, run_command
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def test_a_signal_that_a_library_swallows_ends_the_command_at_the_next_step(
     @click.command()
     def count() -> None:
         for step in range(3):
-            raise_if_ended()
+            raise_if_interrupted()
             steps.append(step)
             if step == 1:
                 with suppress(BaseException):
@@ -46,7 +46,7 @@ def test_a_signal_ends_one_command_and_not_the_next() -> None:
     @click.command()
     @click.argument("how")
     def work(how: str) -> None:
-        raise_if_ended()
+        raise_if_interrupted()
         if how == "interrupted":
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -14,17 +14,18 @@ import click
 from click.core import ParameterSource
 
 from fer_edge._version import __version__
-from fer_edge.cli.app import Terminated, progress_bar, run_command
+from fer_edge.cli.app import run_command
+from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import MissingExtraError, RunError, UsageError
 from fer_edge.models.spec import FER2013_LABELS
-from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.atomic_files import check_file, check_file_in_folder
+from fer_edge.runtime.shutdown import Terminated
 from fer_train.data.dataset import SPLITS, ferplus_faces, load_faces, votes_for
 from fer_train.data.duplicates import Fold
 from fer_train.models.loading import is_tflite, located_model
 from fer_train.models.registry import ARCHITECTURES
-from fer_train.native_stderr import silenced
+from fer_train.native_stderr import suppress_native_stderr
 from fer_train.training.recipes import RECIPES, recipe
-from fer_train.training.run_files import refuse_if_present
 from fer_train.training.run_folder import REPORT_FILE
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _fit(
         raise UsageError("expected --resume or --overwrite, got both; the one goes on, the other starts anew")
     if fold is not None:
         fold = str(Fold.parsed(fold))
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         _require_keras()
         from fer_train.evaluation.report import report_table
         from fer_train.training.progress import ProgressBar
@@ -252,12 +253,12 @@ def _evaluate(
     from fer_train.evaluation.evaluate import evaluate, write_evaluation
     from fer_train.evaluation.report import report_table
 
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         if not is_tflite(model):
             _require_keras()
         if out is not None:
             _require_matplotlib()
-            refuse_if_present(out, REPORT_FILE, overwrite=overwrite)
+            check_file_in_folder(out, REPORT_FILE, overwrite=overwrite)
         faces = load_faces(data)
         if votes is not None:
             faces = ferplus_faces(faces, votes_for(faces, votes))
@@ -282,10 +283,10 @@ def _inspect(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> Non
     """Count DATA's faces, and find blank, equal and nearly equal pictures."""
     from fer_train.data.inspection import GRID_FILE, inspected, inspection_table, write_pictures
 
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         if plot is not None:
             _require_matplotlib()
-            refuse_if_present(plot, GRID_FILE, overwrite=overwrite)
+            check_file_in_folder(plot, GRID_FILE, overwrite=overwrite)
         faces = load_faces(data)
         found = inspected(faces)
         click.echo(inspection_table(found, str(data)))
@@ -317,7 +318,7 @@ def _soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrite: b
     from fer_train.objectives.soft_labels import is_soft_labels, soft_labels_of, write_soft_labels
     from fer_train.objectives.teachers import open_teacher
 
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
             _require_keras()
         if not is_soft_labels(out):
@@ -334,7 +335,7 @@ def _soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrite: b
 @_debug_option
 def _archs(debug: bool) -> None:
     """List the architectures: parameters, multiply-adds, and what each is for."""
-    with silenced(debug):
+    with suppress_native_stderr(debug):
         _require_keras()
         from fer_edge.runtime.tables import aligned
         from fer_train.models.complexity import cost

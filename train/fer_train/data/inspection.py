@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.runtime.atomic_files import make_folder
 from fer_edge.runtime.tables import aligned
 from fer_train.data.dataset import Faces
 from fer_train.data.duplicates import duplicate_groups
-from fer_train.training.run_files import make_folder
 
 __all__ = ["GRID_FILE", "Inspection", "inspected", "inspection_table", "write_pictures"]
 

@@ -10,11 +10,11 @@ from typing import Any, Final
 import numpy as np
 
 from fer_edge.errors import DataError
+from fer_edge.runtime.atomic_files import make_folder, write_json
 from fer_train.data.crops import faces_for
 from fer_train.data.dataset import Faces
 from fer_train.evaluation.metrics import measured
 from fer_train.models.loading import open_network
-from fer_train.training.run_files import make_folder, write_json
 
 __all__ = ["evaluate", "write_evaluation"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fer_train.training.run_files import replaced
+from fer_edge.runtime.atomic_files import staged_file
 
 if TYPE_CHECKING:
     from fer_train.data.dataset import Faces
@@ -136,5 +136,5 @@ def draw_distribution(path: Path, found: Inspection) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with replaced(path) as part:
+    with staged_file(path) as part:
         figure.savefig(part)

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError, RunError
+from fer_edge.runtime.atomic_files import staged_file
 from fer_train.data.dataset import Faces
 from fer_train.models.loading import Network
 from fer_train.objectives.teachers import mirrored_mean
-from fer_train.training.run_files import replaced
 
 __all__ = ["SoftLabels", "is_soft_labels", "read_soft_labels", "soft_labels_of", "write_soft_labels"]
 
@@ -96,7 +96,7 @@ def soft_labels_of(
 def write_soft_labels(path: Path, soft: SoftLabels) -> None:
     """Write a file, whose name ends in ``.npz``; raises OutputError."""
     about = json.dumps({"labels": soft.labels, "origin": soft.origin})
-    with replaced(path) as part:
+    with staged_file(path) as part:
         np.savez_compressed(part, keys=soft.keys, probabilities=soft.probabilities, about=np.array(about))
 
 

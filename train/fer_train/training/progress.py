@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tqdm import tqdm
 
-from fer_edge.cli.app import raise_if_ended
+from fer_edge.runtime.shutdown import raise_if_interrupted
 
 if TYPE_CHECKING:
     from fer_train.training.run import TrainingRun
@@ -61,7 +61,7 @@ class ProgressBar:
 
     def on_step(self, step: int, steps: int, loss: float, accuracy: float) -> None:
         """Advance by a step; raises the exception of a signal that was lost in the one before."""
-        raise_if_ended()
+        raise_if_interrupted()
         del steps
         self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {100 * accuracy:.1f} %", refresh=False)
         self._bar.update(step * self._batch - self._done)

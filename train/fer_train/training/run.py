@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge._version import __version__
-from fer_edge.cli.app import Terminated
 from fer_edge.errors import RunError, UsageError
 from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
+from fer_edge.runtime.shutdown import Terminated
 from fer_train.data.crops import interpolation
 from fer_train.data.dataset import Faces, load_faces, votes_for
 from fer_train.data.splits import parted

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from fer_edge._version import __version__
 from fer_edge.errors import OutputError, RunError, UsageError
 from fer_edge.models.spec import ModelSpec
+from fer_edge.runtime.atomic_files import make_folder, staged_file, write_json
 from fer_train.data.augmentation import Augmentation
 from fer_train.training.recipes import Recipe
-from fer_train.training.run_files import make_folder, replaced, write_json
 from fer_train.training.tensorboard import EventFile
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class RunFolder:
 
     def write_history(self, history: Sequence[EpochReport]) -> None:
         """Write ``history.csv``: a row for each finished epoch."""
-        with replaced(self.path / _HISTORY) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with staged_file(self.path / _HISTORY) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             rows = [asdict(row) for row in history]
             writer.writerow(rows[0])
@@ -142,7 +142,7 @@ class RunFolder:
 
     def write_model(self, model: keras.Model) -> str:
         """Write ``model.keras``; its SHA-256 in hexadecimal digits."""
-        with replaced(self.model) as part:
+        with staged_file(self.model) as part:
             model.save(part)
         with self.model.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -151,7 +151,7 @@ class RunFolder:
         """Write ``spec.json``, ``report.json`` and the two pictures."""
         from fer_train.evaluation.plots import draw_confusion, draw_curves
 
-        with replaced(self.path / SPEC_FILE) as part:
+        with staged_file(self.path / SPEC_FILE) as part:
             part.write_text(spec.to_json(), encoding="utf-8")
         write_json(self.path / REPORT_FILE, report)
         is_validated = history[-1].val_loss is not None

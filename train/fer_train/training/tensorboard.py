@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import OutputError
-from fer_train.training.run_files import make_folder
+from fer_edge.runtime.atomic_files import make_folder
 
 __all__ = ["EventFile"]
 

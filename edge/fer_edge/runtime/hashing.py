@@ -1,0 +1,14 @@
+"""The hash by which files are identified."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+__all__ = ["sha256_of_file"]
+
+
+def sha256_of_file(path: Path) -> str:
+    """Compute a file's SHA-256, in hexadecimal digits, in constant memory; raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
