@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from fer_edge.classification.classifier import Classifier
-from fer_edge.classification.smoothing import LabelHold, Smoother
-from fer_edge.detectors.registry import Detector
+from fer_edge.classification.smoothing import LabelHysteresis, Smoother
+from fer_edge.classification.worker_pool import ClassifierPool
+from fer_edge.detectors.base import Detector
 from fer_edge.models.find_model import ModelFile
-from fer_edge.runtime.latency import StageTimes
-from fer_edge.runtime.prefetch import Ahead, Allowance, Newest
-from fer_edge.sources.base import Source
+from fer_edge.runtime.latency import StageLatencies
+from fer_edge.runtime.prefetch import ByteBudget, LatestOnly, Prefetcher
+from fer_edge.sources.base import Source, SourceItem
 from fer_edge.tracking.tracker import TrackedFace, Tracker
-from fer_edge.types import EmotionScores, FaceResult, Frame, FrameResult, Unreadable
+from fer_edge.types import (
+    Discontinuity,
+    EmotionScores,
+    FaceResult,
+    Frame,
+    FrameResult,
+    SkippedInput,
+    StreamInfo,
+)
 
-__all__ = ["FaceClassifiers", "Pipeline"]
+__all__ = ["Pipeline"]
 
 T = TypeVar("T")
 
@@ -40,34 +47,7 @@ class _Tracked:
     faces: tuple[TrackedFace, ...]
 
 
-class FaceClassifiers:
-    """Classifies the faces of a frame on several threads, each with an interpreter of its own."""
-
-    def __init__(self, model: ModelFile, threads: int) -> None:
-        self._classifiers = [Classifier(model) for _ in range(threads)]
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-
-    def classify(self, frame: Frame, faces: tuple[TrackedFace, ...]) -> list[EmotionScores]:
-        """The scores of each face, in their order."""
-        if self._pool is None or len(faces) < 2:
-            return [self._classifiers[0].classify(frame.image, face.box) for face in faces]
-        count = len(self._classifiers)
-        scores: list[EmotionScores | None] = [None] * len(faces)
-
-        def share(worker: int) -> None:
-            for i in range(worker, len(faces), count):
-                scores[i] = self._classifiers[worker].classify(frame.image, faces[i].box)
-
-        for done in [self._pool.submit(share, worker) for worker in range(count)]:
-            done.result()
-        return [score for score in scores if score is not None]
-
-    def close(self) -> None:
-        """End the threads and free the interpreters."""
-        if self._pool is not None:
-            self._pool.shutdown()
-        for classifier in self._classifiers:
-            classifier.close()
+_Tracking = _Tracked | SkippedInput | Discontinuity
 
 
 class Pipeline:
@@ -93,23 +73,28 @@ class Pipeline:
         threads: int = 1,
         ahead: bool = True,
     ) -> None:
-        self.times = StageTimes()
+        self.latencies = StageLatencies()
         self._source = source
         self._threads = threads
         self._ahead = ahead
         self._tracker = Tracker(detector, detect_every)
         # Reading and detection take a thread each.
-        self._classifiers = FaceClassifiers(model, max(1, threads - 2))
+        self._classifiers = ClassifierPool(model, max(1, threads - 2))
         self._smoothed = smoothing > 0
-        self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHold()
+        self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHysteresis()
         self._stop = Event()
-        self._stages: list[Ahead[Any]] = []
-        self._in_flight = Allowance(_IN_FLIGHT, self._stop)
+        self._stages: list[Prefetcher[Any]] = []
+        self._in_flight = ByteBudget(_IN_FLIGHT, self._stop)
+
+    @property
+    def stream(self) -> StreamInfo:
+        """What is known of the source."""
+        return self._source.info
 
     @property
     def frames_dropped(self) -> int:
         """Frames of a live source that were replaced by newer ones before they were looked at."""
-        return sum(stage.dropped for stage in self._stages if isinstance(stage, Newest))
+        return sum(stage.dropped for stage in self._stages)
 
     def __enter__(self) -> Self:
         return self
@@ -122,67 +107,87 @@ class Pipeline:
             stage.join()
         self._classifiers.close()
 
-    def __iter__(self) -> Iterator[FrameResult | Unreadable]:
-        frames = self._read()
-        if self._source.live:
-            newest = Newest(frames, self._stop)
-            self._stages.append(newest)
-            frames = iter(newest)
+    def __iter__(self) -> Iterator[FrameResult | SkippedInput]:
+        items = self._read()
+        if self.stream.live:
+            latest = LatestOnly(items, self._stop, droppable=lambda item: isinstance(item, Frame))
+            self._stages.append(latest)
+            items = iter(latest)
         else:
-            frames = self._beside(frames, _READ_AHEAD)
-        results = map(self._classify, self._beside(map(self._track, frames)))
-        return self._done(self._beside(results) if self._ahead else results)
+            items = self._beside(items, _READ_AHEAD)
+        results = self._classify_all(self._beside(self._track_all(items)))
+        return self._release(self._beside(results) if self._ahead else results)
 
     def _beside(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
         """The same items, made in a thread of their own where there are threads for it."""
         if self._threads == 1:
             return items
-        stage = Ahead(items, _LIVE_DEPTH if self._source.live else depth, self._stop)
+        stage = Prefetcher(items, _LIVE_DEPTH if self.stream.live else depth, self._stop)
         self._stages.append(stage)
         return iter(stage)
 
-    def _read(self) -> Iterator[Frame | Unreadable]:
-        frames = iter(self._source)
+    def _read(self) -> Iterator[SourceItem]:
+        """The source's items, and a Discontinuity where frames change their size."""
+        items = iter(self._source)
+        size: tuple[int, int] | None = None
         while True:
             started = time.perf_counter()
-            frame = next(frames, None)
-            if frame is None:
+            item = next(items, None)
+            if item is None:
                 return
-            self.times.add("capture", time.perf_counter() - started)
-            self._in_flight.take(self._bytes(frame))
-            yield frame
-            del frame  # it may be large, and another will be read before the name is taken again
+            if isinstance(item, Frame):
+                self.latencies.add("capture", time.perf_counter() - started)
+                self._in_flight.take(self._bytes(item))
+                if item.time_s is not None and size not in (None, item.size):
+                    yield Discontinuity("size")
+                size = item.size
+            yield item
+            del item  # it may be large, and another will be read before the name is taken again
 
-    def _done(self, results: Iterator[FrameResult | Unreadable]) -> Iterator[FrameResult | Unreadable]:
+    def _release(self, results: Iterator[FrameResult | SkippedInput]) -> Iterator[FrameResult | SkippedInput]:
         for result in results:
-            size = self._bytes(result.frame if isinstance(result, FrameResult) else result)
+            size = self._bytes(result.frame) if isinstance(result, FrameResult) else 0
             yield result
             del result
             self._in_flight.give_back(size)
 
-    def _bytes(self, frame: Frame | Unreadable) -> int:
+    def _bytes(self, frame: Frame) -> int:
         # Few of a live source's frames wait, and those that are dropped are never done with.
-        return 0 if self._source.live or isinstance(frame, Unreadable) else frame.image.nbytes
+        width, height = frame.size
+        return 0 if self.stream.live else 3 * width * height
 
-    def _track(self, frame: Frame | Unreadable) -> _Tracked | Unreadable:
-        if isinstance(frame, Unreadable):
-            return frame
-        with self.times.measure("detect"):
-            faces = self._tracker.update(frame)
-        return _Tracked(frame, faces)
+    def _track_all(self, items: Iterator[SourceItem]) -> Iterator[_Tracking]:
+        for item in items:
+            if isinstance(item, Frame):
+                with self.latencies.measure("detect"):
+                    faces = self._tracker.update(item)
+                yield _Tracked(item, faces)
+            else:
+                if isinstance(item, Discontinuity):
+                    self._tracker.reset()
+                yield item
+            del item
 
-    def _classify(self, tracked: _Tracked | Unreadable) -> FrameResult | Unreadable:
-        if isinstance(tracked, Unreadable):
-            return tracked
-        frame, faces = tracked.frame, tracked.faces
-        with self.times.measure("classify"):
-            scores = self._classifiers.classify(frame, faces)
+    def _classify_all(self, items: Iterator[_Tracking]) -> Iterator[FrameResult | SkippedInput]:
+        for item in items:
+            if isinstance(item, _Tracked):
+                yield self._classify(item.frame, item.faces)
+            elif isinstance(item, Discontinuity):
+                self._smoother.reset()
+                self._labels.reset()
+            else:
+                yield item
+            del item
+
+    def _classify(self, frame: Frame, faces: tuple[TrackedFace, ...]) -> FrameResult:
+        with self.latencies.measure("classify"):
+            scores = self._classifiers.classify(frame, [face.detection for face in faces])
         pairs = zip(faces, scores, strict=True)
         return FrameResult(frame, tuple(self._result(face, now, frame.time_s) for face, now in pairs))
 
     def _result(self, face: TrackedFace, now: EmotionScores, time_s: float | None) -> FaceResult:
         if time_s is None:
-            return FaceResult(face.id, face.box, now, now.emotion)
+            return FaceResult(face.id, face.detection, now, now.emotion)
         steady = self._smoother.update(face.id, time_s, now)
         label = self._labels.update(face.id, time_s, steady)
-        return FaceResult(face.id, face.box, steady if self._smoothed else now, label)
+        return FaceResult(face.id, face.detection, steady if self._smoothed else now, label)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -19,9 +18,10 @@ from fer_edge.models.find_model import find_model
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.system import thread_count
 from fer_edge.sources.base import Source
-from fer_edge.types import FaceResult, FrameResult, Image, Unreadable
+from fer_edge.sources.registry import source_of
+from fer_edge.types import FaceResult, Frame, FrameResult, Image, SkippedInput
 
-__all__ = ["EmotionRecognizer", "open_source"]
+__all__ = ["EmotionRecognizer"]
 
 
 class EmotionRecognizer:
@@ -56,7 +56,7 @@ class EmotionRecognizer:
         self._model = find_model(model)
         self._classifier = Classifier(self._model, threads=self._threads)
         self._new_detector = partial(create_detector, detector, min_face=min_face, model=detector_model)
-        self._detector = self._new_detector(thorough=True)
+        self._detector = self._new_detector(still_image=True)
         self._detect_every, self._smoothing = detect_every, smoothing
         self._closed = False
 
@@ -72,10 +72,11 @@ class EmotionRecognizer:
         """
         _check_picture(image)
         self._check_open()
+        frame = Frame(image)
         faces = []
-        for number, box in enumerate(self._detector.detect(image)):
-            scores = self._classifier.classify(image, box)
-            faces.append(FaceResult(number, box, scores, scores.emotion))
+        for number, detection in enumerate(self._detector.detect(frame)):
+            scores = self._classifier.classify(frame, detection)
+            faces.append(FaceResult(number, detection, scores, scores.emotion))
         return tuple(faces)
 
     def stream(self, source: str | Path | int | Source) -> Iterator[FrameResult]:
@@ -85,16 +86,14 @@ class EmotionRecognizer:
         Raises SourceError also for a picture that cannot be read, ValueError for what is no source.
         """
         self._check_open()
-        opened = open_source(source) if isinstance(source, str | Path | int) else source
-        if not hasattr(opened, "frame_rate"):
+        opened = source_of(source) if isinstance(source, str | Path | int) else source
+        if not hasattr(opened, "info"):
             raise ValueError(
                 f"expected a path, a URL, a camera's index or a source, got {type(source).__name__}; "
                 "a picture in memory goes to analyze"
             )
         with opened:
-            # A video's rate is known once it is open; only single pictures have none.
-            thorough = not opened.live and opened.frame_rate is None
-            detector = self._new_detector(thorough=thorough)
+            detector = self._new_detector(still_image=opened.info.still)
             try:
                 with Pipeline(
                     opened,
@@ -105,7 +104,7 @@ class EmotionRecognizer:
                     threads=self._threads,
                 ) as results:
                     for result in results:
-                        if isinstance(result, Unreadable):
+                        if isinstance(result, SkippedInput):
                             raise SourceError(result.error)
                         yield result
             finally:
@@ -153,22 +152,3 @@ def _check_picture(image: object) -> None:
         raise ValueError(f"{expected}, got {type(image).__name__}{hint}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"{expected}, got {image.dtype} {image.shape}")
-
-
-def open_source(source: str | Path | int) -> Source:
-    """The source that a path, a URL or a camera's index stands for, not yet opened."""
-    from fer_edge.sources.camera import CameraSource
-    from fer_edge.sources.images import PICTURE_SUFFIXES, PictureSource, find_pictures
-    from fer_edge.sources.video import VideoSource
-
-    name = os.fspath(source) if not isinstance(source, int) else str(source)
-    if isinstance(source, int) or name.startswith(("rtsp://", "/dev/video")):
-        return CameraSource(name)
-    if not name:
-        raise UsageError("expected a path, a URL or a camera's index, got an empty text")
-    path = Path(name)
-    if path.is_dir():
-        return PictureSource(find_pictures(path), name)
-    if path.suffix.lower() in PICTURE_SUFFIXES and "://" not in name:
-        return PictureSource([path])
-    return VideoSource(name)

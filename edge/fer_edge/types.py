@@ -1,64 +1,150 @@
 """The nouns that flow through the runtime: a frame, the faces in it, and what they show.
 
 Coordinates are pixels of the source frame, origin at its top left corner, x to the right, y down.
-Pictures are ``uint8`` arrays of shape (height, width, 3) in BGR order, as OpenCV reads them.
+Colour images are ``uint8`` arrays of shape (height, width, 3) in BGR order, as OpenCV reads them.
 Times are seconds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EmotionScores", "FaceBox", "FaceResult", "Frame", "FrameResult", "Image", "Unreadable"]
+__all__ = [
+    "Detection",
+    "Discontinuity",
+    "EmotionScores",
+    "FaceBox",
+    "FaceRecord",
+    "FaceResult",
+    "Frame",
+    "FrameRecord",
+    "FrameResult",
+    "Framing",
+    "GrayImage",
+    "Image",
+    "SkippedInput",
+    "StreamInfo",
+]
 
 Image = NDArray[np.uint8]
-"""A picture: uint8 (height, width, 3), BGR."""
+"""A colour image: uint8 (height, width, 3), BGR."""
+
+GrayImage = NDArray[np.uint8]
+"""A gray image: uint8 (height, width)."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One picture of a source; equal to itself only, as pixels are not compared.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """What is known of a source before its first frame.
 
-    ``image`` is uint8 (height, width, 3) BGR and is never written to by the pipeline.
-    ``source`` is the path, URL or camera as the user gave it.
-    ``index`` counts from 0 in the source.
-    ``time_s`` is the source's own clock: presentation time in a video, seconds since start for a
-    camera, None for a picture.
+    ``name`` is the path, URL or camera as the user gave it, without a password.
+    ``live``: frames are lost when nobody takes them. ``still``: single images without a clock.
+    ``frame_rate`` is in frames per second, ``size`` (width, height) in pixels; both and ``frame_count``
+    are None where they are not known.
     """
 
-    image: Image
-    source: str
-    index: int = 0
-    time_s: float | None = None
+    name: str
+    live: bool = False
+    still: bool = False
+    frame_rate: float | None = None
+    frame_count: int | None = None
+    size: tuple[int, int] | None = None
+
+
+class Frame:
+    """One image of a source, in gray and in colour, each made when it is first asked for.
+
+    ``image`` is uint8 (height, width, 3) BGR, or a function that makes it; ``gray`` likewise uint8 (height,
+    width), where the source has it for nothing; without it, gray is BT.601's of the colours. With functions
+    alone, ``size`` (width, height) has to be given. Nobody writes into either.
+    ``source`` is the path, URL or camera as the user gave it. ``index`` counts from 0 in the source.
+    ``time_s`` is the source's own clock: the presentation time in a video, seconds since the start for a
+    camera, None for a still image.
+    """
+
+    __slots__ = ("_gray", "_image", "index", "size", "source", "time_s")
+
+    def __init__(
+        self,
+        image: Image | Callable[[], Image],
+        source: str = "",
+        index: int = 0,
+        time_s: float | None = None,
+        *,
+        gray: GrayImage | Callable[[], GrayImage] | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self._image, self._gray = image, gray
+        self.source, self.index, self.time_s = source, index, time_s
+        if size is None:
+            known = next(pixels for pixels in (image, gray) if isinstance(pixels, np.ndarray))
+            size = (known.shape[1], known.shape[0])
+        self.size = size
+
+    @property
+    def image(self) -> Image:
+        """The frame in colour: uint8 (height, width, 3), BGR."""
+        if callable(self._image):
+            self._image = self._image()
+        return self._image
+
+    @property
+    def gray(self) -> GrayImage:
+        """The frame in gray: uint8 (height, width)."""
+        if callable(self._gray):
+            self._gray = self._gray()
+        elif self._gray is None:
+            self._gray = np.asarray(cv2.cvtColor(self.image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self._gray
+
+    @property
+    def box(self) -> FaceBox:
+        """The whole frame as a box."""
+        return FaceBox(0, 0, *self.size)
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A picture of a folder that could not be read; the run goes on with the next one."""
+class SkippedInput:
+    """An image of a folder that could not be read; the run goes on with the next one."""
 
     source: str
     error: str
 
 
 @dataclass(frozen=True, slots=True)
-class FaceBox:
-    """An axis-parallel face box in pixels of the source frame.
+class Discontinuity:
+    """What comes next does not continue what came before: no face is carried over.
 
-    ``confidence`` is the detector's own score in 0…1, or None where it has none (Haar).
-    ``is_crop`` marks a box that already is the classifier's view, such as a whole picture of one
-    face; every other box is a detector's, and the model's spec says how it becomes the crop.
+    ``reason`` says why, such as ``size`` or ``reconnect``.
     """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FaceBox:
+    """An axis-parallel box in pixels of the source frame."""
 
     x: int
     y: int
     width: int
     height: int
-    confidence: float | None = None
-    is_crop: bool = False
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """The centre's x and y."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def area(self) -> int:
+        """Width times height, in pixels."""
+        return self.width * self.height
 
     def clipped(self, width: int, height: int) -> FaceBox | None:
         """The part of the box inside a frame of that many pixels, or None where nothing is left."""
@@ -66,7 +152,11 @@ class FaceBox:
         right, bottom = min(width, self.x + self.width), min(height, self.y + self.height)
         if right <= left or bottom <= top:
             return None
-        return FaceBox(left, top, right - left, bottom - top, self.confidence, self.is_crop)
+        return FaceBox(left, top, right - left, bottom - top)
+
+    def grown(self, margin: int) -> FaceBox:
+        """The box with that many pixels more on each side; it may leave the frame."""
+        return FaceBox(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
 
     def iou(self, other: FaceBox) -> float:
         """Intersection over union with another box, 0…1."""
@@ -75,7 +165,41 @@ class FaceBox:
         if overlap_w <= 0 or overlap_h <= 0:
             return 0.0
         overlap = overlap_w * overlap_h
-        return overlap / (self.width * self.height + other.width * other.height - overlap)
+        return overlap / (self.area + other.area - overlap)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Framing:
+    """How a detector's boxes lie on faces, seen from the boxes for which models' crop rules are made.
+
+    Those are Haar's. ``scale`` is by how much the box has to grow around its centre, ``shift_y`` how far it
+    then has to move down, in heights of the box as it was. ``exact``: the box already is what the network
+    shall see, such as an image of one face; no crop rule applies.
+    """
+
+    scale: float = 1.0
+    shift_y: float = 0.0
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A face that a detector found.
+
+    ``score`` is the detector's own confidence in 0…1, None where it has none (Haar).
+    ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order; () where it has none.
+    ``framing`` is how the detector's boxes lie on faces.
+    """
+
+    box: FaceBox
+    score: float | None = None
+    landmarks: tuple[tuple[float, float], ...] = ()
+    framing: Framing = field(default=Framing())
+
+    def moved_to(self, box: FaceBox) -> Detection:
+        """The same face at another place; its key points move along."""
+        dx, dy = box.x - self.box.x, box.y - self.box.y
+        return replace(self, box=box, landmarks=tuple((x + dx, y + dy) for x, y in self.landmarks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +234,19 @@ class FaceResult:
     """
 
     id: int
-    box: FaceBox
+    detection: Detection
     scores: EmotionScores
     label: str
+
+    @property
+    def box(self) -> FaceBox:
+        """Where the face is."""
+        return self.detection.box
+
+    @property
+    def confidence(self) -> float | None:
+        """The detector's own score, 0…1; None where it has none."""
+        return self.detection.score
 
     @property
     def emotion(self) -> str:
@@ -125,6 +259,26 @@ class FaceResult:
         return self.scores.score
 
 
+class FaceRecord(TypedDict):
+    """A face in a row; ``box`` is x, y, width, height in pixels."""
+
+    id: int
+    box: list[int]
+    confidence: float | None
+    emotion: str
+    score: float
+    scores: dict[str, float]
+
+
+class FrameRecord(TypedDict):
+    """The object of one JSON Lines row; numbers carry six decimals."""
+
+    source: str
+    frame: int
+    time_s: float | None
+    faces: list[FaceRecord]
+
+
 @dataclass(frozen=True, slots=True)
 class FrameResult:
     """A frame and the faces in it, possibly none."""
@@ -132,8 +286,8 @@ class FrameResult:
     frame: Frame
     faces: tuple[FaceResult, ...]
 
-    def as_record(self) -> dict[str, Any]:
-        """The object of one JSON Lines row; numbers carry six decimals."""
+    def as_record(self) -> FrameRecord:
+        """The frame's row, as JSON Lines hold it."""
         frame = self.frame
         return {
             "source": frame.source,
@@ -143,12 +297,12 @@ class FrameResult:
         }
 
 
-def _face_record(face: FaceResult) -> dict[str, Any]:
+def _face_record(face: FaceResult) -> FaceRecord:
     box = face.box
     return {
         "id": face.id,
         "box": [box.x, box.y, box.width, box.height],
-        "confidence": None if box.confidence is None else round(box.confidence, 6),
+        "confidence": None if face.confidence is None else round(face.confidence, 6),
         "emotion": face.emotion,
         "score": round(face.score, 6),
         "scores": {label: round(value, 6) for label, value in face.scores.as_dict().items()},

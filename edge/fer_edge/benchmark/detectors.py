@@ -13,21 +13,20 @@ from typing import Any, Final
 import cv2
 
 from fer_edge._version import __version__
-from fer_edge.detectors.registry import DETECTORS, Detector, create_detector
-from fer_edge.errors import DetectorError, FerEdgeError, SourceError
-from fer_edge.recognizer import open_source
-from fer_edge.runtime.latency import Durations
+from fer_edge.detectors.base import Detector
+from fer_edge.detectors.registry import DETECTORS, create_detector
+from fer_edge.errors import DetectorError, FerEdgeError, SourceError, UsageError
+from fer_edge.runtime.latency import LatencyHistogram
 from fer_edge.runtime.system import describe_machine, processor_count, thread_count
 from fer_edge.runtime.tables import aligned, counted
 from fer_edge.sources.base import Source
-from fer_edge.sources.images import PictureSource
-from fer_edge.types import FaceBox, Frame
+from fer_edge.sources.registry import source_of
+from fer_edge.types import FaceBox, Frame, SkippedInput
 
-__all__ = ["Comparison", "Found", "compare", "comparison_lines", "comparison_summary"]
+__all__ = ["Comparison", "Found", "compare_detectors", "comparison_summary", "render_comparison"]
 
 _MOST: Final = 300  # pictures or frames looked at
 _SAME_FACE_IOU: Final = 0.4  # detectors frame a face differently
-_WHOLE: Final = "none"  # takes each picture for a face: nothing to compare
 
 
 @dataclass(slots=True)
@@ -36,7 +35,7 @@ class Found:
 
     faces: int = 0
     pictures: int = 0
-    searches: Durations = field(default_factory=Durations)
+    searches: LatencyHistogram = field(default_factory=LatencyHistogram)
 
 
 @dataclass(slots=True)
@@ -56,30 +55,43 @@ class Comparison:
 
 
 def _present_detectors(
-    stack: ExitStack, *, thorough: bool, model: Path | None
+    stack: ExitStack, *, still_image: bool, model: Path | None
 ) -> tuple[list[Detector], dict[str, str]]:
-    """The detectors that can be had here, closed with ``stack``, and of the others why they cannot.
+    """The detectors that work here, closed with ``stack``, and of the others why they do not.
 
-    ``model`` is the file of one that brings none; once it is named, that one's failure is an error.
+    ``model`` is the file of one that brings none; once it is named, that one's failure is an error. Those that
+    take each image for a face are left out without a word: there is nothing to compare.
     """
     present: list[Detector] = []
     left_out = {}
-    for name in DETECTORS:
-        if name == _WHOLE:
-            continue
-        needs_model = name == "mediapipe"
+    for name in DETECTORS.names:
         try:
-            detector = create_detector(name, thorough=thorough, model=model if needs_model else None)
+            detector = _create(name, still_image, model)
+        except DetectorError:
+            raise
         except FerEdgeError as error:
-            if isinstance(error, DetectorError) or (needs_model and model is not None):
-                raise
             left_out[name] = str(error)
-        else:
-            present.append(stack.enter_context(closing(detector)))
+            continue
+        stack.enter_context(closing(detector))
+        if detector.traits.tracked:
+            present.append(detector)
     return present, left_out
 
 
-def compare(
+def _create(name: str, still_image: bool, model: Path | None) -> Detector:
+    """A detector with its own model or, where it has none, with the file that was named."""
+    try:
+        return create_detector(name, still_image=still_image)
+    except UsageError:
+        if model is None:
+            raise
+    try:
+        return create_detector(name, still_image=still_image, model=model)
+    except FerEdgeError as error:
+        raise DetectorError(str(error)) from error
+
+
+def compare_detectors(
     path: str,
     *,
     model: Path | None = None,
@@ -93,11 +105,10 @@ def compare(
     also where nothing can be read, and DetectorError.
     """
     cv2.setNumThreads(thread_count(threads))
-    source = open_source(path)
+    source = source_of(path)
     with ExitStack() as stack:
         stack.enter_context(source)
-        thorough = isinstance(source, PictureSource)
-        detectors, left_out = _present_detectors(stack, thorough=thorough, model=model)
+        detectors, left_out = _present_detectors(stack, still_image=source.info.still, model=model)
         names = [detector.name for detector in detectors]
         comparison = Comparison(
             path,
@@ -108,7 +119,7 @@ def compare(
         for frame in progress(itertools.islice(_frames(source, comparison), _MOST)):
             # To and fro: going first is no advantage.
             turns = detectors if comparison.pictures % 2 == 0 else detectors[::-1]
-            boxes = {turn.name: _searched(turn, frame, comparison.found[turn.name]) for turn in turns}
+            boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}
             for one, other in comparison.same:
                 comparison.same[one, other] += _same_faces(boxes[one], boxes[other])
             comparison.pictures += 1
@@ -121,15 +132,15 @@ def _frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
     for item in source:
         if isinstance(item, Frame):
             yield item
-        else:
+        elif isinstance(item, SkippedInput):
             comparison.errors.append(item.error)
 
 
-def _searched(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:
+def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:
     if not found.searches.count:
-        detector.detect(frame.image)  # the first time is not like the others
+        detector.detect(frame)  # the first time is not like the others
     started = time.perf_counter()
-    boxes = detector.detect(frame.image)
+    boxes = tuple(face.box for face in detector.detect(frame))
     found.searches.add(time.perf_counter() - started)
     found.faces += len(boxes)
     found.pictures += bool(boxes)
@@ -148,7 +159,7 @@ def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
     return same
 
 
-def comparison_lines(comparison: Comparison) -> list[str]:
+def render_comparison(comparison: Comparison) -> list[str]:
     """The comparison for people."""
     rows = [
         (

@@ -23,14 +23,15 @@ from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import SourceError
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
-from fer_edge.runtime.latency import Durations, StageTimes
-from fer_edge.session import Limits, Totals, deliver
-from fer_edge.sinks.base import Annotated, Sink, UnheldSink
-from fer_edge.sinks.rows import rows_sink
+from fer_edge.rendering.view import View
+from fer_edge.runtime.latency import LatencyHistogram, StageLatencies
+from fer_edge.session import Session, StopConditions
+from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
+from fer_edge.sinks.registry import create_row_sink
 from fer_edge.sources.video import VideoSource
-from fer_edge.types import FrameResult, Unreadable
+from fer_edge.types import FrameResult, SkippedInput, StreamInfo
 
-__all__ = ["FRAMES", "WARM_UP", "Measurement", "measure", "thread_counts"]
+__all__ = ["FRAMES", "WARM_UP", "Measurement", "list_thread_counts", "measure_models"]
 
 WARM_UP: Final = 15  # frames until every queue is full and every library has what it needs
 FRAMES: Final = 60  # counted after them: two full searches and what lies between
@@ -54,8 +55,8 @@ class Measurement:
     name: str
     model: ModelFile
     threads: int
-    inference: Durations = field(default_factory=Durations)
-    stages: StageTimes = field(default_factory=StageTimes)
+    inference: LatencyHistogram = field(default_factory=LatencyHistogram)
+    stages: StageLatencies = field(default_factory=StageLatencies)
     rounds: list[float] = field(default_factory=list)
     frames: int = 0
     faces: int = 0
@@ -72,7 +73,7 @@ class Measurement:
         return 1000 * (self.inference.percentile(50) or 0.0)
 
 
-def thread_counts(most: int) -> list[int]:
+def list_thread_counts(most: int) -> list[int]:
     """1, 2, 3, 4, 8, 16, … and ``most``."""
     counts = list(range(1, min(most, _EVERY_COUNT) + 1))
     while counts[-1] < most:
@@ -80,7 +81,7 @@ def thread_counts(most: int) -> list[int]:
     return counts
 
 
-def measure(measurements: Sequence[Measurement], video: str, rows: Path) -> Iterator[int]:
+def measure_models(measurements: Sequence[Measurement], video: str, rows: Path) -> Iterator[int]:
     """Measure each in turn and yield the round's number, again and again while there is time.
 
     ``video`` is a file or URL that can be read again and again; ``rows`` is a .jsonl file to write to.
@@ -116,14 +117,18 @@ def _measure_inference(turn: Measurement) -> None:
 def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
     """Everything, as ``fer-edge video`` does it, each frame drawn and its row written."""
     cv2.setNumThreads(turn.threads)
-    sinks: list[Sink] = [rows_sink(os.fspath(rows), turn.model.spec.labels, overwrite=True), _Drawn()]
+    stream = StreamInfo(name=video)
+    request = SinkRequest(
+        target=os.fspath(rows), stream=stream, labels=turn.model.spec.labels, overwrite=True
+    )
+    sinks: list[Sink] = [create_row_sink(request), _DrawingSink()]
     with (
         closing(create_detector()) as detector,
         VideoSource(video) as source,
         Pipeline(source, detector, turn.model, threads=turn.threads) as pipeline,
     ):
         watch = _Watch(turn, pipeline)
-        deliver(pipeline, sinks, Totals(), Limits(frames=WARM_UP + FRAMES), watch.take)
+        Session(pipeline, sinks, StopConditions(frames=WARM_UP + FRAMES)).run(watch.take)
     watch.end(video)
 
 
@@ -135,18 +140,17 @@ class _Watch:
         self._seen = 0
         self._started = self._last = 0.0
 
-    def take(self, result: FrameResult | Unreadable) -> bool:
-        """A result has been written; always True: go on."""
+    def take(self, result: FrameResult | SkippedInput) -> None:
+        """Count a result that has been written."""
         self._last = time.perf_counter()
         self._seen += 1
         if self._seen == WARM_UP:
             self._started = self._last
-            self._pipeline.times = self._turn.stages
+            self._pipeline.latencies = self._turn.stages
         elif self._seen > WARM_UP and isinstance(result, FrameResult):
             self._turn.frames += 1
             self._turn.faces += len(result.faces)
-            self._turn.size = (result.frame.image.shape[1], result.frame.image.shape[0])
-        return True
+            self._turn.size = result.frame.size
 
     def end(self, video: str) -> None:
         """Note the round's frames per second."""
@@ -159,10 +163,10 @@ class _Watch:
         self._turn.rounds.append((self._seen - WARM_UP) / (self._last - self._started))
 
 
-class _Drawn(UnheldSink):
+class _DrawingSink(StatelessSink):
     """Has every frame drawn, as a window or a video would, and keeps none."""
 
-    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+    def write(self, result: View | SkippedInput) -> None:
         """Draw the frame."""
-        if isinstance(result, FrameResult):
-            annotated()
+        if isinstance(result, View):
+            result.image()

@@ -14,7 +14,7 @@ from fer_edge.runtime.latency import STAGES
 from fer_edge.runtime.system import describe_machine, processor_count
 from fer_edge.runtime.tables import aligned
 
-__all__ = ["BenchmarkReport", "report_lines", "report_summary"]
+__all__ = ["BenchmarkReport", "build_report_summary", "render_report"]
 
 _DRAWN: Final = "a drawn face before a mottled wall"
 
@@ -35,7 +35,7 @@ class BenchmarkReport:
     throttling: tuple[str, ...] | None
 
 
-def report_lines(report: BenchmarkReport) -> list[str]:
+def render_report(report: BenchmarkReport) -> list[str]:
     """The report for people: where and on what, a table for each model, a recommendation."""
     first = report.measurements[0]
     width, height = first.size
@@ -79,7 +79,7 @@ def _heat_lines(report: BenchmarkReport) -> list[str]:
     return lines
 
 
-def report_summary(report: BenchmarkReport) -> dict[str, Any]:
+def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
     """The object that ``--summary`` writes."""
     first = report.measurements[0]
     before, after = report.temperatures

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fer_edge.errors import OutputError
 from fer_edge.types import Image
 
-__all__ = ["drawn_video"]
+__all__ = ["write_synthetic_video"]
 
 _WIDTH, _HEIGHT, _RATE = 960, 540, 30.0
 _SIDE: Final = 220  # pixels: the height of the face, head and all
@@ -23,7 +23,7 @@ _SKIN, _LIGHT, _SHADE = (150, 175, 215), (170, 195, 235), (95, 115, 155)
 _HAIR, _LINE, _WHITE, _LIPS = (30, 35, 45), (35, 40, 55), (230, 230, 230), (70, 70, 130)
 
 
-def drawn_video(path: Path, frames: int) -> None:
+def write_synthetic_video(path: Path, frames: int) -> None:
     """Write an .mp4 of 960×540 pixels, 30 frames a second, with one face for a detector to find.
 
     The same every time. Raises OutputError where OpenCV cannot write it.

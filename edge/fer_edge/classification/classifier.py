@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import face_pixels, normalize, quantize_pixels
+from fer_edge.classification.preprocess import extract_face, normalize, quantize_pixels
 from fer_edge.errors import ContractError, ModelError
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.models.spec import PIXEL_SCALE, ModelSpec
-from fer_edge.types import EmotionScores, FaceBox, Image
+from fer_edge.types import Detection, EmotionScores, Frame
 
 __all__ = ["Classifier", "open_interpreter"]
 
@@ -60,9 +60,9 @@ class Classifier:
             raise ModelError(f"{self.model.path}: expected probabilities, the network gave {raw.tolist()}")
         return np.asarray(scores / np.float32(total), np.float32)
 
-    def classify(self, image: Image, box: FaceBox) -> EmotionScores:
-        """The scores of one face of a uint8 (height, width, 3) BGR picture."""
-        scores = self._predict(face_pixels(image, box, self.spec))
+    def classify(self, frame: Frame, detection: Detection) -> EmotionScores:
+        """The scores of one face of a frame."""
+        scores = self._predict(extract_face(frame, detection, self.spec))
         return EmotionScores(self.spec.labels, tuple(scores.tolist()))
 
     def close(self) -> None:

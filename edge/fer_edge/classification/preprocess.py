@@ -12,24 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, Crop, ModelSpec
-from fer_edge.types import FaceBox, Image
+from fer_edge.types import Detection, Frame
 
-__all__ = ["crop_box", "face_pixels", "normalize", "quantize_pixels", "to_input_size"]
+__all__ = ["crop_bounds", "extract_face", "normalize", "quantize_pixels", "resize_to_input"]
 
 _ENLARGE: Final = {"area": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _SHRINK: Final = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
-def crop_box(box: FaceBox, crop: Crop) -> tuple[int, int, int, int]:
-    """The (left, top, right, bottom) that the network sees of a box; it may leave the frame.
+def crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
+    """The (left, top, right, bottom) that the network sees of a detection; it may leave the frame.
 
-    A box with ``is_crop`` is taken as it is.
+    The detector's framing comes first, then the model's crop rule; an exact framing is taken as it is.
     """
-    if box.is_crop:
+    box, framing = detection.box, detection.framing
+    if framing.exact:
         return box.x, box.y, box.x + box.width, box.y + box.height
-    width, height = float(box.width), float(box.height)
-    center_x = box.x + width / 2
-    center_y = box.y + height / 2 + crop.shift_y * height
+    width, height = framing.scale * box.width, framing.scale * box.height
+    center_x = box.x + box.width / 2
+    center_y = box.y + box.height / 2 + framing.shift_y * box.height + crop.shift_y * height
     if crop.square:
         width = height = max(width, height)
     width *= 1 + 2 * crop.margin
@@ -38,8 +39,8 @@ def crop_box(box: FaceBox, crop: Crop) -> tuple[int, int, int, int]:
     return left, top, left + max(1, round(width)), top + max(1, round(height))
 
 
-def to_input_size(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.uint8]:
-    """Resize a uint8 (height, width[, 3]) picture to the spec's input, channels unchanged."""
+def resize_to_input(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.uint8]:
+    """Resize a uint8 (height, width[, 3]) image to the spec's input, channels unchanged."""
     height, width = pixels.shape[:2]
     if (width, height) == (spec.width, spec.height):
         return pixels
@@ -48,24 +49,25 @@ def to_input_size(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.uint
     return np.asarray(cv2.resize(pixels, (spec.width, spec.height), interpolation=method), np.uint8)
 
 
-def face_pixels(image: Image, box: FaceBox, spec: ModelSpec) -> NDArray[np.uint8]:
-    """The network's view of a face: uint8 (spec.height, spec.width, spec.channels), grey or RGB.
+def extract_face(frame: Frame, detection: Detection, spec: ModelSpec) -> NDArray[np.uint8]:
+    """The network's view of a face: uint8 (spec.height, spec.width, spec.channels), gray or RGB.
 
-    ``image`` is uint8 (height, width, 3) BGR; ``box`` is in its pixels. What the crop needs outside
-    the frame repeats the frame's edge.
+    What the crop needs outside the frame repeats the frame's edge.
     """
-    height, width = image.shape[:2]
-    left, top, right, bottom = crop_box(box, spec.crop)
+    width, height = frame.size
+    left, top, right, bottom = crop_bounds(detection, spec.crop)
     # A crop that misses the frame altogether is moved to its nearest edge: there is always a pixel.
     x0, x1 = min(max(left, 0), width - 1), max(min(right, width), 1)
     y0, y1 = min(max(top, 0), height - 1), max(min(bottom, height), 1)
-    part = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-    code = cv2.COLOR_BGR2GRAY if spec.color == "gray" else cv2.COLOR_BGR2RGB
-    pixels = cv2.cvtColor(part, code)
+    part = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
+    if spec.color == "gray":
+        pixels = frame.gray[part]
+    else:
+        pixels = np.asarray(cv2.cvtColor(frame.image[part], cv2.COLOR_BGR2RGB), np.uint8)
     outside = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
     if any(outside):
-        pixels = cv2.copyMakeBorder(pixels, *outside, borderType=cv2.BORDER_REPLICATE)
-    return to_input_size(np.asarray(pixels, np.uint8), spec).reshape(spec.height, spec.width, spec.channels)
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, *outside, borderType=cv2.BORDER_REPLICATE), np.uint8)
+    return resize_to_input(pixels, spec).reshape(spec.height, spec.width, spec.channels)
 
 
 def normalize(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from fer_edge.types import EmotionScores
 
-__all__ = ["LabelHold", "Smoother", "blend"]
+__all__ = ["LabelHysteresis", "Smoother", "blend"]
 
 _LEAD: Final = 0.1  # probability by which another emotion must lead before the drawn label changes
 _FORGET_S: Final = 5.0  # a face not seen for so long is forgotten
@@ -32,6 +32,10 @@ class Smoother:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every face."""
         self._faces = _Memory[EmotionScores]()
 
     def update(self, face_id: int, time_s: float, scores: EmotionScores) -> EmotionScores:
@@ -45,10 +49,14 @@ class Smoother:
         return scores
 
 
-class LabelHold:
+class LabelHysteresis:
     """The label to draw: it changes only when another emotion leads clearly, so it does not flicker."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every face."""
         self._faces = _Memory[str]()
 
     def update(self, face_id: int, time_s: float, scores: EmotionScores) -> str:

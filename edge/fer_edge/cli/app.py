@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import unicodedata
@@ -40,6 +41,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     install_signal_handlers()
+    _install_log_handler()
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:
@@ -75,6 +77,21 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     except Terminated:
         return TERMINATED
     return 0
+
+
+class _LogHandler(logging.Handler):
+    """Renders the library's warnings as the errors are: a line on standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        click.echo(one_line(f"{record.levelname.capitalize()}: {record.getMessage()}"), err=True)
+
+
+def _install_log_handler() -> None:
+    for package in ("fer_edge", "fer_train", "fer_convert"):
+        logger = logging.getLogger(package)
+        if not any(isinstance(handler, _LogHandler) for handler in logger.handlers):
+            logger.addHandler(_LogHandler(logging.WARNING))
 
 
 def _give_up_stdout() -> None:

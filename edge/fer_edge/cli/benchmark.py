@@ -11,19 +11,18 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from fer_edge.benchmark.detectors import compare, comparison_lines, comparison_summary
-from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, measure, thread_counts
-from fer_edge.benchmark.report import BenchmarkReport, report_lines, report_summary
-from fer_edge.benchmark.synthetic_video import drawn_video
+from fer_edge.benchmark.detectors import compare_detectors, comparison_summary, render_comparison
+from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, list_thread_counts, measure_models
+from fer_edge.benchmark.report import BenchmarkReport, build_report_summary, render_report
+from fer_edge.benchmark.synthetic_video import write_synthetic_video
 from fer_edge.cli.app import one_line
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError
 from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
-from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.atomic_files import check_file, write_json
 from fer_edge.runtime.malloc import keep_freed_memory
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.system import peak_memory, temperature, thread_count, throttling
-from fer_edge.session import write_summary
 
 __all__ = ["BenchmarkOptions", "run_benchmark"]
 
@@ -53,14 +52,14 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         raise UsageError("expected a video that can be read again and again, got standard input; name a file")
     models = {name: find_model(name) for name in options.model or (DEFAULT_MODEL,)}
     if len(models) < len(options.model):
-        raise UsageError("expected different models to compare, one is named twice")
+        raise UsageError("expected different models to compare_detectors, one is named twice")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     keep_freed_memory()  # as the video command does
     with suppress_native_stderr(options.debug), TemporaryDirectory() as folder:
-        report = _measured(options, models, Path(folder))
+        report = _measure(options, models, Path(folder))
     if options.summary is not None:
-        write_summary(options.summary, report_summary(report))
-    for line in report_lines(report):
+        write_json(options.summary, build_report_summary(report))
+    for line in render_report(report):
         click.echo(line)
 
 
@@ -73,17 +72,17 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
     pictures = Path(path)
     _check_summary(options, [pictures, *(pictures.iterdir() if pictures.is_dir() else ())])
     with suppress_native_stderr(options.debug):
-        comparison = compare(
+        comparison = compare_detectors(
             path,
             model=options.detector_model,
             threads=options.threads,
             progress=lambda frames: progress_bar(frames, unit=" pictures"),
         )
     if options.summary is not None:
-        write_summary(options.summary, comparison_summary(comparison))
+        write_json(options.summary, comparison_summary(comparison))
     for error in comparison.errors:
         click.echo(one_line(f"Error: {error}"), err=True)
-    for line in comparison_lines(comparison):
+    for line in render_comparison(comparison):
         click.echo(line)
     if comparison.errors:
         click.get_current_context().exit(1)
@@ -98,18 +97,18 @@ def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
     check_file(options.summary, overwrite=options.overwrite)
 
 
-def _measured(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Path) -> BenchmarkReport:
-    counts = thread_counts(thread_count(options.threads))
+def _measure(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Path) -> BenchmarkReport:
+    counts = list_thread_counts(thread_count(options.threads))
     video = options.video
     if video is None:
         video = os.fspath(folder / "drawn.mp4")
         # Longer than what is measured, so that reading ahead does not run dry.
-        drawn_video(Path(video), 2 * WARM_UP + FRAMES)
+        write_synthetic_video(Path(video), 2 * WARM_UP + FRAMES)
     before = temperature()
     # First: this process is still small.
     memory = {name: _memory(model, video, counts[-1]) for name, model in models.items()}
     measurements = [Measurement(name, model, count) for count in counts for name, model in models.items()]
-    for _ in progress_bar(measure(measurements, video, folder / "rows.jsonl"), unit=" rounds"):
+    for _ in progress_bar(measure_models(measurements, video, folder / "rows.jsonl"), unit=" rounds"):
         pass
     temperatures = (before, temperature())
     return BenchmarkReport(options.video, models, memory, measurements, temperatures, throttling())

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from fer_edge._version import __version__
-
-if TYPE_CHECKING:
-    from fer_edge.cli.run import RunOptions
+from fer_edge.cli.options import PathThatNames, run_options
 
 __all__ = ["cli"]
 
 _CAMERA_SMOOTHING_S: Final = 0.5
-
-
-class _Path(click.Path):
-    """A path that names something; whether it can be read is seen when it is."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(readable=False, **options)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not os.fspath(value):
-            self.fail("expected a path, got an empty text", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class _Seconds(click.FloatRange):
-    """A finite number of seconds."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        seconds = super().convert(value, param, ctx)
-        if not math.isfinite(seconds):
-            self.fail(f"expected seconds, got {value}", param, ctx)
-        return seconds
 
 
 class _Commands(click.Group):
@@ -66,124 +38,41 @@ def cli() -> None:
     """
 
 
-_OPTIONS: Final = (
-    click.option(
-        "-m", "--model", metavar="NAME|PATH", help="Bundled model or .tflite file.  [default: default]"
-    ),
-    click.option(
-        "--detector",
-        type=click.Choice(["haar", "mediapipe", "none"]),
-        default="haar",
-        show_default=True,
-        help="How faces are found; none: each picture is one face.",
-    ),
-    click.option(
-        "--detector-model",
-        type=_Path(path_type=Path),
-        metavar="PATH",
-        help="The face detection model of --detector mediapipe.",
-    ),
-    click.option(
-        "--min-face",
-        type=click.IntRange(12),
-        metavar="PX",
-        help="Smallest face to find.  [default: 1/12 of the shorter side; pictures 1/26, at least 24]",
-    ),
-    click.option(
-        "--detect-every",
-        type=click.IntRange(1),
-        metavar="N",
-        help="In video, search whole frames every N.  [default: what changed every 8 or 0.3 s, all every 90]",
-    ),
-    click.option(
-        "--smoothing",
-        type=_Seconds(0),
-        metavar="SECONDS",
-        help="In video, average each face's scores over time.  [default: 0.5 for camera, else 0: off]",
-    ),
-    click.option("--threads", type=click.IntRange(1), metavar="N", help="Processor threads.  [default: all]"),
-    click.option(
-        "-o",
-        "--output",
-        type=_Path(path_type=Path),
-        metavar="PATH",
-        help="Annotated copy; a folder for several pictures.",
-    ),
-    click.option(
-        "-r",
-        "--results",
-        multiple=True,
-        metavar="PATH",
-        help=".jsonl or .csv, may be given twice; - is JSON Lines on standard output.",
-    ),
-    click.option("--summary", type=_Path(path_type=Path), metavar="PATH", help="JSON summary of the run."),
-    click.option("--overwrite", is_flag=True, help="Replace outputs that are already there."),
-    click.option(
-        "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
-    ),
-    click.option(
-        "--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or pictures."
-    ),
-    click.option(
-        "--duration",
-        type=_Seconds(0, min_open=True),
-        metavar="S",
-        help="Stop after S seconds of the source.",
-    ),
-    click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
-    click.option(
-        "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
-    ),
-)
-
-
-def _run_options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
-
-
 @cli.command()
 @click.argument("source", default="0")
-@_run_options
+@run_options
 def camera(source: str, **options: Any) -> None:
     """A camera: an index (default 0), /dev/videoN, or an rtsp:// or http:// URL."""
-    from fer_edge.cli.run import run_camera
-
     if options["smoothing"] is None:
         options["smoothing"] = _CAMERA_SMOOTHING_S
-    run_camera(source, _parsed(options))
+    _run("camera", [source], options)
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=_Path())
-@_run_options
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
+@run_options
 def image(paths: tuple[str, ...], **options: Any) -> None:
     """One or more pictures. With several, --output names a folder."""
-    from fer_edge.cli.run import run_images
-
-    run_images(list(paths), _parsed(options))
+    _run("images", paths, options)
 
 
 @cli.command()
-@click.argument("directory", metavar="DIR", type=_Path())
+@click.argument("directory", metavar="DIR", type=PathThatNames())
 @click.option("--recursive", is_flag=True, help="Descend into subfolders.")
-@_run_options
+@run_options
 def folder(directory: str, recursive: bool, **options: Any) -> None:
     """The pictures of a folder. --output names a folder for annotated copies."""
-    from fer_edge.cli.run import run_folder
+    from fer_edge.cli.run import RunOptions, open_folder, run
 
-    run_folder(directory, _parsed(options), recursive=recursive)
+    run(open_folder(directory, recursive=recursive, output=options["output"]), RunOptions(**options))
 
 
 @cli.command()
-@click.argument("path", type=_Path())
-@_run_options
+@click.argument("path", type=PathThatNames())
+@run_options
 def video(path: str, **options: Any) -> None:
     """A video, every frame: a file, a URL, or - for a stream on standard input."""
-    from fer_edge.cli.run import run_video
-
-    run_video(path, _parsed(options))
+    _run("video", [path], options)
 
 
 @cli.command()
@@ -202,7 +91,7 @@ def video(path: str, **options: Any) -> None:
 )
 @click.option(
     "--detector-model",
-    type=_Path(path_type=Path),
+    type=PathThatNames(path_type=Path),
     metavar="PATH",
     help="The face detection model of mediapipe, for --detectors.",
 )
@@ -212,7 +101,7 @@ def video(path: str, **options: Any) -> None:
     metavar="N",
     help="Measure on 1 to N processor threads.  [default: all]",
 )
-@click.option("--summary", type=_Path(path_type=Path), metavar="PATH", help="The figures as JSON.")
+@click.option("--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="The figures as JSON.")
 @click.option("--overwrite", is_flag=True, help="Replace a summary that is already there.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print.")
 def benchmark(**options: Any) -> None:
@@ -230,12 +119,12 @@ def benchmark(**options: Any) -> None:
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def models(name: str | None, debug: bool) -> None:
     """List the bundled models, or show one model's contract."""
-    from fer_edge.cli.models import model_list, model_text
+    from fer_edge.cli.models import render_model, render_model_list
 
-    click.echo(model_list() if name is None else model_text(name))
+    click.echo(render_model_list() if name is None else render_model(name))
 
 
-def _parsed(options: dict[str, Any]) -> RunOptions:
-    from fer_edge.cli.run import RunOptions
+def _run(kind: str, addresses: Sequence[str], options: dict[str, Any]) -> None:
+    from fer_edge.cli.run import RunOptions, open_inputs, run
 
-    return RunOptions(**options)
+    run(open_inputs(kind, *addresses), RunOptions(**options))

@@ -9,10 +9,10 @@ from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, bundled_models,
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
 from fer_edge.runtime.tables import aligned
 
-__all__ = ["model_list", "model_text"]
+__all__ = ["render_model", "render_model_list"]
 
 
-def model_list() -> str:
+def render_model_list() -> str:
     """A line for each bundled model: network, variant, size, accuracy, labels."""
     header = ("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENCE OF THE WEIGHTS")
     rows = []
@@ -33,7 +33,7 @@ def model_list() -> str:
     )
 
 
-def model_text(name_or_path: str) -> str:
+def render_model(name_or_path: str) -> str:
     """Everything a model's contract says, a line for each thing."""
     model = find_model(name_or_path)
     spec = model.spec

@@ -1,27 +1,50 @@
-"""No detection: each picture is one face already."""
+"""No detection: each image is one face already."""
 
 from __future__ import annotations
 
-from fer_edge.tracking.template import Changes
-from fer_edge.types import FaceBox, Image
+from typing import Final
 
-__all__ = ["WholePicture"]
+from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.errors import UsageError
+from fer_edge.types import Detection, FaceBox, Frame, Framing
+
+__all__ = ["EXACT", "FullFrameDetector", "create_detector"]
+
+EXACT: Final = Framing(exact=True)
 
 
-class WholePicture:
-    """The detector for pictures that were cropped before, as data sets are."""
+class FullFrameDetector:
+    """The detector for images that were cropped before, as data sets are."""
 
     name = "none"
-    cheap = True
+    traits = DetectorTraits(tracked=False)
 
-    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
-        """One box around the whole picture."""
-        height, width = image.shape[:2]
-        return (FaceBox(0, 0, width, height, is_crop=True),)
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        """One box around the whole frame."""
+        return (Detection(frame.box, framing=EXACT),)
 
-    def follow(self, image: Image, box: FaceBox) -> FaceBox | None:
-        """The whole picture again."""
-        return self.detect(image)[0]
+    def smallest_face(self, frame: Frame) -> int:
+        """The frame's shorter side."""
+        return min(frame.size)
 
     def close(self) -> None:
         """Nothing to free."""
+
+
+def create_detector(request: DetectorRequest) -> FullFrameDetector:
+    """Make the detector; raises UsageError for options that would change nothing."""
+    if request.model is not None:
+        raise UsageError(
+            f"expected --detector-model with --detector mediapipe only, got {str(request.model)!r} with none; "
+            "leave it out (--model is the one that classifies)"
+        )
+    if request.min_face is not None:
+        raise UsageError("--min-face means nothing where each picture is one face; leave it out")
+    return FullFrameDetector()

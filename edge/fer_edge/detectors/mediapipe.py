@@ -6,19 +6,22 @@ Nothing of MediaPipe is imported before a detector is made.
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import click
 import cv2
 
+from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.errors import DetectorError, MissingExtraError, UsageError
-from fer_edge.tracking.template import Changes
-from fer_edge.types import FaceBox, Image
+from fer_edge.types import Detection, FaceBox, Frame, Framing
 
-__all__ = ["MediaPipeDetector"]
+__all__ = ["FRAMING", "MediaPipeDetector", "create_detector"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 _WHERE: Final = (
     "blaze_face_short_range.tflite is on https://ai.google.dev/edge/mediapipe/solutions/vision/face_detector, "
@@ -28,20 +31,19 @@ _WHERE: Final = (
 # Its package's own words, in METADATA of 1.2.2: "MediaPipe Tasks APIs send metrics about the performance
 # and utilization of the APIs in your app to Google."
 _TELEMETRY: Final = (
-    "Warning: MediaPipe sends metrics of its performance and use to Google (https://policies.google.com/privacy), "
+    "MediaPipe sends metrics of its performance and use to Google (https://policies.google.com/privacy), "
     "and it is up to you to obtain the consent of those who use it. To go without: --detector haar."
 )
 
-# MediaPipe's boxes are tighter than Haar's and sit lower, but the models' crop rule is made for Haar's: taken
-# as they are they cost five points of accuracy. Medians over data set faces, by experiments/face_detectors.py.
-_HAAR_SIZE: Final = 1.14  # of a Haar box, in MediaPipe's sizes
-_HAAR_SHIFT: Final = -0.107  # of its centre, in MediaPipe's heights; negative is up
+FRAMING: Final = Framing(scale=1.14, shift_y=-0.107)
+"""MediaPipe's boxes are tighter than Haar's and sit lower: medians over data set faces.
 
-_FOLLOWED_MARGIN: Final = 0.5  # of its size: how much is looked at on each side of a face's last place
-_FOLLOWED_IOU: Final = 0.3  # with its last place, at least; what is further off is another face
+Taken as they are they cost five points of accuracy, as the models' crop rule is made for Haar's boxes
+(experiments/face_detectors.py).
+"""
 
-# Thorough: the network sees 128 pixels a side, so that smaller faces want a closer look, tile by tile.
-_THOROUGH_SHARE: Final = 1 / 26  # the smallest face searched, of the picture's shorter side
+# In still images: the network sees 128 pixels a side, so that smaller faces want a closer look, tile by tile.
+_STILL_SHARE: Final = 1 / 26  # the smallest face searched, of the picture's shorter side
 _SMALLEST_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that the network sees well, of a tile's side
 _TILE_CONFIDENCE: Final = 0.75  # what tiles show falsely scored 0.71 at most, faces 0.76 and more
@@ -55,69 +57,66 @@ class MediaPipeDetector:
     """Faces from the front to half profile, also tilted ones; those of the short-range model are large.
 
     ``model`` is a face detection model of MediaPipe's, with its metadata. ``min_face`` leaves out smaller
-    faces (pixels of the picture); the short-range model sees none below about a tenth of the picture,
-    unless ``thorough`` searches it in parts, too.
+    faces (pixels of the frame); the short-range model sees none below about a tenth of the frame,
+    unless ``still_image`` searches it in parts, too.
 
     Has to be closed before the interpreter ends: MediaPipe cannot do that by itself any more then. Raises
     UsageError without a model, DetectorError for one that does not load, MissingExtraError without MediaPipe.
     """
 
     name = "mediapipe"
-    cheap = False
+    traits = DetectorTraits(follow_margin=0.5)
 
     def __init__(
-        self, model: str | Path | None, *, min_face: int | None = None, thorough: bool = False
+        self, model: str | Path | None, *, min_face: int | None = None, still_image: bool = False
     ) -> None:
         if model is None:
             raise UsageError(f"--detector mediapipe needs --detector-model PATH: {_WHERE}")
         self._min_face = min_face or 0
-        self._thorough = thorough
+        self._still_image = still_image
         self._mediapipe: Any
         self._detector: Any
         self._mediapipe, self._detector = _load(Path(model))
 
-    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
-        """The faces of a uint8 (height, width, 3) BGR picture, largest first; ``changes`` save nothing here.
+    def smallest_face(self, frame: Frame) -> int:
+        """The width in pixels of the smallest face that is looked for in such a frame."""
+        share = _STILL_SHARE if self._still_image else _SEEN_SHARE
+        return self._min_face or max(_SMALLEST_FACE, round(min(frame.size) * share))
 
-        Their confidence is the network's score.
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        """The faces of a frame or of a part of it, largest first; their score is the network's.
+
+        Sizes save nothing here: the network sees all of them at once.
         """
-        height, width = image.shape[:2]
-        found = self._search(image, FaceBox(0, 0, width, height))
-        if self._thorough:
-            smallest = self._min_face or round(min(width, height) * _THOROUGH_SHARE)
-            for tile in _tiles(width, height, max(_SMALLEST_FACE, smallest)):
+        found = self._search(frame, roi or frame.box)
+        if self._still_image and roi is None:
+            for tile in _tiles(*frame.size, self.smallest_face(frame)):
                 # What reaches out of a tile lies inside another one.
-                found += [box for box in self._search(image, tile) if _surely_inside(box, tile)]
-        return tuple(sorted(_distinct(found), key=lambda box: box.width * box.height, reverse=True))
+                found += [face for face in self._search(frame, tile) if _surely_inside(face, tile)]
+        distinct = suppress_overlaps(found, _SAME_FACE_IOU, key=lambda face: face.score or 0.0)
+        return tuple(sorted(distinct, key=lambda face: face.box.area, reverse=True))
 
-    def follow(self, image: Image, box: FaceBox) -> FaceBox | None:
-        """The face of a moment ago, searched in the part of the picture around its last place."""
-        height, width = image.shape[:2]
-        margin = round(_FOLLOWED_MARGIN * max(box.width, box.height))
-        around = FaceBox(box.x - margin, box.y - margin, box.width + 2 * margin, box.height + 2 * margin)
-        part = around.clipped(width, height)
-        if part is None:
-            return None
-        found = max(self._search(image, part), key=box.iou, default=None)
-        return found if found is not None and found.iou(box) >= _FOLLOWED_IOU else None
-
-    def _search(self, image: Image, part: FaceBox) -> list[FaceBox]:
-        """The faces of a part of the picture, in pixels of the picture and inside it."""
+    def _search(self, frame: Frame, part: FaceBox) -> list[Detection]:
+        """The faces of a part of the frame, in pixels of the frame and inside it."""
         if self._detector is None:
             raise DetectorError("this MediaPipe detector was closed; make a new one")
-        height, width = image.shape[:2]
+        pixels = frame.image[part.y : part.y + part.height, part.x : part.x + part.width]
         # MediaPipe ignores strides; what cvtColor makes is contiguous.
-        rgb = cv2.cvtColor(
-            image[part.y : part.y + part.height, part.x : part.x + part.width], cv2.COLOR_BGR2RGB
-        )
+        rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         try:
             picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
             detections = self._detector.detect(picture).detections
         except _FAILURES as error:
             raise DetectorError(f"MediaPipe's face detector failed: {_one_line(error)}") from error
-        boxes = [_box(detection, part) for detection in detections]
-        clipped = [box.clipped(width, height) for box in boxes if box.width >= self._min_face]
-        return [box for box in clipped if box is not None]
+        found = [_detection(detection, part, frame) for detection in detections]
+        return [face for face in found if face is not None and face.box.width >= self._min_face]
 
     def close(self) -> None:
         """Free the network and end MediaPipe's thread; the detector cannot be used afterwards."""
@@ -126,19 +125,22 @@ class MediaPipeDetector:
             detector.close()
 
 
-def _box(detection: Any, part: FaceBox) -> FaceBox:
-    """A detection in a part of the picture as Haar would frame it, in pixels of the picture.
+def create_detector(request: DetectorRequest) -> MediaPipeDetector:
+    """Make the detector; raises UsageError without a model file."""
+    return MediaPipeDetector(request.model, min_face=request.min_face, still_image=request.still_image)
 
-    May reach out of the picture.
-    """
-    box = detection.bounding_box
-    width, height = _HAAR_SIZE * box.width, _HAAR_SIZE * box.height
-    center_x = part.x + box.origin_x + box.width / 2
-    center_y = part.y + box.origin_y + (0.5 + _HAAR_SHIFT) * box.height
-    confidence = min(1.0, max(0.0, float(detection.categories[0].score)))
-    return FaceBox(
-        round(center_x - width / 2), round(center_y - height / 2), round(width), round(height), confidence
+
+def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
+    """What MediaPipe found in a part of a frame, in pixels of the frame; None where it lies outside."""
+    box = found.bounding_box
+    inside = FaceBox(part.x + box.origin_x, part.y + box.origin_y, box.width, box.height).clipped(*frame.size)
+    if inside is None:
+        return None
+    score = min(1.0, max(0.0, float(found.categories[0].score)))
+    landmarks = tuple(
+        (part.x + point.x * part.width, part.y + point.y * part.height) for point in found.keypoints or ()
     )
+    return Detection(inside, score, landmarks, FRAMING)
 
 
 def _tiles(width: int, height: int, smallest: int) -> Iterator[FaceBox]:
@@ -158,19 +160,11 @@ def _starts(length: int, part: int) -> list[int]:
     return sorted({round(i * (length - part) / steps) for i in range(steps + 1)})
 
 
-def _surely_inside(box: FaceBox, tile: FaceBox) -> bool:
+def _surely_inside(face: Detection, tile: FaceBox) -> bool:
+    box = face.box
     inside_x = tile.x <= box.x and box.x + box.width <= tile.x + tile.width
     inside_y = tile.y <= box.y and box.y + box.height <= tile.y + tile.height
-    return inside_x and inside_y and box.confidence is not None and box.confidence >= _TILE_CONFIDENCE
-
-
-def _distinct(boxes: list[FaceBox]) -> list[FaceBox]:
-    """Of boxes that overlap much the one with the highest confidence."""
-    kept: list[FaceBox] = []
-    for box in sorted(boxes, key=lambda box: box.confidence or 0.0, reverse=True):
-        if all(box.iou(other) < _SAME_FACE_IOU for other in kept):
-            kept.append(box)
-    return kept
+    return inside_x and inside_y and (face.score or 0.0) >= _TILE_CONFIDENCE
 
 
 def _load(model: Path) -> tuple[Any, Any]:
@@ -215,8 +209,8 @@ def _broken(error: Exception) -> DetectorError:
 
 @functools.cache
 def _warn_of_telemetry() -> None:
-    """Say on standard error, once in a process, what MediaPipe tells Google."""
-    click.echo(_TELEMETRY, err=True)
+    """Warn once in a process of what MediaPipe tells Google."""
+    _LOG.warning(_TELEMETRY)
 
 
 def _one_line(error: Exception) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-__all__ = ["STAGES", "Durations", "StageTimes"]
+__all__ = ["STAGES", "LatencyHistogram", "StageLatencies"]
 
 STAGES: Final = ("capture", "detect", "classify", "draw", "write")
 """The stages of a run, in the order in which a frame passes them."""
@@ -19,8 +19,8 @@ _GROWTH: Final = math.log(1.01)
 _BINS: Final = 2100
 
 
-class Durations:
-    """Durations in seconds, of which percentiles are kept to within half a per cent.
+class LatencyHistogram:
+    """LatencyHistogram in seconds, of which percentiles are kept to within half a per cent.
 
     One thread adds; any may read.
     """
@@ -52,11 +52,11 @@ class Durations:
         return {f"p{percent}_ms": _milliseconds(self.percentile(percent)) for percent in (50, 95)}
 
 
-class StageTimes:
+class StageLatencies:
     """The durations of each stage; a stage belongs to one thread."""
 
     def __init__(self) -> None:
-        self._stages = {stage: Durations() for stage in STAGES}
+        self._stages = {stage: LatencyHistogram() for stage in STAGES}
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-__all__ = ["Ahead", "Allowance", "Newest"]
+__all__ = ["ByteBudget", "LatestOnly", "Prefetcher"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ class _End:
     pass
 
 
-class Allowance:
+class ByteBudget:
     """A number of bytes that may be in flight at a time, or one item that alone is larger.
 
     One thread takes, another gives back; once ``stop`` is set nobody waits any more.
@@ -51,14 +51,16 @@ class Allowance:
             self._changed.notify()
 
 
-class Ahead(Generic[T]):
+class Prefetcher(Generic[T]):
     """Iterates ``items`` in a thread, up to ``depth`` items ahead of whoever iterates this.
 
     Every item arrives, in order; an exception of ``items`` arrives after the items before it. Once
-    ``stop`` is set the thread ends, and closes ``items`` in the thread that ran it.
+    ``stop`` is set the thread ends, and closes ``items`` in the thread that ran it. ``dropped`` counts items
+    that never arrived: none here.
     """
 
     def __init__(self, items: Iterable[T], depth: int, stop: threading.Event) -> None:
+        self.dropped = 0
         self._items = items
         self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
         self._stop = stop
@@ -117,29 +119,40 @@ def _end(stop: threading.Event, thread: threading.Thread) -> None:
         thread.join(_JOIN_S)
 
 
-class Newest(Ahead[T]):
-    """Like :class:`Ahead` for live items: a newer one replaces the one that waits.
+class LatestOnly(Prefetcher[T]):
+    """Like :class:`Prefetcher` for live items: a newer one replaces the one that waits.
 
-    ``dropped`` counts those that were replaced.
+    Items that are not ``droppable`` wait their turn, and so does what comes after them.
     """
 
-    def __init__(self, items: Iterable[T], stop: threading.Event) -> None:
-        self.dropped = 0
+    def __init__(
+        self, items: Iterable[T], stop: threading.Event, droppable: Callable[[T], bool] = lambda item: True
+    ) -> None:
+        self._droppable = droppable
         super().__init__(items, 1, stop)
 
     def _put(self, item: T | _Failure | _End) -> bool:
-        if isinstance(item, _Failure | _End):
-            # The end waits its turn: the last picture before it is wanted.
-            return super()._put(item)
+        if isinstance(item, _Failure | _End) or not self._droppable(item):
+            return super()._put(item)  # the last frame before it is wanted
         while not self._stop.is_set():
             try:
                 self._queue.put_nowait(item)
             except queue.Full:
-                try:
-                    self._queue.get_nowait()
-                except queue.Empty:
-                    continue
-                self.dropped += 1
+                if not self._drop_waiting():
+                    return super()._put(item)
             else:
                 return True
         return False
+
+    def _drop_waiting(self) -> bool:
+        """Drop the item that waits, if there still is one; whether there is room now, or may be."""
+        with self._queue.mutex:
+            waiting = self._queue.queue[0] if self._queue.queue else None
+            if waiting is None:
+                return True
+            if isinstance(waiting, _Failure | _End) or not self._droppable(waiting):
+                return False
+            self._queue.queue.popleft()
+            self._queue.not_full.notify()
+        self.dropped += 1
+        return True

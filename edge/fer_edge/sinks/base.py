@@ -1,43 +1,63 @@
-"""Where results go, behind one protocol; a new sink is a file in this folder."""
+"""What a sink is, and what it is made from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol, Self
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Protocol
 
-from fer_edge.types import FrameResult, Image, Unreadable
+from fer_edge.rendering.view import View
+from fer_edge.types import SkippedInput, StreamInfo
 
-__all__ = ["Annotated", "Sink", "UnheldSink"]
-
-Annotated = Callable[[], Image]
-"""Gives the annotated picture of a result, drawn when first asked for; not to be written to."""
+__all__ = ["Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
 
 
 class Sink(Protocol):
-    """A context manager that takes every result, in order; at its exit what it took is complete.
+    """Takes every result of a run, in order; after ``close`` what it took is complete.
 
     What could not be written is refused when the sink is made, before anything is read; files are opened
     when the first result arrives. Raises OutputError.
     """
 
-    def __enter__(self) -> Self: ...
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """The source is open and described by ``stream``. A sink that sets ``stop`` ends the run after this result."""
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    def write(self, result: View | SkippedInput) -> None:
+        """Take one result; no reference to it or to its image may be kept afterwards."""
 
-    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
-        """Take one result; no reference to the frame may be kept afterwards."""
+    def close(self) -> None:
+        """The run is over, by its end, an error or an interruption; called once if ``open`` was."""
 
 
-class UnheldSink:
-    """A sink that holds nothing open between pictures."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkRequest:
+    """What a sink is made from.
 
-    def __enter__(self) -> Self:
-        return self
+    ``target`` is what the user named: a path, ``-`` or ``scheme:…``. ``labels`` are the model's, in the
+    order of its scores. ``stream`` is what is known of the source before it is opened, ``inputs`` the paths
+    that it reads, as far as they are known, and ``root`` the folder that was named for them, if one was.
+    ``required``: the user asked for it, so that it has to work.
+    """
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    target: str
+    stream: StreamInfo
+    labels: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    root: Path | None = None
+    overwrite: bool = False
+    required: bool = True
+
+
+SinkFactory = Callable[[SinkRequest], Sink]
+
+
+class StatelessSink:
+    """A sink that holds nothing open between results."""
+
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
         """Nothing is held open."""

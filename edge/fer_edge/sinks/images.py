@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 
 from fer_edge.errors import OutputError, UsageError
+from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import check_file, check_folder, output_errors, staged_file
-from fer_edge.sinks.base import Annotated, UnheldSink
-from fer_edge.types import FrameResult, Unreadable
+from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
+from fer_edge.types import SkippedInput
 
-__all__ = ["WRITTEN_SUFFIXES", "PictureFolderSink", "PictureSink"]
+__all__ = ["WRITABLE_SUFFIXES", "ImageFolderSink", "ImageSink", "create_sink"]
 
-WRITTEN_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+WRITABLE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """What an annotated picture can be written as; one of another kind becomes a ``.png``."""
 
 
-class PictureSink(UnheldSink):
+class ImageSink(StatelessSink):
     """The annotated picture of the one frame there is, in one file."""
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
-        if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        if path.suffix.lower() not in WRITABLE_SUFFIXES:
             raise UsageError(
-                f"expected a picture to write to ({', '.join(sorted(WRITTEN_SUFFIXES))}), got {str(path)!r}"
+                f"expected a picture to write to ({', '.join(sorted(WRITABLE_SUFFIXES))}), got {str(path)!r}"
             )
         check_file(path, overwrite=overwrite)
         self._path = path
 
-    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+    def write(self, result: View | SkippedInput) -> None:
         """Write the picture."""
-        if isinstance(result, FrameResult):
-            _write_picture(self._path, annotated())
+        if isinstance(result, View):
+            _write_image(self._path, result.image())
 
 
-class PictureFolderSink(UnheldSink):
+class ImageFolderSink(StatelessSink):
     """Annotated copies of pictures in a folder, under the paths that they have below ``root``.
 
     ``root`` None puts all side by side. Existing copies are refused when their turn comes, before any is
@@ -44,7 +46,7 @@ class PictureFolderSink(UnheldSink):
     """
 
     def __init__(
-        self, folder: Path, sources: list[str], *, root: Path | None = None, overwrite: bool = False
+        self, folder: Path, sources: Sequence[str], *, root: Path | None = None, overwrite: bool = False
     ) -> None:
         check_folder(folder)
         self._targets: dict[str, Path] = {}
@@ -52,7 +54,7 @@ class PictureFolderSink(UnheldSink):
         originals = {os.path.realpath(source) for source in sources}
         for source in dict.fromkeys(sources):
             relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
-            target = _free(folder / _with_written_suffix(relative), taken)
+            target = _free(folder / _with_writable_suffix(relative), taken)
             if os.path.realpath(target) in originals:
                 raise UsageError(f"{target}: it is an input and would be overwritten; name another output")
             if not overwrite and target.exists():
@@ -62,17 +64,31 @@ class PictureFolderSink(UnheldSink):
             taken.add(target)
             self._targets[source] = target
 
-    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+    def write(self, result: View | SkippedInput) -> None:
         """Write the picture's annotated copy; one that could not be read has none."""
-        if isinstance(result, FrameResult):
-            target = self._targets[result.frame.source]
+        if isinstance(result, View):
+            target = self._targets[result.source]
             with output_errors(target.parent):
                 target.parent.mkdir(parents=True, exist_ok=True)
-            _write_picture(target, annotated())
+            _write_image(target, result.image())
 
 
-def _with_written_suffix(path: Path) -> Path:
-    return path if path.suffix.lower() in WRITTEN_SUFFIXES else path.with_suffix(".png")
+def create_sink(request: SinkRequest) -> Sink:
+    """Make the sink of one file for one image, of a folder for several; raises UsageError, OutputError."""
+    output, inputs = Path(request.target), request.inputs
+    names_a_file = output.suffix.lower() in WRITABLE_SUFFIXES and not output.is_dir()
+    if request.root is None:
+        if len(inputs) == 1 and (names_a_file or (output.suffix and not output.is_dir())):
+            return ImageSink(output, overwrite=request.overwrite)
+        if names_a_file:
+            raise UsageError(
+                f"expected a folder for {len(inputs)} annotated pictures, got the file name {str(output)!r}"
+            )
+    return ImageFolderSink(output, inputs, root=request.root, overwrite=request.overwrite)
+
+
+def _with_writable_suffix(path: Path) -> Path:
+    return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_suffix(".png")
 
 
 def _free(path: Path, taken: set[Path]) -> Path:
@@ -83,7 +99,7 @@ def _free(path: Path, taken: set[Path]) -> Path:
     return free
 
 
-def _write_picture(path: Path, image: Any) -> None:
+def _write_image(path: Path, image: Any) -> None:
     try:
         encoded, content = cv2.imencode(path.suffix.lower(), image)
     except cv2.error as error:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from threading import Event
+from typing import Any, Final
 
 import cv2
 import numpy as np
 
 from fer_edge.errors import OutputError, UsageError
+from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import check_file, staged_file
-from fer_edge.sinks.base import Annotated
-from fer_edge.types import FrameResult, Image, Unreadable
+from fer_edge.sinks.base import SinkRequest
+from fer_edge.types import Image, SkippedInput, StreamInfo
 
-__all__ = ["VideoSink"]
+__all__ = ["VideoSink", "create_sink"]
 
 _CODECS: Final = {".mp4": "mp4v", ".m4v": "mp4v", ".mov": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 """The wheels of OpenCV bring no H.264 encoder."""
@@ -32,31 +33,25 @@ class VideoSink:
     lasts a minute. A frame of another size than the first is scaled to that.
     """
 
-    def __init__(
-        self, path: Path, *, frame_rate: float | None = None, live: bool = False, overwrite: bool = False
-    ) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         if path.suffix.lower() not in _CODECS:
             raise UsageError(f"expected a video to write to ({', '.join(_CODECS)}), got {str(path)!r}")
         check_file(path, overwrite=overwrite)
         self._path = path
-        self._live = live
-        self._rate = frame_rate
+        self._live = False
+        self._rate: float | None = None
         self._stack = ExitStack()
         self._writer: Any = None
         self._part = path
         self._size = (0, 0)
         self._written = 0
 
-    def set_frame_rate(self, rate: float | None) -> None:
-        """The source's rate in frames per second, known once it is open; None where it has none."""
-        self._rate = rate
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """Take over the source's rate; the file is opened with the first frame."""
+        self._live, self._rate = stream.live, stream.frame_rate
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Finish the file; raises OutputError where frames are missing in it."""
         if self._writer is None:
             return
         # What was written before an error or an interruption is kept.
@@ -71,16 +66,16 @@ class VideoSink:
                 f"{self._path}: expected {self._written} frames in it, {arrived} arrived; is the disk full?"
             )
 
-    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
+    def write(self, result: View | SkippedInput) -> None:
         """Append the frame."""
-        if isinstance(result, Unreadable):
+        if isinstance(result, SkippedInput):
             return
-        image = annotated()
+        image = result.image()
         if self._writer is None:
-            self._open(image)
+            self._start(image)
         if (image.shape[1], image.shape[0]) != self._size:
             image = np.asarray(cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8)
-        for _ in range(self._repeats(result.frame.time_s)):
+        for _ in range(self._repeats(result.time_s)):
             self._writer.write(image)
             self._written += 1
 
@@ -96,7 +91,7 @@ class VideoSink:
             return self._rate
         return _LIVE_RATE if self._live else _FALLBACK_RATE
 
-    def _open(self, image: Image) -> None:
+    def _start(self, image: Image) -> None:
         self._size = (image.shape[1], image.shape[0])
         self._part = self._stack.enter_context(staged_file(self._path))
         codec = cv2.VideoWriter.fourcc(*_CODECS[self._path.suffix.lower()])
@@ -109,6 +104,11 @@ class VideoSink:
                     f"{self._path}: OpenCV cannot write a video of {self._size[0]}×{self._size[1]} pixels "
                     "there; try another suffix (.mp4, .avi) or place"
                 )
+
+
+def create_sink(request: SinkRequest) -> VideoSink:
+    """Make the sink of one video file; raises UsageError, OutputError."""
+    return VideoSink(Path(request.target), overwrite=request.overwrite)
 
 
 def _frames_in(path: Path) -> int:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
-from types import TracebackType
-from typing import Any, Final, Self
+from threading import Event
+from typing import Any, Final
 
 import cv2
 
 from fer_edge.errors import OutputError
-from fer_edge.sinks.base import Annotated
-from fer_edge.types import FrameResult, Image, Unreadable
+from fer_edge.rendering.view import View
+from fer_edge.sinks.base import SinkRequest
+from fer_edge.types import Image, SkippedInput, StreamInfo
 
-__all__ = ["WindowSink", "has_display"]
+__all__ = ["WindowSink", "create_sink", "has_display"]
 
 _SCREEN_SHARE: Final = 0.85  # of the screen's width and height that a picture may take
 
 
 class WindowSink:
-    """Shows each annotated picture; Q, Escape or the window's own button close it.
+    """Shows each annotated image; Q, Escape or the window's own button close it, and end the run.
 
-    ``wait`` keeps each picture until a key is pressed, for pictures that are no video. Once it is closed
-    ``closed`` is true and pictures are no longer shown. Raises OutputError where no window can be had.
+    Still images stay until a key is pressed. Raises OutputError where no window can be shown.
     """
 
-    def __init__(self, title: str, *, wait: bool = False) -> None:
+    def __init__(self, title: str) -> None:
         try:
             import tkinter
         except ModuleNotFoundError:
@@ -38,8 +38,8 @@ class WindowSink:
             self._root: Any = tkinter.Tk()
         except tkinter.TclError as error:
             raise OutputError(f"no window can be had: {error}; leave it out with --no-show") from error
-        self.closed = False
-        self._wait = wait
+        self._stop = Event()
+        self._still = False
         self._key_pressed = False
         self._root.title(title)
         self._root.protocol("WM_DELETE_WINDOW", self._close)
@@ -48,27 +48,27 @@ class WindowSink:
         self._label.pack()
         self._photo: Any = None
 
-    def __enter__(self) -> Self:
-        return self
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """From now on closing the window ends the run."""
+        self._stop, self._still = stop, stream.still
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the window."""
         self._root.destroy()
 
-    def write(self, result: FrameResult | Unreadable, annotated: Annotated) -> None:
-        """Show the picture and handle the window's events."""
-        if self.closed or isinstance(result, Unreadable):
+    def write(self, result: View | SkippedInput) -> None:
+        """Show the image and handle the window's events."""
+        if self._stop.is_set() or isinstance(result, SkippedInput):
             return
         # PPM is what tkinter reads without a library; it must stay referenced while it is shown.
-        encoded, content = cv2.imencode(".ppm", self._fitted(annotated()))
+        encoded, content = cv2.imencode(".ppm", self._fitted(result.image()))
         if not encoded:
             raise OutputError("the picture cannot be shown")
         self._photo = self._tkinter.PhotoImage(data=content.tobytes(), format="PPM")
         self._label.configure(image=self._photo)
         self._root.update()
         self._key_pressed = False
-        while self._wait and not (self._key_pressed or self.closed):
+        while self._still and not (self._key_pressed or self._stop.is_set()):
             self._root.update()
             self._root.after(20)
 
@@ -90,7 +90,14 @@ class WindowSink:
             self._close()
 
     def _close(self) -> None:
-        self.closed = True
+        self._stop.set()
+
+
+def create_sink(request: SinkRequest) -> WindowSink:
+    """Make the window; raises OutputError where there is no display or no tkinter."""
+    if not request.required and not has_display():
+        raise OutputError("there is no display")
+    return WindowSink(request.target)
 
 
 def has_display() -> bool:

@@ -1,29 +1,29 @@
-"""Where frames come from, behind one protocol; a new source is a file in this folder."""
+"""What a source is, and what it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from fer_edge.types import Frame, Unreadable
+from fer_edge.types import Discontinuity, Frame, SkippedInput, StreamInfo
 
-__all__ = ["Source"]
+__all__ = ["Source", "SourceFactory", "SourceItem", "SourceRequest"]
+
+SourceItem = Frame | SkippedInput | Discontinuity
 
 
 class Source(Protocol):
     """A context manager that yields frames in order, in constant memory.
 
-    Opening happens in ``__enter__``; it and iteration raise SourceError, or SourceLostError when a
-    source ends before its time. ``name`` is the source as the user gave it; ``live`` says that frames
-    are lost when nobody takes them; ``frame_rate`` is in frames per second, None where there is none;
-    ``frame_count`` None where it is not known.
+    Opening happens in ``__enter__``; it and iteration raise SourceError, or SourceLostError when a source
+    ends before its time. A Discontinuity between two frames says that the second does not continue the first.
     """
 
-    name: str
-    live: bool
-    frame_rate: float | None
-    frame_count: int | None
+    @property
+    def info(self) -> StreamInfo:
+        """What is known of the stream; name, ``live`` and ``still`` before it is opened, the rest afterwards."""
 
     def __enter__(self) -> Self: ...
 
@@ -31,4 +31,20 @@ class Source(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def __iter__(self) -> Iterator[Frame | Unreadable]: ...
+    def __iter__(self) -> Iterator[SourceItem]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRequest:
+    """What a source is made from: ``addresses`` as the user gave them, and the name for all of them, if any."""
+
+    addresses: tuple[str, ...]
+    name: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The first address, for sources that read one thing."""
+        return self.addresses[0]
+
+
+SourceFactory = Callable[[SourceRequest], Source]

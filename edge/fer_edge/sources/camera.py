@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,10 +14,12 @@ from typing import Any, Final, Self
 import cv2
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
-from fer_edge.sources.video import as_bgr, is_url, plausible_rate, without_password
-from fer_edge.types import Frame, Unreadable
+from fer_edge.sources.base import SourceItem, SourceRequest
+from fer_edge.sources.urls import is_url, redact_credentials
+from fer_edge.sources.video import as_bgr, sanitize_frame_rate
+from fer_edge.types import Frame, StreamInfo
 
-__all__ = ["CameraSource"]
+__all__ = ["CameraSource", "create_source"]
 
 _TIMEOUT_MS: Final = 5_000
 _FAILED_READS: Final = 10  # in a row, and the camera is gone
@@ -33,19 +36,15 @@ class CameraSource:
     no picture, and SourceLostError when it stops giving pictures.
     """
 
-    live = True
-    frame_count: int | None = None
-
     def __init__(self, source: str | int = 0) -> None:
         address = str(source)
-        self.name = without_password(address)
-        self.frame_rate: float | None = None
+        self.info = StreamInfo(name=redact_credentials(address), live=True)
         self._capture: Any = None
         self._reading = threading.Lock()
         self._target: int | str = int(address) if address.isdecimal() else address
         if isinstance(self._target, str) and not is_url(address) and not address.startswith("/dev/"):
             raise UsageError(
-                f"expected a camera (an index, /dev/videoN, or an rtsp:// or http:// URL), got {self.name!r}; "
+                f"expected a camera (an index, /dev/videoN, or an rtsp:// or http:// URL), got {self.info.name!r}; "
                 "a file is read with: fer-edge video"
             )
 
@@ -59,15 +58,16 @@ class CameraSource:
             ]
             self._capture = cv2.VideoCapture(self._target, cv2.CAP_FFMPEG, options)
         else:
-            _check_device(self._target, self.name)
+            _check_device(self._target, self.info.name)
             self._capture = cv2.VideoCapture(self._target)
             # Only compressed do most USB cameras give 30 frames a second; one buffer cuts the lag.
             self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         if not self._capture.isOpened():
-            raise SourceError(f"camera {self.name}: it cannot be opened; {_remedy(self._target)}")
-        rate = plausible_rate(self._capture.get(cv2.CAP_PROP_FPS))
-        self.frame_rate = rate if rate is not None and rate <= _MAX_NOMINAL_RATE else None
+            raise SourceError(f"camera {self.info.name}: it cannot be opened; {_remedy(self._target)}")
+        rate = sanitize_frame_rate(self._capture.get(cv2.CAP_PROP_FPS))
+        if rate is not None and rate <= _MAX_NOMINAL_RATE:
+            self.info = replace(self.info, frame_rate=rate)
         return self
 
     def __exit__(
@@ -81,7 +81,7 @@ class CameraSource:
             self._capture = None
             self._reading.release()
 
-    def __iter__(self) -> Iterator[Frame | Unreadable]:
+    def __iter__(self) -> Iterator[SourceItem]:
         opened = time.perf_counter()
         started = 0.0
         index = failed = 0
@@ -94,20 +94,25 @@ class CameraSource:
             if read and image is not None and image.size:
                 failed = 0
                 started = started or now
-                yield Frame(as_bgr(image), self.name, index, now - started)
+                yield Frame(as_bgr(image), self.info.name, index, now - started)
                 index += 1
                 continue
             failed += 1
             if index == 0 and now - opened > _FIRST_FRAME_S:
                 raise SourceError(
-                    f"camera {self.name}: it opened, but gave no picture; {_remedy(self._target)}"
+                    f"camera {self.info.name}: it opened, but gave no picture; {_remedy(self._target)}"
                 )
             if index > 0 and failed >= _FAILED_READS:
                 raise SourceLostError(
-                    f"camera {self.name}: it gave no more pictures after {index} frames; "
+                    f"camera {self.info.name}: it gave no more pictures after {index} frames; "
                     "look at its cable or network; what was written is kept"
                 )
             time.sleep(_RETRY_S)
+
+
+def create_source(request: SourceRequest) -> CameraSource:
+    """Make the source of one camera."""
+    return CameraSource(request.address)
 
 
 def _check_device(target: int | str, name: str) -> None:

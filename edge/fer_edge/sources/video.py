@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,33 +15,30 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import SourceError, SourceLostError
-from fer_edge.types import Frame, Image, Unreadable
+from fer_edge.sources.base import SourceItem, SourceRequest
+from fer_edge.sources.urls import is_url, redact_credentials
+from fer_edge.types import Frame, Image, StreamInfo
 
-__all__ = ["VideoSource", "as_bgr", "is_url", "plausible_rate", "without_password"]
+__all__ = ["VideoSource", "as_bgr", "create_source", "sanitize_frame_rate"]
 
 _MAX_RATE: Final = 1000.0  # frames per second; what is above is no rate
 _RETRIES: Final = 5  # a damaged frame in the middle is skipped; so many in a row are the end
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end
 _TIMEOUT_MS: Final = 10_000
 _STDIN: Final = "-"
-_PASSWORD: Final = re.compile(r"(?<=://)([^/:@?#]*):[^/?#]*@")
 
 
 class VideoSource:
     """A video file, a URL that FFmpeg reads, or ``-`` for standard input, from its first frame to its last.
 
-    ``name`` is the path or URL as it is given, without a URL's password. Its clock is the presentation time.
+    Its name is the path or URL as it is given, without a URL's password. Its clock is the presentation time.
     Raises SourceError when it cannot be opened or has no frame, and SourceLostError when it ends more than a
     second before its own frame count says.
     """
 
-    live = False
-
     def __init__(self, path: Path | str) -> None:
         self._address = os.fspath(path)
-        self.name = without_password(self._address)
-        self.frame_rate: float | None = None
-        self.frame_count: int | None = None
+        self.info = StreamInfo(name=redact_credentials(self._address))
         self._capture: Any = None
 
     def __enter__(self) -> Self:
@@ -49,7 +46,7 @@ class VideoSource:
             if sys.stdin is None:
                 raise SourceError("expected a video on standard input, it is closed; name a file")
         elif not is_url(self._address):
-            _check_file(Path(self._address), self.name)
+            _check_file(Path(self._address), self.info.name)
         self._capture = cv2.VideoCapture(
             "pipe:0" if self._address == _STDIN else self._address,
             cv2.CAP_FFMPEG,
@@ -57,9 +54,12 @@ class VideoSource:
         )
         if not self._capture.isOpened():
             raise SourceError(f"{self._title}: expected a video, {self._none()}")
-        self.frame_rate = plausible_rate(self._capture.get(cv2.CAP_PROP_FPS))
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.frame_count = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
+        self.info = replace(
+            self.info,
+            frame_rate=sanitize_frame_rate(self._capture.get(cv2.CAP_PROP_FPS)),
+            frame_count=int(count) if math.isfinite(count) and 0 < count < 1e9 else None,
+        )
         return self
 
     def __exit__(
@@ -69,17 +69,17 @@ class VideoSource:
             self._capture.release()
             self._capture = None
 
-    def __iter__(self) -> Iterator[Frame | Unreadable]:
+    def __iter__(self) -> Iterator[SourceItem]:
         index, last = 0, -1.0
         while (image := self._read()) is not None:
             time_s = self._clock(index, last)
-            yield Frame(image, self.name, index, time_s)
+            yield Frame(image, self.info.name, index, time_s)
             index, last = index + 1, time_s
         self._check_end(index)
 
     @property
     def _title(self) -> str:
-        return "standard input" if self._address == _STDIN else self.name
+        return "standard input" if self._address == _STDIN else self.info.name
 
     def _none(self) -> str:
         if self._address == _STDIN:
@@ -102,33 +102,27 @@ class VideoSource:
         time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         if math.isfinite(time_s) and time_s >= 0 and (index == 0 or time_s > last):
             return float(time_s)
-        return last + 1 / (self.frame_rate or 25.0) if index else 0.0
+        return last + 1 / (self.info.frame_rate or 25.0) if index else 0.0
 
     def _check_end(self, read: int) -> None:
         if read == 0:
             none = self._none() if self._address == _STDIN else "it has no frame that can be decoded"
             raise SourceError(f"{self._title}: expected a video, {none}")
-        if self.frame_count is not None and self.frame_rate is not None:
-            missing_s = (self.frame_count - read) / self.frame_rate
+        if self.info.frame_count is not None and self.info.frame_rate is not None:
+            missing_s = (self.info.frame_count - read) / self.info.frame_rate
             if missing_s > _EARLY_S:
                 raise SourceLostError(
-                    f"{self._title}: expected {self.frame_count} frames, the video broke off after {read}, "
+                    f"{self._title}: expected {self.info.frame_count} frames, the video broke off after {read}, "
                     f"{missing_s:.1f} s before its end; what was read is kept"
                 )
 
 
-def is_url(name: str) -> bool:
-    """Whether a source's name is a URL with a scheme, such as rtsp:// or http://."""
-    scheme, separator, _ = name.partition("://")
-    return bool(separator) and scheme.isalnum()
+def create_source(request: SourceRequest) -> VideoSource:
+    """Make the source of one video."""
+    return VideoSource(request.address)
 
 
-def without_password(name: str) -> str:
-    """A source's name as it may be shown and stored: of a URL's ``user:password@`` only the user is left."""
-    return _PASSWORD.sub(r"\1:***@", name)
-
-
-def plausible_rate(rate: float) -> float | None:
+def sanitize_frame_rate(rate: float) -> float | None:
     """Frames per second as a container or camera states them; None for 0, NaN and nonsense."""
     return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
 

@@ -1,0 +1,151 @@
+"""The options that commands share, and the kinds of values that they take."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+__all__ = ["PathThatNames", "RegistryChoice", "Seconds", "run_options"]
+
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[str]
+else:
+    _ParamType = click.ParamType  # not generic before Click 8.4
+
+
+class RegistryChoice(_ParamType):
+    """A name of a registry, which is imported, and asked for what other packages added, when it is needed."""
+
+    name = "choice"
+
+    def __init__(self, module: str, registry: str) -> None:
+        self._module, self._registry = module, registry
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names to choose from."""
+        names: tuple[str, ...] = getattr(importlib.import_module(self._module), self._registry).names
+        return names
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The names as a usage line shows them."""
+        return f"[{'|'.join(self.names)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse a name that is not in the registry."""
+        if value not in self.names:
+            self.fail(f"{value!r} is not one of {', '.join(map(repr, self.names))}.", param, ctx)
+        return value
+
+
+class PathThatNames(click.Path):
+    """A path that names something; whether it can be read is seen when it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(readable=False, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty text."""
+        if not os.fspath(value):
+            self.fail("expected a path, got an empty text", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Seconds(click.FloatRange):
+    """A finite number of seconds."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what is infinite or not a number."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"expected seconds, got {value}", param, ctx)
+        return seconds
+
+
+_OPTIONS: Final = (
+    click.option(
+        "-m", "--model", metavar="NAME|PATH", help="Bundled model or .tflite file.  [default: default]"
+    ),
+    click.option(
+        "--detector",
+        type=RegistryChoice("fer_edge.detectors.registry", "DETECTORS"),
+        default="haar",
+        show_default=True,
+        help="How faces are found; none: each picture is one face.",
+    ),
+    click.option(
+        "--detector-model",
+        type=PathThatNames(path_type=Path),
+        metavar="PATH",
+        help="The face detection model of --detector mediapipe.",
+    ),
+    click.option(
+        "--min-face",
+        type=click.IntRange(12),
+        metavar="PX",
+        help="Smallest face to find.  [default: 1/12 of the shorter side; pictures 1/26, at least 24]",
+    ),
+    click.option(
+        "--detect-every",
+        type=click.IntRange(1),
+        metavar="N",
+        help="In video, search whole frames every N.  [default: what changed every 8 or 0.3 s, all every 90]",
+    ),
+    click.option(
+        "--smoothing",
+        type=Seconds(0),
+        metavar="SECONDS",
+        help="In video, average each face's scores over time.  [default: 0.5 for camera, else 0: off]",
+    ),
+    click.option("--threads", type=click.IntRange(1), metavar="N", help="Processor threads.  [default: all]"),
+    click.option(
+        "-o",
+        "--output",
+        type=PathThatNames(path_type=Path),
+        metavar="PATH",
+        help="Annotated copy; a folder for several pictures.",
+    ),
+    click.option(
+        "-r",
+        "--results",
+        multiple=True,
+        metavar="PATH",
+        help=".jsonl or .csv, may be given twice; - is JSON Lines on standard output.",
+    ),
+    click.option(
+        "--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="JSON summary of the run."
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace outputs that are already there."),
+    click.option(
+        "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
+    ),
+    click.option(
+        "--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or pictures."
+    ),
+    click.option(
+        "--duration",
+        type=Seconds(0, min_open=True),
+        metavar="S",
+        help="Stop after S seconds of the source.",
+    ),
+    click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
+    click.option(
+        "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
+    ),
+)
+
+
+def run_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that camera, image, folder and video share."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function

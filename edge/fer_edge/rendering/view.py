@@ -1,0 +1,69 @@
+"""The one gate through which pixels leave the program.
+
+A sink is given views, never frames: whatever has to happen to an image before anybody sees it happens here,
+once, however many sinks ask for it, and cannot be left out by oversight.
+"""
+
+from __future__ import annotations
+
+import time
+
+from fer_edge.rendering.annotate import annotate
+from fer_edge.types import FaceResult, FrameRecord, FrameResult, Image
+
+__all__ = ["View"]
+
+
+class View:
+    """A result without its pixels, and the image of it that may be shown.
+
+    ``mirror`` flips the image left to right, never the coordinates.
+    """
+
+    __slots__ = ("_drawn", "_mirror", "_result", "draw_s")
+
+    def __init__(self, result: FrameResult, *, mirror: bool = False) -> None:
+        self._result, self._mirror = result, mirror
+        self._drawn: Image | None = None
+        self.draw_s: float | None = None
+        """How long drawing took, in seconds; None as long as nobody asked for the image."""
+
+    @property
+    def source(self) -> str:
+        """The source as the user gave it."""
+        return self._result.frame.source
+
+    @property
+    def index(self) -> int:
+        """The frame's number in its source, from 0."""
+        return self._result.frame.index
+
+    @property
+    def time_s(self) -> float | None:
+        """The source's own clock in seconds; None for a still image."""
+        return self._result.frame.time_s
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The frame's width and height in pixels."""
+        return self._result.frame.size
+
+    @property
+    def faces(self) -> tuple[FaceResult, ...]:
+        """The faces in the frame."""
+        return self._result.faces
+
+    def as_record(self) -> FrameRecord:
+        """The frame's row, as JSON Lines hold it."""
+        return self._result.as_record()
+
+    def image(self) -> Image:
+        """The annotated image, uint8 (height, width, 3) BGR, drawn when it is first asked for.
+
+        All who ask are given the same array: nobody may write to it.
+        """
+        if self._drawn is None:
+            started = time.perf_counter()
+            self._drawn = annotate(self._result.frame.image, self.faces, mirror=self._mirror)
+            self.draw_s = time.perf_counter() - started
+        return self._drawn
