@@ -126,10 +126,10 @@ def portraits(data: Path | None) -> list[np.ndarray]:
     return heads
 
 
-def _on_wall(head: np.ndarray, x: float, y: float, side: float) -> np.ndarray:
+def _on_wall(head: np.ndarray, x: float, y: float, side: float) -> Frame:
     wall = np.full((HEIGHT, WIDTH, 3), 120, np.uint8)
     put(wall, head, x, y, side)
-    return wall
+    return Frame(wall)
 
 
 def put(image: np.ndarray, head: np.ndarray, x: float, y: float, side: float) -> None:
@@ -179,12 +179,14 @@ def score(frames: Iterator[Frame], detect_every: int | None) -> Score:
         result.seconds += time.perf_counter() - started
         result.frames += 1
         ids |= {face.id for face in faces}
-        boxes = detector.detect(frame.image)
+        boxes = [face.box for face in detector.detect(frame)]
         runs = [(box, 1 + max((n for b, n in before if b.iou(box) >= SAME_IOU), default=0)) for box in boxes]
         expected = [box for box, run in runs if run > settled_after]
         result.expected += len(expected)
-        result.missed += sum(all(face.box.iou(box) < SAME_IOU for face in faces) for box in expected)
-        result.more += sum(all(face.box.iou(box) < SAME_IOU for box in boxes) for face in faces)
+        result.missed += sum(
+            all(face.detection.box.iou(box) < SAME_IOU for face in faces) for box in expected
+        )
+        result.more += sum(all(face.detection.box.iou(box) < SAME_IOU for box in boxes) for face in faces)
         before = runs
     result.ids = len(ids)
     return result

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from fer_edge.classification.classifier import Classifier
+from fer_edge.detectors.haar import load_cascade
 from fer_edge.models.find_model import find_model
 
 
@@ -34,9 +35,7 @@ def float_network(folder: Path) -> Path:
 
 def frames_per_second(video: Path, model: Path, frames: int, threads: int) -> float:
     """The speed of the loop on the first frames of a video, drawing and showing left out."""
-    cascade = cv2.CascadeClassifier(
-        str(Path(cv2.__file__).parent / "data/haarcascade_frontalface_default.xml")
-    )
+    cascade = load_cascade()
     cv2.setNumThreads(threads)
     with Classifier(find_model(model), threads=threads) as classifier:
         capture = cv2.VideoCapture(str(video))

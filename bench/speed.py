@@ -20,10 +20,11 @@ import numpy as np
 
 from bench import media, reference
 from fer_edge.classification.classifier import Classifier, open_interpreter
-from fer_edge.classification.preprocess import face_pixels, quantize_pixels
+from fer_edge.classification.preprocess import extract_face, quantize_pixels
 from fer_edge.models.find_model import find_model
-from fer_edge.recognizer import EmotionRecognizer, processor_count
-from fer_edge.types import FaceBox, Frame
+from fer_edge.recognizer import EmotionRecognizer
+from fer_edge.runtime.system import processor_count
+from fer_edge.types import Detection, FaceBox, Frame, StreamInfo
 
 FRAMES = 1020
 REFERENCE_FRAMES = 60
@@ -89,11 +90,8 @@ def many_faces(folder: Path) -> dict[str, Any]:
 class Paced:
     """A video as a camera would give it: a frame every 1/30 s, whoever is ready or not."""
 
-    live = True
-    frame_count = None
-
     def __init__(self, clip: Path, frames: int) -> None:
-        self.name, self.frame_rate = str(clip), media.RATE
+        self.info = StreamInfo(name=str(clip), live=True, frame_rate=media.RATE)
         self._clip, self._frames = clip, frames
         self.captured_s: dict[int, float] = {}
 
@@ -111,7 +109,7 @@ class Paced:
         for index, image in enumerate(images):
             time.sleep(max(0.0, started + index / media.RATE - time.perf_counter()))
             self.captured_s[index] = time.perf_counter()
-            yield Frame(image, self.name, index, self.captured_s[index] - started)
+            yield Frame(image, self.info.name, index, self.captured_s[index] - started)
 
 
 def live_latency(clip: Path) -> dict[str, Any]:
@@ -133,17 +131,18 @@ def live_latency(clip: Path) -> dict[str, Any]:
 def classification() -> dict[str, Any]:
     """One face on one thread: the classify stage, its part without cutting the face out, the bare interpreter."""
     image = np.asarray(cv2.imread(str(media.PORTRAIT)), np.uint8)
-    box = FaceBox(155, 105, 222, 222)
+    face = Detection(FaceBox(155, 105, 222, 222))
     model = find_model()
     bare = open_interpreter(model.path, 1)
     tensor = bare.get_input_details()[0]["index"]
     values = quantize_pixels(np.zeros((1, 48, 48, 1), np.uint8))
     stage_s, predict_s, bare_s = [], [], []
     with Classifier(model, threads=1) as classifier:
-        pixels = face_pixels(image, box, model.spec)
+        pixels = extract_face(Frame(image), face, model.spec)
         for _ in range(2000):
+            frame = Frame(image)  # whose gray is made anew
             started = time.perf_counter()
-            classifier.classify(image, box)
+            classifier.classify(frame, face)
             classified = time.perf_counter()
             classifier.predict(pixels)
             predicted = time.perf_counter()

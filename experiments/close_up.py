@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from fer_edge.detectors.haar import HaarDetector
-from fer_edge.types import FaceBox
+from fer_edge.types import FaceBox, Frame
 from fer_train.data.dataset import load_faces
 
 SIDE = 224  # pixels of the enlarged picture
@@ -24,12 +24,13 @@ BLOCKS = (12, 16)  # pixels of 48: the sides of the blocks that are shuffled
 FACE = FaceBox(17, 17, 190, 190)  # where its face is, about, as Haar frames it
 
 
-def enlarged(face: np.ndarray) -> np.ndarray:
-    """The face as a BGR picture."""
-    return cv2.cvtColor(cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+def enlarge(face: np.ndarray) -> Frame:
+    """The face as an image that it fills."""
+    large = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR))
 
 
-def shuffled(face: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+def shuffle_blocks(face: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
     """The blocks of the face in another order."""
     count = face.shape[0] // side
     blocks = face.reshape(count, side, count, side).swapaxes(1, 2).reshape(-1, side, side)
@@ -49,16 +50,18 @@ def main() -> None:
     faces = load_faces(options.data).split(options.split)
     rng = np.random.default_rng(0)
     chosen = faces.pixels[rng.permutation(len(faces))[: options.faces]]
-    detector = HaarDetector(thorough=True)
+    detector = HaarDetector(still_image=True)
     for name, looks in (("first look alone", False), ("with the second look", True)):
-        with patch.object(detector, "_thorough", looks):
-            found = [detector.detect(enlarged(face)) for face in chosen]
+        with patch.object(detector, "_still_image", looks):
+            found = [[hit.box for hit in detector.detect(enlarge(face))] for face in chosen]
             right = sum(any(box.iou(FACE) >= 0.4 for box in boxes) for boxes in found)
             wrong = sum(box.iou(FACE) < 0.4 for boxes in found for box in boxes)
             print(f"{name}: {right} of {len(chosen)} faces found, {wrong} false boxes beside", flush=True)
             mixed = np.random.default_rng(1)
             for side in BLOCKS:
-                count = sum(len(detector.detect(enlarged(shuffled(face, side, mixed)))) for face in chosen)
+                count = sum(
+                    len(detector.detect(enlarge(shuffle_blocks(face, side, mixed)))) for face in chosen
+                )
                 print(f"    shuffled in blocks of {side}: {count} false boxes", flush=True)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from experiments.framing import scene
 from fer_edge.classification.classifier import Classifier
-from fer_edge.classification.preprocess import face_pixels
-from fer_edge.detectors.registry import Detector, create_detector
-from fer_edge.types import FaceBox
+from fer_edge.classification.preprocess import extract_face
+from fer_edge.detectors.base import Detector
+from fer_edge.detectors.registry import create_detector
+from fer_edge.types import Detection, FaceBox, Frame
 from fer_train.data.dataset import load_faces
 
 
@@ -28,13 +29,13 @@ def boxes(data: str, count: int, haar: Detector, mediapipe: Detector) -> None:
     classifier = Classifier()
     differences, right, found = [], [], np.zeros(2, int)
     for index in rng.permutation(len(faces))[:count]:
-        picture = scene(faces.pixels[index], rng)
-        pair = haar.detect(picture), mediapipe.detect(picture)
-        found += [len(boxes) > 0 for boxes in pair]
-        if [len(boxes) for boxes in pair] == [1, 1]:
+        frame = scene(faces.pixels[index], rng)
+        pair = haar.detect(frame), mediapipe.detect(frame)
+        found += [len(detections) > 0 for detections in pair]
+        if [len(detections) for detections in pair] == [1, 1]:
             (a,), (b,) = pair
-            differences.append(difference(a, b))
-            right.append([judged(classifier, picture, box) == faces.labels[index] for box in (a, b)])
+            differences.append(difference(a.box, b.box))
+            right.append([judge(classifier, frame, face) == faces.labels[index] for face in (a, b)])
     print(f"of {count} faces found: haar {found[0]}, mediapipe {found[1]}, by both once {len(right)}")
     size, down = np.median(differences, 0)
     print(f"Haar's boxes are {size:.3f} times as large as MediaPipe's and {down:+.3f} heights further down")
@@ -47,9 +48,9 @@ def difference(haar: FaceBox, other: FaceBox) -> tuple[float, float]:
     return haar.width / other.width, below / other.height
 
 
-def judged(classifier: Classifier, picture: np.ndarray, box: FaceBox) -> int:
-    """The label that the classifier gives the face in a box."""
-    return int(classifier.predict(face_pixels(picture, box, classifier.spec)).argmax())
+def judge(classifier: Classifier, frame: Frame, face: Detection) -> int:
+    """The label that the classifier gives a face."""
+    return int(classifier.predict(extract_face(frame, face, classifier.spec)).argmax())
 
 
 def main() -> None:

@@ -16,23 +16,24 @@ import cv2
 import numpy as np
 
 from fer_edge.classification.classifier import Classifier
-from fer_edge.classification.preprocess import face_pixels
+from fer_edge.classification.preprocess import extract_face
+from fer_edge.detectors.full_frame import EXACT
 from fer_edge.detectors.registry import create_detector
 from fer_edge.models.spec import Crop
-from fer_edge.types import FaceBox
+from fer_edge.types import Detection, FaceBox, Frame
 from fer_train.data.dataset import load_faces
 
 FACE, MARGIN = 192, 96  # pixels: the enlarged face, and what surrounds it on each side
 
 
-def scene(face: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A BGR picture with the face in the middle of a blurred continuation of its surroundings."""
+def scene(face: np.ndarray, rng: np.random.Generator) -> Frame:
+    """An image with the face in the middle of a blurred continuation of its surroundings."""
     large = cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_CUBIC)
     around = cv2.copyMakeBorder(large, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
     around = cv2.GaussianBlur(around, (0, 0), 8)
     around = np.clip(around + rng.normal(0, 3, around.shape), 0, 255).astype(np.uint8)
     around[MARGIN : MARGIN + FACE, MARGIN : MARGIN + FACE] = large
-    return cv2.cvtColor(around, cv2.COLOR_GRAY2BGR)
+    return Frame(cv2.cvtColor(around, cv2.COLOR_GRAY2BGR))
 
 
 def main() -> None:
@@ -50,29 +51,28 @@ def main() -> None:
     chosen = rng.permutation(len(faces))[: options.faces]
     classifier = Classifier(options.model)
     detector = create_detector("haar")
-    whole = FaceBox(0, 0, 48, 48, is_crop=True)
+    whole = Detection(FaceBox(0, 0, 48, 48), framing=EXACT)
 
     found = []
     for index in chosen:
-        picture = scene(faces.pixels[index], rng)
-        boxes = detector.detect(picture)
-        if len(boxes) == 1:
-            found.append((index, picture, boxes[0]))
+        frame = scene(faces.pixels[index], rng)
+        detections = detector.detect(frame)
+        if len(detections) == 1:
+            found.append((index, frame, detections[0]))
     print(f"{len(found)} of {len(chosen)} faces found once")
     labels = np.array([faces.labels[index] for index, _, _ in found])
 
     def accuracy(pixels: list[np.ndarray]) -> float:
         return float(np.mean([classifier.predict(p).argmax() for p in pixels] == labels))
 
-    gray3 = [cv2.cvtColor(faces.pixels[index], cv2.COLOR_GRAY2BGR) for index, _, _ in found]
-    print(
-        f"whole picture (reference)   {accuracy([face_pixels(p, whole, classifier.spec) for p in gray3]):.4f}"
-    )
+    crops = [Frame(cv2.cvtColor(faces.pixels[index], cv2.COLOR_GRAY2BGR)) for index, _, _ in found]
+    reference = accuracy([extract_face(crop, whole, classifier.spec) for crop in crops])
+    print(f"whole image (reference)   {reference:.4f}")
     for margin, shift in itertools.product((-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2), (-0.05, 0.0, 0.05, 0.1)):
         spec = classifier.spec.replace(crop=Crop(margin=margin, shift_y=shift))
         print(
             f"margin {margin:+.2f} shift_y {shift:+.2f}  "
-            f"{accuracy([face_pixels(picture, box, spec) for _, picture, box in found]):.4f}",
+            f"{accuracy([extract_face(frame, detection, spec) for _, frame, detection in found]):.4f}",
             flush=True,
         )
 
