@@ -1,0 +1,152 @@
+"""From a decoder's frame to gray and colour, upright and with square pixels; each only when it is asked for.
+
+Detection, following and classification read gray, and most decoders have it for nothing: the luma plane.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.types import Frame, GrayImage, Image
+
+__all__ = ["Geometry", "geometry_of", "to_frame"]
+
+_FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
+
+_LUMA_8_BIT: Final = frozenset(
+    {
+        "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "yuva422p", "yuva444p",
+        "yuvj420p", "yuvj422p", "yuvj444p", "yuvj440p", "yuvj411p", "nv12", "nv21", "nv16", "nv24", "gray",
+    }
+)  # fmt: skip
+"""Pixel formats whose first plane is 8-bit luma."""
+
+_ALWAYS_FULL: Final = ("yuvj", "gray")
+
+# Of the display matrix' upper left corner, signs alone: (a, b, c, d) with x' = a x + c y, y' = b x + d y.
+_FLIPS: Final = {(-1, 0, 0, 1): 1, (1, 0, 0, -1): 0, (-1, 0, 0, -1): -1}
+_TURNS: Final = {(0, 1, -1, 0): cv2.ROTATE_90_CLOCKWISE, (0, -1, 1, 0): cv2.ROTATE_90_COUNTERCLOCKWISE}
+_TRANSPOSE, _TRANSVERSE = (0, 1, 1, 0), (0, -1, -1, 0)
+_UPRIGHT: Final = (1, 0, 0, 1)
+_SIDEWAYS: Final = frozenset({*_TURNS, _TRANSPOSE, _TRANSVERSE})
+
+_MOST_STRETCH: Final = 8  # a pixel of a stranger shape is a damaged header's
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How decoded pixels become an upright image of square pixels.
+
+    ``size`` (width, height) is that of the image; ``stretched`` that of the decoded frame with square pixels,
+    before it is turned by ``matrix``, the signs (a, b, c, d) of the display matrix.
+    """
+
+    decoded: tuple[int, int]
+    stretched: tuple[int, int]
+    matrix: tuple[int, int, int, int] = _UPRIGHT
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The upright image's width and height in pixels."""
+        width, height = self.stretched
+        return (height, width) if self.matrix in _SIDEWAYS else (width, height)
+
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn decoded pixels, (height, width) or (height, width, 3), into the upright image."""
+        if self.stretched != self.decoded:
+            pixels = np.asarray(cv2.resize(pixels, self.stretched, interpolation=cv2.INTER_LINEAR), np.uint8)
+        if self.matrix in _FLIPS:
+            pixels = np.asarray(cv2.flip(pixels, _FLIPS[self.matrix]), np.uint8)
+        elif self.matrix in _TURNS:
+            pixels = np.asarray(cv2.rotate(pixels, _TURNS[self.matrix]), np.uint8)
+        elif self.matrix in _SIDEWAYS:
+            pixels = np.asarray(cv2.transpose(pixels), np.uint8)
+            if self.matrix == _TRANSVERSE:
+                pixels = np.asarray(cv2.flip(pixels, -1), np.uint8)
+        return pixels
+
+
+def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
+    """The geometry of a decoded frame (``av.VideoFrame``) whose pixels have that width to height."""
+    width, height = decoded.width, decoded.height
+    shape = pixel_shape or Fraction(1)
+    if not Fraction(1, _MOST_STRETCH) <= shape <= _MOST_STRETCH:
+        shape = Fraction(1)
+    # What is short is stretched: no pixel is lost.
+    stretched = (round(width * shape), height) if shape >= 1 else (width, round(height / shape))
+    return Geometry((width, height), stretched, _display_matrix(decoded))
+
+
+def to_frame(decoded: Any, geometry: Geometry, source: str, index: int, time_s: float) -> Frame:
+    """The frame that shows a decoded one; nothing is converted yet."""
+    return Frame(
+        lambda: geometry.apply(_to_bgr(decoded)),
+        source,
+        index,
+        time_s,
+        gray=lambda: geometry.apply(_to_gray(decoded)),
+        size=geometry.size,
+    )
+
+
+def _to_bgr(decoded: Any) -> Image:
+    return np.asarray(decoded.to_ndarray(format="bgr24"), np.uint8)
+
+
+def _to_gray(decoded: Any) -> GrayImage:
+    """Gray as FFmpeg's own conversion has it, within a level; from the luma plane where there is one."""
+    name = decoded.format.name
+    full = decoded.color_range == _FULL_RANGE or name.startswith(_ALWAYS_FULL)
+    if name in _LUMA_8_BIT:
+        luma = _first_plane(decoded, np.uint8)
+        return luma if full else np.asarray(cv2.LUT(luma, _limited_range_table()), np.uint8)
+    bits = _depth_of_luma(name)
+    if bits is not None:
+        luma, shift = _first_plane(decoded, np.uint16), 16 - bits if name.startswith("p0") else 0
+        unit = 1 << (bits - 8 + shift)  # of an 8-bit level
+        black, white = (0, 255) if full else (16, 235)
+        above = cv2.subtract(luma, np.full(1, black * unit, np.float64))
+        return np.asarray(cv2.convertScaleAbs(above, alpha=255 / ((white - black) * unit)), np.uint8)
+    return np.asarray(decoded.to_ndarray(format="gray"), np.uint8)
+
+
+def _depth_of_luma(name: str) -> int | None:
+    """The bits of little-endian luma in the first plane of a deep format; None for other formats."""
+    if not name.endswith("le") or not name.startswith(("yuv4", "yuva4", "p010", "p012", "p016", "gray1")):
+        return None
+    depths = {"10": 10, "12": 12, "14": 14, "16": 16, "9": 9}
+    digits = name.removesuffix("le")
+    return next((bits for text, bits in depths.items() if digits.endswith(text)), None)
+
+
+def _first_plane(decoded: Any, dtype: type[Any]) -> NDArray[Any]:
+    """The first plane without copying: (height, width) of ``dtype``, rows at the decoder's stride."""
+    plane = decoded.planes[0]
+    rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
+    return rows[: decoded.height, : decoded.width]
+
+
+@cache
+def _limited_range_table() -> NDArray[np.uint8]:
+    """From luma 16…235 to gray 0…255."""
+    return np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+
+
+def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:
+    """The signs of the display matrix: by how many quarters a frame is turned, and whether it is mirrored."""
+    for data in decoded.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d, *_ = struct.unpack("<9i", bytes(data)[:36])
+            largest = max(abs(value) for value in (a, b, c, d)) or 1
+            matrix = tuple(round(value / largest) for value in (a, b, c, d))
+            if matrix in _FLIPS or matrix in _SIDEWAYS:
+                return matrix  # type: ignore[return-value]
+    return _UPRIGHT
