@@ -129,7 +129,9 @@ class VideoSource:
 
     def _video_stream(self) -> Any:
         """The first stream that is a video: the cover of a song is not."""
-        streams = [s for s in self._container.streams.video if not (s.disposition & s.disposition.attached_pic)]
+        streams = [
+            s for s in self._container.streams.video if not (s.disposition & s.disposition.attached_pic)
+        ]
         if streams and streams[0].codec_context is not None:
             return streams[0]
         what = "sound" if self._container.streams.audio else "no stream of images"
