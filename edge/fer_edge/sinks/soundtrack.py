@@ -14,6 +14,7 @@ from fer_edge.sources.urls import is_url
 __all__ = ["Soundtrack"]
 
 _LOG: Final = logging.getLogger(__name__)
+_ENCODED_RATE: Final = 48_000  # hertz: which every encoder takes
 
 
 class Soundtrack:
@@ -31,8 +32,11 @@ class Soundtrack:
         self._waiting: Any = None
 
     @classmethod
-    def of(cls, address: str, output: Any, encoder: str) -> Self | None:
-        """The sound of a video for an output container that has no header yet; None where there is none."""
+    def of(cls, address: str, output: Any, encoder: str, copyable: frozenset[str]) -> Self | None:
+        """The sound of a video for an output container that has no header yet; None where there is none.
+
+        Of the codecs in ``copyable`` it is copied, otherwise encoded.
+        """
         try:
             source = av.open(
                 address if is_url(address) else f"file:{Path(address)}", metadata_errors="replace"
@@ -45,12 +49,13 @@ class Soundtrack:
             source.close()
             return None
         track = tracks[0]
-        copied = track.codec_context.name in output.supported_codecs
+        copied = track.codec_context.codec.canonical_name in copyable
         try:
             if copied:
                 stream = output.add_stream_from_template(track)
             else:
-                stream = output.add_stream(encoder, rate=track.codec_context.sample_rate)
+                stream = output.add_stream(encoder, rate=_ENCODED_RATE)
+                stream.codec_context.layout = "mono" if track.codec_context.channels == 1 else "stereo"
         except (av.error.FFmpegError, ValueError) as error:
             _LOG.warning("%s: its sound cannot be written there: %s", address, error)
             source.close()

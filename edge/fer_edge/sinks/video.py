@@ -25,24 +25,30 @@ __all__ = ["VideoSink", "create_sink"]
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """A kind of file: FFmpeg's name of it, the encoders for images and sound, the muxer's options."""
+    """A kind of file: FFmpeg's name of it, the encoders for images and sound, the muxer's options.
+
+    ``sounds`` are the codecs whose sound is copied as it is: those that players take in such a file.
+    """
 
     name: str
     encoder: str
     sound_encoder: str
     options: dict[str, str]
+    sounds: frozenset[str]
 
 
 # An ordinary index at the end, fragments until then: a file that is killed plays up to its last second.
-_FRAGMENTED: Final = {"movflags": "+hybrid_fragmented", "flush_packets": "1"}
+_FRAGMENTED: Final = {"movflags": "+hybrid_fragmented+negative_cts_offsets", "flush_packets": "1"}
 _FLUSHED: Final = {"flush_packets": "1"}
+_IN_MP4: Final = frozenset({"aac", "mp3", "opus", "flac"})
+_IN_MATROSKA: Final = _IN_MP4 | {"vorbis", "ac3", "eac3", "dts", "pcm_s16le", "pcm_s24le"}
 _CONTAINERS: Final = {
-    ".mp4": _Container("mp4", "libx264", "aac", _FRAGMENTED),
-    ".m4v": _Container("mp4", "libx264", "aac", _FRAGMENTED),
-    ".mov": _Container("mov", "libx264", "aac", _FRAGMENTED),
-    ".mkv": _Container("matroska", "libx264", "aac", _FLUSHED),
-    ".webm": _Container("webm", "libvpx-vp9", "libopus", _FLUSHED),
-    ".avi": _Container("avi", "mjpeg", "mp3", {}),
+    ".mp4": _Container("mp4", "libx264", "aac", _FRAGMENTED, _IN_MP4),
+    ".m4v": _Container("mp4", "libx264", "aac", _FRAGMENTED, _IN_MP4),
+    ".mov": _Container("mov", "libx264", "aac", _FRAGMENTED, _IN_MP4),
+    ".mkv": _Container("matroska", "libx264", "aac", _FLUSHED, _IN_MATROSKA),
+    ".webm": _Container("webm", "libvpx-vp9", "libopus", _FLUSHED, frozenset({"opus", "vorbis"})),
+    ".avi": _Container("avi", "mjpeg", "libmp3lame", {}, frozenset({"mp3"})),
 }
 DEFAULT_PRESET: Final = "superfast"
 _TIME_BASE: Final = Fraction(1, 90_000)
@@ -126,7 +132,9 @@ class VideoSink:
             )
             self._stream = self._add_video_stream()
             if self._sound_from is not None:
-                self._sound = Soundtrack.of(self._sound_from, self._output, self._kind.sound_encoder)
+                self._sound = Soundtrack.of(
+                    self._sound_from, self._output, self._kind.sound_encoder, self._kind.sounds
+                )
 
     def _add_video_stream(self) -> Any:
         rate = Fraction(self._rate).limit_denominator(1001)
