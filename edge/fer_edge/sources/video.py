@@ -21,6 +21,7 @@ import numpy as np
 
 from fer_edge.errors import SourceError, SourceLostError
 from fer_edge.sources.base import SourceItem, SourceRequest
+from fer_edge.sources.pipe import PipeReader
 from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.urls import is_url, redact_credentials
 from fer_edge.sources.video_pixels import geometry_of, to_frame
@@ -62,6 +63,7 @@ class VideoSource:
         try:
             self._container = self._open()
         except av.error.FFmpegError as error:
+            self._raise_pipe_failure()
             self._close()
             raise SourceError(f"{self._title}: expected a video, {self._reason(error)}") from error
         try:
@@ -113,7 +115,8 @@ class VideoSource:
         if self._address == _STDIN:
             if sys.stdin is None:
                 raise SourceError("expected a video on standard input, it is closed; name a file")
-            return av.open(sys.stdin.buffer, metadata_errors="replace", options=_PROBE)
+            self._file = PipeReader(sys.stdin.fileno())
+            return av.open(self._file, metadata_errors="replace", options=_PROBE)
         if is_url(self._address):
             return av.open(self._address, metadata_errors="replace", timeout=timeout)
         path = Path(self._address)
@@ -193,6 +196,7 @@ class VideoSource:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.EOFError):
+                self._raise_pipe_failure()
                 return
             except av.error.FFmpegError as error:
                 if isinstance(error, OSError) and not isinstance(error, av.error.InvalidDataError):
@@ -204,6 +208,10 @@ class VideoSource:
                 continue
             failed = 0
             yield packet
+
+    def _raise_pipe_failure(self) -> None:
+        if isinstance(self._file, PipeReader):
+            self._file.raise_failure()
 
     def _check_end(self, frames: int, last_s: float) -> None:
         if not frames:

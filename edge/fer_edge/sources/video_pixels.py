@@ -106,15 +106,16 @@ def _to_gray(decoded: Any) -> GrayImage:
     name = decoded.format.name
     full = decoded.color_range == _FULL_RANGE or name.startswith(_ALWAYS_FULL)
     if name in _LUMA_8_BIT:
-        luma = _first_plane(decoded, np.uint8)
+        luma: GrayImage = _first_plane(decoded, np.uint8)
         return luma if full else np.asarray(cv2.LUT(luma, _limited_range_table()), np.uint8)
     bits = _depth_of_luma(name)
     if bits is not None:
         luma, shift = _first_plane(decoded, np.uint16), 16 - bits if name.startswith("p0") else 0
         unit = 1 << (bits - 8 + shift)  # of an 8-bit level
-        black, white = (0, 255) if full else (16, 235)
-        above = cv2.subtract(luma, np.full(1, black * unit, np.float64))
-        return np.asarray(cv2.convertScaleAbs(above, alpha=255 / ((white - black) * unit)), np.uint8)
+        if full:
+            return np.asarray(luma >> (bits - 8 + shift), np.uint8)
+        above = cv2.subtract(luma, np.full(1, 16 * unit, np.float64))  # blacker than black stays black
+        return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (219 * unit)), np.uint8)
     return np.asarray(decoded.to_ndarray(format="gray"), np.uint8)
 
 
@@ -148,5 +149,5 @@ def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:
             largest = max(abs(value) for value in (a, b, c, d)) or 1
             matrix = tuple(round(value / largest) for value in (a, b, c, d))
             if matrix in _FLIPS or matrix in _SIDEWAYS:
-                return matrix  # type: ignore[return-value]
+                return matrix
     return _UPRIGHT
