@@ -134,11 +134,11 @@ def run_folder(
 
 
 @pytest.fixture
-def spoilt_run(run_folder: Path, tmp_path: Path) -> Path:
+def degraded_run(run_folder: Path, tmp_path: Path) -> Path:
     """A run with a label that is never predicted: its logit stretches the range of int8 too far."""
     import keras
 
-    folder = Path(shutil.copytree(run_folder, tmp_path / "spoilt"))
+    folder = Path(shutil.copytree(run_folder, tmp_path / "degraded"))
     model = keras.saving.load_model(folder / "model.keras", compile=False)
     bias = model.get_layer("logits").bias
     bias.assign([-3000.0, *bias[1:]])

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import click
 
 from fer_convert.cli.splits import split_option
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SAMPLES, ConversionOptions
 from fer_convert.options import data_option, debug_option, require_training_packages, show_progress
+from fer_convert.trained_model import find_trained_model, resolve_data
 from fer_edge.errors import AccuracyLossError
 from fer_edge.models.spec import Variant
+from fer_edge.runtime.atomic_files import check_staged_folder
 from fer_edge.runtime.shutdown import Terminated
 from fer_train.native_stderr import suppress_native_stderr
+
+if TYPE_CHECKING:
+    from fer_convert.conversion.report import ConversionReport
 
 __all__ = ["convert"]
 
@@ -96,26 +101,18 @@ def convert(
     **options: Any,
 ) -> None:
     """Convert the network of RUN: a run folder, or a .keras file with its spec."""
-    from fer_convert.trained_model import find_trained_model, resolve_data
-
     require_training_packages()
     source = find_trained_model(run, spec)
     data = resolve_data(source, data)
+    check_staged_folder(out, overwrite=overwrite)
     with suppress_native_stderr(debug):
-        from fer_convert.conversion.convert import (
-            CONFUSION_FILE,
-            RELIABILITY_FILE,
-            REPORT_FILE,
-            convert_model,
-        )
+        from fer_convert.conversion import convert as conversion
         from fer_convert.conversion.table import format_conversion_table
-        from fer_edge.runtime.atomic_files import check_staged_folder
         from fer_train.data.crops import faces_for
         from fer_train.data.dataset import load_faces
 
-        check_staged_folder(out, overwrite=overwrite)
         try:
-            report = convert_model(
+            report = conversion.convert_model(
                 source,
                 faces_for(source.spec, load_faces(data)),
                 out,
@@ -128,19 +125,16 @@ def convert(
             click.echo("Interrupted; nothing was written", err=True)
             raise
     click.echo(format_conversion_table(report))
-    names = ", ".join([*report["files"], REPORT_FILE, CONFUSION_FILE, RELIABILITY_FILE])
-    click.echo(f"\nWritten to {out}: {names}")
+    click.echo(f"\nWritten to {out}: {', '.join([*report['files'], *conversion.FILES_BESIDE])}")
+    _check_drops(report, max_drop, out)
+
+
+def _check_drops(report: ConversionReport, max_drop: float, out: Path) -> None:
+    """Raise AccuracyLossError where the accuracy of a file dropped by more than ``max_drop`` points."""
     drops = {name: file["accuracy_drop_points"] for name, file in report["files"].items()}
-    _refuse_drops(
-        {name: drop for name, drop in drops.items() if drop > max_drop}, max_drop, report["split"], out
-    )
-
-
-def _refuse_drops(drops: dict[str, float], max_drop: float, split: str, out: Path) -> None:
-    """Raise AccuracyLossError where there are drops, in percentage points by file."""
-    if drops:
+    excessive = [f"by {points:.2f} in {name}" for name, points in drops.items() if points > max_drop]
+    if excessive:
         raise AccuracyLossError(
-            f"accuracy on {split} dropped by more than {max_drop:g} points: "
-            + ", ".join(f"by {points:.2f} in {name}" for name, points in drops.items())
-            + f"; the files are kept in {out}: try other --samples, or allow the drop with --max-drop"
+            f"accuracy on {report['split']} dropped by more than {max_drop:g} points: {', '.join(excessive)}; "
+            f"the files are kept in {out}: try other --samples, or allow the drop with --max-drop"
         )

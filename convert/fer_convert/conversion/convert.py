@@ -34,11 +34,13 @@ from fer_edge.models.spec import ModelSpec, Variant
 from fer_edge.runtime.atomic_files import staged_folder, write_json
 from fer_train.data.dataset import Faces
 
-__all__ = ["CONFUSION_FILE", "RELIABILITY_FILE", "REPORT_FILE", "convert_model"]
+__all__ = ["FILES_BESIDE", "convert_model"]
 
-REPORT_FILE: Final = "conversion.json"
-CONFUSION_FILE: Final = "confusion.png"
-RELIABILITY_FILE: Final = "reliability.png"
+_REPORT: Final = "conversion.json"
+_CONFUSION: Final = "confusion.png"
+_RELIABILITY: Final = "reliability.png"
+FILES_BESIDE: Final = (_REPORT, _CONFUSION, _RELIABILITY)
+"""The files that a conversion writes beside the ``.tflite`` files."""
 
 
 def convert_model(
@@ -61,10 +63,7 @@ def convert_model(
     """
     with staged_folder(out, overwrite=overwrite) as staging:
         test = select_faces(faces, options.split, source.spec, data)
-        calibration = None
-        if "int8" in options.variants:
-            training = select_faces(faces, "Training", source.spec, data)
-            calibration = select_calibration_faces(training, options.samples, options.seed)
+        calibration = _select_calibration(faces, source.spec, options, data)
         model = source.load()
         reference = predict_with_keras(model, extract_images(test), partial(progress, "Running Keras"))
         report = build_conversion_report(
@@ -81,11 +80,19 @@ def convert_model(
             network = _convert_variant(model, variant, calibration, progress)
             path = staging / f"{variant}.tflite"
             predictions[variant] = _write_and_verify(path, network, spec, test, report, reference, progress)
-        write_json(staging / REPORT_FILE, report)
+        write_json(staging / _REPORT, report)
         title = f"{source.spec.name} on {len(test):,} faces of {options.split}, % of each row"
-        draw_confusion_matrices(staging / CONFUSION_FILE, report["files"], title)
-        draw_reliability(staging / RELIABILITY_FILE, predictions, test)
+        draw_confusion_matrices(staging / _CONFUSION, report["files"], title)
+        draw_reliability(staging / _RELIABILITY, predictions, test)
     return report
+
+
+def _select_calibration(faces: Faces, spec: ModelSpec, options: ConversionOptions, data: str) -> Faces | None:
+    """Select the faces that calibrate int8, None where nothing is converted to int8."""
+    if "int8" not in options.variants:
+        return None
+    training = select_faces(faces, "Training", spec, data)
+    return select_calibration_faces(training, options.samples, options.seed)
 
 
 def _build_spec(source: TrainedModel, variant: Variant, calibration: CalibrationReport | None) -> ModelSpec:

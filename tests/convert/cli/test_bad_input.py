@@ -131,8 +131,8 @@ def no_public_test(rows: list[list[Any]]) -> list[list[Any]]:
 
 
 def blank_training(rows: list[list[Any]]) -> list[list[Any]]:
-    grey = " ".join(["77"] * 48 * 48)
-    return [[row[0], grey, row[2]] if row[2] == "Training" else row for row in rows]
+    gray = " ".join(["77"] * 48 * 48)
+    return [[row[0], gray, row[2]] if row[2] == "Training" else row for row in rows]
 
 
 def nothing(rows: list[list[Any]]) -> list[list[Any]]:

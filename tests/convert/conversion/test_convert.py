@@ -129,10 +129,10 @@ def test_a_keras_file_with_its_spec_is_converted_as_its_run_is(
 
 
 def test_a_loss_above_max_drop_exits_3_and_keeps_the_files(
-    spoilt_run: Path, tmp_path: Path, fer_convert: FerConvert
+    degraded_run: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     options = ("--formats", "float32,int8", "--max-drop", "0.5")
-    status, _, err = fer_convert(spoilt_run, "--out", tmp_path / "out", *options)
+    status, _, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
     assert status == 3
     assert "accuracy on PublicTest dropped by more than 0.5 points" in err
     assert "int8.tflite" in err

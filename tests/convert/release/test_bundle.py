@@ -64,9 +64,9 @@ def test_a_run_becomes_the_bundled_model_with_its_card(
 
 
 def test_a_run_that_int8_costs_too_much_leaves_the_bundled_model_alone(
-    spoilt_run: Path, checkout: Path, make_bundle: Bundle
+    degraded_run: Path, checkout: Path, make_bundle: Bundle
 ) -> None:
-    status, _, err = make_bundle(spoilt_run)
+    status, _, err = make_bundle(degraded_run)
     assert status == 3
     assert "accuracy on PublicTest dropped by" in err
     assert "the bundled model stays as it is" in err
