@@ -26,9 +26,9 @@ __all__ = ["attach"]
 @click.option("--overwrite", is_flag=True, help="Replace the model spec that FILE has.")
 @debug_option
 def attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
-    """Give a .tflite file from elsewhere its model spec, after checking it against the file's tensors.
+    """Check a model spec against a .tflite file from elsewhere, and embed it.
 
-    FILE is changed in place.
+    FILE is replaced.
     """
     from fer_convert.tflite.attach import attach as attach_spec
 

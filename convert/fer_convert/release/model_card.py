@@ -16,8 +16,8 @@ __all__ = ["render_model_card"]
 
 _TEMPLATE: Final = """# {architecture}, {variant}: the {name} model of fer-edge
 
-Says of one face how probable each of {label_count} emotions is: {labels}. What it
-judges is the expression that an image shows, not what the person feels.
+Estimates for one face the probability of each of {label_count} emotions: {labels}. It
+classifies the expression that an image shows, not what the person feels.
 
 | | |
 | --- | --- |
@@ -39,9 +39,9 @@ On the {samples:,} faces of {split}:
 | before conversion (Keras, float32) | {keras_accuracies} |
 | this file ({variant}) | {file_accuracies} |
 
-The two give the same answer for {agreement} of the faces; a probability differs by
+Both predict the same emotion for {agreement} of the faces; a probability differs by
 {mean_difference:.4f} on average and by {max_difference:.3f} at most.
-Of the faces of each emotion it recognizes: {recalls}.
+The share of the faces of each emotion that it recognizes: {recalls}.
 
 To measure it again, anywhere: `fer-convert verify {name} --data fer2013.tar.gz --split {split}`
 
@@ -49,18 +49,18 @@ To measure it again, anywhere: `fer-convert verify {name} --data fer2013.tar.gz 
 
 {provenance}
 
-The weights were learned from images that were collected for research; take them for research and
-demonstration, and train your own on data that you may use for anything else. The code's licence does not
+The weights were learned from images that were collected for research; use them for research and
+demonstration, and for anything else train your own on data that you may use. The code's licence does not
 extend to them.
 
-## What it is for, and what not
+## Intended use, and what it must not be used for
 
-Meant for demonstrations, teaching, and interactive installations, where a wrong answer costs nothing.
+Meant for demonstrations, teaching, and interactive installations, where a wrong prediction costs nothing.
 Not meant to judge people: not for hiring, policing, medicine, schools or advertising, and not for finding
 out what somebody feels. In the European Union, emotion recognition at work and in schools is prohibited
 (Regulation (EU) 2024/1689, article 5).
 
-Its limits: about one answer in {one_wrong_in} is wrong on images like those it was
+Its limits: about one prediction in {one_wrong_in} is wrong on images like those it was
 tested on, and people agree on those themselves only about two times in three. It was trained on frontal faces
 found on the web; it recognizes less well faces in profile, partly hidden, very dark or smaller than
 {width} pixels, small children, and groups of which its training images show few. How well it works by age,
