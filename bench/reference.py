@@ -20,16 +20,14 @@ from fer_edge.models.find_model import find_model
 
 def float_network(folder: Path) -> Path:
     """The reference network as a float32 ``.tflite``, untrained: its speed does not depend on its weights."""
-    from fer_convert.tflite.container import with_contract
-    from fer_convert.tflite.converter import export
+    from fer_convert.conversion.network import convert_to_tflite
+    from fer_convert.tflite.container import embed_spec
     from fer_edge.models.spec import FER2013_LABELS, ModelSpec
     from fer_train.models.registry import architecture
 
-    network = export(architecture("bn-cnn").build(len(FER2013_LABELS)), "float32", ())
+    network = convert_to_tflite(architecture("bn-cnn").build(len(FER2013_LABELS)), "float32")
     path = folder / "bn-cnn-float32.tflite"
-    path.write_bytes(
-        with_contract(network, ModelSpec(name="bn-cnn", labels=FER2013_LABELS, variant="float32"))
-    )
+    path.write_bytes(embed_spec(network, ModelSpec(name="bn-cnn", labels=FER2013_LABELS, variant="float32")))
     return path
 
 

@@ -1,6 +1,6 @@
 """What int8 costs, by how it is calibrated and rounded: the table of docs/conversion.md.
 
-Each row converts the run anew with several seeds and is compared on a split with float32.
+Each row converts the run with several seeds and is compared with float32 on a split.
 
     python -m experiments.conversion RUN DATA [--samples 500] [--seeds 3] [--split PublicTest]
 """
@@ -16,54 +16,56 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_convert.keras_graph.cross_layer_equalization import equalized
-from fer_convert.quantization.calibration_data import calibration_faces
-from fer_convert.quantization.gptq import rounded
-from fer_convert.tflite.container import with_contract
-from fer_convert.tflite.converter import converted, export
-from fer_convert.trained_model import find_source
-from fer_convert.verification.verify import agreement, network_pixels, probabilities
+from fer_convert.conversion.network import convert_to_tflite
+from fer_convert.keras_graph.cross_layer_equalization import equalize_layers
+from fer_convert.quantization.calibration_data import select_calibration_faces
+from fer_convert.quantization.gptq import apply_gptq
+from fer_convert.tflite.container import embed_spec
+from fer_convert.tflite.converter import run_converter
+from fer_convert.trained_model import find_trained_model
+from fer_convert.verification.predictions import compare_predictions, predict_with_runtime
+from fer_convert.verification.verify import extract_images
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import Variant
 from fer_train.data.dataset import Faces, load_faces
 
-Pictures = NDArray[np.uint8]
+Images = NDArray[np.uint8]
 
 
-def random_faces(faces: Faces, samples: int, seed: int) -> Faces:
-    """Any pictures but entirely flat ones, as they come."""
+def select_random_faces(faces: Faces, samples: int, seed: int) -> Faces:
+    """Select any images that are not entirely flat."""
     spread = np.flatnonzero(np.ptp(faces.pixels.reshape(len(faces), -1), axis=1) > 0)
     return faces.take(np.random.default_rng(seed).choice(spread, samples, replace=False))
 
 
-def plain(model: keras.Model, pictures: Pictures) -> bytes:
-    """TensorFlow's converter alone."""
-    return converted(model, "int8", pictures)
+def convert_alone(model: keras.Model, images: Images) -> bytes:
+    """Run TensorFlow's converter alone."""
+    return run_converter(model, "int8", images)
 
 
-def evened(model: keras.Model, pictures: Pictures) -> bytes:
-    """The converter after equalization."""
-    return converted(equalized(model, pictures), "int8", pictures)
+def convert_equalized(model: keras.Model, images: Images) -> bytes:
+    """Run the converter after equalization."""
+    return run_converter(equalize_layers(model, images), "int8", images)
 
 
-def rerounded(model: keras.Model, pictures: Pictures) -> bytes:
-    """The converter, then rounding by effect."""
-    return rounded(plain(model, pictures), converted(model, "float32"), pictures)
+def convert_with_gptq(model: keras.Model, images: Images) -> bytes:
+    """Run the converter, then GPTQ."""
+    return apply_gptq(convert_alone(model, images), run_converter(model, "float32"), images)
 
 
-def shipped(model: keras.Model, pictures: Pictures) -> bytes:
-    """What fer-convert does: both."""
-    return export(model, "int8", pictures)
+def convert_as_shipped(model: keras.Model, images: Images) -> bytes:
+    """Convert as fer-convert does: with both."""
+    return convert_to_tflite(model, "int8", images)
 
 
 Choice = Callable[[Faces, int, int], Faces]
-Method = Callable[[keras.Model, Pictures], bytes]
+Method = Callable[[keras.Model, Images], bytes]
 ROWS: tuple[tuple[str, Choice, Method], ...] = (
-    ("any pictures; converter alone", random_faces, plain),
-    ("as many of each, faces only; converter alone", calibration_faces, plain),
-    ("… equalized", calibration_faces, evened),
-    ("… rounded by effect", calibration_faces, rerounded),
-    ("… equalized and rounded by effect: what fer-convert does", calibration_faces, shipped),
+    ("any images; converter alone", select_random_faces, convert_alone),
+    ("as many of each, faces only; converter alone", select_calibration_faces, convert_alone),
+    ("… equalized", select_calibration_faces, convert_equalized),
+    ("… GPTQ", select_calibration_faces, convert_with_gptq),
+    ("… equalized, GPTQ: what fer-convert does", select_calibration_faces, convert_as_shipped),
 )
 
 
@@ -79,36 +81,38 @@ def main() -> None:
     parser.add_argument("--split", default="PublicTest")
     options = parser.parse_args()
 
-    source = find_source(options.run)
+    source = find_trained_model(options.run)
     model = source.load()
     faces = load_faces(options.data)
     training, test = faces.split("Training"), faces.split(options.split)
-    pixels = network_pixels(test)
+    images = extract_images(test)
 
-    def scores(network: bytes, variant: Variant) -> NDArray[np.float32]:
+    def predict(network: bytes, variant: Variant) -> NDArray[np.float32]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.tflite"
-            path.write_bytes(with_contract(network, source.spec.replace(variant=variant)))
-            return probabilities(find_model(path), pixels)
+            path.write_bytes(embed_spec(network, source.spec.replace(variant=variant)))
+            return predict_with_runtime(find_model(path), images)
 
-    def accuracy(predicted: NDArray[np.float32]) -> float:
+    def compute_accuracy(predicted: NDArray[np.float32]) -> float:
         return 100 * float(np.mean(predicted.argmax(axis=1) == test.labels))
 
-    reference = scores(converted(model, "float32"), "float32")
-    print(f"float32: {accuracy(reference):.2f} % on {len(test):,} faces of {options.split}\n")
-    print("| int8 | samples | points lost: mean, worst | top-1 agreement: mean, worst | mean \\|Δp\\| |")
+    reference = predict(run_converter(model, "float32"), "float32")
+    print(f"float32: {compute_accuracy(reference):.2f} % on {len(test):,} faces of {options.split}\n")
+    print(
+        "| int8 | samples | accuracy drop, points: mean, worst | top-1 agreement: mean, worst | mean \\|Δp\\| |"
+    )
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, choose, method in ROWS:
         for samples in map(int, options.samples.split(",")):
-            lost, agreed, differed = [], [], []
+            drops, agreed, differed = [], [], []
             for seed in range(options.seeds):
-                int8 = scores(method(model, network_pixels(choose(training, samples, seed))), "int8")
-                compared = agreement(reference, int8)
-                lost.append(accuracy(reference) - accuracy(int8))
+                int8 = predict(method(model, extract_images(choose(training, samples, seed))), "int8")
+                compared = compare_predictions(reference, int8)
+                drops.append(compute_accuracy(reference) - compute_accuracy(int8))
                 agreed.append(100 * compared.top1)
                 differed.append(compared.mean_difference)
             print(
-                f"| {name} | {samples:,} | {np.mean(lost):+.2f}, {max(lost):+.2f} "
+                f"| {name} | {samples:,} | {np.mean(drops):+.2f}, {max(drops):+.2f} "
                 f"| {np.mean(agreed):.2f} %, {min(agreed):.2f} % | {np.mean(differed):.4f} |",
                 flush=True,
             )

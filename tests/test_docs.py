@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_convert.cli import cli as fer_convert
+from fer_convert.cli.main import cli as fer_convert
 from fer_edge.cli.main import cli as fer_edge
 from fer_train.cli.main import cli as fer_train
 

@@ -1,1 +1,1 @@
-"""Conversion of trained networks into TFLite files, and the proof of what it cost."""
+"""Conversion of trained networks into TFLite files, and the measurement of what it costs."""

@@ -1,4 +1,4 @@
-"""``fer-convert``: the entry point, which needs nothing but the standard library to answer."""
+"""``fer-convert``: the entry point; it imports only the standard library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; leaves with the documented exit status."""
+    """Run the command line and exit with its status."""
     try:
-        from fer_convert.cli import run
+        from fer_convert.cli.main import run
 
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before there was anything to interrupt
+    except KeyboardInterrupt:  # while modules are being imported
         status = 130
     sys.exit(status)
 

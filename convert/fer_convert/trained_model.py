@@ -1,8 +1,7 @@
-"""What is converted: a trained network, the contract it was trained under, and its hash."""
+"""The network to convert: its ``.keras`` file, its model spec and its data set."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,87 +9,92 @@ from typing import TYPE_CHECKING, Final
 
 from fer_edge.errors import ContractError, ConversionError, ModelError, RunError, UsageError
 from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.runtime.hashing import sha256_of_file
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Source", "data_of", "find_source"]
+__all__ = ["TrainedModel", "find_trained_model", "resolve_data"]
 
 _MODEL: Final = "model.keras"
 _SPEC: Final = "spec.json"
 _CONFIG: Final = "config.json"
+_ADVICE: Final = "train a network with: fer-train fit"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A trained network to convert. ``sha256`` is the ``.keras`` file's, in hexadecimal digits.
+class TrainedModel:
+    """A trained network in a ``.keras`` file. ``sha256`` is the file's, in hexadecimal digits.
 
-    ``data`` is the data set that the run says it was trained on, or None where it does not say.
+    ``data`` is the data set on which the run was trained, None where this is not known.
     """
 
-    model: Path
+    path: Path
     spec: ModelSpec
     sha256: str
     data: Path | None = None
 
     def load(self) -> keras.Model:
-        """The network, checked against its contract.
+        """Load the network and check it against its spec.
 
         Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
         """
         from fer_train.models.loading import load_network
 
         try:
-            return load_network(self.model, self.spec)
+            return load_network(self.path, self.spec)
         except ContractError:
             raise
         except ModelError as error:
             raise ConversionError(
-                f"{self.model}: expected a network of Keras' own layers and fer-train's, "
-                f"Keras cannot load it: {_reason(error.__cause__ or error)}"
+                f"{self.path}: Keras cannot load the network: {_reason(error.__cause__ or error)}; "
+                "it may be damaged, or have layers that are neither Keras' nor fer-train's"
             ) from error
 
 
-def find_source(run: Path, spec: Path | None = None) -> Source:
-    """The network of a run folder, or of a ``.keras`` file with its spec.
+def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
+    """Find the network of a run folder, or of a ``.keras`` file with its spec.
 
-    Raises RunError when there is none, ContractError when its spec is malformed, UsageError when a
-    ``.keras`` file comes without a spec.
+    ``spec`` is used instead of the ``spec.json`` beside the network. Raises RunError when there is no
+    network, ContractError when its spec is malformed, UsageError when it has no spec.
     """
-    if run.is_dir():
-        model, beside = run / _MODEL, run / _SPEC
-        if not model.is_file():
-            raise RunError(
-                f"{run}: expected a run folder with {_MODEL}, it has none; train one with: fer-train fit"
-            )
-    elif run.is_file():
-        model, beside = run, run.with_name(_SPEC)
-        if run.suffix != ".keras":
-            raise RunError(f"{run}: expected a run folder or a .keras file; train one with: fer-train fit")
-    else:
-        raise RunError(
-            f"{run}: expected a run folder or a .keras file, nothing is there; train one with: fer-train fit"
-        )
+    path = _find_keras_file(run)
+    beside = path.with_name(_SPEC)
     if spec is None and not beside.is_file():
-        raise UsageError(f"{model}: expected its contract in {beside}, found none; name it with --spec")
-    contract = read_spec(spec or beside)
-    with model.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Source(model, contract, digest, _data_in(model.with_name(_CONFIG)))
+        raise UsageError(f"{path}: no model spec: {beside} does not exist; name the spec with --spec")
+    return TrainedModel(
+        path, read_spec(spec or beside), sha256_of_file(path), _read_data(path.with_name(_CONFIG))
+    )
 
 
-def data_of(source: Source, data: Path | None) -> Path:
-    """The data set named, or else the one that the run names; raises UsageError when neither is."""
-    found = data or source.data
+def resolve_data(model: TrainedModel, data: Path | None) -> Path:
+    """Return ``data``, or else the data set that the run was trained on.
+
+    Raises UsageError where neither is known.
+    """
+    found = data or model.data
     if found is None:
         raise UsageError(
-            f"expected faces to calibrate and measure with, the run of {source.model} names none; "
-            "name them with --data"
+            f"no faces to calibrate and measure with: the run of {model.path} does not say what it was "
+            "trained on; name a data set with --data"
         )
     return found
 
 
-def _data_in(config: Path) -> Path | None:
+def _find_keras_file(run: Path) -> Path:
+    if run.is_dir():
+        path = run / _MODEL
+        if not path.is_file():
+            raise RunError(f"{run}: not a run folder: it has no {_MODEL}; {_ADVICE}")
+        return path
+    if not run.exists():
+        raise RunError(f"{run}: does not exist; name a run folder or a .keras file, or {_ADVICE}")
+    if not run.is_file() or run.suffix != ".keras":
+        raise RunError(f"{run}: neither a run folder nor a .keras file; {_ADVICE}")
+    return run
+
+
+def _read_data(config: Path) -> Path | None:
     try:
         data = json.loads(config.read_text(encoding="utf-8"))["data"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -99,6 +103,6 @@ def _data_in(config: Path) -> Path | None:
 
 
 def _reason(error: BaseException) -> str:
-    # Keras' own summary is long and says nothing; what happened stands at its end.
+    # Keras' own summary is long and unspecific; the actual reason is at its end.
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0].split(". ")[0][:300] if text else type(error).__name__

@@ -75,9 +75,9 @@ def test_training_shows_the_network_the_same_input(pixels: NDArray[np.uint8]) ->
 
 
 def test_conversion_calibrates_with_the_same_input(pixels: NDArray[np.uint8]) -> None:
-    from fer_convert.tflite.converter import calibration_inputs
+    from fer_convert.tflite.converter import make_calibration_inputs
 
-    _, (shown,) = calibration_inputs([pixels, pixels])
+    _, (shown,) = make_calibration_inputs([pixels, pixels])
     assert shown.shape == (1, 48, 48, 1)
     assert digest(shown.astype("<f4")) == INPUT_SHA256
 
@@ -102,8 +102,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """float32.tflite and int8.tflite of a small network without training."""
     import keras
 
-    from fer_convert.tflite.container import with_contract
-    from fer_convert.tflite.converter import export
+    from fer_convert.conversion.network import convert_to_tflite
+    from fer_convert.tflite.container import embed_spec
 
     inputs = keras.Input((48, 48, 1))
     x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(inputs)
@@ -112,8 +112,8 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("untrained")
     ramp = np.linspace(0, 255, 48 * 48).astype(np.uint8).reshape(1, 48, 48, 1)
     for variant, shown in (("float32", ()), ("int8", ramp)):
-        network = export(model, variant, shown)  # type: ignore[arg-type]
-        (folder / f"{variant}.tflite").write_bytes(with_contract(network, SPEC.replace(variant=variant)))
+        network = convert_to_tflite(model, variant, shown)  # type: ignore[arg-type]
+        (folder / f"{variant}.tflite").write_bytes(embed_spec(network, SPEC.replace(variant=variant)))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A small data set of drawn faces, a small network that has learned it, and what conversion makes of that."""
+"""A small data set of drawn faces, a small network trained on it, and its conversion."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import shutil
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +23,11 @@ from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 FACE_IN_PORTRAIT = (slice(105, 327), slice(155, 377))  # rows and columns, as Haar finds it
 SPLIT_SIZES = {"Training": 420, "PublicTest": 70}
 SPOTS = ((0, 0), (20, 0), (41, 0), (0, 41), (20, 41), (41, 41), (0, 20))  # by label; they hide no eye
-BLANK, NOISE = 3, 4  # as many Training pictures at its beginning are entirely grey, or noise
+BLANK, NOISE = 3, 4  # the first images of Training are entirely gray, the next are noise
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """TensorFlow's own deprecations are not this project's."""
+    """Ignore the deprecation warnings of TensorFlow's own code."""
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google)"))
 
@@ -33,20 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def drawn_faces(portrait_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
     """Pixels (n, 48, 48), labels and splits: one face in many lights, its emotion where a bright spot is."""
-    grey = cv2.imread(str(portrait_path), cv2.IMREAD_GRAYSCALE)
-    assert grey is not None
-    face = cv2.resize(grey[FACE_IN_PORTRAIT], (48, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
+    gray = cv2.imread(str(portrait_path), cv2.IMREAD_GRAYSCALE)
+    assert gray is not None
+    face = cv2.resize(gray[FACE_IN_PORTRAIT], (48, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
     generator = np.random.default_rng(0)
     pixels, labels, splits = [], [], []
     for split, size in SPLIT_SIZES.items():
         for index in range(size):
             label = index % len(FER2013_LABELS)
-            picture = (face - 128) * generator.uniform(0.6, 1.0) + 128 + generator.normal(0, 4, (48, 48))
+            image = (face - 128) * generator.uniform(0.6, 1.0) + 128 + generator.normal(0, 4, (48, 48))
             x, y = SPOTS[label]
-            picture[y : y + 7, x : x + 7] = 250
+            image[y : y + 7, x : x + 7] = 250
             if split == "Training" and index < BLANK + NOISE:
-                picture = generator.uniform(0, 255, (48, 48)) if index >= BLANK else np.full((48, 48), 90.0)
-            pixels.append(np.clip(picture, 0, 255).astype(np.uint8))
+                image = generator.uniform(0, 255, (48, 48)) if index >= BLANK else np.full((48, 48), 90.0)
+            pixels.append(np.clip(image, 0, 255).astype(np.uint8))
             labels.append(label)
             splits.append(split)
     return np.stack(pixels), np.array(labels), splits
@@ -73,8 +75,8 @@ def _write_data() -> Callable[[Path, list[list[Any]]], Path]:
 def data_rows(drawn_faces: tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]) -> list[list[Any]]:
     """The drawn faces in the terms of fer2013.csv."""
     return [
-        [int(label), " ".join(map(str, picture.ravel().tolist())), split]
-        for picture, label, split in zip(*drawn_faces, strict=True)
+        [int(label), " ".join(map(str, image.ravel().tolist())), split]
+        for image, label, split in zip(*drawn_faces, strict=True)
     ]
 
 
@@ -86,7 +88,7 @@ def data_path(tmp_path_factory: pytest.TempPathFactory, data_rows: list[list[Any
 
 @pytest.fixture(scope="session")
 def spec() -> ModelSpec:
-    """The contract of the small network."""
+    """The model spec of the small network."""
     return ModelSpec(
         name="tiny",
         labels=FER2013_LABELS,
@@ -132,11 +134,11 @@ def run_folder(
 
 
 @pytest.fixture
-def spoilt_run(run_folder: Path, tmp_path: Path) -> Path:
-    """The run with a label that is never answered, its logit far below the rest: int8 has no room for those."""
+def degraded_run(run_folder: Path, tmp_path: Path) -> Path:
+    """A run with a label that is never predicted: its logit stretches the range of int8 too far."""
     import keras
 
-    folder = Path(shutil.copytree(run_folder, tmp_path / "spoilt"))
+    folder = Path(shutil.copytree(run_folder, tmp_path / "degraded"))
     model = keras.saving.load_model(folder / "model.keras", compile=False)
     bias = model.get_layer("logits").bias
     bias.assign([-3000.0, *bias[1:]])
@@ -149,8 +151,8 @@ FORMATS = ("float32", "float16", "dynamic", "int8")
 
 @pytest.fixture(scope="session")
 def converted(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
-    """The folder that ``fer-convert`` filled: all four formats, the report, the pictures."""
-    from fer_convert.cli import run
+    """The folder that ``fer-convert`` filled: all four formats, the report, the plots."""
+    from fer_convert.cli.main import run
 
     out = tmp_path_factory.mktemp("converted") / "models"
     assert run([str(run_folder), "--out", str(out), "--formats", ",".join(FORMATS), "--samples", "42"]) == 0
@@ -167,10 +169,39 @@ def report(converted: Path) -> dict[str, Any]:
 @pytest.fixture
 def fer_convert(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs the command line in this process: (exit status, standard output, standard error)."""
-    from fer_convert.cli import run
+    from fer_convert.cli.main import run
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         status = run([str(argument) for argument in arguments])
         return status, *capfd.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def foreign(converted: Path, tmp_path: Path) -> Path:
+    """A network without a model spec, as other programs write it."""
+    from fer_convert.tflite.container import extract_network
+
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(extract_network((converted / "int8.tflite").read_bytes()))
+    return path
+
+
+@pytest.fixture
+def run_and_list_imports() -> Callable[..., tuple[subprocess.CompletedProcess[str], set[str]]]:
+    """Runs ``fer-convert`` in a process of its own: the process, and the packages it had imported at its end."""
+    code = (
+        "import sys\nfrom fer_convert.cli.main import run\n"
+        "status = run(sys.argv[1:])\n"
+        "print('IMPORTED', *sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+        "sys.exit(status)"
+    )
+
+    def call(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        (line,) = [line for line in ran.stderr.splitlines() if line.startswith("IMPORTED")]
+        return ran, set(line.split()[1:])
 
     return call

@@ -1,1 +1,1 @@
-"""Changes to a Keras network before conversion that keep its outputs."""
+"""Changes to a Keras network before conversion that preserve its outputs."""

@@ -1,8 +1,9 @@
-"""The same network without the norms that follow an activation: the next linear layer takes them over.
+"""Batch norms behind an activation, folded into the next linear layer.
 
-The converter merges a batch normalisation into the convolution before it, where one is. Behind a ReLU it stays, and
-where units are dead their variance is 0: the norm multiplies them by up to 1/sqrt(epsilon), and int8's one scale for
-the whole tensor is lost on them. But W(g x + s) + b is (W g) x + (b + W s), which leaves no such tensor.
+TensorFlow's converter merges a batch norm into the convolution before it, where there is one. A norm behind a ReLU
+stays. Where units are dead, their variance is 0 and the norm multiplies them by up to 1/sqrt(epsilon), so that the
+single int8 scale of the whole tensor is far too coarse. But W(g x + s) + b = (W g) x + (b + W s), which needs no
+such tensor.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_convert.keras_graph.traversal import is_merged, users
+from fer_convert.keras_graph.traversal import find_users, is_merged
 
-__all__ = ["folded"]
+__all__ = ["fold_batch_norms"]
 
+# Layers that pass a channel's gain and shift on unchanged: always, or where no gain is negative.
 _AFFINE: Final = (
     layers.Dropout,
     layers.Flatten,
@@ -25,56 +27,56 @@ _AFFINE: Final = (
     layers.GlobalAveragePooling2D,
 )
 _MONOTONE: Final = (layers.MaxPooling2D, layers.GlobalMaxPooling2D)
-"""What a channel's gain and shift pass through unchanged: always, or where no gain is negative."""
 
 Floats = NDArray[np.float64]
 
 
-def folded(model: keras.Model) -> keras.Model:
-    """The network, or a copy that computes the same without the norms that could be folded forward.
+def fold_batch_norms(model: keras.Model) -> keras.Model:
+    """Fold each batch norm into the next linear layer where the outputs stay the same.
 
-    A norm is folded when nothing but dropout, flattening and pooling lies between it and one ``Dense`` or unpadded
-    convolution with a bias (padding with zeros would have to become padding with the shift).
+    Returns a copy of the network, or the network itself where no norm can be folded. A norm is folded when
+    only dropout, flattening and pooling lie between it and one ``Dense`` layer or unpadded convolution that
+    has a bias (padding with zeros would have to become padding with the shift).
     """
-    targets = {layer.name: target for layer in model.layers if (target := _target(layer)) is not None}
+    targets = {layer.name: target for layer in model.layers if (target := _find_target(layer)) is not None}
     if not targets:
         return model
 
-    def called(layer: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
+    def call_layer(layer: Any, inputs: Any, *arguments: Any, **options: Any) -> Any:
         return inputs if layer.name in targets else layer(inputs, *arguments, **options)
 
     copy = keras.models.clone_model(
         keras.Model(model.input, model.output, name=model.name),
         clone_function=lambda layer: type(layer).from_config(layer.get_config()),
-        call_function=called,
+        call_function=call_layer,
     )
     for layer in copy.layers:
         layer.set_weights(model.get_layer(layer.name).get_weights())
     for name, target in targets.items():
-        _take_over(copy.get_layer(target.name), *_gain_and_shift(model.get_layer(name)))
+        _absorb(copy.get_layer(target.name), *_compute_gain_and_shift(model.get_layer(name)))
     return copy
 
 
-def _target(norm: Any) -> Any | None:
-    """The layer that a norm can be folded into."""
-    if not isinstance(norm, layers.BatchNormalization) or not _is_alone(norm) or is_merged(norm):
+def _find_target(norm: Any) -> Any | None:
+    """Find the layer that a norm can be folded into."""
+    if not isinstance(norm, layers.BatchNormalization) or not _has_one_user(norm) or is_merged(norm):
         return None
     if norm.axis not in (-1, len(norm.output.shape) - 1):
         return None
-    passed = _AFFINE + _MONOTONE if _gain_and_shift(norm)[0].min() > 0 else _AFFINE
-    (layer,) = users(norm)
-    while isinstance(layer, passed) and _is_alone(layer):
+    passed = _AFFINE + _MONOTONE if _compute_gain_and_shift(norm)[0].min() > 0 else _AFFINE
+    (layer,) = find_users(norm)
+    while isinstance(layer, passed) and _has_one_user(layer):
         if getattr(layer, "data_format", "channels_last") != "channels_last":
             return None
-        (layer,) = users(layer)
-    return layer if _can_take_over(layer) else None
+        (layer,) = find_users(layer)
+    return layer if _can_absorb(layer) else None
 
 
-def _is_alone(layer: Any) -> bool:
-    return len(layer._inbound_nodes) == 1 and len(users(layer)) == 1
+def _has_one_user(layer: Any) -> bool:
+    return len(layer._inbound_nodes) == 1 and len(find_users(layer)) == 1
 
 
-def _can_take_over(layer: Any) -> bool:
+def _can_absorb(layer: Any) -> bool:
     if len(layer._inbound_nodes) != 1:
         return False
     if type(layer) is layers.Conv2D:
@@ -82,8 +84,8 @@ def _can_take_over(layer: Any) -> bool:
     return isinstance(layer, layers.Dense) and bool(layer.use_bias)
 
 
-def _gain_and_shift(norm: Any) -> tuple[Floats, Floats]:
-    """What a norm multiplies each channel by and then adds to it, float64 (channels,)."""
+def _compute_gain_and_shift(norm: Any) -> tuple[Floats, Floats]:
+    """The factor and the summand that a norm applies to each channel, float64 (channels,) each."""
     mean, variance = (
         keras.ops.convert_to_numpy(values).astype(np.float64)
         for values in (norm.moving_mean, norm.moving_variance)
@@ -97,7 +99,7 @@ def _gain_and_shift(norm: Any) -> tuple[Floats, Floats]:
     return gain, shift
 
 
-def _take_over(layer: Any, gain: Floats, shift: Floats) -> None:
+def _absorb(layer: Any, gain: Floats, shift: Floats) -> None:
     kernel, bias = (value.astype(np.float64) for value in layer.get_weights())
     # Flattening repeats the channels for each position.
     repeats = kernel.shape[-2] // len(gain)

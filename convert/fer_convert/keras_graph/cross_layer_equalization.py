@@ -1,9 +1,9 @@
-"""The same network with channels of like range, so that int8's one scale for a whole tensor suits them all.
+"""Cross-layer equalization: channels of similar range, for the single int8 scale of a tensor.
 
-A channel may be divided by any s > 0 where it is made and multiplied by s where it is used, through all that
-keeps factors (ReLU, pooling, sums of channels divided alike): cross-layer equalization, M. Nagel et al.,
-"Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.1. Per-channel
-weight scales take up the factors where a channel is made. What it brings was measured: docs/conversion.md.
+A channel may be divided by any s > 0 in the layer that produces it and multiplied by s in the layer that uses it, if
+everything between the two keeps factors (ReLU, pooling, sums of channels that are divided alike): M. Nagel et al.,
+"Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.1. The per-channel scales of
+the weights absorb the division. The effect was measured: docs/conversion.md.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_convert.keras_graph.traversal import is_merged, sources, users
-from fer_edge.classification.preprocess import normalize
+from fer_convert.keras_graph.activations import compute_outputs
+from fer_convert.keras_graph.traversal import find_sources, find_users, is_merged
 
-__all__ = ["equalized"]
+__all__ = ["equalize_layers"]
 
-_SMALLEST: Final = 0.01  # a channel is enlarged a hundredfold at most; a dead one stays dead
+_SMALLEST: Final = 0.01  # a channel is enlarged at most a hundredfold; a dead channel stays dead
 _BATCH: Final = 100
 _LAST: Final = "channels_last"
 _KEEPS_FACTORS: Final = (
@@ -36,7 +36,7 @@ _KEEPS_FACTORS: Final = (
 )
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Group:
     """Layers whose outputs share their channels' factors, and the layers that use those outputs."""
 
@@ -44,16 +44,16 @@ class _Group:
     users: list[Any] = field(default_factory=list)
 
 
-def equalized(model: keras.Model, pictures: NDArray[np.uint8]) -> keras.Model:
-    """A copy of the network that computes the same, its channels scaled to like ranges.
+def equalize_layers(model: keras.Model, images: NDArray[np.uint8]) -> keras.Model:
+    """Scale the channels of a copy of the network to similar ranges; its outputs stay the same.
 
-    ``pictures``, uint8 (n, height, width, channels), show which ranges occur. Layers around which nothing
-    can be scaled, because they are of an unknown kind or used twice, stay as they are.
+    The ranges are those that occur on ``images``, uint8 (n, height, width, channels). Layers of an unknown
+    kind and layers that are used twice keep their weights, as do the layers around them.
     """
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    for group in _groups(copy):
-        factors = _factors(copy, group, pictures)
+    for group in _find_groups(copy):
+        factors = _compute_factors(copy, group, images)
         for layer in group.members:
             _divide_outputs(layer, factors)
         for layer in group.users:
@@ -61,24 +61,26 @@ def equalized(model: keras.Model, pictures: NDArray[np.uint8]) -> keras.Model:
     return copy
 
 
-def _groups(model: keras.Model) -> list[_Group]:
-    """The groups in which channels can be scaled."""
+def _find_groups(model: keras.Model) -> list[_Group]:
+    """Find the groups in which channels can be scaled."""
     group_of = {layer.name: {layer.name} for layer in model.layers}
     for layer in model.layers:
         if isinstance(layer, _KEEPS_FACTORS):
-            merged = set.union(group_of[layer.name], *(group_of[source.name] for source in sources(layer)))
+            merged = set.union(
+                group_of[layer.name], *(group_of[source.name] for source in find_sources(layer))
+            )
             for name in merged:
                 group_of[name] = merged
     found = []
     for names in {min(names): names for names in group_of.values()}.values():
         members = [model.get_layer(name) for name in sorted(names)]
-        using = {
-            u.name
+        users = {
+            user.name
             for name in names
-            for u in users(model.get_layer(name))
-            if not isinstance(u, _KEEPS_FACTORS)
+            for user in find_users(model.get_layer(name))
+            if not isinstance(user, _KEEPS_FACTORS)
         }
-        group = _Group(members, [model.get_layer(name) for name in sorted(using)])
+        group = _Group(members, [model.get_layer(name) for name in sorted(users)])
         if group.users and all(map(_can_divide, members)) and all(map(_can_multiply, group.users)):
             found.append(group)
     return found
@@ -103,18 +105,18 @@ def _can_multiply(layer: Any) -> bool:
     )
 
 
-def _factors(model: keras.Model, group: _Group, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """By channel the largest share of a tensor's range that it fills, in any tensor of the group."""
-    # What goes into a ReLU alone is fused with it, and no tensor of the file.
-    real = [member for member in group.members if [type(user) for user in users(member)] != [layers.ReLU]]
+def _compute_factors(model: keras.Model, group: _Group, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Compute by channel the largest share of a tensor's range that it fills, in any tensor of the group."""
+    # A layer whose only user is a ReLU is fused with it; its output is not a tensor of the file.
+    real = [
+        member for member in group.members if [type(user) for user in find_users(member)] != [layers.ReLU]
+    ]
     watched = keras.Model(model.input, [member.output for member in real])
     channels = min(member.output.shape[-1] for member in real)  # flattening repeats them
     peaks = [np.zeros(channels, np.float32) for _ in real]
-    for start in range(0, len(pictures), _BATCH):
-        outputs = watched(normalize(pictures[start : start + _BATCH]), training=False)
-        for peak, output in zip(peaks, outputs if isinstance(outputs, list) else [outputs], strict=True):
-            values = np.abs(keras.ops.convert_to_numpy(output)).reshape(-1, channels)
-            np.maximum(peak, values.max(axis=0), out=peak)
+    for outputs in compute_outputs(watched, images, _BATCH):
+        for peak, output in zip(peaks, outputs, strict=True):
+            np.maximum(peak, np.abs(output).reshape(-1, channels).max(axis=0), out=peak)
     shares = np.max([peak / max(float(peak.max()), 1e-12) for peak in peaks], axis=0)
     return np.asarray(np.maximum(shares, _SMALLEST), np.float32)
 

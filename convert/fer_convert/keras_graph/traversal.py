@@ -1,4 +1,4 @@
-"""How the layers of a Keras network hang together, for what changes them before conversion."""
+"""Neighbouring layers in the graph of a Keras network."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from typing import Any
 import keras
 from keras import layers
 
-__all__ = ["is_merged", "sources", "users"]
+__all__ = ["find_sources", "find_users", "is_merged"]
 
 
-def sources(layer: Any) -> list[Any]:
-    """The layers whose outputs a layer takes in."""
+def find_sources(layer: Any) -> list[Any]:
+    """Find the layers whose outputs are the inputs of ``layer``."""
     return [node.operation for node in layer._inbound_nodes[0].parent_nodes]
 
 
-def users(layer: Any) -> list[Any]:
-    """The layers that take in a layer's output."""
+def find_users(layer: Any) -> list[Any]:
+    """Find the layers that have the output of ``layer`` as an input."""
     return [node.operation for node in layer._outbound_nodes]
 
 
 def is_merged(norm: Any) -> bool:
-    """Whether the converter merges a batch normalisation into the convolution before it.
+    """Return whether the TFLite converter merges a batch norm into the layer before it.
 
-    Elsewhere it stays a product with a vector and a sum, each with one scale for all channels in int8.
+    A norm that is not merged stays in the file as a product with a vector and a sum, and int8 gives each of
+    the two tensors a single scale for all channels.
     """
-    (source,) = sources(norm)
+    (source,) = find_sources(norm)
     is_linear = getattr(source, "activation", None) is keras.activations.linear
-    return isinstance(source, layers.Conv2D | layers.Dense) and is_linear and users(source) == [norm]
+    return isinstance(source, layers.Conv2D | layers.Dense) and is_linear and find_users(source) == [norm]

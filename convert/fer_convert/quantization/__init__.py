@@ -1,1 +1,1 @@
-"""Calibration and rounding for int8."""
+"""How int8 stays close to float: calibration images, outliers, and weights rounded by GPTQ."""

@@ -1,6 +1,6 @@
-"""The faces that int8 calibration sees: as many of each emotion, from Training, seeded, and faces indeed.
+"""The faces that calibrate int8: balanced over the labels, seeded, and without non-faces.
 
-How many, and what keeping non-faces out does, was measured: docs/conversion.md.
+Their number and the effect of excluding non-faces were measured: docs/conversion.md.
 """
 
 from __future__ import annotations
@@ -15,46 +15,39 @@ from numpy.typing import NDArray
 from fer_edge.errors import DataError
 from fer_train.data.dataset import Faces
 
-__all__ = ["DEFAULT_SAMPLES", "calibration_faces", "stretched"]
+__all__ = ["select_calibration_faces"]
 
-DEFAULT_SAMPLES: Final = 500
-_BLANK_STD: Final = 10.0  # grey levels; a picture flatter than this shows nothing
-_BORDER: Final = 8  # pixels around a tightly cropped face, for the detector
+_BLANK_STD: Final = 10.0  # gray levels; an image with a smaller deviation shows nothing
+_BORDER: Final = 8  # pixels added around a tightly cropped face, for the detector
 
 
-def calibration_faces(faces: Faces, samples: int, seed: int) -> Faces:
-    """``samples`` faces, as many of each label as there are to be had, chosen by the seed.
+def select_calibration_faces(faces: Faces, samples: int, seed: int) -> Faces:
+    """Select up to ``samples`` faces with the seed, as evenly over the labels as possible.
 
-    Taken are pictures in which a detector finds a face; of FER-2013's faces it finds two in three, of
-    its 150 non-faces two. Only where a label has too few of them others are taken that are not blank.
-    Raises DataError when nothing is left.
+    Images in which the Haar detector finds a face come first: of FER-2013's faces it finds two in three, of
+    its 150 non-faces two. Other images are selected only for a label that has too few of these, and blank
+    images never. Raises DataError when every image is blank.
     """
     is_blank = faces.pixels.reshape(len(faces), -1).std(axis=1) < _BLANK_STD
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~is_blank))
     if not len(order):
-        raise DataError(f"expected faces to calibrate with, got {len(faces)} pictures, all of them blank")
+        raise DataError(
+            f"no faces to calibrate with: all {len(faces)} images are blank; use another data set"
+        )
     by_label = [order[faces.labels[order] == label] for label in np.unique(faces.labels[order])]
     detector = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_default.xml")
     chosen: list[int] = []
-    for counted, candidates in enumerate(sorted(by_label, key=len)):
-        # What a label cannot give falls to the larger ones after it.
-        share = -(-(samples - len(chosen)) // (len(by_label) - counted))
-        chosen += _faces_first(faces.pixels, candidates, share, detector)
+    for done, candidates in enumerate(sorted(by_label, key=len)):
+        # The faces that a small label lacks are taken from the larger labels after it.
+        share = -(-(samples - len(chosen)) // (len(by_label) - done))
+        chosen += _select_detectable(faces.pixels, candidates, share, detector)
     return faces.take(np.random.default_rng(seed).permutation(np.array(chosen)))
 
 
-def stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture, any shape, stretched over 0…255.
-
-    Seen in calibration it gives the int8 input exactly scale 1/64 and zero point 0.
-    """
-    low, high = int(pixels.min()), int(pixels.max())
-    return np.asarray(np.rint((pixels.astype(np.float32) - low) * (255 / (high - low))), np.uint8)
-
-
-def _faces_first(
+def _select_detectable(
     pixels: NDArray[np.uint8], candidates: NDArray[np.int64], count: int, detector: Any
 ) -> list[int]:
+    """Select ``count`` of the candidates' indices, those in which a face is detected first."""
     found: list[int] = []
     others: list[int] = []
     for index in candidates.tolist():

@@ -1,4 +1,4 @@
-"""Calibration pictures without the few that no range should be made for."""
+"""Calibration images whose activations are far outside the usual ranges."""
 
 from __future__ import annotations
 
@@ -9,32 +9,29 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import normalize
+from fer_convert.keras_graph.activations import compute_outputs
 
-__all__ = ["typical"]
+__all__ = ["drop_outliers"]
 
-_FAR: Final = 8.0  # usual faces stay below 4.5 times the median, in every layer of both architectures
+_LIMIT: Final = 8.0  # usual faces stay below 4.5 times the median, in every layer of both architectures
 _BATCH: Final = 100
 
 
-def typical(model: keras.Model, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The pictures, uint8 (n, height, width, channels), in which no layer's peak is far beyond the median one.
+def drop_outliers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Drop the images on which any layer's peak is more than 8 times its median peak.
 
-    A single face at which otherwise dead units wake can stretch the logits' range, and so the steps of int8,
-    to many times what all others need. Such a face's values saturate instead.
+    ``images``: uint8 (n, height, width, channels). A single face that activates otherwise dead units can
+    stretch the range of the logits, and so the steps of int8, to many times of what all other faces need.
+    Values of such a face saturate instead.
     """
     watched = [layer.output for layer in model.layers if isinstance(layer, layers.Conv2D | layers.Dense)]
     if not watched:
-        return pictures
-    asked = keras.Model(model.input, watched)
+        return images
     parts = []
-    for start in range(0, len(pictures), _BATCH):
-        outputs = asked(normalize(pictures[start : start + _BATCH]), training=False)
-        outputs = outputs if isinstance(outputs, list) else [outputs]
-        arrays = [np.abs(keras.ops.convert_to_numpy(output)) for output in outputs]
+    for outputs in compute_outputs(keras.Model(model.input, watched), images, _BATCH):
+        arrays = [np.abs(output) for output in outputs]
         parts.append(np.stack([array.reshape(len(array), -1).max(axis=1) for array in arrays], axis=1))
     peaks = np.concatenate(parts)
-    middle = np.median(peaks, axis=0)
-    middle[middle == 0] = np.inf  # a layer that hardly ever fires has no usual range
-    is_usual = (peaks <= _FAR * middle).all(axis=1)
-    return np.asarray(pictures[is_usual])
+    median = np.median(peaks, axis=0)
+    median[median == 0] = np.inf  # a layer that is hardly ever active has no usual range
+    return np.asarray(images[(peaks <= _LIMIT * median).all(axis=1)])

@@ -1,1 +1,1 @@
-"""From a run to the model that fer-edge bundles."""
+"""The model that fer-edge bundles, made from a training run."""

@@ -1,4 +1,4 @@
-"""``make bundle``: a trained run becomes the model that fer-edge brings along, if int8 does not spoil it."""
+"""``make bundle``: a trained run becomes the model that fer-edge bundles, unless int8 costs too much."""
 
 from __future__ import annotations
 
@@ -6,78 +6,80 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
 
 import click
 
-import fer_edge.models.find_model
-from fer_convert.cli import data_option, debug_option, progress, require_training_packages
-from fer_convert.quantization.calibration_data import DEFAULT_SAMPLES
-from fer_convert.release.model_card import card
-from fer_convert.trained_model import data_of, find_source
-from fer_convert.verification.report import conversion_table
+import fer_edge.models
+from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SPLIT, ConversionOptions
+from fer_convert.options import data_option, debug_option, require_training_packages, show_progress
+from fer_convert.trained_model import TrainedModel, find_trained_model, resolve_data
 from fer_edge.cli.app import run_command
 from fer_edge.errors import AccuracyLossError, OutputError
-from fer_edge.models.find_model import DEFAULT_MODEL, find_model
+from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
 from fer_edge.runtime.atomic_files import staged_file
 from fer_train.native_stderr import suppress_native_stderr
 
-__all__ = ["bundle"]
-
-_SPLIT: Final = "PublicTest"
-_MAX_DROP: Final = 1.0
+__all__ = ["bundle", "bundle_model", "find_bundle_folder"]
 
 
 @click.command()
-@click.argument("source", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @data_option("FER-2013 in any of its forms.  [default: what the run was trained on]", required=False)
 @debug_option
-def bundle(source: Path, data: Path | None, debug: bool) -> None:
-    """Convert RUN to int8 and make it the model that fer-edge brings along, with its card.
+def bundle(run: Path, data: Path | None, debug: bool) -> None:
+    """Convert RUN to int8 and make it the model that fer-edge bundles, with its card.
 
     Refused when int8 loses more than a point of accuracy on PublicTest.
     """
     require_training_packages()
-    folder = bundle_folder()
-    found = find_source(source)
-    data = data_of(found, data)
-    with suppress_native_stderr(debug), tempfile.TemporaryDirectory() as staging:
-        from fer_convert.conversion import convert
-        from fer_train.data.crops import faces_for
-        from fer_train.data.dataset import load_faces
+    folder = find_bundle_folder()
+    source = find_trained_model(run)
+    data = resolve_data(source, data)
+    with suppress_native_stderr(debug):
+        model = bundle_model(source, data, folder)
+    click.echo(f"\nNow bundled: {model.path}, {model.size:,} bytes, sha256 {model.sha256}")
 
-        report = convert(
-            found,
-            faces_for(found.spec, load_faces(data)),
-            Path(staging),
-            data=data.name,
-            variants=("int8",),
-            samples=DEFAULT_SAMPLES,
-            seed=0,
-            split=_SPLIT,
-            progress=progress,
-        )
-        click.echo(conversion_table(report))
-        lost = report["files"]["int8.tflite"]["points_lost"]
-        if lost > _MAX_DROP:
+
+def bundle_model(source: TrainedModel, data: Path, folder: Path) -> ModelFile:
+    """Convert a network to int8 and replace the default model in ``folder``, and its card.
+
+    Prints the conversion's report. Raises AccuracyLossError when int8 loses more than a point of accuracy on
+    PublicTest; then the folder stays as it is.
+    """
+    from fer_convert.conversion.convert import convert_model
+    from fer_convert.conversion.table import format_conversion_table
+    from fer_convert.release.model_card import render_model_card
+    from fer_train.data.crops import faces_for
+    from fer_train.data.dataset import load_faces
+
+    faces = faces_for(source.spec, load_faces(data))
+    options = ConversionOptions(variants=("int8",))
+    with tempfile.TemporaryDirectory() as staging:
+        report = convert_model(source, faces, Path(staging), options, data=data.name, progress=show_progress)
+        click.echo(format_conversion_table(report))
+        drop = report["files"]["int8.tflite"]["accuracy_drop_points"]
+        if drop > DEFAULT_MAX_DROP:
             raise AccuracyLossError(
-                f"{source}: expected a loss of at most {_MAX_DROP:g} points on {_SPLIT}, "
-                f"int8 loses {lost:.2f}; the bundled model stays as it is"
+                f"{source.path}: accuracy on {DEFAULT_SPLIT} dropped by {drop:.2f} points in int8, "
+                f"by more than {DEFAULT_MAX_DROP:g}; the bundled model stays as it is"
             )
         model = find_model(Path(staging) / "int8.tflite")
         target = folder / f"{DEFAULT_MODEL}.tflite"
-        with staged_file(target) as file, staged_file(target.with_suffix(".md")) as text:
+        with staged_file(target) as file, staged_file(target.with_suffix(".md")) as card:
             file.write_bytes(model.path.read_bytes())
-            text.write_text(card(model, DEFAULT_MODEL, report), encoding="utf-8")
-    click.echo(f"\nNow bundled: {target}, {model.size:,} bytes, sha256 {model.sha256}")
+            card.write_text(render_model_card(model, DEFAULT_MODEL, report), encoding="utf-8")
+    return find_model(target)
 
 
-def bundle_folder() -> Path:
-    """The folder of the bundled models; raises OutputError unless it is a checkout's that can be written."""
+def find_bundle_folder() -> Path:
+    """Find the folder of the bundled models.
+
+    Raises OutputError unless it belongs to a source checkout and can be written.
+    """
     folder = Path(fer_edge.models.__file__).parent
     if not (folder.parents[2] / "pyproject.toml").is_file():
         raise OutputError(
-            f"{folder}: expected the source checkout of fer-edge, this is an installed copy; "
+            f"{folder}: not a source checkout of fer-edge but an installed copy; "
             "install the checkout with: pip install --editable '.[train]'"
         )
     if not os.access(folder, os.W_OK):

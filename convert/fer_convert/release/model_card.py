@@ -1,77 +1,73 @@
-"""A model's card: what it is, what it is worth, where it comes from, what it must not be used for."""
+"""The model card: what a bundled model is, its quality, its origin, and what it must not be used for."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
+from fer_convert.conversion.report import ConversionReport, FileReport
+from fer_convert.formatting import format_percent
+from fer_convert.verification.report import Metrics
 from fer_edge.models.find_model import ModelFile
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, ModelSpec
 
-__all__ = ["card"]
+__all__ = ["render_model_card"]
 
+_TEMPLATE: Final = """# {architecture}, {variant}: the {name} model of fer-edge
 
-def card(model: ModelFile, name: str, report: dict[str, Any]) -> str:
-    """The card, in Markdown, of a file that is bundled as ``name``, from its conversion's report."""
-    spec, file = model.spec, report["files"][f"{model.spec.variant}.tflite"]
-    split, samples, keras = report["split"], report["samples"], report["keras"]
-    return f"""# {spec.name}, {spec.variant}: the {name} model of fer-edge
-
-Says of one face how probable each of {len(spec.labels)} emotions is: {", ".join(spec.labels)}. What it
-judges is the expression that a picture shows, not what the person feels.
+Estimates for one face the probability of each of {label_count} emotions: {labels}. It
+classifies the expression that an image shows, not what the person feels.
 
 | | |
 | --- | --- |
-| file | `{name}.tflite`, {file["bytes"]:,} bytes |
-| sha256 | `{file["sha256"]}` |
-| architecture | {spec.name}, {report["source"]["parameters"]:,} parameters |
-| quantization | {_QUANTIZATION[spec.variant]} |
-| operators | {", ".join(file["operators"])}; all of them built into TFLite |
-| input | `image`: 1 × {spec.height} × {spec.width} × {spec.channels}, \
-{"grey (ITU-R BT.601)" if spec.color == "gray" else "RGB"}, (pixel − {PIXEL_MEAN}) / {PIXEL_SCALE}\
-{f"; as int8: pixel − {PIXEL_MEAN}" if spec.variant == "int8" else ""} |
-| crop | {_crop(spec)}; resized by {spec.interpolation} |
-| output | `emotion`: 1 × {len(spec.labels)} probabilities in the order {", ".join(spec.labels)} |
+| file | `{name}.tflite`, {bytes:,} bytes |
+| sha256 | `{sha256}` |
+| architecture | {architecture}, {parameters:,} parameters |
+| quantization | {quantization} |
+| operators | {operators}; all of them built into TFLite |
+| input | `image`: {input} |
+| crop | {crop}; resized by {interpolation} |
+| output | `emotion`: 1 × {label_count} probabilities in the order {labels} |
 
-## What it is worth
+## Quality
 
 On the {samples:,} faces of {split}:
 
 | | correct | mean of the classes |
 | --- | ---: | ---: |
-| before conversion (Keras, float32) | {_percents(keras)} |
-| this file ({spec.variant}) | {_percents(file)} |
+| before conversion (Keras, float32) | {keras_accuracies} |
+| this file ({variant}) | {file_accuracies} |
 
-The two give the same answer for {_percent(file["top1_agreement"])} of the faces; a probability differs by
-{file["mean_probability_difference"]:.4f} on average and by {file["max_probability_difference"]:.3f} at most.
-Of the faces of each emotion it recognises: {_recalls(file)}.
+Both predict the same emotion for {agreement} of the faces; a probability differs by
+{mean_difference:.4f} on average and by {max_difference:.3f} at most.
+The share of the faces of each emotion that it recognizes: {recalls}.
 
 To measure it again, anywhere: `fer-convert verify {name} --data fer2013.tar.gz --split {split}`
 
 ## Where it comes from
 
-{_provenance(spec.provenance)}
+{provenance}
 
-The weights were learned from pictures that were collected for research; take them for research and
-demonstration, and train your own on data that you may use for anything else. The code's licence does not
+The weights were learned from images that were collected for research; use them for research and
+demonstration, and for anything else train your own on data that you may use. The code's licence does not
 extend to them.
 
-## What it is for, and what not
+## Intended use, and what it must not be used for
 
-Meant for demonstrations, teaching, and interactive installations, where a wrong answer costs nothing.
+Meant for demonstrations, teaching, and interactive installations, where a wrong prediction costs nothing.
 Not meant to judge people: not for hiring, policing, medicine, schools or advertising, and not for finding
 out what somebody feels. In the European Union, emotion recognition at work and in schools is prohibited
 (Regulation (EU) 2024/1689, article 5).
 
-Its limits: about one answer in {_one_in(1 - file["accuracy"])} is wrong on pictures like those it was
-tested on, and people agree on those themselves only about two times in three. It knows frontal faces found
-on the web; faces in profile, partly hidden, very dark or smaller than {spec.width} pixels, small children,
-and groups that its training pictures hold few of are recognised less well. How well by age, gender or skin
-colour has not been measured: the data set does not say whom it shows.
+Its limits: about one prediction in {one_wrong_in} is wrong on images like those it was
+tested on, and people agree on those themselves only about two times in three. It was trained on frontal faces
+found on the web; it recognizes less well faces in profile, partly hidden, very dark or smaller than
+{width} pixels, small children, and groups of which its training images show few. How well it works by age,
+gender or skin color has not been measured: the data set does not say whom it shows.
 """
 
-
-_QUANTIZATION = {
+_QUANTIZATION: Final = {
     "float32": "none",
     "float16": "float16 weights, computed in float32",
     "dynamic": "int8 weights, float32 in and out",
@@ -79,7 +75,47 @@ _QUANTIZATION = {
 }
 
 
-def _crop(spec: ModelSpec) -> str:
+def render_model_card(model: ModelFile, name: str, report: ConversionReport) -> str:
+    """Render the card, in Markdown, of a file that is bundled as ``name``, from its conversion's report."""
+    spec, file = model.spec, report["files"][f"{model.spec.variant}.tflite"]
+    return _TEMPLATE.format(
+        name=name,
+        architecture=spec.name,
+        variant=spec.variant,
+        label_count=len(spec.labels),
+        labels=", ".join(spec.labels),
+        bytes=file["bytes"],
+        sha256=file["sha256"],
+        parameters=report["source"]["parameters"],
+        quantization=_QUANTIZATION[spec.variant],
+        operators=", ".join(file["operators"]),
+        input=_describe_input(spec),
+        crop=_describe_crop(spec),
+        interpolation=spec.interpolation,
+        samples=report["samples"],
+        split=report["split"],
+        keras_accuracies=_format_accuracies(report["keras"]),
+        file_accuracies=_format_accuracies(file),
+        agreement=format_percent(file["top1_agreement"]),
+        mean_difference=file["mean_probability_difference"],
+        max_difference=file["max_probability_difference"],
+        recalls=_format_recalls(file),
+        provenance=_format_provenance(spec.provenance),
+        one_wrong_in=f"{1 / max(1 - file['accuracy'], 1e-3):.1f}".removesuffix(".0"),
+        width=spec.width,
+    )
+
+
+def _describe_input(spec: ModelSpec) -> str:
+    color = "gray (ITU-R BT.601)" if spec.color == "gray" else "RGB"
+    as_int8 = f"; as int8: pixel − {PIXEL_MEAN}" if spec.variant == "int8" else ""
+    return (
+        f"1 × {spec.height} × {spec.width} × {spec.channels}, {color}, "
+        f"(pixel − {PIXEL_MEAN}) / {PIXEL_SCALE}{as_int8}"
+    )
+
+
+def _describe_crop(spec: ModelSpec) -> str:
     steps = ["the detector's box"]
     if spec.crop.square:
         steps.append("made square")
@@ -92,30 +128,22 @@ def _crop(spec: ModelSpec) -> str:
     return ", ".join(steps)
 
 
-def _percents(figures: dict[str, Any]) -> str:
-    return " | ".join(_percent(figures[key]) for key in ("accuracy", "mean_class_accuracy"))
+def _format_accuracies(metrics: Metrics) -> str:
+    return f"{format_percent(metrics['accuracy'])} | {format_percent(metrics['mean_class_accuracy'])}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def _one_in(share: float) -> str:
-    return f"{1 / max(share, 1e-3):.1f}".removesuffix(".0")
-
-
-def _recalls(file: dict[str, Any]) -> str:
-    recalls = {label: figures["recall"] for label, figures in file["per_class"].items()}
+def _format_recalls(file: FileReport) -> str:
+    recalls = {label: metrics["recall"] for label, metrics in file["per_class"].items()}
     return ", ".join(
         f"{label} {100 * recall:.0f} %" for label, recall in recalls.items() if recall is not None
     )
 
 
-def _provenance(provenance: dict[str, Any]) -> str:
-    rows = [f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in provenance.items()]
+def _format_provenance(provenance: Mapping[str, Any]) -> str:
+    rows = [f"| {key.replace('_', ' ')} | {_format_cell(value)} |" for key, value in provenance.items()]
     return "\n".join(["| | |", "| --- | --- |", *rows])
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text.replace("|", "\\|").replace("\n", " ")

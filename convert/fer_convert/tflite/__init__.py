@@ -1,1 +1,1 @@
-"""The TFLite file."""
+"""TFLite files: TensorFlow's converter, the flatbuffer, and the files appended to it."""

@@ -1,8 +1,8 @@
-"""TFLite metadata: what a program that knows only the convention can read of a model.
+"""TFLite metadata: the description of a model that any program can read.
 
-The convention is a flatbuffer with the identifier ``M001``, in a buffer of the model that the entry
-``TFLITE_METADATA`` of the model's metadata names. Field numbers are those of ``metadata_schema.fbs``
-1.0.0 in google-ai-edge's tflite-support; a union takes two, its type and its value.
+By convention it is a flatbuffer with the identifier ``M001``, in a buffer of the model to which the entry
+``TFLITE_METADATA`` of the model's metadata refers. Field numbers are those of ``metadata_schema.fbs``
+1.0.0 in google-ai-edge's tflite-support; a union takes two numbers, for its type and for its value.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ import numpy as np
 from fer_edge._version import __version__
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, SPEC_FILE, ModelSpec
 
-__all__ = ["LABELS_FILE", "METADATA_NAME", "model_metadata"]
+__all__ = ["INPUT_NAME", "LABELS_FILE", "METADATA_NAME", "OUTPUT_NAME", "build_metadata"]
 
 METADATA_NAME: Final = "TFLITE_METADATA"
-"""The name under which the model's metadata lists the buffer."""
+"""The name of the buffer in the model's metadata."""
 LABELS_FILE: Final = "labels.txt"
-"""The appended file with one label a line, in the order of the outputs."""
+"""The appended file with one label per line, in the order of the outputs."""
+INPUT_NAME: Final = "image"
+OUTPUT_NAME: Final = "emotion"
+"""The names of the tensors in the model's only signature, ``serving_default``."""
 
 _IDENTIFIER: Final = b"M001"
 _PARSER_VERSION: Final = "1.0.0"
@@ -34,17 +37,17 @@ _UNIT_NORMALIZATION = 1
 _Field = Callable[[], None]
 
 
-def model_metadata(spec: ModelSpec) -> bytes:
-    """The metadata flatbuffer of a model with one input ``image`` and one output ``emotion``.
+def build_metadata(spec: ModelSpec) -> bytes:
+    """Build the metadata flatbuffer of a model with one input ``image`` and one output ``emotion``.
 
-    Normalisation is in grey levels: ``(pixel - mean) / std`` with mean 128 and standard deviation 64, for
+    Normalization is in gray levels: ``(pixel - mean) / std`` with mean 128 and standard deviation 64, for
     float and quantized files alike; a quantized input's scale and zero point follow it.
     """
     write = _Writer()
     labels = write.file(
         LABELS_FILE, "One emotion a line, in the order of the outputs", _FILE_TENSOR_AXIS_LABELS
     )
-    contract = write.file(SPEC_FILE, "The model's contract with fer-edge, JSON", _FILE_DESCRIPTIONS)
+    description = write.file(SPEC_FILE, "The model's contract with fer-edge, JSON", _FILE_DESCRIPTIONS)
     subgraph = write.table(
         write.tables(2, [_input_metadata(write, spec)]),
         write.tables(3, [_output_metadata(write, labels)]),
@@ -56,7 +59,7 @@ def model_metadata(spec: ModelSpec) -> bytes:
         write.tables(3, [subgraph]),
         write.text(4, str(spec.provenance.get("author", "fer-edge"))),
         write.text(5, str(spec.provenance.get("licence", "not stated"))),
-        write.tables(6, [contract]),
+        write.tables(6, [description]),
         write.text(7, _PARSER_VERSION),
     )
     return write.finish(root)
@@ -85,7 +88,7 @@ def _input_metadata(write: _Writer, spec: ModelSpec) -> int:
     lowest, highest = (0 - PIXEL_MEAN) / PIXEL_SCALE, (255 - PIXEL_MEAN) / PIXEL_SCALE
     stats = write.table(write.floats(0, [highest] * spec.channels), write.floats(1, [lowest] * spec.channels))
     return write.table(
-        write.text(0, "image"),
+        write.text(0, INPUT_NAME),
         write.text(1, f"A face, {spec.width}×{spec.height}, (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}"),
         write.offset(3, content),
         write.tables(4, [unit]),
@@ -97,7 +100,7 @@ def _output_metadata(write: _Writer, labels: int) -> int:
     content = write.table(write.byte(0, _CONTENT_FEATURE), write.offset(1, write.table()))
     stats = write.table(write.floats(0, [1.0]), write.floats(1, [0.0]))
     return write.table(
-        write.text(0, "emotion"),
+        write.text(0, OUTPUT_NAME),
         write.text(1, "The probability of each emotion"),
         write.offset(3, content),
         write.offset(5, stats),
@@ -106,7 +109,7 @@ def _output_metadata(write: _Writer, labels: int) -> int:
 
 
 class _Writer:
-    """Flatbuffer tables from fields; whatever a field refers to is written before its table."""
+    """Writes flatbuffer tables; everything a field refers to is written before its table."""
 
     def __init__(self) -> None:
         self._builder: Any = flatbuffers.Builder(1024)

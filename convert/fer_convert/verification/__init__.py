@@ -1,1 +1,1 @@
-"""What a converted file is worth."""
+"""Accuracy, agreement and latency of converted files."""

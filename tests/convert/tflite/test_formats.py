@@ -1,4 +1,4 @@
-"""What is inside each file, as other programs than ours see it."""
+"""The content of each file, as programs other than fer-edge read it."""
 
 from __future__ import annotations
 
@@ -96,11 +96,11 @@ def test_litert_interpreter_and_classifier_agree(
     converted: Path, variant: str, drawn_faces: tuple[NDArray[np.uint8], Any, Any]
 ) -> None:
     path = converted / f"{variant}.tflite"
-    picture = drawn_faces[0][-1][..., None]
+    image = drawn_faces[0][-1][..., None]
     run = interpreter(path).get_signature_runner("serving_default")
-    raw = run(image=(quantize_pixels if variant == "int8" else normalize)(picture)[None])["emotion"][0]
+    raw = run(image=(quantize_pixels if variant == "int8" else normalize)(image)[None])["emotion"][0]
     with Classifier(path) as classifier:
-        scores = classifier.predict(picture)
+        scores = classifier.predict(image)
     assert int(raw.argmax()) == int(scores.argmax())
     if variant != "int8":
         np.testing.assert_allclose(raw, scores, atol=1e-5)
@@ -113,21 +113,21 @@ def test_litert_compiled_model_gives_the_same_answer(
     from ai_edge_litert.compiled_model import CompiledModel
 
     path = converted / f"{variant}.tflite"
-    picture = drawn_faces[0][-2][..., None]
+    image = drawn_faces[0][-2][..., None]
     kind: Any = np.int8 if variant == "int8" else np.float32
     compiled = CompiledModel.from_file(str(path))
     inputs, outputs = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
-    inputs[0].write(np.ascontiguousarray((quantize_pixels if kind is np.int8 else normalize)(picture)[None]))
+    inputs[0].write(np.ascontiguousarray((quantize_pixels if kind is np.int8 else normalize)(image)[None]))
     compiled.run_by_index(0, inputs, outputs)
     answer = outputs[0].read(7, kind)
     with Classifier(path) as classifier:
-        assert int(answer.argmax()) == int(classifier.predict(picture).argmax())
+        assert int(answer.argmax()) == int(classifier.predict(image).argmax())
 
 
 @every_format
 def test_litert_benchmark_runs_the_file(converted: Path, variant: str) -> None:
     program = shutil.which("litert-benchmark", path=str(Path(sys.executable).parent))
-    assert program is not None, "ai-edge-litert brings litert-benchmark along"
+    assert program is not None, "ai-edge-litert installs litert-benchmark"
     ran = subprocess.run(
         [program, "--model", str(converted / f"{variant}.tflite"), "--num_runs", "3", "--warmup_runs", "1"],
         capture_output=True,
@@ -138,7 +138,7 @@ def test_litert_benchmark_runs_the_file(converted: Path, variant: str) -> None:
 
 
 @every_format
-def test_a_file_carries_labels_and_contract_as_plain_zip_entries(
+def test_a_file_carries_labels_and_model_spec_as_plain_zip_entries(
     converted: Path, variant: str, spec: ModelSpec
 ) -> None:
     path = converted / f"{variant}.tflite"

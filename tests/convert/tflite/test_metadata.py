@@ -1,4 +1,4 @@
-"""The metadata in each file, read by others than us: Google's generated code, and a walk by field number."""
+"""The metadata in each file, as other programs read it: Google's generated code, and a walk by field number."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Table:
 
 
 @every_format
-def test_labels_and_normalisation_stand_where_the_convention_has_them(converted: Path, variant: str) -> None:
+def test_labels_and_normalization_are_where_the_convention_demands(converted: Path, variant: str) -> None:
     path = converted / f"{variant}.tflite"
     content = metadata_buffer(path)
     assert content[4:8] == b"M001"

@@ -1,4 +1,4 @@
-"""What bad input gets: one clear line, the documented status, nothing half-written."""
+"""Bad input: one clear line, the documented exit status, nothing half-written."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def change_spec(run: Path, **changes: Any) -> None:
 def with_custom_layer(run: Path) -> None:
     import keras
 
-    class Unheard(keras.layers.Layer):  # type: ignore[misc]
+    class Unregistered(keras.layers.Layer):  # type: ignore[misc]
         def call(self, inputs: Any) -> Any:
             return inputs + 1
 
     inputs = keras.Input((48, 48, 1))
-    x = keras.layers.Dense(7)(keras.layers.Flatten()(Unheard()(inputs)))
+    x = keras.layers.Dense(7)(keras.layers.Flatten()(Unregistered()(inputs)))
     keras.Model(inputs, keras.layers.Softmax()(x)).save(run / "model.keras")
 
 
@@ -81,11 +81,11 @@ def with_unsupported_operator(run: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "status", "message"),
     [
-        (without_model, 1, "expected a run folder with model.keras, it has none"),
-        (without_spec, 2, "name it with --spec"),
+        (without_model, 1, "not a run folder: it has no model.keras"),
+        (without_spec, 2, "name the spec with --spec"),
         (with_broken_spec, 1, "spec lacks the field 'input'"),
-        (with_truncated_model, 1, "Keras cannot load it"),
-        (with_custom_layer, 1, "Unheard"),
+        (with_truncated_model, 1, "Keras cannot load the network"),
+        (with_custom_layer, 1, "Unregistered"),
         (with_unsupported_operator, 1, "Erfinv"),
         (with_eight_labels, 1, "its spec names an input of (48, 48, 1) and 8 labels"),
         (with_other_labels, 1, "expected faces of the model's labels (bored, disgust"),
@@ -112,14 +112,14 @@ def test_a_bad_run_is_refused_in_one_line(
 def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path: Path) -> None:
     import keras
 
-    from fer_convert.trained_model import find_source
+    from fer_convert.trained_model import find_trained_model
     from fer_edge.errors import ContractError
 
     inputs = keras.Input((32, 32, 1))
     x = keras.layers.Dense(7)(keras.layers.Flatten()(inputs))
     keras.Model(inputs, keras.layers.Softmax()(x)).save(run_copy / "model.keras")
     with pytest.raises(ContractError, match=r"names an input of \(48, 48, 1\) .* are \(32, 32, 1\)"):
-        find_source(run_copy).load()
+        find_trained_model(run_copy).load()
 
 
 def no_training(rows: list[list[Any]]) -> list[list[Any]]:
@@ -131,8 +131,8 @@ def no_public_test(rows: list[list[Any]]) -> list[list[Any]]:
 
 
 def blank_training(rows: list[list[Any]]) -> list[list[Any]]:
-    grey = " ".join(["77"] * 48 * 48)
-    return [[row[0], grey, row[2]] if row[2] == "Training" else row for row in rows]
+    gray = " ".join(["77"] * 48 * 48)
+    return [[row[0], gray, row[2]] if row[2] == "Training" else row for row in rows]
 
 
 def nothing(rows: list[list[Any]]) -> list[list[Any]]:
@@ -148,7 +148,7 @@ def smaller(rows: list[list[Any]]) -> list[list[Any]]:
     [
         (no_training, "expected the split Training in the data"),
         (no_public_test, "expected the split PublicTest in the data"),
-        (blank_training, "all of them blank"),
+        (blank_training, "images are blank"),
         (nothing, "expected"),
         (smaller, "expected"),
     ],
@@ -188,7 +188,7 @@ def test_a_run_that_names_no_data_asks_for_it(
     (run_copy / "config.json").unlink()
     status, _, err = fer_convert(run_copy, "--out", tmp_path / "out")
     assert status == 2
-    assert "name them with --data" in err
+    assert "name a data set with --data" in err
 
 
 def test_a_folder_with_other_files_is_never_overwritten(
@@ -231,7 +231,7 @@ def test_an_out_that_is_a_file_is_refused(run_folder: Path, tmp_path: Path, fer_
     assert "expected a folder to write into, it is a file" in err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent that is no folder")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent that is not a folder")
 def test_an_out_that_cannot_be_made_is_refused(
     run_folder: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
@@ -259,8 +259,9 @@ def test_wrong_usage_exits_2(
 
 
 def test_interrupted_it_leaves_nothing(run_folder: Path, data_path: Path, tmp_path: Path) -> None:
-    from fer_convert.conversion import convert
-    from fer_convert.trained_model import find_source
+    from fer_convert.conversion.convert import convert_model
+    from fer_convert.conversion.options import ConversionOptions
+    from fer_convert.trained_model import find_trained_model
     from fer_train.data.dataset import load_faces
 
     def interrupt(what: str, steps: Any) -> Any:
@@ -269,25 +270,22 @@ def test_interrupted_it_leaves_nothing(run_folder: Path, data_path: Path, tmp_pa
         return steps
 
     with pytest.raises(KeyboardInterrupt):
-        convert(
-            find_source(run_folder),
+        convert_model(
+            find_trained_model(run_folder),
             load_faces(data_path),
             tmp_path / "out",
+            ConversionOptions(variants=("float32",)),
             data="drawn",
-            variants=("float32",),
-            samples=10,
-            seed=0,
-            split="PublicTest",
             progress=interrupt,
         )
     assert not (tmp_path / "out").exists()
 
 
-def test_run_config_that_is_no_json_is_as_none(run_copy: Path) -> None:
-    from fer_convert.trained_model import find_source
+def test_a_run_config_that_is_not_an_object_names_no_data(run_copy: Path) -> None:
+    from fer_convert.trained_model import find_trained_model
 
     (run_copy / "config.json").write_text(json.dumps(["not", "an", "object"]))
-    assert find_source(run_copy).data is None
+    assert find_trained_model(run_copy).data is None
 
 
 def test_usage_is_what_the_user_types(fer_convert: FerConvert) -> None:

@@ -1,0 +1,140 @@
+"""``fer-convert RUN``: the form without a command's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
+
+import click
+
+from fer_convert.cli.splits import split_option
+from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SAMPLES, ConversionOptions
+from fer_convert.options import data_option, debug_option, require_training_packages, show_progress
+from fer_convert.trained_model import find_trained_model, resolve_data
+from fer_edge.errors import AccuracyLossError
+from fer_edge.models.spec import Variant
+from fer_edge.runtime.atomic_files import check_staged_folder
+from fer_edge.runtime.shutdown import Terminated
+from fer_train.native_stderr import suppress_native_stderr
+
+if TYPE_CHECKING:
+    from fer_convert.conversion.report import ConversionReport
+
+__all__ = ["convert"]
+
+_VARIANTS: Final = tuple(variant for variant in get_args(Variant) if variant != "keras")
+
+
+class _UnnamedContext(click.Context):
+    """The context of a command whose name is not part of what the user types."""
+
+    @property
+    def command_path(self) -> str:
+        return "fer-convert"
+
+
+class _UnnamedCommand(click.Command):
+    context_class = _UnnamedContext
+
+
+def _parse_variants(_: click.Context, __: click.Parameter, value: str) -> tuple[Variant, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    unknown = [name for name in names if name not in _VARIANTS]
+    if unknown:
+        raise click.BadParameter(
+            f"expected formats of {', '.join(_VARIANTS)}, got {', '.join(map(repr, unknown))}"
+        )
+    return cast(tuple[Variant, ...], names)
+
+
+@click.command("fer-convert", cls=_UnnamedCommand, short_help="The form without a command.")
+@click.argument("run", type=click.Path(path_type=Path))
+@data_option(
+    "FER-2013 in any of its forms, or your own faces.  [default: what the run was trained on]", required=False
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The folder for the files."
+)
+@click.option(
+    "--formats",
+    "variants",
+    callback=_parse_variants,
+    default="float32,int8",
+    show_default=True,
+    metavar="LIST",
+    help=f"Of {', '.join(_VARIANTS)}; separated by commas.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=DEFAULT_SAMPLES,
+    show_default=True,
+    help="The number of Training faces that calibrate int8.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Selects the calibration faces."
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0),
+    default=DEFAULT_MAX_DROP,
+    show_default=True,
+    metavar="POINTS",
+    help="Exit with status 3 when a file loses more accuracy than this.",
+)
+@split_option
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    help="The network's model spec.  [default: spec.json beside the network]",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files in DIR.")
+@debug_option
+def convert(
+    run: Path,
+    data: Path | None,
+    out: Path,
+    spec: Path | None,
+    max_drop: float,
+    overwrite: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Convert the network of RUN: a run folder, or a .keras file with its spec."""
+    require_training_packages()
+    source = find_trained_model(run, spec)
+    data = resolve_data(source, data)
+    check_staged_folder(out, overwrite=overwrite)
+    with suppress_native_stderr(debug):
+        from fer_convert.conversion import convert as conversion
+        from fer_convert.conversion.table import format_conversion_table
+        from fer_train.data.crops import faces_for
+        from fer_train.data.dataset import load_faces
+
+        try:
+            report = conversion.convert_model(
+                source,
+                faces_for(source.spec, load_faces(data)),
+                out,
+                ConversionOptions(**options),
+                data=str(data),
+                overwrite=overwrite,
+                progress=show_progress,
+            )
+        except (KeyboardInterrupt, Terminated):
+            click.echo("Interrupted; nothing was written", err=True)
+            raise
+    click.echo(format_conversion_table(report))
+    click.echo(f"\nWritten to {out}: {', '.join([*report['files'], *conversion.FILES_BESIDE])}")
+    _check_drops(report, max_drop, out)
+
+
+def _check_drops(report: ConversionReport, max_drop: float, out: Path) -> None:
+    """Raise AccuracyLossError where the accuracy of a file dropped by more than ``max_drop`` points."""
+    drops = {name: file["accuracy_drop_points"] for name, file in report["files"].items()}
+    excessive = [f"by {points:.2f} in {name}" for name, points in drops.items() if points > max_drop]
+    if excessive:
+        raise AccuracyLossError(
+            f"accuracy on {report['split']} dropped by more than {max_drop:g} points: {', '.join(excessive)}; "
+            f"the files are kept in {out}: try other --samples, or allow the drop with --max-drop"
+        )

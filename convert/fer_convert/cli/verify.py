@@ -1,0 +1,37 @@
+"""``fer-convert verify``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from fer_convert.cli.splits import split_option
+from fer_convert.options import data_option, debug_option, show_progress
+from fer_train.native_stderr import suppress_native_stderr
+
+__all__ = ["verify"]
+
+
+@click.command("verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@data_option("FER-2013 in any of its forms, or your own faces.", required=True)
+@split_option
+@debug_option
+def verify(file: Path, data: Path, split: str, debug: bool) -> None:
+    """Measure a file's accuracy and latency on this device, without TensorFlow.
+
+    FILE is a .tflite file that carries its model spec.
+    """
+    from fer_convert.verification.table import format_verification_table
+    from fer_convert.verification.verify import verify as verify_model
+    from fer_edge.models.find_model import find_model
+    from fer_train.data.crops import faces_for
+    from fer_train.data.dataset import load_faces
+
+    with suppress_native_stderr(debug):
+        model = find_model(file)
+        faces = faces_for(model.spec, load_faces(data))
+        report = verify_model(model, faces, split, str(data), partial(show_progress, "Verifying"))
+    click.echo(format_verification_table(model, report))

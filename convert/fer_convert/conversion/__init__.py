@@ -1,0 +1,1 @@
+"""From a trained network to verified TFLite files and their report."""

@@ -1,0 +1,142 @@
+"""A conversion from end to end: every file converted, verified and reported, or no file at all."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_convert.conversion.network import convert_to_tflite
+from fer_convert.conversion.options import ConversionOptions
+from fer_convert.conversion.report import (
+    CalibrationReport,
+    ConversionReport,
+    build_conversion_report,
+    build_file_report,
+    describe_calibration,
+)
+from fer_convert.progress import Progress, no_progress
+from fer_convert.quantization.calibration_data import select_calibration_faces
+from fer_convert.tflite.container import embed_spec
+from fer_convert.trained_model import TrainedModel
+from fer_convert.verification.latency import measure_latency
+from fer_convert.verification.plots import draw_confusion_matrices, draw_reliability
+from fer_convert.verification.predictions import predict_with_keras, predict_with_runtime
+from fer_convert.verification.report import compute_metrics
+from fer_convert.verification.verify import extract_images, select_faces
+from fer_edge._version import __version__
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import ModelSpec, Variant
+from fer_edge.runtime.atomic_files import staged_folder, write_json
+from fer_train.data.dataset import Faces
+
+__all__ = ["FILES_BESIDE", "convert_model"]
+
+_REPORT: Final = "conversion.json"
+_CONFUSION: Final = "confusion.png"
+_RELIABILITY: Final = "reliability.png"
+FILES_BESIDE: Final = (_REPORT, _CONFUSION, _RELIABILITY)
+"""The files that a conversion writes beside the ``.tflite`` files."""
+
+
+def convert_model(
+    source: TrainedModel,
+    faces: Faces,
+    out: Path,
+    options: ConversionOptions,
+    *,
+    data: str,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> ConversionReport:
+    """Convert a network into the folder ``out``: a file per variant, the report and two plots.
+
+    The files are ``VARIANT.tflite``, ``conversion.json``, ``confusion.png`` and ``reliability.png``. The bytes
+    of the ``.tflite`` files depend only on the network, the faces and the options. ``data`` names the data
+    set in the report and in messages; ``overwrite`` allows a folder that already holds files.
+
+    Raises ConversionError, ContractError, DataError, ModelError or OutputError; then nothing is in ``out``.
+    """
+    with staged_folder(out, overwrite=overwrite) as staging:
+        test = select_faces(faces, options.split, source.spec, data)
+        calibration = _select_calibration(faces, source.spec, options, data)
+        model = source.load()
+        reference = predict_with_keras(model, extract_images(test), partial(progress, "Running Keras"))
+        report = build_conversion_report(
+            source,
+            model.count_params(),
+            data,
+            options,
+            None if calibration is None else describe_calibration(calibration, options.seed),
+            compute_metrics(reference, test),
+        )
+        predictions = {"keras": reference}
+        for variant in options.variants:
+            spec = _build_spec(source, variant, report["calibration"])
+            network = _convert_variant(model, variant, calibration, progress)
+            path = staging / f"{variant}.tflite"
+            predictions[variant] = _write_and_verify(path, network, spec, test, report, reference, progress)
+        write_json(staging / _REPORT, report)
+        title = f"{source.spec.name} on {len(test):,} faces of {options.split}, % of each row"
+        draw_confusion_matrices(staging / _CONFUSION, report["files"], title)
+        draw_reliability(staging / _RELIABILITY, predictions, test)
+    return report
+
+
+def _select_calibration(faces: Faces, spec: ModelSpec, options: ConversionOptions, data: str) -> Faces | None:
+    """Select the faces that calibrate int8, None where nothing is converted to int8."""
+    if "int8" not in options.variants:
+        return None
+    training = select_faces(faces, "Training", spec, data)
+    return select_calibration_faces(training, options.samples, options.seed)
+
+
+def _build_spec(source: TrainedModel, variant: Variant, calibration: CalibrationReport | None) -> ModelSpec:
+    provenance = {
+        **source.spec.provenance,
+        "source_sha256": source.sha256,
+        "converter": f"fer-convert {__version__}",
+    }
+    if variant == "int8":
+        provenance["calibration"] = calibration
+    return source.spec.replace(variant=variant, accuracy={}, provenance=provenance)
+
+
+def _convert_variant(
+    model: keras.Model, variant: Variant, calibration: Faces | None, progress: Progress
+) -> bytes:
+    images = None if calibration is None else extract_images(calibration)
+    return convert_to_tflite(model, variant, images, progress)
+
+
+def _write_and_verify(
+    path: Path,
+    network: bytes,
+    spec: ModelSpec,
+    test: Faces,
+    report: ConversionReport,
+    reference: NDArray[np.float32],
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """Write a file with its measured accuracy, and add it to the report; the file's predictions."""
+    images = extract_images(test)
+    path.write_bytes(embed_spec(network, spec))
+    predictions = predict_with_runtime(
+        find_model(path), images, partial(progress, f"Verifying {spec.variant}")
+    )
+    metrics = compute_metrics(predictions, test)
+    accuracy = {
+        "accuracy": metrics["accuracy"],
+        "mean_class_accuracy": metrics["mean_class_accuracy"],
+        "samples": metrics["samples"],
+    }
+    path.write_bytes(embed_spec(network, spec.replace(accuracy={report["split"]: accuracy})))
+    model = find_model(path)
+    report["files"][path.name] = build_file_report(
+        model, metrics, predictions, report["keras"], reference, measure_latency(model, images)
+    )
+    return predictions

@@ -1,0 +1,43 @@
+"""One Keras network to the bytes of one TFLite network, of any variant."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_convert.keras_graph.batch_norm_folding import fold_batch_norms
+from fer_convert.keras_graph.cross_layer_equalization import equalize_layers
+from fer_convert.progress import Progress, no_progress
+from fer_convert.quantization.gptq import apply_gptq
+from fer_convert.quantization.outliers import drop_outliers
+from fer_convert.tflite.converter import run_converter
+from fer_convert.tflite.inspection import check_network
+from fer_edge.models.spec import Variant
+
+__all__ = ["convert_to_tflite"]
+
+
+def convert_to_tflite(
+    model: keras.Model,
+    variant: Variant,
+    calibration: NDArray[np.uint8] | None = None,
+    progress: Progress = no_progress,
+) -> bytes:
+    """Convert a network to TFLite: batch 1, one signature from ``image`` to ``emotion``.
+
+    ``float32``: as it is. ``float16``: float16 weights, computed in float32. ``dynamic``: int8 weights,
+    float32 input and output. ``int8``: weights (per channel), activations, input and output; needs
+    ``calibration``, uint8 (n, height, width, channels) images. The same arguments give the same bytes.
+
+    Raises ConversionError when TFLite has no operator for a layer or the result is not of the variant.
+    """
+    if calibration is None or variant != "int8":
+        return run_converter(model, variant)
+    folded = fold_batch_norms(model)
+    calibration = drop_outliers(folded, calibration)
+    equalized = equalize_layers(folded, calibration)
+    nearest = run_converter(equalized, "int8", progress("Calibrating int8", calibration))
+    network = apply_gptq(nearest, run_converter(equalized, "float32"), calibration, progress)
+    check_network(network, variant, model.name)
+    return network

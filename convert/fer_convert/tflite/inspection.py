@@ -1,0 +1,80 @@
+"""The operators and number types of a TFLite network, and whether they are as intended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fer_convert.tflite.flatbuffer import parse_model
+from fer_edge.errors import ConversionError
+from fer_edge.models.spec import PIXEL_SCALE, Variant
+
+__all__ = ["check_network", "detect_variant", "list_operators", "read_input_quantization"]
+
+
+def list_operators(network: bytes) -> tuple[str, ...]:
+    """List the names of a network's operators, sorted; ``CUSTOM:name`` for one that is not built in.
+
+    Raises ModelError when the bytes are not a TFLite model.
+    """
+    schema, model = parse_model(network)
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    return tuple(sorted(_operator_name(names, code) for code in model.operatorCodes))
+
+
+def detect_variant(network: bytes) -> Variant:
+    """Detect ``float32``, ``float16``, ``dynamic`` or ``int8`` from the types of a network's tensors.
+
+    Raises ModelError when the bytes are not a TFLite model.
+    """
+    schema, model = parse_model(network)
+    graph = model.subgraphs[0]
+    kinds = schema.TensorType
+    if all(graph.tensors[i].type == kinds.INT8 for i in (*graph.inputs, *graph.outputs)):
+        return "int8"
+    constants = {tensor.type for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None}
+    if kinds.INT8 in constants:
+        return "dynamic"
+    return "float16" if kinds.FLOAT16 in constants else "float32"
+
+
+def read_input_quantization(network: bytes) -> tuple[float, int]:
+    """Read the scale and the zero point of a network's input; both are 0 for a float input.
+
+    Raises ModelError when the bytes are not a TFLite model.
+    """
+    _, model = parse_model(network)
+    graph = model.subgraphs[0]
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    if quantization is None or quantization.scale is None:
+        return 0.0, 0
+    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+
+
+def check_network(network: bytes, variant: Variant, name: str) -> None:
+    """Raise ConversionError unless a network is of the variant, with built-in operators only.
+
+    An int8 input must have the scale 1/64 and the zero point 0. ``name`` is the network's in messages.
+    """
+    custom = [operator for operator in list_operators(network) if operator.startswith("CUSTOM:")]
+    if custom:
+        raise ConversionError(
+            f"{name}: the converted network needs operators that are not built into TFLite: "
+            f"{', '.join(custom)}; use other layers"
+        )
+    got = detect_variant(network)
+    if got != variant:
+        raise ConversionError(f"{name}: expected {variant} tensors, the converter made {got} tensors")
+    if variant == "int8":
+        scale, zero_point = read_input_quantization(network)
+        if (scale, zero_point) != (1 / PIXEL_SCALE, 0):
+            raise ConversionError(
+                f"{name}: expected an int8 input of scale 1/{PIXEL_SCALE} and zero point 0, "
+                f"got {scale:g} and {zero_point}"
+            )
+
+
+def _operator_name(names: dict[int, str], code: Any) -> str:
+    if code.customCode is not None:
+        return f"CUSTOM:{code.customCode.decode()}"
+    # Operators past the 127th are in the newer field, older ones in both.
+    return names[max(code.builtinCode, code.deprecatedBuiltinCode)]

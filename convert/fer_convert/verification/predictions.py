@@ -1,0 +1,67 @@
+"""Predictions before and after conversion, and how far they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_convert.progress import StepProgress
+from fer_edge.classification.classifier import Classifier
+from fer_edge.models.find_model import ModelFile
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Agreement", "compare_predictions", "predict_with_keras", "predict_with_runtime"]
+
+_KERAS_BATCH: Final = 256
+_THREADS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the predictions of a file agree with those of its Keras network.
+
+    ``top1``: the share of faces, 0…1, with the same most probable label. ``mean_difference`` and
+    ``max_difference``: between probabilities, 0…1, over all faces and labels.
+    """
+
+    top1: float
+    mean_difference: float
+    max_difference: float
+
+
+def compare_predictions(reference: NDArray[np.float32], converted: NDArray[np.float32]) -> Agreement:
+    """Compare the float32 (n, labels) probabilities of a network and of its converted file."""
+    difference = np.abs(reference.astype(np.float64) - converted)
+    same = reference.argmax(axis=1) == converted.argmax(axis=1)
+    return Agreement(float(same.mean()), float(difference.mean()), float(difference.max()))
+
+
+def predict_with_keras(
+    model: keras.Model, images: NDArray[np.uint8], progress: StepProgress = iter
+) -> NDArray[np.float32]:
+    """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
+
+    ``progress`` wraps the batches.
+    """
+    from fer_convert.keras_graph.activations import compute_outputs  # imports Keras
+
+    return np.concatenate(
+        [probabilities for (probabilities,) in compute_outputs(model, images, _KERAS_BATCH, progress)]
+    )
+
+
+def predict_with_runtime(
+    model: ModelFile, images: NDArray[np.uint8], progress: StepProgress = iter
+) -> NDArray[np.float32]:
+    """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
+
+    One image at a time, as on the device; ``progress`` wraps the images. Raises ModelError when the file
+    cannot be loaded, ContractError when its spec contradicts its tensors.
+    """
+    with Classifier(model, threads=_THREADS) as classifier:
+        return np.stack([classifier.predict(image) for image in progress(images)])

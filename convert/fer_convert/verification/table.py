@@ -1,0 +1,35 @@
+"""A verification's report as text."""
+
+from __future__ import annotations
+
+from fer_convert.formatting import format_percent
+from fer_convert.verification.report import VerificationReport
+from fer_edge.models.find_model import ModelFile
+from fer_edge.runtime.tables import aligned
+
+__all__ = ["format_latency", "format_verification_table"]
+
+
+def format_verification_table(model: ModelFile, report: VerificationReport) -> str:
+    """Format the report of :func:`fer_convert.verification.verify.verify` as lines of text."""
+    labels, counts = report["confusion"]["labels"], report["confusion"]["counts"]
+    rows = [
+        (label, *map(str, row), format_percent(row[i] / max(1, sum(row))))
+        for i, (label, row) in enumerate(zip(labels, counts, strict=True))
+    ]
+    stated = model.spec.accuracy.get(report["split"], {}).get("accuracy")
+    lines = [
+        f"{model.path}: {model.spec.name}, {model.spec.variant}, {model.size:,} bytes",
+        f"{format_percent(report['accuracy'])} correct on {report['samples']:,} faces of {report['split']}"
+        + (f" (its model spec says {format_percent(stated)})" if stated is not None else "")
+        + f"; {format_percent(report['mean_class_accuracy'])} as the mean of the classes",
+        f"{format_latency(report['latency_ms'])} ms a face on 1 and 2 threads",
+        "",
+        *aligned(("true, predicted", *labels, "correct"), rows),
+    ]
+    return "\n".join(lines)
+
+
+def format_latency(medians: dict[str, float]) -> str:
+    """Format median latencies in milliseconds, by the number of threads: ``0.80 / 0.49``."""
+    return " / ".join(f"{milliseconds:.2f}" for milliseconds in medians.values())
