@@ -30,7 +30,7 @@ from fer_edge.types import (
     StreamInfo,
 )
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "ResultItem"]
 
 T = TypeVar("T")
 
@@ -48,6 +48,8 @@ class _Tracked:
 
 
 _Tracking = _Tracked | SkippedInput | Discontinuity
+ResultItem = FrameResult | SkippedInput | Discontinuity
+"""What comes out: a Discontinuity only where another stream begins."""
 
 
 class Pipeline:
@@ -107,7 +109,7 @@ class Pipeline:
             stage.join()
         self._classifiers.close()
 
-    def __iter__(self) -> Iterator[FrameResult | SkippedInput]:
+    def __iter__(self) -> Iterator[ResultItem]:
         items = self._read()
         if self.stream.live:
             latest = LatestOnly(items, self._stop, droppable=lambda item: isinstance(item, Frame))
@@ -144,7 +146,7 @@ class Pipeline:
             yield item
             del item  # it may be large, and another will be read before the name is taken again
 
-    def _release(self, results: Iterator[FrameResult | SkippedInput]) -> Iterator[FrameResult | SkippedInput]:
+    def _release(self, results: Iterator[ResultItem]) -> Iterator[ResultItem]:
         for result in results:
             size = self._bytes(result.frame) if isinstance(result, FrameResult) else 0
             yield result
@@ -168,13 +170,15 @@ class Pipeline:
                 yield item
             del item
 
-    def _classify_all(self, items: Iterator[_Tracking]) -> Iterator[FrameResult | SkippedInput]:
+    def _classify_all(self, items: Iterator[_Tracking]) -> Iterator[ResultItem]:
         for item in items:
             if isinstance(item, _Tracked):
                 yield self._classify(item.frame, item.faces)
             elif isinstance(item, Discontinuity):
                 self._smoother.reset()
                 self._labels.reset()
+                if item.stream is not None:
+                    yield item
             else:
                 yield item
             del item

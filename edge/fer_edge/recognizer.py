@@ -106,7 +106,8 @@ class EmotionRecognizer:
                     for result in results:
                         if isinstance(result, SkippedInput):
                             raise SourceError(result.error)
-                        yield result
+                        if isinstance(result, FrameResult):
+                            yield result
             finally:
                 detector.close()
 

@@ -14,7 +14,7 @@ from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import Sink
-from fer_edge.types import FrameResult, SkippedInput
+from fer_edge.types import Discontinuity, FrameResult, SkippedInput
 
 __all__ = ["RunStatistics", "RunSummary", "Session", "StopConditions", "build_summary"]
 
@@ -91,6 +91,9 @@ class Session:
                 sink.open(self._pipeline.stream, self._stop)
                 stack.callback(sink.close)
             for result in self._pipeline:
+                if isinstance(result, Discontinuity):
+                    self._begin(result)
+                    continue
                 if limits.seconds is not None and _clock(result, started) >= limits.seconds:
                     break
                 self._write(result)
@@ -102,6 +105,12 @@ class Session:
                     break
                 del result  # whose image may be large, before the next is read
         return statistics
+
+    def _begin(self, change: Discontinuity) -> None:
+        """Tell the sinks of the stream that comes next."""
+        if change.stream is not None:
+            for sink in self._sinks:
+                sink.open(change.stream, self._stop)
 
     def _write(self, result: FrameResult | SkippedInput) -> None:
         seen = result if isinstance(result, SkippedInput) else View(result, mirror=self._mirror)

@@ -121,10 +121,12 @@ class SkippedInput:
 class Discontinuity:
     """What comes next does not continue what came before: no face is carried over.
 
-    ``reason`` says why, such as ``size`` or ``reconnect``.
+    ``reason`` says why, such as ``size`` or ``reconnect``. ``stream`` describes what comes next, where that is
+    another stream than before.
     """
 
     reason: str
+    stream: StreamInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)

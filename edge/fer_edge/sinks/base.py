@@ -22,13 +22,16 @@ class Sink(Protocol):
     """
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """The source is open and described by ``stream``. A sink that sets ``stop`` ends the run after this result."""
+        """The source is open and described by ``stream``; called again where another stream begins.
+
+        A sink that sets ``stop`` ends the run after the result it was given last.
+        """
 
     def write(self, result: View | SkippedInput) -> None:
         """Take one result; no reference to it or to its image may be kept afterwards."""
 
     def close(self) -> None:
-        """The run is over, by its end, an error or an interruption; called once if ``open`` was."""
+        """The run is over, by its end, an error or an interruption; called once where ``open`` was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

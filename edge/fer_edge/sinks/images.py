@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +10,9 @@ import cv2
 
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import check_file, check_folder, output_errors, staged_file
+from fer_edge.runtime.atomic_files import check_file, check_folder, make_folder, staged_file
 from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
+from fer_edge.sinks.targets import assign_targets
 from fer_edge.types import SkippedInput
 
 __all__ = ["WRITABLE_SUFFIXES", "ImageFolderSink", "ImageSink", "create_sink"]
@@ -49,27 +49,13 @@ class ImageFolderSink(StatelessSink):
         self, folder: Path, sources: Sequence[str], *, root: Path | None = None, overwrite: bool = False
     ) -> None:
         check_folder(folder)
-        self._targets: dict[str, Path] = {}
-        taken: set[Path] = set()
-        originals = {os.path.realpath(source) for source in sources}
-        for source in dict.fromkeys(sources):
-            relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
-            target = _free(folder / _with_writable_suffix(relative), taken)
-            if os.path.realpath(target) in originals:
-                raise UsageError(f"{target}: it is an input and would be overwritten; name another output")
-            if not overwrite and target.exists():
-                raise OutputError(
-                    f"{target}: it is already there; replace it with --overwrite or name another"
-                )
-            taken.add(target)
-            self._targets[source] = target
+        self._targets = assign_targets(folder, sources, _with_writable_suffix, root=root, overwrite=overwrite)
 
     def write(self, result: View | SkippedInput) -> None:
         """Write the picture's annotated copy; one that could not be read has none."""
         if isinstance(result, View):
             target = self._targets[result.source]
-            with output_errors(target.parent):
-                target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             _write_image(target, result.image())
 
 
@@ -89,14 +75,6 @@ def create_sink(request: SinkRequest) -> Sink:
 
 def _with_writable_suffix(path: Path) -> Path:
     return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_suffix(".png")
-
-
-def _free(path: Path, taken: set[Path]) -> Path:
-    number, free = 2, path
-    while free in taken:
-        free = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    return free
 
 
 def _write_image(path: Path, image: Any) -> None:

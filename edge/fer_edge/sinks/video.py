@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,12 +16,19 @@ import numpy as np
 
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import check_file, output_errors, staged_file
-from fer_edge.sinks.base import SinkRequest
+from fer_edge.runtime.atomic_files import (
+    check_file,
+    check_folder,
+    make_folder,
+    output_errors,
+    staged_file,
+)
+from fer_edge.sinks.base import Sink, SinkRequest
 from fer_edge.sinks.soundtrack import Soundtrack
+from fer_edge.sinks.targets import assign_targets
 from fer_edge.types import Image, SkippedInput, StreamInfo
 
-__all__ = ["VideoSink", "create_sink"]
+__all__ = ["VideoFolderSink", "VideoSink", "create_sink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +200,63 @@ class _encoding_errors:  # noqa: N801  (used like a function)
             ) from error
 
 
-def create_sink(request: SinkRequest) -> VideoSink:
-    """Make the sink of one video file; raises UsageError, OutputError."""
-    sound = request.inputs[0] if len(request.inputs) == 1 and request.inputs[0] != "-" else None
-    return VideoSink(Path(request.target), overwrite=request.overwrite, sound=sound)
+class VideoFolderSink:
+    """Annotated copies of several videos in a folder, each under its own name.
+
+    A container that cannot be written becomes an ``.mp4``, and two videos of one name get numbers. Existing
+    copies are refused before any is touched.
+    """
+
+    def __init__(self, folder: Path, sources: Sequence[str], *, overwrite: bool = False) -> None:
+        check_folder(folder)
+        targets = assign_targets(folder, sources, _with_video_suffix, overwrite=overwrite)
+        self._targets, self._overwrite = targets, overwrite
+        self._sink: VideoSink | None = None
+        self._stream: StreamInfo | None = None
+        self._stop = Event()
+
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """Finish the copy of the video before, and get ready for the next."""
+        self.close()
+        self._stream, self._stop = stream, stop
+
+    def write(self, result: View | SkippedInput) -> None:
+        """Append the frame to its video's copy."""
+        if isinstance(result, SkippedInput) or self._stream is None:
+            return
+        if self._sink is None:
+            target = self._targets[result.source]
+            make_folder(target.parent)
+            self._sink = VideoSink(target, overwrite=self._overwrite, sound=_sound_of(result.source))
+            self._sink.open(self._stream, self._stop)
+        self._sink.write(result)
+
+    def close(self) -> None:
+        """Finish the copy that is being written."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.close()
+
+
+def create_sink(request: SinkRequest) -> Sink:
+    """Make the sink of one video file, or of a folder for several; raises UsageError, OutputError."""
+    output = Path(request.target)
+    if len(request.inputs) <= 1 and not output.is_dir():
+        return VideoSink(output, overwrite=request.overwrite, sound=_sound_of(*request.inputs))
+    if output.suffix.lower() in _CONTAINERS and not output.is_dir():
+        raise UsageError(
+            f"expected a folder for {len(request.inputs)} annotated videos, got the file name {str(output)!r}"
+        )
+    return VideoFolderSink(output, request.inputs, overwrite=request.overwrite)
+
+
+def _sound_of(*addresses: str) -> str | None:
+    """The video whose sound can be read beside its frames: not what can be read but once."""
+    return addresses[0] if len(addresses) == 1 and addresses[0] != "-" else None
+
+
+def _with_video_suffix(path: Path) -> Path:
+    return path if path.suffix.lower() in _CONTAINERS else path.with_suffix(".mp4")
 
 
 def _fit(image: Image, size: tuple[int, int]) -> Image:

@@ -1,0 +1,47 @@
+"""Where the annotated copies of several inputs go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fer_edge.errors import OutputError, UsageError
+
+__all__ = ["assign_targets"]
+
+
+def assign_targets(
+    folder: Path,
+    sources: Sequence[str],
+    name: Callable[[Path], Path],
+    *,
+    root: Path | None = None,
+    overwrite: bool = False,
+) -> dict[str, Path]:
+    """Assign each source a file in ``folder``, under its path below ``root`` or, without one, its name.
+
+    ``name`` gives the path a suffix that can be written. Two sources of one name get numbers. Raises
+    OutputError where a file already exists, UsageError where it is one of the sources.
+    """
+    targets: dict[str, Path] = {}
+    taken: set[Path] = set()
+    originals = {os.path.realpath(source) for source in sources}
+    for source in dict.fromkeys(sources):
+        relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
+        target = _free(folder / name(relative), taken)
+        if os.path.realpath(target) in originals:
+            raise UsageError(f"{target}: it is an input and would be overwritten; name another output")
+        if not overwrite and target.exists():
+            raise OutputError(f"{target}: it is already there; replace it with --overwrite or name another")
+        taken.add(target)
+        targets[source] = target
+    return targets
+
+
+def _free(path: Path, taken: set[Path]) -> Path:
+    number, free = 2, path
+    while free in taken:
+        free = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return free
