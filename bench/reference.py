@@ -22,9 +22,9 @@ def float_network(folder: Path) -> Path:
     from fer_convert.tflite.container import with_contract
     from fer_convert.tflite.converter import export
     from fer_edge.models.spec import FER2013_LABELS, ModelSpec
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    network = export(architecture("bn-cnn").build(len(FER2013_LABELS)), "float32", ())
+    network = export(ARCHITECTURES.load("bn-cnn").build(len(FER2013_LABELS)), "float32", ())
     path = folder / "bn-cnn-float32.tflite"
     path.write_bytes(
         with_contract(network, ModelSpec(name="bn-cnn", labels=FER2013_LABELS, variant="float32"))

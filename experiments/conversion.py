@@ -25,15 +25,15 @@ from fer_convert.trained_model import find_source
 from fer_convert.verification.verify import agreement, network_pixels, probabilities
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import Variant
-from fer_train.data.dataset import Faces, load_faces
+from fer_train.data.dataset import FaceDataset, load_faces
 
 Pictures = NDArray[np.uint8]
 
 
-def random_faces(faces: Faces, samples: int, seed: int) -> Faces:
+def random_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
     """Any pictures but entirely flat ones, as they come."""
     spread = np.flatnonzero(np.ptp(faces.pixels.reshape(len(faces), -1), axis=1) > 0)
-    return faces.take(np.random.default_rng(seed).choice(spread, samples, replace=False))
+    return faces.select(np.random.default_rng(seed).choice(spread, samples, replace=False))
 
 
 def plain(model: keras.Model, pictures: Pictures) -> bytes:
@@ -56,7 +56,7 @@ def shipped(model: keras.Model, pictures: Pictures) -> bytes:
     return export(model, "int8", pictures)
 
 
-Choice = Callable[[Faces, int, int], Faces]
+Choice = Callable[[FaceDataset, int, int], FaceDataset]
 Method = Callable[[keras.Model, Pictures], bytes]
 ROWS: tuple[tuple[str, Choice, Method], ...] = (
     ("any pictures; converter alone", random_faces, plain),

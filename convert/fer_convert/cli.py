@@ -182,14 +182,14 @@ def _convert(
     with suppress_native_stderr(debug):
         from fer_convert.conversion import convert
         from fer_edge.runtime.atomic_files import check_staged_folder
-        from fer_train.data.crops import faces_for
+        from fer_train.data.crops import prepare_faces
         from fer_train.data.dataset import load_faces
 
         check_staged_folder(out, overwrite=overwrite)
         try:
             report = convert(
                 source,
-                faces_for(source.spec, load_faces(data)),
+                prepare_faces(source.spec, load_faces(data)),
                 out,
                 data=str(data),
                 variants=formats,
@@ -230,12 +230,12 @@ def _verify(file: Path, data: Path, split: str, debug: bool) -> None:
     from fer_convert.verification.report import verification_table
     from fer_convert.verification.verify import verify
     from fer_edge.models.find_model import find_model
-    from fer_train.data.crops import faces_for
+    from fer_train.data.crops import prepare_faces
     from fer_train.data.dataset import load_faces
 
     with suppress_native_stderr(debug):
         model = find_model(file)
-        faces = faces_for(model.spec, load_faces(data))
+        faces = prepare_faces(model.spec, load_faces(data))
         report = verify(model, faces, split, str(data), lambda steps: progress("Verifying", steps))
     click.echo(verification_table(model, report))
 

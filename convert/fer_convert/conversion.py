@@ -26,8 +26,8 @@ from fer_edge.classification.preprocess import normalize
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.models.spec import ModelSpec, Variant
 from fer_edge.runtime.atomic_files import staged_folder
-from fer_train.data.dataset import Faces
-from fer_train.evaluation.metrics import measured
+from fer_train.data.dataset import FaceDataset
+from fer_train.evaluation.metrics import compute_metrics
 
 __all__ = ["REPORT_FILE", "convert"]
 
@@ -40,7 +40,7 @@ Progress = Callable[[str, Iterable[Any]], Iterable[Any]]
 
 def convert(
     source: Source,
-    faces: Faces,
+    faces: FaceDataset,
     out: Path,
     *,
     data: str,
@@ -78,7 +78,7 @@ def convert(
             "samples": len(test),
             "seed": seed,
             "calibration": None if calibration is None else _calibration_report(calibration, seed),
-            "keras": measured(answers["keras"], test.labels, test.label_names),
+            "keras": compute_metrics(answers["keras"], test.labels, test.label_names),
             "files": {},
             "versions": _versions(),
             "machine": platform.machine(),
@@ -92,7 +92,7 @@ def convert(
             answers[variant] = probabilities(
                 find_model(path), pixels, partial(progress, f"Verifying {variant}")
             )
-            figures = measured(answers[variant], test.labels, test.label_names)
+            figures = compute_metrics(answers[variant], test.labels, test.label_names)
             stated = {key: figures[key] for key in ("accuracy", "mean_class_accuracy", "samples")}
             path.write_bytes(with_contract(network, spec.replace(accuracy={split: stated})))
             report["files"][path.name] = {
@@ -129,7 +129,7 @@ def _spec_of(source: Source, variant: Variant, calibration: dict[str, Any] | Non
     return source.spec.replace(variant=variant, accuracy={}, provenance=provenance)
 
 
-def _calibration_report(calibration: Faces, seed: int) -> dict[str, Any]:
+def _calibration_report(calibration: FaceDataset, seed: int) -> dict[str, Any]:
     counts = np.bincount(calibration.labels, minlength=len(calibration.label_names)).tolist()
     return {
         "split": "Training",

@@ -38,10 +38,10 @@ class Source:
 
         Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
         """
-        from fer_train.models.loading import load_network
+        from fer_train.models.loading import load_keras_model
 
         try:
-            return load_network(self.model, self.spec)
+            return load_keras_model(self.model, self.spec)
         except ContractError:
             raise
         except ModelError as error:

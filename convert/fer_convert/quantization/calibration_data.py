@@ -13,7 +13,7 @@ from cv2.data import haarcascades
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
 
 __all__ = ["DEFAULT_SAMPLES", "calibration_faces", "stretched"]
 
@@ -22,7 +22,7 @@ _BLANK_STD: Final = 10.0  # grey levels; a picture flatter than this shows nothi
 _BORDER: Final = 8  # pixels around a tightly cropped face, for the detector
 
 
-def calibration_faces(faces: Faces, samples: int, seed: int) -> Faces:
+def calibration_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
     """``samples`` faces, as many of each label as there are to be had, chosen by the seed.
 
     Taken are pictures in which a detector finds a face; of FER-2013's faces it finds two in three, of
@@ -40,7 +40,7 @@ def calibration_faces(faces: Faces, samples: int, seed: int) -> Faces:
         # What a label cannot give falls to the larger ones after it.
         share = -(-(samples - len(chosen)) // (len(by_label) - counted))
         chosen += _faces_first(faces.pixels, candidates, share, detector)
-    return faces.take(np.random.default_rng(seed).permutation(np.array(chosen)))
+    return faces.select(np.random.default_rng(seed).permutation(np.array(chosen)))
 
 
 def stretched(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -43,12 +43,12 @@ def bundle(source: Path, data: Path | None, debug: bool) -> None:
     data = data_of(found, data)
     with suppress_native_stderr(debug), tempfile.TemporaryDirectory() as staging:
         from fer_convert.conversion import convert
-        from fer_train.data.crops import faces_for
+        from fer_train.data.crops import prepare_faces
         from fer_train.data.dataset import load_faces
 
         report = convert(
             found,
-            faces_for(found.spec, load_faces(data)),
+            prepare_faces(found.spec, load_faces(data)),
             Path(staging),
             data=data.name,
             variants=("int8",),

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
 from fer_train.evaluation.metrics import CALIBRATION_BINS, calibration_error
 
 __all__ = ["draw_confusions", "draw_reliability"]
@@ -56,7 +56,7 @@ def draw_confusions(path: Path, report: dict[str, Any]) -> None:
     figure.savefig(path)
 
 
-def draw_reliability(path: Path, answers: dict[str, NDArray[np.float32]], faces: Faces) -> None:
+def draw_reliability(path: Path, answers: dict[str, NDArray[np.float32]], faces: FaceDataset) -> None:
     """How often an answer is right against how probable it is said to be, and how many are that sure.
 
     ``answers``: float32 (n, labels) probabilities by variant.
@@ -79,7 +79,7 @@ def draw_reliability(path: Path, answers: dict[str, NDArray[np.float32]], faces:
 
 
 def _reliability_curve(
-    curves: Axes, counts: Axes, variant: str, predicted: NDArray[np.float32], faces: Faces
+    curves: Axes, counts: Axes, variant: str, predicted: NDArray[np.float32], faces: FaceDataset
 ) -> None:
     sure = predicted.max(axis=1)
     right = predicted.argmax(axis=1) == faces.labels

@@ -14,8 +14,8 @@ from fer_edge.classification.classifier import Classifier
 from fer_edge.errors import DataError
 from fer_edge.models.find_model import ModelFile
 from fer_edge.models.spec import ModelSpec
-from fer_train.data.dataset import Faces
-from fer_train.evaluation.metrics import measured
+from fer_train.data.dataset import FaceDataset
+from fer_train.evaluation.metrics import compute_metrics
 
 __all__ = [
     "LATENCY_THREADS",
@@ -48,7 +48,7 @@ class Agreement:
     max_difference: float
 
 
-def faces_of(faces: Faces, split: str, spec: ModelSpec, data: str) -> Faces:
+def faces_of(faces: FaceDataset, split: str, spec: ModelSpec, data: str) -> FaceDataset:
     """The faces of one split under a model's labels; ``data`` names the set in messages.
 
     Raises DataError when there are none, or they are not of the size or the labels that the model was made
@@ -60,10 +60,10 @@ def faces_of(faces: Faces, split: str, spec: ModelSpec, data: str) -> Faces:
             f"{data}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, "
             f"as the model's spec says, got gray ones of {size[1]}×{size[0]}"
         )
-    return faces.split(split).relabelled(spec.labels)
+    return faces.split(split).relabel(spec.labels)
 
 
-def network_pixels(faces: Faces) -> NDArray[np.uint8]:
+def network_pixels(faces: FaceDataset) -> NDArray[np.uint8]:
     """The faces as networks take them: uint8 (n, height, width, 1)."""
     return faces.pixels[..., None]
 
@@ -98,7 +98,7 @@ def agreement(reference: NDArray[np.float32], converted: NDArray[np.float32]) ->
 
 
 def verify(
-    model: ModelFile, faces: Faces, split: str, data: str, progress: Progress = iter
+    model: ModelFile, faces: FaceDataset, split: str, data: str, progress: Progress = iter
 ) -> dict[str, Any]:
     """Quality and latency of a file on one split of a data set, in JSON's terms; ``data`` names the set."""
     test = faces_of(faces, split, model.spec, data)
@@ -106,6 +106,6 @@ def verify(
     answers = probabilities(model, pixels, progress)
     return {
         "split": split,
-        **measured(answers, test.labels, test.label_names),
+        **compute_metrics(answers, test.labels, test.label_names),
         "latency_ms": latency_ms(model, pixels),
     }

@@ -100,9 +100,9 @@ def test_what_cannot_be_scaled_stays_as_it_is(build: Any, pictures: NDArray[np.u
 
 
 def test_the_bundled_architecture_is_equalized_in_every_stage(pictures: NDArray[np.uint8]) -> None:
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    model = architecture("mini-resnet").build(7)
+    model = ARCHITECTURES.load("mini-resnet").build(7)
     changed = equalized(model, pictures)
     for name in ("stage1_conv", "stage2_conv", "stage3_conv", "stage4_conv", "logits"):
         assert not np.allclose(model.get_layer(name).kernel, changed.get_layer(name).kernel), name
