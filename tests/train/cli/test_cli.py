@@ -381,11 +381,11 @@ class TestCalibration:
 def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
     """The faces that --limit takes, as a table."""
     from fer_train.data.dataset import load_faces
-    from fer_train.data.splits import limited
+    from fer_train.data.splits import limit_faces
 
     lines = ["emotion,pixels,Usage"]
     for split in ("Training", "PublicTest"):
-        faces = limited(load_faces(data).split(split), limit)
+        faces = limit_faces(load_faces(data).split(split), limit)
         lines += [
             f"{label},{' '.join(map(str, face.ravel()))},{split}"
             for label, face in zip(faces.labels, faces.pixels, strict=True)
