@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
 from fer_train.data.dataset import FaceDataset
-from fer_train.data.readers.fer2013_csv import import_pandas
+from fer_train.optional_packages import import_pandas
 
 __all__ = ["FERPLUS_LABELS", "lookup_votes", "match_votes", "read_votes", "relabel_by_votes"]
 

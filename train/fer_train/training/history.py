@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_edge.errors import RunError
 from fer_edge.runtime.atomic_files import staged_file
-from fer_train.data.readers.fer2013_csv import import_pandas
+from fer_train.optional_packages import import_pandas
 
 __all__ = ["EpochReport", "read_history", "write_history"]
 

@@ -10,13 +10,14 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError, MissingExtraError
+from fer_edge.errors import DataError
 from fer_edge.models.spec import FER2013_LABELS
+from fer_train.optional_packages import import_pandas
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["SIDE", "Table", "import_pandas", "read_fer2013_csv"]
+__all__ = ["SIDE", "Table", "read_fer2013_csv"]
 
 SIDE: Final = 48  # pixels
 _COLUMNS: Final = ("emotion", "pixels", "usage")
@@ -30,15 +31,6 @@ _USAGES: Final = {"Training": 0, "PublicTest": 1, "PrivateTest": 2}
 
 Table = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]
 """Pixels, uint8 (n, 48, 48); emotions, int64 (n,); usages, uint8 (n,)."""
-
-
-def import_pandas() -> Any:
-    """Import pandas; raises MissingExtraError where it is not installed."""
-    try:
-        import pandas
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("pandas", "pandas") from error
-    return pandas
 
 
 def read_fer2013_csv(name: str, stream: IO[bytes], limit: int) -> Table:
