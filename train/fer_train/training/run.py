@@ -128,6 +128,8 @@ class TrainingRun:
                 self.trainer.resume()  # the network is somewhere within an epoch
                 self.finish()
             raise
+        finally:
+            self.folder.close_events()
         self.finish()
 
     def finish(self) -> None:

@@ -85,6 +85,10 @@ class RunFolder:
         }
         self._events.add(report.epoch, {tag: value for tag, value in figures.items() if value is not None})
 
+    def close_events(self) -> None:
+        """Close the file that :meth:`add_events` opened."""
+        self._events.close()
+
     def write_model(self, model: keras.Model) -> str:
         """Write ``model.keras``; return its SHA-256 in hexadecimal digits."""
         with staged_file(self.model) as part:

@@ -43,3 +43,10 @@ class EventFile:
                 self._writer = EventsWriter(str(self._folder / "events"))
             self._writer.write_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
             self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file; what is added afterwards goes into another one."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            with output_errors(self._folder):
+                writer.close()
