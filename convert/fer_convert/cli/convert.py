@@ -108,13 +108,13 @@ def convert(
     with suppress_native_stderr(debug):
         from fer_convert.conversion import convert as conversion
         from fer_convert.conversion.table import format_conversion_table
-        from fer_train.data.crops import faces_for
+        from fer_train.data.crops import prepare_faces
         from fer_train.data.dataset import load_faces
 
         try:
             report = conversion.convert_model(
                 source,
-                faces_for(source.spec, load_faces(data)),
+                prepare_faces(source.spec, load_faces(data)),
                 out,
                 ConversionOptions(**options),
                 data=str(data),
