@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from array import array
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -42,11 +43,16 @@ def read_fer2013_csv(name: str, stream: IO[bytes], limit: int) -> Table:
     MissingExtraError without pandas.
     """
     places, width = _find_columns(name, stream.readline(_LONGEST_LINE))
-    parts = list(_read_chunks(name, _CheckedLines(name, stream, width, limit), places))
-    if not sum(len(emotions) for _, emotions, _ in parts):
+    faces = _Faces()
+    for chunk in _read_chunks(_CheckedLines(name, stream, width, limit), places):
+        faces.add(name, chunk)
+    if not faces.emotions:
         raise DataError(f"{name}: expected faces, it has none below its header")
-    pixels, emotions, usages = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return pixels, emotions, usages
+    return (
+        np.frombuffer(faces.pixels, np.uint8).reshape(-1, SIDE, SIDE),
+        np.array(faces.emotions, np.int64),
+        np.frombuffer(faces.usages, np.uint8),
+    )
 
 
 class _CheckedLines(io.RawIOBase):
@@ -94,7 +100,33 @@ class _CheckedLines(io.RawIOBase):
         return line
 
 
-def _read_chunks(name: str, lines: _CheckedLines, places: tuple[int, ...]) -> Iterator[Table]:
+class _Faces:
+    """The faces read so far; grows in place, so that they are in memory but once."""
+
+    def __init__(self) -> None:
+        self.pixels, self.emotions, self.usages = bytearray(), array("q"), bytearray()
+
+    def add(self, name: str, chunk: pandas.DataFrame) -> None:
+        """Add the faces of some rows, whose index counts the lines below the header from 0."""
+        for index, *fields in chunk.itertuples(name=None):
+            emotion, levels, usage = (field.strip(_OUTER) for field in fields)
+            if not (emotion or levels or usage):
+                continue
+            try:
+                self.emotions.append(_EMOTIONS[emotion])
+                self.usages.append(_USAGES[usage])
+                face = bytes(map(_GRAY.__getitem__, levels.split()))
+            except KeyError as error:
+                raise _describe_bad_row(name, index + 2, emotion, usage, error.args[0]) from None
+            if len(face) != SIDE * SIDE:
+                raise DataError(
+                    f"{name}, line {index + 2}: expected {SIDE * SIDE:,} pixels ({SIDE}×{SIDE}), got {len(face):,}"
+                )
+            self.pixels += face
+
+
+def _read_chunks(lines: _CheckedLines, places: tuple[int, ...]) -> Iterator[pandas.DataFrame]:
+    """Emotion, pixels and usage of some rows at a time, as text."""
     pandas = import_pandas()
     try:
         chunks = pandas.read_csv(
@@ -113,32 +145,7 @@ def _read_chunks(name: str, lines: _CheckedLines, places: tuple[int, ...]) -> It
         return
     with chunks:
         for chunk in chunks:
-            yield _parse_chunk(name, chunk[list(places)])
-
-
-def _parse_chunk(name: str, chunk: pandas.DataFrame) -> Table:
-    """The faces of some rows, whose index counts the lines below the header from 0."""
-    pixels, emotions, usages = bytearray(), [], bytearray()
-    for index, *fields in chunk.itertuples(name=None):
-        emotion, levels, usage = (field.strip(_OUTER) for field in fields)
-        if not (emotion or levels or usage):
-            continue
-        try:
-            emotions.append(_EMOTIONS[emotion])
-            usages.append(_USAGES[usage])
-            face = bytes(map(_GRAY.__getitem__, levels.split()))
-        except KeyError as error:
-            raise _describe_bad_row(name, index + 2, emotion, usage, error.args[0]) from None
-        if len(face) != SIDE * SIDE:
-            raise DataError(
-                f"{name}, line {index + 2}: expected {SIDE * SIDE:,} pixels ({SIDE}×{SIDE}), got {len(face):,}"
-            )
-        pixels += face
-    return (
-        np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE),
-        np.array(emotions, np.int64),
-        np.frombuffer(usages, np.uint8),
-    )
+            yield chunk[list(places)]
 
 
 def _find_columns(name: str, header: bytes) -> tuple[tuple[int, ...], int]:
