@@ -80,11 +80,15 @@ class TestAFaceKeepsItsId:
 
     @EVERY
     @pytest.mark.parametrize("offset", [0, 40, 60])
-    @pytest.mark.parametrize("speed", [60, 150])
-    def test_when_two_cross(self, speed: float, offset: int, detect_every: int | None) -> None:
+    @pytest.mark.parametrize(
+        ("speed", "cheap_parts"), [(60, False), (150, False), (80, True), (150, True)]
+    )
+    def test_when_two_cross(
+        self, speed: float, cheap_parts: bool, offset: int, detect_every: int | None
+    ) -> None:
         paths = [moving((30, 60), (speed, 0)), moving((230, 60 + offset), (-speed, 0))]
         scene = Scene(*paths)
-        run = track(scene, 200 / speed, detect_every)
+        run = track(scene, 200 / speed, detect_every, SceneDetector(scene, cheap_parts=cheap_parts))
         last_s = scene.time_of(len(run) - 1)
         assert [id_at(run[0], path(0)) for path in paths] == [0, 1]
         assert [id_at(run[-1], path(last_s)) for path in paths] == [0, 1]
