@@ -234,7 +234,12 @@ def numbered_frames(count: int, *, then: BaseException | None = None) -> Iterato
 
 
 def make_face(
-    box: FaceBox, label: str = "happy", score: float = 0.75, *, number: int = 0, confidence: float | None = None
+    box: FaceBox,
+    label: str = "happy",
+    score: float = 0.75,
+    *,
+    number: int = 0,
+    confidence: float | None = None,
 ) -> FaceResult:
     """A face that shows a label with a score, and another one with the rest."""
     labels = LABELS if label in LABELS else ("other", label)

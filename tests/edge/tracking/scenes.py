@@ -53,9 +53,7 @@ def swinging(
 
     def at(time_s: float) -> FaceBox:
         swing = math.sin(per_s * time_s + phase)
-        return FaceBox(
-            center[0] + round(reach[0] * swing), center[1] + round(reach[1] * swing), size, size
-        )
+        return FaceBox(center[0] + round(reach[0] * swing), center[1] + round(reach[1] * swing), size, size)
 
     return at
 
@@ -215,7 +213,9 @@ Run = list[tuple[TrackedFace, ...]]
 """The faces of each frame."""
 
 
-def track(scene: Scene, seconds: float, detect_every: int | None, detector: SceneDetector | None = None) -> Run:
+def track(
+    scene: Scene, seconds: float, detect_every: int | None, detector: SceneDetector | None = None
+) -> Run:
     """Track the faces of a scene's first seconds."""
     tracker = Tracker(detector or SceneDetector(scene), detect_every)
     return [tracker.update(frame) for frame in scene.frames(seconds)]

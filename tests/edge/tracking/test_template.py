@@ -52,13 +52,17 @@ def test_in_an_empty_frame_nothing_is_alike() -> None:
     assert template.similarity(np.full((240, 320), 128, np.uint8), PLACE) == 0
 
 
-@pytest.mark.parametrize("near", [FaceBox(400, 80, 60, 60), FaceBox(120, -90, 60, 60), FaceBox(-80, 300, 60, 60)])
+@pytest.mark.parametrize(
+    "near", [FaceBox(400, 80, 60, 60), FaceBox(120, -90, 60, 60), FaceBox(-80, 300, 60, 60)]
+)
 def test_a_face_that_left_the_frame_is_alike_to_nothing(near: FaceBox) -> None:
     template = Template.from_box(gray_scene(PLACE), PLACE)
     assert match_template(gray_scene(PLACE), template, near).similarity == 0
 
 
-@pytest.mark.parametrize("near", [FaceBox(-20, 80, 60, 60), FaceBox(290, 80, 60, 60), FaceBox(120, 200, 60, 60)])
+@pytest.mark.parametrize(
+    "near", [FaceBox(-20, 80, 60, 60), FaceBox(290, 80, 60, 60), FaceBox(120, 200, 60, 60)]
+)
 def test_the_box_lies_inside_the_frame(near: FaceBox) -> None:
     template = Template.from_box(gray_scene(PLACE), PLACE)
     box = match_template(gray_scene(near), template, near).box

@@ -80,9 +80,7 @@ class TestAFaceKeepsItsId:
 
     @EVERY
     @pytest.mark.parametrize("offset", [0, 40, 60])
-    @pytest.mark.parametrize(
-        ("speed", "cheap_parts"), [(60, False), (150, False), (80, True), (150, True)]
-    )
+    @pytest.mark.parametrize(("speed", "cheap_parts"), [(60, False), (150, False), (80, True), (150, True)])
     def test_when_two_cross(
         self, speed: float, cheap_parts: bool, offset: int, detect_every: int | None
     ) -> None:
@@ -165,9 +163,7 @@ class TestFindingFaces:
 
     @EVERY
     def test_boxes_stay_inside_the_frame(self, detect_every: int | None) -> None:
-        scene = Scene(
-            moving((250, 80), (60, 0)), moving((10, 80), (-40, -60)), moving((100, 180), (0, 60))
-        )
+        scene = Scene(moving((250, 80), (60, 0)), moving((10, 80), (-40, -60)), moving((100, 180), (0, 60)))
         for faces in track(scene, 1.5, detect_every):
             assert all(face.detection.box.clipped(WIDTH, HEIGHT) == face.detection.box for face in faces)
 
