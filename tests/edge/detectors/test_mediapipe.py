@@ -295,6 +295,7 @@ class TestCommandLine:
 
     def test_a_recognizer_with_two_detectors_warns_once(self, portrait_path: Path) -> None:
         code = (
+            "import logging; logging.basicConfig(format='%(name)s: %(message)s')\n"
             "from fer_edge import EmotionRecognizer\n"
             f"with EmotionRecognizer(detector='mediapipe', detector_model={MODEL!r}) as recognizer:\n"
             f"    print([len(result.faces) for result in recognizer.stream({str(portrait_path)!r})])"
@@ -302,5 +303,5 @@ class TestCommandLine:
         done = run_python(code)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "[1]"
-        assert done.stderr.count("Warning: MediaPipe sends metrics") == 1
+        assert done.stderr.count("fer_edge.detectors.mediapipe: MediaPipe sends metrics") == 1
         assert "Traceback" not in done.stderr
