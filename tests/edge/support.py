@@ -6,8 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -279,7 +280,15 @@ def replace_spec(path: Path, spec: ModelSpec) -> Path:
     return path
 
 
-# --- processes ---
+# --- threads and processes ---
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for something that will come true."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def run_fer_edge(

@@ -6,11 +6,12 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from fer_edge.runtime.prefetch import ByteBudget, LatestOnly, Prefetcher
+from tests.edge.support import wait_until
 
 
 @pytest.fixture
@@ -24,14 +25,6 @@ def stop() -> Iterator[threading.Event]:
 def failing_after(items: Iterable[int], error: BaseException) -> Iterator[int]:
     yield from items
     raise error
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that will come true."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 class Endless:
