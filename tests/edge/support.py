@@ -291,6 +291,10 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
+FerEdge = Callable[..., subprocess.CompletedProcess[str]]
+"""``fer-edge`` with arguments of any kind: what it printed and its exit status."""
+
+
 def run_fer_edge(
     *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
