@@ -15,10 +15,10 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle bench wheel-test clean
+.PHONY: help setup demo test check format train convert bundle bench wheel-test test-mediapipe ci-setup clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
 
 $(VENV)/pyvenv.cfg:
 	@python='$(find_python)'; test -n "$$python" || { \
@@ -45,6 +45,12 @@ demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|ca
 
 test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out the long ones)
 	@$(BIN)/python -m pytest $(PYTEST)
+
+test-mediapipe: $(VENV)/.everything ## Run the tests that need MediaPipe, in build/mediapipe
+	@sh scripts/test_mediapipe.sh $(BIN)/python
+
+ci-setup: $(VENV)/.everything ## Install what optional tests need: system libraries (apt), PyTorch
+	@sh scripts/ci_setup.sh $(BIN)/python
 
 check: $(VENV)/.everything ## Lint, formatting, types
 	@$(BIN)/ruff check .
