@@ -18,7 +18,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 .PHONY: help setup demo test check format train convert bundle bench wheel-test test-mediapipe ci-setup clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 $(VENV)/pyvenv.cfg:
 	@python='$(find_python)'; test -n "$$python" || { \
@@ -46,10 +46,12 @@ demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|ca
 test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out the long ones)
 	@$(BIN)/python -m pytest $(PYTEST)
 
-test-mediapipe: $(VENV)/.everything ## Run the tests that need MediaPipe, in build/mediapipe
+# The tests that need MediaPipe, in an environment of their own in build/mediapipe.
+test-mediapipe: $(VENV)/.everything
 	@sh scripts/test_mediapipe.sh $(BIN)/python
 
-ci-setup: $(VENV)/.everything ## Install what optional tests need: system libraries (apt), PyTorch
+# What optional tests need: libraries of the system (apt), PyTorch.
+ci-setup: $(VENV)/.everything
 	@sh scripts/ci_setup.sh $(BIN)/python
 
 check: $(VENV)/.everything ## Lint, formatting, types

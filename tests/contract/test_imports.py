@@ -381,7 +381,8 @@ def test_every_third_party_import_of_the_tests_is_declared() -> None:
 )
 def test_what_runs_on_a_raspberry_pi_loads_nothing_of_the_desktop(module: str) -> None:
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
     loaded = set(ran.stdout.split())
     assert module.partition(".")[0] in loaded
     heavy = (declared()["train"] | {"mediapipe", "jax", "torch", "ray"}) - {"flatbuffers"}
