@@ -11,14 +11,11 @@ for library in libusb-1.0.so.0:libusb-1.0-0 libGL.so.1:libgl1 libgthread-2.0.so.
         missing="$missing ${library#*:}"
 done
 if [ -n "$missing" ]; then
+    echo "Installing$missing"
     if [ "$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi
-    if command -v apt-get >/dev/null && $sudo true 2>/dev/null; then
-        echo "Installing$missing"
-        $sudo env DEBIAN_FRONTEND=noninteractive sh -c \
-            "apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing" </dev/null >/dev/null
-    else
-        echo "Not installed, because that needs apt-get and root:$missing" >&2
-    fi
+    $sudo env DEBIAN_FRONTEND=noninteractive sh -c \
+        "apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing" </dev/null >/dev/null ||
+        echo "Not installed, tests that need it are skipped or fail:$missing" >&2
 fi
 
 echo "Installing PyTorch, a backend of Keras"

@@ -78,7 +78,6 @@ LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend th
 UNDECLARED: Final[Mapping[str, str]] = {
     "torch": "a backend of Keras that the user chooses to install",
     "tflite_support": "installed by the one test that runs it, into an environment of its own",
-    "picamera2": "comes with Raspberry Pi OS, not from the package index",
 }
 """Third-party packages that are imported inside functions where they exist and declared nowhere."""
 
@@ -86,10 +85,6 @@ IMPORT_NAMES: Final[Mapping[str, str]] = {
     "opencv-python": "cv2",
     "opencv-python-headless": "cv2",
     "opencv-contrib-python": "cv2",
-    "pyav": "av",
-    "paho-mqtt": "paho",
-    "pyyaml": "yaml",
-    "pillow": "PIL",
 }
 """Import names of distributions that are not installed everywhere and are not called as they are imported."""
 
