@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from fer_convert.cli.options import data_option, debug_option, show_progress
 from fer_convert.cli.splits import split_option
-from fer_convert.options import data_option, debug_option, show_progress
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["verify"]

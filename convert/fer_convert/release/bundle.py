@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 import fer_edge.models
+from fer_convert.cli.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SPLIT, ConversionOptions
-from fer_convert.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.trained_model import TrainedModel, find_trained_model, resolve_data
 from fer_edge.cli.app import run_command
 from fer_edge.errors import AccuracyLossError, OutputError
