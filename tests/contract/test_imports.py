@@ -46,7 +46,7 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "__main__",
     ),
     "fer_train": (
-        "native_stderr",
+        "native_stderr | optional_packages",
         "data",
         "models",
         "objectives",
