@@ -116,8 +116,9 @@ class TrainingRun:
         callback.on_start(self.plan)
         try:
             for report in self.trainer.train_epochs(callback.on_step):
-                self.folder.write_history(self.trainer.history)
+                # The history comes last: finish() writes it again, but not the events.
                 self.folder.add_events(report)
+                self.folder.write_history(self.trainer.history)
                 callback.on_epoch(report)
                 now = time.monotonic()
                 if stop_after_s is not None and now - started + (now - epoch_started) > stop_after_s:
