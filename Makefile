@@ -15,7 +15,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle bench wheel-test clean
+.PHONY: help setup demo test check format train convert bundle bench wheel-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -45,6 +45,14 @@ demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|ca
 
 test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out the long ones)
 	@$(BIN)/python -m pytest $(PYTEST)
+
+# The tests that need MediaPipe, in an environment of their own in build/mediapipe.
+test-mediapipe: $(VENV)/.everything
+	@sh scripts/test_mediapipe.sh $(BIN)/python
+
+# What optional tests need: libraries of the system (apt), PyTorch.
+ci-setup: $(VENV)/.everything
+	@sh scripts/ci_setup.sh $(BIN)/python
 
 check: $(VENV)/.everything ## Lint, formatting, types
 	@$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """How many of the faces that a search of every frame finds are there when faces are followed.
 
-Faces on the move in scenes composed from real ones: still, moving, nearer and farther, crossing, leaving and
+FaceDataset on the move in scenes composed from real ones: still, moving, nearer and farther, crossing, leaving and
 coming back, up to twenty at once. Every frame is searched as ``--detect-every 1`` does; whoever is seen in as
 many frames in a row as lie between two searches is expected from then on, with an IoU of at least 0.5.
 

@@ -23,9 +23,9 @@ def float_network(folder: Path) -> Path:
     from fer_convert.conversion.network import convert_to_tflite
     from fer_convert.tflite.container import embed_spec
     from fer_edge.models.spec import FER2013_LABELS, ModelSpec
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    network = convert_to_tflite(architecture("bn-cnn").build(len(FER2013_LABELS)), "float32")
+    network = convert_to_tflite(ARCHITECTURES.load("bn-cnn").build(len(FER2013_LABELS)), "float32")
     path = folder / "bn-cnn-float32.tflite"
     path.write_bytes(embed_spec(network, ModelSpec(name="bn-cnn", labels=FER2013_LABELS, variant="float32")))
     return path

@@ -20,25 +20,25 @@ from typing import Any
 
 import numpy as np
 
-from fer_train.models.registry import ARCHITECTURES, architecture
-from fer_train.training.recipes import recipe
+from fer_train.models.registry import ARCHITECTURES
+from fer_train.training.recipes import find_recipe
 
 BACKENDS = ("tensorflow", "jax", "torch")
 STEPS = 40
-RECIPE = recipe("modern", "mini-resnet")
+RECIPE = find_recipe("modern", "mini-resnet")
 
 
 def measure() -> list[dict[str, Any]]:
     """Images per second and peak memory of each architecture and backend, one after the other."""
     return [
-        trained(arch, backend)
+        measure_backend(arch, backend)
         for backend in BACKENDS
         if importlib.util.find_spec(backend) is not None
-        for arch in ARCHITECTURES
+        for arch in ARCHITECTURES.names
     ]
 
 
-def trained(arch: str, backend: str) -> dict[str, Any]:
+def measure_backend(arch: str, backend: str) -> dict[str, Any]:
     """One architecture on one backend, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.training", arch],
@@ -51,15 +51,16 @@ def trained(arch: str, backend: str) -> dict[str, Any]:
     return {"architecture": arch, "backend": backend, **figures}
 
 
-def figures(arch: str) -> dict[str, Any]:
+def measure_here(arch: str) -> dict[str, Any]:
     """What this process measures of itself."""
     from fer_train.data.batches import Batches
-    from fer_train.data.dataset import Faces
+    from fer_train.data.dataset import FaceDataset
+    from fer_train.objectives.labels import LabelsObjective
     from fer_train.training.trainer import Trainer
 
     count = STEPS * RECIPE.batch_size
     rng = np.random.default_rng(0)
-    faces = Faces(
+    faces = FaceDataset(
         rng.integers(0, 256, (count, 48, 48), np.uint8),
         rng.integers(0, 7, count),
         np.full(count, "Training"),
@@ -77,9 +78,17 @@ def figures(arch: str) -> dict[str, Any]:
     for step in range(len(batches)):
         batches[step]
     input_s = time.perf_counter() - started
+    recipe = RECIPE.resize(1, None)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(architecture(arch), RECIPE.resized(1, None), faces, None, Path(folder))
-        (report,) = trainer.epochs()
+        trainer = Trainer(
+            ARCHITECTURES.load(arch),
+            recipe,
+            [LabelsObjective(recipe.label_smoothing)],
+            faces,
+            None,
+            Path(folder),
+        )
+        (report,) = trainer.train_epochs()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "images_per_s": round(report.images_per_s),
@@ -89,4 +98,4 @@ def figures(arch: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(figures(sys.argv[1])))
+    print(json.dumps(measure_here(sys.argv[1])))

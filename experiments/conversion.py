@@ -27,15 +27,15 @@ from fer_convert.verification.predictions import compare_predictions, predict_wi
 from fer_convert.verification.verify import extract_images
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import Variant
-from fer_train.data.dataset import Faces, load_faces
+from fer_train.data.dataset import FaceDataset, load_faces
 
 Images = NDArray[np.uint8]
 
 
-def select_random_faces(faces: Faces, samples: int, seed: int) -> Faces:
+def select_random_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
     """Select any images that are not entirely flat."""
     spread = np.flatnonzero(np.ptp(faces.pixels.reshape(len(faces), -1), axis=1) > 0)
-    return faces.take(np.random.default_rng(seed).choice(spread, samples, replace=False))
+    return faces.select(np.random.default_rng(seed).choice(spread, samples, replace=False))
 
 
 def convert_alone(model: keras.Model, images: Images) -> bytes:
@@ -58,7 +58,7 @@ def convert_as_shipped(model: keras.Model, images: Images) -> bytes:
     return convert_to_tflite(model, "int8", images)
 
 
-Choice = Callable[[Faces, int, int], Faces]
+Choice = Callable[[FaceDataset, int, int], FaceDataset]
 Method = Callable[[keras.Model, Images], bytes]
 ROWS: tuple[tuple[str, Choice, Method], ...] = (
     ("any images; converter alone", select_random_faces, convert_alone),

@@ -25,9 +25,11 @@ from torch.nn import functional
 from fer_edge.classification.preprocess import normalize
 from fer_edge.models.spec import Crop, ModelSpec
 from fer_train.data.augmentation import Augmentation, augment
-from fer_train.data.dataset import FERPLUS_LABELS, Faces, load_faces, votes_for
-from fer_train.models.loading import Network
-from fer_train.objectives.teachers import open_teacher, softened
+from fer_train.data.dataset import FaceDataset, load_faces
+from fer_train.data.ferplus import FERPLUS_LABELS, lookup_votes
+from fer_train.models.loading import Predictor
+from fer_train.models.run_files import MODEL_FILE, SPEC_FILE
+from fer_train.objectives.teachers import apply_temperature, open_teacher
 
 NAME = "deep-resnet"
 STEM, WIDTHS = 32, (64, 128, 256, 512)
@@ -83,7 +85,11 @@ def logits(network: nn.Module, pixels: np.ndarray) -> tuple[torch.Tensor, torch.
 
 
 def batches(
-    faces: Faces, votes: np.ndarray, teacher: Network | None, settings: Augmentation, key: tuple[int, int]
+    faces: FaceDataset,
+    votes: np.ndarray,
+    teacher: Predictor | None,
+    settings: Augmentation,
+    key: tuple[int, int],
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """An epoch's augmented faces, labels, votes and teacher's answers, made in a thread ahead of the training."""
     ready: queue.Queue[tuple[np.ndarray, ...] | None] = queue.Queue(6)
@@ -93,7 +99,7 @@ def batches(
         for step in range(len(faces) // BATCH):
             chosen = order[step * BATCH : (step + 1) * BATCH]
             pixels = augment(faces.pixels[chosen], settings, np.random.default_rng((*key, step)))
-            answers = () if teacher is None else (softened(teacher(pixels), TEMPERATURE),)
+            answers = () if teacher is None else (apply_temperature(teacher(pixels), TEMPERATURE),)
             ready.put((pixels, faces.labels[chosen], votes[chosen], *answers))
         ready.put(None)
 
@@ -166,7 +172,7 @@ class Training:
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, faces: Faces) -> float:
+def accuracy(network: nn.Module, faces: FaceDataset) -> float:
     """The share of faces whose label is the network's first answer."""
     right = 0
     for start in range(0, len(faces), 256):
@@ -175,11 +181,11 @@ def accuracy(network: nn.Module, faces: Faces) -> float:
     return right / len(faces)
 
 
-def write_run(network: DeepResNet, faces: Faces, provenance: dict[str, object], run: Path) -> None:
+def write_run(network: DeepResNet, faces: FaceDataset, provenance: dict[str, object], run: Path) -> None:
     """The network in Keras with its contract, as ``fer-train evaluate`` and ``soft-labels`` read it."""
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    model = architecture(NAME).build(len(faces.label_names))
+    model = ARCHITECTURES.load(NAME).build(len(faces.label_names))
     parts = {"stem": network.stem}
     for kind, modules in (
         ("conv", network.convs),
@@ -201,8 +207,8 @@ def write_run(network: DeepResNet, faces: Faces, provenance: dict[str, object], 
         provenance=provenance,
     )
     run.mkdir(parents=True)
-    model.save(run / "model.keras")
-    (run / "spec.json").write_text(spec.to_json(), encoding="utf-8")
+    model.save(run / MODEL_FILE)
+    (run / SPEC_FILE).write_text(spec.to_json(), encoding="utf-8")
 
 
 def main() -> None:
@@ -220,9 +226,9 @@ def main() -> None:
     torch.manual_seed(options.seed)
     faces = load_faces(options.data)
     public, training = faces.split("PublicTest"), faces.split("Training")
-    votes = votes_for(training, options.votes)[:, : len(FERPLUS_LABELS)].astype(np.float32)
+    votes = lookup_votes(training, options.votes)[:, : len(FERPLUS_LABELS)].astype(np.float32)
     keep = ~training.is_blank() & (votes.sum(axis=1) > 0)
-    training, votes = training.take(keep), votes[keep] / votes[keep].sum(axis=1, keepdims=True)
+    training, votes = training.select(keep), votes[keep] / votes[keep].sum(axis=1, keepdims=True)
     teacher = None if options.teacher is None else open_teacher(options.teacher, training.label_names)
     steps = len(training) // BATCH
     state = Training(len(training.label_names), options.epochs * steps, WARM_UP_EPOCHS * steps)

@@ -1,9 +1,11 @@
-"""Fixtures that all tests share: real pictures, real data where it is there."""
+"""Fixtures that all tests share: real images, and real data where it exists. Under CI no test is skipped silently."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import cv2
@@ -36,3 +38,38 @@ def fer2013_path() -> Path | None:
     """FER-2013 where it is there, otherwise None."""
     path = Path(os.environ.get("FER_DATA", REPOSITORY / "../shared/data/fer2013.tar.gz"))
     return path if path.exists() else None
+
+
+def allowed_skips() -> list[str]:
+    """The patterns of reasons for which a test may be skipped under CI; CI_SKIPS names another list."""
+    path = Path(os.environ.get("CI_SKIPS") or Path(__file__).with_name("ci_skips.txt"))
+    lines = map(str.strip, path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def fail_skip_under_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure if CI=true and the list does not allow its reason."""
+    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+        return
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = text.removeprefix("Skipped: ")
+    if not any(fnmatchcase(reason, pattern) for pattern in allowed_skips()):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"skipped under CI: {reason}\n"
+            "Install what the test needs in scripts/ci_setup.sh, or allow the reason in tests/ci_skips.txt"
+        )
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    fail_skip_under_ci(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    fail_skip_under_ci(report)
+    return report

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Final
 from fer_edge.errors import ContractError, ConversionError, ModelError, RunError, UsageError
 from fer_edge.models.spec import ModelSpec, read_spec
 from fer_edge.runtime.hashing import sha256_of_file
+from fer_train.models.run_files import CONFIG_FILE, MODEL_FILE, SPEC_FILE
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["TrainedModel", "find_trained_model", "resolve_data"]
 
-_MODEL: Final = "model.keras"
-_SPEC: Final = "spec.json"
-_CONFIG: Final = "config.json"
 _ADVICE: Final = "train a network with: fer-train fit"
 
 
@@ -39,10 +37,10 @@ class TrainedModel:
 
         Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
         """
-        from fer_train.models.loading import load_network
+        from fer_train.models.loading import load_keras_model
 
         try:
-            return load_network(self.path, self.spec)
+            return load_keras_model(self.path, self.spec)
         except ContractError:
             raise
         except ModelError as error:
@@ -59,11 +57,11 @@ def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
     network, ContractError when its spec is malformed, UsageError when it has no spec.
     """
     path = _find_keras_file(run)
-    beside = path.with_name(_SPEC)
+    beside = path.with_name(SPEC_FILE)
     if spec is None and not beside.is_file():
         raise UsageError(f"{path}: no model spec: {beside} does not exist; name the spec with --spec")
     return TrainedModel(
-        path, read_spec(spec or beside), sha256_of_file(path), _read_data(path.with_name(_CONFIG))
+        path, read_spec(spec or beside), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
     )
 
 
@@ -83,9 +81,9 @@ def resolve_data(model: TrainedModel, data: Path | None) -> Path:
 
 def _find_keras_file(run: Path) -> Path:
     if run.is_dir():
-        path = run / _MODEL
+        path = run / MODEL_FILE
         if not path.is_file():
-            raise RunError(f"{run}: not a run folder: it has no {_MODEL}; {_ADVICE}")
+            raise RunError(f"{run}: not a run folder: it has no {MODEL_FILE}; {_ADVICE}")
         return path
     if not run.exists():
         raise RunError(f"{run}: does not exist; name a run folder or a .keras file, or {_ADVICE}")

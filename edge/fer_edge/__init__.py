@@ -6,6 +6,7 @@ The public names load when first used, so that importing the package costs nothi
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from fer_edge._version import __version__
@@ -44,6 +45,10 @@ _MODULES = {
     "ModelSpec": "models.spec",
     "annotate": "rendering.annotate",
 }
+
+
+# The library logs; where nobody listens, it is silent.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

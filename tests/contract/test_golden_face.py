@@ -1,8 +1,11 @@
-"""The same face, pixel for pixel, in training, conversion and runtime. Where this fails, they have drifted apart."""
+"""The same face, pixel for pixel, in training, conversion and runtime. Where this fails, they have drifted apart.
+
+Between the packages the pixels are equal. With the stored face they agree within the rounding of decoders and
+resizers, which differs a little from machine to machine.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +16,64 @@ from numpy.typing import NDArray
 
 from fer_edge.classification import classifier
 from fer_edge.classification.classifier import Classifier
-from fer_edge.classification.preprocess import face_pixels, normalize
+from fer_edge.classification.preprocess import extract_face, normalize
+from fer_edge.detectors.full_frame import EXACT
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
-from fer_edge.types import FaceBox
+from fer_edge.types import Detection, FaceBox, Frame, Image
 
+GOLDEN = Path(__file__).parents[1] / "data/golden_face.png"
 # As Haar finds it in the portrait; taken as it is, whatever crop a model asks for.
-FACE = FaceBox(155, 105, 222, 222, is_crop=True)
+BOX = FaceBox(155, 105, 222, 222)
+FACE = Detection(BOX, framing=EXACT)
 SPEC = ModelSpec(name="golden", labels=FER2013_LABELS)
-PIXELS_SHA256 = "8fad9593cd553b485d76bcca4d64a6bf423daaefd220e31f8beebad6e80f0cab"
-INPUT_SHA256 = "85c2d34157c32a92e7610e4efd3ece57931475b92753a4cd7273523d56ed4116"
 
 
 @pytest.fixture
-def pixels(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def pixels(portrait: Image) -> NDArray[np.uint8]:
     """The face as the runtime cuts it out: uint8 (48, 48, 1)."""
-    return face_pixels(portrait, FACE, SPEC)
+    return extract_face(Frame(portrait), FACE, SPEC)
 
 
-def digest(array: NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+@pytest.fixture
+def network_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a network is shown of it: float32 (48, 48, 1)."""
+    return normalize(pixels)
 
 
-def test_the_runtime_cuts_out_the_pinned_pixels(pixels: NDArray[np.uint8]) -> None:
+def test_the_runtime_cuts_out_the_stored_pixels(pixels: NDArray[np.uint8]) -> None:
     assert (pixels.shape, pixels.dtype) == ((48, 48, 1), np.uint8)
-    assert digest(pixels) == PIXELS_SHA256
+    stored = cv2.imread(str(GOLDEN), cv2.IMREAD_GRAYSCALE)
+    assert stored is not None
+    difference = np.abs(pixels[..., 0].astype(int) - stored)
+    assert difference.mean() < 0.5
+    assert difference.max() <= 3
 
 
-def test_their_normalisation_is_pinned(pixels: NDArray[np.uint8]) -> None:
-    assert digest(normalize(pixels).astype("<f4")) == INPUT_SHA256
+def test_their_normalisation_is_minus_128_over_64(
+    pixels: NDArray[np.uint8], network_input: NDArray[np.float32]
+) -> None:
+    assert network_input.dtype == np.float32
+    assert np.array_equal(network_input * 64 + 128, pixels)
 
 
 def test_training_reads_the_same_pixels_from_a_folder(
-    portrait: NDArray[np.uint8], pixels: NDArray[np.uint8], tmp_path: Path
+    portrait: Image, pixels: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     from fer_train.data.dataset import load_faces
 
-    (tmp_path / "train/happy").mkdir(parents=True)
-    (tmp_path / "train/sad").mkdir(parents=True)
-    cut = portrait[FACE.y : FACE.y + FACE.height, FACE.x : FACE.x + FACE.width]
+    cut = portrait[BOX.y : BOX.y + BOX.height, BOX.x : BOX.x + BOX.width]
     for label in ("happy", "sad"):
-        assert cv2.imwrite(str(tmp_path / f"train/{label}/face.png"), cut)
+        (tmp_path / "train" / label).mkdir(parents=True)
+        assert cv2.imwrite(str(tmp_path / "train" / label / "face.png"), cut)
     faces = load_faces(tmp_path)
+    assert len(faces.pixels) == 2
     assert (faces.pixels == pixels[..., 0]).all()
 
 
-def test_training_shows_the_network_the_same_input(pixels: NDArray[np.uint8]) -> None:
+def test_training_shows_the_network_the_same_input(
+    pixels: NDArray[np.uint8], network_input: NDArray[np.float32]
+) -> None:
     from fer_train.data.augmentation import Augmentation
     from fer_train.data.batches import Batches
 
@@ -71,15 +86,17 @@ def test_training_shows_the_network_the_same_input(pixels: NDArray[np.uint8]) ->
         epoch=0,
     )
     pictures, _ = batches[0]
-    assert digest(pictures.astype("<f4")) == INPUT_SHA256
+    assert np.array_equal(pictures[0], network_input)
 
 
-def test_conversion_calibrates_with_the_same_input(pixels: NDArray[np.uint8]) -> None:
+def test_conversion_calibrates_with_the_same_input(
+    pixels: NDArray[np.uint8], network_input: NDArray[np.float32]
+) -> None:
     from fer_convert.tflite.converter import make_calibration_inputs
 
     _, (shown,) = make_calibration_inputs([pixels, pixels])
     assert shown.shape == (1, 48, 48, 1)
-    assert digest(shown.astype("<f4")) == INPUT_SHA256
+    assert np.array_equal(shown[0], network_input)
 
 
 class Recorder:
@@ -119,7 +136,11 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("variant", ["float32", "int8", "bundled"])
 def test_the_classifier_feeds_the_interpreter_the_same_input(
-    portrait: NDArray[np.uint8], untrained: Path, variant: str, monkeypatch: pytest.MonkeyPatch
+    portrait: Image,
+    network_input: NDArray[np.float32],
+    variant: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     open_interpreter = classifier.open_interpreter
     recorders: list[Recorder] = []
@@ -129,10 +150,13 @@ def test_the_classifier_feeds_the_interpreter_the_same_input(
         return recorders[-1]
 
     monkeypatch.setattr(classifier, "open_interpreter", recording)
-    model = find_model() if variant == "bundled" else find_model(untrained / f"{variant}.tflite")
+    if variant == "bundled":
+        model = find_model()
+    else:
+        model = find_model(request.getfixturevalue("untrained") / f"{variant}.tflite")
     with Classifier(model) as opened:
-        opened.classify(portrait, FACE)
+        opened.classify(Frame(portrait), FACE)
     fed = recorders[0].fed[-1]
     assert fed.dtype == (np.float32 if variant == "float32" else np.int8)
     real = fed if variant == "float32" else fed.astype(np.float32) / np.float32(64)
-    assert digest(real.astype("<f4")) == INPUT_SHA256
+    assert np.array_equal(real[0], network_input)

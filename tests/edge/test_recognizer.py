@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,14 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge import EmotionRecognizer, FaceResult, Frame
+from fer_edge.detectors.full_frame import EXACT
 from fer_edge.errors import ContractError, FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS
-from fer_edge.recognizer import open_source, processor_count
-from fer_edge.sources.camera import CameraSource
-from fer_edge.sources.images import PictureSource
-from fer_edge.sources.video import VideoSource
-from fer_edge.types import FaceBox, Unreadable
+from fer_edge.sources.base import SourceItem
+from fer_edge.types import Discontinuity, FaceBox, Image, StreamInfo
+from tests.edge.support import ItemSource, drifting, read_back, run_python, write_video
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +29,7 @@ def recognizer() -> Iterator[EmotionRecognizer]:
 
 
 @pytest.fixture
-def portrait(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def portrait(portrait: Image) -> Image:
     """The portrait at half its size, to save time."""
     return np.asarray(cv2.resize(portrait, (256, 300), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -41,23 +37,13 @@ def portrait(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
     """A real video of twelve frames, ten a second: the portrait drifting to the right."""
-    portrait = cv2.imread(str(portrait_path))
-    assert portrait is not None
-    small = cv2.resize(portrait, (256, 300))
+    small = np.asarray(cv2.resize(read_back(portrait_path), (256, 300)), np.uint8)
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10, (400, 320))
-    for number in range(12):
-        image = np.full((320, 400, 3), 90, np.uint8)
-        image[10:310, 20 + 4 * number : 276 + 4 * number] = small
-        writer.write(image)
-    writer.release()
-    return path
+    return write_video(path, drifting(small, 12, (400, 320), (20, 10)), 10, size=(400, 320))
 
 
 class TestAnalyze:
-    def test_the_portrait_has_one_face(
-        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
-    ) -> None:
+    def test_the_portrait_has_one_face(self, recognizer: EmotionRecognizer, portrait: Image) -> None:
         (face,) = recognizer.analyze(portrait)
         assert isinstance(face, FaceResult)
         assert face.id == 0
@@ -67,7 +53,7 @@ class TestAnalyze:
         assert face.score == max(face.scores.values)
 
     def test_several_faces_come_largest_first_with_ids_from_zero(
-        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+        self, recognizer: EmotionRecognizer, portrait: Image
     ) -> None:
         small = cv2.copyMakeBorder(
             cv2.resize(portrait, None, fx=0.6, fy=0.6), 0, 120, 0, 0, cv2.BORDER_REPLICATE
@@ -128,22 +114,23 @@ class TestAnalyze:
         ids=["reversed", "fortran", "part of another"],
     )
     def test_how_an_array_lies_in_memory_does_not_matter(
-        self, view: Any, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+        self, view: Any, recognizer: EmotionRecognizer, portrait: Image
     ) -> None:
         assert recognizer.analyze(view(portrait)) == recognizer.analyze(portrait)
 
     def test_the_picture_is_not_changed_and_may_be_read_only(
-        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]
+        self, recognizer: EmotionRecognizer, portrait: Image
     ) -> None:
         before = portrait.copy()
         portrait.flags.writeable = False
         assert recognizer.analyze(portrait)
         assert np.array_equal(portrait, before)
 
-    def test_without_detection_the_picture_is_the_face(self, portrait: NDArray[np.uint8]) -> None:
+    def test_without_detection_the_picture_is_the_face(self, portrait: Image) -> None:
         with EmotionRecognizer(detector="none") as recognizer:
             (face,) = recognizer.analyze(portrait[50:170, 75:195])
-        assert face.box == FaceBox(0, 0, 120, 120, is_crop=True)
+        assert face.box == FaceBox(0, 0, 120, 120)
+        assert face.detection.framing == EXACT
 
 
 class TestStream:
@@ -156,7 +143,7 @@ class TestStream:
         assert [[face.id for face in result.faces] for result in results] == [[0]] * 12
 
     def test_a_picture_gives_what_analyze_does(
-        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8], tmp_path: Path
+        self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         path = str(tmp_path / "face.png")
         cv2.imwrite(path, portrait)
@@ -165,7 +152,7 @@ class TestStream:
         assert (result.frame.source, result.frame.time_s) == (path, None)
 
     def test_a_folder_gives_its_pictures_in_order(
-        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8], tmp_path: Path
+        self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         for name in ("b.png", "a.jpg"):
             cv2.imwrite(str(tmp_path / name), portrait)
@@ -176,7 +163,7 @@ class TestStream:
         assert [[face.id for face in result.faces] for result in results] == [[0], [1]]
 
     def test_a_picture_that_cannot_be_read_is_an_error_after_those_before_it(
-        self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8], tmp_path: Path
+        self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         cv2.imwrite(str(tmp_path / "a.png"), portrait)
         (tmp_path / "b.png").write_text("no picture")
@@ -194,17 +181,12 @@ class TestStream:
             next(recognizer.stream(tmp_path / name))
 
     def test_a_video_is_not_searched_as_thoroughly_as_a_picture(
-        self, portrait: NDArray[np.uint8], tmp_path: Path
+        self, portrait: Image, tmp_path: Path
     ) -> None:
         small = cv2.resize(portrait, (86, 100), interpolation=cv2.INTER_AREA)
         scene = np.asarray(cv2.copyMakeBorder(small, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
         cv2.imwrite(str(tmp_path / "scene.png"), scene)
-        writer = cv2.VideoWriter(
-            str(tmp_path / "scene.mp4"), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 10.0, (686, 700)
-        )
-        for _ in range(3):
-            writer.write(scene)
-        writer.release()
+        write_video(tmp_path / "scene.mp4", [scene] * 3, size=(686, 700))
         with EmotionRecognizer(threads=1) as recognizer:
             (picture,) = recognizer.stream(tmp_path / "scene.png")
             assert len(picture.faces) == 1
@@ -220,9 +202,7 @@ class TestStream:
             "    next(results)\n"
         )
         for _ in range(3):
-            done = subprocess.run(
-                [sys.executable, "-c", program, str(clip)], capture_output=True, timeout=60, check=False
-            )
+            done = run_python(program, clip)
             assert done.returncode == 0, done.stderr
 
     @pytest.mark.parametrize("source", [None, 3.5, [np.zeros((9, 9, 3), np.uint8)]])
@@ -241,7 +221,7 @@ class TestStream:
         assert runs[0] == runs[1] == runs[2]
 
     def test_analyze_works_while_streaming(
-        self, recognizer: EmotionRecognizer, clip: Path, portrait: NDArray[np.uint8]
+        self, recognizer: EmotionRecognizer, clip: Path, portrait: Image
     ) -> None:
         alone = recognizer.analyze(portrait)
         assert all(recognizer.analyze(portrait) == alone for _ in islice(recognizer.stream(clip), 4))
@@ -256,26 +236,13 @@ class TestStream:
         with EmotionRecognizer(min_face=300) as blind:
             assert [result.faces for result in blind.stream(clip)] == [()] * 12
 
-    def test_a_source_of_one_s_own(self, recognizer: EmotionRecognizer, portrait: NDArray[np.uint8]) -> None:
-        class Screenshots:
-            name = "screen"
-            live = False
-            frame_rate: float | None = None
-            frame_count: int | None = 2
-            closed = False
+    def test_a_source_of_one_s_own(self, recognizer: EmotionRecognizer, portrait: Image) -> None:
+        class Screenshots(ItemSource):
+            def __init__(self) -> None:
+                super().__init__([])
+                self.info = StreamInfo(name="screen", still=True)
 
-            def __enter__(self) -> Self:
-                return self
-
-            def __exit__(
-                self,
-                kind: type[BaseException] | None,
-                error: BaseException | None,
-                trace: TracebackType | None,
-            ) -> None:
-                self.closed = True
-
-            def __iter__(self) -> Iterator[Frame | Unreadable]:
+            def __iter__(self) -> Iterator[SourceItem]:
                 yield Frame(portrait, "screen")
                 raise SourceLostError("the screen was locked")
 
@@ -286,12 +253,21 @@ class TestStream:
             next(results)
         assert source.closed
 
+    def test_a_source_of_one_s_own_may_say_that_it_does_not_continue(
+        self, recognizer: EmotionRecognizer, portrait: Image
+    ) -> None:
+        frames = [Frame(portrait, "mine", index, index / 10) for index in range(4)]
+        source = ItemSource([*frames[:2], Discontinuity("cut"), *frames[2:]])
+        results = list(recognizer.stream(source))
+        assert [[face.id for face in result.faces] for result in results] == [[0], [0], [1], [1]]
+        assert source.closed
+
 
 class TestMaking:
     def test_it_knows_its_labels(self, recognizer: EmotionRecognizer) -> None:
         assert recognizer.labels == FER2013_LABELS
 
-    def test_a_model_is_named_or_a_file(self, portrait: NDArray[np.uint8]) -> None:
+    def test_a_model_is_named_or_a_file(self, portrait: Image) -> None:
         found = []
         for model in (None, "default", find_model().path, str(find_model().path)):
             with EmotionRecognizer(model, threads=1) as recognizer:
@@ -318,37 +294,10 @@ class TestMaking:
         with pytest.raises(error):
             EmotionRecognizer(**arguments)
 
-    def test_a_closed_one_says_so(self, portrait: NDArray[np.uint8]) -> None:
+    def test_a_closed_one_says_so(self, portrait: Image) -> None:
         with EmotionRecognizer() as recognizer:
             pass
         with pytest.raises(ValueError, match="closed"):
             recognizer.analyze(portrait)
         with pytest.raises(ValueError, match="closed"):
             next(recognizer.stream(np.zeros(0)))  # type: ignore[arg-type]
-
-    def test_there_is_a_processor(self) -> None:
-        assert processor_count() >= 1
-
-
-@pytest.mark.parametrize(
-    ("source", "kind"),
-    [
-        (0, CameraSource),
-        ("/dev/video2", CameraSource),
-        ("rtsp://host/stream", CameraSource),
-        ("http://host/clip.jpg", VideoSource),
-        ("clip.mp4", VideoSource),
-        ("clip", VideoSource),
-        ("face.JPG", PictureSource),
-        (Path("face.webp"), PictureSource),
-    ],
-)
-def test_a_source_is_known_by_its_name(source: str | Path | int, kind: type) -> None:
-    opened = open_source(source)
-    assert type(opened) is kind
-    assert opened.name == str(source)
-
-
-def test_no_name_is_no_source() -> None:
-    with pytest.raises(UsageError, match="got an empty text"):
-        open_source("")

@@ -1,11 +1,63 @@
-"""Boxes, scores and the rows that users script against."""
+"""Frames, boxes, scores and the rows that users script against."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from fer_edge.types import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
+from fer_edge.types import Detection, FaceBox, Frame, FrameResult, GrayImage, Image
+from tests.edge.support import make_face, noise
+
+
+def unwanted() -> Image:
+    raise AssertionError("nobody needs this image")
+
+
+class TestFrame:
+    def test_gray_is_bt601_of_the_colours(self) -> None:
+        image = noise()
+        assert np.array_equal(Frame(image).gray, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+
+    def test_gray_is_made_once(self) -> None:
+        frame = Frame(noise())
+        assert frame.gray is frame.gray
+
+    def test_the_image_is_the_one_that_was_given(self) -> None:
+        image = noise()
+        assert Frame(image).image is image
+
+    def test_images_made_by_functions_are_made_when_they_are_asked_for_and_once(self) -> None:
+        made: list[str] = []
+
+        def image() -> Image:
+            made.append("image")
+            return noise()
+
+        def gray() -> GrayImage:
+            made.append("gray")
+            return noise()[..., 0]
+
+        frame = Frame(image, gray=gray, size=(64, 48))
+        assert made == []
+        assert (frame.size, frame.box) == ((64, 48), FaceBox(0, 0, 64, 48))
+        assert frame.gray is frame.gray
+        assert made == ["gray"]
+        assert frame.image is frame.image
+        assert made == ["gray", "image"]
+
+    def test_gray_that_a_source_has_for_nothing_needs_no_colours(self) -> None:
+        gray = noise()[..., 0]
+        frame = Frame(unwanted, gray=gray)
+        assert frame.gray is gray
+        assert frame.size == (64, 48)
+
+    def test_gray_of_a_lazy_image_is_made_from_it(self) -> None:
+        frame = Frame(noise, size=(64, 48))
+        assert np.array_equal(frame.gray, cv2.cvtColor(noise(), cv2.COLOR_BGR2GRAY))
+
+    def test_the_box_of_a_frame_is_all_of_it(self) -> None:
+        assert Frame(noise(30, 20)).box == FaceBox(0, 0, 30, 20)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +88,30 @@ def test_intersection_over_union(other: FaceBox, expected: float) -> None:
     assert FaceBox(0, 0, 10, 10).iou(other) == pytest.approx(expected)
 
 
+def test_a_box_has_a_centre_and_an_area_and_can_grow() -> None:
+    box = FaceBox(10, 20, 30, 40)
+    assert (box.center, box.area) == ((25, 40), 1200)
+    assert box.grown(5) == FaceBox(5, 15, 40, 50)
+    assert box.grown(-5) == FaceBox(15, 25, 20, 30)
+
+
+def test_a_detection_s_key_points_move_with_it() -> None:
+    detection = Detection(FaceBox(10, 20, 30, 30), 0.9, ((15.0, 25.0), (35.5, 25.0)))
+    moved = detection.moved_to(FaceBox(13, 16, 30, 30))
+    assert moved == Detection(FaceBox(13, 16, 30, 30), 0.9, ((18.0, 21.0), (38.5, 21.0)))
+    assert detection.moved_to(detection.box) == detection
+
+
+def test_a_face_shows_where_it_is_and_how_sure_the_detector_is() -> None:
+    face = make_face(FaceBox(1, 2, 3, 4), confidence=0.5)
+    assert (face.box, face.confidence) == (FaceBox(1, 2, 3, 4), 0.5)
+    assert (face.emotion, face.score) == ("happy", 0.75)
+
+
 def test_record_has_the_documented_form() -> None:
     frame = Frame(np.zeros((4, 4, 3), np.uint8), "clip.mp4", 12, 0.4)
-    scores = EmotionScores(("sad", "happy"), (1 / 3, 2 / 3))
-    result = FrameResult(frame, (FaceResult(3, FaceBox(1, 2, 3, 4, 0.98765432), scores, "happy"),))
-    assert result.as_record() == {
+    face = make_face(FaceBox(1, 2, 3, 4), score=2 / 3, number=3, confidence=0.98765432)
+    assert FrameResult(frame, (face,)).as_record() == {
         "source": "clip.mp4",
         "frame": 12,
         "time_s": 0.4,
@@ -57,7 +128,7 @@ def test_record_has_the_documented_form() -> None:
     }
 
 
-def test_a_picture_has_no_time_and_may_have_no_face() -> None:
+def test_a_still_image_has_no_time_and_may_have_no_face() -> None:
     record = FrameResult(Frame(np.zeros((4, 4, 3), np.uint8), "a.png"), ()).as_record()
     assert record == {"source": "a.png", "frame": 0, "time_s": None, "faces": []}
 

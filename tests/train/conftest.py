@@ -15,7 +15,7 @@ Rows = Sequence[tuple[int, str, str]]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent == Path(__file__).parent:
+        if Path(__file__).parent in item.path.parents:
             # Keras turns TensorFlow's tensors into arrays in a way that NumPy 2 is about to drop.
             item.add_marker(
                 pytest.mark.filterwarnings(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from fer_convert.options import debug_option
+from fer_convert.cli.options import debug_option
 from fer_edge.errors import ContractError
 from fer_edge.models.spec import ModelSpec, read_spec
 from fer_train.native_stderr import suppress_native_stderr

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import click
 
+from fer_convert.cli.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.cli.splits import split_option
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SAMPLES, ConversionOptions
-from fer_convert.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.trained_model import find_trained_model, resolve_data
 from fer_edge.errors import AccuracyLossError
 from fer_edge.models.spec import Variant
@@ -108,13 +108,13 @@ def convert(
     with suppress_native_stderr(debug):
         from fer_convert.conversion import convert as conversion
         from fer_convert.conversion.table import format_conversion_table
-        from fer_train.data.crops import faces_for
+        from fer_train.data.crops import prepare_faces
         from fer_train.data.dataset import load_faces
 
         try:
             report = conversion.convert_model(
                 source,
-                faces_for(source.spec, load_faces(data)),
+                prepare_faces(source.spec, load_faces(data)),
                 out,
                 ConversionOptions(**options),
                 data=str(data),

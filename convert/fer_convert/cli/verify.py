@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
+from fer_convert.cli.options import data_option, debug_option, show_progress
 from fer_convert.cli.splits import split_option
-from fer_convert.options import data_option, debug_option, show_progress
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["verify"]
@@ -27,11 +26,11 @@ def verify(file: Path, data: Path, split: str, debug: bool) -> None:
     from fer_convert.verification.table import format_verification_table
     from fer_convert.verification.verify import verify as verify_model
     from fer_edge.models.find_model import find_model
-    from fer_train.data.crops import faces_for
+    from fer_train.data.crops import prepare_faces
     from fer_train.data.dataset import load_faces
 
     with suppress_native_stderr(debug):
         model = find_model(file)
-        faces = faces_for(model.spec, load_faces(data))
-        report = verify_model(model, faces, split, str(data), partial(show_progress, "Verifying"))
+        faces = prepare_faces(model.spec, load_faces(data))
+        report = verify_model(model, faces, split, str(data), show_progress)
     click.echo(format_verification_table(model, report))

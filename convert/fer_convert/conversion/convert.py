@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,6 @@ from fer_convert.conversion.report import (
     build_file_report,
     describe_calibration,
 )
-from fer_convert.progress import Progress, no_progress
 from fer_convert.quantization.calibration_data import select_calibration_faces
 from fer_convert.tflite.container import embed_spec
 from fer_convert.trained_model import TrainedModel
@@ -32,7 +30,8 @@ from fer_edge._version import __version__
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import ModelSpec, Variant
 from fer_edge.runtime.atomic_files import staged_folder, write_json
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
+from fer_train.models.prediction import Progress, no_progress
 
 __all__ = ["FILES_BESIDE", "convert_model"]
 
@@ -45,7 +44,7 @@ FILES_BESIDE: Final = (_REPORT, _CONFUSION, _RELIABILITY)
 
 def convert_model(
     source: TrainedModel,
-    faces: Faces,
+    faces: FaceDataset,
     out: Path,
     options: ConversionOptions,
     *,
@@ -65,7 +64,7 @@ def convert_model(
         test = select_faces(faces, options.split, source.spec, data)
         calibration = _select_calibration(faces, source.spec, options, data)
         model = source.load()
-        reference = predict_with_keras(model, extract_images(test), partial(progress, "Running Keras"))
+        reference = predict_with_keras(model, extract_images(test), progress)
         report = build_conversion_report(
             source,
             model.count_params(),
@@ -87,7 +86,9 @@ def convert_model(
     return report
 
 
-def _select_calibration(faces: Faces, spec: ModelSpec, options: ConversionOptions, data: str) -> Faces | None:
+def _select_calibration(
+    faces: FaceDataset, spec: ModelSpec, options: ConversionOptions, data: str
+) -> FaceDataset | None:
     """Select the faces that calibrate int8, None where nothing is converted to int8."""
     if "int8" not in options.variants:
         return None
@@ -107,7 +108,7 @@ def _build_spec(source: TrainedModel, variant: Variant, calibration: Calibration
 
 
 def _convert_variant(
-    model: keras.Model, variant: Variant, calibration: Faces | None, progress: Progress
+    model: keras.Model, variant: Variant, calibration: FaceDataset | None, progress: Progress
 ) -> bytes:
     images = None if calibration is None else extract_images(calibration)
     return convert_to_tflite(model, variant, images, progress)
@@ -117,7 +118,7 @@ def _write_and_verify(
     path: Path,
     network: bytes,
     spec: ModelSpec,
-    test: Faces,
+    test: FaceDataset,
     report: ConversionReport,
     reference: NDArray[np.float32],
     progress: Progress,
@@ -125,9 +126,7 @@ def _write_and_verify(
     """Write a file with its measured accuracy, and add it to the report; the file's predictions."""
     images = extract_images(test)
     path.write_bytes(embed_spec(network, spec))
-    predictions = predict_with_runtime(
-        find_model(path), images, partial(progress, f"Verifying {spec.variant}")
-    )
+    predictions = predict_with_runtime(find_model(path), images, progress, f"Verifying {spec.variant}")
     metrics = compute_metrics(predictions, test)
     accuracy = {
         "accuracy": metrics["accuracy"],

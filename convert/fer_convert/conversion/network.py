@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from fer_convert.keras_graph.batch_norm_folding import fold_batch_norms
 from fer_convert.keras_graph.cross_layer_equalization import equalize_layers
-from fer_convert.progress import Progress, no_progress
 from fer_convert.quantization.gptq import apply_gptq
 from fer_convert.quantization.outliers import drop_outliers
 from fer_convert.tflite.converter import run_converter
 from fer_convert.tflite.inspection import check_network
 from fer_edge.models.spec import Variant
+from fer_train.models.prediction import Progress, no_progress
 
 __all__ = ["convert_to_tflite"]
 

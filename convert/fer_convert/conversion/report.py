@@ -20,7 +20,7 @@ from fer_convert.verification.report import Metrics
 from fer_edge._version import __version__
 from fer_edge.models.find_model import ModelFile
 from fer_edge.models.spec import Variant
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
 
 __all__ = [
     "CalibrationReport",
@@ -152,7 +152,7 @@ def build_file_report(
     }
 
 
-def describe_calibration(faces: Faces, seed: int) -> CalibrationReport:
+def describe_calibration(faces: FaceDataset, seed: int) -> CalibrationReport:
     """Describe the faces that calibrate int8."""
     counts = np.bincount(faces.labels, minlength=len(faces.label_names)).tolist()
     per_class: dict[str, Any] = dict(zip(faces.label_names, counts, strict=True))

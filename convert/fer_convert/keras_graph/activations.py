@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_convert.progress import StepProgress
 from fer_edge.classification.preprocess import normalize
 
 __all__ = ["compute_outputs"]
 
 
 def compute_outputs(
-    model: keras.Model, images: NDArray[np.uint8], batch_size: int, progress: StepProgress = iter
+    model: keras.Model, images: NDArray[np.uint8], batch_size: int
 ) -> Iterator[list[NDArray[np.float32]]]:
     """Yield the outputs of a network for each batch, one float32 array (batch, ...) per output.
 
-    ``images``: uint8 (n, height, width, channels), normalized here; ``progress`` wraps the batches.
+    ``images``: uint8 (n, height, width, channels), normalized here.
     """
-    starts: Iterable[int] = range(0, len(images), batch_size)
-    for start in progress(starts):
+    for start in range(0, len(images), batch_size):
         outputs = model(normalize(images[start : start + batch_size]), training=False)
         outputs = outputs if isinstance(outputs, list) else [outputs]
         yield [np.asarray(keras.ops.convert_to_numpy(output), np.float32) for output in outputs]

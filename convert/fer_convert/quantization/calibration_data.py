@@ -7,41 +7,39 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import cv2
 import numpy as np
-from cv2.data import haarcascades
 from numpy.typing import NDArray
 
+from fer_edge.detectors.haar import load_cascade
 from fer_edge.errors import DataError
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
 
 __all__ = ["select_calibration_faces"]
 
-_BLANK_STD: Final = 10.0  # gray levels; an image with a smaller deviation shows nothing
 _BORDER: Final = 8  # pixels added around a tightly cropped face, for the detector
 
 
-def select_calibration_faces(faces: Faces, samples: int, seed: int) -> Faces:
+def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
     """Select up to ``samples`` faces with the seed, as evenly over the labels as possible.
 
     Images in which the Haar detector finds a face come first: of FER-2013's faces it finds two in three, of
     its 150 non-faces two. Other images are selected only for a label that has too few of these, and blank
     images never. Raises DataError when every image is blank.
     """
-    is_blank = faces.pixels.reshape(len(faces), -1).std(axis=1) < _BLANK_STD
+    is_blank = faces.is_blank()
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~is_blank))
     if not len(order):
         raise DataError(
             f"no faces to calibrate with: all {len(faces)} images are blank; use another data set"
         )
     by_label = [order[faces.labels[order] == label] for label in np.unique(faces.labels[order])]
-    detector = cv2.CascadeClassifier(haarcascades + "haarcascade_frontalface_default.xml")
+    detector = load_cascade()
     chosen: list[int] = []
     for done, candidates in enumerate(sorted(by_label, key=len)):
         # The faces that a small label lacks are taken from the larger labels after it.
         share = -(-(samples - len(chosen)) // (len(by_label) - done))
         chosen += _select_detectable(faces.pixels, candidates, share, detector)
-    return faces.take(np.random.default_rng(seed).permutation(np.array(chosen)))
+    return faces.select(np.random.default_rng(seed).permutation(np.array(chosen)))
 
 
 def _select_detectable(

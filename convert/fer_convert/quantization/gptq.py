@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_convert.progress import Progress, no_progress
 from fer_convert.quantization.layer_inputs import InputStatistics, observe_inputs
 from fer_convert.quantization.linear_layers import LinearLayer, find_linear_layers, read_tensor, write_tensor
 from fer_convert.tflite.flatbuffer import pack_model, parse_model
 from fer_edge.errors import ConversionError
+from fer_train.models.prediction import Progress, no_progress
 
 __all__ = ["apply_gptq"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 import fer_edge.models
+from fer_convert.cli.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SPLIT, ConversionOptions
-from fer_convert.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.trained_model import TrainedModel, find_trained_model, resolve_data
 from fer_edge.cli.app import run_command
 from fer_edge.errors import AccuracyLossError, OutputError
@@ -49,10 +49,10 @@ def bundle_model(source: TrainedModel, data: Path, folder: Path) -> ModelFile:
     from fer_convert.conversion.convert import convert_model
     from fer_convert.conversion.table import format_conversion_table
     from fer_convert.release.model_card import render_model_card
-    from fer_train.data.crops import faces_for
+    from fer_train.data.crops import prepare_faces
     from fer_train.data.dataset import load_faces
 
-    faces = faces_for(source.spec, load_faces(data))
+    faces = prepare_faces(source.spec, load_faces(data))
     options = ConversionOptions(variants=("int8",))
     with tempfile.TemporaryDirectory() as staging:
         report = convert_model(source, faces, Path(staging), options, data=data.name, progress=show_progress)

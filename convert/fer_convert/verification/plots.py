@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fer_convert.verification.report import Metrics
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
 from fer_train.evaluation.metrics import CALIBRATION_BINS, calibration_error
+from fer_train.evaluation.plots import draw_confusion_matrix
 
 __all__ = ["draw_confusion_matrices", "draw_reliability"]
 
@@ -31,29 +32,20 @@ def draw_confusion_matrices(path: Path, files: Mapping[str, Metrics], title: str
     figure = Figure(figsize=(4.6 * len(files) + 0.6, 5.0), dpi=120, layout="constrained")
     all_axes = figure.subplots(1, len(files), squeeze=False)[0]
     for index, (axes, (name, metrics)) in enumerate(zip(all_axes, files.items(), strict=True)):
-        _draw_confusion_matrix(axes, metrics, is_first=index == 0)
+        confusion = metrics["confusion"]
+        draw_confusion_matrix(
+            axes,
+            np.array(confusion["counts"]),
+            confusion["labels"],
+            show_counts=False,
+            show_true_labels=index == 0,
+        )
         axes.set_title(f"{name.removesuffix('.tflite')}: {100 * metrics['accuracy']:.2f} % correct")
     figure.suptitle(title)
     figure.savefig(path)
 
 
-def _draw_confusion_matrix(axes: Axes, metrics: Metrics, *, is_first: bool) -> None:
-    labels = metrics["confusion"]["labels"]
-    counts = np.array(metrics["confusion"]["counts"])
-    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    for row, column in np.ndindex(shares.shape):
-        value = shares[row, column]
-        color = "white" if value > 55 else "#222222"
-        axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=color)
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
-    axes.set_yticks(range(len(labels)), labels if is_first else [])
-    axes.set_xlabel("predicted")
-    if is_first:
-        axes.set_ylabel("true")
-
-
-def draw_reliability(path: Path, predictions: Mapping[str, NDArray[np.float32]], faces: Faces) -> None:
+def draw_reliability(path: Path, predictions: Mapping[str, NDArray[np.float32]], faces: FaceDataset) -> None:
     """Draw the share of correct predictions against their probability, and their distribution.
 
     ``predictions``: float32 (n, labels) probabilities for the n faces, by variant.
@@ -76,7 +68,7 @@ def draw_reliability(path: Path, predictions: Mapping[str, NDArray[np.float32]],
 
 
 def _draw_reliability_curve(
-    curves: Axes, counts: Axes, variant: str, predicted: NDArray[np.float32], faces: Faces
+    curves: Axes, counts: Axes, variant: str, predicted: NDArray[np.float32], faces: FaceDataset
 ) -> None:
     confidence = predicted.max(axis=1)
     correct = predicted.argmax(axis=1) == faces.labels

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_convert.progress import StepProgress
 from fer_edge.classification.classifier import Classifier
 from fer_edge.models.find_model import ModelFile
+from fer_train.models.prediction import Progress, no_progress, predict, wrap_classifier
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["Agreement", "compare_predictions", "predict_with_keras", "predict_with_runtime"]
 
-_KERAS_BATCH: Final = 256
 _THREADS: Final = 2
 
 
@@ -42,26 +41,22 @@ def compare_predictions(reference: NDArray[np.float32], converted: NDArray[np.fl
 
 
 def predict_with_keras(
-    model: keras.Model, images: NDArray[np.uint8], progress: StepProgress = iter
+    model: keras.Model, images: NDArray[np.uint8], progress: Progress = no_progress
 ) -> NDArray[np.float32]:
     """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
 
     ``progress`` wraps the batches.
     """
-    from fer_convert.keras_graph.activations import compute_outputs  # imports Keras
-
-    return np.concatenate(
-        [probabilities for (probabilities,) in compute_outputs(model, images, _KERAS_BATCH, progress)]
-    )
+    return predict(model, images, progress=progress, task="Running Keras")
 
 
 def predict_with_runtime(
-    model: ModelFile, images: NDArray[np.uint8], progress: StepProgress = iter
+    model: ModelFile, images: NDArray[np.uint8], progress: Progress = no_progress, task: str = "Running"
 ) -> NDArray[np.float32]:
     """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
 
-    One image at a time, as on the device; ``progress`` wraps the images. Raises ModelError when the file
-    cannot be loaded, ContractError when its spec contradicts its tensors.
+    One image at a time, as on the device; ``progress`` wraps the images under the name ``task``. Raises
+    ModelError when the file cannot be loaded, ContractError when its spec contradicts its tensors.
     """
     with Classifier(model, threads=_THREADS) as classifier:
-        return np.stack([classifier.predict(image) for image in progress(images)])
+        return predict(wrap_classifier(classifier), images, batch_size=1, progress=progress, task=task)

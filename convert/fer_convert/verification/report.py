@@ -7,8 +7,8 @@ from typing import Any, TypedDict, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_train.data.dataset import Faces
-from fer_train.evaluation.metrics import measured
+from fer_train.data.dataset import FaceDataset
+from fer_train.evaluation import metrics
 
 __all__ = ["Metrics", "VerificationReport", "compute_metrics"]
 
@@ -35,6 +35,6 @@ class VerificationReport(Metrics):
     latency_ms: dict[str, float]
 
 
-def compute_metrics(predictions: NDArray[np.float32], faces: Faces) -> Metrics:
+def compute_metrics(predictions: NDArray[np.float32], faces: FaceDataset) -> Metrics:
     """Compute every metric of float32 (n, labels) probabilities for n > 0 faces."""
-    return cast(Metrics, measured(predictions, faces.labels, faces.label_names))
+    return cast(Metrics, metrics.compute_metrics(predictions, faces.labels, faces.label_names))

@@ -110,7 +110,7 @@ _OPTIONS: Final = (
     click.option(
         "-o",
         "--output",
-        type=PathThatNames(path_type=Path),
+        type=PathThatNames(),
         metavar="PATH",
         help="Annotated copy; a folder for several pictures.",
     ),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import cv2
@@ -38,6 +38,8 @@ from fer_edge.types import FrameResult, SkippedInput, StreamInfo
 
 __all__ = ["Inputs", "RunOptions", "open_folder", "open_inputs", "run"]
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -50,7 +52,7 @@ class RunOptions:
     detect_every: int | None
     smoothing: float | None
     threads: int | None
-    output: Path | None
+    output: str | None
     results: tuple[str, ...]
     summary: Path | None
     overwrite: bool
@@ -80,11 +82,16 @@ def open_inputs(kind: str, *addresses: str) -> Inputs:
     return Inputs(source=source, files=() if source.info.live else addresses)
 
 
-def open_folder(directory: str, *, recursive: bool, output: Path | None) -> Inputs:
+def open_folder(directory: str, *, recursive: bool, output: str | None) -> Inputs:
     """Make the source of a folder's images; those in ``output``, an earlier run's copies, are left out."""
     from fer_edge.sources.images import ImageSource, find_images
 
-    paths = tuple(map(os.fspath, find_images(directory, recursive=recursive, without=output)))
+    paths = tuple(
+        map(
+            os.fspath,
+            find_images(directory, recursive=recursive, without=None if output is None else Path(output)),
+        )
+    )
     return Inputs(source=ImageSource(paths, directory), files=paths, root=Path(directory))
 
 
@@ -151,8 +158,8 @@ def _run_session(
             write_json(options.summary, summary)
 
 
-def _named(path: Path | None) -> list[Path]:
-    return [] if path is None else [path]
+def _named(value: T | None) -> list[T]:
+    return [] if value is None else [value]
 
 
 def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> list[Sink]:
@@ -167,7 +174,7 @@ def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> list
         )
 
     sinks = [create_row_sink(request(target)) for target in options.results]
-    return sinks + [create_image_sink(request(os.fspath(path))) for path in _named(options.output)]
+    return sinks + [create_image_sink(request(target)) for target in _named(options.output)]
 
 
 def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
@@ -187,7 +194,7 @@ def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
 def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
     named = [Path(target) for target in options.results if target != STANDARD_OUTPUT]
-    named += [path for path in (options.summary, options.output) if path is not None]
+    named += [Path(path) for path in (options.summary, options.output) if path is not None]
     if len({os.path.realpath(path) for path in named}) < len(named) or (
         options.results.count(STANDARD_OUTPUT) > 1
     ):

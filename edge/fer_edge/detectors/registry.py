@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fer_edge.detectors.base import Detector, DetectorFactory, DetectorRequest
 from fer_edge.runtime.registry import Registry
+
+if TYPE_CHECKING:  # the command line's help lists the names, and loads neither NumPy nor OpenCV for it
+    from fer_edge.detectors.base import Detector, DetectorFactory
 
 __all__ = ["DEFAULT_DETECTOR", "DETECTORS", "create_detector"]
 
-DETECTORS: Final = Registry[DetectorFactory](
+DETECTORS: Final[Registry[DetectorFactory]] = Registry(
     "detector",
     "fer_edge.detectors",
     {
@@ -34,6 +36,8 @@ def create_detector(
     Raises UsageError for an unknown name or options that do not fit it, DetectorError where its files do
     not load, MissingExtraError where its packages are not installed.
     """
+    from fer_edge.detectors.base import DetectorRequest
+
     request = DetectorRequest(
         min_face=min_face, still_image=still_image, model=None if model is None else Path(model)
     )

@@ -73,8 +73,12 @@ def check_staged_folder(folder: Path, *, overwrite: bool) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder, and those above it, unless it exists; raises OutputError."""
-    with output_errors(path):
+    try:
         path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: expected a folder to write into: {error.strerror or error}; name another"
+        ) from error
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class Registry(Generic[T]):
         plugin = self._plugins[name]
         try:
             return cast("T", plugin.load())
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever another package's module does when it is imported
             raise PluginError(
                 f"{self.kind} {name!r}: cannot import {plugin.value}: {' '.join(str(error).split())}; "
                 "reinstall the package that provides it"

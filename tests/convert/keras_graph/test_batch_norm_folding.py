@@ -115,16 +115,16 @@ def test_a_norm_that_cannot_be_folded_exactly_stays_where_it_is(case: str) -> No
 
 
 def test_the_bundled_architecture_has_nothing_to_fold() -> None:
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    model = architecture("mini-resnet").build(7)
+    model = ARCHITECTURES.load("mini-resnet").build(7)
     assert fold_batch_norms(model) is model
 
 
 def test_the_reference_architecture_loses_all_its_norms() -> None:
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    assert norms(fold_batch_norms(architecture("bn-cnn").build(7))) == []
+    assert norms(fold_batch_norms(ARCHITECTURES.load("bn-cnn").build(7))) == []
 
 
 def test_int8_of_a_network_with_dead_units_stays_close_to_float() -> None:

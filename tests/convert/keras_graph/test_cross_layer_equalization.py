@@ -93,9 +93,9 @@ def test_layers_that_cannot_be_scaled_keep_their_weights(build: Any, images: NDA
 
 
 def test_the_bundled_architecture_is_equalized_in_every_stage(images: NDArray[np.uint8]) -> None:
-    from fer_train.models.registry import architecture
+    from fer_train.models.registry import ARCHITECTURES
 
-    model = architecture("mini-resnet").build(7)
+    model = ARCHITECTURES.load("mini-resnet").build(7)
     changed = equalize_layers(model, images)
     for name in ("stage1_conv", "stage2_conv", "stage3_conv", "stage4_conv", "logits"):
         assert not np.allclose(model.get_layer(name).kernel, changed.get_layer(name).kernel), name

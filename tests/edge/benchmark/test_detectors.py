@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from fer_edge.benchmark import detectors as comparing
-from fer_edge.benchmark.detectors import compare, comparison_lines, comparison_summary
+from fer_edge.benchmark.detectors import compare_detectors, comparison_summary, render_comparison
 from fer_edge.cli.app import run_command
 from fer_edge.cli.main import cli
+from fer_edge.detectors.base import Detector
+from fer_edge.detectors.full_frame import FullFrameDetector
 from fer_edge.detectors.haar import HaarDetector
-from fer_edge.detectors.registry import Detector
 from fer_edge.errors import DetectorError, SourceError, UsageError
-from fer_edge.tracking.template import Changes
-from fer_edge.types import FaceBox, Image
+from fer_edge.types import Detection, FaceBox, Frame, Image
+
+
+@pytest.fixture(autouse=True)
+def own_opencv_threads(own_signal_handlers: None) -> Iterator[None]:
+    """OpenCV's threads and the process's signals are as before after each test."""
+    before = cv2.getNumThreads()
+    yield
+    cv2.setNumThreads(before)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
+def pictures(tmp_path: Path, portrait: Image) -> Path:
     """A folder with a face, two faces and a wall."""
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -32,43 +40,53 @@ def pictures(tmp_path: Path, portrait: NDArray[np.uint8]) -> Path:
     return folder
 
 
-class Narrow(HaarDetector):
-    """Sees the left half of a picture only."""
+class NarrowDetector(HaarDetector):
+    """Sees the left half of an image only."""
 
     name = "mediapipe"
 
-    def detect(self, image: Image, changes: Changes | None = None) -> tuple[FaceBox, ...]:
-        return super().detect(np.ascontiguousarray(image[:, : 1 + image.shape[1] // 2]))
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        return super().detect(Frame(np.ascontiguousarray(frame.image[:, : 1 + frame.size[0] // 2])))
 
 
 def both(name: str, **options: object) -> Detector:
-    """Haar, and one that stands in for MediaPipe."""
-    return HaarDetector(thorough=True) if name == "haar" else Narrow(thorough=True)
+    """Haar, one that stands in for MediaPipe, and the one that takes each image for a face."""
+    if name == "none":
+        return FullFrameDetector()
+    return HaarDetector(still_image=True) if name == "haar" else NarrowDetector(still_image=True)
 
 
 def test_what_each_finds_and_what_both_do(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "create_detector", both)
-    summary = comparison_summary(compare(str(pictures)))
+    summary = comparison_summary(compare_detectors(str(pictures)))
     haar, narrow = summary["detectors"]
     assert (haar["name"], haar["faces"], haar["pictures_with_faces"]) == ("haar", 3, 2)
     assert (narrow["name"], narrow["faces"], narrow["pictures_with_faces"]) == ("mediapipe", 1, 1)
     assert summary["same_faces"] == [{"detectors": ["haar", "mediapipe"], "faces": 1}]
     assert (summary["pictures"], summary["left_out"], summary["errors"]) == (3, {}, [])
     assert haar["detect"]["p95_ms"] >= haar["detect"]["p50_ms"] > 0
-    lines = comparison_lines(compare(str(pictures)))
+    lines = render_comparison(compare_detectors(str(pictures)))
     assert "haar and mediapipe agree on 1 face: 33% of haar's, 100% of mediapipe's" in lines
 
 
 def test_a_detector_that_is_not_there_is_named_with_the_remedy(pictures: Path) -> None:
-    comparison = compare(str(pictures))
+    comparison = compare_detectors(str(pictures))
     assert list(comparison.found) == ["haar"]
     assert "--detector-model" in comparison.left_out["mediapipe"]
-    assert any(line.startswith("Without mediapipe: ") for line in comparison_lines(comparison))
+    assert "none" not in comparison.left_out
+    assert any(line.startswith("Without mediapipe: ") for line in render_comparison(comparison))
 
 
 def test_a_detector_whose_model_is_named_has_to_work(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match=r"nothere\.tflite"):
-        compare(str(pictures), model=tmp_path / "nothere.tflite")
+        compare_detectors(str(pictures), model=tmp_path / "nothere.tflite")
 
 
 def test_a_detector_s_own_failure_is_an_error(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,13 +95,13 @@ def test_a_detector_s_own_failure_is_an_error(pictures: Path, monkeypatch: pytes
 
     monkeypatch.setattr(comparing, "create_detector", failing)
     with pytest.raises(DetectorError):
-        compare(str(pictures))
+        compare_detectors(str(pictures))
 
 
 def test_a_folder_that_holds_no_readable_picture_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("no picture")
     with pytest.raises(SourceError, match="none could be read"):
-        compare(str(tmp_path))
+        compare_detectors(str(tmp_path))
 
 
 def test_the_command_prints_it_writes_it_and_names_what_it_could_not_read(

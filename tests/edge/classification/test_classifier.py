@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from fer_edge.classification.classifier import Classifier
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models.find_model import DEFAULT_MODEL, bundled_models, find_model
-from fer_edge.models.spec import FER2013_LABELS, SPEC_FILE, ModelSpec
-from fer_edge.types import FaceBox
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import FER2013_LABELS, SPEC_FILE
+from fer_edge.types import Detection, FaceBox, Frame, Image
+from tests.edge.support import replace_spec
 
 
 @pytest.fixture
@@ -23,42 +24,20 @@ def model_path(tmp_path: Path) -> Path:
     return Path(shutil.copy(find_model().path, tmp_path / "model.tflite"))
 
 
-def with_spec(path: Path, spec: ModelSpec) -> Path:
-    """The same network under another contract."""
-    with zipfile.ZipFile(path) as archive:
-        start = min(entry.header_offset for entry in archive.infolist())
-    network = path.read_bytes()[:start]
-    path.write_bytes(network)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(SPEC_FILE, spec.to_json())
-    return path
-
-
-def test_the_default_model_is_bundled_small_and_quantized() -> None:
-    model = find_model()
-    assert DEFAULT_MODEL in bundled_models()
-    assert model.spec.labels == FER2013_LABELS
-    assert model.spec.variant == "int8"
-    assert model.size <= 1_500_000
-    assert len(model.sha256) == 64
-
-
-def test_the_card_lies_beside_the_bundled_model() -> None:
-    for name in bundled_models():
-        assert find_model(name).path.with_suffix(".md").read_text().startswith("# ")
-
-
-def test_scores_are_probabilities(portrait: NDArray[np.uint8]) -> None:
+def test_scores_are_probabilities(portrait: Image) -> None:
     with Classifier() as classifier:
-        scores = classifier.classify(portrait, FaceBox(150, 80, 200, 200))
+        scores = classifier.classify(Frame(portrait), Detection(FaceBox(150, 80, 200, 200)))
     assert scores.labels == FER2013_LABELS
     assert sum(scores.values) == pytest.approx(1, abs=1e-5)
     assert min(scores.values) >= 0
 
 
-def test_the_calm_portrait_is_called_neutral_or_happy(portrait: NDArray[np.uint8]) -> None:
+def test_the_calm_portrait_is_called_neutral_or_happy(portrait: Image) -> None:
     with Classifier() as classifier:
-        assert classifier.classify(portrait, FaceBox(155, 105, 222, 222)).emotion in ("neutral", "happy")
+        assert classifier.classify(Frame(portrait), Detection(FaceBox(155, 105, 222, 222))).emotion in (
+            "neutral",
+            "happy",
+        )
 
 
 def test_the_same_pixels_give_the_same_scores_at_any_thread_count() -> None:
@@ -88,7 +67,7 @@ def test_pixels_of_another_kind_are_refused(pixels: NDArray[np.uint8]) -> None:
 def test_a_contract_that_contradicts_the_tensors_is_refused(
     model_path: Path, changes: dict[str, object], reason: str
 ) -> None:
-    with_spec(model_path, find_model().spec.replace(**changes))
+    replace_spec(model_path, find_model().spec.replace(**changes))
     with pytest.raises(ContractError, match=reason):
         Classifier(model_path)
 
@@ -110,7 +89,8 @@ def test_a_contract_around_something_else_is_refused(tmp_path: Path) -> None:
         Classifier(path)
 
 
-@pytest.mark.parametrize("name", ["nowhere.tflite", "unknown", ".", ""])
-def test_a_model_that_is_not_there_is_an_error_that_lists_the_bundled_ones(name: str) -> None:
-    with pytest.raises(ModelError, match=DEFAULT_MODEL):
-        find_model(name)
+def test_scores_do_not_depend_on_how_gray_was_made(portrait: Image) -> None:
+    face = Detection(FaceBox(150, 80, 200, 200))
+    with Classifier() as classifier:
+        lazy = Frame(lambda: portrait, gray=Frame(portrait).gray)
+        assert classifier.classify(lazy, face) == classifier.classify(Frame(portrait), face)

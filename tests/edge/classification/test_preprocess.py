@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import crop_box, face_pixels, normalize, quantize_pixels
+from fer_edge.classification.preprocess import (
+    crop_bounds,
+    extract_face,
+    normalize,
+    quantize_pixels,
+    resize_to_input,
+)
+from fer_edge.detectors.full_frame import EXACT
+from fer_edge.detectors.mediapipe import FRAMING
 from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
-from fer_edge.types import FaceBox
+from fer_edge.types import Detection, FaceBox, Frame, Framing, Image
 
 GRAY = ModelSpec(name="gray", labels=FER2013_LABELS)
 ALL_PIXELS = np.arange(256, dtype=np.uint8)
@@ -30,37 +37,70 @@ def test_normalisation_is_pixel_minus_128_over_64() -> None:
         (FaceBox(10, 20, 40, 20), Crop(square=True), (10, 10, 50, 50)),
         (FaceBox(10, 20, 40, 20), Crop(square=False), (10, 20, 50, 40)),
         (FaceBox(10, 20, 40, 40), Crop(shift_y=0.1), (10, 24, 50, 64)),
-        (FaceBox(10, 20, 40, 40, is_crop=True), Crop(margin=1.0, shift_y=0.5), (10, 20, 50, 60)),
         (FaceBox(0, 0, 1, 1), Crop(margin=-0.4), (0, 0, 1, 1)),
     ],
 )
 def test_crop_rule(box: FaceBox, crop: Crop, expected: tuple[int, int, int, int]) -> None:
-    assert crop_box(box, crop) == expected
+    assert crop_bounds(Detection(box), crop) == expected
+
+
+@pytest.mark.parametrize("crop", [Crop(), Crop(margin=1.0, shift_y=0.5)])
+def test_an_exact_box_is_taken_as_it_is(crop: Crop) -> None:
+    assert crop_bounds(Detection(FaceBox(10, 20, 40, 30), framing=EXACT), crop) == (10, 20, 50, 50)
+
+
+@pytest.mark.parametrize(
+    ("framing", "crop", "expected"),
+    [
+        (Framing(), Crop(), (100, 100, 200, 200)),
+        (Framing(scale=1.2), Crop(), (90, 90, 210, 210)),
+        (Framing(shift_y=-0.1), Crop(), (100, 90, 200, 190)),
+        (Framing(scale=1.2, shift_y=-0.1), Crop(), (90, 80, 210, 200)),
+        # The model's rule counts in sizes of the framed box.
+        (Framing(scale=1.2), Crop(margin=0.1), (78, 78, 222, 222)),
+        (Framing(scale=1.2), Crop(shift_y=0.1), (90, 102, 210, 222)),
+    ],
+)
+def test_a_detector_s_framing_comes_before_the_crop_rule(
+    framing: Framing, crop: Crop, expected: tuple[int, int, int, int]
+) -> None:
+    assert crop_bounds(Detection(FaceBox(100, 100, 100, 100), framing=framing), crop) == expected
+
+
+@pytest.mark.parametrize("crop", [Crop(), Crop(margin=0.1), Crop(margin=-0.05, shift_y=0.03)])
+def test_mediapipe_s_boxes_show_what_haar_s_around_the_same_face_show(crop: Crop) -> None:
+    box = FaceBox(200, 200, 200, 200)
+    # As Haar frames that face: larger by 14 %, and higher by 10.7 % of MediaPipe's height.
+    haar = FaceBox(200 - 14, 200 - 14 - 21, 228, 228)
+    seen = np.array(crop_bounds(Detection(box, framing=FRAMING), crop))
+    assert np.abs(seen - crop_bounds(Detection(haar), crop)).max() <= 1
 
 
 def test_a_whole_picture_of_input_size_is_taken_pixel_for_pixel() -> None:
     gray = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     image = np.repeat(gray[..., None], 3, axis=2)
-    assert np.array_equal(face_pixels(image, FaceBox(0, 0, 48, 48, is_crop=True), GRAY)[..., 0], gray)
+    assert np.array_equal(
+        extract_face(Frame(image), Detection(FaceBox(0, 0, 48, 48), framing=EXACT), GRAY)[..., 0], gray
+    )
 
 
-def test_colour_order_is_rgb_where_the_spec_says_so(portrait: NDArray[np.uint8]) -> None:
-    box = FaceBox(100, 100, 48, 48, is_crop=True)
-    pixels = face_pixels(portrait, box, GRAY.replace(color="rgb"))
+def test_colour_order_is_rgb_where_the_spec_says_so(portrait: Image) -> None:
+    face = Detection(FaceBox(100, 100, 48, 48), framing=EXACT)
+    pixels = extract_face(Frame(portrait), face, GRAY.replace(color="rgb"))
     assert np.array_equal(pixels, portrait[100:148, 100:148, ::-1])
 
 
 def test_grey_weighs_the_colours_as_bt601() -> None:
     image = np.zeros((48, 48, 3), np.uint8)
     image[..., 2] = 200  # red, in BGR
-    pixels = face_pixels(image, FaceBox(0, 0, 48, 48), GRAY)
+    pixels = extract_face(Frame(image), Detection(FaceBox(0, 0, 48, 48)), GRAY)
     assert pixels[0, 0, 0] == round(0.299 * 200)
 
 
 def test_what_lies_outside_the_frame_repeats_its_edge() -> None:
     image = np.full((40, 40, 3), 50, np.uint8)
     image[:, :5] = 200
-    pixels = face_pixels(image, FaceBox(0, 0, 40, 40), GRAY.replace(crop=Crop(margin=0.5)))
+    pixels = extract_face(Frame(image), Detection(FaceBox(0, 0, 40, 40)), GRAY.replace(crop=Crop(margin=0.5)))
     assert pixels.shape == (48, 48, 1)
     assert np.all(pixels[:, :10] == 200)
     assert np.all(pixels[:, -20:] == 50)
@@ -77,10 +117,25 @@ def test_any_frame_gives_a_face_of_the_input_size(
     image = np.full((*shape, 3), 77, np.uint8)
     spec = GRAY.replace(interpolation=interpolation, crop=crop)
     box = FaceBox(0, 0, shape[1], shape[0])
-    assert np.all(face_pixels(image, box, spec) == 77)
+    assert np.all(extract_face(Frame(image), Detection(box), spec) == 77)
 
 
-def test_the_frame_is_not_changed(portrait: NDArray[np.uint8]) -> None:
+def test_the_frame_is_not_changed(portrait: Image) -> None:
     before = portrait.copy()
-    face_pixels(portrait, FaceBox(-20, -20, 400, 400), GRAY.replace(crop=Crop(margin=0.3)))
+    extract_face(Frame(portrait), Detection(FaceBox(-20, -20, 400, 400)), GRAY.replace(crop=Crop(margin=0.3)))
     assert np.array_equal(portrait, before)
+
+
+def test_a_gray_model_never_asks_for_colours(portrait: Image) -> None:
+    def unwanted() -> Image:
+        raise AssertionError("nobody needs the colours")
+
+    face = Detection(FaceBox(150, 100, 230, 230))
+    lazy = Frame(unwanted, gray=Frame(portrait).gray)
+    assert np.array_equal(extract_face(lazy, face, GRAY), extract_face(Frame(portrait), face, GRAY))
+
+
+def test_an_image_of_the_input_size_is_left_as_it_is() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    assert resize_to_input(pixels, GRAY) is pixels
+    assert resize_to_input(pixels[:30], GRAY).shape == (48, 48)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import pytest
 
-from fer_edge.classification.smoothing import LabelHold, Smoother, blend
+from fer_edge.classification.smoothing import LabelHysteresis, Smoother, blend
 from fer_edge.types import EmotionScores
 
 LABELS = ("sad", "happy")
@@ -63,22 +64,49 @@ def test_faces_are_smoothed_apart() -> None:
 
 
 def test_the_label_holds_until_another_leads_clearly() -> None:
-    hold = LabelHold()
+    labels = LabelHysteresis()
     happy = [0.9, 0.52, 0.48, 0.46, 0.44, 0.48, 0.54, 0.56]
-    labels = [hold.update(0, frame / 10, scores(value)) for frame, value in enumerate(happy)]
-    assert labels == ["happy", "happy", "happy", "happy", "sad", "sad", "sad", "happy"]
+    drawn = [labels.update(0, frame / 10, scores(value)) for frame, value in enumerate(happy)]
+    assert drawn == ["happy", "happy", "happy", "happy", "sad", "sad", "sad", "happy"]
 
 
 def test_labels_of_faces_are_held_apart() -> None:
-    hold = LabelHold()
-    hold.update(0, 0.0, scores(1))
-    assert hold.update(1, 0.1, scores(0.49)) == "sad"
+    labels = LabelHysteresis()
+    labels.update(0, 0.0, scores(1))
+    assert labels.update(1, 0.1, scores(0.49)) == "sad"
 
 
-def test_faces_long_gone_are_forgotten() -> None:
-    smoother, hold = Smoother(0.5), LabelHold()
-    for face in range(1000):
-        smoother.update(face, face * 1.0, scores(1))
-        hold.update(face, face * 1.0, scores(1))
-    assert len(smoother._faces._faces) <= 6
-    assert len(hold._faces._faces) <= 6
+@pytest.mark.parametrize("away_s", [0.5, 4.0, 100.0])
+def test_a_face_long_gone_begins_afresh_once_others_have_come(away_s: float) -> None:
+    smoother, labels = Smoother(60.0), LabelHysteresis()
+    smoother.update(0, 0.0, scores(1))
+    labels.update(0, 0.0, scores(1))
+    # Ids are never used again: what is remembered of those long gone goes when a new face comes.
+    smoother.update(1, away_s, scores(0))
+    labels.update(1, away_s, scores(0))
+    forgotten = away_s > 5
+    assert (smoother.update(0, away_s, scores(0)) == scores(0)) is forgotten
+    assert (labels.update(0, away_s, scores(0.49)) == "sad") is forgotten
+
+
+def test_memory_does_not_grow_with_the_number_of_faces() -> None:
+    smoother, labels = Smoother(0.5), LabelHysteresis()
+
+    def size_after(faces: range) -> int:
+        for face in faces:
+            smoother.update(face, face * 1.0, scores(1))
+            labels.update(face, face * 1.0, scores(1))
+        return len(pickle.dumps((smoother, labels)))
+
+    few = size_after(range(100_000, 100_010))
+    assert size_after(range(100_010, 101_000)) <= 1.1 * few
+
+
+def test_after_a_reset_every_face_begins_afresh() -> None:
+    smoother, labels = Smoother(0.5), LabelHysteresis()
+    smoother.update(0, 0.0, scores(1))
+    labels.update(0, 0.0, scores(1))
+    smoother.reset()
+    labels.reset()
+    assert smoother.update(0, 0.1, scores(0)) == scores(0)
+    assert labels.update(0, 0.1, scores(0.49)) == "sad"

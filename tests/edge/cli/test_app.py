@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 
 import click
 import pytest
 
-from fer_edge.cli.app import INTERRUPTED, TERMINATED, raise_if_interrupted, run_command
+from fer_edge.cli.app import INTERRUPTED, TERMINATED, one_line, run_command
+from fer_edge.errors import AccuracyLossError, OutputError, UsageError
+from fer_edge.runtime.shutdown import raise_if_interrupted
 
-
-@pytest.fixture(autouse=True)
-def handlers() -> Iterator[None]:
-    """The process's own signal handlers, back in place after each test."""
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("own_signal_handlers")
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
@@ -62,3 +56,73 @@ def test_where_interruptions_are_ignored_they_stay_ignored() -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
     assert run_command(work, [], "work") == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (UsageError("expected this,\ngot that"), 2, "Error: expected this,\\ngot that"),
+        (OutputError("a.txt: full"), 1, "Error: a.txt: full"),
+        (AccuracyLossError("worse"), 3, "Error: worse"),
+        (OSError(28, "No space left on device", "a.txt"), 1, "Error: a.txt: No space left on device"),
+        (MemoryError(), 1, "Error: the memory is used up; give smaller pictures, or fewer --threads"),
+        (click.UsageError("no such option"), 2, "Error: no such option"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_is_a_line_with_its_exit_status(
+    error: Exception, status: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    assert run_command(fail, [], "fail") == status
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1] == line
+
+
+def test_a_closed_pipe_is_the_end_and_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    def fail() -> None:
+        raise BrokenPipeError
+
+    assert run_command(fail, [], "fail") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_with_debug_an_error_is_raised() -> None:
+    @click.command()
+    @click.option("--debug", is_flag=True)
+    def fail(debug: bool) -> None:
+        raise OutputError("a.txt: full")
+
+    with pytest.raises(OutputError, match="full"):
+        run_command(fail, ["--debug"], "fail")
+
+
+def test_the_library_s_warnings_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    def warn() -> None:
+        logging.getLogger("fer_edge.somewhere").warning("it goes on\nwithout %s", "this")
+        logging.getLogger("fer_edge.somewhere").info("nobody asked")
+
+    for _ in range(2):
+        assert run_command(warn, [], "warn") == 0
+        assert capsys.readouterr().err == "Warning: it goes on\\nwithout this\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain – ünï", "plain – ünï"),
+        ("a\nb\tc", "a\\nb\\tc"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\u2028", "\\u2028"),
+        ("bild\udcff", "bild\\udcff"),
+        ("odd\u202fspace", "odd\u202fspace"),
+    ],
+)
+def test_a_line_is_one_line(text: str, line: str) -> None:
+    assert one_line(text) == line

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +14,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from fer_edge import EmotionRecognizer
-from fer_edge.detectors.mediapipe import MediaPipeDetector
+from fer_edge.classification.preprocess import crop_bounds
+from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import DetectorError, MissingExtraError, UsageError
 from fer_edge.models.find_model import find_model
-from fer_edge.types import FaceBox
-
-FACE = FaceBox(150, 100, 230, 230)
-"""Where Haar sees the portrait's face, about."""
+from fer_edge.models.spec import Crop
+from fer_edge.types import Detection, FaceBox, Frame, Image
+from tests.edge.support import FACE_IN_PORTRAIT as FACE
+from tests.edge.support import moved, run_fer_edge, run_python
 
 MODEL = os.environ.get("FER_MEDIAPIPE_MODEL", "")
 WHERE = r"blaze_face_short_range\.tflite is on https://.*, .*face_detection_short_range\.tflite in the wheel"
@@ -34,17 +33,6 @@ installed = pytest.mark.skipif(
     not MODEL or importlib.util.find_spec("mediapipe") is None,
     reason="MediaPipe is not installed, or FER_MEDIAPIPE_MODEL does not name its model",
 )
-
-
-def fer_edge(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fer_edge", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=cwd,
-    )
 
 
 @pytest.fixture
@@ -115,7 +103,7 @@ class TestWithoutMediaPipe:
     def test_bad_use_is_one_line_with_the_documented_status(
         self, arguments: list[str], status: int, reason: str, portrait_path: Path, tmp_path: Path
     ) -> None:
-        done = fer_edge("image", portrait_path, *arguments, cwd=tmp_path)
+        done = run_fer_edge("image", portrait_path, *arguments, cwd=tmp_path)
         assert done.returncode == status
         (line,) = done.stderr.splitlines()
         assert line.startswith("Error: ")
@@ -134,7 +122,8 @@ class TestWithoutMediaPipe:
             f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"
             "print([name for name in sys.modules if name.startswith('mediapipe')])"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = run_python(code)
+        assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "[]"
 
 
@@ -145,115 +134,116 @@ def mediapipe() -> Iterator[MediaPipeDetector]:
     detector.close()
 
 
-def moved(image: NDArray[np.uint8], x: int, y: int) -> NDArray[np.uint8]:
-    """The picture moved by some pixels, its edge repeated."""
-    height, width = image.shape[:2]
-    matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    return np.asarray(
-        cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8
-    )
+def shown(face: Detection) -> FaceBox:
+    """What a network sees of a face whose model asks for Haar's boxes as they are."""
+    left, top, right, bottom = crop_bounds(face, Crop())
+    return FaceBox(left, top, right - left, bottom - top)
 
 
 @installed
 class TestDetection:
-    def test_the_portrait_has_one_face_framed_as_haar_frames_it(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    def test_the_portrait_has_one_face_that_is_shown_as_haar_s_is(
+        self, mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
-        (box,) = mediapipe.detect(portrait)
-        assert box.iou(FACE) > 0.75
-        assert box.confidence is not None
-        assert 0.5 < box.confidence <= 1
-        assert not box.is_crop
+        (face,) = mediapipe.detect(Frame(portrait))
+        assert shown(face).iou(FACE) > 0.75
+        assert face.framing == FRAMING
+        assert face.score is not None
+        assert 0.5 < face.score <= 1
+
+    def test_a_face_has_its_key_points_inside_its_box(
+        self, mediapipe: MediaPipeDetector, portrait: Image
+    ) -> None:
+        (face,) = mediapipe.detect(Frame(portrait))
+        assert len(face.landmarks) == 6
+        box = face.box.grown(face.box.width // 4)  # the ears lie beside it
+        assert all(
+            box.x < x < box.x + box.width and box.y < y < box.y + box.height for x, y in face.landmarks
+        )
 
     def test_the_same_picture_gives_the_same_faces(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+        self, mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
-        assert mediapipe.detect(portrait) == mediapipe.detect(portrait)
+        assert mediapipe.detect(Frame(portrait)) == mediapipe.detect(Frame(portrait))
 
     @pytest.mark.parametrize("shift", [(-140, 0), (120, 0), (0, -90), (0, 250), (-170, -120), (160, 300)])
     def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(
-        self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+        self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
-        for box in mediapipe.detect(moved(portrait, *shift)):
-            assert box.clipped(512, 600) == box
+        for face in mediapipe.detect(Frame(moved(portrait, *shift))):
+            assert face.box.clipped(512, 600) == face.box
 
-    def test_several_faces_come_largest_first(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
-    ) -> None:
+    def test_several_faces_come_largest_first(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         small = cv2.resize(portrait, None, fx=0.7, fy=0.7)
         below = cv2.copyMakeBorder(small, 0, 600 - small.shape[0], 0, 0, cv2.BORDER_REPLICATE)
-        boxes = mediapipe.detect(np.asarray(np.hstack([below, portrait]), np.uint8))
-        assert [box.x > small.shape[1] for box in boxes] == [True, False]
+        faces = mediapipe.detect(Frame(np.asarray(np.hstack([below, portrait]), np.uint8)))
+        assert [face.box.x > small.shape[1] for face in faces] == [True, False]
 
     def test_pixels_that_do_not_lie_in_a_row_are_read_right(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+        self, mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
         view = portrait[40:560, 500:10:-1]
         assert not view.flags.c_contiguous
-        assert len(mediapipe.detect(view)) == 1
-        assert mediapipe.detect(view) == mediapipe.detect(np.ascontiguousarray(view))
+        assert len(mediapipe.detect(Frame(view))) == 1
+        assert mediapipe.detect(Frame(view)) == mediapipe.detect(Frame(np.ascontiguousarray(view)))
 
     @pytest.mark.parametrize(("min_face", "found"), [(24, 1), (180, 1), (300, 0), (100_000, 0)])
-    def test_a_face_below_the_smallest_is_not_found(
-        self, min_face: int, found: int, portrait: NDArray[np.uint8]
-    ) -> None:
+    def test_a_face_below_the_smallest_is_not_found(self, min_face: int, found: int, portrait: Image) -> None:
         limited = create_detector("mediapipe", min_face=min_face, model=MODEL)
-        assert len(limited.detect(portrait)) == found
+        assert len(limited.detect(Frame(portrait))) == found
         limited.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
     def test_an_empty_picture_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
-        assert mediapipe.detect(np.full((*shape, 3), 128, np.uint8)) == ()
+        assert mediapipe.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
 
-    def test_thorough_finds_smaller_faces_once_each(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    def test_in_a_still_image_it_finds_smaller_faces_once_each(
+        self, mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
         small = cv2.resize(portrait, (85, 100), interpolation=cv2.INTER_AREA)
         pair = np.hstack([small, small])
         image = np.asarray(cv2.copyMakeBorder(pair, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
-        thorough = create_detector("mediapipe", model=MODEL, thorough=True)
-        assert mediapipe.detect(image) == ()
+        still = create_detector("mediapipe", model=MODEL, still_image=True)
+        assert mediapipe.detect(Frame(image)) == ()
         places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, a sixth of it
-        found = sorted(thorough.detect(image), key=lambda box: box.x)
-        assert [box.iou(place) > 0.5 for box, place in zip(found, places, strict=True)] == [True, True]
-        assert len(thorough.detect(portrait)) == 1
-        thorough.close()
+        found = sorted(still.detect(Frame(image)), key=lambda face: face.box.x)
+        assert [shown(face).iou(place) > 0.5 for face, place in zip(found, places, strict=True)] == [
+            True,
+            True,
+        ]
+        assert len(still.detect(Frame(portrait))) == 1
+        still.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face_however_thorough_the_search(self, shape: tuple[int, int]) -> None:
-        thorough = create_detector("mediapipe", model=MODEL, thorough=True)
-        assert thorough.detect(np.full((*shape, 3), 128, np.uint8)) == ()
-        thorough.close()
+    def test_an_empty_picture_has_no_face_in_a_still_image_either(self, shape: tuple[int, int]) -> None:
+        still = create_detector("mediapipe", model=MODEL, still_image=True)
+        assert still.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
+        still.close()
 
-    def test_the_picture_is_not_changed(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
-    ) -> None:
+    def test_the_picture_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         before = portrait.copy()
-        mediapipe.detect(portrait)
-        mediapipe.follow(portrait, FACE)
+        mediapipe.detect(Frame(portrait))
+        mediapipe.detect(Frame(portrait), FACE)
         assert np.array_equal(portrait, before)
 
 
 @installed
-class TestFollowing:
+class TestParts:
     @pytest.mark.parametrize("shift", [(0, 0), (40, 0), (-40, 20), (0, -40), (30, 40)])
-    def test_a_face_is_followed_where_it_moves(
-        self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
+    def test_a_face_is_found_near_where_it_was(
+        self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
-        (box,) = mediapipe.detect(portrait)
-        now = mediapipe.follow(moved(portrait, *shift), box)
-        assert now is not None
+        (face,) = mediapipe.detect(Frame(portrait))
+        box = face.box
+        part = box.grown(round(mediapipe.traits.follow_margin * box.width)).clipped(512, 600)
+        found = [near.box for near in mediapipe.detect(Frame(moved(portrait, *shift)), part)]
+        now = max(found, key=box.iou)
         assert now.iou(FaceBox(box.x + shift[0], box.y + shift[1], box.width, box.height)) > 0.7
         assert now.clipped(512, 600) == now
 
-    def test_a_face_that_is_gone_is_not_followed(self, mediapipe: MediaPipeDetector) -> None:
-        assert mediapipe.follow(np.full((600, 512, 3), 128, np.uint8), FACE) is None
-
-    @pytest.mark.parametrize("box", [FaceBox(0, 420, 100, 100), FaceBox(600, 700, 50, 50)])
-    def test_a_face_elsewhere_is_not_followed(
-        self, box: FaceBox, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8]
-    ) -> None:
-        assert mediapipe.follow(portrait, box) is None
+    def test_a_part_without_a_face_has_none(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
+        assert mediapipe.detect(Frame(np.full((600, 512, 3), 128, np.uint8)), FACE) == ()
+        assert mediapipe.detect(Frame(portrait), FaceBox(0, 420, 100, 100)) == ()
 
 
 @installed
@@ -272,27 +262,29 @@ class TestFailure:
         assert "\n" not in str(caught.value)
 
     def test_what_fails_inside_is_an_error_and_not_no_face(
-        self, mediapipe: MediaPipeDetector, portrait: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+        self, mediapipe: MediaPipeDetector, portrait: Image, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def fail(_picture: object) -> None:
+        from mediapipe.tasks.python import vision
+
+        def fail(_detector: object, _picture: object) -> None:
             raise RuntimeError("Graph has errors:\nCalculator failed")
 
-        monkeypatch.setattr(mediapipe._detector, "detect", fail)
+        monkeypatch.setattr(vision.FaceDetector, "detect", fail)
         with pytest.raises(DetectorError, match="failed: Graph has errors: Calculator failed"):
-            mediapipe.detect(portrait)
+            mediapipe.detect(Frame(portrait))
 
-    def test_a_closed_detector_is_an_error_and_not_no_face(self, portrait: NDArray[np.uint8]) -> None:
+    def test_a_closed_detector_is_an_error_and_not_no_face(self, portrait: Image) -> None:
         detector = MediaPipeDetector(MODEL)
         detector.close()
         detector.close()
         with pytest.raises(DetectorError, match="was closed"):
-            detector.detect(portrait)
+            detector.detect(Frame(portrait))
 
 
 @installed
 class TestCommandLine:
     def test_it_warns_of_telemetry_once_and_ends_cleanly(self, portrait_path: Path) -> None:
-        done = fer_edge(
+        done = run_fer_edge(
             "image", portrait_path, portrait_path, "--detector", "mediapipe", "--detector-model", MODEL
         )
         assert done.returncode == 0
@@ -303,11 +295,13 @@ class TestCommandLine:
 
     def test_a_recognizer_with_two_detectors_warns_once(self, portrait_path: Path) -> None:
         code = (
+            "import logging; logging.basicConfig(format='%(name)s: %(message)s')\n"
             "from fer_edge import EmotionRecognizer\n"
             f"with EmotionRecognizer(detector='mediapipe', detector_model={MODEL!r}) as recognizer:\n"
             f"    print([len(result.faces) for result in recognizer.stream({str(portrait_path)!r})])"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        done = run_python(code)
+        assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == "[1]"
-        assert done.stderr.count("Warning: MediaPipe sends metrics") == 1
+        assert done.stderr.count("fer_edge.detectors.mediapipe: MediaPipe sends metrics") == 1
         assert "Traceback" not in done.stderr

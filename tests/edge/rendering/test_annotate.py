@@ -8,30 +8,31 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge import annotate
-from fer_edge.types import EmotionScores, FaceBox, FaceResult
+from fer_edge.types import Detection, EmotionScores, FaceBox, FaceResult, Image
+from tests.edge.support import plain
 
 GREEN = (64, 200, 48)
 
 
 def face(box: FaceBox, label: str = "happy", score: float = 0.9) -> FaceResult:
-    return FaceResult(0, box, EmotionScores((label, "other"), (score, 1 - score)), label)
+    return FaceResult(0, Detection(box), EmotionScores((label, "other"), (score, 1 - score)), label)
 
 
-def canvas(width: int, height: int, value: int = 128) -> NDArray[np.uint8]:
-    return np.full((height, width, 3), value, np.uint8)
+def canvas(width: int, height: int) -> Image:
+    return plain(128, width, height)
 
 
-def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def changed(before: Image, after: Image) -> NDArray[np.bool_]:
     return np.asarray(np.any(before != after, axis=2))
 
 
-def ink_size(drawn: NDArray[np.uint8]) -> tuple[int, int]:
+def ink_size(drawn: Image) -> tuple[int, int]:
     """The width and height that the letters take, on a canvas that has no dark pixel of its own."""
     rows, columns = np.nonzero(drawn[..., 1] < 60)
     return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
 
-def test_the_picture_itself_is_not_changed(portrait: NDArray[np.uint8]) -> None:
+def test_the_picture_itself_is_not_changed(portrait: Image) -> None:
     before = portrait.copy()
     drawn = annotate(portrait, [face(FaceBox(150, 80, 200, 200))])
     assert np.array_equal(portrait, before)
@@ -40,19 +41,19 @@ def test_the_picture_itself_is_not_changed(portrait: NDArray[np.uint8]) -> None:
     assert not np.shares_memory(drawn, portrait)
 
 
-def test_a_picture_without_faces_is_copied_as_it_is(portrait: NDArray[np.uint8]) -> None:
+def test_a_picture_without_faces_is_copied_as_it_is(portrait: Image) -> None:
     drawn = annotate(portrait, [])
     assert np.array_equal(drawn, portrait)
     assert not np.shares_memory(drawn, portrait)
 
 
-def test_a_picture_that_cannot_be_written_to_can_be_drawn(portrait: NDArray[np.uint8]) -> None:
+def test_a_picture_that_cannot_be_written_to_can_be_drawn(portrait: Image) -> None:
     portrait.flags.writeable = False
     drawn = annotate(portrait, [face(FaceBox(150, 80, 200, 200))])
     assert np.any(changed(portrait, drawn))
 
 
-def test_the_outline_is_the_box(portrait: NDArray[np.uint8]) -> None:
+def test_the_outline_is_the_box(portrait: Image) -> None:
     drawn = annotate(portrait, [face(FaceBox(150, 200, 200, 180))])
     for x, y in [(150, 200), (349, 200), (150, 379), (349, 379)]:
         assert tuple(drawn[y, x]) == GREEN
@@ -131,16 +132,16 @@ def test_mirror_turns_the_picture_and_its_boxes_but_not_the_writing() -> None:
     assert np.array_equal(mirrored, annotate(turned, [face(FaceBox(300, 100, 80, 80))]))
 
 
-def test_a_mirrored_picture_without_faces_is_flipped(portrait: NDArray[np.uint8]) -> None:
+def test_a_mirrored_picture_without_faces_is_flipped(portrait: Image) -> None:
     assert np.array_equal(annotate(portrait, [], mirror=True), portrait[:, ::-1])
 
 
 def test_the_drawn_label_is_the_held_one_with_its_own_score() -> None:
     image, box = canvas(400, 300), FaceBox(100, 100, 150, 150)
     scores = EmotionScores(("sad", "happy"), (0.48, 0.52))
-    held = annotate(image, [FaceResult(0, box, scores, "sad")])
+    held = annotate(image, [FaceResult(0, Detection(box), scores, "sad")])
     assert np.array_equal(held, annotate(image, [face(box, "sad", 0.48)]))
-    assert not np.array_equal(held, annotate(image, [FaceResult(0, box, scores, "happy")]))
+    assert not np.array_equal(held, annotate(image, [FaceResult(0, Detection(box), scores, "happy")]))
 
 
 @pytest.mark.parametrize("score", [0.0, 0.123, 1.0])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 import time
 from collections.abc import Iterable, Iterator
 
 import pytest
 
-from fer_edge.runtime.prefetch import Ahead, Allowance, Newest
+from fer_edge.runtime.prefetch import ByteBudget, LatestOnly, Prefetcher
+from tests.edge.support import wait_until
 
 
 @pytest.fixture
@@ -41,46 +43,39 @@ class Endless:
             self.closed_in = threading.current_thread()
 
 
-def wait_until_steady(endless: Endless) -> int:
-    """How far it was read once nothing more is read."""
-    before = -1
-    while endless.given != before:
-        before = endless.given
-        time.sleep(0.25)
-    return before
-
-
 @pytest.mark.parametrize("depth", [1, 3, 100])
 @pytest.mark.parametrize("count", [0, 1, 500])
 def test_every_item_arrives_in_order(depth: int, count: int, stop: threading.Event) -> None:
-    assert list(Ahead(range(count), depth, stop)) == list(range(count))
+    assert list(Prefetcher(range(count), depth, stop)) == list(range(count))
 
 
 def test_stages_can_follow_each_other(stop: threading.Event) -> None:
-    first = Ahead(range(200), 2, stop)
-    second = Ahead((number * 2 for number in first), 2, stop)
+    first = Prefetcher(range(200), 2, stop)
+    second = Prefetcher((number * 2 for number in first), 2, stop)
     assert list(second) == [number * 2 for number in range(200)]
 
 
 def test_items_that_are_none_arrive_too(stop: threading.Event) -> None:
-    assert list(Ahead([None, 0, None], 1, stop)) == [None, 0, None]
+    assert list(Prefetcher([None, 0, None], 1, stop)) == [None, 0, None]
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_no_more_than_the_depth_is_read_ahead(depth: int, stop: threading.Event) -> None:
+def test_it_reads_as_far_ahead_as_its_depth_and_no_further(depth: int, stop: threading.Event) -> None:
     endless = Endless()
-    taken = next(iter(Ahead(endless, depth, stop)))
-    # One was taken, one is in the thread's hand, the rest waits.
-    assert (taken, wait_until_steady(endless)) == (0, depth + 2)
+    for taken in itertools.islice(Prefetcher(endless, depth, stop), 200):
+        # What was taken, what waits, and one in the thread's hand.
+        most = (taken + 1) + depth + 1
+        wait_until(lambda: endless.given >= most)  # noqa: B023
+        assert endless.given == most
 
 
-@pytest.mark.parametrize("stage", [Ahead, Newest])
+@pytest.mark.parametrize("stage", [Prefetcher, LatestOnly])
 @pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt(), SystemExit(3)])
 def test_an_error_arrives_after_the_items_before_it(
-    stage: type[Ahead[int]], error: BaseException, stop: threading.Event
+    stage: type[Prefetcher[int]], error: BaseException, stop: threading.Event
 ) -> None:
     items = failing_after([7], error)
-    ahead = Newest(items, stop) if stage is Newest else Ahead(items, 3, stop)
+    ahead = LatestOnly(items, stop) if stage is LatestOnly else Prefetcher(items, 3, stop)
     arrived = iter(ahead)
     assert next(arrived) == 7
     with pytest.raises(type(error)) as caught:
@@ -90,18 +85,20 @@ def test_an_error_arrives_after_the_items_before_it(
 
 def test_an_error_before_the_first_item_arrives(stop: threading.Event) -> None:
     with pytest.raises(OSError, match="gone"):
-        next(iter(Ahead(failing_after([], OSError("gone")), 1, stop)))
+        next(iter(Prefetcher(failing_after([], OSError("gone")), 1, stop)))
 
 
-@pytest.mark.parametrize("newest", [False, True])
-def test_stop_ends_the_thread_and_closes_the_items_in_it(newest: bool, stop: threading.Event) -> None:
+@pytest.mark.parametrize("latest", [False, True])
+def test_stop_ends_the_thread_and_closes_the_items_in_it(latest: bool, stop: threading.Event) -> None:
+    before = set(threading.enumerate())
     endless = Endless()
-    ahead = Newest(endless, stop) if newest else Ahead(endless, 2, stop)
+    ahead = LatestOnly(endless, stop) if latest else Prefetcher(endless, 2, stop)
+    (thread,) = set(threading.enumerate()) - before
     assert next(iter(ahead)) >= 0
     stop.set()
     ahead.join()
-    assert not ahead._thread.is_alive()
-    assert endless.closed_in is ahead._thread
+    assert not thread.is_alive()
+    assert endless.closed_in is thread
 
 
 def test_stop_ends_whoever_waits_for_an_item(stop: threading.Event) -> None:
@@ -111,7 +108,7 @@ def test_stop_ends_whoever_waits_for_an_item(stop: threading.Event) -> None:
         yield 1
         never.wait()
 
-    ahead = Ahead(silent(), 1, stop)
+    ahead = Prefetcher(silent(), 1, stop)
     taken = []
     for item in ahead:
         taken.append(item)
@@ -121,83 +118,121 @@ def test_stop_ends_whoever_waits_for_an_item(stop: threading.Event) -> None:
     ahead.join()
 
 
-def test_what_is_not_taken_is_counted(stop: threading.Event) -> None:
-    newest = Newest(iter(range(100)), stop)
-    taken = list(newest)
-    assert taken == sorted(set(taken))
-    assert taken[-1] == 99
-    assert len(taken) + newest.dropped == 100
+class TestLatestOnly:
+    def test_what_is_not_taken_is_counted(self, stop: threading.Event) -> None:
+        latest = LatestOnly(iter(range(100)), stop)
+        taken = list(latest)
+        assert taken == sorted(set(taken))
+        assert taken[-1] == 99
+        assert len(taken) + latest.dropped == 100
+
+    def test_a_newer_item_replaces_the_one_that_waits(self, stop: threading.Event) -> None:
+        gate = threading.Event()
+
+        def camera() -> Iterator[int]:
+            yield 0
+            gate.wait()
+            yield from range(1, 50)
+
+        latest = LatestOnly(camera(), stop)
+        items = iter(latest)
+        assert next(items) == 0
+        gate.set()
+        wait_until(lambda: latest.dropped == 48)
+        assert list(items) == [49]
+        assert latest.dropped == 48
+
+    def test_whoever_keeps_up_loses_nothing(self, stop: threading.Event) -> None:
+        turn = threading.Semaphore(1)
+
+        def camera() -> Iterator[int]:
+            for number in range(50):
+                turn.acquire()
+                yield number
+
+        latest, taken = LatestOnly(camera(), stop), []
+        for item in latest:
+            taken.append(item)
+            turn.release()
+        assert taken == list(range(50))
+        assert latest.dropped == 0
+
+    @pytest.mark.parametrize("slow", [False, True])
+    def test_what_may_not_be_dropped_arrives_in_its_place(self, slow: bool, stop: threading.Event) -> None:
+        # Every tenth item is a mark, as a cut or a reconnection between frames.
+        latest = LatestOnly(iter(range(1, 301)), stop, droppable=lambda item: item % 10 != 0)
+        taken = []
+        for item in latest:
+            taken.append(item)
+            if slow:
+                time.sleep(0.0005)
+        assert [item for item in taken if item % 10 == 0] == list(range(10, 301, 10))
+        assert taken == sorted(set(taken))
+        assert len(taken) + latest.dropped == 300
+
+    def test_the_last_item_before_a_mark_is_wanted_too(self, stop: threading.Event) -> None:
+        gate = threading.Event()
+
+        def camera() -> Iterator[int]:
+            yield 0
+            gate.wait()
+            yield from (1, 2, 3, -1, 4, 5, 6)
+
+        latest = LatestOnly(camera(), stop, droppable=lambda item: item >= 0)
+        items = iter(latest)
+        assert next(items) == 0
+        gate.set()
+        wait_until(lambda: latest.dropped == 2)  # 3 waits, and the mark waits for its turn
+        rest = list(items)
+        assert rest[:2] == [3, -1]
+        assert rest[-1] == 6
 
 
-def test_a_newer_item_replaces_the_one_that_waits(stop: threading.Event) -> None:
-    gate = threading.Event()
-
-    def camera() -> Iterator[int]:
-        yield 0
-        gate.wait()
-        yield from range(1, 50)
-
-    newest = Newest(camera(), stop)
-    items = iter(newest)
-    assert next(items) == 0
-    gate.set()
-    while newest.dropped < 48:
-        time.sleep(0.01)
-    assert list(items) == [49]
-    assert newest.dropped == 48
-
-
-def test_whoever_keeps_up_loses_nothing(stop: threading.Event) -> None:
-    turn = threading.Semaphore(1)
-
-    def camera() -> Iterator[int]:
-        for number in range(50):
-            turn.acquire()
-            yield number
-
-    newest, taken = Newest(camera(), stop), []
-    for item in newest:
-        taken.append(item)
-        turn.release()
-    assert taken == list(range(50))
-    assert newest.dropped == 0
-
-
-class TestAllowance:
-    @staticmethod
-    def taking(allowance: Allowance, size: int) -> threading.Thread:
-        """A thread that takes so much, given time to get it."""
-        thread = threading.Thread(target=allowance.take, args=(size,), daemon=True)
-        thread.start()
-        thread.join(0.3)
-        return thread
-
+class TestByteBudget:
     def test_what_fits_is_taken_at_once(self, stop: threading.Event) -> None:
-        allowance = Allowance(10, stop)
-        assert not any(self.taking(allowance, size).is_alive() for size in (4, 4, 2))
-
-    def test_what_does_not_fit_waits_until_enough_is_given_back(self, stop: threading.Event) -> None:
-        allowance = Allowance(10, stop)
-        allowance.take(4)
-        allowance.take(6)
-        waiting = self.taking(allowance, 6)
-        allowance.give_back(4)
-        waiting.join(0.3)
-        assert waiting.is_alive()
-        allowance.give_back(6)
-        waiting.join(5)
-        assert not waiting.is_alive()
+        budget = ByteBudget(10, stop)
+        for size in (4, 4, 2):
+            budget.take(size)
 
     def test_an_item_larger_than_all_is_taken_alone(self, stop: threading.Event) -> None:
-        allowance = Allowance(10, stop)
-        assert not self.taking(allowance, 99).is_alive()
-        assert self.taking(allowance, 1).is_alive()
+        budget = ByteBudget(10, stop)
+        budget.take(99)
+        budget.give_back(99)
+        budget.take(1)
+
+    def test_no_more_than_the_budget_is_ever_in_flight(self, stop: threading.Event) -> None:
+        budget, sizes = ByteBudget(10, stop), random.Random(0).choices(range(1, 15), k=500)
+        lock, in_flight, worst = threading.Lock(), [0, 0], [0]
+        given: list[int] = []
+
+        def take_all() -> None:
+            for size in sizes:
+                budget.take(size)
+                with lock:
+                    in_flight[0] += size
+                    in_flight[1] += 1
+                    if in_flight[1] > 1:  # one that is alone may be larger
+                        worst[0] = max(worst[0], in_flight[0])
+                    given.append(size)
+
+        thread = threading.Thread(target=take_all)
+        thread.start()
+        for number in range(len(sizes)):
+            wait_until(lambda: len(given) > number)  # noqa: B023
+            with lock:
+                in_flight[0] -= given[number]
+                in_flight[1] -= 1
+            budget.give_back(given[number])
+        thread.join(30)
+        assert not thread.is_alive()
+        assert given == sizes
+        assert 0 < worst[0] <= 10
 
     def test_nobody_waits_after_the_stop(self, stop: threading.Event) -> None:
-        allowance = Allowance(10, stop)
-        allowance.take(10)
-        waiting = self.taking(allowance, 1)
-        assert waiting.is_alive()
+        budget = ByteBudget(10, stop)
+        budget.take(10)
+        waiting = threading.Thread(target=budget.take, args=(1,))
+        waiting.start()
         stop.set()
-        waiting.join(5)
+        waiting.join(30)
         assert not waiting.is_alive()

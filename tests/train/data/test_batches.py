@@ -7,7 +7,6 @@ import numpy as np
 from fer_edge.classification.preprocess import normalize
 from fer_train.data.augmentation import Augmentation
 from fer_train.data.batches import Batches
-from fer_train.objectives.teachers import Teachers
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (23, 48, 48)).astype(np.uint8)
 LABELS = np.eye(7, dtype=np.float32)[np.arange(23) % 7]
@@ -109,13 +108,16 @@ class TestMixup:
         assert nearly[0.1] > 0.65  # by Beta(0.1, 0.1); 0.1 by Beta(1, 1)
         assert nearly[1.0] < 0.15
 
-    def test_teachers_are_asked_about_the_mixed_pictures(self) -> None:
+    def test_targets_of_a_batch_are_computed_from_the_mixed_images(self) -> None:
         seen = []
 
-        class Watching(Teachers):
-            def __call__(self, pixels: Any, known: Any = None) -> Any:
-                seen.append(pixels)
-                return np.zeros((len(pixels), 7), np.float32)
+        def compute(pixels: Any, targets: Any) -> Any:
+            seen.append((pixels, targets))
+            return np.zeros((len(pixels), 7), np.float32)
 
-        images = batches(mixup=1.0, teachers=Watching([], 1.0))[0][0]
-        assert np.array_equal(normalize(seen[0])[..., None], images)
+        images, targets = batches(mixup=1.0, batch_targets={"emotion": compute, "others": compute})[0]
+        assert np.array_equal(normalize(seen[0][0])[..., None], images)
+        assert not targets["emotion"].any()
+        assert not targets["others"].any()
+        assert (seen[0][1] > 0).any()  # the mixed labels
+        assert seen[1][1] is None

@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge.errors import UsageError
-from fer_train.data.dataset import Faces, load_faces
-from fer_train.data.duplicates import Fold, duplicate_groups, fold_numbers
+from fer_train.data.dataset import FaceDataset, load_faces
+from fer_train.data.duplicates import Fold, assign_folds, duplicate_groups
 
 FACE = 48
 
@@ -32,9 +32,9 @@ def cut(scene: NDArray[np.uint8], right: int = 0, down: int = 0) -> NDArray[np.u
     return scene[2 + down : 2 + down + FACE, 2 + right : 2 + right + FACE]
 
 
-def faces_of(*pictures: NDArray[np.uint8], labels: Any = None) -> Faces:
+def faces_of(*pictures: NDArray[np.uint8], labels: Any = None) -> FaceDataset:
     count = len(pictures)
-    return Faces(
+    return FaceDataset(
         np.stack(pictures).astype(np.uint8),
         np.zeros(count, np.int64) if labels is None else np.asarray(labels, np.int64),
         np.full(count, "Training"),
@@ -80,7 +80,7 @@ def test_flat_pictures_are_alike_only_when_they_are_equal() -> None:
 
 
 def test_no_faces_have_no_groups() -> None:
-    empty = faces_of(cut(scenes(1)[0])).take(np.zeros(1, bool))
+    empty = faces_of(cut(scenes(1)[0])).select(np.zeros(1, bool))
     assert duplicate_groups(empty).shape == (0,)
 
 
@@ -99,26 +99,26 @@ GROUPS = np.arange(1000) // 2  # pairs, of which some have two labels
 
 
 def test_every_face_is_in_a_fold_with_the_rest_of_its_group() -> None:
-    folds = fold_numbers(GROUPS, LABELS, 5)
+    folds = assign_folds(GROUPS, LABELS, 5)
     assert set(folds) == {0, 1, 2, 3, 4}
     assert all(len(set(folds[group == GROUPS])) == 1 for group in set(GROUPS))
 
 
 def test_folds_are_as_large_as_each_other_and_hold_each_label_alike() -> None:
-    folds = fold_numbers(GROUPS, LABELS, 5)
+    folds = assign_folds(GROUPS, LABELS, 5)
     counts = np.stack([np.bincount(LABELS[folds == fold], minlength=7) for fold in range(5)])
     assert np.abs(counts - counts.mean(axis=0)).max() <= 2
     assert np.ptp(counts.sum(axis=1)) <= 6
 
 
 def test_folds_are_a_function_of_the_seed() -> None:
-    first = fold_numbers(GROUPS, LABELS, 5)
-    assert np.array_equal(first, fold_numbers(GROUPS, LABELS, 5))
-    assert not np.array_equal(first, fold_numbers(GROUPS, LABELS, 5, seed=1))
+    first = assign_folds(GROUPS, LABELS, 5)
+    assert np.array_equal(first, assign_folds(GROUPS, LABELS, 5))
+    assert not np.array_equal(first, assign_folds(GROUPS, LABELS, 5, seed=1))
 
 
 def test_a_fold_is_read_as_it_is_written() -> None:
-    fold = Fold.parsed("2/5")
+    fold = Fold.parse("2/5")
     assert (fold.number, fold.count, str(fold), fold.title) == (2, 5, "2/5", "Training, fold 2 of 5")
 
 
@@ -127,4 +127,4 @@ def test_a_fold_is_read_as_it_is_written() -> None:
 )
 def test_a_malformed_fold_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"expected --fold K/N, .*, got '"):
-        Fold.parsed(text)
+        Fold.parse(text)

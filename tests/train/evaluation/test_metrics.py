@@ -7,11 +7,11 @@ import pytest
 
 from fer_train.evaluation.metrics import (
     calibration_error,
-    class_figures,
-    confusion_counts,
+    compute_class_metrics,
+    compute_metrics,
+    count_confusions,
     log_loss,
     mean_class_accuracy,
-    measured,
 )
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -23,7 +23,7 @@ COUNTS = np.array([[2, 1, 0], [1, 1, 0], [0, 0, 1]])  # of the above, by hand
 
 
 def test_confusion_has_the_truth_in_its_rows() -> None:
-    assert np.array_equal(confusion_counts(LABELS, PROBABILITIES.argmax(axis=1), 3), COUNTS)
+    assert np.array_equal(count_confusions(LABELS, PROBABILITIES.argmax(axis=1), 3), COUNTS)
 
 
 def test_mean_class_accuracy_weighs_every_class_the_same() -> None:
@@ -35,7 +35,7 @@ def test_mean_class_accuracy_leaves_classes_without_faces_out() -> None:
 
 
 def test_class_figures_are_those_of_the_textbook() -> None:
-    figures = class_figures(COUNTS, ("a", "b", "c"))
+    figures = compute_class_metrics(COUNTS, ("a", "b", "c"))
     assert figures["a"] == {"precision": 0.666667, "recall": 0.666667, "f1": 0.666667, "support": 3}
     assert figures["b"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
     assert figures["c"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
@@ -52,7 +52,7 @@ def test_class_figures_are_those_of_the_textbook() -> None:
 def test_a_class_without_faces_or_predictions_is_no_division_by_zero(
     counts: list[list[int]], figures: dict[str, float | None]
 ) -> None:
-    assert class_figures(np.array(counts), ("a", "b"))["b"] == figures
+    assert compute_class_metrics(np.array(counts), ("a", "b"))["b"] == figures
 
 
 def test_log_loss_is_the_mean_surprise() -> None:
@@ -85,7 +85,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_truth(
 
 
 def test_a_report_has_every_figure() -> None:
-    report = measured(PROBABILITIES, LABELS, ("a", "b", "c"))
+    report = compute_metrics(PROBABILITIES, LABELS, ("a", "b", "c"))
     assert report["samples"] == 6
     assert report["accuracy"] == 0.666667
     assert report["mean_class_accuracy"] == 0.722222
@@ -97,4 +97,4 @@ def test_a_report_has_every_figure() -> None:
 @pytest.mark.parametrize(("shape", "labels"), [((0, 3), 0), ((6, 2), 6), ((5, 3), 6)])
 def test_what_does_not_fit_is_refused(shape: tuple[int, int], labels: int) -> None:
     with pytest.raises(ValueError, match="expected probabilities of shape"):
-        measured(np.zeros(shape), np.zeros(labels, np.int64), ("a", "b", "c"))
+        compute_metrics(np.zeros(shape), np.zeros(labels, np.int64), ("a", "b", "c"))

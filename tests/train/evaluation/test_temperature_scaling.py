@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_train.evaluation.metrics import calibration_error, log_loss
-from fer_train.evaluation.temperature_scaling import fitted_temperature
+from fer_train.evaluation.temperature_scaling import fit_temperature
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -24,19 +24,19 @@ def honest(count: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.i
 @pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
 def test_the_temperature_undoes_what_made_the_logits_too_large_or_too_small(factor: float) -> None:
     logits, labels = honest(20_000)
-    assert fitted_temperature(factor * logits, labels) == pytest.approx(factor, rel=0.05)
+    assert fit_temperature(factor * logits, labels) == pytest.approx(factor, rel=0.05)
 
 
 def test_no_other_temperature_has_a_lower_cross_entropy() -> None:
     logits, labels = honest(300)
-    best = fitted_temperature(2.5 * logits, labels)
+    best = fit_temperature(2.5 * logits, labels)
     losses = [log_loss(softmax(2.5 * logits / (best * f)), labels) for f in (0.99, 1.0, 1.01)]
     assert losses[1] == min(losses)
 
 
 def test_confidence_becomes_honest_on_other_faces_and_every_answer_stays() -> None:
     fitted_on, others = honest(1000), honest(5000, seed=1)
-    temperature = fitted_temperature(3 * fitted_on[0], fitted_on[1])
+    temperature = fit_temperature(3 * fitted_on[0], fitted_on[1])
     before, after = softmax(3 * others[0]), softmax(3 * others[0] / temperature)
     assert calibration_error(before, others[1]) > 0.15
     assert calibration_error(after, others[1]) < 0.03
@@ -47,12 +47,12 @@ def test_confidence_becomes_honest_on_other_faces_and_every_answer_stays() -> No
 def test_answers_that_are_all_right_or_all_wrong_meet_a_limit(right: bool, expected: float) -> None:
     logits, _ = honest(50)
     labels = logits.argmax(axis=1) if right else logits.argmin(axis=1)
-    assert fitted_temperature(logits, labels) == pytest.approx(expected, rel=1e-6)
+    assert fit_temperature(logits, labels) == pytest.approx(expected, rel=1e-6)
 
 
 def test_enormous_logits_are_no_obstacle() -> None:
     logits, labels = honest(200)
-    assert 99.9 < fitted_temperature(1e4 * logits.astype(np.float32), labels) <= 100.1
+    assert 99.9 < fit_temperature(1e4 * logits.astype(np.float32), labels) <= 100.1
 
 
 @pytest.mark.parametrize(
@@ -66,4 +66,4 @@ def test_enormous_logits_are_no_obstacle() -> None:
 )
 def test_what_has_no_temperature_is_refused(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
     with pytest.raises(ValueError, match="expected finite logits"):
-        fitted_temperature(logits, np.asarray(labels))
+        fit_temperature(logits, np.asarray(labels))

@@ -16,12 +16,17 @@ from fer_edge.errors import DataError, RunError
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 from fer_train.cli.main import run
-from fer_train.data.dataset import Faces, load_faces
-from fer_train.objectives.soft_labels import SoftLabels, read_soft_labels, soft_labels_of, write_soft_labels
-from fer_train.objectives.teachers import Teachers, open_teacher, softened
+from fer_train.data.dataset import FaceDataset, load_faces
+from fer_train.objectives.soft_labels import (
+    SoftLabels,
+    compute_soft_labels,
+    read_soft_labels,
+    write_soft_labels,
+)
+from fer_train.objectives.teachers import TeacherEnsemble, apply_temperature, open_teacher
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (9, 48, 48)).astype(np.uint8)
-FACES = Faces(PIXELS, np.arange(9) % 7, np.full(9, "Training"), np.arange(9))
+FACES = FaceDataset(PIXELS, np.arange(9) % 7, np.full(9, "Training"), np.arange(9))
 
 
 def made(count: int = 3, **changes: Any) -> SoftLabels:
@@ -33,24 +38,24 @@ def made(count: int = 3, **changes: Any) -> SoftLabels:
 class TestSoftLabelsOfFaces:
     def test_are_the_teachers_means_over_mirror_images_in_the_order_of_the_faces_asked_about(self) -> None:
         teachers = [open_teacher(find_model().path, FER2013_LABELS)] * 2
-        soft = soft_labels_of(FACES, teachers)
+        soft = compute_soft_labels(FACES, teachers)
         asked = PIXELS[[7, 1, 4]]
-        assert np.allclose(soft.of(asked), Teachers(teachers[:1], 1.0)(asked), atol=1e-3)
+        assert np.allclose(soft.lookup(asked), TeacherEnsemble(teachers[:1], 1.0)(asked), atol=1e-3)
 
     def test_name_their_origin(self) -> None:
-        soft = soft_labels_of(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
+        soft = compute_soft_labels(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
         assert soft.origin == f"{find_model().spec.name} {find_model().sha256[:8]}"
 
     def test_are_one_for_equal_pictures(self) -> None:
-        twice = FACES.take(np.array([0, 1, 0]))
-        soft = soft_labels_of(twice, [open_teacher(find_model().path, FER2013_LABELS)])
+        twice = FACES.select(np.array([0, 1, 0]))
+        soft = compute_soft_labels(twice, [open_teacher(find_model().path, FER2013_LABELS)])
         assert len(soft.keys) == 2
-        assert np.array_equal(soft.of(twice.pixels)[0], soft.of(twice.pixels)[2])
+        assert np.array_equal(soft.lookup(twice.pixels)[0], soft.lookup(twice.pixels)[2])
 
     def test_of_other_faces_are_refused_with_their_number(self) -> None:
-        soft = soft_labels_of(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
+        soft = compute_soft_labels(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
         with pytest.raises(RunError, match="soft labels of all 9 training faces, 8 of them have none"):
-            soft.of(np.concatenate([PIXELS[:1], 255 - PIXELS[1:]]))
+            soft.lookup(np.concatenate([PIXELS[:1], 255 - PIXELS[1:]]))
 
 
 class TestAFile:
@@ -142,13 +147,13 @@ def test_known_answers_count_as_those_of_as_many_teachers() -> None:
             return np.tile(np.array([0, 1], np.float32), (len(pixels), 1))
 
     known = np.tile(np.array([1, 0], np.float32), (9, 1))
-    assert np.allclose(Teachers([Sure()], 1.0, 3)(PIXELS, known), [0.75, 0.25])
+    assert np.allclose(TeacherEnsemble([Sure()], 1.0, 3)(PIXELS, known), [0.75, 0.25])
 
 
 def test_softening_is_the_softmax_of_divided_logits() -> None:
     logits = np.array([[2.0, 0.0, -1.0]], np.float32)
     softmax = [np.exp(z) / np.exp(z).sum() for z in (logits, logits / 4)]
-    assert np.allclose(softened(softmax[0], 4.0), softmax[1], atol=1e-6)
+    assert np.allclose(apply_temperature(softmax[0], 4.0), softmax[1], atol=1e-6)
 
 
 def test_the_command_writes_a_file_and_replaces_none_unasked(
@@ -159,7 +164,7 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     assert run(command) == 0
     assert "42 faces" in capsys.readouterr().out
     training = load_faces(small_csv).split("Training")
-    probabilities = read_soft_labels(out, FER2013_LABELS).of(training.pixels)
+    probabilities = read_soft_labels(out, FER2013_LABELS).lookup(training.pixels)
     assert np.allclose(probabilities.sum(axis=1), 1, atol=0.01)
     before = out.read_bytes()
     assert run(command) == 1
@@ -224,7 +229,7 @@ def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_pat
         pytest.skip("FER-2013 is not there")
     training = load_faces(fer2013_path).split("Training")
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-soft-labels.npz"
-    probabilities = read_soft_labels(shipped, FER2013_LABELS).of(training.pixels)
+    probabilities = read_soft_labels(shipped, FER2013_LABELS).lookup(training.pixels)
     agreeing = probabilities.argmax(axis=1) == training.labels
     # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.
     assert 0.72 < agreeing.mean() < 0.9

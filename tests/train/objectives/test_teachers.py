@@ -10,8 +10,8 @@ from fer_edge.errors import ModelError, RunError
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 from fer_train.cli.main import run
-from fer_train.models.loading import located_model
-from fer_train.objectives.teachers import Teachers, open_teacher
+from fer_train.models.loading import locate_model
+from fer_train.objectives.teachers import TeacherEnsemble, open_teacher
 
 FACES = np.random.default_rng(0).integers(0, 256, (4, 48, 48)).astype(np.uint8)
 
@@ -28,12 +28,12 @@ class Sided:
 
 
 def test_teachers_answer_for_a_face_and_its_mirror_image() -> None:
-    assert np.allclose(Teachers([Sided()], 1.0)(FACES), 0.5)
+    assert np.allclose(TeacherEnsemble([Sided()], 1.0)(FACES), 0.5)
 
 
 def test_the_bundled_model_teaches() -> None:
     teacher = open_teacher(find_model().path, FER2013_LABELS)
-    answers = {t: Teachers([teacher], t)(FACES) for t in (1.0, 4.0)}
+    answers = {t: TeacherEnsemble([teacher], t)(FACES) for t in (1.0, 4.0)}
     for answer in answers.values():
         assert (answer.shape, answer.dtype) == ((4, 7), np.float32)
         assert np.allclose(answer.sum(axis=1), 1, atol=1e-5)
@@ -70,8 +70,8 @@ def test_a_bundled_model_is_named_from_anywhere_and_a_file_by_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert located_model(Path("default")) == "default"
+    assert locate_model(Path("default")) == "default"
     assert open_teacher(Path("default"), FER2013_LABELS).path == find_model().path
-    assert located_model(Path("run")) == str(tmp_path / "run")
+    assert locate_model(Path("run")) == str(tmp_path / "run")
     (tmp_path / "default").mkdir()  # a run of that name goes before
-    assert located_model(Path("default")) == str(tmp_path / "default")
+    assert locate_model(Path("default")) == str(tmp_path / "default")

@@ -15,6 +15,7 @@ def test_tensorflow_reads_back_what_was_added(tmp_path: Path) -> None:
     events = EventFile(tmp_path / "tensorboard")
     events.add(1, {"loss/training": 1.5, "accuracy/training": 0.25})
     events.add(300, {"loss/training": 0.125})
+    events.close()
     (path,) = (tmp_path / "tensorboard").iterdir()
     read = [
         (event.step, value.tag, value.simple_value)

@@ -9,41 +9,46 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import DataError, RunError
-from fer_train.data.dataset import FERPLUS_LABELS, Faces
+from fer_train.data.dataset import FaceDataset
+from fer_train.data.ferplus import FERPLUS_LABELS
 from fer_train.evaluation.metrics import calibration_error, log_loss
+from fer_train.evaluation.temperature_scaling import scale_model
+from fer_train.models.architecture import Architecture
 from fer_train.models.layers import PerImageStandardization
-from fer_train.models.registry import Architecture
+from fer_train.models.prediction import predict
+from fer_train.models.run_files import CHECKPOINT_FILE
+from fer_train.objectives.base import Objective
+from fer_train.objectives.labels import LabelsObjective
+from fer_train.objectives.votes import VotesObjective
 from fer_train.training.recipes import RECIPES, Recipe
-from fer_train.training.trainer import CHECKPOINT, Trainer, predict
+from fer_train.training.trainer import Trainer
 
-PAPER = RECIPES["paper"].resized(3, 14)
-MODERN = RECIPES["modern"].resized(3, 14)
+PAPER = RECIPES["paper"].resize(3, 14)
+MODERN = RECIPES["modern"].resize(3, 14)
 
 
-class Tiny(Architecture):
+def build_tiny(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> Any:
     """A network that compiles in a moment and has one of everything that a run has to keep."""
-
-    def build(self, labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> Any:
-        layers = keras.layers
-        inputs = keras.Input((48, 48, 1), name="image")
-        x = PerImageStandardization(pixel_std, name="standardize")(inputs)
-        x = layers.AveragePooling2D(6, name="pool")(x)
-        x = layers.Conv2D(4, 3, name="conv")(x)
-        x = layers.BatchNormalization(name="norm")(x)
-        x = layers.Flatten(name="flat")(layers.ReLU(name="relu")(x))
-        x = layers.Dropout(0.2, name="dropout")(x)
-        x = layers.Dense(labels, name="logits")(x)
-        return keras.Model(inputs, layers.Softmax(dtype="float32", name="emotion")(x), name="tiny")
+    layers = keras.layers
+    inputs = keras.Input((48, 48, 1), name="image")
+    x = PerImageStandardization(pixel_std, name="standardize")(inputs)
+    x = layers.AveragePooling2D(6, name="pool")(x)
+    x = layers.Conv2D(4, 3, name="conv")(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Flatten(name="flat")(layers.ReLU(name="relu")(x))
+    x = layers.Dropout(0.2 if dropout is None else dropout, name="dropout")(x)
+    x = layers.Dense(labels, name="logits")(x)
+    return keras.Model(inputs, layers.Softmax(dtype="float32", name="emotion")(x), name="tiny")
 
 
-def made_faces(count: int, seed: int = 0) -> Faces:
+def made_faces(count: int, seed: int = 0) -> FaceDataset:
     """Faces whose emotion shows in where they are bright."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 7
     pixels = rng.integers(0, 120, (count, 48, 48))
     for face, label in zip(pixels, labels, strict=True):
         face[label * 6 : label * 6 + 8] += 100
-    return Faces(pixels.astype(np.uint8), labels, np.full(count, "Training"), np.arange(count))
+    return FaceDataset(pixels.astype(np.uint8), labels, np.full(count, "Training"), np.arange(count))
 
 
 TRAINING, VALIDATION = made_faces(56), made_faces(21, seed=1)
@@ -51,10 +56,12 @@ VOTES = np.eye(10, dtype=np.uint8)[np.arange(56) % 8] * 10
 
 
 def trainer(folder: Path, recipe: Recipe = PAPER, **changes: Any) -> Trainer:
-    settings: dict[str, Any] = {"train": TRAINING, "validation": VALIDATION, "run": folder}
+    votes = changes.pop("votes", VOTES)
+    objectives: list[Objective] = [LabelsObjective(recipe.label_smoothing)]
     if recipe.votes_weight:
-        settings["votes"] = VOTES
-    return Trainer(Tiny("tiny", "", ""), recipe, **{**settings, **changes})
+        objectives.append(VotesObjective(votes, recipe.votes_weight))
+    settings = {"objectives": objectives, "training": TRAINING, "validation": VALIDATION, "folder": folder}
+    return Trainer(Architecture(build_tiny, "tests"), recipe, **{**settings, **changes})
 
 
 def weights(trainer: Trainer) -> list[np.ndarray]:
@@ -72,27 +79,27 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(recipe: Rec
     for name in ("whole", "halves"):
         (tmp_path / name).mkdir()
     whole = trainer(tmp_path / "whole", recipe)
-    list(whole.epochs())
+    list(whole.train_epochs())
     first = trainer(tmp_path / "halves", recipe)
-    next(first.epochs())
+    next(first.train_epochs())
     second = trainer(tmp_path / "halves", recipe)
     second.resume()
-    assert [row.epoch for row in second.epochs()] == [2, 3]
+    assert [row.epoch for row in second.train_epochs()] == [2, 3]
     assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
     assert [(r.loss, r.val_loss) for r in whole.history] == [(r.loss, r.val_loss) for r in second.history]
 
 
 def test_another_seed_gives_another_network(tmp_path: Path) -> None:
-    runs = [trainer(tmp_path, PAPER.resized(1, None), seed=seed) for seed in (0, 1)]
+    runs = [trainer(tmp_path, PAPER.resize(1, None), seed=seed) for seed in (0, 1)]
     for run in runs:
-        list(run.epochs())
+        list(run.train_epochs())
     assert not all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
 
 
 @pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=lambda recipe: recipe.name)
 def test_it_learns_what_can_be_learned(recipe: Recipe, tmp_path: Path) -> None:
-    run = trainer(tmp_path, dataclasses.replace(recipe.resized(12, None), learning_rate=0.05))
-    history = list(run.epochs())
+    run = trainer(tmp_path, dataclasses.replace(recipe.resize(12, None), learning_rate=0.05))
+    history = list(run.train_epochs())
     assert history[-1].loss < history[0].loss
     assert history[-1].val_accuracy is not None
     assert history[-1].val_accuracy > 0.8
@@ -100,13 +107,11 @@ def test_it_learns_what_can_be_learned(recipe: Recipe, tmp_path: Path) -> None:
 
 def test_the_network_that_is_kept_is_the_one_that_was_validated(tmp_path: Path) -> None:
     run = trainer(tmp_path, MODERN)
-    history = list(run.epochs())
+    history = list(run.train_epochs())
     before = weights(run)
-    model = run.trained_model()
+    model = run.build_trained_model()
     assert model.dtype_policy.name == "float32"
-    assert [layer.name for layer in model.layers] == [
-        layer.name for layer in Tiny("", "", "").build(7).layers
-    ]
+    assert [layer.name for layer in model.layers] == [layer.name for layer in build_tiny(7).layers]
     right = predict(model, VALIDATION.pixels).argmax(axis=1) == VALIDATION.labels
     # bfloat16 in validation, float32 now: no more than a face may tip over.
     assert abs(right.mean() - (history[-1].val_accuracy or 0)) <= 1 / 21
@@ -117,11 +122,10 @@ CALIBRATION = made_faces(140, seed=2)
 
 
 def test_the_network_that_is_kept_is_calibrated_and_answers_as_before(tmp_path: Path) -> None:
-    run = trainer(tmp_path, dataclasses.replace(MODERN, learning_rate=0.05), calibration=CALIBRATION)
-    list(run.epochs())
-    model, calibrated = run.trained_model(), run.trained_model()
-    temperature = run.calibrate(calibrated)
-    assert temperature is not None
+    run = trainer(tmp_path, dataclasses.replace(MODERN, learning_rate=0.05))
+    list(run.train_epochs())
+    model, calibrated = run.build_trained_model(), run.build_trained_model()
+    temperature = scale_model(calibrated, CALIBRATION)
     before, after = (predict(network, CALIBRATION.pixels) for network in (model, calibrated))
     softened = before.astype(np.float64) ** (1 / temperature)
     assert np.allclose(after, softened / softened.sum(axis=1, keepdims=True), atol=1e-5)
@@ -132,38 +136,28 @@ def test_the_network_that_is_kept_is_calibrated_and_answers_as_before(tmp_path: 
 def test_an_overconfident_network_becomes_honest(tmp_path: Path) -> None:
     unsure = made_faces(700, seed=3)
     unsure.labels[::2] = np.random.default_rng(0).integers(0, 7, 350)  # one in two is right by chance alone
-    run = trainer(
-        tmp_path, dataclasses.replace(PAPER.resized(12, None), learning_rate=0.05), calibration=unsure
-    )
-    list(run.epochs())
-    model = run.trained_model()
+    run = trainer(tmp_path, dataclasses.replace(PAPER.resize(12, None), learning_rate=0.05))
+    list(run.train_epochs())
+    model = run.build_trained_model()
     last = model.get_layer("logits")
     last.set_weights([2 * values for values in last.get_weights()])
     others = made_faces(700, seed=4)
     others.labels[::2] = np.random.default_rng(1).integers(0, 7, 350)
     before = predict(model, others.pixels)
-    run.calibrate(model)
+    scale_model(model, unsure)
     after = predict(model, others.pixels)
     assert calibration_error(after, others.labels) < calibration_error(before, others.labels) / 3
     assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
 
 
-def test_without_calibration_faces_the_network_stays_as_it_is(tmp_path: Path) -> None:
-    run = trainer(tmp_path)
-    model = run.trained_model()
-    before = model.get_weights()
-    assert run.calibrate(model) is None
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-
-
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp_path: Path) -> None:
-    next(trainer(tmp_path).epochs())
+    next(trainer(tmp_path).train_epochs())
     run = trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e30))
     run.resume()
     with pytest.raises(
         RunError, match="epoch 2: the loss is no longer a number; the weights of epoch 1 are kept"
     ):
-        list(run.epochs())
+        list(run.train_epochs())
     again = trainer(tmp_path)
     again.resume()
     assert len(again.history) == 1
@@ -172,27 +166,27 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp
 
 def test_a_first_loss_that_is_no_number_leaves_nothing_to_keep(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="epoch 1: the loss is no longer a number; no weights are kept"):
-        list(trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e38)).epochs())
+        list(trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e38)).train_epochs())
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("plain", "same"), [(0, False), (1, True)], ids=["mixed", "plain"])
 def test_faces_are_mixed_except_in_plain_epochs(plain: int, same: bool, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(PAPER.resized(1, None), plain_epochs=plain)
+    recipe = dataclasses.replace(PAPER.resize(1, None), flip_only_epochs=plain)
     runs = [trainer(tmp_path, dataclasses.replace(recipe, mixup=alpha)) for alpha in (0.0, 1.0)]
     for run in runs:
-        list(run.epochs())
+        list(run.train_epochs())
     assert same == all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
 
 
 def test_each_step_is_reported(tmp_path: Path) -> None:
     steps: list[tuple[int, int]] = []
-    next(trainer(tmp_path).epochs(lambda step, of, loss, accuracy: steps.append((step, of))))
+    next(trainer(tmp_path).train_epochs(lambda step, of, loss, accuracy: steps.append((step, of))))
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_without_validation_faces_there_are_no_validation_figures(tmp_path: Path) -> None:
-    report = next(trainer(tmp_path, validation=None).epochs())
+    report = next(trainer(tmp_path, validation=None).train_epochs())
     assert (report.val_loss, report.val_accuracy) == (None, None)
 
 
@@ -202,25 +196,25 @@ def test_pictures_that_show_nothing_are_left_out(tmp_path: Path) -> None:
     nobody = VOTES.copy()
     nobody[10:14] = 0
     nobody[10:14, len(FERPLUS_LABELS) + 1] = 10  # no face, say all ten
-    assert trainer(tmp_path, train=spoilt).samples == 53
-    assert trainer(tmp_path, MODERN, train=spoilt, votes=nobody).samples == 49
+    assert trainer(tmp_path, training=spoilt).samples == 53
+    assert trainer(tmp_path, MODERN, training=spoilt, votes=nobody).samples == 49
     spoilt.pixels[:] = 0
     with pytest.raises(DataError, match="56 pictures that show none"):
-        trainer(tmp_path, train=spoilt)
+        trainer(tmp_path, training=spoilt)
 
 
 def test_class_weights_change_the_outcome(tmp_path: Path) -> None:
     runs = [
-        trainer(tmp_path, PAPER.resized(1, None), class_weights=weight)
+        trainer(tmp_path, PAPER.resize(1, None), class_weights=weight)
         for weight in (None, np.array([9, 1, 1, 1, 1, 1, 1], np.float32))
     ]
     for run in runs:
-        list(run.epochs())
+        list(run.train_epochs())
     assert not all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
-    next(trainer(tmp_path).epochs())
+    next(trainer(tmp_path).train_epochs())
     with pytest.raises(RunError, match="another network or recipe"):
         trainer(tmp_path, MODERN).resume()
 
@@ -229,8 +223,8 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     "content", [b"", b"nonsense", b"PK\x03\x04 cut off"], ids=["empty", "text", "truncated"]
 )
 def test_a_checkpoint_that_cannot_be_read_is_refused(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / CHECKPOINT).write_bytes(content)
-    with pytest.raises(RunError, match=f"{CHECKPOINT}: expected a checkpoint of fer-train"):
+    (tmp_path / CHECKPOINT_FILE).write_bytes(content)
+    with pytest.raises(RunError, match=f"{CHECKPOINT_FILE}: expected a checkpoint of fer-train"):
         trainer(tmp_path).resume()
 
 
@@ -238,14 +232,14 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_good_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = trainer(tmp_path)
-    next(run.epochs())
-    kept = (tmp_path / CHECKPOINT).read_bytes()
+    next(run.train_epochs())
+    kept = (tmp_path / CHECKPOINT_FILE).read_bytes()
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("numpy.savez", full)
     with pytest.raises(RunError, match=r"No space left on device.*--resume"):
-        next(run.epochs())
-    assert (tmp_path / CHECKPOINT).read_bytes() == kept
-    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
+        next(run.train_epochs())
+    assert (tmp_path / CHECKPOINT_FILE).read_bytes() == kept
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]

@@ -33,8 +33,8 @@ class Augmentation:
     brightness: float = 0.0
     erase: float = 0.0
 
-    def milder(self) -> Augmentation:
-        """Half as far, and nothing erased."""
+    def halved(self) -> Augmentation:
+        """Return changes of half the size, and nothing erased."""
         half = {
             name: getattr(self, name) / 2 for name in ("rotation", "shift", "scale", "contrast", "brightness")
         }

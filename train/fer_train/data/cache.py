@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +16,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["cache_folder", "cached_arrays", "keep_arrays"]
+from fer_edge.errors import OutputError
+from fer_edge.runtime.atomic_files import staged_file
+
+__all__ = ["find_cache_folder", "load_arrays", "save_arrays"]
 
 _LOG: Final = logging.getLogger(__name__)
 _KEPT: Final = 8  # data sets; the one that has not been used for longest goes first
@@ -25,8 +27,8 @@ _KEPT: Final = 8  # data sets; the one that has not been used for longest goes f
 Arrays = dict[str, NDArray[Any]]
 
 
-def cache_folder() -> Path:
-    """Where decoded data sets are kept; the folder need not be there."""
+def find_cache_folder() -> Path:
+    """Return the folder of decoded data sets, which need not exist."""
     if named := os.environ.get("FER_EDGE_CACHE"):
         return Path(named)
     if sys.platform == "win32":
@@ -38,10 +40,10 @@ def cache_folder() -> Path:
     return base / "fer-edge"
 
 
-def cached_arrays(key: str) -> Arrays | None:
-    """What :func:`keep_arrays` kept under a key, or None."""
+def load_arrays(key: str) -> Arrays | None:
+    """Load what :func:`save_arrays` kept under a key; None where there is nothing, or it is damaged."""
     try:
-        path = _path(key)
+        path = _find_path(key)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         os.utime(path)
@@ -51,25 +53,21 @@ def cached_arrays(key: str) -> Arrays | None:
     return arrays
 
 
-def keep_arrays(key: str, arrays: Arrays) -> None:
+def save_arrays(key: str, arrays: Arrays) -> None:
     """Keep arrays under a key, all of them or none; readable for the user alone, as faces should be."""
     try:
-        path = _path(key)
+        path = _find_path(key)
         folder = path.parent
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(suffix=".part", dir=folder)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with staged_file(path) as part:
+            part.touch(0o600)
+            np.savez(part, **arrays)  # type: ignore[arg-type]
         for old in sorted(folder.glob("faces-*.npz"), key=lambda kept: -kept.stat().st_mtime)[_KEPT:]:
             with contextlib.suppress(OSError):
                 old.unlink()
-    except (OSError, RuntimeError) as error:
+    except (OSError, OutputError, RuntimeError) as error:
         _LOG.debug("the cache cannot be written: %s", error)
 
 
-def _path(key: str) -> Path:
-    return cache_folder() / f"faces-{key}.npz"
+def _find_path(key: str) -> Path:
+    return find_cache_folder() / f"faces-{key}.npz"

@@ -1,66 +1,65 @@
-"""How much of a data set's picture a network sees: all of it, or the face that Haar finds in it."""
+"""How much of a data set's image a network sees: all of it, or the face that Haar finds in it."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import face_pixels
-from fer_edge.errors import DetectorError
+from fer_edge.classification.preprocess import extract_face
+from fer_edge.detectors.haar import load_cascade
 from fer_edge.models.spec import ModelSpec
-from fer_edge.types import FaceBox
-from fer_train.data.cache import cached_arrays, keep_arrays
-from fer_train.data.dataset import Faces
+from fer_edge.types import Detection, FaceBox, Frame
+from fer_train.data.cache import load_arrays, save_arrays
+from fer_train.data.dataset import FaceDataset
 
-__all__ = ["Framing", "faces_for", "framed", "interpolation"]
+__all__ = ["CropMode", "apply_crop_mode", "choose_interpolation", "prepare_faces"]
 
-Framing = Literal["whole", "haar"]
+CropMode = Literal["whole", "haar"]
 
 # OpenCV's own defaults; the paper names none.
 _STEP: Final = 1.1
 _NEIGHBORS: Final = 3
 
 
-def faces_for(spec: ModelSpec, faces: Faces) -> Faces:
-    """Faces as a model was trained to see them, under its labels.
+def prepare_faces(spec: ModelSpec, faces: FaceDataset) -> FaceDataset:
+    """FaceDataset as a model was trained to see them, under its labels.
 
     Raises DataError where the faces have labels that the model does not have.
     """
-    return framed(faces.relabelled(spec.labels), spec.provenance.get("framing", "whole"))
+    return apply_crop_mode(faces.relabel(spec.labels), spec.provenance.get("framing", "whole"))
 
 
-def interpolation(framing: Framing) -> Literal["area", "cubic"]:
-    """How crops of that framing are brought to the network's size; the paper's are resized cubically."""
-    return "cubic" if framing == "haar" else "area"
+def choose_interpolation(mode: CropMode) -> Literal["area", "cubic"]:
+    """Choose how crops of a mode are brought to the network's size; the paper's are resized cubically."""
+    return "cubic" if mode == "haar" else "area"
 
 
-def framed(faces: Faces, framing: Framing) -> Faces:
-    """The faces as they are (``whole``), or each cut out as Haar finds it in its picture (``haar``).
+def apply_crop_mode(faces: FaceDataset, mode: CropMode) -> FaceDataset:
+    """Return the faces as they are (``whole``), or each one cut out as Haar finds it in its image (``haar``).
 
-    Where it finds none, the whole picture stays: D. Pham 2018, section 3. The crops come from the cache
+    Where it finds none, the whole image stays: D. Pham 2018, section 3. The crops come from the cache
     the second time. Raises DetectorError where OpenCV has no cascade.
     """
-    if framing == "whole":
+    if mode == "whole":
         return faces
     key = hashlib.sha256(f"haar {_STEP} {_NEIGHBORS} {faces.digest()}".encode()).hexdigest()
-    arrays = cached_arrays(key)
+    arrays = load_arrays(key)
     if arrays is None or arrays["pixels"].shape != faces.pixels.shape:
         arrays = {"pixels": _haar_crops(faces.pixels)}
-        keep_arrays(key, arrays)
-    return Faces(arrays["pixels"], faces.labels, faces.splits, faces.rows, faces.label_names)
+        save_arrays(key, arrays)
+    return FaceDataset(arrays["pixels"], faces.labels, faces.splits, faces.source_rows, faces.label_names)
 
 
 def _haar_crops(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[1:]
     view = ModelSpec(
-        name="crop", labels=("a", "b"), width=width, height=height, interpolation=interpolation("haar")
+        name="crop", labels=("a", "b"), width=width, height=height, interpolation=choose_interpolation("haar")
     )
-    cascade = _cascade()
+    cascade = load_cascade()
     crops = np.empty_like(pixels)
     for index, picture in enumerate(pixels):
         found = cascade.detectMultiScale(picture, _STEP, _NEIGHBORS)
@@ -68,20 +67,10 @@ def _haar_crops(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         box = max(boxes, key=lambda box: box.width, default=None)
         # The same crop as at the runtime, so that training sees what the runtime will.
         crops[index] = (
-            picture
-            if box is None
-            else face_pixels(np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8), box, view)[
-                ..., 0
-            ]
+            picture if box is None else extract_face(_to_frame(picture), Detection(box), view)[..., 0]
         )
     return crops
 
 
-def _cascade() -> Any:
-    folder = Path(cv2.__file__).parent / "data"
-    cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
-    if cascade.empty():
-        raise DetectorError(
-            "expected OpenCV 4 with its Haar cascades; install it with: pip install 'fer-edge[train]'"
-        )
-    return cascade
+def _to_frame(picture: NDArray[np.uint8]) -> Frame:
+    return Frame(lambda: np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8), gray=picture)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import UsageError
-from fer_train.data.cache import cached_arrays, keep_arrays
-from fer_train.data.dataset import Faces
+from fer_train.data.cache import load_arrays, save_arrays
+from fer_train.data.dataset import BLANK_STD, FaceDataset
 
-__all__ = ["Fold", "duplicate_groups", "fold_numbers"]
+__all__ = ["Fold", "assign_folds", "duplicate_groups"]
 
 # Chosen by looking at pairs of FER-2013's Training and PublicTest: of 72 just above _SAME (0.70 to 0.80) 71 were
 # one photo, of those below it (0.60 to 0.70) half were.
@@ -29,7 +29,6 @@ _ALIKE: Final = 0.88  # its correlation
 _SAME: Final = 0.70  # that of the details
 _DETAILS: Final = (0.8, 2.0)  # pixels: the standard deviations between which they lie
 _SHIFT: Final = 4  # pixels, either way
-_FLAT: Final = 2.0  # grey levels: standard deviation of a thumbnail that shows nothing
 _MOST_CANDIDATES: Final = 64  # for a face; so that a film's frames do not take for ever
 _BLOCK: Final = 512  # faces at a time
 _MOST_FOLDS: Final = 100
@@ -43,8 +42,8 @@ class Fold:
     count: int
 
     @classmethod
-    def parsed(cls, text: str) -> Self:
-        """The fold that ``K/N`` names; raises UsageError for anything else."""
+    def parse(cls, text: str) -> Self:
+        """Read the fold that ``K/N`` names; raises UsageError for anything else."""
         match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         number, count = map(int, match.groups()) if match else (0, 0)
         if not 2 <= count <= _MOST_FOLDS or not 1 <= number <= count:
@@ -62,8 +61,8 @@ class Fold:
         return f"{self.number}/{self.count}"
 
 
-def duplicate_groups(faces: Faces) -> NDArray[np.int64]:
-    """For each face the number of its group of equal and nearly equal pictures, int64 (n,).
+def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
+    """Find for each face the number of its group of equal and nearly equal pictures, int64 (n,).
 
     Groups are counted from 0 in the order of their first faces. Two pictures are nearly equal when their
     details correlate by more than 0.7 at the best shift of at most 4 pixels, mirrored or not; brightness and
@@ -71,19 +70,19 @@ def duplicate_groups(faces: Faces) -> NDArray[np.int64]:
     core; the second time they come from the cache.
     """
     digest = hashlib.sha256(np.ascontiguousarray(faces.pixels).data).hexdigest()
-    settings = (_SIDE, _ALIKE, _SAME, _DETAILS, _SHIFT, _FLAT, _MOST_CANDIDATES, faces.pixels.shape)
+    settings = (_SIDE, _ALIKE, _SAME, _DETAILS, _SHIFT, BLANK_STD, _MOST_CANDIDATES, faces.pixels.shape)
     key = hashlib.sha256(f"groups {settings} {digest}".encode()).hexdigest()
-    arrays = cached_arrays(key)
+    arrays = load_arrays(key)
     if arrays is None or arrays["groups"].shape != (len(faces),):
         arrays = {"groups": _groups(faces.pixels)}
-        keep_arrays(key, arrays)
+        save_arrays(key, arrays)
     return arrays["groups"]
 
 
-def fold_numbers(
+def assign_folds(
     groups: NDArray[np.int64], labels: NDArray[np.int64], folds: int, seed: int = 0
 ) -> NDArray[np.int64]:
-    """The fold of each face, 0…folds-1, int64 (n,): a group is never parted.
+    """Assign each face to a fold, 0…folds-1, int64 (n,): a group is never parted.
 
     Groups are dealt out in a random order, large ones first, each to the fold that has the least of its
     labels (and the fewest faces among equals), so that every fold has about the same share of each label.
@@ -134,7 +133,7 @@ def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         thumbnail[:] = cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     small -= small.mean(axis=(1, 2), keepdims=True)
     length = np.sqrt((small**2).sum(axis=(1, 2), keepdims=True))
-    return np.where(length < _FLAT * _SIDE, 0, small / np.maximum(length, 1e-6)).astype(np.float32)
+    return np.where(length < BLANK_STD * _SIDE, 0, small / np.maximum(length, 1e-6)).astype(np.float32)
 
 
 def _candidates(alike: NDArray[np.float32], row: int) -> NDArray[np.int64]:

@@ -1,24 +1,22 @@
-"""What a data set holds: its counts, and the pictures that teach nothing or contradict each other."""
+"""Inspection of a data set: its counts, and the images that teach nothing or contradict each other."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.runtime.atomic_files import make_folder
 from fer_edge.runtime.tables import aligned
-from fer_train.data.dataset import Faces
+from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import duplicate_groups
 
-__all__ = ["GRID_FILE", "Inspection", "inspected", "inspection_table", "write_pictures"]
+__all__ = ["GRID_FILE", "Inspection", "format_inspection", "inspect_dataset"]
 
 GRID_FILE: Final = "samples.png"
-_DISTRIBUTION_FILE: Final = "distribution.png"
+"""The name of the plot of sample faces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +42,13 @@ class Inspection:
     photo_conflicting: int
 
 
-def inspected(faces: Faces) -> Inspection:
+def inspect_dataset(faces: FaceDataset) -> Inspection:
     """Count a data set."""
     splits = faces.present_splits
     split_indices = np.array([splits.index(name) for name in faces.splits])
     counts = np.zeros((len(splits), len(faces.label_names)), np.int64)
     np.add.at(counts, (split_indices, faces.labels), 1)
-    group = _picture_groups(faces.pixels)
+    group = _group_equal_images(faces.pixels)
     photo = duplicate_groups(faces)
     return Inspection(
         splits=splits,
@@ -66,8 +64,8 @@ def inspected(faces: Faces) -> Inspection:
     )
 
 
-def inspection_table(found: Inspection, name: str) -> str:
-    """An inspection as lines of text."""
+def format_inspection(found: Inspection, name: str) -> str:
+    """Format an inspection as lines of text; ``name`` is the data set's."""
     total = found.counts.sum()
     columns = (*found.splits, "all", "share")
     rows = [
@@ -99,17 +97,7 @@ def inspection_table(found: Inspection, name: str) -> str:
     )
 
 
-def write_pictures(folder: Path, faces: Faces, found: Inspection) -> tuple[str, ...]:
-    """Draw the sample grid and the class distribution; the names of the files. Raises OutputError."""
-    from fer_train.evaluation.plots import draw_distribution, draw_samples
-
-    make_folder(folder)
-    draw_samples(folder / GRID_FILE, faces)
-    draw_distribution(folder / _DISTRIBUTION_FILE, found)
-    return GRID_FILE, _DISTRIBUTION_FILE
-
-
-def _picture_groups(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _group_equal_images(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """For each picture the number of its group of equal pictures, int64 (n,)."""
     numbers: dict[bytes, int] = {}
     return np.array(

@@ -1,50 +1,44 @@
-"""What a model is worth on a split of a data set: a run folder, a ``.keras`` or a ``.tflite`` file alike."""
+"""Evaluation of a model on a split of a data set: a run folder, a ``.keras`` or a ``.tflite`` file alike."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
-
-import numpy as np
+from typing import Any
 
 from fer_edge.errors import DataError
 from fer_edge.runtime.atomic_files import make_folder, write_json
-from fer_train.data.crops import faces_for
-from fer_train.data.dataset import Faces
-from fer_train.evaluation.metrics import measured
-from fer_train.models.loading import open_network
+from fer_edge.runtime.hashing import sha256_of_file
+from fer_train.data.crops import prepare_faces
+from fer_train.data.dataset import FaceDataset
+from fer_train.evaluation.metrics import compute_metrics
+from fer_train.models.loading import open_predictor
+from fer_train.models.prediction import Progress, no_progress, predict
+from fer_train.models.run_files import CONFUSION_FILE, REPORT_FILE
 
 __all__ = ["evaluate", "write_evaluation"]
 
-_BATCH: Final = 256
 
-Progress = Callable[[Iterable[Any]], Iterable[Any]]
-
-
-def evaluate(model: Path, faces: Faces, split: str, progress: Progress = iter) -> dict[str, Any]:
-    """The content of ``report.json`` for a model on one split.
+def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = no_progress) -> dict[str, Any]:
+    """Compute the content of ``report.json`` for a model on one split.
 
     ``progress`` wraps the batches. Raises ModelError when there is no model, ContractError when its contract
     is missing or contradicts it, DataError when the split is absent or the faces are not of its labels.
     """
-    network = open_network(model)
+    network = open_predictor(model)
     spec = network.spec
-    chosen = faces_for(spec, faces.split(split))
+    chosen = prepare_faces(spec, faces.split(split))
     size = chosen.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(
             f"{model}: expected a model for gray faces of {size[1]}×{size[0]} pixels, "
             f"its spec says {spec.color} ones of {spec.width}×{spec.height}"
         )
-    starts = progress(range(0, len(chosen), _BATCH))
-    probabilities = np.concatenate([network(chosen.pixels[start : start + _BATCH]) for start in starts])
+    probabilities = predict(network, chosen.pixels, progress=progress, task=f"Evaluating on {split}")
     return {
         "model": str(model),
-        "sha256": hashlib.sha256(network.path.read_bytes()).hexdigest(),
+        "sha256": sha256_of_file(network.path),
         "split": split,
-        **measured(probabilities, chosen.labels, spec.labels),
+        **compute_metrics(probabilities, chosen.labels, spec.labels),
     }
 
 
@@ -53,5 +47,5 @@ def write_evaluation(folder: Path, report: dict[str, Any]) -> None:
     from fer_train.evaluation.plots import draw_confusion
 
     make_folder(folder)
-    write_json(folder / "report.json", report)
-    draw_confusion(folder / "confusion.png", report, Path(report["model"]).name)
+    write_json(folder / REPORT_FILE, report)
+    draw_confusion(folder / CONFUSION_FILE, report, Path(report["model"]).name)

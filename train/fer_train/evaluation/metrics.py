@@ -1,4 +1,4 @@
-"""What a classifier's probabilities are worth. NumPy only: it runs on a Raspberry Pi.
+"""Metrics of a classifier's probabilities. NumPy only: it runs on a Raspberry Pi.
 
 Everywhere ``probabilities`` is float (n, classes), rows summing to 1, and ``labels`` is int64 (n,).
 """
@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 __all__ = [
     "CALIBRATION_BINS",
     "calibration_error",
-    "class_figures",
-    "confusion_counts",
+    "compute_class_metrics",
+    "compute_metrics",
+    "count_confusions",
     "log_loss",
     "mean_class_accuracy",
-    "measured",
 ]
 
 CALIBRATION_BINS: Final = 15
 _SMALLEST: Final = 1e-7  # a probability of 0 for what turns out true would cost infinitely much
 
 
-def measured(
+def compute_metrics(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], label_names: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Every figure of a classifier on n > 0 faces, in the terms of ``report.json``.
+    """Compute every metric of a classifier on n > 0 faces, in the terms of ``report.json``.
 
     Raises ValueError when there are no faces or the shapes do not fit.
     """
@@ -36,13 +36,13 @@ def measured(
             f"expected probabilities of shape (n > 0, {len(label_names)}) for {len(labels)} labels, "
             f"got {probabilities.shape}"
         )
-    counts = confusion_counts(labels, probabilities.argmax(axis=1), len(label_names))
+    counts = count_confusions(labels, probabilities.argmax(axis=1), len(label_names))
     return {
         "samples": len(labels),
         "accuracy": round(float(np.trace(counts) / counts.sum()), 6),
         "mean_class_accuracy": round(mean_class_accuracy(counts), 6),
         "loss": round(log_loss(probabilities, labels), 6),
-        "per_class": class_figures(counts, label_names),
+        "per_class": compute_class_metrics(counts, label_names),
         "confusion": {"labels": list(label_names), "rows_are": "true", "counts": counts.tolist()},
         "calibration": {
             "ece": round(calibration_error(probabilities, labels), 6),
@@ -52,10 +52,10 @@ def measured(
     }
 
 
-def confusion_counts(
+def count_confusions(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """How often each true class (row) was taken for each class (column), int64 (classes, classes)."""
+    """Count how often each true class (row) was taken for each class (column), int64 (classes, classes)."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
@@ -68,8 +68,8 @@ def mean_class_accuracy(counts: NDArray[np.int64]) -> float:
     return float((counts.diagonal()[occurs] / support[occurs]).mean())
 
 
-def class_figures(counts: NDArray[np.int64], label_names: tuple[str, ...]) -> dict[str, Any]:
-    """Precision, recall, F1 and support (true faces) by label, from a confusion matrix.
+def compute_class_metrics(counts: NDArray[np.int64], label_names: tuple[str, ...]) -> dict[str, Any]:
+    """Compute precision, recall, F1 and support (true faces) by label, from a confusion matrix.
 
     Recall and F1 of a class without faces are None; precision where nothing was predicted is 0.
     """

@@ -1,23 +1,33 @@
-"""The pictures beside a run and its report. Matplotlib is imported by whoever imports this module."""
+"""The plots beside a run, a report and an inspection. Importing this module imports Matplotlib."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
 
-from fer_edge.runtime.atomic_files import staged_file
+from fer_edge.runtime.atomic_files import make_folder, staged_file
+from fer_train.data.dataset import FaceDataset
+from fer_train.data.inspection import GRID_FILE, Inspection
 
-if TYPE_CHECKING:
-    from fer_train.data.dataset import Faces
-    from fer_train.data.inspection import Inspection
-    from fer_train.training.trainer import EpochReport
+__all__ = [
+    "EpochFigures",
+    "draw_confusion",
+    "draw_confusion_matrix",
+    "draw_curves",
+    "draw_distribution",
+    "draw_inspection",
+    "draw_samples",
+]
 
-__all__ = ["draw_confusion", "draw_curves", "draw_distribution", "draw_samples"]
+_DISTRIBUTION_FILE: Final = "distribution.png"
 
 _TRAINING: Final = "#0b6ea8"
 _VALIDATION: Final = "#d1495b"
@@ -27,8 +37,32 @@ _SAMPLES: Final = 12  # faces of each label
 _GAP: Final = 2  # pixels between them
 
 
-def draw_curves(path: Path, history: Sequence[EpochReport], title: str, validation: str | None) -> None:
-    """Accuracy and loss over the epochs, training and validation: figure 5 of the reference paper.
+class EpochFigures(Protocol):
+    """The figures of an epoch, counted from 1: losses in nats, accuracies 0…1; None without validation."""
+
+    @property
+    def epoch(self) -> int:
+        """Its number."""
+
+    @property
+    def loss(self) -> float:
+        """Training's cross-entropy."""
+
+    @property
+    def accuracy(self) -> float:
+        """Training's accuracy."""
+
+    @property
+    def val_loss(self) -> float | None:
+        """The validation's cross-entropy."""
+
+    @property
+    def val_accuracy(self) -> float | None:
+        """The validation's accuracy."""
+
+
+def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validation: str | None) -> None:
+    """Draw accuracy and loss over the epochs, training and validation: figure 5 of the reference paper.
 
     ``validation`` names the faces that were validated on, None where there were none.
     """
@@ -58,43 +92,69 @@ def draw_curves(path: Path, history: Sequence[EpochReport], title: str, validati
 
 
 def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
-    """A report's confusion matrix, in % of each true class and counts: the paper's figure 6."""
+    """Draw a report's confusion matrix, in % of each true class and counts: the paper's figure 6."""
     labels = report["confusion"]["labels"]
-    counts = np.array(report["confusion"]["counts"])
-    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = 2.6 + 0.72 * len(labels)
     figure = Figure(figsize=(side + 0.6, side), dpi=120, layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    if len(labels) <= 20:  # more do not leave room for figures
-        for row, column in np.ndindex(*shares.shape):
-            axes.text(
-                column,
-                row,
-                f"{shares[row, column]:.0f} %\n{counts[row, column]:,}",
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if shares[row, column] > 55 else _INK,
-            )
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
+    image = draw_confusion_matrix(axes, np.array(report["confusion"]["counts"]), labels)
     axes.set_title(
         f"{title}: {100 * report['accuracy']:.1f} % of {report['samples']:,} faces of {report['split']} correct",
         fontsize=11,
     )
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
     bar.set_label("% of the true class")
     bar.outline.set_visible(False)
     _save(figure, path)
 
 
-def draw_samples(path: Path, faces: Faces) -> None:
-    """Faces of each label, one row each, as they come first in the data set."""
+def draw_confusion_matrix(
+    axes: Axes,
+    counts: NDArray[np.int64],
+    labels: Sequence[str],
+    *,
+    show_counts: bool = True,
+    show_true_labels: bool = True,
+) -> AxesImage:
+    """Draw a confusion matrix, int64 (labels, labels), into given axes: true classes in rows, % of each row.
+
+    ``show_counts`` writes the counts below the percentages; ``show_true_labels`` names the rows, which plots side
+    by side need but once. Returns the image, for a color bar of 0…100 %.
+    """
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    if len(labels) <= 20:  # more do not leave room for figures
+        for row, column in np.ndindex(*shares.shape):
+            share, count = f"{shares[row, column]:.0f} %", f"\n{counts[row, column]:,}"
+            axes.text(
+                column,
+                row,
+                share + count if show_counts else share,
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if shares[row, column] > 55 else _INK,
+            )
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), labels if show_true_labels else [""] * len(labels))
+    axes.set_xlabel("predicted")
+    if show_true_labels:
+        axes.set_ylabel("true")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return image
+
+
+def draw_inspection(folder: Path, faces: FaceDataset, found: Inspection) -> tuple[str, ...]:
+    """Draw the sample grid and the class distribution; return the names of the files. Raises OutputError."""
+    make_folder(folder)
+    draw_samples(folder / GRID_FILE, faces)
+    draw_distribution(folder / _DISTRIBUTION_FILE, found)
+    return GRID_FILE, _DISTRIBUTION_FILE
+
+
+def draw_samples(path: Path, faces: FaceDataset) -> None:
+    """Draw faces of each label, one row each, as they come first in the data set."""
     shown = [np.flatnonzero(faces.labels == label)[:_SAMPLES] for label in range(len(faces.label_names))]
     side = faces.pixels.shape[1]
     grid = np.full((len(shown) * (side + _GAP) - _GAP, _SAMPLES * (side + _GAP) - _GAP), 255, np.uint8)
@@ -114,7 +174,7 @@ def draw_samples(path: Path, faces: Faces) -> None:
 
 
 def draw_distribution(path: Path, found: Inspection) -> None:
-    """How many faces each label has in each split."""
+    """Draw how many faces each label has in each split."""
     labels = found.label_names
     figure = Figure(figsize=(7.5, 1.4 + 0.42 * len(labels)), dpi=120, layout="constrained")
     axes = figure.subplots()

@@ -6,25 +6,26 @@ from typing import Any
 
 from fer_edge.runtime.tables import aligned
 
-__all__ = ["percent", "report_table"]
+__all__ = ["format_percent", "format_report"]
 
 
-def report_table(report: dict[str, Any]) -> str:
-    """The report of a run or an evaluation (``report.json``) as lines of text."""
+def format_report(report: dict[str, Any]) -> str:
+    """Format the report of a run or an evaluation (``report.json``) as lines of text."""
     calibration = report["calibration"]
     rows = [
         (
             label,
             f"{figures['support']:,}",
-            percent(figures["precision"]),
-            percent(figures["recall"]),
-            percent(figures["f1"]),
+            format_percent(figures["precision"]),
+            format_percent(figures["recall"]),
+            format_percent(figures["f1"]),
         )
         for label, figures in report["per_class"].items()
     ]
     lines = [
         f"{report['model']} on {report['samples']:,} faces of {report['split']}",
-        f"accuracy {percent(report['accuracy'])}, mean of the classes {percent(report['mean_class_accuracy'])}",
+        f"accuracy {format_percent(report['accuracy'])}, "
+        f"mean of the classes {format_percent(report['mean_class_accuracy'])}",
         f"cross-entropy {report['loss']:.4f}, expected calibration error {calibration['ece']:.4f}",
         "",
         *aligned(("", "faces", "precision", "recall", "F1"), rows),
@@ -39,6 +40,6 @@ def report_table(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def percent(share: float | None) -> str:
-    """A share as text, a dash where there is none."""
+def format_percent(share: float | None) -> str:
+    """Format a share as text, a dash where there is none."""
     return "–" if share is None else f"{100 * share:.1f} %"

@@ -1,4 +1,4 @@
-"""One number that makes a network's confidence honest. NumPy only.
+"""Temperature scaling: one number that makes a network's confidence honest.
 
 C. Guo et al., "On Calibration of Modern Neural Networks", 2017, section 4.2: the logits of a trained network are
 divided by a temperature that is fitted on faces it was not trained on; which of them is highest stays.
@@ -6,19 +6,25 @@ divided by a temperature that is fitted on faces it was not trained on; which of
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fitted_temperature"]
+from fer_train.data.dataset import FaceDataset
+from fer_train.models.prediction import predict
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["fit_temperature", "scale_model"]
 
 _LIMITS: Final = (0.2, 100.0)
 _HALVINGS: Final = 40  # of the logarithm's range: the temperature is exact to 10 digits
 
 
-def fitted_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The temperature, 0.2…100, at which the cross-entropy of softmax(logits / T) is least.
+def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
+    """Fit the temperature, 0.2…100, at which the cross-entropy of softmax(logits / T) is least.
 
     ``logits`` is float (n > 0, classes), ``labels`` int64 (n,). The cross-entropy is convex in 1/T, so that
     it is enough to halve the range of log T by the sign of its derivative. Raises ValueError for logits that
@@ -38,6 +44,20 @@ def fitted_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int
         else:
             high = middle
     return float(np.exp((low + high) / 2))
+
+
+def scale_model(model: keras.Model, faces: FaceDataset) -> float:
+    """Divide a network's last dense layer, ``logits``, by the temperature that suits the faces; return it.
+
+    The faces must be some that it was not trained on. Which label is the most probable stays.
+    """
+    import keras
+
+    last = model.get_layer("logits")
+    logits = predict(keras.Model(model.input, last.output), faces.pixels)
+    temperature = fit_temperature(logits, faces.labels)
+    last.set_weights([values / temperature for values in last.get_weights()])
+    return temperature
 
 
 def _slope(logits: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> float:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import keras
-from keras import layers
+from typing import TYPE_CHECKING, Final
 
-from fer_train.models.layers import PerImageStandardization
+from fer_train.models.architecture import Architecture
 
-__all__ = ["build"]
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["ARCHITECTURE", "build_bn_cnn"]
 
 
-def build(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """The BN-CNN of the paper's figure 3; 14,428,999 parameters for 7 labels.
+def build_bn_cnn(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
+    """Build the BN-CNN of the paper's figure 3; 14,428,999 parameters for 7 labels.
 
     ``pixel_std`` divides the mean-free pixels, as in the paper: the training set's standard deviation
     in grey levels. ``dropout`` defaults to the paper's 0.2.
     """
+    import keras
+    from keras import layers
+
+    from fer_train.models.layers import PerImageStandardization
+
     inputs = keras.Input((48, 48, 1), name="image")
     x = PerImageStandardization(pixel_std, name="standardize")(inputs)
     for index, (filters, kernel) in enumerate(((64, 5), (64, 5), (128, 4)), start=1):
@@ -30,3 +37,6 @@ def build(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None)
     x = layers.Dense(labels, name="logits")(x)
     outputs = layers.Softmax(dtype="float32", name="emotion")(x)
     return keras.Model(inputs, outputs, name="bn-cnn")
+
+
+ARCHITECTURE: Final = Architecture(build_bn_cnn, "the 2018 reference network (Pham, figure 3), exactly")

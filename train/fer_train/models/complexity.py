@@ -1,4 +1,4 @@
-"""What a network costs: its parameters, and the multiply-adds for one face."""
+"""The complexity of a network: its parameters, and the multiply-adds for one face."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 import keras
 
-__all__ = ["Cost", "cost"]
+__all__ = ["Complexity", "measure_complexity"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Complexity:
     """``parameters`` counts all weights, batch-norm statistics included; ``macs`` multiply-adds a face."""
 
     parameters: int
     macs: int
 
 
-def cost(model: keras.Model) -> Cost:
-    """The cost of a network of convolutions and dense layers; all else is small beside them."""
-    return Cost(
-        model.count_params(), sum(_macs(layer) for layer in model._flatten_layers(include_self=False))
+def measure_complexity(model: keras.Model) -> Complexity:
+    """Count what a network costs that is made of convolutions and dense layers; all else is small beside them."""
+    return Complexity(
+        model.count_params(), sum(_count_macs(layer) for layer in model._flatten_layers(include_self=False))
     )
 
 
-def _macs(layer: keras.layers.Layer) -> int:
+def _count_macs(layer: keras.layers.Layer) -> int:
     if isinstance(layer, keras.layers.Dense):
         return math.prod(layer.kernel.shape)
     if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):

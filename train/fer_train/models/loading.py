@@ -1,6 +1,6 @@
-"""Trained networks, whatever file they are in: faces in, probabilities out.
+"""Trained networks in files of any kind: faces in, probabilities out.
 
-Keras is imported for run folders and ``.keras`` files only; a ``.tflite`` file is asked through the
+Keras is imported for run folders and ``.keras`` files only; a ``.tflite`` file runs in the
 runtime, on any device.
 """
 
@@ -17,49 +17,51 @@ from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import ContractError, ModelError
 from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.models.spec import ModelSpec, read_spec
-from fer_train.training.run_folder import MODEL_FILE, SPEC_FILE
+from fer_train.models.prediction import wrap_classifier
+from fer_train.models.run_files import MODEL_FILE, SPEC_FILE
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Network", "is_tflite", "load_network", "located_model", "open_network"]
+__all__ = ["Predictor", "is_bundled", "is_tflite", "load_keras_model", "locate_model", "open_predictor"]
 
 
-class Network(Protocol):
+class Predictor(Protocol):
     """A trained network in a file. ``path`` is that of the file itself."""
 
     path: Path
     spec: ModelSpec
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
+        """Compute probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
 
 
 def is_bundled(model: Path) -> bool:
-    """Whether a model is named as one that fer-edge bundles; a file or folder of that name goes before."""
+    """Tell whether a model is named as one that fer-edge bundles; a file or folder of that name goes before."""
     return str(model) in bundled_models() and not model.exists()
 
 
-def located_model(model: Path) -> str:
-    """A model's absolute path, or the name of a bundled one: what finds it again from anywhere."""
+def locate_model(model: Path) -> str:
+    """Return a model's absolute path, or the name of a bundled one: what finds it again from anywhere."""
     return str(model) if is_bundled(model) else str(model.absolute())
 
 
 def is_tflite(model: Path) -> bool:
-    """Whether a model is asked through the runtime, without Keras."""
+    """Tell whether a model runs in the runtime, without Keras."""
     return model.suffix == ".tflite" or is_bundled(model)
 
 
-def open_network(model: Path, *, bfloat16: bool = False) -> Network:
-    """The network of a run folder, ``.keras`` or ``.tflite`` file, or a bundled one; ``bfloat16`` is for the first two.
+def open_predictor(model: Path, *, bfloat16: bool = False) -> Predictor:
+    """Open the network of a run folder, ``.keras`` or ``.tflite`` file, or a bundled one.
 
+    ``bfloat16`` computes in bfloat16, where Keras does.
     Raises ModelError when there is none, ContractError when its contract is missing or contradicts it.
     """
-    return _TFLiteNetwork(model) if is_tflite(model) else _KerasNetwork(model, bfloat16)
+    return _TFLitePredictor(model) if is_tflite(model) else _KerasPredictor(model, bfloat16)
 
 
-def load_network(path: Path, spec: ModelSpec) -> keras.Model:
-    """The network of a ``.keras`` file, checked against its contract.
+def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
+    """Load the network of a ``.keras`` file, checked against its contract.
 
     Raises ModelError when Keras cannot load it, ContractError when it contradicts the spec.
     """
@@ -85,20 +87,21 @@ def load_network(path: Path, spec: ModelSpec) -> keras.Model:
     return model
 
 
-class _TFLiteNetwork:
+class _TFLitePredictor:
     def __init__(self, model: Path) -> None:
-        self._classifier = Classifier(find_model(model))
-        self.path, self.spec = self._classifier.model.path, self._classifier.spec
+        classifier = Classifier(find_model(model))
+        self.path, self.spec = classifier.model.path, classifier.spec
+        self._predict = wrap_classifier(classifier)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.stack([self._classifier.predict(face[..., None]) for face in pixels])
+        return self._predict(pixels)
 
 
-class _KerasNetwork:
+class _KerasPredictor:
     def __init__(self, model: Path, bfloat16: bool) -> None:
-        self.path = _keras_file(model)
+        self.path = _find_keras_file(model)
         self.spec = read_spec(self.path.with_name(SPEC_FILE))
-        self._model = load_network(self.path, self.spec)
+        self._model = load_keras_model(self.path, self.spec)
         if bfloat16:
             _compute_in_bfloat16(self._model)
 
@@ -107,7 +110,7 @@ class _KerasNetwork:
         return np.asarray(self._model.predict_on_batch(normalize(pixels)[..., None]), np.float32)
 
 
-def _keras_file(model: Path) -> Path:
+def _find_keras_file(model: Path) -> Path:
     path = model / MODEL_FILE if model.is_dir() else model
     if not path.is_file() or path.suffix != ".keras":
         state = (

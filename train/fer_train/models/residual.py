@@ -6,14 +6,18 @@ resolution halves, so that every stage costs about the same.
 
 from __future__ import annotations
 
-import keras
-from keras import layers
+from typing import TYPE_CHECKING, Final
 
-__all__ = ["build_deep", "build_mini"]
+from fer_train.models.architecture import Architecture
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["DEEP", "MINI", "build_deep_resnet", "build_mini_resnet"]
 
 
-def build_mini(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """1.18 M parameters, 33.7 M multiply-adds: small enough for a Raspberry Pi.
+def build_mini_resnet(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
+    """Build the small network: 1.18 M parameters, 33.7 M multiply-adds: small enough for a Raspberry Pi.
 
     ``pixel_std`` is not used: batch normalisation after the stem takes its place. ``dropout`` before
     the last layer defaults to 0.3.
@@ -22,8 +26,8 @@ def build_mini(labels: int, *, pixel_std: float = 64.0, dropout: float | None = 
     return _build("mini-resnet", 24, 32, 1, labels, 0.3 if dropout is None else dropout)
 
 
-def build_deep(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """7.8 M parameters, 213 M multiply-adds: a teacher for the small one.
+def build_deep_resnet(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
+    """Build the teacher: 7.8 M parameters, 213 M multiply-adds.
 
     ``pixel_std`` is not used. ``dropout`` before the last layer defaults to 0.4.
     """
@@ -37,6 +41,9 @@ def _build(name: str, stem: int, width: int, depth: int, labels: int, dropout: f
     ``stem`` and ``width`` are the filters of the stem and of the first stage, ``depth`` the convolutions of
     a stage's residual branch, one convolution after which it begins.
     """
+    import keras
+    from keras import layers
+
     inputs = keras.Input((48, 48, 1), name="image")
     x = layers.ReLU(name="stem_relu")(_conv_bn(inputs, stem, "stem"))
     for index in range(1, 5):
@@ -58,7 +65,15 @@ def _build(name: str, stem: int, width: int, depth: int, labels: int, dropout: f
 
 
 def _conv_bn(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+    from keras import layers
+
     convolution = layers.Conv2D(
         filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(convolution(x))
+
+
+MINI: Final = Architecture(build_mini_resnet, "small residual network; what fer-edge bundles")
+DEEP: Final = Architecture(
+    build_deep_resnet, "twice as wide and three convolutions deep in each stage; a teacher for it"
+)

@@ -12,28 +12,28 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError, RunError
 from fer_edge.runtime.atomic_files import staged_file
-from fer_train.data.dataset import Faces
-from fer_train.models.loading import Network
-from fer_train.objectives.teachers import mirrored_mean
+from fer_edge.runtime.hashing import sha256_of_file
+from fer_train.data.dataset import FaceDataset
+from fer_train.models.loading import Predictor
+from fer_train.models.prediction import Progress, no_progress, predict, predict_with_flip
 
-__all__ = ["SoftLabels", "is_soft_labels", "read_soft_labels", "soft_labels_of", "write_soft_labels"]
+__all__ = ["SoftLabels", "compute_soft_labels", "is_soft_labels", "read_soft_labels", "write_soft_labels"]
 
 # What zipfile, zlib and NumPy raise at a damaged or made-up archive: encrypted, of another kind, too large, …
 _DAMAGE: Final = (
     OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, MemoryError, SyntaxError,
     zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error,
 )  # fmt: skip
-_BATCH: Final = 256
 _LARGEST: Final = 256 << 20  # bytes, unpacked: a million faces of a hundred labels are 208 MB
 
 
@@ -50,12 +50,12 @@ class SoftLabels:
     probabilities: NDArray[np.float16]
     origin: str
 
-    def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The probabilities, float32 (n, labels), of uint8 (n, height, width) faces.
+    def lookup(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Look up the probabilities, float32 (n, labels), of uint8 (n, height, width) faces.
 
         Raises RunError where there are none of some of them.
         """
-        keys = _keys(pixels)
+        keys = _hash_faces(pixels)
         places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         missing = int(np.count_nonzero(self.keys[places] != keys))
         if missing:
@@ -67,30 +67,26 @@ class SoftLabels:
 
 
 def is_soft_labels(path: Path) -> bool:
-    """Whether a teacher is a file of soft labels, not a network."""
+    """Tell whether a teacher is a file of soft labels, not a network."""
     return path.suffix == ".npz"
 
 
-def soft_labels_of(
-    faces: Faces,
-    networks: Sequence[Network],
-    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+def compute_soft_labels(
+    faces: FaceDataset, networks: Sequence[Predictor], progress: Progress = no_progress
 ) -> SoftLabels:
-    """What networks of the faces' labels say of them and of their mirror images, in the mean.
+    """Compute the mean probabilities that networks of the same labels give faces and their mirror images.
 
     ``progress`` wraps the batches.
     """
-    parts = [
-        np.mean([mirrored_mean(network, faces.pixels[i : i + _BATCH]) for network in networks], axis=0)
-        for i in progress(range(0, len(faces), _BATCH))
-    ]
-    keys, first = np.unique(_keys(faces.pixels), return_index=True)
-    probabilities = np.concatenate(parts)[first]
-    origin = ", ".join(
-        f"{network.spec.name} {hashlib.sha256(network.path.read_bytes()).hexdigest()[:8]}"
-        for network in networks
-    )
-    return SoftLabels(faces.label_names, keys, probabilities.astype(np.float16), origin)
+
+    def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        answers = [predict_with_flip(network, pixels) for network in networks]
+        return np.asarray(np.mean(answers, axis=0), np.float32)
+
+    probabilities = predict(compute, faces.pixels, progress=progress, task="Asking the teachers")
+    keys, first = np.unique(_hash_faces(faces.pixels), return_index=True)
+    origin = ", ".join(f"{network.spec.name} {sha256_of_file(network.path)[:8]}" for network in networks)
+    return SoftLabels(faces.label_names, keys, probabilities[first].astype(np.float16), origin)
 
 
 def write_soft_labels(path: Path, soft: SoftLabels) -> None:
@@ -101,7 +97,7 @@ def write_soft_labels(path: Path, soft: SoftLabels) -> None:
 
 
 def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
-    """The soft labels of a file; raises DataError where it holds none, RunError where they are of other labels."""
+    """Read the soft labels of a file; raises DataError where it holds none, RunError where they are of other labels."""
     if not path.is_file():
         state = "it is a folder" if path.is_dir() else "nothing is there"
         raise DataError(f"{path}: expected a file of soft labels, {state}; make one: fer-train soft-labels")
@@ -141,7 +137,7 @@ def _check(soft: SoftLabels) -> None:
         raise ValueError("its rows are no probabilities")
 
 
-def _keys(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def _hash_faces(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """The first eight bytes of each picture's SHA-256: two of a million share one once in forty million."""
     hashes = b"".join(hashlib.sha256(np.ascontiguousarray(face).data).digest()[:8] for face in pixels)
     return np.frombuffer(hashes, "<u8").astype(np.uint64)

@@ -10,7 +10,7 @@ from keras import ops
 
 from fer_train.training.recipes import Recipe
 
-__all__ = ["AveragedSGD", "WarmupCosine", "build_optimizer", "set_averaged_weights"]
+__all__ = ["AveragedSGD", "WarmupCosine", "build_optimizer"]
 
 
 @keras.saving.register_keras_serializable(package="fer_train")
@@ -56,7 +56,7 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
 
 
 def build_optimizer(recipe: Recipe, steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer; its schedule spans ``epochs``."""
+    """Build the recipe's optimizer; its schedule spans ``epochs``."""
     schedule: Any
     if recipe.schedule == "cosine":
         warmup = round(min(recipe.warmup_epochs, epochs / 4) * steps_per_epoch)
@@ -76,12 +76,3 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int, epochs: int) -> keras.
     if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
-
-
-def set_averaged_weights(model: keras.Model) -> None:
-    """Put the optimizer's averaged weights into the model; a no-op where it keeps none."""
-    if model.optimizer.use_ema:
-        for variable, average in zip(
-            model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
-        ):
-            variable.assign(average)

@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 
 from fer_edge.errors import UsageError
 from fer_train.data.augmentation import Augmentation
+from fer_train.data.crops import CropMode
 
-__all__ = ["RECIPES", "Recipe", "recipe"]
+__all__ = ["ARCH_OVERRIDES", "RECIPES", "Recipe", "find_recipe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +22,16 @@ class Recipe:
     a tenth of it is the L2 penalty of the textbooks.
     ``ema`` averages the weights with that momentum (0: not); batch-norm statistics are then
     re-estimated for the averaged weights.
-    ``plain_epochs`` at the end train with flips only, ``mild_epochs`` before them with half of the changes.
+    ``flip_only_epochs`` at the end train with flips only, ``mild_epochs`` before them with half of the changes.
     ``mixup`` mixes each picture with another of its batch, in shares from Beta(mixup, mixup) (0: not),
-    except in plain epochs.
+    except in those with flips only.
     ``votes_weight`` is the loss weight of an auxiliary head that predicts the FER+ votes (0: none);
     it is used where votes are given, and dropped from the network that is kept.
     ``teacher_weight`` is the share of the labels' place in the loss that teachers take, where there are
     any; both sides' probabilities are softened by ``temperature``.
     ``calibration_folds``: one in that many groups of duplicates is left out of the training, and the
     temperature of the network that is kept is fitted on it (0: none is).
-    ``framing``: the whole data set picture, or the face that Haar finds in it (the whole where none).
+    ``crop_mode``: the whole data set image, or the face that Haar finds in it (the whole where none).
     ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
     that has it.
     """
@@ -48,38 +49,41 @@ class Recipe:
     weight_decay: float = 0.0
     ema: float = 0.0
     label_smoothing: float = 0.0
-    plain_epochs: int = 0
+    flip_only_epochs: int = 0
     mild_epochs: int = 0
     mixup: float = 0.0
     votes_weight: float = 0.0
     teacher_weight: float = 0.0
     temperature: float = 1.0
     calibration_folds: int = 0
-    framing: Literal["whole", "haar"] = "whole"
+    crop_mode: CropMode = "whole"
     bfloat16: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
 
-    def resized(self, epochs: int | None, batch_size: int | None) -> Recipe:
-        """The recipe with another number of epochs or batch size; plain and mild epochs stay the same share."""
+    def resize(self, epochs: int | None, batch_size: int | None) -> Recipe:
+        """Return the recipe with another number of epochs or batch size.
+
+        Mild epochs, and those with flips only, stay the same share.
+        """
         epochs = epochs or self.epochs
         return replace(
             self,
             epochs=epochs,
             batch_size=batch_size or self.batch_size,
-            plain_epochs=round(self.plain_epochs * epochs / self.epochs),
+            flip_only_epochs=round(self.flip_only_epochs * epochs / self.epochs),
             mild_epochs=round(self.mild_epochs * epochs / self.epochs),
         )
 
-    def is_plain(self, epoch: int) -> bool:
-        """Whether an epoch, counted from 0, trains with flips only."""
-        return epoch >= self.epochs - self.plain_epochs
+    def is_flip_only(self, epoch: int) -> bool:
+        """Tell whether an epoch, counted from 0, trains with flips only."""
+        return epoch >= self.epochs - self.flip_only_epochs
 
     def augmentation_in(self, epoch: int) -> Augmentation:
-        """How far faces are changed in an epoch, counted from 0."""
-        if self.is_plain(epoch):
+        """Return how far faces are changed in an epoch, counted from 0."""
+        if self.is_flip_only(epoch):
             return Augmentation(flip=self.augmentation.flip)
-        if epoch >= self.epochs - self.plain_epochs - self.mild_epochs:
-            return self.augmentation.milder()
+        if epoch >= self.epochs - self.flip_only_epochs - self.mild_epochs:
+            return self.augmentation.halved()
         return self.augmentation
 
 
@@ -94,7 +98,7 @@ RECIPES: Final = {
             batch_size=50,
             learning_rate=0.01,
             schedule="staircase",
-            framing="haar",
+            crop_mode="haar",
             augmentation=Augmentation(flip=True, rotation=5.0),
         ),
         Recipe(
@@ -108,7 +112,7 @@ RECIPES: Final = {
             weight_decay=4e-3,
             ema=0.999,
             label_smoothing=0.1,
-            plain_epochs=4,
+            flip_only_epochs=4,
             mild_epochs=14,
             votes_weight=0.5,
             teacher_weight=0.7,
@@ -126,13 +130,13 @@ RECIPES: Final = {
 # bn-cnn, whose activations come before their normalisation, ended a point higher with smaller steps; the product
 # of learning rate and weight decay lets the size of its weights settle within a fifth of the 20 epochs. A dense layer
 # that sees each place of the picture on its own learns sooner from smaller shifts.
-_ADAPTED: Final[dict[tuple[str, str], dict[str, Any]]] = {
+ARCH_OVERRIDES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("modern", "bn-cnn"): {
         "epochs": 20,
         "learning_rate": 0.03,
         "weight_decay": 2e-2,
         "warmup_epochs": 1,
-        "plain_epochs": 2,
+        "flip_only_epochs": 2,
         "mild_epochs": 0,
         "teacher_weight": 0.8,
         "augmentation": Augmentation(
@@ -142,10 +146,10 @@ _ADAPTED: Final[dict[tuple[str, str], dict[str, Any]]] = {
 }
 
 
-def recipe(name: str, arch: str) -> Recipe:
-    """The recipe of that name for an architecture; raises UsageError naming the recipes there are."""
+def find_recipe(name: str, arch: str) -> Recipe:
+    """Find the recipe of that name for an architecture; raises UsageError naming the recipes there are."""
     try:
         chosen = RECIPES[name]
     except KeyError:
         raise UsageError(f"expected a recipe ({', '.join(RECIPES)}), got {name!r}") from None
-    return replace(chosen, **_ADAPTED.get((name, arch), {}))
+    return replace(chosen, **ARCH_OVERRIDES.get((name, arch), {}))

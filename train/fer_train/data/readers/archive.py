@@ -15,21 +15,22 @@ from typing import IO, Final, cast
 
 from fer_edge.errors import DataError
 
-__all__ = ["as_data_error", "opened_tables", "unpacked_limit"]
+__all__ = ["ALWAYS_ALLOWED", "compute_unpacked_limit", "open_tables", "raise_data_error"]
 
 _KNOWN: Final = ("fer2013.csv", "icml_face_data.csv")
 _TAR_MAGIC: Final = slice(257, 262)
 _RATIO: Final = 100  # FER-2013 packs to a third; text that packs to a hundredth is none
-_ALWAYS_ALLOWED: Final = 64 << 20  # bytes
+ALWAYS_ALLOWED: Final = 64 << 20
+"""Bytes that may come out of any file, however small."""
 
 
-def unpacked_limit(path: Path) -> int:
-    """How many bytes may come out of a file before it is taken for a decompression bomb."""
-    return max(_ALWAYS_ALLOWED, _RATIO * path.stat().st_size)
+def compute_unpacked_limit(path: Path) -> int:
+    """Compute how many bytes may come out of a file before it is taken for a decompression bomb."""
+    return max(ALWAYS_ALLOWED, _RATIO * path.stat().st_size)
 
 
-def opened_tables(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """The one table of a ``.csv``, or of a ``.gz``, ``.zip``, ``.tar`` or ``.tar.gz``: its name and its bytes.
+def open_tables(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Open the one table of a ``.csv``, or of a ``.gz``, ``.zip``, ``.tar`` or ``.tar.gz``: its name and its bytes.
 
     The contents decide what a file is, not its name. Yields once; the stream is good until the next step,
     which looks at what else an archive holds. Raises DataError where there is no table, where it is not
@@ -55,7 +56,7 @@ def opened_tables(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 @contextmanager
-def as_data_error(path: Path) -> Iterator[None]:
+def raise_data_error(path: Path) -> Iterator[None]:
     """Turn what reading a damaged or missing file raises into DataError."""
     try:
         yield
@@ -124,9 +125,9 @@ def _check_member(path: Path, name: str, unpacked: int) -> None:
             f"{path}: the archive holds {name!r}, which would unpack outside its folder; "
             "get the data from a source that you trust"
         )
-    if unpacked > unpacked_limit(path):
+    if unpacked > compute_unpacked_limit(path):
         raise DataError(
-            f"{path}: expected an archive of at most {unpacked_limit(path):,} bytes unpacked, "
+            f"{path}: expected an archive of at most {compute_unpacked_limit(path):,} bytes unpacked, "
             "it holds more: it may be a decompression bomb"
         )
 

@@ -1,4 +1,4 @@
-"""Faces as picture files: ``train/<label>/…``, ``test/<label>/…``."""
+"""Faces as image files: ``train/<label>/…``, ``test/<label>/…``."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import face_pixels
+from fer_edge.classification.preprocess import extract_face
+from fer_edge.detectors.full_frame import EXACT
 from fer_edge.errors import ContractError, DataError, SourceError
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
-from fer_edge.sources.images import PICTURE_SUFFIXES, read_picture
-from fer_edge.types import FaceBox
+from fer_edge.sources.image_io import read_image
+from fer_edge.sources.images import IMAGE_SUFFIXES
+from fer_edge.types import Detection, Frame
 from fer_train.data.readers.fer2013_csv import SIDE
 
-__all__ = ["PictureList", "canonical_label", "find_labelled_pictures", "read_faces"]
+__all__ = ["ImageList", "canonicalize_label", "find_labelled_images", "read_images"]
 
 # How the splits are called by those who hand FER-2013 around, and by others.
 _SPLIT_NAMES: Final = {
@@ -47,8 +49,8 @@ _SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True, slots=True)
-class PictureList:
-    """The pictures of a data set: their paths, indices into ``label_names``, and splits; aligned."""
+class ImageList:
+    """The images of a data set: their paths, indices into ``label_names``, and splits; aligned."""
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
@@ -56,15 +58,15 @@ class PictureList:
     label_names: tuple[str, ...]
 
 
-def canonical_label(name: str) -> str:
-    """FER-2013's name for an emotion that goes by another, such as ``Fearful``; other names as they are."""
+def canonicalize_label(name: str) -> str:
+    """Return FER-2013's name for an emotion that goes by another, such as ``Fearful``; other names as they are."""
     plain = name.strip().lower()
     plain = _SYNONYMS.get(plain, plain)
     return plain if plain in FER2013_LABELS else name
 
 
-def find_labelled_pictures(root: Path) -> PictureList:
-    """The pictures below ``root``, in the order of their paths.
+def find_labelled_images(root: Path) -> ImageList:
+    """Find the images below ``root``, in the order of their paths.
 
     ``train`` is Training, ``val`` PublicTest. Copies of FER-2013 merge its two test splits into ``test``:
     that is PublicTest where there is no ``val``, so that PrivateTest stays held back, and PrivateTest where
@@ -78,7 +80,7 @@ def find_labelled_pictures(root: Path) -> PictureList:
     names = _label_names(root, [label for _, label in folders])
     training = {label.name for split, label in folders if split == "Training"}
     for split_folder in splits.values():
-        _refuse_loose_pictures(split_folder)
+        _refuse_loose_list_images(split_folder)
     found: list[tuple[Path, int, str]] = []
     for split, folder in folders:
         if training and folder.name not in training:
@@ -86,23 +88,23 @@ def find_labelled_pictures(root: Path) -> PictureList:
                 f"{folder}: expected a label that Training has, too ({', '.join(sorted(training))}), "
                 f"got {folder.name!r}; rename or remove the folder"
             )
-        label = names.index(canonical_label(folder.name) if names == FER2013_LABELS else folder.name)
-        found += [(path, label, split) for path in _pictures(folder)]
+        label = names.index(canonicalize_label(folder.name) if names == FER2013_LABELS else folder.name)
+        found += [(path, label, split) for path in _list_images(folder)]
     if not found:
         raise DataError(f"{root}: expected pictures in train/<label>/ and test/<label>/, found none")
     paths, labels, split_names = zip(*found, strict=True)
-    return PictureList(paths, labels, split_names, names)
+    return ImageList(paths, labels, split_names, names)
 
 
-def read_faces(paths: tuple[Path, ...]) -> NDArray[np.uint8]:
-    """The pictures as uint8 (n, 48, 48) grey faces, each taken whole, as the runtime sees a face's crop.
+def read_images(paths: tuple[Path, ...]) -> NDArray[np.uint8]:
+    """Read images as uint8 (n, 48, 48) gray faces, each taken whole, as the runtime sees a face's crop.
 
-    Raises DataError naming the first picture that cannot be read.
+    Raises DataError naming the first image that cannot be read.
     """
     faces = np.empty((len(paths), SIDE, SIDE), np.uint8)
     # OpenCV lets go of the interpreter while it decodes.
     with ThreadPoolExecutor() as pool:
-        for index, face in enumerate(pool.map(_face, paths)):
+        for index, face in enumerate(pool.map(_read_face, paths)):
             faces[index] = face
     return faces
 
@@ -110,13 +112,13 @@ def read_faces(paths: tuple[Path, ...]) -> NDArray[np.uint8]:
 _VIEW: Final = ModelSpec(name="faces", labels=FER2013_LABELS, width=SIDE, height=SIDE)
 
 
-def _face(path: Path) -> NDArray[np.uint8]:
+def _read_face(path: Path) -> NDArray[np.uint8]:
     try:
-        image = read_picture(path)
+        image = read_image(path)
     except SourceError as error:
         raise DataError(str(error)) from error
-    whole = FaceBox(0, 0, image.shape[1], image.shape[0], is_crop=True)
-    return face_pixels(image, whole, _VIEW)[..., 0]
+    frame = Frame(image)
+    return extract_face(frame, Detection(frame.box, framing=EXACT), _VIEW)[..., 0]
 
 
 def _split_folders(root: Path) -> dict[str, Path]:
@@ -158,7 +160,7 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def _label_names(root: Path, folders: list[Path]) -> tuple[str, ...]:
     names = {folder.name for folder in folders}
-    if {canonical_label(name) for name in names} == set(FER2013_LABELS):
+    if {canonicalize_label(name) for name in names} == set(FER2013_LABELS):
         return FER2013_LABELS
     labels = tuple(sorted(names))
     try:
@@ -172,23 +174,23 @@ def _label_names(root: Path, folders: list[Path]) -> tuple[str, ...]:
     return labels
 
 
-def _refuse_loose_pictures(split_folder: Path) -> None:
+def _refuse_loose_list_images(split_folder: Path) -> None:
     for path in sorted(split_folder.iterdir()):
-        if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() and not path.name.startswith("."):
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith("."):
             raise DataError(
                 f"{path}: expected a picture in the folder of its label, such as "
                 f"{split_folder / 'happy' / path.name}; move or remove it"
             )
 
 
-def _pictures(folder: Path) -> list[Path]:
+def _list_images(folder: Path) -> list[Path]:
     pictures = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name.lower() in _SYSTEM_FILES:
             continue
-        if path.is_dir() or path.suffix.lower() not in PICTURE_SUFFIXES:
+        if path.is_dir() or path.suffix.lower() not in IMAGE_SUFFIXES:
             raise DataError(
-                f"{path}: expected a picture ({', '.join(sorted(PICTURE_SUFFIXES))}), "
+                f"{path}: expected a picture ({', '.join(sorted(IMAGE_SUFFIXES))}), "
                 f"got {'a folder' if path.is_dir() else 'another file'}; remove it"
             )
         pictures.append(path)

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import UsageError
-from fer_train.models.complexity import cost
+from fer_train.models.complexity import measure_complexity
 from fer_train.models.layers import PerImageStandardization
-from fer_train.models.registry import ARCHITECTURES, architecture
+from fer_train.models.registry import ARCHITECTURES
 
 
 def test_the_reference_network_is_the_papers() -> None:
-    model = architecture("bn-cnn").build(7)
+    model = ARCHITECTURES.load("bn-cnn").build(7)
     assert model.count_params() == 14_428_999
     shapes = {layer.name: tuple(layer.output.shape[1:]) for layer in model.layers}
     assert [shapes[name] for name in ("conv1", "pool1", "conv2", "pool2", "conv3", "hidden", "logits")] == [
@@ -20,7 +20,7 @@ def test_the_reference_network_is_the_papers() -> None:
 
 
 def test_the_small_network_is_small() -> None:
-    small = cost(architecture("mini-resnet").build(7))
+    small = measure_complexity(ARCHITECTURES.load("mini-resnet").build(7))
     assert small.macs <= 45_000_000
     assert small.parameters < 1_250_000  # int8: at most 1.5 MB
 
@@ -30,13 +30,13 @@ def test_cost_counts_what_a_face_takes() -> None:
     x = keras.layers.Conv2D(4, 3, padding="same")(inputs)  # 8·8 places of 3·3·3·4
     x = keras.layers.DepthwiseConv2D(3)(x)  # 6·6 places of 3·3·4
     outputs = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 144·5
-    assert cost(keras.Model(inputs, outputs)).macs == 64 * 108 + 36 * 36 + 144 * 5
+    assert measure_complexity(keras.Model(inputs, outputs)).macs == 64 * 108 + 36 * 36 + 144 * 5
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", ARCHITECTURES.names)
 @pytest.mark.parametrize("labels", [2, 100])
 def test_every_network_takes_any_number_of_labels(name: str, labels: int) -> None:
-    model = architecture(name).build(labels)
+    model = ARCHITECTURES.load(name).build(labels)
     assert (model.input_shape, model.output_shape) == ((None, 48, 48, 1), (None, labels))
     assert model.name == name
 
@@ -54,4 +54,4 @@ def test_standardization_is_free_of_mean_and_in_units_of_the_deviation() -> None
 
 def test_an_unknown_one_is_refused_with_those_there_are() -> None:
     with pytest.raises(UsageError, match="bn-cnn, mini-resnet"):
-        architecture("vgg")
+        ARCHITECTURES.load("vgg")

@@ -1,0 +1,22 @@
+#!/bin/sh
+# `make ci-setup`: what optional tests need besides `make setup`. Without it they are skipped.
+set -eu
+python=$1
+
+# libusb: tflite-support. libGL and glib: opencv-contrib-python. EGL and GLES: MediaPipe.
+missing=
+for library in libusb-1.0.so.0:libusb-1.0-0 libGL.so.1:libgl1 libgthread-2.0.so.0:libglib2.0-0 \
+    libEGL.so.1:libegl1 libGLESv2.so.2:libgles2; do
+    "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "${library%%:*}" 2>/dev/null ||
+        missing="$missing ${library#*:}"
+done
+if [ -n "$missing" ]; then
+    echo "Installing$missing"
+    if [ "$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi
+    $sudo env DEBIAN_FRONTEND=noninteractive sh -c \
+        "apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing" </dev/null >/dev/null ||
+        echo "Not installed, tests that need it are skipped or fail:$missing" >&2
+fi
+
+echo "Installing PyTorch, a backend of Keras"
+"$python" -m pip install --quiet torch==2.13.0

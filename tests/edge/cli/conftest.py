@@ -1,0 +1,32 @@
+"""The command line within the process of the tests, where a process of its own would show nothing more."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import cv2
+import pytest
+
+from fer_edge.cli.app import run_command
+from fer_edge.cli.main import cli
+from tests.edge.support import FerEdge
+
+
+@pytest.fixture
+def fer_edge(
+    capfd: pytest.CaptureFixture[str], own_signal_handlers: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FerEdge]:
+    """Runs ``fer-edge`` without a display; what it printed and its exit status."""
+    monkeypatch.delenv("DISPLAY", raising=False)
+    threads = cv2.getNumThreads()
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [str(argument) for argument in arguments]
+        capfd.readouterr()
+        status = run_command(cli, command, "fer-edge")
+        printed = capfd.readouterr()
+        return subprocess.CompletedProcess(command, status, printed.out, printed.err)
+
+    yield run
+    cv2.setNumThreads(threads)

@@ -1,0 +1,125 @@
+"""What cannot be done: one line that says why, the documented exit status, and nothing touched."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+
+from fer_edge.__main__ import main
+from tests.edge.support import FerEdge, names_in, run_fer_edge
+
+BAD_USES: list[tuple[list[str], int, str]] = [
+    (["image", "nowhere.jpg"], 1, "nowhere.jpg"),
+    (["image", "text.jpg"], 1, "expected a picture"),
+    (["image", "empty.jpg"], 1, "the file is empty"),
+    (["image", "."], 1, "fer-edge folder"),
+    (["image", os.devnull], 1, "got a device"),
+    (["image", "face.jpg", "--threads", "100000"], 2, "expected at most 64 threads"),
+    (["folder", "nowhere"], 1, "expected a folder"),
+    (["folder", "text.jpg"], 1, "fer-edge image"),
+    (["video", "nowhere.mp4"], 1, "nowhere.mp4"),
+    (["video", "empty.jpg"], 1, "the file is empty"),
+    (["video", "text.jpg"], 1, "expected a video"),
+    (["video", "."], 1, "fer-edge folder"),
+    (["camera", "97"], 1, "camera 97"),
+    (["camera", "clip.mp4"], 2, "fer-edge video"),
+    (["camera", "http://127.0.0.1:9/stream"], 1, "cannot be opened"),
+    (["image", "face.jpg", "-r", "rows.xlsx"], 2, ".jsonl or .csv"),
+    (["image", "face.jpg", "-r", "nowhere/rows.csv"], 1, "nowhere"),
+    (["image", "face.jpg", "-o", "out.xyz"], 2, "expected a picture to write to"),
+    (["image", "face.jpg", "face.jpg", "-o", "out.png"], 2, "expected a folder"),
+    (["image", "face.jpg", "-o", "face.jpg", "--overwrite"], 2, "it is an input"),
+    (["image", "face.jpg", "face.jpg", "-o", ".", "--overwrite"], 2, "it is an input"),
+    (["folder", ".", "-o", ".", "--overwrite"], 2, "it is an input"),
+    (["image", "face.jpg", "-r", "a.csv", "--summary", "a.csv"], 2, "named twice"),
+    (["image", "face.jpg", "--model", "nowhere.tflite"], 1, "default"),
+    (["image", "face.jpg", "--model", "text.jpg"], 1, "contract"),
+    (["image", "face.jpg", "--detector", "none", "--min-face", "40"], 2, "--min-face"),
+    (["image", "face.jpg", "--detector", "magic"], 2, "magic"),
+    (["image", "face.jpg", "--threads", "0"], 2, "--threads"),
+    (["video", "clip.mp4", "--smoothing", "nan"], 2, "expected seconds, got nan"),
+    (["video", "clip.mp4", "--duration", "inf"], 2, "expected seconds, got inf"),
+    (["image", "face.jpg", "--summary", "-"], 2, "expected a file for --summary"),
+    (["image", "face.jpg", "-o", ""], 2, "got an empty text"),
+    (["video", ""], 2, "got an empty text"),
+    (["image"], 2, "PATH"),
+    (["models", "nowhere"], 1, "nowhere"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "status", "reason"), BAD_USES, ids=lambda value: str(value)[:40])
+def test_bad_use_is_one_line_with_the_documented_status(
+    fer_edge: FerEdge,
+    arguments: list[str],
+    status: int,
+    reason: str,
+    portrait_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "face.jpg").write_bytes(portrait_path.read_bytes())
+    (tmp_path / "text.jpg").write_text("plain text")
+    (tmp_path / "empty.jpg").touch()
+    before = names_in(tmp_path)
+    done = fer_edge(*arguments)
+    assert done.returncode == status
+    errors = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1
+    assert reason in errors[0]
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert names_in(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["image", "nowhere.jpg"], 1), (["camera", "clip.mp4"], 2), (["image"], 2), (["models", "nowhere"], 1)],
+)
+def test_so_it_is_in_a_process_of_its_own(arguments: list[str], status: int, tmp_path: Path) -> None:
+    done = run_fer_edge(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.count("Error: ") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = run_fer_edge("video", tmp_path / "nowhere.mp4", "--debug")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_an_interruption_before_anything_runs_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fer_edge.cli.app.run_command", interrupted)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+
+
+def test_a_small_file_does_not_take_all_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.png"
+    path.write_bytes(one_bit_png(20_000, 20_000))
+    assert path.stat().st_size < 100_000
+    done = run_fer_edge("image", path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "expected at most 268435456 pixels" in done.stderr
+
+
+def one_bit_png(width: int, height: int) -> bytes:
+    """A black picture of one bit a pixel."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(height * (1 + (width + 7) // 8)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

@@ -1,0 +1,35 @@
+"""``fer-edge models``: the bundled models, and what a model file says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.spec import FER2013_LABELS
+from tests.edge.support import FerEdge, replace_spec, run_fer_edge
+
+
+def test_the_list_shows_accuracy_and_licence() -> None:
+    done = run_fer_edge("models")
+    assert done.returncode == 0
+    assert "default" in done.stdout
+    assert "PublicTest" in done.stdout
+    assert "research" in done.stdout
+    assert all(name in done.stdout for name in bundled_models())
+
+
+def test_what_a_spec_says_cannot_steer_the_terminal(fer_edge: FerEdge, tmp_path: Path) -> None:
+    spec = replace(find_model().spec, provenance={"licence": "free\x1b[31m\nsha256  none"})
+    model = tmp_path / "model.tflite"
+    model.write_bytes(find_model().path.read_bytes())
+    shown = fer_edge("models", replace_spec(model, spec))
+    assert shown.returncode == 0
+    assert "\x1b" not in shown.stdout
+    assert "free\\x1b[31m\\nsha256  none" in shown.stdout
+
+
+def test_one_model_shows_its_spec(fer_edge: FerEdge) -> None:
+    done = fer_edge("models", "default")
+    for part in (*FER2013_LABELS, find_model().sha256, "48×48", "int8", "FER-2013"):
+        assert part in done.stdout

@@ -1,0 +1,134 @@
+"""What each option changes, and what it leaves as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.models.find_model import find_model
+from fer_edge.types import Image
+from tests.edge.support import FerEdge, read_back, read_rows, read_video, run_fer_edge
+
+RATE = 12  # frames a second of the clip
+
+
+@pytest.fixture(scope="module")
+def plain_rows(clip: Path) -> list[dict[str, Any]]:
+    """The clip's rows without any option."""
+    done = run_fer_edge("video", clip, "-r", "-")
+    assert done.returncode == 0, done.stderr
+    return read_rows(done.stdout)
+
+
+class TestModelAndDetector:
+    def test_model_takes_another_file(self, fer_edge: FerEdge, portrait_path: Path, tmp_path: Path) -> None:
+        copy = tmp_path / "other.tflite"
+        copy.write_bytes(find_model().path.read_bytes())
+        assert fer_edge("image", portrait_path, "--model", copy).returncode == 0
+
+    def test_detector_none_takes_the_whole_image(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        (record,) = read_rows(fer_edge("image", portrait_path, "--detector", "none", "-r", "-").stdout)
+        assert record["faces"][0]["box"] == [0, 0, 512, 600]
+
+    def test_min_face_leaves_smaller_faces_out(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        (record,) = read_rows(fer_edge("image", portrait_path, "--min-face", "400", "-r", "-").stdout)
+        assert record["faces"] == []
+
+    def test_detect_every_searches_each_frame(
+        self, fer_edge: FerEdge, clip: Path, plain_rows: list[dict[str, Any]]
+    ) -> None:
+        searched = read_rows(fer_edge("video", clip, "--detect-every", "1", "-r", "-").stdout)
+        assert len(plain_rows) == len(searched)
+        assert plain_rows != searched
+
+
+class TestRunning:
+    def test_smoothing_changes_scores_but_not_boxes(
+        self, fer_edge: FerEdge, clip: Path, plain_rows: list[dict[str, Any]]
+    ) -> None:
+        smooth = read_rows(fer_edge("video", clip, "--smoothing", "2", "-r", "-").stdout)
+        assert [r["faces"][0]["box"] for r in plain_rows] == [r["faces"][0]["box"] for r in smooth]
+        spread = [np.std([r["faces"][0]["scores"]["happy"] for r in run]) for run in (plain_rows, smooth)]
+        assert spread[1] < spread[0]
+
+    @pytest.mark.parametrize("threads", [1, 2, 4])
+    def test_threads_are_reported_and_change_no_result(
+        self, fer_edge: FerEdge, clip: Path, tmp_path: Path, threads: int, plain_rows: list[dict[str, Any]]
+    ) -> None:
+        summary = tmp_path / "s.json"
+        done = fer_edge("video", clip, "--threads", threads, "-r", "-", "--summary", summary)
+        assert json.loads(summary.read_text())["threads"] == threads
+        assert cv2.getNumThreads() == threads
+        assert read_rows(done.stdout) == plain_rows
+
+    def test_max_frames_and_duration_end_early(self, fer_edge: FerEdge, clip: Path) -> None:
+        assert len(read_rows(fer_edge("video", clip, "--max-frames", "5", "-r", "-").stdout)) == 5
+        assert len(read_rows(fer_edge("video", clip, "--duration", "1", "-r", "-").stdout)) == RATE
+
+    def test_mirror_flips_images_but_not_coordinates(
+        self, fer_edge: FerEdge, portrait: Image, portrait_path: Path, tmp_path: Path
+    ) -> None:
+        plain = fer_edge("image", portrait_path, "-r", "-").stdout
+        mirrored = fer_edge("image", portrait_path, "--mirror", "-r", "-", "-o", tmp_path / "m.png").stdout
+        assert plain == mirrored
+        # The lower edge is below every box.
+        assert (read_back(tmp_path / "m.png")[-20:] == portrait[-20:, ::-1]).all()
+
+    def test_a_video_can_be_mirrored_too(self, fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+        for name, options in (("plain.avi", []), ("mirrored.avi", ["--mirror"])):
+            done = fer_edge("video", clip, "--max-frames", 2, *options, "-o", tmp_path / name)
+            assert done.returncode == 0, done.stderr
+        plain, mirrored = (read_video(tmp_path / name)[0][0] for name in ("plain.avi", "mirrored.avi"))
+        below = np.s_[-60:]
+        assert np.abs(plain[below, ::-1].astype(int) - mirrored[below]).mean() < 3
+
+
+class TestOutputs:
+    @pytest.mark.parametrize(
+        ("option", "name"), [("-o", "out.png"), ("-r", "rows.csv"), ("--summary", "summary.json")]
+    )
+    def test_existing_ones_are_refused_and_untouched(
+        self, fer_edge: FerEdge, option: str, name: str, portrait_path: Path, tmp_path: Path
+    ) -> None:
+        target = tmp_path / name
+        target.write_text("mine")
+        done = fer_edge("image", portrait_path, option, target)
+        assert done.returncode == 1
+        assert "--overwrite" in done.stderr
+        assert target.read_text() == "mine"
+        assert fer_edge("image", portrait_path, option, target, "--overwrite").returncode == 0
+        assert target.read_bytes() != b"mine"
+
+    @pytest.mark.parametrize("option", ["--summary", "-r", "-o"])
+    def test_a_model_is_an_input_that_no_output_replaces(
+        self, fer_edge: FerEdge, option: str, clip: Path, tmp_path: Path
+    ) -> None:
+        name = {"-r": "model.jsonl", "-o": "model.mp4"}.get(option, "model.tflite")
+        model = tmp_path / "model.tflite"
+        model.write_bytes(find_model().path.read_bytes())
+        if name != model.name:
+            (tmp_path / name).symlink_to(model.name)
+        done = fer_edge("video", clip, "-m", model, option, tmp_path / name, "--overwrite")
+        assert done.returncode == 2
+        assert "it is an input and would be overwritten" in done.stderr
+        assert model.read_bytes() == find_model().path.read_bytes()
+
+    def test_overwrite_keeps_the_old_results_when_the_source_fails(
+        self, fer_edge: FerEdge, tmp_path: Path
+    ) -> None:
+        target = tmp_path / "rows.jsonl"
+        target.write_text("old")
+        assert fer_edge("video", tmp_path / "nowhere.mp4", "-r", target, "--overwrite").returncode == 1
+        assert target.read_text() == "old"
+
+    def test_show_without_a_display_is_an_error_that_says_so(
+        self, fer_edge: FerEdge, portrait_path: Path
+    ) -> None:
+        done = fer_edge("image", portrait_path, "--show")
+        assert done.returncode == 1
+        assert "--no-show" in done.stderr

@@ -1,0 +1,52 @@
+"""Fixtures that the tests of the runtime share."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.models.find_model import ModelFile, find_model
+from fer_edge.types import Image
+from tests.edge.support import drifting, read_back, write_video
+
+
+@pytest.fixture(scope="session")
+def model() -> ModelFile:
+    """The bundled model."""
+    return find_model()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, portrait: Image) -> Path:
+    """A folder with a face, a wall, a broken image, and a face in a subfolder."""
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    cv2.imwrite(str(folder / "face.jpg"), portrait)
+    cv2.imwrite(str(folder / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
+    (folder / "broken.jpg").write_text("no picture at all")
+    (folder / "notes.txt").write_text("not looked at")
+    cv2.imwrite(str(folder / "more/face.jpg"), portrait)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
+    """A real video: the portrait drifting to the right, 24 frames, 12 a second."""
+    small = np.asarray(cv2.resize(read_back(portrait_path), (320, 375)), np.uint8)
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return write_video(path, drifting(small, 24, (640, 480), (40, 50)), 12, size=(640, 480))
+
+
+@pytest.fixture
+def own_signal_handlers() -> Iterator[None]:
+    """Puts the process's signal handlers back after a test that installs others."""
+    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

@@ -1,0 +1,43 @@
+"""The bundled models, and files that are none."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fer_edge.errors import ModelError
+from fer_edge.models.find_model import DEFAULT_MODEL, bundled_models, find_model
+from fer_edge.models.spec import FER2013_LABELS
+
+
+def test_the_default_model_is_bundled_small_and_quantized() -> None:
+    model = find_model()
+    assert DEFAULT_MODEL in bundled_models()
+    assert model.spec.labels == FER2013_LABELS
+    assert model.spec.variant == "int8"
+    assert model.size <= 1_500_000
+    assert len(model.sha256) == 64
+
+
+def test_the_card_lies_beside_the_bundled_model() -> None:
+    for name in bundled_models():
+        assert find_model(name).path.with_suffix(".md").read_text().startswith("# ")
+
+
+def test_a_file_is_found_by_its_path_with_its_hash_and_size(tmp_path: Path) -> None:
+    path = Path(shutil.copy(find_model().path, tmp_path / "copy.tflite"))
+    for name in (path, str(path)):
+        model = find_model(name)
+        assert model.path == path
+        assert model.spec == find_model().spec
+        assert model.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert model.size == path.stat().st_size
+
+
+@pytest.mark.parametrize("name", ["nowhere.tflite", "unknown", ".", ""])
+def test_a_model_that_is_not_there_is_an_error_that_lists_the_bundled_ones(name: str) -> None:
+    with pytest.raises(ModelError, match=DEFAULT_MODEL):
+        find_model(name)

@@ -1,0 +1,296 @@
+"""Output files: refused early, complete or not there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fer_edge.errors import OutputError
+from fer_edge.runtime.atomic_files import (
+    check_file,
+    check_file_in_folder,
+    check_folder,
+    check_staged_folder,
+    make_folder,
+    output_errors,
+    staged_file,
+    staged_folder,
+    write_json,
+)
+from tests.edge.support import names_in
+
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and devices are POSIX's")
+
+
+class TestStagedFile:
+    @pytest.mark.parametrize("sync", [False, True])
+    def test_the_file_appears_when_it_is_complete(self, sync: bool, tmp_path: Path) -> None:
+        path = tmp_path / "a.json"
+        with staged_file(path, sync=sync) as part:
+            part.write_text("new")
+            assert not path.exists()
+            assert part.parent == tmp_path
+            assert part.suffix == ".json"
+        assert path.read_text() == "new"
+        assert names_in(tmp_path) == ["a.json"]
+
+    def test_it_replaces_one_that_was_there_at_the_end_only(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("old")
+        with staged_file(path) as part:
+            part.write_text("new")
+            assert path.read_text() == "old"
+        assert path.read_text() == "new"
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+    def test_after_an_error_all_is_as_before(self, error: type[BaseException], tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("old")
+        with suppress(error), staged_file(path) as part:
+            part.write_text("half")
+            raise error
+        assert path.read_text() == "old"
+        assert names_in(tmp_path) == ["a.txt"]
+
+    @posix
+    @pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o400])
+    def test_permissions_stay(self, mode: int, tmp_path: Path) -> None:
+        path = tmp_path / "a.txt"
+        path.write_text("old")
+        path.chmod(mode)
+        with staged_file(path) as part:
+            part.write_text("new")
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+
+    @posix
+    def test_a_new_file_has_the_usual_permissions(self, tmp_path: Path) -> None:
+        (tmp_path / "usual").touch()
+        with staged_file(tmp_path / "a.txt") as part:
+            part.write_text("new")
+        assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+    @posix
+    def test_a_link_stays_and_what_it_leads_to_is_replaced(self, tmp_path: Path) -> None:
+        (tmp_path / "far").mkdir()
+        (tmp_path / "far/a.txt").write_text("old")
+        (tmp_path / "link.txt").symlink_to("far/a.txt")
+        with staged_file(tmp_path / "link.txt") as part:
+            part.write_text("new")
+        assert (tmp_path / "link.txt").is_symlink()
+        assert (tmp_path / "far/a.txt").read_text() == "new"
+        assert names_in(tmp_path / "far") == ["a.txt"]
+
+    @posix
+    def test_a_link_to_nothing_leads_to_the_new_file(self, tmp_path: Path) -> None:
+        (tmp_path / "link.txt").symlink_to("a.txt")
+        with staged_file(tmp_path / "link.txt") as part:
+            part.write_text("new")
+        assert (tmp_path / "a.txt").read_text() == "new"
+        assert (tmp_path / "link.txt").is_symlink()
+
+    @posix
+    def test_a_device_is_written_to_as_it_is(self) -> None:
+        with staged_file(Path(os.devnull)) as part:
+            assert part == Path(os.devnull)
+            part.write_text("gone")
+        assert Path(os.devnull).is_char_device()
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    def test_a_full_device_is_an_error_that_names_it(self) -> None:
+        with (
+            pytest.raises(OutputError, match="/dev/full: it cannot be written: No space left on device"),
+            staged_file(Path("/dev/full")) as part,
+        ):
+            part.write_text("too much")
+        assert Path("/dev/full").is_char_device()
+
+    def test_a_missing_folder_is_an_error_that_names_the_file(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(OutputError, match=r"missing.a\.txt: it cannot be written: No such file"),
+            staged_file(tmp_path / "missing/a.txt") as part,
+        ):
+            part.write_text("new")
+
+    def test_a_block_that_writes_nothing_is_an_error(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(OutputError, match=r"a\.txt: it cannot be written"),
+            staged_file(tmp_path / "a.txt"),
+        ):
+            pass
+        assert names_in(tmp_path) == []
+
+    @pytest.mark.parametrize("name", ["a", ".hidden", "Gesicht – schön 100%d.png", "フェイス.tar.gz"])
+    def test_names_of_any_kind(self, name: str, tmp_path: Path) -> None:
+        with staged_file(tmp_path / name) as part:
+            part.write_text("new")
+        assert names_in(tmp_path) == [name]
+
+
+class TestStagedFolder:
+    def test_files_appear_together_at_the_end(self, tmp_path: Path) -> None:
+        folder = tmp_path / "new/out"
+        with staged_folder(folder, overwrite=False) as staging:
+            for name in ("a.txt", "b.txt"):
+                (staging / name).write_text(name)
+            assert not any(path.name in ("a.txt", "b.txt") for path in folder.iterdir())
+        assert names_in(folder) == ["a.txt", "b.txt"]
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+    def test_after_an_error_there_are_none_and_a_new_folder_goes(
+        self, error: type[BaseException], tmp_path: Path
+    ) -> None:
+        with suppress(error), staged_folder(tmp_path / "out", overwrite=False) as staging:
+            (staging / "a.txt").write_text("half")
+            raise error
+        assert names_in(tmp_path) == []
+
+    def test_after_an_error_what_was_there_is_as_before(self, tmp_path: Path) -> None:
+        (tmp_path / "a.txt").write_text("old")
+        with suppress(ValueError), staged_folder(tmp_path, overwrite=True) as staging:
+            (staging / "a.txt").write_text("half")
+            raise ValueError
+        assert names_in(tmp_path) == ["a.txt"]
+        assert (tmp_path / "a.txt").read_text() == "old"
+
+    def test_a_folder_that_holds_files_is_refused_with_their_names(self, tmp_path: Path) -> None:
+        for name in "dcba":
+            (tmp_path / name).touch()
+        with (
+            pytest.raises(
+                OutputError, match=r"expected an empty folder, it holds a, b, c and more; .*--overwrite"
+            ),
+            staged_folder(tmp_path, overwrite=False),
+        ):
+            raise AssertionError("nothing may be made")
+
+    def test_with_overwrite_files_of_the_same_names_are_replaced_and_others_stay(
+        self, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.txt").write_text("old")
+        (tmp_path / "mine.txt").write_text("mine")
+        with staged_folder(tmp_path, overwrite=True) as staging:
+            (staging / "a.txt").write_text("new")
+        assert (tmp_path / "a.txt").read_text() == "new"
+        assert (tmp_path / "mine.txt").read_text() == "mine"
+        assert names_in(tmp_path) == ["a.txt", "mine.txt"]
+
+    def test_hidden_files_do_not_count(self, tmp_path: Path) -> None:
+        (tmp_path / ".DS_Store").touch()
+        with staged_folder(tmp_path, overwrite=False) as staging:
+            (staging / "a").touch()
+        assert names_in(tmp_path) == [".DS_Store", "a"]
+
+    def test_a_file_in_its_place_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "out").write_text("mine")
+        with (
+            pytest.raises(OutputError, match="out: expected a folder to write into, it is a file"),
+            staged_folder(tmp_path / "out", overwrite=True),
+        ):
+            raise AssertionError("nothing may be made")
+
+
+class TestChecks:
+    def test_a_file_that_can_be_written_passes(self, tmp_path: Path) -> None:
+        check_file(tmp_path / "new.txt", overwrite=False)
+        (tmp_path / "old.txt").touch()
+        check_file(tmp_path / "old.txt", overwrite=True)
+        assert names_in(tmp_path) == ["old.txt"]
+
+    @pytest.mark.parametrize(
+        ("name", "reason"),
+        [
+            ("old.txt", "it is already there; replace it with --overwrite or name another"),
+            ("folder", "expected the name of a file, it is a folder"),
+            ("missing/new.txt", "its folder .*missing is not there; make it first"),
+        ],
+    )
+    def test_another_is_refused(self, name: str, reason: str, tmp_path: Path) -> None:
+        (tmp_path / "old.txt").touch()
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OutputError, match=reason):
+            check_file(tmp_path / name, overwrite=False)
+
+    @posix
+    def test_a_device_may_be_there(self) -> None:
+        check_file(Path(os.devnull), overwrite=False)
+
+    def test_what_is_not_permitted_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        # An administrator may write everywhere: the answer of the system is given instead.
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+        for check in (
+            lambda: check_file(tmp_path / "a", overwrite=False),
+            lambda: check_folder(tmp_path / "b"),
+        ):
+            with pytest.raises(OutputError, match="it cannot be written, permission is denied"):
+                check()
+
+    def test_a_folder_that_is_there_or_can_be_made_passes(self, tmp_path: Path) -> None:
+        for folder in (tmp_path, tmp_path / "new", tmp_path / "new/deep"):
+            check_folder(folder)
+        assert names_in(tmp_path) == []
+
+    def test_a_file_in_a_folder(self, tmp_path: Path) -> None:
+        check_file_in_folder(tmp_path, "a", overwrite=False)
+        check_file_in_folder(tmp_path / "missing", "a", overwrite=False)
+        (tmp_path / "a").touch()
+        check_file_in_folder(tmp_path, "a", overwrite=True)
+        with pytest.raises(OutputError, match="a: it is there already; replace it with --overwrite"):
+            check_file_in_folder(tmp_path, "a", overwrite=False)
+        with pytest.raises(OutputError, match="a: expected a folder to write into, it is a file"):
+            check_file_in_folder(tmp_path / "a", "b", overwrite=True)
+
+    def test_a_folder_for_new_files(self, tmp_path: Path) -> None:
+        check_staged_folder(tmp_path, overwrite=False)
+        check_staged_folder(tmp_path / "missing", overwrite=False)
+        (tmp_path / "a").touch()
+        check_staged_folder(tmp_path, overwrite=True)
+        with pytest.raises(OutputError, match="expected an empty folder, it holds a; name another"):
+            check_staged_folder(tmp_path, overwrite=False)
+
+    def test_a_folder_is_made_with_those_above_it(self, tmp_path: Path) -> None:
+        for _ in range(2):
+            make_folder(tmp_path / "a/b/c")
+        assert (tmp_path / "a/b/c").is_dir()
+        (tmp_path / "file").touch()
+        with pytest.raises(OutputError, match="it cannot be written: "):
+            make_folder(tmp_path / "file/a")
+
+
+class TestErrors:
+    def test_the_system_s_error_names_the_file(self) -> None:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with (
+            pytest.raises(OutputError, match=r"a\.txt: it cannot be written: No space left") as caught,
+            output_errors("a.txt"),
+        ):
+            raise full
+        assert caught.value.__cause__ is full
+
+    @pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("other")])
+    def test_a_closed_pipe_and_others_stay_what_they_are(self, error: Exception) -> None:
+        with pytest.raises(type(error)) as caught, output_errors("a.txt"):
+            raise error
+        assert caught.value is error
+
+
+def test_json_is_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"name": "émue", "values": [1, 2.5, None]})
+    text = path.read_text("utf-8")
+    assert json.loads(text) == {"name": "émue", "values": [1, 2.5, None]}
+    assert "émue" in text
+    assert text.endswith("}\n")
+    assert names_in(tmp_path) == ["a.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"name": os.fsdecode(b"bild\xff.png")})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8"))["name"] == "bild\udcff.png"

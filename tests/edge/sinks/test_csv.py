@@ -1,0 +1,30 @@
+"""Results as CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fer_edge.types import SkippedInput
+from tests.edge.sinks.filling import fill, row_sink
+from tests.edge.support import make_view
+
+
+def test_there_is_a_row_for_each_face_and_one_for_none(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    results = [
+        make_view(0, faces=2, time_s=0.5),
+        SkippedInput("b.jpg", "broken"),
+        make_view(1, faces=0),
+    ]
+    fill(row_sink(path), results)
+    assert path.read_text().splitlines() == [
+        "source,frame,time_s,face_id,x,y,width,height,confidence,emotion,score,sad,happy",
+        "clip.mp4,0,0.5,0,0,2,30,40,,happy,0.75,0.25,0.75",
+        "clip.mp4,0,0.5,1,1,2,30,40,,happy,0.75,0.25,0.75",
+        "clip.mp4,1,,,,,,,,,,,",
+    ]
+
+
+def test_images_that_could_not_be_read_alone_have_no_row(tmp_path: Path) -> None:
+    fill(row_sink(tmp_path / "r.csv"), [SkippedInput("b.jpg", "broken")])
+    assert not (tmp_path / "r.csv").exists()

@@ -1,0 +1,106 @@
+"""Images by their paths, and folders of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_edge.errors import SourceError
+from fer_edge.sources.image_io import read_image
+from fer_edge.sources.images import ImageSource, find_images, is_image_path
+from fer_edge.types import Frame, SkippedInput
+from tests.edge.support import corners, encode, write_bytes
+
+
+class TestFindImages:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for name in ("b.png", "a.JPG", "c.txt", ".hidden.png", "sub/d.webp", "sub/deep/e.tiff", ".git/f.png"):
+            write_bytes(tmp_path / "faces" / name, b"x")
+        return tmp_path / "faces"
+
+    @pytest.mark.parametrize(
+        ("recursive", "names"),
+        [(False, ["a.JPG", "b.png"]), (True, ["a.JPG", "b.png", "sub/d.webp", "sub/deep/e.tiff"])],
+    )
+    def test_pictures_are_found_by_their_suffix_in_order(
+        self, recursive: bool, names: list[str], folder: Path
+    ) -> None:
+        assert find_images(folder, recursive=recursive) == [folder / name for name in names]
+
+    def test_paths_begin_as_the_folder_was_given(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(folder.parent)
+        assert find_images("faces")[0] == Path("faces/a.JPG")
+
+    def test_links_to_files_are_followed_and_links_to_folders_are_not(self, folder: Path) -> None:
+        (folder / "z.png").symlink_to(folder / "b.png")
+        (folder / "loop").symlink_to(folder, target_is_directory=True)
+        (folder / "gone.png").symlink_to(folder / "nothing")
+        found = [path.name for path in find_images(folder, recursive=True)]
+        assert found == ["a.JPG", "b.png", "d.webp", "e.tiff", "z.png"]
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("missing", "expected a folder, got .*missing', which is not there"),
+            ("faces/b.png", "which is a file; name it with: fer-edge image"),
+            ("empty", "expected pictures .* found none; its subfolders .* --recursive"),
+        ],
+    )
+    def test_a_folder_without_pictures_is_refused(self, name: str, message: str, folder: Path) -> None:
+        (folder.parent / "empty").mkdir()
+        with pytest.raises(SourceError, match=message):
+            find_images(folder.parent / name)
+
+    def test_a_folder_below_that_may_not_be_read_is_named_when_it_is_read(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        closed = folder / "c"
+        closed.mkdir(exist_ok=True)
+        scandir = os.scandir
+
+        def refusing(path: Any) -> Any:  # as for anyone but root
+            if Path(path) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return scandir(path)
+
+        monkeypatch.setattr(os, "scandir", refusing)
+        found = find_images(folder, recursive=True)
+        assert closed in found
+        assert folder / "b.png" in found
+        with pytest.raises(SourceError, match="c: the folder cannot be read"):
+            read_image(closed)
+
+    def test_the_hint_is_left_out_where_it_was_take_frames(self, tmp_path: Path) -> None:
+        with pytest.raises(SourceError, match=r"found none$"):
+            find_images(tmp_path, recursive=True)
+
+    def test_the_folder_that_is_left_out(self, folder: Path) -> None:
+        found = find_images(folder, recursive=True, without=folder / "sub")
+        assert found == [folder / name for name in ("a.JPG", "b.png")]
+
+
+def test_pictures_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:
+    paths = [write_bytes(tmp_path / name, encode(".png", corners())) for name in ("b.png", "a.png", "c.png")]
+    paths.insert(1, write_bytes(tmp_path / "broken.png", b"no picture"))
+    with ImageSource(paths, "faces") as source:
+        info = source.info
+        assert (info.name, info.live, info.still) == ("faces", False, True)
+        assert (info.frame_rate, info.frame_count) == (None, 4)
+        items = list(source)
+    assert [item.source for item in items] == [str(path) for path in paths]
+    assert [type(item) for item in items] == [Frame, SkippedInput, Frame, Frame]
+    assert isinstance(items[1], SkippedInput)
+    assert items[1].error.startswith(f"{paths[1]}: expected a picture")
+    assert all((item.index, item.time_s) == (0, None) for item in items if isinstance(item, Frame))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.jpg", True), ("B.WEBP", True), ("clip.mp4", False), ("a", False), ("http://host/a.jpg", False)],
+)
+def test_an_image_is_known_by_its_suffix(name: str, expected: bool) -> None:
+    assert is_image_path(name) is expected

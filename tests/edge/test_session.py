@@ -1,0 +1,285 @@
+"""One run: every result into every sink, its end, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fer_edge._version import __version__
+from fer_edge.errors import OutputError, SourceLostError
+from fer_edge.models.find_model import ModelFile
+from fer_edge.pipeline import Pipeline
+from fer_edge.rendering import view as rendering
+from fer_edge.rendering.annotate import annotate
+from fer_edge.rendering.view import View
+from fer_edge.runtime.latency import STAGES
+from fer_edge.session import RunStatistics, Session, StopConditions, build_summary
+from fer_edge.sources.base import SourceItem
+from fer_edge.types import FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
+from tests.edge.support import (
+    FixedDetector,
+    ItemSource,
+    make_face,
+    make_result,
+    noise,
+    numbered_frame,
+    numbered_frames,
+)
+
+
+class RecordingSink:
+    """Remembers what happens to it; draws where ``draws``; sets the stop event after ``stops_after`` results."""
+
+    def __init__(
+        self,
+        *,
+        draws: bool = False,
+        stops_after: int | None = None,
+        fails_at: str | None = None,
+    ) -> None:
+        self.events: list[str] = []
+        self.results: list[View | SkippedInput] = []
+        self.images: list[Image] = []
+        self.stream: StreamInfo | None = None
+        self._draws, self._stops_after, self._fails_at = draws, stops_after, fails_at
+        self._stop = Event()
+
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        self.stream, self._stop = stream, stop
+        self._note("open")
+
+    def write(self, result: View | SkippedInput) -> None:
+        self._note("write")
+        self.results.append(result)
+        if self._draws and isinstance(result, View):
+            self.images.append(result.image())
+        if len(self.results) == self._stops_after:
+            self._stop.set()
+
+    def close(self) -> None:
+        self._note("close")
+
+    def _note(self, event: str) -> None:
+        self.events.append(event)
+        if event == self._fails_at:
+            raise OutputError(f"{event} failed")
+
+
+Run = Callable[..., Session]
+
+
+@pytest.fixture
+def run(model: ModelFile) -> Iterator[Run]:
+    """Runs items through a pipeline of one thread into sinks; the session, to look at afterwards."""
+    with ExitStack() as stack:
+
+        def run_items(
+            items: Sequence[SourceItem] | Iterator[SourceItem],
+            *sinks: RecordingSink,
+            stop: StopConditions | None = None,
+            mirror: bool = False,
+            still: bool = False,
+            error: type[BaseException] | None = None,
+            on_result: Any = None,
+        ) -> Session:
+            source = ItemSource(items, still=still)
+            detector = FixedDetector([FaceBox(0, 0, 60, 60)])
+            pipeline = stack.enter_context(Pipeline(source, detector, model))
+            session = Session(pipeline, sinks, stop or StopConditions(), mirror=mirror)
+            if error is None:
+                assert session.run(on_result) is session.statistics
+            else:
+                with pytest.raises(error):
+                    session.run(on_result)
+            return session
+
+        yield run_items
+
+
+def endless() -> Iterator[Frame]:
+    index = 0
+    while True:
+        yield numbered_frame(index)
+        index += 1
+
+
+def test_every_sink_takes_every_result_in_order(run: Run) -> None:
+    sinks = [RecordingSink(), RecordingSink()]
+    items = [numbered_frame(0), SkippedInput("b", "broken"), numbered_frame(1)]
+    run(items, *sinks)
+    for sink in sinks:
+        assert sink.events == ["open", "write", "write", "write", "close"]
+        first, second, third = sink.results
+        assert isinstance(first, View)
+        assert isinstance(third, View)
+        assert (first.index, second, third.index) == (0, items[1], 1)
+
+
+def test_a_sink_is_told_of_the_stream_once_the_source_is_open(run: Run) -> None:
+    sink = RecordingSink()
+    run(numbered_frames(1), sink)
+    assert sink.stream == StreamInfo(name="items", frame_rate=25.0)
+
+
+def test_a_sink_sees_views_and_never_frames(run: Run) -> None:
+    sink = RecordingSink()
+    run([*numbered_frames(3), SkippedInput("b", "broken")], sink)
+    assert [type(result) for result in sink.results] == [View, View, View, SkippedInput]
+
+
+def test_an_image_is_drawn_once_for_all_sinks_and_not_at_all_for_none(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[bool] = []
+
+    def counting(image: Image, faces: Any, *, mirror: bool) -> Image:
+        drawn.append(mirror)
+        return annotate(image, faces, mirror=mirror)
+
+    monkeypatch.setattr(rendering, "annotate", counting)
+    run(numbered_frames(3), RecordingSink(), RecordingSink())
+    assert drawn == []
+    sinks = [RecordingSink(draws=True), RecordingSink(draws=True), RecordingSink()]
+    run(numbered_frames(3), *sinks, mirror=True)
+    assert drawn == [True, True, True]
+    assert all(one is other for one, other in zip(sinks[0].images, sinks[1].images, strict=True))
+
+
+def test_mirrored_images_are_annotated_and_coordinates_stay(run: Run) -> None:
+    plain, mirrored = RecordingSink(draws=True), RecordingSink(draws=True)
+    frames = [Frame(noise(180, 100), "items", 0, 0.0)]
+    run(frames, plain)
+    run(frames, mirrored, mirror=True)
+    below = np.s_[70:]  # of the face and its label
+    assert np.array_equal(mirrored.images[0][below], plain.images[0][below, ::-1])
+    views = [sink.results[0] for sink in (plain, mirrored)]
+    assert all(isinstance(view, View) for view in views)
+    assert views[0].as_record() == views[1].as_record()  # type: ignore[union-attr]
+
+
+class TestItsEnd:
+    def test_a_sink_that_sets_the_stop_event_ends_the_run(self, run: Run) -> None:
+        window, other = RecordingSink(draws=True, stops_after=3), RecordingSink()
+        statistics = run(endless(), window, other).statistics
+        assert statistics.frames == 3
+        # What it was given is given to all, and all are closed.
+        assert window.events == other.events == ["open", "write", "write", "write", "close"]
+
+    @pytest.mark.parametrize("count", [1, 4])
+    def test_after_so_many_frames(self, count: int, run: Run) -> None:
+        sink = RecordingSink()
+        run(endless(), sink, stop=StopConditions(frames=count))
+        assert len(sink.results) == count
+
+    def test_images_that_could_not_be_read_count(self, run: Run) -> None:
+        sink = RecordingSink()
+        items = [SkippedInput("a", "broken"), numbered_frame(0), numbered_frame(1)]
+        run(items, sink, stop=StopConditions(frames=2))
+        assert len(sink.results) == 2
+
+    def test_after_so_many_seconds_of_the_source_s_clock(self, run: Run) -> None:
+        sink = RecordingSink()
+        run(endless(), sink, stop=StopConditions(seconds=1.0))
+        assert len(sink.results) == 25
+
+    def test_with_the_source(self, run: Run) -> None:
+        assert run([], RecordingSink()).statistics == RunStatistics()
+
+
+class TestErrors:
+    def test_a_source_s_error_closes_every_sink_with_what_came_before(self, run: Run) -> None:
+        sinks = [RecordingSink(), RecordingSink()]
+        items = numbered_frames(3, then=SourceLostError("gone"))
+        statistics = run(items, *sinks, error=SourceLostError).statistics
+        assert all(sink.events == ["open", *["write"] * 3, "close"] for sink in sinks)
+        assert statistics.frames == 3
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+    def test_an_interruption_closes_every_sink(self, error: type[BaseException], run: Run) -> None:
+        sinks = [RecordingSink(), RecordingSink()]
+        run(numbered_frames(3, then=error()), *sinks, error=error)
+        assert all(sink.events[-1] == "close" for sink in sinks)
+
+    def test_a_sink_s_error_closes_every_sink(self, run: Run) -> None:
+        failing, other = RecordingSink(fails_at="write"), RecordingSink()
+        statistics = run(numbered_frames(3), failing, other, error=OutputError).statistics
+        assert failing.events == ["open", "write", "close"]
+        assert other.events == ["open", "close"]
+        assert statistics.frames == 0
+
+    def test_a_sink_that_cannot_be_opened_closes_those_before_it(self, run: Run) -> None:
+        first, failing, last = RecordingSink(), RecordingSink(fails_at="open"), RecordingSink()
+        run(numbered_frames(3), first, failing, last, error=OutputError)
+        assert (first.events, failing.events, last.events) == (["open", "close"], ["open"], [])
+
+    def test_a_sink_that_cannot_be_closed_does_not_keep_others_open(self, run: Run) -> None:
+        sinks = [RecordingSink(), RecordingSink(fails_at="close"), RecordingSink()]
+        run(numbered_frames(1), *sinks, error=OutputError)
+        assert all(sink.events == ["open", "write", "close"] for sink in sinks)
+
+    def test_an_error_of_the_caller_s_closes_every_sink(self, run: Run) -> None:
+        sink = RecordingSink()
+
+        def fail(result: object) -> None:
+            raise KeyError
+
+        run(numbered_frames(3), sink, on_result=fail, error=KeyError)
+        assert sink.events == ["open", "write", "close"]
+
+
+class TestStatistics:
+    def test_frames_faces_emotions_and_errors_are_counted(self) -> None:
+        statistics = RunStatistics()
+        angry = make_face(FaceBox(0, 0, 9, 9), "sad")
+        for result in (
+            make_result(faces=2),
+            make_result(faces=0),
+            SkippedInput("b", "b: broken"),
+            FrameResult(Frame(noise()), (angry,)),
+        ):
+            statistics.add(result)
+        assert (statistics.frames, statistics.faces, statistics.frames_with_faces) == (3, 3, 2)
+        assert statistics.emotions == {"happy": 2, "sad": 1}
+        assert statistics.errors == ["b: broken"]
+
+    def test_frames_per_second_are_of_the_whole_run(self) -> None:
+        assert RunStatistics(frames=50, duration_s=2.0).fps == 25
+        assert RunStatistics().fps == 0
+
+    def test_the_caller_hears_of_each_result_when_it_is_written(self, run: Run) -> None:
+        sink = RecordingSink()
+        heard: list[int] = []
+        run(numbered_frames(3), sink, on_result=lambda result: heard.append(len(sink.results)))
+        assert heard == [1, 2, 3]
+
+    def test_drawing_and_writing_are_timed_where_they_happen(self, model: ModelFile) -> None:
+        for sinks, stages in (([], 3), ([RecordingSink()], 4), ([RecordingSink(draws=True)], 5)):
+            with Pipeline(ItemSource(numbered_frames(2)), FixedDetector(), model) as pipeline:
+                Session(pipeline, sinks).run()
+            times = pipeline.latencies.as_dict()
+            assert sum(times[stage]["p50_ms"] is not None for stage in STAGES) == stages
+
+    def test_the_summary_says_what_ran_and_what_it_came_to(self, model: ModelFile) -> None:
+        items = [*numbered_frames(4), SkippedInput("b", "b: broken")]
+        with Pipeline(ItemSource(items), FixedDetector(), model) as pipeline:
+            statistics = Session(pipeline, []).run()
+            summary = build_summary(statistics, pipeline, model=model, detector="fixed", threads=3)
+        assert summary == {
+            "version": __version__,
+            "source": "items",
+            "model": {"name": model.spec.name, "variant": model.spec.variant, "sha256": model.sha256},
+            "detector": "fixed",
+            "threads": 3,
+            "frames": 4,
+            "frames_dropped": 0,
+            "faces": 12,
+            "duration_s": round(statistics.duration_s, 6),
+            "fps": round(statistics.fps, 3),
+            "stages": pipeline.latencies.as_dict(),
+            "errors": ["b: broken"],
+        }

@@ -1,0 +1,238 @@
+"""A simulator of scenes: faces that move, grow, cross, hide and leave, and what a perfect observer would see.
+
+A scene draws frames with a clock and knows the truth: which face is where. A :class:`SceneDetector` sees that
+truth as a real detector would, only in the part of the frame that it is asked to search, and with the
+failures that a test wants it to have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+
+from fer_edge.detectors.base import DetectorTraits
+from fer_edge.errors import DetectorError
+from fer_edge.tracking.tracker import TrackedFace, Tracker
+from fer_edge.types import Detection, FaceBox, Frame, Image
+
+WIDTH, HEIGHT, RATE = 320, 240, 25.0
+
+Path = Callable[[float], FaceBox | None]
+"""Where a face is at a time in seconds; None while it is out of sight."""
+
+
+# --- how faces move ---
+
+
+def still(x: int, y: int, size: int = 60) -> Path:
+    """A face that stays where it is."""
+    return lambda time_s: FaceBox(x, y, size, size)
+
+
+def moving(
+    start: tuple[float, float], velocity: tuple[float, float], size: float = 60, growth: float = 0
+) -> Path:
+    """A face that moves by ``velocity`` pixels per second and grows by ``growth`` of its size per second."""
+
+    def at(time_s: float) -> FaceBox:
+        side = round(size * (1 + growth * time_s))
+        x, y = (round(s + v * time_s) for s, v in zip(start, velocity, strict=True))
+        return FaceBox(x, y, side, side)
+
+    return at
+
+
+def swinging(
+    center: tuple[int, int], reach: tuple[float, float], per_s: float, size: int = 60, phase: float = 0
+) -> Path:
+    """A face that swings around a place, ``per_s`` radians per second."""
+
+    def at(time_s: float) -> FaceBox:
+        swing = math.sin(per_s * time_s + phase)
+        return FaceBox(center[0] + round(reach[0] * swing), center[1] + round(reach[1] * swing), size, size)
+
+    return at
+
+
+def hidden(path: Path, start_s: float, end_s: float) -> Path:
+    """A face that cannot be seen for a while."""
+    return lambda time_s: None if start_s <= time_s < end_s else path(time_s)
+
+
+def between(path: Path, start_s: float, end_s: float) -> Path:
+    """A face that can be seen for a while only."""
+    return lambda time_s: path(time_s) if start_s <= time_s < end_s else None
+
+
+MOTIONS: dict[str, Path] = {
+    "still": still(100, 80),
+    "right": moving((20, 60), (120, 30)),
+    "left and up": moving((250, 150), (-160, -60)),
+    "nearer": moving((100, 60), (0, 0), 60, growth=0.4),
+    "farther": moving((100, 60), (10, 10), 120, growth=-0.3),
+    "shaking": swinging((130, 90), (60, 0), 4),
+    "nodding": swinging((130, 80), (0, 40), 6, 50, phase=math.pi / 2),
+}
+"""One face each."""
+
+
+# --- what frames show ---
+
+
+@cache
+def room(number: int) -> Image:
+    """An empty room, as a camera sees it."""
+    return np.random.default_rng(number).integers(118, 138, (HEIGHT, WIDTH, 3), np.uint8)
+
+
+@cache
+def face_image(number: int) -> Image:
+    """A texture as rich as a face, of its own for each number."""
+    coarse = np.random.default_rng(number).integers(20, 236, (7, 7, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def paste(image: Image, face: Image, box: FaceBox) -> None:
+    """Draw a face into the box; what lies outside the image is cut off."""
+    height, width = image.shape[:2]
+    seen = box.clipped(width, height)
+    if seen is not None:
+        scaled = cv2.resize(face, (box.width, box.height), interpolation=cv2.INTER_AREA)
+        left, top = seen.x - box.x, seen.y - box.y
+        image[seen.y : seen.y + seen.height, seen.x : seen.x + seen.width] = scaled[
+            top : top + seen.height, left : left + seen.width
+        ]
+
+
+class Scene:
+    """Faces on their paths in an empty room; later ones stand before earlier ones."""
+
+    def __init__(self, *paths: Path, rate: float = RATE) -> None:
+        self.paths = paths
+        self.rate = rate
+
+    def time_of(self, index: int) -> float:
+        """When a frame is taken, in seconds."""
+        return index / self.rate
+
+    def frame(self, index: int) -> Frame:
+        """Draw a frame: the faces at its time."""
+        image = room(index % 8).copy()
+        for number, path in enumerate(self.paths):
+            if (box := path(self.time_of(index))) is not None:
+                paste(image, face_image(number), box)
+        return Frame(image, "scene", index, self.time_of(index))
+
+    def frames(self, seconds: float) -> Iterator[Frame]:
+        """The frames of the scene's first seconds."""
+        return map(self.frame, range(round(seconds * self.rate)))
+
+    def visible(self, time_s: float) -> list[FaceBox]:
+        """The faces that can be seen: more than half inside the frame, not covered by a later one."""
+        boxes = [box for path in self.paths if (box := path(time_s)) is not None]
+        inside = [box.clipped(WIDTH, HEIGHT) for box in boxes]
+        return [
+            box
+            for number, box in enumerate(inside)
+            if box is not None
+            and 2 * box.width > boxes[number].width
+            and all(other is None or box.iou(other) < 0.3 for other in inside[number + 1 :])
+        ]
+
+
+class SceneDetector:
+    """Sees the faces of a scene, as far as they lie in the part that it searches and are of the size wanted.
+
+    ``misses``: at which times it sees nothing. ``false_at``: from when on its next search of a whole frame
+    finds a face too many. ``broken``: it fails. ``searched`` and ``searched_everywhere`` hold the numbers of the
+    frames in which it searched anything and everything.
+    """
+
+    name = "scene"
+
+    def __init__(
+        self,
+        scene: Scene,
+        *,
+        misses: Callable[[float], bool] = lambda time_s: False,
+        false_at: float | None = None,
+        broken: bool = False,
+        cheap_parts: bool = True,
+    ) -> None:
+        self.traits = DetectorTraits(cheap_parts=cheap_parts)
+        self.searched: list[int] = []
+        self.searched_everywhere: list[int] = []
+        self._scene = scene
+        self._misses, self._false_at, self._broken = misses, false_at, broken
+
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        if self._broken:
+            raise DetectorError("the cascade failed")
+        assert frame.time_s is not None
+        self.searched.append(frame.index)
+        boxes = [] if self._misses(frame.time_s) else self._scene.visible(frame.time_s)
+        if roi is None:
+            self.searched_everywhere.append(frame.index)
+            if self._false_at is not None and frame.time_s >= self._false_at:
+                self._false_at = None
+                boxes = [*boxes, FaceBox(5, 5, 40, 40)]
+        else:
+            assert roi.clipped(*frame.size) == roi, "a part lies inside its frame"
+            least, most = 0.9 * (min_size or 0), 1.1 * (max_size or math.inf)
+            boxes = [box for box in boxes if least <= box.width <= most and _shows(roi, box)]
+        return tuple(Detection(box) for box in sorted(boxes, key=lambda box: -box.area))
+
+    def smallest_face(self, frame: Frame) -> int:
+        return 24
+
+    def close(self) -> None:
+        pass
+
+
+def _shows(part: FaceBox, face: FaceBox) -> bool:
+    """Whether a part shows most of a face."""
+    x = min(part.x + part.width, face.x + face.width) - max(part.x, face.x)
+    y = min(part.y + part.height, face.y + face.height) - max(part.y, face.y)
+    return x > 0 and y > 0 and x * y >= 0.85 * face.area
+
+
+# --- what a tracker makes of it ---
+
+Run = list[tuple[TrackedFace, ...]]
+"""The faces of each frame."""
+
+
+def track(
+    scene: Scene, seconds: float, detect_every: int | None, detector: SceneDetector | None = None
+) -> Run:
+    """Track the faces of a scene's first seconds."""
+    tracker = Tracker(detector or SceneDetector(scene), detect_every)
+    return [tracker.update(frame) for frame in scene.frames(seconds)]
+
+
+def ids(faces: Sequence[TrackedFace]) -> list[int]:
+    """The ids of a frame's faces."""
+    return [face.id for face in faces]
+
+
+def all_ids(run: Run) -> set[int]:
+    """Every id that was given."""
+    return {number for faces in run for number in ids(faces)}
+
+
+def id_at(faces: Sequence[TrackedFace], box: FaceBox | None) -> int | None:
+    """The id of the face that is tracked at a place; None where there is none."""
+    assert box is not None
+    found = max(faces, key=lambda face: face.detection.box.iou(box), default=None)
+    return found.id if found is not None and found.detection.box.iou(box) > 0.5 else None

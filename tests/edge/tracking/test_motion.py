@@ -1,0 +1,87 @@
+"""Noticing where a frame changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_edge.tracking.motion import MotionDetector, MotionMask
+from fer_edge.types import FaceBox, GrayImage
+
+
+def wall(level: int = 100, *, grain: int = 0) -> GrayImage:
+    """A wall, 320 by 240 pixels, with the noise of a camera."""
+    noise = np.random.default_rng(grain).normal(0, 6, (240, 320)) if grain else np.zeros((240, 320))
+    return np.asarray(np.clip(level + noise, 0, 255), np.uint8)
+
+
+def with_patch(box: FaceBox, level: int = 200) -> GrayImage:
+    """The wall with something before it."""
+    gray = wall()
+    gray[box.y : box.y + box.height, box.x : box.x + box.width] = level
+    return gray
+
+
+@pytest.fixture
+def motion() -> MotionDetector:
+    """A detector that has seen the empty wall."""
+    detector = MotionDetector()
+    detector.mark_searched(wall())
+    return detector
+
+
+def test_a_frame_that_stays_as_it_is_has_not_changed(motion: MotionDetector) -> None:
+    assert motion.update(wall(), []) is None
+
+
+def test_a_camera_s_noise_is_no_change(motion: MotionDetector) -> None:
+    assert [motion.update(wall(grain=grain), []) for grain in range(1, 6)] == [None] * 5
+
+
+def test_what_appears_is_a_change_there(motion: MotionDetector) -> None:
+    box = FaceBox(160, 80, 64, 64)
+    mask = motion.update(with_patch(box), [])
+    assert mask is not None
+    around = mask.around(64)
+    assert around is not None
+    # The centres of windows a fifth of which changed: about the patch, and half a window around it.
+    assert around.clipped(320, 240) == around
+    assert around.x <= 160 < 224 <= around.x + around.width
+    assert around.y <= 80 < 144 <= around.y + around.height
+    assert around.width <= 64 + 64 + 16
+
+
+def test_it_is_a_change_once(motion: MotionDetector) -> None:
+    gray = with_patch(FaceBox(160, 80, 64, 64))
+    assert motion.update(gray, []) is not None
+    assert motion.update(gray, []) is None
+
+
+def test_a_slow_change_is_noticed_when_it_is_large_enough(motion: MotionDetector) -> None:
+    noticed = [motion.update(wall(100 + step), []) is not None for step in range(1, 13)]
+    assert noticed.count(True) == 1
+    assert noticed.index(True) >= 7
+
+
+def test_what_a_followed_face_changes_is_its_own(motion: MotionDetector) -> None:
+    box = FaceBox(160, 80, 64, 64)
+    assert motion.update(with_patch(box), [box]) is None
+    # When the face has left, what it covered is looked at.
+    assert motion.update(with_patch(box), []) is not None
+
+
+def test_a_small_thing_is_no_change_for_large_faces(motion: MotionDetector) -> None:
+    mask = motion.update(with_patch(FaceBox(160, 80, 16, 16)), [])
+    assert mask is not None
+    assert mask.around(16) is not None
+    assert mask.around(160) is None
+
+
+def test_after_a_search_of_everything_nothing_has_changed(motion: MotionDetector) -> None:
+    gray = np.full((100, 150), 30, np.uint8)  # of another size
+    motion.mark_searched(gray)
+    assert motion.update(gray, []) is None
+
+
+def test_a_mask_without_changes_has_no_box() -> None:
+    assert MotionMask(np.zeros((30, 40), np.bool_)).around(50) is None

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from fer_train.cli.main import cli, run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["fit", "{missing}", "--out", "{out}"], 1, "nothing is there; get fer2013.tar.gz"),
+        (["fit", "{data}"], 2, "Missing option '--out'"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--arch", "vgg"],
+            2,
+            "'vgg' is not one of 'bn-cnn', 'mini-resnet'",
+        ),
+        (["fit", "{data}", "--out", "{out}", "--recipe", "best"], 2, "is not one of 'paper', 'modern'"),
+        (["fit", "{data}", "--out", "{out}", "--epochs", "0"], 2, "--epochs"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--resume"],
+            1,
+            "to resume, found none; start it without --resume",
+        ),
+        (["fit", "{data}", "--out", "{data}"], 1, "expected a run folder that is not there yet"),
+        (["fit", "{data}", "--out", "{data}/run"], 1, "cannot be written: Not a directory"),
+        (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "the votes cannot be read"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],
+            2,
+            "paper makes no use of",
+        ),
+        (["fit", "{data}", "--out", "{out}", "--votes", "{votes}"], 1, "expected votes for the rows"),
+        (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "expected --votes"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "6/5"], 2, "K from 1 to N, got '6/5'"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "first"], 2, "expected --fold K/N"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "1/100"], 1, "at least 100 photos in Training"),
+        (["fit", "{data}", "--out", "{out}", "--mixup", "-1"], 2, "--mixup"),
+        (["fit", "{data}", "--out", "{out}", "--mixup", "nan"], 2, "--mixup"),
+        (["fit", "{data}", "--out", "{out}", "--stop-after", "nan"], 2, "--stop-after"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--teacher", "{missing}"],
+            1,
+            "or a bundled model (default), got",
+        ),
+        (["evaluate", "{missing}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
+        (["evaluate", "{data}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
+        (["evaluate", "{missing}.tflite", "{data}"], 1, "expected a .tflite file"),
+        (["inspect", "{missing}"], 1, "nothing is there"),
+        (["nonsense"], 2, "No such command"),
+    ],
+)
+def test_bad_input_gets_one_line_and_leaves_nothing(
+    arguments: list[str],
+    status: int,
+    says: str,
+    tmp_path: Path,
+    small_csv: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    votes = tmp_path / "votes.csv"
+    votes.write_text(
+        "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n1,0,0,0,0,0,0,0,0,0\n"
+    )
+    places = {"data": small_csv, "missing": tmp_path / "missing", "out": tmp_path / "out", "votes": votes}
+    assert run([argument.format(**places) for argument in arguments]) == status
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert "Traceback" not in captured.err
+    if status == 1:
+        assert captured.err.strip().count("\n") <= 1  # a line of progress and the error
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_command_and_option_is_explained() -> None:
+    for name, command in cli.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert not isinstance(parameter, click.Option) or parameter.help, f"{name} {parameter.name}"
+
+
+def test_help_needs_no_keras() -> None:
+    program = (
+        "import sys; from fer_train.cli.main import run; run(['fit', '--help']);"
+        "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib', 'pandas')))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
+
+
+def test_a_tflite_is_measured_without_keras(small_csv: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; from fer_train.cli.main import run; from fer_edge.models.find_model import find_model;"
+        f"status = run(['evaluate', str(find_model().path), {str(small_csv)!r}]);"
+        "sys.exit(status or any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib', 'pandas')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "14 faces of PublicTest" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [["fit", "nowhere", "--out", "run"], ["evaluate", "run", "nowhere"], ["archs"]]
+)
+def test_without_the_extra_it_is_named_before_anything_else(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text("raise ModuleNotFoundError('no keras', name='keras')")
+    done = subprocess.run(
+        [sys.executable, "-m", "fer_train", *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "Error: TensorFlow and Keras is not installed; install it with: pip install 'fer-edge[train]'"
+    )
+
+
+def test_archs_lists_what_each_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["archs"]) == 0
+    output = capsys.readouterr().out
+    assert "14,428,999" in output
+    assert "2018 reference network" in output

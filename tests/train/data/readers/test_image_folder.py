@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.errors import DataError
+from fer_edge.models.spec import FER2013_LABELS
+from fer_train.data.dataset import load_faces
+
+
+def write_image(path: Path, value: int = 0, size: tuple[int, int] = (48, 48)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = np.random.default_rng(value).integers(0, 256, (*size, 3), np.uint8)
+    assert cv2.imwrite(str(path), image)
+
+
+def folder_of(root: Path, *names: str) -> Path:
+    for value, name in enumerate(names):
+        write_image(root / name, value)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        ("train/a train/b test/a", "Training Training PublicTest"),
+        ("Training/a Training/b val/a test/b", "Training Training PublicTest PrivateTest"),
+        ("train/a train/b PublicTest/a PrivateTest/b", "Training Training PublicTest PrivateTest"),
+        ("fer2013/train/a fer2013/train/b", "Training Training"),
+        ("test/a test/b", "PublicTest PublicTest"),
+    ],
+    ids=[
+        "test alone is PublicTest",
+        "test beside val is PrivateTest",
+        "FER-2013's names",
+        "nested",
+        "test only",
+    ],
+)
+def test_the_folders_names_are_the_splits(names: str, splits: str, tmp_path: Path) -> None:
+    faces = load_faces(folder_of(tmp_path, *(f"{name}/1.png" for name in names.split())))
+    assert faces.splits.tolist() == splits.split()
+    assert faces.label_names == ("a", "b")
+    assert (faces.source_rows == -1).all()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+        ("Anger", "Disgusted", "FEARFUL", "Happiness", "Neutral", "Sadness", "surprised"),
+    ],
+)
+def test_the_seven_emotions_are_known_by_any_name(names: tuple[str, ...], tmp_path: Path) -> None:
+    faces = load_faces(folder_of(tmp_path, *(f"train/{name}/1.jpg" for name in names)))
+    assert faces.label_names == FER2013_LABELS
+    assert [FER2013_LABELS[label] for label in faces.labels] == [
+        "angry", "disgust", "fear", "happy", "neutral", "sad", "surprise",
+    ]  # fmt: skip
+
+
+def test_own_labels_are_in_alphabetical_order(tmp_path: Path) -> None:
+    faces = load_faces(folder_of(tmp_path, "train/smiling/1.png", "train/asleep/1.png", "train/happy/1.png"))
+    assert faces.label_names == ("asleep", "happy", "smiling")
+    assert faces.labels.tolist() == [0, 1, 2]
+
+
+def test_pictures_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
+    from fer_edge.classification.preprocess import extract_face
+    from fer_edge.detectors.full_frame import EXACT
+    from fer_edge.models.spec import ModelSpec
+    from fer_edge.sources.image_io import read_image
+    from fer_edge.types import Detection, Frame
+
+    write_image(tmp_path / "train/a/1.png", 1, (200, 100))
+    write_image(tmp_path / "train/b/2.png", 2, (20, 30))
+    faces = load_faces(tmp_path)
+    spec = ModelSpec(name="x", labels=("a", "b"))
+    for name, pixels in zip(("a/1.png", "b/2.png"), faces.pixels, strict=True):
+        frame = Frame(read_image(tmp_path / "train" / name))
+        seen = extract_face(frame, Detection(frame.box, framing=EXACT), spec)
+        assert np.array_equal(pixels, seen[..., 0])
+
+
+def test_hidden_and_system_files_are_left_out(tmp_path: Path) -> None:
+    folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
+    for name in (".DS_Store", "Thumbs.db"):
+        (tmp_path / "train/a" / name).write_bytes(b"x")
+    assert len(load_faces(tmp_path)) == 2
+
+
+def _text_as_picture(root: Path) -> None:
+    (root / "train/a/2.jpg").write_text("no picture")
+
+
+def _truncated_picture(root: Path) -> None:
+    write_image(root / "train/a/2.jpg", 5, (200, 200))
+    content = (root / "train/a/2.jpg").read_bytes()
+    (root / "train/a/2.jpg").write_bytes(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_text_as_picture, "train/a/2.jpg: expected a picture"),
+        (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
+        (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: expected a picture"),
+        (lambda root: write_image(root / "train/1.png"), "1.png: expected a picture in the folder of its label"),
+        (lambda root: write_image(root / "test/c/1.png"), "test/c: expected a label that Training has, too"),
+        (lambda root: write_image(root / "more/a/1.png"), "more: expected folders train, val and test"),
+        (lambda root: write_image(root / "Training/a/1.png"), "expected one folder for a split"),
+        (lambda root: write_image(root / "train/score/1.png"), "no result column's name, got 'score'"),
+        (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 characters without comma"),
+        (lambda root: shutil.rmtree(root / "train/b"), "2 to 100 labels, got 1"),
+        (lambda root: [write_image(root / f"train/l{i}/1.png") for i in range(99)], "2 to 100 labels, got 101"),
+        (lambda root: shutil.rmtree(root / "train"), "expected pictures in train/<label>/"),
+        (lambda root: [(root / "train" / name / "1.png").unlink() for name in "ab"], "found none"),
+        (lambda root: os.mkfifo(root / "train/a/x.png.d"), "expected a picture"),
+    ],
+)  # fmt: skip
+def test_a_malformed_folder_is_refused_by_name(
+    spoil: Callable[[Path], object], says: str, tmp_path: Path
+) -> None:
+    folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
+    spoil(tmp_path)
+    with pytest.raises(DataError, match=says):
+        load_faces(tmp_path)

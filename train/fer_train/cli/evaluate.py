@@ -1,0 +1,59 @@
+"""``fer-train evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fer_edge.runtime.atomic_files import check_file_in_folder
+from fer_train.cli.options import PATH, debug_option, require_keras, require_package
+from fer_train.cli.progress import show_progress
+from fer_train.data.dataset import SPLITS, load_faces
+from fer_train.data.ferplus import lookup_votes, relabel_by_votes
+from fer_train.evaluation.evaluate import evaluate, write_evaluation
+from fer_train.evaluation.report import format_report
+from fer_train.models.loading import is_tflite
+from fer_train.models.run_files import CONFUSION_FILE, REPORT_FILE
+from fer_train.native_stderr import suppress_native_stderr
+
+__all__ = ["evaluate_model"]
+
+
+@click.command("evaluate")
+@click.argument("model", type=PATH)
+@click.argument("data", type=PATH)
+@click.option(
+    "--split",
+    type=click.Choice(SPLITS),
+    default="PublicTest",
+    show_default=True,
+    help="The faces to measure on.",
+)
+@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and {CONFUSION_FILE} there.")
+@click.option("--votes", type=PATH, metavar="CSV", help="FER+'s votes, for a model of FER+'s eight labels.")
+@click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
+@debug_option
+def evaluate_model(
+    model: Path, data: Path, split: str, out: Path | None, votes: Path | None, overwrite: bool, debug: bool
+) -> None:
+    """Measure a model on a split of DATA.
+
+    MODEL is a run folder, a .keras file beside its spec.json, a .tflite file or a bundled model's name; the
+    latter two need no TensorFlow.
+    """
+    with suppress_native_stderr(debug):
+        if not is_tflite(model):
+            require_keras()
+        if out is not None:
+            require_package("matplotlib", "Matplotlib")
+            check_file_in_folder(out, REPORT_FILE, overwrite=overwrite)
+        faces = load_faces(data)
+        if votes is not None:
+            faces = relabel_by_votes(faces, lookup_votes(faces, votes))
+        report = evaluate(model, faces, split, show_progress)
+        if out is not None:
+            write_evaluation(out, report)
+    click.echo(format_report(report))
+    if out is not None:
+        click.echo(f"\nWritten to {out}: {REPORT_FILE}, {CONFUSION_FILE}")

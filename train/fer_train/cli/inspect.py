@@ -1,0 +1,38 @@
+"""``fer-train inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fer_edge.runtime.atomic_files import check_file_in_folder
+from fer_train.cli.options import PATH, debug_option, require_package
+from fer_train.data.dataset import load_faces
+from fer_train.data.inspection import GRID_FILE, format_inspection, inspect_dataset
+from fer_train.native_stderr import suppress_native_stderr
+
+__all__ = ["inspect_data"]
+
+
+@click.command("inspect")
+@click.argument("data", type=PATH)
+@click.option(
+    "--plot", type=PATH, metavar="DIR", help="Draw the sample grid and the class distribution there."
+)
+@click.option("--overwrite", is_flag=True, help="Replace pictures that DIR holds.")
+@debug_option
+def inspect_data(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> None:
+    """Count DATA's faces, and find blank, equal and nearly equal pictures."""
+    with suppress_native_stderr(debug):
+        if plot is not None:
+            require_package("matplotlib", "Matplotlib")
+            check_file_in_folder(plot, GRID_FILE, overwrite=overwrite)
+        faces = load_faces(data)
+        found = inspect_dataset(faces)
+        click.echo(format_inspection(found, str(data)))
+        if plot is not None:
+            from fer_train.evaluation.plots import draw_inspection
+
+            names = draw_inspection(plot, faces, found)
+            click.echo(f"\nWritten to {plot}: {', '.join(names)}")

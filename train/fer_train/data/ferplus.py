@@ -1,0 +1,121 @@
+"""FER+: ten annotators' votes on each face of FER-2013.
+
+E. Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label
+Distribution", 2016.
+"""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import DataError
+from fer_train.data.dataset import FaceDataset
+from fer_train.optional_packages import import_pandas
+
+__all__ = ["FERPLUS_LABELS", "lookup_votes", "match_votes", "read_votes", "relabel_by_votes"]
+
+FERPLUS_LABELS: Final = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+)
+"""FER+'s eight emotions in the order of its columns; ``unknown`` and ``NF`` (no face) follow them."""
+
+_COLUMNS: Final = (*FERPLUS_LABELS, "unknown", "NF")
+_COUNTS: Final = {str(value): value for value in range(256)}
+
+
+def read_votes(path: str | Path) -> NDArray[np.uint8]:
+    """Read FER+'s votes, uint8 (rows, 10): eight emotions, unknown, no face; in the row order of fer2013.csv.
+
+    Raises DataError naming the line at fault, MissingExtraError without pandas.
+    """
+    path = Path(path)
+    table = _read_table(path)
+    table.columns = [str(name).strip() for name in table.columns]
+    missing = [name for name in _COLUMNS if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{path}: expected FER+ votes (fer2013new.csv), the columns {', '.join(missing)} are missing"
+        )
+    votes = np.zeros((len(table), len(_COLUMNS)), np.uint8)
+    for index, row in enumerate(table[list(_COLUMNS)].itertuples(index=False, name=None)):
+        try:
+            votes[index] = [_COUNTS[count.strip()] for count in row]
+        except KeyError as error:
+            raise _describe_bad_line(path, index + 2) from error
+    return votes
+
+
+def match_votes(faces: FaceDataset, votes: NDArray[np.uint8], source: str | Path) -> NDArray[np.uint8]:
+    """Pick the votes of these faces, uint8 (n, 10), out of :func:`read_votes`'s; ``source`` names them.
+
+    Raises DataError when the votes belong to other data.
+    """
+    if (faces.source_rows < 0).any() or faces.source_rows.max() >= len(votes):
+        raise DataError(
+            f"{source}: expected votes for the rows of the data set, got {len(votes)} rows of votes; "
+            "FER+ goes with fer2013.csv in its original order, not with picture folders"
+        )
+    return votes[faces.source_rows]
+
+
+def lookup_votes(faces: FaceDataset, path: str | Path) -> NDArray[np.uint8]:
+    """Read the votes of these faces, uint8 (n, 10), from a file: :func:`read_votes`, then :func:`match_votes`."""
+    return match_votes(faces, read_votes(path), path)
+
+
+def relabel_by_votes(faces: FaceDataset, votes: NDArray[np.uint8]) -> FaceDataset:
+    """Label the faces with FER+'s eight emotions, each by the most of its votes (the first of equals).
+
+    ``votes`` is uint8 (n, 10). Faces that most annotators took for no face, or for no emotion that they know,
+    are left out.
+    """
+    chosen = votes.argmax(axis=1)
+    is_emotion = (chosen < len(FERPLUS_LABELS)) & (votes.max(axis=1) > 0)
+    kept = faces.select(is_emotion)
+    return FaceDataset(kept.pixels, chosen[is_emotion], kept.splits, kept.source_rows, FERPLUS_LABELS)
+
+
+def _read_table(path: Path) -> Any:
+    """All columns as text; a row too long or a quote that is never closed is an error."""
+    pandas = import_pandas()
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            return pandas.read_csv(
+                file,
+                encoding="utf-8-sig",
+                dtype=object,
+                na_filter=False,
+                index_col=False,
+                quoting=csv.QUOTE_MINIMAL,
+                skip_blank_lines=False,  # so that row numbers are line numbers
+            )
+    except pandas.errors.EmptyDataError:
+        return pandas.DataFrame()
+    except (pandas.errors.ParserError, pandas.errors.ParserWarning, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: expected a row of {len(_COLUMNS)} numbers of votes in each line: {_shorten(error)}"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: the votes cannot be read: {error.strerror or error}") from error
+
+
+def _describe_bad_line(path: Path, number: int) -> DataError:
+    return DataError(f"{path}, line {number}: expected a row of {len(_COLUMNS)} numbers of votes")
+
+
+def _shorten(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,41 @@
+"""The names of the files in a run folder."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "CHECKPOINT_FILE",
+    "CONFIG_FILE",
+    "CONFUSION_FILE",
+    "CURVES_FILE",
+    "EVENTS_FOLDER",
+    "HISTORY_FILE",
+    "MODEL_FILE",
+    "REPORT_FILE",
+    "RUN_FILES",
+    "SPEC_FILE",
+]
+
+MODEL_FILE: Final = "model.keras"
+SPEC_FILE: Final = "spec.json"
+CONFIG_FILE: Final = "config.json"
+HISTORY_FILE: Final = "history.csv"
+CURVES_FILE: Final = "curves.png"
+REPORT_FILE: Final = "report.json"
+CONFUSION_FILE: Final = "confusion.png"
+CHECKPOINT_FILE: Final = "checkpoint.npz"
+EVENTS_FOLDER: Final = "tensorboard"
+"""A folder of event files, which TensorBoard reads."""
+
+RUN_FILES: Final = (
+    MODEL_FILE,
+    SPEC_FILE,
+    CONFIG_FILE,
+    HISTORY_FILE,
+    CURVES_FILE,
+    REPORT_FILE,
+    CONFUSION_FILE,
+    CHECKPOINT_FILE,
+)
+"""All of them but the folder."""

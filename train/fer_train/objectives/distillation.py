@@ -1,0 +1,102 @@
+"""Distillation: the probabilities of teachers as an objective."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import UsageError
+from fer_edge.runtime.hashing import sha256_of_file
+from fer_train.data.dataset import FaceDataset
+from fer_train.models.loading import Predictor
+from fer_train.objectives.base import Objective, ObjectiveRequest
+from fer_train.objectives.soft_labels import SoftLabels, is_soft_labels, read_soft_labels
+from fer_train.objectives.teachers import TeacherEnsemble, apply_temperature, open_teacher
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["DistillationObjective", "build_distillation"]
+
+
+class DistillationObjective(Objective):
+    """The cross-entropy of the teachers' mean probabilities, both sides softened by ``temperature``.
+
+    ``share``, 0…1, is the share of the labels' place in the loss that it takes. Networks are run on each batch,
+    soft labels looked up once.
+    """
+
+    name = "teachers"
+
+    def __init__(
+        self, teachers: Sequence[Predictor | SoftLabels], share: float, temperature: float = 1.0
+    ) -> None:
+        self.label_share = share
+        # The gradient through softened logits is smaller by the square of the temperature.
+        self.weight = share * temperature**2
+        self._temperature = temperature
+        self._known = [teacher for teacher in teachers if isinstance(teacher, SoftLabels)]
+        networks = [teacher for teacher in teachers if not isinstance(teacher, SoftLabels)]
+        self._ensemble = TeacherEnsemble(networks, temperature, len(self._known)) if networks else None
+
+    def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
+        """Look up the mean of the soft labels, softened; raises RunError where a face has none."""
+        if not self._known:
+            return None
+        answers = [apply_temperature(soft.lookup(faces.pixels), self._temperature) for soft in self._known]
+        return np.asarray(np.mean(answers, axis=0), np.float32)
+
+    @property
+    def computes_batches(self) -> bool:
+        """Whether there are networks to run."""
+        return self._ensemble is not None
+
+    def compute_batch(
+        self, pixels: NDArray[np.uint8], targets: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """Compute the teachers' mean, in which each soft label counts as one of them."""
+        assert self._ensemble is not None
+        return self._ensemble(pixels, targets)
+
+    def build_output(self, model: keras.Model) -> keras.KerasTensor:
+        """Add the softmax of the network's own logits, divided by the temperature."""
+        import keras
+
+        logits = model.get_layer("logits").output
+        softer = keras.layers.Rescaling(1 / self._temperature, name="softened")(logits)
+        return keras.layers.Softmax(dtype="float32", name=self.name)(softer)
+
+    def build_loss(self) -> keras.losses.Loss:
+        """Build the cross-entropy."""
+        import keras
+
+        return keras.losses.CategoricalCrossentropy()
+
+
+def build_distillation(request: ObjectiveRequest) -> DistillationObjective:
+    """Build the objective of a run from trained networks and files of soft labels.
+
+    Raises UsageError without teachers, ModelError or DataError for a file that is neither, RunError for one of
+    other labels.
+    """
+    if not request.teachers:
+        raise UsageError("expected a --teacher for the objective distillation, got none")
+    teachers: list[Predictor | SoftLabels] = []
+    titles, digests = [], []
+    for path in request.teachers:
+        if is_soft_labels(path):
+            soft = read_soft_labels(path, request.label_names)
+            teachers.append(soft)
+            titles.append(f"{path.name} ({soft.origin})")
+            digests.append(sha256_of_file(path))
+        else:
+            network = open_teacher(path, request.label_names, bfloat16=request.bfloat16)
+            teachers.append(network)
+            titles.append(path.name)
+            digests.append(sha256_of_file(network.path))
+    objective = DistillationObjective(teachers, request.teacher_weight, request.temperature)
+    objective.provenance, objective.file_digests = {"teachers": ", ".join(titles)}, digests
+    return objective

@@ -1,0 +1,40 @@
+"""The training objectives by name, each in a module of its own.
+
+Another package adds one by an entry point of the group ``fer_train.objectives`` that names a
+:data:`~fer_train.objectives.base.BuildObjective`; ``fer-train fit --objective NAME`` trains with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fer_edge.runtime.registry import Registry
+from fer_train.objectives.base import BuildObjective, Objective, ObjectiveRequest
+
+__all__ = ["OBJECTIVES", "build_objectives"]
+
+OBJECTIVES: Final[Registry[BuildObjective]] = Registry(
+    "objective",
+    "fer_train.objectives",
+    {
+        "labels": "fer_train.objectives.labels:build_labels",
+        "votes": "fer_train.objectives.votes:build_votes",
+        "distillation": "fer_train.objectives.distillation:build_distillation",
+    },
+)
+
+
+def build_objectives(request: ObjectiveRequest, names: Sequence[str] = ()) -> list[Objective]:
+    """Build the objectives that a request implies, and those named besides; the labels come first.
+
+    Votes are learned from where there are any and the recipe gives them a weight, teachers where there are any.
+    Raises UsageError for an unknown name, and the errors of the objectives themselves.
+    """
+    chosen = ["labels"]
+    if request.votes is not None and request.votes_weight:
+        chosen.append("votes")
+    if request.teachers:
+        chosen.append("distillation")
+    chosen += [name for name in dict.fromkeys(names) if name not in chosen]
+    return [OBJECTIVES.load(name)(request) for name in chosen]
