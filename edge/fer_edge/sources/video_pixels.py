@@ -116,7 +116,8 @@ def _to_gray(decoded: Any) -> GrayImage:
             return np.asarray(luma >> (bits - 8 + shift), np.uint8)
         above = cv2.subtract(luma, np.full(1, 16 * unit, np.float64))  # blacker than black stays black
         return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (219 * unit)), np.uint8)
-    return np.asarray(decoded.to_ndarray(format="gray"), np.uint8)
+    gray: GrayImage = np.asarray(decoded.to_ndarray(format="gray"), np.uint8)
+    return gray
 
 
 def _depth_of_luma(name: str) -> int | None:
