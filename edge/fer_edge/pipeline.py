@@ -49,7 +49,7 @@ class _Tracked:
 
 _Tracking = _Tracked | SkippedInput | Discontinuity
 ResultItem = FrameResult | SkippedInput | Discontinuity
-"""What comes out: a Discontinuity only where another stream begins."""
+"""What comes out: a Discontinuity only where a stream begins or has ended."""
 
 
 class Pipeline:
@@ -59,7 +59,7 @@ class Pipeline:
     caller's; with more, reading, detection and classification run beside each other, a few frames ahead
     of the caller; without ``ahead`` classification runs in the caller's thread, which is faster where the
     caller does little with a result. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
-    off; drawn labels are steadied all the same.
+    off; drawn labels are steadied all the same. Face ids count from ``first_id``.
 
     Iterating raises what the source, the detector and the classifier raise, after the results before it.
     """
@@ -74,12 +74,13 @@ class Pipeline:
         smoothing: float = 0.0,
         threads: int = 1,
         ahead: bool = True,
+        first_id: int = 0,
     ) -> None:
         self.latencies = StageLatencies()
         self._source = source
         self._threads = threads
         self._ahead = ahead
-        self._tracker = Tracker(detector, detect_every)
+        self._tracker = Tracker(detector, detect_every, first_id=first_id)
         # Reading and detection take a thread each.
         self._classifiers = ClassifierPool(model, max(1, threads - 2))
         self._smoothed = smoothing > 0
@@ -177,7 +178,7 @@ class Pipeline:
             elif isinstance(item, Discontinuity):
                 self._smoother.reset()
                 self._labels.reset()
-                if item.stream is not None:
+                if item.stream is not None or item.finished is not None:
                     yield item
             else:
                 yield item

@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from fer_edge._version import __version__
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import Sink
+from fer_edge.statistics import PersonSummary, RunStatistics, WarningCollector, compute_shares
 from fer_edge.types import Discontinuity, FrameResult, SkippedInput
 
-__all__ = ["RunStatistics", "RunSummary", "Session", "StopConditions", "build_summary"]
+__all__ = ["RunSummary", "Session", "StopConditions", "build_summary"]
 
 OnResult = Callable[[FrameResult | SkippedInput], None]
 
@@ -29,38 +30,11 @@ class StopConditions:
     seconds: float | None = None
 
 
-@dataclass(slots=True)
-class RunStatistics:
-    """What a run came to so far. ``duration_s``: from the first frame asked for to the last result written."""
-
-    frames: int = 0
-    faces: int = 0
-    frames_with_faces: int = 0
-    emotions: dict[str, int] = field(default_factory=dict)
-    duration_s: float = 0.0
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def fps(self) -> float:
-        """Frames per second of wall time."""
-        return self.frames / self.duration_s if self.duration_s > 0 else 0.0
-
-    def add(self, result: FrameResult | SkippedInput) -> None:
-        """Count a frame and its faces, or an image that could not be read."""
-        if isinstance(result, SkippedInput):
-            self.errors.append(result.error)
-            return
-        self.frames += 1
-        self.faces += len(result.faces)
-        self.frames_with_faces += bool(result.faces)
-        for face in result.faces:
-            self.emotions[face.emotion] = self.emotions.get(face.emotion, 0) + 1
-
-
 class Session:
     """Brings every result of a pipeline into every sink, and counts.
 
-    ``mirror`` flips images left to right, never coordinates. ``statistics`` grow as the run goes on; what was
+    ``mirror`` flips images left to right, never coordinates. ``on_finished`` is told of each of several sources
+    that was read whole, once its results are written. ``statistics`` grow as the run goes on; what was
     written before an error is in them.
     """
 
@@ -71,8 +45,11 @@ class Session:
         stop: StopConditions = StopConditions(),
         *,
         mirror: bool = False,
+        on_finished: Callable[[str], None] | None = None,
     ) -> None:
         self.statistics = RunStatistics()
+        self._on_finished = on_finished
+        self._clock_base_s = self._last_s = 0.0
         self._pipeline, self._sinks = pipeline, sinks
         self._conditions = stop
         self._mirror = mirror
@@ -87,6 +64,7 @@ class Session:
         statistics, limits = self.statistics, self._conditions
         started = time.perf_counter()
         with ExitStack() as stack:
+            stack.enter_context(WarningCollector(statistics))
             for sink in self._sinks:
                 sink.open(self._pipeline.stream, self._stop)
                 stack.callback(sink.close)
@@ -94,23 +72,35 @@ class Session:
                 if isinstance(result, Discontinuity):
                     self._begin(result)
                     continue
-                if limits.seconds is not None and _clock(result, started) >= limits.seconds:
+                if limits.seconds is not None and self._clock(result, started) >= limits.seconds:
                     break
                 self._write(result)
                 statistics.duration_s = time.perf_counter() - started
                 statistics.add(result)
                 if on_result is not None:
                     on_result(result)
-                if self._stop.is_set() or statistics.frames + len(statistics.errors) == limits.frames:
+                if self._stop.is_set() or statistics.frames + statistics.error_count == limits.frames:
                     break
                 del result  # whose image may be large, before the next is read
         return statistics
 
     def _begin(self, change: Discontinuity) -> None:
-        """Tell the sinks of the stream that comes next."""
+        """Tell the sinks of the stream that comes next, and whoever wants to know of the one that ended."""
+        if change.finished is not None and self._on_finished is not None:
+            self._on_finished(change.finished)
         if change.stream is not None:
+            self._clock_base_s += self._last_s
+            self._last_s = 0.0
             for sink in self._sinks:
                 sink.open(change.stream, self._stop)
+
+    def _clock(self, result: FrameResult | SkippedInput, started: float) -> float:
+        """Seconds of the sources' clocks, one after the other; of the run for what has none."""
+        time_s = result.frame.time_s if isinstance(result, FrameResult) else None
+        if time_s is None:
+            return time.perf_counter() - started
+        self._last_s = time_s
+        return self._clock_base_s + time_s
 
     def _write(self, result: FrameResult | SkippedInput) -> None:
         seen = result if isinstance(result, SkippedInput) else View(result, mirror=self._mirror)
@@ -126,43 +116,57 @@ class Session:
             latencies.add("write", spent - (draw_s or 0.0))
 
 
-def _clock(result: FrameResult | SkippedInput, started: float) -> float:
-    time_s = result.frame.time_s if isinstance(result, FrameResult) else None
-    return time.perf_counter() - started if time_s is None else time_s
-
-
 class RunSummary(TypedDict):
     """The object that ``--summary`` writes."""
 
     version: str
-    source: str
+    source: NotRequired[str]
+    sources: NotRequired[list[str]]
+    started: str
     model: dict[str, str]
     detector: str
     threads: int
     frames: int
     frames_dropped: int
     faces: int
+    emotions: dict[str, float]
+    people: list[PersonSummary]
     duration_s: float
     fps: float
     stages: dict[str, dict[str, float | None]]
+    warnings: list[str]
     errors: list[str]
 
 
 def build_summary(
-    statistics: RunStatistics, pipeline: Pipeline, *, model: ModelFile, detector: str, threads: int
+    statistics: RunStatistics,
+    pipeline: Pipeline,
+    *,
+    model: ModelFile,
+    detector: str,
+    threads: int,
+    sources: Sequence[str] = (),
 ) -> RunSummary:
-    """Put together the summary of a run so far."""
-    return {
+    """Put together the summary of a run so far; ``sources`` are named where there are several."""
+    summary: RunSummary = {
         "version": __version__,
-        "source": pipeline.stream.name,
+        "started": statistics.started.isoformat(timespec="milliseconds"),
         "model": {"name": model.spec.name, "variant": model.spec.variant, "sha256": model.sha256},
         "detector": detector,
         "threads": threads,
         "frames": statistics.frames,
         "frames_dropped": pipeline.frames_dropped,
         "faces": statistics.faces,
+        "emotions": compute_shares(statistics.emotions),
+        "people": statistics.summarize_people(),
         "duration_s": round(statistics.duration_s, 6),
         "fps": round(statistics.fps, 3),
         "stages": pipeline.latencies.as_dict(),
+        "warnings": statistics.list_warnings(),
         "errors": statistics.errors,
     }
+    if len(sources) > 1:
+        summary["sources"] = [*sources]
+    else:
+        summary["source"] = pipeline.stream.name
+    return summary

@@ -122,11 +122,13 @@ class Discontinuity:
     """What comes next does not continue what came before: no face is carried over.
 
     ``reason`` says why, such as ``size`` or ``reconnect``. ``stream`` describes what comes next, where that is
-    another stream than before.
+    another stream than before. ``finished`` is the source that has just been read to its end, where several
+    are read in a row.
     """
 
     reason: str
     stream: StreamInfo | None = None
+    finished: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,28 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in self.commands and (Path(name).exists() or "://" in name):
+            raise click.UsageError(
+                f"name a command before {name!r}: fer-edge {_command_for(name)} {name}", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+def _command_for(path: str) -> str:
+    """The command that reads what a path or URL names."""
+    from fer_edge.cli.inputs import VIDEO_SUFFIXES
+
+    if Path(path).is_dir():
+        names = (entry.suffix.lower() for entry in Path(path).iterdir())
+        return "video" if any(name in VIDEO_SUFFIXES for name in names) else "folder"
+    if path.startswith("rtsp://") or path.startswith("/dev/video"):
+        return "camera"
+    return "video" if Path(path).suffix.lower() in VIDEO_SUFFIXES or "://" in path else "image"
 
 
 @click.group(
@@ -45,15 +66,21 @@ def camera(source: str, **options: Any) -> None:
     """A camera: an index (default 0), /dev/videoN, or an rtsp:// or http:// URL."""
     if options["smoothing"] is None:
         options["smoothing"] = _CAMERA_SMOOTHING_S
-    _run("camera", [source], options)
+    from fer_edge.cli.inputs import open_camera
+    from fer_edge.cli.run import RunOptions, run
+
+    run(open_camera(source), RunOptions(**options))
 
 
 @cli.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
 @run_options
 def image(paths: tuple[str, ...], **options: Any) -> None:
-    """One or more pictures. With several, --output names a folder."""
-    _run("images", paths, options)
+    """Images: files, folders, patterns such as '*.jpg'. With several, --output names a folder."""
+    from fer_edge.cli.inputs import open_images
+    from fer_edge.cli.run import RunOptions, run
+
+    run(open_images(paths), RunOptions(**options))
 
 
 @cli.command()
@@ -61,18 +88,28 @@ def image(paths: tuple[str, ...], **options: Any) -> None:
 @click.option("--recursive", is_flag=True, help="Descend into subfolders.")
 @run_options
 def folder(directory: str, recursive: bool, **options: Any) -> None:
-    """The pictures of a folder. --output names a folder for annotated copies."""
-    from fer_edge.cli.run import RunOptions, open_folder, run
+    """The images of a folder. --output names a folder for annotated copies."""
+    from fer_edge.cli.inputs import open_folder
+    from fer_edge.cli.run import RunOptions, run
 
     run(open_folder(directory, recursive=recursive, output=options["output"]), RunOptions(**options))
 
 
 @cli.command()
-@click.argument("path", type=PathThatNames())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
 @run_options
-def video(path: str, **options: Any) -> None:
-    """A video, every frame: a file, a URL, or - for a stream on standard input."""
-    _run("video", [path], options)
+def video(paths: tuple[str, ...], **options: Any) -> None:
+    """Videos, every frame: files, folders, patterns, URLs, or - for a stream on standard input.
+
+    With several, --output names a folder, and each is a source of its own in the results.
+    """
+    from fer_edge.cli.inputs import expand_videos, open_videos
+    from fer_edge.cli.run import RunOptions, run, select_videos
+
+    parsed = RunOptions(**options)
+    addresses = select_videos(expand_videos(paths), parsed)
+    if addresses:
+        run(open_videos(addresses, resumable=parsed.append), parsed)
 
 
 @cli.command()
@@ -122,9 +159,3 @@ def models(name: str | None, debug: bool) -> None:
     from fer_edge.cli.models import render_model, render_model_list
 
     click.echo(render_model_list() if name is None else render_model(name))
-
-
-def _run(kind: str, addresses: Sequence[str], options: dict[str, Any]) -> None:
-    from fer_edge.cli.run import RunOptions, open_inputs, run
-
-    run(open_inputs(kind, *addresses), RunOptions(**options))

@@ -126,6 +126,17 @@ _OPTIONS: Final = (
     ),
     click.option("--overwrite", is_flag=True, help="Replace outputs that are already there."),
     click.option(
+        "--append",
+        is_flag=True,
+        help="Continue results files; videos that are complete in them are skipped.",
+    ),
+    click.option(
+        "--every",
+        type=Seconds(0, min_open=True),
+        metavar="SECONDS",
+        help="One row set per that time, its scores averaged; every frame is still looked at.",
+    ),
+    click.option(
         "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
     ),
     click.option(

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
 import cv2
 
-from fer_edge.cli.app import has_standard_output, one_line
-from fer_edge.cli.progress import progress_bar
+from fer_edge.cli.app import has_standard_output
+from fer_edge.cli.inputs import Inputs
+from fer_edge.cli.report import RunReport
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import FerEdgeError, OutputError, UsageError
 from fer_edge.models.find_model import ModelFile, find_model
@@ -24,19 +25,20 @@ from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.shutdown import Terminated
 from fer_edge.runtime.system import thread_count
 from fer_edge.runtime.tables import counted
-from fer_edge.session import RunStatistics, Session, StopConditions, build_summary
+from fer_edge.session import Session, StopConditions, build_summary
+from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import Sink, SinkRequest
+from fer_edge.sinks.continuation import Continuation
 from fer_edge.sinks.registry import (
     STANDARD_OUTPUT,
     create_image_sink,
     create_row_sink,
     create_window,
 )
-from fer_edge.sources.base import Source
-from fer_edge.sources.registry import create_source
-from fer_edge.types import FrameResult, SkippedInput, StreamInfo
+from fer_edge.sources.urls import scheme_of
+from fer_edge.types import StreamInfo
 
-__all__ = ["Inputs", "RunOptions", "open_folder", "open_inputs", "run"]
+__all__ = ["RunOptions", "run", "select_videos"]
 
 T = TypeVar("T")
 
@@ -59,40 +61,10 @@ class RunOptions:
     show: bool | None
     max_frames: int | None
     duration: float | None
+    every: float | None
+    append: bool
     mirror: bool
     debug: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """A source and what is known of the files behind it.
-
-    ``files`` are the paths that are read, none of which may be written to; ``root`` is the folder that was
-    named for them, if one was.
-    """
-
-    source: Source
-    files: tuple[str, ...] = ()
-    root: Path | None = None
-
-
-def open_inputs(kind: str, *addresses: str) -> Inputs:
-    """Make the source that a command names."""
-    source = create_source(kind, *addresses)
-    return Inputs(source=source, files=() if source.info.live else addresses)
-
-
-def open_folder(directory: str, *, recursive: bool, output: str | None) -> Inputs:
-    """Make the source of a folder's images; those in ``output``, an earlier run's copies, are left out."""
-    from fer_edge.sources.images import ImageSource, find_images
-
-    paths = tuple(
-        map(
-            os.fspath,
-            find_images(directory, recursive=recursive, without=None if output is None else Path(output)),
-        )
-    )
-    return Inputs(source=ImageSource(paths, directory), files=paths, root=Path(directory))
 
 
 def run(inputs: Inputs, options: RunOptions) -> None:
@@ -102,6 +74,9 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     model = find_model(options.model)
     stream = inputs.source.info
     _check_outputs(options, [*inputs.files, model.path, *_named(options.detector_model)])
+    if options.every is not None and stream.still:
+        raise UsageError("--every is about time, which still images have not; leave it out")
+    continuation = _open_continuation(options, model)
     sinks = _create_sinks(inputs, options, model)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
         cv2.setNumThreads(threads)
@@ -113,7 +88,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
         )
         stack.enter_context(closing(detector))
         stack.enter_context(inputs.source)
-        sinks += _create_window(stream, options)
+        sinks.every += _create_window(stream, options)
         pipeline = Pipeline(
             inputs.source,
             detector,
@@ -122,47 +97,111 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             smoothing=options.smoothing or 0.0,
             threads=threads,
             # Rows are written in no time; drawing, encoding and showing take longer than classification.
-            ahead=len(sinks) > len(options.results),
+            ahead=len(sinks.every) > len(options.results),
+            first_id=0 if continuation is None else continuation.next_id,
         )
         stack.enter_context(pipeline)
-        session = Session(
+        _Run(pipeline, sinks, inputs, options, model, continuation).run(threads)
+
+
+class _Run:
+    """A session, what people see of it, and what is written when it ends, however it ends."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        sinks: _Sinks,
+        inputs: Inputs,
+        options: RunOptions,
+        model: ModelFile,
+        continuation: Continuation | None,
+    ) -> None:
+        self._pipeline, self._averaged, self._inputs = pipeline, sinks.averaged, inputs
+        self._options, self._model, self._continuation = options, model, continuation
+        self._session = Session(
             pipeline,
-            sinks,
+            sinks.every,
             StopConditions(options.max_frames, options.duration),
             mirror=options.mirror,
+            on_finished=self._finish_source,
         )
-        _run_session(session, pipeline, options, model, threads)
-    if session.statistics.errors:
-        click.get_current_context().exit(1)
+        quiet = STANDARD_OUTPUT in options.results
+        self._report = RunReport(pipeline, self._session.statistics, inputs.files, quiet=quiet)
+
+    def run(self, threads: int) -> None:
+        """Run, report, write the summary; leaves with 1 where something failed."""
+        statistics = self._session.statistics
+        if self._continuation is not None:
+            self._continuation.begin()
+        try:
+            self._session.run(self._report.take)
+        except FerEdgeError as error:
+            statistics.add_error(str(error))
+            raise
+        except (KeyboardInterrupt, Terminated):
+            click.echo("Interrupted; what was written until now is kept.", err=True)
+            raise
+        finally:
+            self._report.end()
+            if self._options.summary is not None:
+                summary = build_summary(
+                    statistics,
+                    self._pipeline,
+                    model=self._model,
+                    detector=self._options.detector,
+                    threads=threads,
+                    sources=() if self._pipeline.stream.still else self._inputs.files,
+                )
+                write_json(self._options.summary, summary)
+        if statistics.error_count:
+            click.get_current_context().exit(1)
+
+    def _finish_source(self, source: str) -> None:
+        self._report.finish_source(source)
+        if self._continuation is not None:
+            for sink in self._averaged:
+                sink.flush()
+            self._continuation.finish_source(source)
 
 
-def _run_session(
-    session: Session, pipeline: Pipeline, options: RunOptions, model: ModelFile, threads: int
-) -> None:
-    """Run and report; the summary is written however the run ends."""
-    report = _Report(pipeline, quiet=STANDARD_OUTPUT in options.results)
-    try:
-        session.run(report.take)
-    except FerEdgeError as error:
-        session.statistics.errors.append(str(error))
-        raise
-    except (KeyboardInterrupt, Terminated):
-        click.echo("Interrupted; what was written until now is kept.", err=True)
-        raise
-    finally:
-        report.end(session.statistics)
-        if options.summary is not None:
-            summary = build_summary(
-                session.statistics, pipeline, model=model, detector=options.detector, threads=threads
-            )
-            write_json(options.summary, summary)
+def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
+    """Leave out the videos that the results which are continued hold whole; cuts off half-done rows."""
+    continuation = _open_continuation(options, find_model(options.model))
+    if continuation is None:
+        return list(addresses)
+    missing = continuation.select_missing(addresses)
+    if len(missing) < len(addresses):
+        done = counted(len(addresses) - len(missing), "video")
+        click.echo(f"{done} of {len(addresses)} already complete in the results.", err=True)
+    return missing
+
+
+def _open_continuation(options: RunOptions, model: ModelFile) -> Continuation | None:
+    if not options.append:
+        return None
+    if options.overwrite:
+        raise UsageError("--append and --overwrite contradict each other; give one of them")
+    paths = [
+        Path(target) for target in options.results if target != STANDARD_OUTPUT and scheme_of(target) is None
+    ]
+    if not paths:
+        raise UsageError("--append continues files of --results; name one")
+    return Continuation(paths, model.spec.labels)
 
 
 def _named(value: T | None) -> list[T]:
     return [] if value is None else [value]
 
 
-def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> list[Sink]:
+@dataclass(slots=True)
+class _Sinks:
+    """The sinks of a run; ``averaged`` are those among them that hold results back."""
+
+    every: list[Sink]
+    averaged: list[AveragingSink]
+
+
+def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> _Sinks:
     def request(target: str) -> SinkRequest:
         return SinkRequest(
             target=target,
@@ -171,10 +210,13 @@ def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> list
             inputs=inputs.files,
             root=inputs.root,
             overwrite=options.overwrite,
+            append=options.append,
         )
 
-    sinks = [create_row_sink(request(target)) for target in options.results]
-    return sinks + [create_image_sink(request(target)) for target in _named(options.output)]
+    rows = [create_row_sink(request(target)) for target in options.results]
+    averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
+    images = [create_image_sink(request(target)) for target in _named(options.output)]
+    return _Sinks([*(averaged or rows), *images], averaged)
 
 
 def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
@@ -209,66 +251,3 @@ def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
         if options.summary == Path(STANDARD_OUTPUT):
             raise UsageError("expected a file for --summary, got -; standard output holds --results - only")
         check_file(options.summary, overwrite=options.overwrite)
-
-
-class _Report:
-    """What people see of a run: a line per face for still images, a bar and a summary for the rest."""
-
-    def __init__(self, pipeline: Pipeline, *, quiet: bool) -> None:
-        self._pipeline = pipeline
-        self._stream = pipeline.stream
-        self._quiet = quiet
-        self._bar: Any = None
-
-    def take(self, result: FrameResult | SkippedInput) -> None:
-        """Show one result."""
-        if isinstance(result, SkippedInput):
-            click.echo(one_line(f"Error: {result.error}"), err=True)
-        elif not self._stream.still:
-            self._advance(result)
-        elif not self._quiet:
-            for line in _face_lines(result):
-                click.echo(one_line(line))
-
-    def _advance(self, result: FrameResult) -> None:
-        if self._bar is None:
-            self._bar = progress_bar(None, total=self._stream.frame_count, unit=" frames")
-        self._bar.update()
-        if self._stream.live:
-            self._bar.set_postfix_str(", ".join(face.label for face in result.faces), refresh=False)
-
-    def end(self, statistics: RunStatistics) -> None:
-        """Close the bar and, for a video or camera, sum up."""
-        if self._bar is not None:
-            self._bar.close()
-        if not self._stream.still and not self._quiet and statistics.frames:
-            for line in _summary_lines(statistics, self._pipeline):
-                click.echo(line)
-
-
-def _face_lines(result: FrameResult) -> list[str]:
-    source = result.frame.source
-    if not result.faces:
-        return [f"{source}: no face found"]
-    return [
-        f"{source}: {face.emotion} {face.score:.0%}, "
-        f"{face.box.width}×{face.box.height} pixels at {face.box.x}, {face.box.y}"
-        for face in result.faces
-    ]
-
-
-def _summary_lines(statistics: RunStatistics, pipeline: Pipeline) -> list[str]:
-    dropped = f", {pipeline.frames_dropped:,} dropped" if pipeline.frames_dropped else ""
-    shares = sorted(statistics.emotions.items(), key=lambda item: -item[1])
-    stages = [
-        f"{stage} {times['p50_ms']:.1f}"
-        for stage, times in pipeline.latencies.as_dict().items()
-        if times["p50_ms"] is not None
-    ]
-    frames = counted(statistics.frames, "frame")
-    return [
-        f"{frames}{dropped} in {statistics.duration_s:.2f} s: {statistics.fps:.1f} frames a second",
-        f"{counted(statistics.faces, 'face')} in {statistics.frames_with_faces:,} of {frames}"
-        + "".join(f", {emotion} {count / statistics.faces:.0%}" for emotion, count in shares),
-        f"Median milliseconds: {', '.join(stages)}",
-    ]

@@ -7,9 +7,11 @@ once, however many sinks ask for it, and cannot be left out by oversight.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from typing import NoReturn
 
 from fer_edge.rendering.annotate import annotate
-from fer_edge.types import FaceResult, FrameRecord, FrameResult, Image
+from fer_edge.types import FaceResult, Frame, FrameRecord, FrameResult, Image
 
 __all__ = ["View"]
 
@@ -53,6 +55,16 @@ class View:
         """The faces in the frame."""
         return self._result.faces
 
+    def with_faces(self, faces: tuple[FaceResult, ...]) -> View:
+        """The same view with other faces."""
+        return View(replace(self._result, faces=faces), mirror=self._mirror)
+
+    def without_pixels(self) -> View:
+        """The same view without its image, whose memory it no longer holds."""
+        frame = self._result.frame
+        bare = Frame(_no_pixels, frame.source, frame.index, frame.time_s, size=frame.size)
+        return View(replace(self._result, frame=bare), mirror=self._mirror)
+
     def as_record(self) -> FrameRecord:
         """The frame's row, as JSON Lines hold it."""
         return self._result.as_record()
@@ -67,3 +79,7 @@ class View:
             self._drawn = annotate(self._result.frame.image, self.faces, mirror=self._mirror)
             self.draw_s = time.perf_counter() - started
         return self._drawn
+
+
+def _no_pixels() -> NoReturn:
+    raise ValueError("expected a view with pixels, they were let go")

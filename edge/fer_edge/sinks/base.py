@@ -41,7 +41,7 @@ class SinkRequest:
     ``target`` is what the user named: a path, ``-`` or ``scheme:…``. ``labels`` are the model's, in the
     order of its scores. ``stream`` is what is known of the source before it is opened, ``inputs`` the paths
     that it reads, as far as they are known, and ``root`` the folder that was named for them, if one was.
-    ``required``: the user asked for it, so that it has to work.
+    ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work.
     """
 
     target: str
@@ -50,6 +50,7 @@ class SinkRequest:
     inputs: tuple[str, ...] = ()
     root: Path | None = None
     overwrite: bool = False
+    append: bool = False
     required: bool = True
 
 

@@ -13,9 +13,9 @@ from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows import RowFile
 from fer_edge.types import FrameRecord, SkippedInput
 
-__all__ = ["CsvSink", "create_sink"]
+__all__ = ["COLUMNS", "CsvSink", "create_sink"]
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "source", "frame", "time_s", "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
 )  # fmt: skip
 
@@ -26,8 +26,8 @@ class CsvSink(RowFile):
     An image that could not be read has none. ``labels`` are the model's, the last columns.
     """
 
-    def __init__(self, path: Path, labels: tuple[str, ...]) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, labels: tuple[str, ...], *, append: bool = False) -> None:
+        super().__init__(path, append=append)
         self._labels = labels
 
     def write(self, result: View | SkippedInput) -> None:
@@ -37,7 +37,7 @@ class CsvSink(RowFile):
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
         if self.is_empty:
-            writer.writerow((*_COLUMNS, *self._labels))
+            writer.writerow((*COLUMNS, *self._labels))
         writer.writerows(self._rows(result.as_record()))
         self.write_text(text.getvalue())
 
@@ -56,11 +56,11 @@ class CsvSink(RowFile):
             ]
             for face in record["faces"]
         ]
-        return faces or [[*frame, *[None] * (len(_COLUMNS) - 3 + len(self._labels))]]
+        return faces or [[*frame, *[None] * (len(COLUMNS) - 3 + len(self._labels))]]
 
 
 def create_sink(request: SinkRequest) -> CsvSink:
     """Make the sink of a file; raises OutputError."""
     path = Path(request.target)
-    check_file(path, overwrite=request.overwrite)
-    return CsvSink(path, request.labels)
+    check_file(path, overwrite=request.overwrite or request.append)
+    return CsvSink(path, request.labels, append=request.append)

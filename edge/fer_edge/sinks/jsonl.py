@@ -33,5 +33,5 @@ def create_sink(request: SinkRequest) -> JsonLinesSink:
     if request.target == "-":
         return JsonLinesSink(None)
     path = Path(request.target)
-    check_file(path, overwrite=request.overwrite)
-    return JsonLinesSink(path)
+    check_file(path, overwrite=request.overwrite or request.append)
+    return JsonLinesSink(path, append=request.append)

@@ -20,18 +20,19 @@ _STDOUT: Final = "standard output"
 class RowFile:
     """A file that is opened with its first row and takes each at once and whole: a later failure loses none.
 
-    ``path`` None is standard output.
+    ``path`` None is standard output. ``append`` goes on where the file ends, instead of replacing it.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, append: bool = False) -> None:
         self._path = path
         self._file: FileIO | None = None
-        self._size = 0
+        self._append = append
+        self._size = path.stat().st_size if append and path is not None and path.is_file() else 0
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was written yet."""
-        return self._file is None
+        """Whether the file holds nothing yet."""
+        return self._size == 0
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
         """Nothing to open before there is a row."""
@@ -51,8 +52,9 @@ class RowFile:
                     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
                 sys.stdout.write(text)
                 sys.stdout.flush()
+                self._size += len(text)
                 return
-            self._file = self._file or FileIO(self._path, "w")
+            self._file = self._file or FileIO(self._path, "a" if self._append else "w")
             # A file name that is no UTF-8 is written as JSON's own escape of its bytes.
             rest = content = text.encode("utf-8", "backslashreplace")
             try:

@@ -16,8 +16,9 @@ __all__ = ["SourceSequence"]
 class SourceSequence:
     """Reads the sources of addresses in order, each opened when its turn comes.
 
-    Between two of them comes a Discontinuity with the next one's description: nothing is carried over. One that
-    cannot be opened, or breaks off, is a SkippedInput after what it gave; the next one follows.
+    Before each comes a Discontinuity with its description, after each that gave something one that says so:
+    nothing is carried over. One that cannot be opened, or breaks off, is a SkippedInput after what it gave; the
+    next one follows.
     """
 
     def __init__(self, addresses: Sequence[str], create: Callable[[str], Source]) -> None:
@@ -34,9 +35,16 @@ class SourceSequence:
 
     def __iter__(self) -> Iterator[SourceItem]:
         for address in self._addresses:
+            begun = False
             try:
                 with self._create(address) as source:
                     yield Discontinuity("next source", source.info)
-                    yield from source
+                    for item in source:
+                        begun = True
+                        yield item
+                        del item
             except SourceError as error:
                 yield SkippedInput(address, str(error))
+                if not begun:
+                    continue
+            yield Discontinuity("end of source", finished=address)

@@ -115,13 +115,13 @@ class Tracker:
     frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
     source's clock, whichever is less; the whole frame after 90 frames that last three seconds or more. What
     changed is searched at once in a frame in which a face got lost. A frame without a time is a still image
-    of its own, whose faces are new ones.
+    of its own, whose faces are new ones. Ids count from ``first_id``.
     """
 
-    def __init__(self, detector: Detector, detect_every: int | None = None) -> None:
+    def __init__(self, detector: Detector, detect_every: int | None = None, *, first_id: int = 0) -> None:
         self._detector = detector
         self._every = detect_every
-        self._next_id = 0
+        self._next_id = first_id
         self.reset()
 
     def reset(self) -> None:

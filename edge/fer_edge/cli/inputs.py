@@ -1,0 +1,139 @@
+"""What a command reads: paths, folders, globs and addresses, as sources."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fer_edge.errors import SourceError
+from fer_edge.sources.base import Source
+from fer_edge.sources.registry import create_source
+from fer_edge.sources.sequence import SourceSequence
+from fer_edge.sources.urls import is_url
+
+__all__ = [
+    "Inputs",
+    "expand_images",
+    "expand_videos",
+    "open_camera",
+    "open_folder",
+    "open_images",
+    "open_videos",
+]
+
+VIDEO_SUFFIXES: Final = frozenset(
+    {
+        ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv",
+        ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
+    }
+)  # fmt: skip
+"""What is taken for a video in a folder; a video that is named may have any suffix."""
+
+_GLOB: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """A source and what is known of the files behind it.
+
+    ``files`` are the paths that are read, none of which may be written to; ``root`` is the folder that was
+    named for them, if one was.
+    """
+
+    source: Source
+    files: tuple[str, ...] = ()
+    root: Path | None = None
+
+
+def open_camera(address: str) -> Inputs:
+    """Make the source of a camera."""
+    return Inputs(source=create_source("camera", address))
+
+
+def open_images(paths: Sequence[str]) -> Inputs:
+    """Make the source of images that are named, in folders too."""
+    files = tuple(expand_images(paths))
+    return Inputs(source=create_source("images", *files), files=files)
+
+
+def open_folder(directory: str, *, recursive: bool, output: str | None) -> Inputs:
+    """Make the source of a folder's images; those in ``output``, an earlier run's copies, are left out."""
+    from fer_edge.sources.images import ImageSource, find_images
+
+    without = None if output is None else Path(output)
+    files = tuple(map(os.fspath, find_images(directory, recursive=recursive, without=without)))
+    return Inputs(source=ImageSource(files, directory), files=files, root=Path(directory))
+
+
+def open_videos(addresses: Sequence[str], *, resumable: bool = False) -> Inputs:
+    """Make the source of one video, or of several one after the other.
+
+    ``resumable`` treats one video as several are: its end is told, its error does not end the run.
+    """
+    files = tuple(addresses)
+    if len(files) == 1 and not resumable:
+        return Inputs(source=create_source("video", files[0]), files=files)
+    return Inputs(source=SourceSequence(files, lambda address: create_source("video", address)), files=files)
+
+
+def expand_images(paths: Sequence[str]) -> list[str]:
+    """Replace folders by the images in them, and globs that the shell left alone by what they match."""
+    from fer_edge.sources.images import find_images
+
+    return _expand(paths, lambda folder: map(os.fspath, find_images(folder)))
+
+
+def expand_videos(paths: Sequence[str]) -> list[str]:
+    """Replace folders by the videos in them, and globs that the shell left alone by what they match."""
+    return _expand(paths, _find_videos)
+
+
+def _expand(paths: Sequence[str], find: Callable[[str], Iterable[str]]) -> list[str]:
+    expanded: list[str] = []
+    for path in paths:
+        if is_url(path) or _exists(path, Path.is_file):
+            expanded.append(path)
+        elif _exists(path, Path.is_dir):
+            expanded += find(path)
+        elif _GLOB & set(path):
+            expanded += _match(path)
+        else:
+            expanded.append(path)  # what is wrong with it is said when its turn comes
+    return list(dict.fromkeys(expanded))
+
+
+def _exists(path: str, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(Path(path))
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        return False
+
+
+def _match(pattern: str) -> list[str]:
+    matches = sorted(
+        match
+        for match in glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        if not Path(match).is_dir()
+    )
+    if not matches:
+        raise SourceError(f"{pattern}: no file matches; check the pattern")
+    return matches
+
+
+def _find_videos(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(
+                entry.path
+                for entry in entries
+                if not entry.name.startswith(".") and Path(entry.name).suffix.lower() in VIDEO_SUFFIXES
+            )
+    except OSError as error:
+        raise SourceError(f"{folder}: the folder cannot be read: {error.strerror}") from error
+    if not found:
+        raise SourceError(f"{folder}: no video in this folder; for its images use: fer-edge folder")
+    return found

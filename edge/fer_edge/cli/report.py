@@ -1,0 +1,157 @@
+"""What people see of a run: a line per face for still images, progress and a summary for the rest."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from fer_edge.cli.app import one_line
+from fer_edge.cli.progress import progress_bar
+from fer_edge.pipeline import Pipeline
+from fer_edge.runtime.tables import counted
+from fer_edge.statistics import RunStatistics
+from fer_edge.types import FrameResult, SkippedInput
+
+__all__ = ["RunReport"]
+
+_STATUS_EVERY_S: Final = 30.0
+
+
+class RunReport:
+    """Shows a run as it goes, and what it came to.
+
+    ``sources`` are the videos that are read one after the other; ``quiet`` keeps standard output for rows.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, statistics: RunStatistics, sources: Sequence[str], *, quiet: bool
+    ) -> None:
+        self._pipeline, self._statistics = pipeline, statistics
+        self._stream = pipeline.stream
+        self._quiet = quiet
+        self._progress = _Bar(pipeline, sources) if sys.stderr.isatty() else _StatusLines(statistics)
+
+    def take(self, result: FrameResult | SkippedInput) -> None:
+        """Show one result."""
+        if isinstance(result, SkippedInput):
+            click.echo(one_line(f"Error: {result.error}"), err=True)
+        elif not self._stream.still:
+            self._progress.advance(result)
+        elif not self._quiet:
+            for line in _face_lines(result):
+                click.echo(one_line(line))
+
+    def finish_source(self, source: str) -> None:
+        """Count one of several sources as done."""
+        self._progress.finish_source(source)
+
+    def end(self) -> None:
+        """End the progress and, for a video or camera, sum up."""
+        self._progress.close()
+        if not self._stream.still and not self._quiet and self._statistics.frames:
+            for line in _summary_lines(self._statistics, self._pipeline):
+                click.echo(line)
+
+
+class _Bar:
+    """A bar on a terminal: frames of one source, or bytes of several, which are known at once."""
+
+    def __init__(self, pipeline: Pipeline, sources: Sequence[str]) -> None:
+        self._pipeline = pipeline
+        self._sizes = {source: _size(source) for source in sources} if len(sources) > 1 else {}
+        self._bar: Any = None
+        self._shown = 0
+
+    def advance(self, result: FrameResult) -> None:
+        stream = self._pipeline.stream
+        if self._sizes:
+            bar = self._open(sum(self._sizes.values()), unit="B", unit_scale=True)
+            bar.set_description_str(Path(result.frame.source).name[:30], refresh=False)
+            bar.update(0)
+            return
+        bar = self._open(stream.frame_count, unit=" frames")
+        bar.update()
+        if stream.live:
+            bar.set_postfix_str(", ".join(face.label for face in result.faces), refresh=False)
+
+    def finish_source(self, source: str) -> None:
+        if self._sizes:
+            self._open(sum(self._sizes.values()), unit="B", unit_scale=True).update(
+                self._sizes.get(source, 0)
+            )
+
+    def _open(self, total: int | None, **options: Any) -> Any:
+        if self._bar is None:
+            self._bar = progress_bar(None, total=total, **options)
+        return self._bar
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+class _StatusLines:
+    """A line every half minute, where standard error is not a terminal: a log."""
+
+    def __init__(self, statistics: RunStatistics) -> None:
+        self._statistics = statistics
+        self._last = time.monotonic()
+
+    def advance(self, result: FrameResult) -> None:
+        now = time.monotonic()
+        if now - self._last < _STATUS_EVERY_S:
+            return
+        self._last = now
+        done = self._statistics
+        click.echo(
+            one_line(
+                f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so "
+                f"far, {done.fps:.1f} a second, {counted(done.faces, 'face')}"
+            ),
+            err=True,
+        )
+
+    def finish_source(self, source: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _size(source: str) -> int:
+    try:
+        return Path(source).stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def _face_lines(result: FrameResult) -> list[str]:
+    source = result.frame.source
+    if not result.faces:
+        return [f"{source}: no face found"]
+    return [
+        f"{source}: {face.emotion} {face.score:.0%}, "
+        f"{face.box.width}×{face.box.height} pixels at {face.box.x}, {face.box.y}"
+        for face in result.faces
+    ]
+
+
+def _summary_lines(statistics: RunStatistics, pipeline: Pipeline) -> list[str]:
+    dropped = f", {pipeline.frames_dropped:,} dropped" if pipeline.frames_dropped else ""
+    stages = [
+        f"{stage} {times['p50_ms']:.1f}"
+        for stage, times in pipeline.latencies.as_dict().items()
+        if times["p50_ms"] is not None
+    ]
+    frames = counted(statistics.frames, "frame")
+    shares = "".join(
+        f", {emotion} {count / statistics.faces:.0%}" for emotion, count in statistics.emotions.most_common()
+    )
+    return [
+        f"{frames}{dropped} in {statistics.duration_s:.2f} s: {statistics.fps:.1f} frames a second",
+        f"{counted(statistics.faces, 'face')} in {statistics.frames_with_faces:,} of {frames}{shares}",
+        f"Median milliseconds: {', '.join(stages)}",
+    ]

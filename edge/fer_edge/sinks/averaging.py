@@ -1,0 +1,81 @@
+"""Fewer rows: one set for each span of time, its scores averaged over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from threading import Event
+
+from fer_edge.rendering.view import View
+from fer_edge.sinks.base import Sink
+from fer_edge.types import EmotionScores, FaceResult, SkippedInput, StreamInfo
+
+__all__ = ["AveragingSink"]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A face within the span: as it was last, the sum of its scores, and in how many frames it was."""
+
+    face: FaceResult
+    sums: list[float]
+    frames: int = 1
+
+    def add(self, face: FaceResult) -> None:
+        self.face = face
+        self.sums = [total + value for total, value in zip(self.sums, face.scores.values, strict=True)]
+        self.frames += 1
+
+    def average(self) -> FaceResult:
+        values = tuple(total / self.frames for total in self.sums)
+        return replace(self.face, scores=EmotionScores(self.face.scores.labels, values))
+
+
+class AveragingSink:
+    """Passes on one result for each ``seconds`` of a stream's clock.
+
+    It is the span's last frame, with every face that was in view within the span where it was last, and the
+    mean of its scores. Skipped inputs pass as they are.
+    """
+
+    def __init__(self, sink: Sink, seconds: float) -> None:
+        self._sink, self._seconds = sink, seconds
+        self._span = 0
+        self._last: View | None = None
+        self._faces: dict[int, _Seen] = {}
+
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """Another stream begins: what was gathered of the one before is passed on."""
+        self.flush()
+        self._sink.open(stream, stop)
+
+    def write(self, result: View | SkippedInput) -> None:
+        """Gather a result; pass on what the span before it came to."""
+        if isinstance(result, SkippedInput):
+            self.flush()
+            self._sink.write(result)
+            return
+        span = int((result.time_s or 0.0) / self._seconds)
+        if span != self._span:
+            self.flush()
+        self._span = span
+        self._last = result.without_pixels()
+        for face in result.faces:
+            seen = self._faces.get(face.id)
+            if seen is None:
+                self._faces[face.id] = _Seen(face, list(face.scores.values))
+            else:
+                seen.add(face)
+
+    def close(self) -> None:
+        """Pass on the last span."""
+        try:
+            self.flush()
+        finally:
+            self._sink.close()
+
+    def flush(self) -> None:
+        """Pass on what was gathered so far."""
+        last, faces = self._last, self._faces
+        self._last, self._faces = None, {}
+        if last is not None:
+            self._sink.write(last.with_faces(tuple(seen.average() for seen in faces.values())))

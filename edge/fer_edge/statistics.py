@@ -1,0 +1,153 @@
+"""What a run came to: counts, people, warnings."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Final, Self, TypedDict
+
+from fer_edge.types import FaceResult, FrameResult, SkippedInput
+
+__all__ = ["PersonSummary", "RunStatistics", "WarningCollector", "compute_shares"]
+
+_PEOPLE: Final = 100  # of those that were longest in view
+_MOST_PEOPLE: Final = 10 * _PEOPLE  # that are remembered at a time
+_MOST_WARNINGS: Final = 100  # of different texts
+_MOST_ERRORS: Final = 1000
+
+
+class PersonSummary(TypedDict):
+    """A face that was followed: from when to when of its source's clock, in how many frames, what it showed."""
+
+    id: int
+    source: str
+    first_s: float
+    last_s: float
+    frames: int
+    emotions: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Person:
+    id: int
+    source: str
+    first_s: float
+    last_s: float
+    frames: int = 0
+    emotions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, face: FaceResult, time_s: float) -> None:
+        self.last_s = time_s
+        self.frames += 1
+        self.emotions[face.emotion] += 1
+
+    def summarize(self) -> PersonSummary:
+        return {
+            "id": self.id,
+            "source": self.source,
+            "first_s": round(self.first_s, 6),
+            "last_s": round(self.last_s, 6),
+            "frames": self.frames,
+            "emotions": compute_shares(self.emotions),
+        }
+
+
+@dataclass(slots=True)
+class RunStatistics:
+    """What a run came to so far, in memory that does not grow with its length.
+
+    ``duration_s`` is from the first frame asked for to the last result written. ``errors`` are the first
+    thousand of ``error_count``.
+    """
+
+    started: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    frames: int = 0
+    faces: int = 0
+    frames_with_faces: int = 0
+    emotions: Counter[str] = field(default_factory=Counter)
+    duration_s: float = 0.0
+    errors: list[str] = field(default_factory=list)
+    error_count: int = 0
+    warnings: Counter[str] = field(default_factory=Counter)
+    _people: dict[int, _Person] = field(default_factory=dict)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of wall time."""
+        return self.frames / self.duration_s if self.duration_s > 0 else 0.0
+
+    def add(self, result: FrameResult | SkippedInput) -> None:
+        """Count a frame and its faces, or an input that could not be read."""
+        if isinstance(result, SkippedInput):
+            self.add_error(result.error)
+            return
+        self.frames += 1
+        self.faces += len(result.faces)
+        self.frames_with_faces += bool(result.faces)
+        for face in result.faces:
+            self.emotions[face.emotion] += 1
+        if result.frame.time_s is not None:
+            for face in result.faces:
+                self._add_person(face, result.frame.source, result.frame.time_s)
+
+    def add_error(self, error: str) -> None:
+        """Count something that failed."""
+        self.error_count += 1
+        if len(self.errors) < _MOST_ERRORS:
+            self.errors.append(error)
+
+    def _add_person(self, face: FaceResult, source: str, time_s: float) -> None:
+        person = self._people.get(face.id)
+        if person is None:
+            if len(self._people) >= _MOST_PEOPLE:
+                self._forget_people()
+            person = self._people[face.id] = _Person(face.id, source, time_s, time_s)
+        person.add(face, time_s)
+
+    def _forget_people(self) -> None:
+        """Keep those that were longest in view, and those who came last: they may stay."""
+        newest = sorted(self._people)[-_PEOPLE:]
+        longest = sorted(self._people, key=lambda id_: -self._people[id_].frames)[:_PEOPLE]
+        self._people = {id_: self._people[id_] for id_ in {*newest, *longest}}
+
+    def summarize_people(self) -> list[PersonSummary]:
+        """The hundred faces that were longest in view, in the order in which they came."""
+        longest = sorted(self._people.values(), key=lambda person: -person.frames)[:_PEOPLE]
+        return [person.summarize() for person in sorted(longest, key=lambda person: person.id)]
+
+    def list_warnings(self) -> list[str]:
+        """What was odd, each with how often."""
+        return [text if count == 1 else f"{text} ({count} times)" for text, count in self.warnings.items()]
+
+
+def compute_shares(counts: Counter[str]) -> dict[str, float]:
+    """Each label's share of all, the most frequent first, with six decimals."""
+    total = counts.total()
+    return {label: round(count / total, 6) for label, count in counts.most_common()}
+
+
+class WarningCollector(logging.Handler):
+    """Counts what the library warns of while a run goes on, whoever else listens; a context manager."""
+
+    def __init__(self, statistics: RunStatistics) -> None:
+        super().__init__(logging.WARNING)
+        self._statistics = statistics
+        self._logger = logging.getLogger("fer_edge")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Count one warning."""
+        warnings, text = self._statistics.warnings, record.getMessage()
+        if text in warnings or len(warnings) < _MOST_WARNINGS:
+            warnings[text] += 1
+
+    def __enter__(self) -> Self:
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._logger.removeHandler(self)
