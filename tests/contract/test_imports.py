@@ -39,7 +39,7 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "tracking",
         "rendering",
         "events | sinks",
-        "pipeline",
+        "pipeline | statistics",
         "session | recognizer",
         "benchmark | reports | archive",
         "cli",

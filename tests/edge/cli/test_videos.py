@@ -1,0 +1,206 @@
+"""Several videos in one run, results that are continued, fewer rows, and what the summary says of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_edge.types import Image
+from tests.edge.support import FerEdge, names_in, read_rows, write_video
+
+FRAMES, RATE = 10, 10.0
+
+Videos = Callable[..., Path]
+
+
+@pytest.fixture
+def videos(tmp_path: Path, portrait: Image) -> Videos:
+    """Makes a folder of videos of a portrait, ten frames each, by their names."""
+
+    def make(*names: str) -> Path:
+        folder = tmp_path / "videos"
+        folder.mkdir(exist_ok=True)
+        for name in names:
+            write_video(folder / name, [portrait] * FRAMES, RATE, size=(512, 600))
+        return folder
+
+    return make
+
+
+def sources_of(path: Path) -> list[str]:
+    """The sources of a results file's rows, each once, in order."""
+    return list(dict.fromkeys(Path(row["source"]).name for row in read_rows(path.read_text())))
+
+
+class TestSeveral:
+    def test_a_folder_is_its_videos_in_one_file(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        folder = videos("b.mp4", "a.mp4")
+        (folder / "notes.txt").write_text("not a video")
+        done = fer_edge("video", folder, "-r", tmp_path / "rows.jsonl")
+        assert done.returncode == 0, done.stderr
+        rows = read_rows((tmp_path / "rows.jsonl").read_text())
+        assert [Path(row["source"]).name for row in rows] == ["a.mp4"] * FRAMES + ["b.mp4"] * FRAMES
+        assert [row["frame"] for row in rows] == [*range(FRAMES)] * 2
+        assert rows[0]["time_s"] == rows[FRAMES]["time_s"] == 0
+
+    def test_ids_are_never_carried_over(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        folder = videos("a.mp4", "b.mp4")
+        assert (
+            fer_edge("video", folder / "a.mp4", folder / "b.mp4", "-r", tmp_path / "r.jsonl").returncode == 0
+        )
+        rows = read_rows((tmp_path / "r.jsonl").read_text())
+        first, second = (
+            {face["id"] for row in part for face in row["faces"]} for part in (rows[:10], rows[10:])
+        )
+        assert first
+        assert second
+        assert first.isdisjoint(second)
+
+    def test_a_pattern_that_the_shell_left_alone(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        folder = videos("a1.mp4", "a2.mp4", "b.mp4")
+        assert fer_edge("video", f"{folder}/a*.mp4", "-r", tmp_path / "rows.jsonl").returncode == 0
+        assert sources_of(tmp_path / "rows.jsonl") == ["a1.mp4", "a2.mp4"]
+
+    def test_one_that_cannot_be_read_is_told_and_the_others_go_on(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        folder = videos("a.mp4", "c.mp4")
+        (folder / "b.mp4").write_bytes(b"text")
+        done = fer_edge("video", folder, "-r", tmp_path / "r.jsonl", "-r", tmp_path / "r.csv")
+        assert done.returncode == 1
+        assert done.stderr.count("Error:") == 1
+        assert "b.mp4" in done.stderr
+        rows = read_rows((tmp_path / "r.jsonl").read_text())
+        assert [set(row) for row in rows if "error" in row] == [{"source", "error"}]
+        assert len(rows) == 2 * FRAMES + 1
+        with (tmp_path / "r.csv").open(newline="") as file:
+            assert {Path(row["source"]).name for row in csv.DictReader(file)} == {"a.mp4", "c.mp4"}
+
+    def test_annotated_copies_go_into_a_folder(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        folder = videos("a.mp4", "b.mp4")
+        assert fer_edge("video", folder, "-o", tmp_path / "out").returncode == 0
+        assert names_in(tmp_path / "out") == ["a.mp4", "b.mp4"]
+
+    def test_a_folder_without_videos_is_an_error(self, fer_edge: FerEdge, tmp_path: Path) -> None:
+        done = fer_edge("video", tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: ")
+        assert len(done.stderr.splitlines()) == 1
+
+
+class TestAppend:
+    def test_what_is_complete_is_skipped(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        rows = tmp_path / "rows.jsonl"
+        folder = videos("a.mp4")
+        assert fer_edge("video", folder, "-r", rows, "--append").returncode == 0
+        before = rows.read_bytes()
+        videos("b.mp4")
+        assert fer_edge("video", folder, "-r", rows, "--append").returncode == 0
+        assert rows.read_bytes().startswith(before)
+        assert sources_of(rows) == ["a.mp4", "b.mp4"]
+        again = fer_edge("video", folder, "-r", rows, "--append")
+        assert again.returncode == 0
+        assert "2 videos of 2 already complete" in again.stderr
+        assert len(rows.read_text().splitlines()) == 2 * FRAMES
+
+    def test_ids_go_on_above_the_highest(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        rows = tmp_path / "rows.csv"
+        assert fer_edge("video", videos("a.mp4") / "a.mp4", "-r", rows, "--append").returncode == 0
+        assert fer_edge("video", videos("b.mp4") / "b.mp4", "-r", rows, "--append").returncode == 0
+        with rows.open(newline="") as file:
+            ids = [(Path(row["source"]).name, int(row["face_id"])) for row in csv.DictReader(file)]
+        highest = max(id_ for name, id_ in ids if name == "a.mp4")
+        assert min(id_ for name, id_ in ids if name == "b.mp4") == highest + 1
+
+    def test_half_done_rows_are_cut_off_and_done_again(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        jsonl, table = tmp_path / "rows.jsonl", tmp_path / "rows.csv"
+        folder = videos("a.mp4")
+        assert fer_edge("video", folder, "-r", jsonl, "-r", table, "--append").returncode == 0
+        whole = jsonl.read_bytes(), table.read_bytes()
+        # As kill -9 leaves it: rows of a second video, the last of them half written.
+        for path in (jsonl, table):
+            lines = path.read_bytes().replace(b"a.mp4", b"b.mp4").splitlines(keepends=True)
+            with path.open("ab") as file:
+                file.write(b"".join(lines[-3:])[:-7])
+        videos("b.mp4")
+        assert fer_edge("video", folder, "-r", jsonl, "-r", table, "--append").returncode == 0
+        assert (jsonl.read_bytes()[: len(whole[0])], table.read_bytes()[: len(whole[1])]) == whole
+        frames = [row["frame"] for row in read_rows(jsonl.read_text()) if row["source"].endswith("b.mp4")]
+        assert frames == [*range(FRAMES)]
+        assert len(table.read_text().splitlines()) == 1 + 2 * FRAMES
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("rows.csv", "a,b,c\n1,2,3\n"),
+            ("rows.jsonl", '{"faces": [{"id": 0, "scores": {"glad": 1.0}}]}\n'),
+            ("rows.jsonl", "text\n"),
+        ],
+    )
+    def test_rows_of_another_kind_are_refused_and_stay(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path, name: str, content: str
+    ) -> None:
+        (tmp_path / name).write_text(content)
+        done = fer_edge("video", videos("a.mp4"), "-r", tmp_path / name, "--append")
+        assert done.returncode == 1
+        assert name in done.stderr
+        assert (tmp_path / name).read_text() == content
+
+    @pytest.mark.parametrize("more", [["--overwrite"], []])
+    def test_it_wants_results_and_no_overwrite(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path, more: list[str]
+    ) -> None:
+        rows = ["-r", str(tmp_path / "rows.jsonl")] if more else []
+        assert fer_edge("video", videos("a.mp4"), *rows, "--append", *more).returncode == 2
+
+
+class TestEvery:
+    def test_one_row_set_for_each_span(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        folder = videos("a.mp4")
+        assert fer_edge("video", folder, "-r", tmp_path / "all.jsonl").returncode == 0
+        assert fer_edge("video", folder, "-r", tmp_path / "few.jsonl", "--every", "0.5").returncode == 0
+        all_rows, few = (read_rows((tmp_path / name).read_text()) for name in ("all.jsonl", "few.jsonl"))
+        assert [row["frame"] for row in few] == [4, 9]
+        first = [row["faces"][0]["scores"] for row in all_rows[:5]]
+        for label, value in few[0]["faces"][0]["scores"].items():
+            assert value == pytest.approx(sum(scores[label] for scores in first) / 5, abs=1e-5)
+
+    def test_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        assert fer_edge("image", portrait_path, "--every", "1").returncode == 2
+
+
+class TestSummary:
+    def test_it_says_when_what_and_who(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        folder = videos("a.mp4", "b.mp4")
+        path = tmp_path / "summary.json"
+        assert fer_edge("video", folder, "--summary", path).returncode == 0
+        summary: dict[str, Any] = json.loads(path.read_text())
+        assert [Path(source).name for source in summary["sources"]] == ["a.mp4", "b.mp4"]
+        assert sum(summary["emotions"].values()) == pytest.approx(1, abs=1e-4)
+        assert [Path(person["source"]).name for person in summary["people"]] == ["a.mp4", "b.mp4"]
+        for person in summary["people"]:
+            assert person["frames"] == FRAMES
+            assert (person["first_s"], person["last_s"]) == (0, pytest.approx((FRAMES - 1) / RATE))
+        assert summary["warnings"] == summary["errors"] == []
+
+
+def test_a_path_alone_is_answered_with_its_command(
+    fer_edge: FerEdge, videos: Videos, portrait_path: Path
+) -> None:
+    for path, command in ((videos("a.mp4") / "a.mp4", "video"), (portrait_path, "image")):
+        done = fer_edge(path)
+        assert done.returncode == 2
+        assert f"fer-edge {command} {path}" in done.stderr
