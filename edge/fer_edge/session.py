@@ -88,8 +88,8 @@ class Session:
         started = time.perf_counter()
         with ExitStack() as stack:
             for sink in self._sinks:
-                sink.open(self._pipeline.stream, self._stop)
                 stack.callback(sink.close)
+                sink.open(self._pipeline.stream, self._stop)
             for result in self._pipeline:
                 if limits.seconds is not None and _clock(result, started) >= limits.seconds:
                     break

@@ -27,10 +27,13 @@ from fer_edge.runtime.tables import counted
 from fer_edge.session import RunStatistics, Session, StopConditions, build_summary
 from fer_edge.sinks.base import Sink, SinkRequest
 from fer_edge.sinks.registry import (
+    IMAGE_SINKS,
+    ROW_SINKS,
     STANDARD_OUTPUT,
     create_image_sink,
     create_row_sink,
     create_window,
+    split_target,
 )
 from fer_edge.sources.base import Source
 from fer_edge.sources.registry import create_source
@@ -193,8 +196,10 @@ def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
 
 def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
-    named = [Path(target) for target in options.results if target != STANDARD_OUTPUT]
-    named += [Path(path) for path in (options.summary, options.output) if path is not None]
+    rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
+    named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
+    named += _named(options.summary)
+    named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
     if len({os.path.realpath(path) for path in named}) < len(named) or (
         options.results.count(STANDARD_OUTPUT) > 1
     ):
