@@ -41,7 +41,8 @@ class SinkRequest:
 
     ``target`` is what the user named, without ``NAME:`` before it: a path, ``-`` or an address. ``labels`` are
     the model's, in the order of its scores. ``stream`` is what is known of the source before it is opened,
-    ``inputs`` the paths that it reads, as far as they are known, and ``root`` the folder that was named for them, if one was.
+    ``inputs`` the paths that it reads, as far as they are known, and ``root`` the folder that was named for
+    them, if one was.
     ``required``: the user asked for it, so that it has to work.
     """
 
