@@ -47,11 +47,11 @@ test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out th
 	@$(BIN)/python -m pytest $(PYTEST)
 
 # The tests that need MediaPipe, in an environment of their own in build/mediapipe.
-test-mediapipe: $(VENV)/.everything
+test-mediapipe: $(VENV)/.everything ## Run the tests of MediaPipe, in an environment of their own
 	@sh scripts/test_mediapipe.sh $(BIN)/python
 
 # What optional tests need: libraries of the system (apt), PyTorch.
-ci-setup: $(VENV)/.everything
+ci-setup: $(VENV)/.everything ## Install what optional tests need, as CI does (apt, PyTorch)
 	@sh scripts/ci_setup.sh $(BIN)/python
 
 check: $(VENV)/.everything ## Lint, formatting, types

@@ -66,8 +66,8 @@ class Session:
         with ExitStack() as stack:
             stack.enter_context(WarningCollector(statistics))
             for sink in self._sinks:
-                sink.open(self._pipeline.stream, self._stop)
                 stack.callback(sink.close)
+                sink.open(self._pipeline.stream, self._stop)
             for result in self._pipeline:
                 if isinstance(result, Discontinuity):
                     self._begin(result)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -178,8 +179,8 @@ def test_all_of_them_together(fakes: Fakes) -> None:
     assert "5 faces in 5 of 5 frames" in done.stdout
     notes = fakes.notes
     assert notes[:2] == [
-        "rows made for fake:target, fake:anything, 7 labels",
-        "images made for fake:there, fake:anything, 7 labels",
+        "rows made for target, fake:anything, 7 labels",
+        "images made for there, fake:anything, 7 labels",
     ]
     assert set(notes[2:4]) == {"detector min_face=30 still_image=False", "source opened"}
     assert notes[4:6] == ["rows opened 10.0 (120, 90)", "images opened 10.0 (120, 90)"]
@@ -211,7 +212,7 @@ def test_a_row_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) -> 
     done = fakes.run("image", portrait_path, "-r", "fake:somewhere")
     assert done.returncode == 0, done.stderr
     assert fakes.notes == [
-        f"rows made for fake:somewhere, {portrait_path}, 7 labels",
+        f"rows made for somewhere, {portrait_path}, 7 labels",
         "rows opened None None",
         "rows 0 1",
         "rows closed",
@@ -233,7 +234,8 @@ def test_an_image_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) 
 def test_the_help_names_the_detector(fakes: Fakes) -> None:
     done = fakes.run("video", "--help")
     assert done.returncode == 0
-    assert "[haar|mediapipe|none|broken|fake]" in done.stdout
+    assert re.search(r"\[haar\|.*\|broken\|fake\]", done.stdout)
+    assert re.search(r"\[jsonl\|.*\|fake\]", done.stdout)
 
 
 def test_an_unknown_name_is_refused_with_theirs(fakes: Fakes, portrait_path: Path) -> None:
@@ -242,7 +244,7 @@ def test_an_unknown_name_is_refused_with_theirs(fakes: Fakes, portrait_path: Pat
     assert "'fake'" in done.stderr
     done = fakes.run("image", portrait_path, "-r", "rows.xlsx")
     assert done.returncode == 2
-    assert ".jsonl or .csv or .fake" in done.stderr
+    assert re.search(r"jsonl, csv, .*fake", done.stderr)
 
 
 def test_a_broken_one_is_an_error_in_one_line_that_names_it(fakes: Fakes, portrait_path: Path) -> None:
@@ -262,4 +264,4 @@ def test_without_the_package_there_are_none_of_them(portrait_path: Path) -> None
         check=False,
     )
     assert done.returncode == 2
-    assert "'fake' is not one of 'haar', 'mediapipe', 'none'" in done.stderr
+    assert "'fake' is not one of 'haar', " in done.stderr

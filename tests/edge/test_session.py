@@ -212,10 +212,10 @@ class TestErrors:
         assert other.events == ["open", "close"]
         assert statistics.frames == 0
 
-    def test_a_sink_that_cannot_be_opened_closes_those_before_it(self, run: Run) -> None:
+    def test_a_sink_that_cannot_be_opened_is_closed_with_those_before_it(self, run: Run) -> None:
         first, failing, last = RecordingSink(), RecordingSink(fails_at="open"), RecordingSink()
         run(numbered_frames(3), first, failing, last, error=OutputError)
-        assert (first.events, failing.events, last.events) == (["open", "close"], ["open"], [])
+        assert (first.events, failing.events, last.events) == (["open", "close"], ["open", "close"], [])
 
     def test_a_sink_that_cannot_be_closed_does_not_keep_others_open(self, run: Run) -> None:
         sinks = [RecordingSink(), RecordingSink(fails_at="close"), RecordingSink()]

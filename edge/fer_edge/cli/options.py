@@ -45,6 +45,23 @@ class RegistryChoice(_ParamType):
         return value
 
 
+class RegisteredTarget(_ParamType):
+    """A file whose suffix is a name of a registry, or ``NAME:target``; checked where the sink is made."""
+
+    name = "target"
+
+    def __init__(self, module: str, registry: str) -> None:
+        self._choice = RegistryChoice(module, registry)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """The suffixes as a usage line shows them."""
+        return f"PATH.[{'|'.join(self._choice.names)}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take the text as it is."""
+        return value
+
+
 class PathThatNames(click.Path):
     """A path that names something; whether it can be read is seen when it is."""
 
@@ -86,13 +103,13 @@ _OPTIONS: Final = (
         "--detector-model",
         type=PathThatNames(path_type=Path),
         metavar="PATH",
-        help="The face detection model of --detector mediapipe.",
+        help="The face detection model of a detector that brings none (mediapipe).",
     ),
     click.option(
         "--min-face",
         type=click.IntRange(12),
         metavar="PX",
-        help="Smallest face to find.  [default: 1/12 of the shorter side; pictures 1/26, at least 24]",
+        help="Smallest face to find.  [default: the detector's; haar: 1/12 of the shorter side, still images 1/26]",
     ),
     click.option(
         "--detect-every",
@@ -118,8 +135,9 @@ _OPTIONS: Final = (
         "-r",
         "--results",
         multiple=True,
-        metavar="PATH",
-        help=".jsonl or .csv, may be given twice; - is JSON Lines on standard output.",
+        type=RegisteredTarget("fer_edge.sinks.registry", "ROW_SINKS"),
+        help="File with one of these suffixes, or NAME:TARGET; may be given twice; - is JSON Lines on standard "
+        "output.",
     ),
     click.option(
         "--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="JSON summary of the run."

@@ -30,12 +30,14 @@ from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import Sink, SinkRequest
 from fer_edge.sinks.continuation import Continuation
 from fer_edge.sinks.registry import (
+    IMAGE_SINKS,
+    ROW_SINKS,
     STANDARD_OUTPUT,
     create_image_sink,
     create_row_sink,
     create_window,
+    split_target,
 )
-from fer_edge.sources.urls import scheme_of
 from fer_edge.types import StreamInfo
 
 __all__ = ["RunOptions", "run", "select_videos"]
@@ -181,9 +183,8 @@ def _open_continuation(options: RunOptions, model: ModelFile) -> Continuation | 
         return None
     if options.overwrite:
         raise UsageError("--append and --overwrite contradict each other; give one of them")
-    paths = [
-        Path(target) for target in options.results if target != STANDARD_OUTPUT and scheme_of(target) is None
-    ]
+    targets = [split_target(target, ROW_SINKS) for target in options.results]
+    paths = [Path(target) for name, target in targets if name is None and target != STANDARD_OUTPUT]
     if not paths:
         raise UsageError("--append continues files of --results; name one")
     return Continuation(paths, model.spec.labels)
@@ -235,8 +236,10 @@ def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
 
 def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
-    named = [Path(target) for target in options.results if target != STANDARD_OUTPUT]
-    named += [Path(path) for path in (options.summary, options.output) if path is not None]
+    rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
+    named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
+    named += _named(options.summary)
+    named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
     if len({os.path.realpath(path) for path in named}) < len(named) or (
         options.results.count(STANDARD_OUTPUT) > 1
     ):

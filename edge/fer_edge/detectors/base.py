@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from fer_edge.errors import UsageError
 from fer_edge.types import Detection, FaceBox, Frame
 
-__all__ = ["Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits"]
+__all__ = ["Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits", "refuse_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class DetectorTraits:
 
     ``tracked``: its faces are worth following from frame to frame; otherwise every frame is searched.
     ``follow_margin`` is how much around a face, in face sizes, it wants to see to find it again.
-    ``cheap_parts``: to search a part of a frame, or large faces alone, costs it less than the whole.
+    ``cheap_parts``: it costs less to search a part of a frame than the whole, and large faces alone less than all.
     """
 
     tracked: bool = True
@@ -27,9 +28,14 @@ class DetectorTraits:
 
 
 class Detector(Protocol):
-    """Finds the faces of one frame, without memory of those before. Not thread-safe: each thread has its own."""
+    """Finds the faces of one frame, without memory of those before. Not thread-safe: each thread has its own.
+
+    One that reads ``frame.gray`` alone saves a video's conversion to colour.
+    """
 
     name: str
+    """The one in the registry."""
+
     traits: DetectorTraits
 
     def detect(
@@ -44,7 +50,8 @@ class Detector(Protocol):
 
         ``roi`` is the part to search, inside the frame; None: all of it, and the faces come largest first.
         Only faces at least ``min_size`` and at most ``max_size`` pixels wide are wanted; None: what
-        :meth:`smallest_face` says, and any. Others may be among the faces, and overlapping ones in a ``roi``.
+        :meth:`smallest_face` says, and any. Those that come for nothing may be among them, but none below the
+        user's ``min_face``. Of a whole frame's faces none is another one's double; in a ``roi`` some may be.
         Raises DetectorError when detection itself fails.
         """
 
@@ -60,8 +67,8 @@ class DetectorRequest:
     """What a detector is made from.
 
     ``min_face`` is the smallest face to find, in pixels of the frame; None leaves it to the detector.
-    ``still_image`` spends time on finding more, for single images. ``model`` is the file of a detector that
-    brings none.
+    ``still_image``: time may be spent on finding more, as it is a single image. ``model`` is the file of a
+    detector that brings none; others refuse it (:func:`refuse_model`).
     """
 
     min_face: int | None = None
@@ -70,3 +77,12 @@ class DetectorRequest:
 
 
 DetectorFactory = Callable[[DetectorRequest], Detector]
+
+
+def refuse_model(request: DetectorRequest, name: str) -> None:
+    """Raise UsageError where a model file is named for a detector that takes none."""
+    if request.model is not None:
+        raise UsageError(
+            f"--detector {name} takes no --detector-model, got {str(request.model)!r}; leave it out "
+            "(--model is the one that classifies)"
+        )

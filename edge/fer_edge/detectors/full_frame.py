@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.base import DetectorRequest, DetectorTraits, refuse_model
 from fer_edge.errors import UsageError
 from fer_edge.types import Detection, FaceBox, Frame, Framing
 
@@ -40,11 +40,7 @@ class FullFrameDetector:
 
 def create_detector(request: DetectorRequest) -> FullFrameDetector:
     """Make the detector; raises UsageError for options that would change nothing."""
-    if request.model is not None:
-        raise UsageError(
-            f"expected --detector-model with --detector mediapipe only, got {str(request.model)!r} with none; "
-            "leave it out (--model is the one that classifies)"
-        )
+    refuse_model(request, FullFrameDetector.name)
     if request.min_face is not None:
         raise UsageError("--min-face means nothing where each picture is one face; leave it out")
     return FullFrameDetector()

@@ -9,9 +9,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.base import DetectorRequest, DetectorTraits, refuse_model
 from fer_edge.detectors.nms import suppress_overlaps
-from fer_edge.errors import DetectorError, UsageError
+from fer_edge.errors import DetectorError
 from fer_edge.types import Detection, FaceBox, Frame, GrayImage
 
 __all__ = ["HaarDetector", "create_detector", "load_cascade"]
@@ -170,12 +170,8 @@ class HaarDetector:
 
 
 def create_detector(request: DetectorRequest) -> HaarDetector:
-    """Make the detector; raises UsageError for a model file, which it does not need."""
-    if request.model is not None:
-        raise UsageError(
-            f"expected --detector-model with --detector mediapipe only, got {str(request.model)!r} with haar; "
-            "leave it out (--model is the one that classifies)"
-        )
+    """Make the detector; raises UsageError for a model file, DetectorError where OpenCV has no cascade."""
+    refuse_model(request, HaarDetector.name)
     return HaarDetector(min_face=request.min_face, still_image=request.still_image)
 
 

@@ -18,7 +18,8 @@ class Sink(Protocol):
     """Takes every result of a run, in order; after ``close`` what it took is complete.
 
     What could not be written is refused when the sink is made, before anything is read; files are opened
-    when the first result arrives. Raises OutputError.
+    when the first result arrives, connections in ``open``. Raises OutputError: a BrokenPipeError ends the
+    program quietly, as it should for ``| head`` and for nothing else.
     """
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
@@ -28,19 +29,23 @@ class Sink(Protocol):
         """
 
     def write(self, result: View | SkippedInput) -> None:
-        """Take one result; no reference to it or to its image may be kept afterwards."""
+        """Take one result, or an input that could not be read; no reference to it may be kept afterwards.
+
+        Who is slow slows the run; a live source then drops frames.
+        """
 
     def close(self) -> None:
-        """The run is over, by its end, an error or an interruption; called once where ``open`` was."""
+        """The run is over, by its end, an error or an interruption; called once, also where ``open`` failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkRequest:
     """What a sink is made from.
 
-    ``target`` is what the user named: a path, ``-`` or ``scheme:…``. ``labels`` are the model's, in the
-    order of its scores. ``stream`` is what is known of the source before it is opened, ``inputs`` the paths
-    that it reads, as far as they are known, and ``root`` the folder that was named for them, if one was.
+    ``target`` is what the user named, without ``NAME:`` before it: a path, ``-`` or an address. ``labels`` are
+    the model's, in the order of its scores. ``stream`` is what is known of the source before it is opened,
+    ``inputs`` the paths that it reads, as far as they are known, and ``root`` the folder that was named for
+    them, if one was.
     ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work.
     """
 

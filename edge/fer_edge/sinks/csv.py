@@ -39,7 +39,7 @@ class CsvSink(RowFile):
         if self.is_empty:
             writer.writerow((*COLUMNS, *self._labels))
         writer.writerows(self._rows(result.as_record()))
-        self.write_text(text.getvalue())
+        self.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))
 
     def _rows(self, record: FrameRecord) -> list[list[Any]]:
         # None becomes an empty field.

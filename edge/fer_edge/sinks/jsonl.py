@@ -12,7 +12,7 @@ from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows import RowFile
 from fer_edge.types import SkippedInput
 
-__all__ = ["JsonLinesSink", "create_sink"]
+__all__ = ["JsonLinesSink", "create_sink", "format_row"]
 
 
 class JsonLinesSink(RowFile):
@@ -20,12 +20,20 @@ class JsonLinesSink(RowFile):
 
     def write(self, result: View | SkippedInput) -> None:
         """Write the result's row."""
-        record: Any
-        if isinstance(result, SkippedInput):
-            record = {"source": result.source, "error": result.error}
-        else:
-            record = result.as_record()
-        self.write_text(json.dumps(record, ensure_ascii=False) + "\n")
+        self.write_bytes(format_row(result))
+
+
+def format_row(result: View | SkippedInput) -> bytes:
+    """The result's JSON object in UTF-8, on a line of its own.
+
+    A file name that is not UTF-8 is written as JSON's own escape of its bytes.
+    """
+    record: Any
+    if isinstance(result, SkippedInput):
+        record = {"source": result.source, "error": result.error}
+    else:
+        record = result.as_record()
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def create_sink(request: SinkRequest) -> JsonLinesSink:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fer_edge.errors import UsageError
 from fer_edge.runtime.registry import Registry
-from fer_edge.sinks.base import Sink, SinkFactory, SinkRequest
 from fer_edge.sources.urls import scheme_of
 
-__all__ = ["IMAGE_SINKS", "ROW_SINKS", "create_image_sink", "create_row_sink", "create_window"]
+if TYPE_CHECKING:  # the command line's help lists the names, and loads neither NumPy nor OpenCV for it
+    from fer_edge.sinks.base import Sink, SinkFactory, SinkRequest
+
+__all__ = [
+    "IMAGE_SINKS",
+    "ROW_SINKS",
+    "STANDARD_OUTPUT",
+    "create_image_sink",
+    "create_row_sink",
+    "create_window",
+    "split_target",
+]
 
 STANDARD_OUTPUT: Final = "-"
 
-ROW_SINKS: Final = Registry[SinkFactory](
+ROW_SINKS: Final[Registry[SinkFactory]] = Registry(
     "results format",
     "fer_edge.row_sinks",
     {
@@ -23,9 +33,9 @@ ROW_SINKS: Final = Registry[SinkFactory](
         "csv": "fer_edge.sinks.csv:create_sink",
     },
 )
-"""What ``--results`` writes to, by the target's scheme or suffix: ``name:…`` or ``….name``."""
+"""What ``--results`` writes to: ``NAME:target`` or ``file.NAME``."""
 
-IMAGE_SINKS: Final = Registry[SinkFactory](
+IMAGE_SINKS: Final[Registry[SinkFactory]] = Registry(
     "output",
     "fer_edge.image_sinks",
     {
@@ -38,28 +48,42 @@ IMAGE_SINKS: Final = Registry[SinkFactory](
 
 
 def create_row_sink(request: SinkRequest) -> Sink:
-    """Make the sink for one target of ``--results``; ``-`` is JSON Lines on standard output.
+    """Make the sink for one target of ``--results``: ``NAME:target``, ``file.NAME``, or ``-`` for JSON Lines.
 
-    Raises UsageError for an unknown format, OutputError where the target cannot be written.
+    Raises UsageError for an unknown name, OutputError where the target cannot be written.
     """
-    target = request.target
-    scheme, suffix = scheme_of(target), Path(target).suffix.lower().removeprefix(".")
-    name = scheme if scheme is not None and scheme in ROW_SINKS else suffix
+    name, target = split_target(request.target, ROW_SINKS)
     if target == STANDARD_OUTPUT:
         name = "jsonl"
+    if name is None:
+        name = Path(target).suffix.lower().removeprefix(".")
     if not name or name not in ROW_SINKS:
-        formats = " or ".join(f".{known}" for known in ROW_SINKS.names)
-        raise UsageError(f"expected results in a {formats} file, or - for standard output, got {target!r}")
-    return ROW_SINKS.load(name)(request)
+        names = ", ".join(ROW_SINKS.names)
+        raise UsageError(
+            f"expected results in a file whose suffix is one of {names}, NAME:TARGET with such a name, or - for "
+            f"standard output, got {request.target!r}"
+        )
+    return ROW_SINKS.load(name)(replace(request, target=target))
 
 
 def create_image_sink(request: SinkRequest) -> Sink:
-    """Make the sink for ``--output``; raises UsageError, OutputError."""
-    scheme = scheme_of(request.target)
-    name = "images" if request.stream.still else "video"
-    if scheme is not None and scheme in IMAGE_SINKS:
-        name = scheme
-    return IMAGE_SINKS.load(name)(request)
+    """Make the sink for ``--output``: ``NAME:target``, or a file or folder; raises UsageError, OutputError."""
+    name, target = split_target(request.target, IMAGE_SINKS)
+    if name is None:
+        name = "images" if request.stream.still else "video"
+    return IMAGE_SINKS.load(name)(replace(request, target=target))
+
+
+def split_target(target: str, registry: Registry[SinkFactory]) -> tuple[str | None, str]:
+    """The registered name before a target's first colon, if there is one, and what comes after it.
+
+    An address such as ``mqtt://host`` keeps its scheme.
+    """
+    name = scheme_of(target)
+    if name is None or name not in registry:
+        return None, target
+    rest = target[len(name) + 1 :]
+    return name, target if rest.startswith("//") else rest
 
 
 def create_window(request: SinkRequest) -> Sink:

@@ -44,19 +44,18 @@ class RowFile:
                 self._file.close()
         self._file = None
 
-    def write_text(self, text: str) -> None:
-        """Write one or more rows, all of them or, after an error, none; raises OutputError."""
+    def write_bytes(self, content: bytes) -> None:
+        """Write one or more rows in UTF-8, all of them or, after an error, none; raises OutputError."""
         with output_errors(self._path or _STDOUT):
             if self._path is None:
                 if isinstance(sys.stdout, TextIOWrapper):
                     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-                sys.stdout.write(text)
+                sys.stdout.write(content.decode())
                 sys.stdout.flush()
-                self._size += len(text)
+                self._size += len(content)
                 return
             self._file = self._file or FileIO(self._path, "a" if self._append else "w")
-            # A file name that is no UTF-8 is written as JSON's own escape of its bytes.
-            rest = content = text.encode("utf-8", "backslashreplace")
+            rest = content
             try:
                 while rest:
                     rest = rest[self._file.write(rest) :]

@@ -58,9 +58,8 @@ class NarrowDetector(HaarDetector):
 
 def both(name: str, **options: object) -> Detector:
     """Haar, one that stands in for MediaPipe, and the one that takes each image for a face."""
-    if name == "none":
-        return FullFrameDetector()
-    return HaarDetector(still_image=True) if name == "haar" else NarrowDetector(still_image=True)
+    known = {"haar": HaarDetector, "mediapipe": NarrowDetector}
+    return known[name](still_image=True) if name in known else FullFrameDetector()
 
 
 def test_what_each_finds_and_what_both_do(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +77,7 @@ def test_what_each_finds_and_what_both_do(pictures: Path, monkeypatch: pytest.Mo
 
 def test_a_detector_that_is_not_there_is_named_with_the_remedy(pictures: Path) -> None:
     comparison = compare_detectors(str(pictures))
-    assert list(comparison.found) == ["haar"]
+    assert "haar" in comparison.found
     assert "--detector-model" in comparison.left_out["mediapipe"]
     assert "none" not in comparison.left_out
     assert any(line.startswith("Without mediapipe: ") for line in render_comparison(comparison))

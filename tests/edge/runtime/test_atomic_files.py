@@ -259,7 +259,7 @@ class TestChecks:
             make_folder(tmp_path / "a/b/c")
         assert (tmp_path / "a/b/c").is_dir()
         (tmp_path / "file").touch()
-        with pytest.raises(OutputError, match="it cannot be written: "):
+        with pytest.raises(OutputError, match="expected a folder to write into: "):
             make_folder(tmp_path / "file/a")
 
 

@@ -19,7 +19,10 @@ from tests.edge.sinks.filling import STREAM, row_sink
 
 @pytest.mark.parametrize("target", ["r.json", "r", "r.txt", "jsonl", ""])
 def test_rows_in_another_format_are_refused(target: str) -> None:
-    with pytest.raises(UsageError, match=r"expected results in a \.jsonl or \.csv file, or -"):
+    with pytest.raises(
+        UsageError,
+        match=r"suffix is one of jsonl, csv.* or - for standard output",
+    ):
         row_sink(target)
 
 
