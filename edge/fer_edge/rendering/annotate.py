@@ -2,49 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from fer_edge.rendering.layout import Layout, Rectangle, clamp_rectangle, outline_width, text_size
-from fer_edge.rendering.palette import color_of
+from fer_edge.rendering.palette import Color, color_of
 from fer_edge.rendering.shapes import Style, draw_rounded
 from fer_edge.rendering.tag import make_tag
-from fer_edge.types import FaceBox, FaceResult, Image
+from fer_edge.types import FaceResult, Image
 
 __all__ = ["annotate"]
 
 
-def annotate(
-    image: Image, faces: Sequence[FaceResult], *, mirror: bool = False, ids: bool = False
-) -> Image:
+class _Outline(NamedTuple):
+    """The outline of a face: its outer edge and its looks."""
+
+    edge: Rectangle
+    style: Style
+
+
+def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False, ids: bool = False) -> Image:
     """A copy of a uint8 (height, width, 3) BGR image with each face's box, emotion and score.
 
-    Outline and tag of a face have the color of its label. Letters follow the image, and within that the face.
-    ``mirror`` flips the image left to right, not the writing. ``ids`` writes each face's id before its label.
+    Box and text of a face have the color of its label. The size of the text follows the image, and within its limits
+    the face. A score for which there is no room is left out, and so is an id in an image narrower than its tag.
+    ``mirror`` flips the image left to right, not the text. ``ids`` writes each face's id before its label.
     """
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
-    outlines = []
-    for face in faces:
-        line = outline_width(face.box.width, width, height)
-        rim = max(1, line // 3)
-        outline = _outline(face.box, line // 2 + rim, width if mirror else None)
-        outline = clamp_rectangle(outline, width, height)
-        color = color_of(face.label, face.scores.labels)
-        draw_rounded(drawn, outline, Style(color, radius=3 * line + rim, line=line, rim=rim))
-        outlines.append((face, outline, color, rim))
+    outlines = [_outline(face, width, height, mirror) for face in faces]
+    for edge, style in outlines:
+        draw_rounded(drawn, edge, style)
     # After all outlines, so that no outline crosses a text.
-    layout = Layout(width, height, [outline for _, outline, _, _ in outlines])
-    for face, outline, color, rim in outlines:
-        size = text_size(face.box.width, width, height)
-        tag = make_tag(face, color, size, rim, ids=ids, room=width)
-        tag.draw(drawn, layout.place(outline, *tag.size, gap=rim))
+    layout = Layout(width, height, [outline.edge for outline in outlines])
+    for face, outline in zip(faces, outlines, strict=True):
+        _draw_tag(drawn, face, outline, layout, ids=ids)
     return drawn
 
 
-def _outline(box: FaceBox, outside: int, mirrored_width: int | None) -> Rectangle:
-    """The outer edge of a box's outline, which reaches that many pixels out of the box."""
-    left = box.x if mirrored_width is None else mirrored_width - box.x - box.width
-    return (left - outside, box.y - outside, left + box.width + outside, box.y + box.height + outside)
+def _outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outline:
+    box = face.box
+    line = outline_width(box.width, width, height)
+    rim = max(1, line // 3)
+    left = width - box.x - box.width if mirror else box.x
+    outside = line // 2 + rim
+    edge = left - outside, box.y - outside, left + box.width + outside, box.y + box.height + outside
+    style = Style(color_of(face.label, face.scores.labels), radius=3 * line + rim, rim=rim, line=line)
+    return _Outline(clamp_rectangle(edge, width, height), style)
+
+
+def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout, *, ids: bool) -> None:
+    """Draw the longest form of a face's tag that covers nothing, or else the shortest one needed to fit."""
+    edge, style = outline
+    size = text_size(face.box.width, layout.width, layout.height)
+    for texts in _texts(face, ids):
+        tag = make_tag(texts, style.color, size, style.rim)
+        place, covered = layout.find_place(edge, tag.width, tag.height, gap=style.rim)
+        has_score = len(texts) > 1 + ids
+        if not covered or (tag.width <= layout.width and not has_score):
+            break
+    layout.tags.append(place)
+    tag.draw(drawn, place)
+
+
+def _texts(face: FaceResult, ids: bool) -> Iterator[tuple[str, ...]]:
+    """The texts of a face's tag, from the longest to the shortest."""
+    score = face.scores.values[face.scores.labels.index(face.label)]
+    if ids:
+        yield f"#{face.id}", face.label, f"{score:.0%}"
+        yield f"#{face.id}", face.label
+    else:
+        yield face.label, f"{score:.0%}"
+    yield (face.label,)

@@ -5,11 +5,11 @@ A rectangle is (left, top, right, bottom) in pixels; right and bottom are the fi
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
-
-from fer_edge.types import FaceBox
 
 __all__ = ["Layout", "Rectangle", "clamp_rectangle", "outline_width", "text_size"]
 
@@ -21,7 +21,14 @@ _SIZES: Final = (8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 32, 36, 4
 _SMALLEST: Final = 11
 """Pixels: smaller letters cannot be read on a screen that shows the image as it is."""
 
+_CUT_OFF: Final = 32
+_TAG: Final = 16
+_EYES: Final = 8
+_FACE: Final = 1
+"""How much a pixel counts that is cut off or covered, by what it belongs to; eyes and tags add to the face's 1."""
 
+
+@lru_cache(maxsize=1024)
 def text_size(face_width: int, image_width: int, image_height: int) -> int:
     """The font size in pixels for a face: as large as the face needs, within what the image asks for.
 
@@ -31,19 +38,23 @@ def text_size(face_width: int, image_width: int, image_height: int) -> int:
     side = min(image_width, image_height)
     least = max(_SMALLEST, side / 48)
     wanted = min(max(face_width / 5.5, least), max(least, side / 24))
-    return min(_SIZES, key=lambda size: abs(size - wanted))
+    return _SIZES[bisect_right(_SIZES, wanted) - 1]
 
 
+@lru_cache(maxsize=1024)
 def outline_width(face_width: int, image_width: int, image_height: int) -> int:
     """The thickness of a face's outline in pixels."""
-    wanted = min(image_width, image_height) / 300
+    wanted = min(image_width, image_height) / 200
     return max(1, round(min(wanted, face_width / 20)))
 
 
 def clamp_rectangle(rectangle: Rectangle, width: int, height: int) -> Rectangle:
     """The part of a rectangle inside an image; at least one pixel at the edge nearest to it."""
-    left, top = min(max(0, rectangle[0]), width - 1), min(max(0, rectangle[1]), height - 1)
-    return left, top, max(left + 1, min(rectangle[2], width)), max(top + 1, min(rectangle[3], height))
+    left, top, right, bottom = rectangle
+    if left >= 0 and top >= 0 and left < right <= width and top < bottom <= height:
+        return rectangle
+    left, top = min(max(0, left), width - 1), min(max(0, top), height - 1)
+    return left, top, max(left + 1, min(right, width)), max(top + 1, min(bottom, height))
 
 
 @dataclass(slots=True)
@@ -54,25 +65,22 @@ class Layout:
     height: int
     faces: Sequence[Rectangle]
     tags: list[Rectangle] = field(default_factory=list)
-    eyes: list[Rectangle] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.eyes = [_eyes(face) for face in self.faces]
-
-    def place(self, face: Rectangle, width: int, height: int, gap: int) -> Rectangle:
-        """Place a tag of that size at a face, ``gap`` pixels away from it and inside the image if it fits there.
+    def find_place(self, face: Rectangle, width: int, height: int, gap: int) -> tuple[Rectangle, int]:
+        """Find a place for a tag of that size at a face, ``gap`` pixels from it, and what the tag covers there.
 
         Above the face if that covers nothing; otherwise the first of the other places that covers nothing, or the one
-        that covers least.
+        that covers least: in pixels, those of tags and eyes counted several times. The place is inside the image
+        unless the tag is larger than that.
         """
-        best, least = face, float("inf")
+        best, least = face, -1
         for place in self._places(face, width, height, gap):
-            if (cost := self._cost(place)) < least:
-                best, least = place, cost
-                if not cost:
+            covered = self._covered(place)
+            if least < 0 or covered < least:
+                best, least = place, covered
+                if not covered:
                     break
-        self.tags.append(best)
-        return best
+        return best, least
 
     def _places(self, face: Rectangle, width: int, height: int, gap: int) -> Iterator[Rectangle]:
         left, top, right, bottom = face
@@ -91,13 +99,17 @@ class Layout:
         top = max(0, min(top, self.height - height))
         return left, top, left + width, top + height
 
-    def _cost(self, place: Rectangle) -> int:
-        """What a tag at that place would cover: covered pixels, weighted."""
-        cost = 0
-        for weight, obstacles in ((16, self.tags), (8, self.eyes), (1, self.faces)):
-            for obstacle in obstacles:
-                cost += weight * _overlap(place, obstacle)
-        return cost
+    def _covered(self, place: Rectangle) -> int:
+        """How many pixels a tag at that place would cover, weighted by what they belong to."""
+        covered = _CUT_OFF * _outside(place, self.width, self.height)
+        left, top, right, bottom = place
+        for tag in self.tags:
+            if left < tag[2] and tag[0] < right and top < tag[3] and tag[1] < bottom:
+                covered += _TAG * _overlap(place, tag)
+        for face in self.faces:
+            if left < face[2] and face[0] < right and top < face[3] and face[1] < bottom:
+                covered += _FACE * _overlap(place, face) + _EYES * _overlap(place, _eyes(face))
+        return covered
 
 
 def _eyes(face: Rectangle) -> Rectangle:
@@ -108,6 +120,14 @@ def _eyes(face: Rectangle) -> Rectangle:
 
 def _overlap(one: Rectangle, other: Rectangle) -> int:
     """The number of pixels that two rectangles share."""
-    if one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]:
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0, width) * max(0, height)
+
+
+def _outside(place: Rectangle, width: int, height: int) -> int:
+    """The number of pixels of a rectangle right of and below an image."""
+    left, top, right, bottom = place
+    if right <= width and bottom <= height:
         return 0
-    return (min(one[2], other[2]) - max(one[0], other[0])) * (min(one[3], other[3]) - max(one[1], other[1]))
+    return (right - left) * (bottom - top) - _overlap(place, (0, 0, width, height))

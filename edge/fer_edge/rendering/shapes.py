@@ -42,38 +42,24 @@ def draw_rounded(image: Image, rectangle: Rectangle, style: Style) -> None:
         return
     radius = min(style.radius, shortest // 2)
     far_x, far_y = right - radius, bottom - radius
-    under = cv2.vconcat(
-        [image[y : y + radius, x : x + radius] for y in (top, far_y) for x in (left, far_x)]
-    )
+    places = [image[y : y + radius, x : x + radius] for y in (top, far_y) for x in (left, far_x)]
+    under = cv2.vconcat(places)
     if style.line is None:
-        _fill(image, left, top, right, bottom, RIM)
-        inner = left + style.rim, top + style.rim, right - style.rim, bottom - style.rim
-        _fill(image, *inner, style.color)
-    else:
-        _draw_lines(image, rectangle, radius, style)
+        _fill(image, left, top, right, bottom, style.color)
+    _draw_rings(image, rectangle, style)
     corners = _corners(radius, style)
     blended = cv2.blendLinear(under, corners.pixels, corners.rest, corners.weight)
-    image[top : top + radius, left : left + radius] = blended[:radius]
-    image[top : top + radius, far_x:right] = blended[radius : 2 * radius]
-    image[far_y:bottom, left : left + radius] = blended[2 * radius : 3 * radius]
-    image[far_y:bottom, far_x:right] = blended[3 * radius :]
+    for number, place in enumerate(places):
+        place[...] = blended[number * radius : (number + 1) * radius]
 
 
-def _draw_lines(image: Image, rectangle: Rectangle, radius: int, style: Style) -> None:
-    """Draw the four sides between the corners."""
+def _draw_rings(image: Image, rectangle: Rectangle, style: Style) -> None:
+    """Draw the rim and the line as rings of one pixel, which OpenCV is quickest at."""
     left, top, right, bottom = rectangle
-    rim, line = style.rim, style.line or 0
-    near_x, far_x, near_y, far_y = left + radius, right - radius, top + radius, bottom - radius
-    if near_x < far_x:
-        _fill(image, near_x, top, far_x, top + rim, RIM)
-        _fill(image, near_x, bottom - rim, far_x, bottom, RIM)
-        _fill(image, near_x, top + rim, far_x, top + rim + line, style.color)
-        _fill(image, near_x, bottom - rim - line, far_x, bottom - rim, style.color)
-    if near_y < far_y:
-        _fill(image, left, near_y, left + rim, far_y, RIM)
-        _fill(image, right - rim, near_y, right, far_y, RIM)
-        _fill(image, left + rim, near_y, left + rim + line, far_y, style.color)
-        _fill(image, right - rim - line, near_y, right - rim, far_y, style.color)
+    for depth in range(style.rim + (style.line or 0)):
+        color = RIM if depth < style.rim else style.color
+        near, far = (left + depth, top + depth), (right - 1 - depth, bottom - 1 - depth)
+        cv2.rectangle(image, near, far, color, 1)
 
 
 def _fill(image: Image, left: int, top: int, right: int, bottom: int, color: Color) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,78 +11,65 @@ from fer_edge.rendering.layout import Rectangle
 from fer_edge.rendering.palette import Color, ink_on
 from fer_edge.rendering.shapes import Style, draw_rounded
 from fer_edge.rendering.typeface import render_text
-from fer_edge.types import FaceResult, Image
+from fer_edge.types import Image
 
 __all__ = ["Tag", "make_tag"]
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag that is ready to be drawn.
-
-    ``pixels`` are the text on its ground, uint8 (height, width, 3) BGR, read-only; ``pad`` is how many pixels of ground
-    the tag has left and right of them. Above and below, the text's own height has room for that.
-    """
+class _Word(NamedTuple):
+    """A word on the ground of its tag: uint8 (height, width, 3) BGR, read-only, and its rows above the baseline."""
 
     pixels: Image
-    pad: int
+    ascent: int
+
+
+class Tag(NamedTuple):
+    """A tag that is ready to be drawn; lengths in pixels.
+
+    ``words`` stand beside one another at ``columns`` and ``rows``, which count from the tag's top left corner.
+    """
+
+    width: int
+    height: int
+    words: tuple[_Word, ...]
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
     style: Style
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        rim = self.style.rim
-        return self.pixels.shape[1] + 2 * self.pad, self.pixels.shape[0] + 2 * rim
-
     def draw(self, image: Image, place: Rectangle) -> None:
-        """Draw the tag at a place of its own size; what does not fit into the image is cut off."""
-        height, width = image.shape[:2]
+        """Draw the tag at a place of its size; what does not fit into the image is cut off."""
         left, top, right, bottom = place
+        height, width = image.shape[:2]
         draw_rounded(image, (left, top, min(right, width), min(bottom, height)), self.style)
-        x, y = left + self.pad, top + self.style.rim
-        room = image[y : y + self.pixels.shape[0], x : max(x, min(right, width) - self.pad)]
-        room[...] = self.pixels[: room.shape[0], : room.shape[1]]
-
-
-def make_tag(face: FaceResult, color: Color, size: int, rim: int, *, ids: bool, room: int) -> Tag:
-    """Make a face's tag with letters of ``size`` pixels, at most ``room`` pixels wide if its label alone is not wider.
-
-    The score is left out first where there is not enough room, then the id.
-    """
-    score = face.scores.as_dict()[face.label]
-    words = [face.label, f"{score:.0%}"]
-    if ids:
-        words.insert(0, f"#{face.id}")
-    tag = _tag(tuple(words), color, size, rim)
-    while tag.size[0] > room and len(words) > 1:
-        words.pop(0 if len(words) == 2 and ids else -1)
-        tag = _tag(tuple(words), color, size, rim)
-    return tag
+        for word, column, row in zip(self.words, self.columns, self.rows, strict=True):
+            x, y, pixels = left + column, top + row, word.pixels
+            if right > width or bottom > height:
+                pixels = pixels[: max(0, height - y), : max(0, width - x)]
+            image[y : y + pixels.shape[0], x : x + pixels.shape[1]] = pixels
 
 
 @lru_cache(maxsize=256)
-def _tag(words: tuple[str, ...], color: Color, size: int, rim: int) -> Tag:
-    pixels = _set_line(words, color, size)
-    pad = rim + max(2, round(size * 0.35))
-    return Tag(pixels, pad, Style(color, radius=rim + max(2, round(size * 0.25)), rim=rim))
+def make_tag(texts: tuple[str, ...], color: Color, size: int, rim: int) -> Tag:
+    """Make a tag of texts side by side on one baseline, with letters of ``size`` pixels and a rim of ``rim``."""
+    words = [_color_word(text, color, size) for text in texts]
+    pad, space = rim + round(size * 0.35), round(size * 0.3)
+    ascent = max(word.ascent for word in words)
+    columns, end = [], pad
+    for word in words:
+        columns.append(end)
+        end += word.pixels.shape[1] + space
+    rows = tuple(rim + ascent - word.ascent for word in words)
+    height = rim + max(row + len(word.pixels) for row, word in zip(rows, words, strict=True))
+    style = Style(color, radius=rim + round(size * 0.25), rim=rim)
+    return Tag(end - space + pad, height, tuple(words), tuple(columns), rows, style)
 
 
-def _set_line(words: Sequence[str], color: Color, size: int) -> Image:
-    """Words side by side on one baseline, as they look on a ground of that color."""
-    texts = [render_text(word, size) for word in words]
-    space = max(2, round(size * 0.3))
-    ascent = max(text.ascent for text in texts)
-    height = ascent + max(len(text.mask) - text.ascent for text in texts)
-    mask = np.zeros((height, sum(text.mask.shape[1] + space for text in texts) - space), np.uint8)
-    x = 0
-    for text in texts:
-        rows, columns = text.mask.shape
-        top = ascent - text.ascent
-        mask[top : top + rows, x : x + columns] = text.mask
-        x += columns + space
-    pixels = _shades(color).take(mask, axis=0)
+@lru_cache(maxsize=512)
+def _color_word(text: str, color: Color, size: int) -> _Word:
+    rendered = render_text(text, size)
+    pixels = _shades(color).take(rendered.mask, axis=0)
     pixels.flags.writeable = False
-    return pixels
+    return _Word(pixels, rendered.ascent)
 
 
 @lru_cache(maxsize=64)
