@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from fer_edge.rendering.layout import Layout, Rectangle, clamp_rectangle, outline_width, text_size
-from fer_edge.rendering.palette import Color, color_of
+from fer_edge.rendering.palette import color_of
 from fer_edge.rendering.shapes import Style, draw_rounded
 from fer_edge.rendering.tag import make_tag
 from fer_edge.types import FaceResult, Image

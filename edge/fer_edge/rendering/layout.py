@@ -15,7 +15,33 @@ __all__ = ["Layout", "Rectangle", "clamp_rectangle", "outline_width", "text_size
 
 Rectangle = tuple[int, int, int, int]
 
-_SIZES: Final = (8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 32, 36, 40, 45, 50, 56, 64, 72, 80, 90, 100)
+_SIZES: Final = (
+    8,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    16,
+    18,
+    20,
+    22,
+    25,
+    28,
+    32,
+    36,
+    40,
+    45,
+    50,
+    56,
+    64,
+    72,
+    80,
+    90,
+    100,
+)
 """Few text sizes, so that a face that comes nearer does not have its text rendered for each pixel."""
 
 _SMALLEST: Final = 11
@@ -32,12 +58,12 @@ _FACE: Final = 1
 def text_size(face_width: int, image_width: int, image_height: int) -> int:
     """The font size in pixels for a face: as large as the face needs, within what the image asks for.
 
-    An image is looked at as a whole, shrunk if it is large: letters of 1/48 of its shorter side can then still be
-    read, and more than 1/24 is needed by no face.
+    An image is looked at as a whole, shrunk if it is large: letters of 1/44 of its shorter side can then still be
+    read, and more than 1/26 is needed by no face.
     """
     side = min(image_width, image_height)
-    least = max(_SMALLEST, side / 48)
-    wanted = min(max(face_width / 5.5, least), max(least, side / 24))
+    least = max(_SMALLEST, side / 44)
+    wanted = min(max(face_width / 5, least), max(least, side / 26))
     return _SIZES[bisect_right(_SIZES, wanted) - 1]
 
 

@@ -28,8 +28,21 @@ _log = logging.getLogger(__name__)
 
 _SUFFIXES: Final = {".ttf", ".otf", ".ttc"}
 _PREFERRED: Final = ("dejavusans", "notosans", "liberationsans", "arial")
-_SPECIAL: Final = ("bold", "italic", "oblique", "light", "thin", "black", "mono", "serif", "condensed", "math")
-_ABSENT: Final = "\U0010fffd"  # a private code point, which shows what a font draws for a letter that it lacks
+_SPECIAL: Final = (
+    "bold",
+    "italic",
+    "oblique",
+    "light",
+    "thin",
+    "black",
+    "mono",
+    "serif",
+    "condensed",
+    "math",
+)
+_ABSENT: Final = (
+    "\U0010fffd"  # a private code point, which shows what a font draws for a letter that it lacks
+)
 _PROBE_SIZE: Final = 16
 
 
@@ -84,7 +97,9 @@ def _choose_font(text: str) -> tuple[Path | None, str]:
             _log.debug("label %r is drawn with %s", text, path)
             return path, text
     plain = _simplify(text)
-    _log.warning("No font has all letters of the label %r: it is drawn as %r. Install a Noto font.", text, plain)
+    _log.warning(
+        "No font has all letters of the label %r: it is drawn as %r. Install a Noto font.", text, plain
+    )
     return None, plain
 
 
@@ -131,7 +146,7 @@ def _find_fonts() -> Iterator[Path]:
 
 def _font_folders() -> list[Path]:
     """Where this system keeps its fonts, without asking fontconfig."""
-    home = Path(os.path.expanduser("~"))  # unlike Path.home(), it never raises
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where a user has no home
     if sys.platform == "win32":
         local = Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local"))
         return [Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts"), local / "Microsoft/Windows/Fonts"]
