@@ -16,9 +16,6 @@ __all__ = ["Layout", "Rectangle", "clamp_rectangle", "outline_width", "text_size
 Rectangle = tuple[int, int, int, int]
 
 _SIZES: Final = (
-    8,
-    9,
-    10,
     11,
     12,
     13,
@@ -42,10 +39,8 @@ _SIZES: Final = (
     90,
     100,
 )
-"""Few text sizes, so that a face that comes nearer does not have its text rendered for each pixel."""
-
-_SMALLEST: Final = 11
-"""Pixels: smaller letters cannot be read on a screen that shows the image as it is."""
+"""Font sizes in pixels. Few, so that a face that comes nearer does not have its text rendered for each pixel; smaller
+letters cannot be read on a screen that shows the image as it is."""
 
 _CUT_OFF: Final = 32
 _TAG: Final = 16
@@ -62,7 +57,7 @@ def text_size(face_width: int, image_width: int, image_height: int) -> int:
     read, and more than 1/26 is needed by no face.
     """
     side = min(image_width, image_height)
-    least = max(_SMALLEST, side / 44)
+    least = max(_SIZES[0], side / 44)
     wanted = min(max(face_width / 5, least), max(least, side / 26))
     return _SIZES[bisect_right(_SIZES, wanted) - 1]
 
