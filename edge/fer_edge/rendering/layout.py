@@ -15,30 +15,7 @@ __all__ = ["Layout", "Rectangle", "clamp_rectangle", "outline_width", "text_size
 
 Rectangle = tuple[int, int, int, int]
 
-_SIZES: Final = (
-    11,
-    12,
-    13,
-    14,
-    15,
-    16,
-    18,
-    20,
-    22,
-    25,
-    28,
-    32,
-    36,
-    40,
-    45,
-    50,
-    56,
-    64,
-    72,
-    80,
-    90,
-    100,
-)
+_SIZES: Final = (11, 12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 32, 36, 40, 45, 50, 56, 64, 72, 80, 90, 100)
 """Font sizes in pixels. Few, so that a face that comes nearer does not have its text rendered for each pixel; smaller
 letters cannot be read on a screen that shows the image as it is."""
 

@@ -80,7 +80,7 @@ def _load(path: Path | None, size: int) -> FreeTypeFont:
     from PIL import ImageFont
 
     if path is not None:
-        return ImageFont.truetype(path, size)
+        return ImageFont.truetype(str(path), size)  # Pillow 10 takes no Path
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
