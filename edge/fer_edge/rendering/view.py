@@ -19,13 +19,13 @@ __all__ = ["View"]
 class View:
     """A result without its pixels, and the image of it that may be shown.
 
-    ``mirror`` flips the image left to right, never the coordinates.
+    ``mirror`` flips the image left to right, never the coordinates. ``ids`` draws each face's id beside its label.
     """
 
-    __slots__ = ("_drawn", "_mirror", "_result", "draw_s")
+    __slots__ = ("_drawn", "_ids", "_mirror", "_result", "draw_s")
 
-    def __init__(self, result: FrameResult, *, mirror: bool = False) -> None:
-        self._result, self._mirror = result, mirror
+    def __init__(self, result: FrameResult, *, mirror: bool = False, ids: bool = False) -> None:
+        self._result, self._mirror, self._ids = result, mirror, ids
         self._drawn: Image | None = None
         self.draw_s: float | None = None
         """How long drawing took, in seconds; None as long as nobody asked for the image."""
@@ -76,7 +76,8 @@ class View:
         """
         if self._drawn is None:
             started = time.perf_counter()
-            self._drawn = annotate(self._result.frame.image, self.faces, mirror=self._mirror)
+            image = self._result.frame.image
+            self._drawn = annotate(image, self.faces, mirror=self._mirror, ids=self._ids)
             self.draw_s = time.perf_counter() - started
         return self._drawn
 

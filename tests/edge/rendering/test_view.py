@@ -59,6 +59,13 @@ def test_its_image_is_the_annotated_one(mirror: bool) -> None:
     assert not np.array_equal(expected, noise(200, 150))
 
 
+def test_its_image_has_ids_when_asked_for() -> None:
+    result = make_result(image=noise(200, 150))
+    with_ids = View(result, ids=True).image()
+    assert np.array_equal(with_ids, annotate(result.frame.image, result.faces, ids=True))
+    assert not np.array_equal(with_ids, View(result).image())
+
+
 def test_mirroring_turns_the_image_and_not_the_coordinates() -> None:
     result = make_result(faces=0)
     view = View(result, mirror=True)
@@ -69,9 +76,9 @@ def test_mirroring_turns_the_image_and_not_the_coordinates() -> None:
 def test_the_image_is_drawn_once_however_many_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
 
-    def counting(image: Image, faces: Any, *, mirror: bool) -> Image:
+    def counting(image: Image, faces: Any, **options: bool) -> Image:
         drawn.append(1)
-        return annotate(image, faces, mirror=mirror)
+        return annotate(image, faces, **options)
 
     monkeypatch.setattr(rendering, "annotate", counting)
     view = View(make_result())

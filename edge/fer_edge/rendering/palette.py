@@ -1,0 +1,87 @@
+"""One color per emotion, told apart by color-blind people too, and the ink that reads on it.
+
+The colors are those of M. Okabe and K. Ito, "Color Universal Design" (2008), with a pale gray for neutral. Between any
+two of the seven, the distance in CIELAB stays above 15 in normal vision and in simulated protanopia, deuteranopia and
+tritanopia (G. Machado et al., 2009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+__all__ = ["Color", "color_of", "contrast", "ink_on"]
+
+Color = tuple[int, int, int]
+"""Blue, green, red, each 0…255."""
+
+BLACK: Final[Color] = (0, 0, 0)
+WHITE: Final[Color] = (255, 255, 255)
+
+
+def _bgr(code: str) -> Color:
+    red, green, blue = bytes.fromhex(code)
+    return blue, green, red
+
+
+EMOTIONS: Final[Mapping[str, Color]] = {
+    "angry": _bgr("D55E00"),  # vermilion
+    "disgust": _bgr("009E73"),  # bluish green
+    "fear": _bgr("CC79A7"),  # reddish purple
+    "happy": _bgr("F0E442"),  # yellow
+    "sad": _bgr("0072B2"),  # blue
+    "surprise": _bgr("56B4E9"),  # sky blue
+    "neutral": _bgr("DDDDDD"),  # pale gray
+}
+"""The colors of FER-2013's labels."""
+
+OTHERS: Final[tuple[Color, ...]] = (
+    _bgr("E69F00"),  # orange
+    *EMOTIONS.values(),
+    _bgr("882255"),  # wine, and the following: P. Tol's muted scheme
+    _bgr("332288"),
+    _bgr("999933"),
+    _bgr("44AA99"),
+)
+"""The colors of other labels, in the order in which they are given out."""
+
+
+def color_of(label: str, labels: tuple[str, ...]) -> Color:
+    """The color of a label among the labels of its model, which decide on it alone.
+
+    FER-2013's labels have the same color in every model, in any case of letters. Each other label has, in the model's
+    order, the next color that none of the model's FER-2013 labels has; the colors repeat when all are given out.
+    """
+    return _colors(labels).get(label, OTHERS[0])
+
+
+@lru_cache(maxsize=32)
+def _colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
+    colors = {label: EMOTIONS[label.casefold()] for label in labels if label.casefold() in EMOTIONS}
+    free = [color for color in OTHERS if color not in colors.values()]
+    others = [label for label in labels if label not in colors]
+    return colors | {label: free[number % len(free)] for number, label in enumerate(others)}
+
+
+@lru_cache(maxsize=64)
+def ink_on(ground: Color) -> Color:
+    """Black or white, whichever contrasts more; the contrast is at least 4.58 on any ground."""
+    return max((BLACK, WHITE), key=lambda ink: contrast(ink, ground))
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The contrast ratio of two colors, 1…21 (WCAG 2.1, 1.4.3)."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    """Relative luminance, 0…1 (WCAG 2.1)."""
+    blue, green, red = (_linear(value / 255) for value in color)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(value: float) -> float:
+    """An sRGB value as linear light, both 0…1 (IEC 61966-2-1)."""
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)
