@@ -33,7 +33,7 @@ class StopConditions:
 class Session:
     """Brings every result of a pipeline into every sink, and counts.
 
-    ``mirror`` flips images left to right, never coordinates. ``on_finished`` is told of each of several sources
+    ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``on_finished`` is told of each of several sources
     that was read whole, once its results are written. ``statistics`` grow as the run goes on; what was
     written before an error is in them.
     """
@@ -45,6 +45,7 @@ class Session:
         stop: StopConditions = StopConditions(),
         *,
         mirror: bool = False,
+        ids: bool = False,
         on_finished: Callable[[str], None] | None = None,
     ) -> None:
         self.statistics = RunStatistics()
@@ -52,7 +53,7 @@ class Session:
         self._clock_base_s = self._last_s = 0.0
         self._pipeline, self._sinks = pipeline, sinks
         self._conditions = stop
-        self._mirror = mirror
+        self._mirror, self._ids = mirror, ids
         self._stop = Event()
 
     def run(self, on_result: OnResult | None = None) -> RunStatistics:
@@ -103,7 +104,9 @@ class Session:
         return self._clock_base_s + time_s
 
     def _write(self, result: FrameResult | SkippedInput) -> None:
-        seen = result if isinstance(result, SkippedInput) else View(result, mirror=self._mirror)
+        seen = (
+            result if isinstance(result, SkippedInput) else View(result, mirror=self._mirror, ids=self._ids)
+        )
         latencies = self._pipeline.latencies
         started = time.perf_counter()
         for sink in self._sinks:

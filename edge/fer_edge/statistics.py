@@ -63,7 +63,7 @@ class RunStatistics:
     thousand of ``error_count``.
     """
 
-    started: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    started: datetime = field(default_factory=lambda: datetime.now().astimezone(), compare=False)
     frames: int = 0
     faces: int = 0
     frames_with_faces: int = 0

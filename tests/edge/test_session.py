@@ -137,9 +137,9 @@ def test_an_image_is_drawn_once_for_all_sinks_and_not_at_all_for_none(
 ) -> None:
     drawn: list[bool] = []
 
-    def counting(image: Image, faces: Any, *, mirror: bool) -> Image:
+    def counting(image: Image, faces: Any, *, mirror: bool, ids: bool) -> Image:
         drawn.append(mirror)
-        return annotate(image, faces, mirror=mirror)
+        return annotate(image, faces, mirror=mirror, ids=ids)
 
     monkeypatch.setattr(rendering, "annotate", counting)
     run(numbered_frames(3), RecordingSink(), RecordingSink())
@@ -155,9 +155,11 @@ def test_mirrored_images_are_annotated_and_coordinates_stay(run: Run) -> None:
     frames = [Frame(noise(180, 100), "items", 0, 0.0)]
     run(frames, plain)
     run(frames, mirrored, mirror=True)
-    below = np.s_[70:]  # of the face and its label
-    assert np.array_equal(mirrored.images[0][below], plain.images[0][below, ::-1])
     views = [sink.results[0] for sink in (plain, mirrored)]
+    for sink, view, mirror in ((plain, views[0], False), (mirrored, views[1], True)):
+        assert isinstance(view, View)
+        expected = annotate(frames[0].image, view.faces, mirror=mirror)
+        assert np.array_equal(sink.images[0], expected)
     assert all(isinstance(view, View) for view in views)
     assert views[0].as_record() == views[1].as_record()  # type: ignore[union-attr]
 
@@ -272,14 +274,19 @@ class TestStatistics:
         assert summary == {
             "version": __version__,
             "source": "items",
+            "started": statistics.started.isoformat(timespec="milliseconds"),
             "model": {"name": model.spec.name, "variant": model.spec.variant, "sha256": model.sha256},
             "detector": "fixed",
             "threads": 3,
             "frames": 4,
             "frames_dropped": 0,
             "faces": 12,
+            "emotions": {"sad": 1.0},
+            "people": statistics.summarize_people(),
             "duration_s": round(statistics.duration_s, 6),
             "fps": round(statistics.fps, 3),
             "stages": pipeline.latencies.as_dict(),
+            "warnings": [],
             "errors": ["b: broken"],
         }
+        assert [person["frames"] for person in summary["people"]] == [4, 4, 4]

@@ -88,8 +88,8 @@ def expand_images(paths: Sequence[str]) -> list[str]:
 
 
 def expand_videos(paths: Sequence[str]) -> list[str]:
-    """Replace folders by the videos in them, and globs that the shell left alone by what they match."""
-    return _expand(paths, _find_videos)
+    """Replace folders by the videos in them, and globs that the shell left alone by what they match; each once."""
+    return list(dict.fromkeys(_expand(paths, _find_videos)))
 
 
 def _expand(paths: Sequence[str], find: Callable[[str], Iterable[str]]) -> list[str]:
@@ -103,7 +103,7 @@ def _expand(paths: Sequence[str], find: Callable[[str], Iterable[str]]) -> list[
             expanded += _match(path)
         else:
             expanded.append(path)  # what is wrong with it is said when its turn comes
-    return list(dict.fromkeys(expanded))
+    return expanded
 
 
 def _exists(path: str, kind: Callable[[Path], bool]) -> bool:

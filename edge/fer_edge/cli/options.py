@@ -166,6 +166,7 @@ _OPTIONS: Final = (
         metavar="S",
         help="Stop after S seconds of the source.",
     ),
+    click.option("--ids", is_flag=True, help="Draw each face's id beside its label."),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
     click.option(
         "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."

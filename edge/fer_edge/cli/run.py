@@ -36,6 +36,7 @@ from fer_edge.sinks.registry import (
     create_image_sink,
     create_row_sink,
     create_window,
+    is_standard_output,
     split_target,
 )
 from fer_edge.types import StreamInfo
@@ -66,6 +67,7 @@ class RunOptions:
     every: float | None
     append: bool
     mirror: bool
+    ids: bool
     debug: bool
 
 
@@ -125,9 +127,10 @@ class _Run:
             sinks.every,
             StopConditions(options.max_frames, options.duration),
             mirror=options.mirror,
+            ids=options.ids,
             on_finished=self._finish_source,
         )
-        quiet = STANDARD_OUTPUT in options.results
+        quiet = any(map(is_standard_output, options.results))
         self._report = RunReport(pipeline, self._session.statistics, inputs.files, quiet=quiet)
 
     def run(self, threads: int) -> None:
@@ -240,15 +243,14 @@ def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
-    if len({os.path.realpath(path) for path in named}) < len(named) or (
-        options.results.count(STANDARD_OUTPUT) > 1
-    ):
+    printed = sum(map(is_standard_output, options.results))
+    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1:
         raise UsageError("expected a file of its own for each output, one is named twice")
     read = {os.path.realpath(path) for path in inputs}
     for path in named:
         if os.path.realpath(path) in read:
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
-    if STANDARD_OUTPUT in options.results and not has_standard_output():
+    if printed and not has_standard_output():
         raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")
     if options.summary is not None:
         if options.summary == Path(STANDARD_OUTPUT):

@@ -57,13 +57,13 @@ class View:
 
     def with_faces(self, faces: tuple[FaceResult, ...]) -> View:
         """The same view with other faces."""
-        return View(replace(self._result, faces=faces), mirror=self._mirror)
+        return View(replace(self._result, faces=faces), mirror=self._mirror, ids=self._ids)
 
     def without_pixels(self) -> View:
         """The same view without its image, whose memory it no longer holds."""
         frame = self._result.frame
         bare = Frame(_no_pixels, frame.source, frame.index, frame.time_s, size=frame.size)
-        return View(replace(self._result, frame=bare), mirror=self._mirror)
+        return View(replace(self._result, frame=bare), mirror=self._mirror, ids=self._ids)
 
     def as_record(self) -> FrameRecord:
         """The frame's row, as JSON Lines hold it."""

@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
+from fer_edge.errors import UsageError
 from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import check_file
 from fer_edge.sinks.base import SinkRequest
@@ -61,6 +62,8 @@ class CsvSink(RowFile):
 
 def create_sink(request: SinkRequest) -> CsvSink:
     """Make the sink of a file; raises OutputError."""
+    if request.target == "-":
+        raise UsageError("standard output takes JSON Lines alone; name a .csv file, or give --results -")
     path = Path(request.target)
     check_file(path, overwrite=request.overwrite or request.append)
     return CsvSink(path, request.labels, append=request.append)

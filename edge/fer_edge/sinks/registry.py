@@ -20,6 +20,7 @@ __all__ = [
     "create_image_sink",
     "create_row_sink",
     "create_window",
+    "is_standard_output",
     "split_target",
 ]
 
@@ -53,7 +54,7 @@ def create_row_sink(request: SinkRequest) -> Sink:
     Raises UsageError for an unknown name, OutputError where the target cannot be written.
     """
     name, target = split_target(request.target, ROW_SINKS)
-    if target == STANDARD_OUTPUT:
+    if is_standard_output(request.target):
         name = "jsonl"
     if name is None:
         name = Path(target).suffix.lower().removeprefix(".")
@@ -72,6 +73,12 @@ def create_image_sink(request: SinkRequest) -> Sink:
     if name is None:
         name = "images" if request.stream.still else "video"
     return IMAGE_SINKS.load(name)(replace(request, target=target))
+
+
+def is_standard_output(target: str) -> bool:
+    """Whether a target of ``--results`` is JSON Lines on standard output: ``-``, or ``jsonl:-``."""
+    name, rest = split_target(target, ROW_SINKS)
+    return rest == STANDARD_OUTPUT and name in (None, "jsonl")
 
 
 def split_target(target: str, registry: Registry[SinkFactory]) -> tuple[str | None, str]:

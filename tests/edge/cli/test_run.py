@@ -151,7 +151,7 @@ class TestVideo:
         broken.write_bytes(content[: len(content) // 3])
         done = run_fer_edge("video", broken, "-r", tmp_path / "r.jsonl", "-o", tmp_path / "o.mp4")
         assert done.returncode == 1
-        assert "broke off after" in done.stderr
+        assert "broke off after" in done.stderr or "is damaged" in done.stderr
         read = len(read_rows((tmp_path / "r.jsonl").read_text()))
         assert 0 < read < 2 * FRAMES
         assert len(read_video(tmp_path / "o.mp4")[0]) == read

@@ -99,6 +99,14 @@ class TestSeveral:
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_images_of_folders_and_patterns(fer_edge: FerEdge, portrait_path: Path, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(portrait_path.read_bytes())
+    for what in (str(tmp_path), f"{tmp_path}/*.jpg"):
+        done = fer_edge("image", what, "-r", "-")
+        assert [Path(row["source"]).name for row in read_rows(done.stdout)] == ["a.jpg", "b.jpg"]
+
+
 class TestAppend:
     def test_what_is_complete_is_skipped(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
         rows = tmp_path / "rows.jsonl"
