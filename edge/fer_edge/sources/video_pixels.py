@@ -6,6 +6,7 @@ Detection, following and classification read gray, and most decoders have it for
 from __future__ import annotations
 
 import struct
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -13,11 +14,14 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from fer_edge.types import Frame, GrayImage, Image
 
-__all__ = ["Geometry", "geometry_of", "to_frame"]
+__all__ = ["Geometry", "GeometryReader", "geometry_of", "to_frame"]
+
+_LOCAL: Final = threading.local()  # of each thread: its converters
 
 _FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
 
@@ -39,6 +43,7 @@ _UPRIGHT: Final = (1, 0, 0, 1)
 _SIDEWAYS: Final = frozenset({*_TURNS, _TRANSPOSE, _TRANSVERSE})
 
 _MOST_STRETCH: Final = 8  # a pixel of a stranger shape is a damaged header's
+_MOST_STRETCHED: Final = 1 << 26  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,25 @@ class Geometry:
         return pixels
 
 
+class GeometryReader:
+    """The geometry of each frame of a video (``av.VideoFrame``), read anew where a frame differs from the last.
+
+    Reading a frame's side data ties it into a cycle, so that its memory waits for the garbage collector: it is
+    read from the first frame of each kind alone.
+    """
+
+    def __init__(self) -> None:
+        self._kind: tuple[Any, ...] | None = None
+        self._geometry: Geometry | None = None
+
+    def read(self, decoded: Any, pixel_shape: Fraction | None) -> Geometry:
+        """The geometry of a frame whose pixels have that width to height; None where it is unknown."""
+        kind = (decoded.width, decoded.height, decoded.rotation, pixel_shape)
+        if self._geometry is None or kind != self._kind:
+            self._kind, self._geometry = kind, geometry_of(decoded, pixel_shape)
+        return self._geometry
+
+
 def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
     """The geometry of a decoded frame (``av.VideoFrame``) whose pixels have that width to height."""
     width, height = decoded.width, decoded.height
@@ -82,6 +106,8 @@ def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
         shape = Fraction(1)
     # What is short is stretched: no pixel is lost.
     stretched = (round(width * shape), height) if shape >= 1 else (width, round(height / shape))
+    if stretched[0] * stretched[1] > _MOST_STRETCHED:
+        stretched = (width, height)
     return Geometry((width, height), stretched, _display_matrix(decoded))
 
 
@@ -98,7 +124,19 @@ def to_frame(decoded: Any, geometry: Geometry, source: str, index: int, time_s: 
 
 
 def _to_bgr(decoded: Any) -> Image:
-    return np.asarray(decoded.to_ndarray(format="bgr24"), np.uint8)
+    return _convert(decoded, "bgr24")
+
+
+def _convert(decoded: Any, pixel_format: str) -> NDArray[np.uint8]:
+    """Convert with a converter of this thread's own: a frame's own one may be used by one thread alone."""
+    if not hasattr(_LOCAL, "converters"):
+        _LOCAL.converters = {}
+    converter = _LOCAL.converters.get(pixel_format)
+    if converter is None:
+        converter = _LOCAL.converters[pixel_format] = VideoReformatter()
+    shown = converter.reformat(decoded, format=pixel_format, threads=1)
+    pixels: NDArray[np.uint8] = shown.to_ndarray()
+    return pixels
 
 
 def _to_gray(decoded: Any) -> GrayImage:
@@ -116,8 +154,7 @@ def _to_gray(decoded: Any) -> GrayImage:
             return np.asarray(luma >> (bits - 8 + shift), np.uint8)
         above = cv2.subtract(luma, np.full(1, 16 * unit, np.float64))  # blacker than black stays black
         return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (219 * unit)), np.uint8)
-    gray: GrayImage = np.asarray(decoded.to_ndarray(format="gray"), np.uint8)
-    return gray
+    return _convert(decoded, "gray")
 
 
 def _depth_of_luma(name: str) -> int | None:
