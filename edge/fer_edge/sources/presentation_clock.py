@@ -10,7 +10,7 @@ __all__ = ["PresentationClock"]
 T = TypeVar("T")
 
 _JUMP_S: Final = 10.0  # which FFmpeg, too, takes for another clock
-_WILD_S: Final = 3600.0  # a last frame that is so far ahead is stamped wrongly
+_HOUR_S: Final = 3600.0  # a stamp that is so far ahead of one frame alone is another clock's
 
 
 class PresentationClock:
@@ -19,8 +19,8 @@ class PresentationClock:
     ``start_s`` is the container's start time; None takes the first frame's. ``interval_s`` is the nominal time
     from frame to frame, which serves where frames have no time. ``joins`` says that the container's clock may
     start again in the middle, as broadcasts' does: a jump ahead of ten seconds then goes on where the time
-    before it ended; elsewhere it is a gap. A clock that runs back is joined in any container. A lone frame with
-    a stamp far off is shown after the one before it.
+    before it ended; elsewhere one of less than an hour is a gap. A clock that runs back is joined in any container. A lone frame whose
+    stamp is off is shown after the one before it.
     """
 
     def __init__(self, start_s: float | None, interval_s: float, *, joins: bool = False) -> None:
@@ -53,7 +53,7 @@ class PresentationClock:
         time_s = stamp_s - self._offset_s
         if self._last_s is None:
             return abs(time_s) >= _JUMP_S
-        return abs(time_s - self._last_s) >= _JUMP_S
+        return time_s >= self._last_s + _JUMP_S or time_s < self._last_s
 
     def _advance(self, stamp_s: float | None) -> float:
         """The time of a frame that follows the one before it."""
@@ -72,13 +72,28 @@ class PresentationClock:
     def _settle(self, stamp_s: float, next_s: float | None) -> float:
         """The time of a frame whose stamp jumped, now that the next frame's stamp is known."""
         assert self._offset_s is not None
-        last_s = self._last_s
-        ahead_s = stamp_s - self._offset_s - (last_s or 0.0)
-        stays = next_s is not None and abs(next_s - stamp_s) < _JUMP_S
-        if ahead_s > 0 and (last_s is None or not self._joins):
-            back = ahead_s >= _WILD_S if next_s is None else next_s <= stamp_s - _JUMP_S
-            if not back:
-                return self._advance(stamp_s)  # nothing is shown in between
-        elif stays:
-            self._offset_s = stamp_s - (0.0 if last_s is None else last_s + self._interval_s)
+        last_s, interval_s = self._last_s, self._interval_s
+        before_s = (last_s or 0.0) + self._offset_s  # the stamp of the frame before it
+        if self._is_gap(stamp_s - before_s, None if next_s is None else next_s - stamp_s):
+            return self._advance(stamp_s)
+        if next_s is None:
+            return self._advance(None)
+        if abs(next_s - stamp_s) < abs(next_s - before_s - 2 * interval_s):
+            # The clock stays there: the two are joined.
+            self._offset_s = stamp_s - (0.0 if last_s is None else last_s + interval_s)
+        elif last_s is not None and next_s > before_s:
+            return self._advance(min(before_s + interval_s, (before_s + next_s) / 2))
         return self._advance(None)
+
+    def _is_gap(self, ahead_s: float, next_s: float | None) -> bool:
+        """Whether nothing is shown for so many seconds, rather than that the clock jumped ahead.
+
+        ``next_s`` is the time from the frame to the next one.
+        """
+        if ahead_s <= 0 or (self._joins and self._last_s is not None):
+            return False
+        if next_s is None:
+            return ahead_s < _HOUR_S
+        if next_s <= -_JUMP_S:
+            return False
+        return ahead_s < _HOUR_S or next_s >= _JUMP_S or self._last_s is None

@@ -117,9 +117,10 @@ class _Progress:
 
     def show(self, time_s: float) -> None:
         """Count the next frame."""
-        errors = self._decoder.errors
+        decoder = self._decoder
         if not self._frames and (self._facts.joins or time_s <= _EARLY_S):
-            self._errors = self._decoder.errors = errors = 0  # cut out of something longer
+            decoder.errors = decoder.suspects = 0  # cut out of something longer
+        errors = decoder.errors + decoder.suspects
         self._near = _DELAY if errors > self._errors else self._near - 1
         gap_s = time_s - (self._last_s + self.interval_s if self._frames else 0.0)
         if self._near > 0 and gap_s > self.interval_s / 2:
@@ -142,7 +143,7 @@ class _Progress:
             raise SourceLostError(
                 f"{title}: the video broke off after {frames} frames{until}{why}; what was read is kept"
             )
-        if decoder.errors:
+        if decoder.errors or self._gaps_s:
             lost_s = self._gaps_s + max(0.0, missing_s)
             what = f"about {lost_s:.1f} s of it" if lost_s >= 0.05 else f"{decoder.errors} places in it"
             raise SourceLostError(

@@ -29,11 +29,12 @@ class Decoder:
 
     FFmpeg frees what it works on when it is closed, so a container is never closed during a call, nor read
     after it: whichever of the two threads is the last one frees it. ``errors`` counts what demuxer and
-    decoder reported and skipped; ``lost`` says why reading ended before the stream did.
+    decoder reported and skipped, ``suspects`` packets that follow a break, which may be a cut of the maker's;
+    ``lost`` says why reading ended before the stream did.
     """
 
     def __init__(self, video: OpenVideo, threads: int | None = None) -> None:
-        self.errors = 0
+        self.errors = self.suspects = 0
         self.lost: str | None = None
         self._video = video
         self._busy = threading.Lock()
@@ -68,7 +69,9 @@ class Decoder:
         """The decoder's frames (``av.VideoFrame``), until the end or until it is closed."""
         try:
             for packet in self._read_packets():
-                self.errors += bool(packet.is_corrupt)
+                self.suspects += bool(packet.is_corrupt)
+                if not packet.size and packet.dts is not None:
+                    continue  # the frame before it is shown once more; sent to the decoder, it would end it
                 for frame in self._decode(packet):
                     self.errors += bool(frame.is_corrupt)
                     yield frame

@@ -25,6 +25,9 @@ _LOCAL: Final = threading.local()  # of each thread: its converters
 
 _FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
 
+_HIGH_RANGE: Final = frozenset({16, 18})  # AVCOL_TRC_SMPTE2084 (PQ), AVCOL_TRC_ARIB_STD_B67 (HLG)
+_BT2020: Final = 9  # AVCOL_PRI_BT2020
+
 _LUMA_8_BIT: Final = frozenset(
     {
         "yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "yuva420p", "yuva422p", "yuva444p",
@@ -135,13 +138,15 @@ def _convert(decoded: Any, pixel_format: str) -> NDArray[np.uint8]:
     if converter is None:
         converter = _LOCAL.converters[pixel_format] = VideoReformatter()
     shown = converter.reformat(decoded, format=pixel_format, threads=1)
-    pixels: NDArray[np.uint8] = shown.to_ndarray()
-    return pixels
+    pixels: Any = shown.to_ndarray()
+    return np.asarray(pixels, np.uint8)
 
 
 def _to_gray(decoded: Any) -> GrayImage:
     """Gray as FFmpeg's own conversion has it, within a level; from the luma plane where there is one."""
     name = decoded.format.name
+    if decoded.color_trc in _HIGH_RANGE or decoded.color_primaries == _BT2020:
+        return _convert(decoded, "gray")  # swscale maps such colours into the range of a screen
     full = decoded.color_range == _FULL_RANGE or name.startswith(_ALWAYS_FULL)
     if name in _LUMA_8_BIT:
         luma: GrayImage = _first_plane(decoded, np.uint8)
