@@ -19,8 +19,8 @@ class PresentationClock:
     ``start_s`` is the container's start time; None takes the first frame's. ``interval_s`` is the nominal time
     from frame to frame, which serves where frames have no time. ``joins`` says that the container's clock may
     start again in the middle, as broadcasts' does: a jump ahead of ten seconds then goes on where the time
-    before it ended; elsewhere one of less than an hour is a gap. A clock that runs back is joined in any container. A lone frame whose
-    stamp is off is shown after the one before it.
+    before it ended; elsewhere one of less than an hour is a gap. A clock that runs
+    back is joined in any container. A lone frame whose stamp is off is shown after the one before it.
     """
 
     def __init__(self, start_s: float | None, interval_s: float, *, joins: bool = False) -> None:

@@ -145,7 +145,8 @@ class _Progress:
             )
         if decoder.errors or self._gaps_s:
             lost_s = self._gaps_s + max(0.0, missing_s)
-            what = f"about {lost_s:.1f} s of it" if lost_s >= 0.05 else f"{decoder.errors} places in it"
+            places = "a place" if decoder.errors == 1 else f"{decoder.errors} places"
+            what = f"about {lost_s:.1f} s of it" if lost_s >= 0.05 else f"{places} in it"
             raise SourceLostError(
                 f"{title}: the video is damaged, {what} cannot be decoded; "
                 f"{frames} frames were read and are kept"

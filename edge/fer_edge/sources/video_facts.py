@@ -43,7 +43,7 @@ class VideoFacts:
         """Gather them from a container and its video stream."""
         flags = container.format.flags
         stamped = not flags & av.format.Flags.no_timestamps.value
-        rate = _rate(stream, constant=not stamped or container.format.name == "avi")
+        rate = _rate(container, stream, stamped=stamped)
         start = container.start_time
         end_s = _end_s(container, stream)
         count = (end_s or 0.0) * (rate or 0.0)
@@ -65,10 +65,14 @@ def sanitize_frame_rate(rate: float) -> float | None:
     return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
 
 
-def _rate(stream: Any, *, constant: bool) -> float | None:
-    """The stream's own rate: the average, or of a format with constant rate the codec's."""
-    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-    for rate in (stream.guessed_rate, *rates) if constant else rates:
+def _rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
+    """The stream's own rate: the average; of a raw stream the codec's, in .avi the one its times count."""
+    rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    if not stamped:
+        rates = [stream.codec_context.framerate]
+    elif container.format.name == "avi":
+        rates.insert(0, stream.guessed_rate)
+    for rate in rates:
         if _is_unknown(rate):
             return None
         known = sanitize_frame_rate(float(rate)) if rate else None
@@ -84,14 +88,18 @@ def _is_unknown(rate: Fraction | None) -> bool:
 
 def _end_s(container: Any, stream: Any) -> float | None:
     start = container.start_time or 0
+    if container.format.name == "avi" and stream.frames > 0:
+        return float(stream.frames * stream.time_base)  # FFmpeg cuts the duration down to what is there
     if stream.duration and stream.duration > 0:
         begins = (stream.start_time or 0) * stream.time_base - Fraction(start, av.time_base)
         return float(begins + stream.duration * stream.time_base)
     text = stream.metadata.get("DURATION")  # Matroska's, for each stream
-    if text is not None:
-        return _seconds(text)
-    alone = len(container.streams) == 1
-    return container.duration / av.time_base if alone and container.duration else None
+    stated = None if text is None else _seconds(text)
+    if stated is None and container.duration and len(container.streams) == 1:
+        stated = container.duration / av.time_base
+    if stated is not None and "matroska" in container.format.name:
+        stated -= start / av.time_base  # it counts from the clock's zero
+    return stated
 
 
 def _seconds(text: str) -> float | None:
