@@ -1,12 +1,15 @@
-"""Standard input as FFmpeg reads it: a wait that signals and the end of a run can break off."""
+"""Pipes as FFmpeg reads them: a wait that signals and the end of a run can break off."""
 
 from __future__ import annotations
 
 import os
 import select
 import sys
+from pathlib import Path
 from threading import Event
 from typing import Final
+
+from fer_edge.runtime.shutdown import raise_if_interrupted
 
 __all__ = ["PipeReader"]
 
@@ -16,13 +19,19 @@ _PATIENCE_S: Final = 0.1
 class PipeReader:
     """Reads a descriptor that may stay silent for ever; the end of data once it is closed.
 
-    FFmpeg swallows what is raised while it reads: :meth:`raise_failure` raises it again.
+    FFmpeg swallows what is raised while it reads: :meth:`raise_failure` raises it again. With ``owned`` the
+    descriptor is closed at the end.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, *, owned: bool = False) -> None:
+        self._descriptor, self._owned = descriptor, owned
         self._closed = Event()
         self._failure: BaseException | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> PipeReader:
+        """Open a named pipe without waiting for its writer; raises OSError."""
+        return cls(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), owned=True)
 
     def read(self, size: int) -> bytes:
         """Up to so many bytes, as soon as there are any; none at the end or after a failure."""
@@ -30,7 +39,11 @@ class PipeReader:
             while not self._closed.is_set():
                 # Windows can select sockets alone.
                 if sys.platform == "win32" or select.select([self._descriptor], [], [], _PATIENCE_S)[0]:
-                    return os.read(self._descriptor, size)
+                    try:
+                        return os.read(self._descriptor, size)
+                    except BlockingIOError:  # another reader was faster
+                        continue
+                raise_if_interrupted()
         except BaseException as error:  # noqa: BLE001  (a signal's, too)
             self._failure = error
             self._closed.set()
@@ -42,5 +55,12 @@ class PipeReader:
             raise self._failure
 
     def close(self) -> None:
-        """End a wait in another thread; the descriptor stays open."""
+        """End a wait in another thread."""
         self._closed.set()
+
+    def release(self) -> None:
+        """Close an owned descriptor, once nothing reads any more."""
+        self.close()
+        if self._owned:
+            self._owned = False
+            os.close(self._descriptor)

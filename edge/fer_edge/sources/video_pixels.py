@@ -6,6 +6,7 @@ Detection, following and classification read gray, and most decoders have it for
 from __future__ import annotations
 
 import struct
+import threading
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -13,13 +14,19 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from fer_edge.types import Frame, GrayImage, Image
 
-__all__ = ["Geometry", "geometry_of", "to_frame"]
+__all__ = ["Geometry", "GeometryReader", "geometry_of", "to_frame"]
+
+_LOCAL: Final = threading.local()  # of each thread: its converters
 
 _FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
+
+_HIGH_RANGE: Final = frozenset({16, 18})  # AVCOL_TRC_SMPTE2084 (PQ), AVCOL_TRC_ARIB_STD_B67 (HLG)
+_BT2020: Final = 9  # AVCOL_PRI_BT2020
 
 _LUMA_8_BIT: Final = frozenset(
     {
@@ -39,6 +46,7 @@ _UPRIGHT: Final = (1, 0, 0, 1)
 _SIDEWAYS: Final = frozenset({*_TURNS, _TRANSPOSE, _TRANSVERSE})
 
 _MOST_STRETCH: Final = 8  # a pixel of a stranger shape is a damaged header's
+_MOST_STRETCHED: Final = 1 << 26  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,25 @@ class Geometry:
         return pixels
 
 
+class GeometryReader:
+    """The geometry of each frame of a video (``av.VideoFrame``), read anew where a frame differs from the last.
+
+    Reading a frame's side data ties it into a cycle, so that its memory waits for the garbage collector: it is
+    read from the first frame of each kind alone.
+    """
+
+    def __init__(self) -> None:
+        self._kind: tuple[Any, ...] | None = None
+        self._geometry: Geometry | None = None
+
+    def read(self, decoded: Any, pixel_shape: Fraction | None) -> Geometry:
+        """The geometry of a frame whose pixels have that width to height; None where it is unknown."""
+        kind = (decoded.width, decoded.height, decoded.rotation, pixel_shape)
+        if self._geometry is None or kind != self._kind:
+            self._kind, self._geometry = kind, geometry_of(decoded, pixel_shape)
+        return self._geometry
+
+
 def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
     """The geometry of a decoded frame (``av.VideoFrame``) whose pixels have that width to height."""
     width, height = decoded.width, decoded.height
@@ -82,6 +109,8 @@ def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
         shape = Fraction(1)
     # What is short is stretched: no pixel is lost.
     stretched = (round(width * shape), height) if shape >= 1 else (width, round(height / shape))
+    if stretched[0] * stretched[1] > _MOST_STRETCHED:
+        stretched = (width, height)
     return Geometry((width, height), stretched, _display_matrix(decoded))
 
 
@@ -98,12 +127,26 @@ def to_frame(decoded: Any, geometry: Geometry, source: str, index: int, time_s: 
 
 
 def _to_bgr(decoded: Any) -> Image:
-    return np.asarray(decoded.to_ndarray(format="bgr24"), np.uint8)
+    return _convert(decoded, "bgr24")
+
+
+def _convert(decoded: Any, pixel_format: str) -> NDArray[np.uint8]:
+    """Convert with a converter of this thread's own: a frame's own one may be used by one thread alone."""
+    if not hasattr(_LOCAL, "converters"):
+        _LOCAL.converters = {}
+    converter = _LOCAL.converters.get(pixel_format)
+    if converter is None:
+        converter = _LOCAL.converters[pixel_format] = VideoReformatter()
+    shown = converter.reformat(decoded, format=pixel_format, threads=1)
+    pixels: Any = shown.to_ndarray()
+    return np.asarray(pixels, np.uint8)
 
 
 def _to_gray(decoded: Any) -> GrayImage:
     """Gray as FFmpeg's own conversion has it, within a level; from the luma plane where there is one."""
     name = decoded.format.name
+    if decoded.color_trc in _HIGH_RANGE or decoded.color_primaries == _BT2020:
+        return _convert(decoded, "gray")  # swscale maps such colours into the range of a screen
     full = decoded.color_range == _FULL_RANGE or name.startswith(_ALWAYS_FULL)
     if name in _LUMA_8_BIT:
         luma: GrayImage = _first_plane(decoded, np.uint8)
@@ -116,8 +159,7 @@ def _to_gray(decoded: Any) -> GrayImage:
             return np.asarray(luma >> (bits - 8 + shift), np.uint8)
         above = cv2.subtract(luma, np.full(1, 16 * unit, np.float64))  # blacker than black stays black
         return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (219 * unit)), np.uint8)
-    gray: GrayImage = np.asarray(decoded.to_ndarray(format="gray"), np.uint8)
-    return gray
+    return _convert(decoded, "gray")
 
 
 def _depth_of_luma(name: str) -> int | None:

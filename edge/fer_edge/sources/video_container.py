@@ -1,0 +1,189 @@
+"""Opening what FFmpeg reads: files, pipes and URLs, with one line for whatever is not a video."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote
+
+import av
+
+from fer_edge.errors import SourceError
+from fer_edge.sources.interruptible import CallThread
+from fer_edge.sources.pipe import PipeReader
+from fer_edge.sources.urls import is_url, redact_credentials
+
+__all__ = ["MOST_PIXELS", "READ_TIMEOUT_S", "STDIN", "UNKNOWN_RATE", "OpenVideo", "open_video", "title_of"]
+
+STDIN: Final = "-"
+MOST_PIXELS: Final = 1 << 26  # of a frame: twice 8K; a small file may claim any size
+OPEN_TIMEOUT_S: Final = 5.0  # for each of two steps: a connection and its first data
+READ_TIMEOUT_S: Final = 10.0  # until the next packet, of streams from the network
+UNKNOWN_RATE: Final = Fraction(1_000_000, 39_999)
+"""What FFmpeg shall assume where it would assume 25: a rate that no stream states."""
+
+_OPTIONS: Final = {
+    "max_pixels": str(MOST_PIXELS),
+    "framerate": f"{UNKNOWN_RATE.numerator}/{UNKNOWN_RATE.denominator}",
+    "pattern_type": "none",  # of images: a %d in a name is a part of it
+}
+# A pipe's first row must not wait for megabytes: so much is looked at to find out what is in it.
+_PROBE: Final = {"probesize": "65536", "analyzeduration": "500000"}
+
+
+@dataclass(slots=True)
+class OpenVideo:
+    """An open container, its video stream, and what feeds it.
+
+    ``pipe`` reads a pipe, ``file`` another file that FFmpeg cannot open by itself, ``calls`` makes calls that
+    wait for the network.
+    """
+
+    container: Any = None
+    stream: Any = None
+    pipe: PipeReader | None = None
+    file: Any = None
+    calls: CallThread | None = None
+
+    def interrupt(self) -> None:
+        """End a wait for data in another thread."""
+        if self.pipe is not None:
+            self.pipe.close()
+        if self.calls is not None:
+            self.calls.close()
+
+    def free(self) -> None:
+        """Close everything; nobody may be reading."""
+        self.interrupt()
+        if self.container is not None:
+            self.container.close()
+        if self.pipe is not None:
+            self.pipe.release()
+        if self.file is not None:
+            self.file.close()
+        self.container = self.stream = None
+
+
+def open_video(address: str) -> OpenVideo:
+    """Open the video at a path, a URL, or ``-`` for standard input.
+
+    Raises SourceError where there is none, and a signal's exception during a wait.
+    """
+    video = OpenVideo()
+    try:
+        _open_container(video, address)
+        video.stream = _find_video(video.container, title_of(address))
+    except av.error.FFmpegError as error:
+        if video.pipe is not None:
+            video.pipe.raise_failure()
+        raise SourceError(f"{title_of(address)}: expected a video, {_reason(address, error)}") from error
+    except BaseException:
+        video.interrupt()
+        raise
+    finally:
+        if video.stream is None and video.container is not None:
+            video.free()
+    return video
+
+
+def title_of(address: str) -> str:
+    """A source's name in messages."""
+    return "standard input" if address == STDIN else redact_credentials(address)
+
+
+def _open_container(video: OpenVideo, address: str) -> None:
+    if address == STDIN:
+        if sys.stdin is None:
+            raise SourceError("expected a video on standard input, it is closed; name a file")
+        video.pipe = PipeReader(sys.stdin.fileno())
+    elif is_url(address) and not address.lower().startswith("file://"):
+        timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
+        video.calls = CallThread()
+        video.container = video.calls.run(
+            lambda: av.open(address, metadata_errors="replace", timeout=timeout, options=_OPTIONS)
+        )
+        return
+    else:
+        _open_path(video, _local_path(address), address)
+    if video.pipe is not None or video.file is not None:
+        probe = _PROBE if video.pipe is not None else {}
+        source = video.pipe or video.file
+        video.container = av.open(source, metadata_errors="replace", options=_OPTIONS | probe)
+
+
+def _local_path(address: str) -> Path:
+    """The path that a name or a ``file://`` URL stands for."""
+    if not address.lower().startswith("file://"):
+        return Path(address)
+    name = address[len("file://") :].removeprefix("localhost")
+    return Path(name) if os.path.lexists(name) else Path(unquote(name))
+
+
+def _open_path(video: OpenVideo, path: Path, name: str) -> None:
+    """Open a file; of one that FFmpeg cannot open by its name, only what it shall be read from."""
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            raise SourceError(
+                f"{name}: expected a video file, got a folder; for its pictures use: fer-edge folder"
+            )
+        if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
+            raise SourceError(
+                f"{name}: expected a video file, got a device; a camera is read with: fer-edge camera"
+            )
+        if stat.S_ISFIFO(kind):
+            video.pipe = PipeReader.open(path)
+            return
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise SourceError(f"{name}: expected a video, the file is empty")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{name}: expected a video, the file cannot be read: {reason}") from error
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        # FFmpeg takes names in UTF-8 alone; it can read an open file, only slower.
+        video.file = path.open("rb")
+        return
+    # A name may hold a colon, and would be taken for a protocol's.
+    video.container = av.open(f"file:{path}", metadata_errors="replace", options=_OPTIONS)
+
+
+def _find_video(container: Any, title: str) -> Any:
+    """The first stream that is a video: the cover of a song is not."""
+    images = container.streams.video
+    streams = [s for s in images if not s.disposition & s.disposition.attached_pic]
+    if streams and streams[0].codec_context is not None:
+        context = streams[0].codec_context
+        if context.width * context.height > MOST_PIXELS:
+            raise SourceError(
+                f"{title}: expected a video of at most {MOST_PIXELS:,} pixels, got "
+                f"{context.width}×{context.height}; make it smaller, or it is damaged"
+            )
+        return streams[0]
+    if streams:
+        raise SourceError(f"{title}: expected a video, FFmpeg has no decoder for its images; convert it")
+    what = "sound" if container.streams.audio else "no stream of images"
+    cover = " with a cover" if images else ""
+    raise SourceError(f"{title}: expected a video, it holds {what}{cover}; name a video")
+
+
+def _reason(address: str, error: av.error.FFmpegError) -> str:
+    if isinstance(error, av.error.ExitError):
+        return f"there was no answer within {2 * OPEN_TIMEOUT_S:g} s; check the address"
+    if isinstance(error, OSError | av.error.HTTPError | av.error.HTTPClientError) and not isinstance(
+        error, av.error.InvalidDataError
+    ):
+        return f"it cannot be opened: {error.strerror or error}"
+    if address == STDIN:
+        return (
+            "FFmpeg cannot read it as it comes, from its start (.avi, .mkv, .ts and such; .mp4 only where it was "
+            "made for it); name a file"
+        )
+    return f"it {'answers with' if is_url(address) else 'holds'} nothing that FFmpeg can read, or is damaged"

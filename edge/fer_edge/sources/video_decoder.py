@@ -1,0 +1,132 @@
+"""Decoding one stream of an open container, which another thread may close at any time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import av
+
+from fer_edge.sources.video_container import MOST_PIXELS, READ_TIMEOUT_S, OpenVideo
+
+__all__ = ["Decoder"]
+
+T = TypeVar("T")
+
+_MOST_ERRORS: Final = 100  # of the demuxer in a row; then nothing more comes
+_CLOSE_S: Final = 1.0  # how long closing waits for a call that is under way
+
+
+class _ClosedError(Exception):
+    """The container was closed while it was read."""
+
+
+class Decoder:
+    """The frames of a video that is open, in the order in which they are shown.
+
+    FFmpeg frees what it works on when it is closed, so a container is never closed during a call, nor read
+    after it: whichever of the two threads is the last one frees it. ``errors`` counts what demuxer and
+    decoder reported and skipped, ``suspects`` packets that follow a break, which may be a cut of the maker's;
+    ``lost`` says why reading ended before the stream did.
+    """
+
+    def __init__(self, video: OpenVideo, threads: int | None = None) -> None:
+        self.errors = self.suspects = 0
+        self.lost: str | None = None
+        self._video = video
+        self._busy = threading.Lock()
+        self._closing = False
+        context = self._context = video.stream.codec_context
+        context.thread_type = "AUTO"
+        context.thread_count = threads or 0
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, perhaps before its end."""
+        return self._closing
+
+    @property
+    def pixel_shape(self) -> Fraction | None:
+        """A pixel's width to its height, as the codec states it for the frame that it gave last."""
+        shape: Fraction | None = self._context.sample_aspect_ratio
+        return shape
+
+    def close(self) -> None:
+        """End the reading, in whatever thread it is, and free the container; may be called twice."""
+        self._closing = True
+        self._video.interrupt()
+        if self._busy.acquire(timeout=_CLOSE_S):
+            try:
+                self._video.free()
+            finally:
+                self._busy.release()
+
+    def __iter__(self) -> Iterator[Any]:
+        """The decoder's frames (``av.VideoFrame``), until the end or until it is closed."""
+        try:
+            for packet in self._read_packets():
+                self.suspects += bool(packet.is_corrupt)
+                if not packet.size and packet.dts is not None:
+                    continue  # the frame before it is shown once more; sent to the decoder, it would end it
+                for frame in self._decode(packet):
+                    self.errors += bool(frame.is_corrupt)
+                    yield frame
+        except (_ClosedError, InterruptedError):
+            if not self._closing:
+                raise
+
+    def _decode(self, packet: Any) -> Any:
+        try:
+            return self._call(packet.decode)
+        except av.error.EOFError:
+            return ()
+        except av.error.FFmpegError:
+            self.errors += 1
+            return ()
+
+    def _read_packets(self) -> Iterator[Any]:
+        video = self._video
+        packets, failed = self._call(self._demux), 0
+        while failed < _MOST_ERRORS:
+            try:
+                packet = self._call_patiently(partial(next, packets, None))
+            except av.error.EOFError:
+                packet = None
+            except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+                failed += 1
+                self.errors += 1
+                packets = self._call(self._demux)
+                continue
+            except av.error.FFmpegError as error:
+                timed_out = isinstance(error, av.error.ExitError)
+                self.lost = f"no data for {READ_TIMEOUT_S:g} s" if timed_out else str(error.strerror or error)
+                packet = None
+            if packet is None:
+                break
+            failed = 0
+            yield packet
+        if video.pipe is not None:
+            video.pipe.raise_failure()
+
+    def _demux(self) -> Iterator[Any]:
+        packets: Iterator[Any] = self._video.container.demux(self._video.stream)
+        return packets
+
+    def _call(self, function: Callable[[], T]) -> T:
+        """Call into FFmpeg unless it is closed; free the container if it is closed meanwhile."""
+        with self._busy:
+            try:
+                if self._closing:
+                    raise _ClosedError
+                return function()
+            finally:
+                if self._closing:
+                    self._video.free()
+
+    def _call_patiently(self, function: Callable[[], T]) -> T:
+        calls = self._video.calls
+        return self._call(function) if calls is None else calls.run(lambda: self._call(function))

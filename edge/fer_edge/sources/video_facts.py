@@ -1,0 +1,111 @@
+"""What a container states of its video: rate, start, end, length, each None where it is not known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, Self
+
+import av
+
+from fer_edge.sources.video_container import UNKNOWN_RATE
+
+__all__ = ["ASSUMED_RATE", "VideoFacts", "sanitize_frame_rate"]
+
+ASSUMED_RATE: Final = 25.0  # frames per second, where the stream states none
+_MAX_RATE: Final = 1000.0  # frames per second; what is above is not a rate
+_MAX_FRAMES: Final = 1_000_000_000  # what is above is a damaged header's
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """Facts of an open video.
+
+    ``rate`` is in frames per second. ``start_s`` is the container's start on its own clock, ``end_s`` the time
+    after it at which the video stream says that it ends, both in seconds. ``stamped``: frames carry times;
+    ``by_dts``: in their packets alone. ``joins``: the clock may start again in the middle. ``frame_count`` is
+    about how many frames there are. ``pixel_shape`` is a pixel's width to its height, of frames in ``size``.
+    """
+
+    rate: float | None
+    start_s: float | None
+    end_s: float | None
+    stamped: bool
+    by_dts: bool
+    joins: bool
+    frame_count: int | None
+    pixel_shape: Fraction | None
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, container: Any, stream: Any) -> Self:
+        """Gather them from a container and its video stream."""
+        flags = container.format.flags
+        stamped = not flags & av.format.Flags.no_timestamps.value
+        rate = _rate(container, stream, stamped=stamped)
+        start = container.start_time
+        end_s = _end_s(container, stream)
+        count = (end_s or 0.0) * (rate or 0.0)
+        return cls(
+            rate=rate,
+            start_s=None if start is None else start / av.time_base,
+            end_s=end_s,
+            stamped=stamped and not (rate is None and _is_unknown(stream.average_rate)),
+            by_dts=container.format.name == "avi",
+            joins=bool(flags & av.format.Flags.ts_discont.value),
+            frame_count=round(count) if 0 < count < _MAX_FRAMES else None,
+            pixel_shape=stream.sample_aspect_ratio,
+            size=(stream.codec_context.width, stream.codec_context.height),
+        )
+
+
+def sanitize_frame_rate(rate: float) -> float | None:
+    """Frames per second as a container or camera states them; None for 0, NaN and nonsense."""
+    return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
+
+
+def _rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
+    """The stream's own rate: the average; of a raw stream the codec's, in .avi the one its times count."""
+    rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    if not stamped:
+        rates = [stream.codec_context.framerate]
+    elif container.format.name == "avi":
+        rates.insert(0, stream.guessed_rate)
+    for rate in rates:
+        if _is_unknown(rate):
+            return None
+        known = sanitize_frame_rate(float(rate)) if rate else None
+        if known is not None:
+            return known
+    return None
+
+
+def _is_unknown(rate: Fraction | None) -> bool:
+    """Whether that is the rate which FFmpeg was told to assume."""
+    return rate is not None and abs(float(rate) - float(UNKNOWN_RATE)) < 1e-4
+
+
+def _end_s(container: Any, stream: Any) -> float | None:
+    start = container.start_time or 0
+    if container.format.name == "avi" and stream.frames > 0:
+        return float(stream.frames * stream.time_base)  # FFmpeg cuts the duration down to what is there
+    if stream.duration and stream.duration > 0:
+        begins = (stream.start_time or 0) * stream.time_base - Fraction(start, av.time_base)
+        return float(begins + stream.duration * stream.time_base)
+    text = stream.metadata.get("DURATION")  # Matroska's, for each stream
+    stated = None if text is None else _seconds(text)
+    if stated is None and container.duration and len(container.streams) == 1:
+        stated = container.duration / av.time_base
+    if stated is not None and "matroska" in container.format.name:
+        stated -= start / av.time_base  # it counts from the clock's zero
+    return stated
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds of hh:mm:ss.fraction; None for anything else."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    except ValueError:
+        return None
