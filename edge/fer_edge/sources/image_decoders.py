@@ -31,6 +31,7 @@ _CODECS: Final = {
     "PAM": "pam",
     "OpenEXR": "exr",
 }
+_FFMPEG_ONLY: Final = frozenset({"TGA", "PAM"})  # OpenCV takes a PAM's red for blue
 # Put behind the data of formats without an end mark: where pictures differ by it, something is missing.
 _FILLINGS: Final = (b"", b"\x00" * 4096, b"\x5a\xc3" * 2048)
 
@@ -46,7 +47,7 @@ def decode(content: bytes, header: ImageHeader, most_pixels: int) -> NDArray[Any
         raise SourceError(f"a {header.kind} picture cannot be read; {_CONVERT[header.kind]}")
     if header.kind == "ICO":
         return _decode_icon(content, most_pixels)
-    if header.kind != "TGA":
+    if header.kind not in _FFMPEG_ONLY:
         decoded = _decode_with_opencv(content, header)
         if decoded is not None:
             return decoded
@@ -126,7 +127,7 @@ def _decode_icon(content: bytes, most_pixels: int) -> NDArray[Any] | None:
         fits = header.size is not None and header.size[0] * header.size[1] <= most_pixels
         return _decode_with_opencv(picture, header) if fits else None
     try:
-        with av.open(io.BytesIO(content), format="ico") as container:
+        with av.open(io.BytesIO(content), "r", format="ico") as container:
             stream: Any = max(
                 container.streams.video, key=lambda s: s.codec_context.width * s.codec_context.height
             )

@@ -132,7 +132,9 @@ def _read_tiff(content: bytes) -> ImageHeader:
     (magic,) = struct.unpack_from(f"{order}2xH", content)
     count_format, entry_format, word = ("Q", "HHQQ", 8) if magic == 43 else ("H", "HHII", 4)
     (page,) = struct.unpack_from(order + ("8xQ" if magic == 43 else "4xI"), content)
-    entry_size, first, pages, seen = struct.calcsize(f"={entry_format}"), {}, 0, set()
+    entry_size, pages = struct.calcsize(f"={entry_format}"), 0
+    first: dict[int, int] = {}
+    seen: set[int] = set()
     while page and page not in seen and len(seen) < _MOST_PARTS:
         seen.add(page)
         try:

@@ -6,7 +6,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -115,7 +115,7 @@ def _has_all_passes(jpeg: bytes) -> bool:
     return not any(missing.values())
 
 
-def _decoded(jpeg: bytes) -> object:
+def _decoded(jpeg: bytes) -> Any:
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
@@ -129,7 +129,7 @@ def _count_views(mpf: bytes) -> int:
             tag, _, size, place = struct.unpack_from(f"{order}HHII", mpf, start + 2 + 12 * index)
             if tag == 0xB002:
                 kinds = [struct.unpack_from(f"{order}I", mpf, place + 16 * n)[0] for n in range(size // 16)]
-                return max(1, sum(kind >> 16 & 0x0F == _FAR for kind in kinds))
+                return max(1, sum(int(kind) >> 16 & 0x0F == _FAR for kind in kinds))
     except struct.error:
         pass
     return 1

@@ -86,7 +86,8 @@ def _stretched(values: NDArray[Any], notes: list[str]) -> NDArray[Any]:
 
 
 def _scaled(values: NDArray[Any], factor: float) -> NDArray[Any]:
-    return np.clip(np.rint(values.astype(np.float32) * np.float32(factor)), 0, 255).astype(np.uint8)
+    scaled = np.rint(values.astype(np.float32) * np.float32(factor))
+    return np.asarray(np.clip(scaled, 0, 255), np.uint8)
 
 
 def _on_white(colors: NDArray[Any], opacity: NDArray[Any], premultiplied: bool) -> NDArray[Any]:
@@ -97,4 +98,4 @@ def _on_white(colors: NDArray[Any], opacity: NDArray[Any], premultiplied: bool) 
         return colors
     share = opacity.astype(np.float32) / top
     seen = colors if premultiplied else colors * share
-    return np.clip(np.rint(seen + 255 * (1 - share)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(seen + 255 * (1 - share)), 0, 255), np.uint8)

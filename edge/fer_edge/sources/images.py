@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 IMAGE_SUFFIXES: Final = frozenset(
-    [
+    {
         ".apng",
         ".avif",
         ".bmp",
@@ -65,7 +65,7 @@ IMAGE_SUFFIXES: Final = frozenset(
         ".tif",
         ".tiff",
         ".webp",
-    ]
+    }
 )
 """What is taken for a picture in a folder; a picture that is named may have any suffix."""
 HEIC_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})

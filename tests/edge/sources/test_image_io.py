@@ -6,9 +6,11 @@ import os
 import struct
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -19,7 +21,29 @@ from fer_edge.sources.images import IMAGE_SUFFIXES
 from fer_edge.types import Image
 from tests.edge.support import corners, encode, write_bytes
 
-LOSSY = {".jpg", ".jpeg", ".jp2", ".webp"}
+LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".webp", ".avif"}
+WRITTEN_AS = {".jfif": ".jpg", ".mpo": ".jpg", ".j2k": ".jp2", ".pic": ".hdr"}
+"""Suffixes that OpenCV reads the content of, but does not write by that name."""
+FFMPEG_CODECS = {".tga": "targa", ".pcx": "pcx", ".sgi": "sgi", ".qoi": "qoi", ".pam": "pam"}
+ELSEWHERE = {".pbm", ".pgm", ".ico", ".psd", ".dds", ".exr", ".hdr", ".pic", ".pfm", ".apng", ".gif"}
+"""Formats with tests of their own."""
+
+
+def encode_with_ffmpeg(codec: str, image: Image, pixels: str = "rgb24", *options: str) -> bytes:
+    """A picture as one of FFmpeg's encoders writes it."""
+    context: Any = av.CodecContext.create(codec, "w")
+    context.height, context.width = image.shape[:2]
+    context.pix_fmt, context.time_base = pixels, Fraction(1, 25)
+    context.options = dict(option.split("=") for option in options)
+    frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(format=pixels)
+    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+def encoded_as(suffix: str, image: Image) -> bytes:
+    """A picture in the format of a suffix."""
+    if suffix in FFMPEG_CODECS:
+        return encode_with_ffmpeg(FFMPEG_CODECS[suffix], image, "bgr24" if suffix == ".tga" else "rgb24")
+    return encode(WRITTEN_AS.get(suffix, suffix), image)
 
 
 def with_exif(jpeg: bytes, orientation: int, thumbnail: bytes = b"") -> bytes:
@@ -30,9 +54,9 @@ def with_exif(jpeg: bytes, orientation: int, thumbnail: bytes = b"") -> bytes:
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 
-@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES - {".pbm", ".pgm"}))
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES - ELSEWHERE))
 def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
-    read = read_image(write_bytes(tmp_path / f"a{suffix}", encode(suffix, corners())))
+    read = read_image(write_bytes(tmp_path / f"a{suffix}", encoded_as(suffix, corners())))
     assert read.dtype == np.uint8
     assert read.shape == (48, 64, 3)
     assert np.abs(read.astype(int) - corners()).mean() <= (8 if suffix in LOSSY else 0)
@@ -105,8 +129,18 @@ def test_grey_becomes_three_equal_channels(dtype: type[np.unsignedinteger[Any]],
     assert np.array_equal(read, np.repeat(levels[..., None], 3, axis=2))
 
 
-def test_transparency_is_left_out(tmp_path: Path) -> None:
-    image = np.dstack([corners(), np.full((48, 64), 100, np.uint8)])
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".avif", ".jp2"])
+def test_transparent_pixels_lie_on_white(suffix: str, tmp_path: Path) -> None:
+    opacity = np.zeros((48, 64), np.uint8)
+    opacity[:, 20:40], opacity[:, 40:] = 102, 255
+    image = np.dstack([np.full((48, 64, 3), 100, np.uint8), opacity])
+    read = read_image(write_bytes(tmp_path / f"a{suffix}", encode(suffix, image)))
+    for columns, expected in ((slice(2, 18), 255), (slice(22, 38), 193), (slice(42, 62), 100)):
+        assert np.abs(read[4:-4, columns].astype(int) - expected).max() <= 8
+
+
+def test_where_all_is_transparent_the_colours_are_seen(tmp_path: Path) -> None:
+    image = np.dstack([corners(), np.zeros((48, 64), np.uint8)])
     assert np.array_equal(read_image(write_bytes(tmp_path / "a.png", encode(".png", image))), corners())
 
 
@@ -123,9 +157,11 @@ def test_what_a_telephone_appends_to_a_jpeg_is_left_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kept", [0.01, 0.3, 0.6, 0.9, 0.999])
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp", ".tif"])
+@pytest.mark.parametrize(
+    "suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".avif", ".gif", ".jp2", *sorted(FFMPEG_CODECS)]
+)
 def test_a_truncated_picture_is_no_picture(suffix: str, kept: float, tmp_path: Path, portrait: Image) -> None:
-    content = encode(suffix, portrait[100:400])
+    content = encoded_as(suffix, portrait[100:400])
     path = write_bytes(tmp_path / f"part{suffix}", content[: int(len(content) * kept)])
     with pytest.raises(SourceError, match=f"part{suffix}: "):
         read_image(path)
@@ -143,7 +179,10 @@ def test_a_thumbnail_s_end_is_not_the_jpeg_s(tmp_path: Path, portrait: Image) ->
     ("content", "message"),
     [
         (b"", "a.jpg: expected a picture, the file is empty"),
-        (b"Dear Sir or Madam,\n", "a.jpg: expected a picture, the file is none that OpenCV can read"),
+        (
+            b"Dear Sir or Madam,\n",
+            "a.jpg: expected a picture, the file is none that OpenCV or FFmpeg can read",
+        ),
         (b"\xff\xd8", "a.jpg: expected a picture"),
         (b"\xff\xd8\xff\xe0\0\0" * 9, "a.jpg: expected a picture"),
         (b"\x89PNG\r\n\x1a\n", "a.jpg: expected a picture"),
