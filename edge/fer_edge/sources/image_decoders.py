@@ -31,7 +31,8 @@ _CODECS: Final = {
     "PAM": "pam",
     "OpenEXR": "exr",
 }
-_FFMPEG_ONLY: Final = frozenset({"TGA", "PAM"})  # OpenCV takes a PAM's red for blue
+# OpenCV knows no TGA, takes a PAM's red for blue, and raises at OpenEXR unless an environment variable allows it.
+_FFMPEG_ONLY: Final = frozenset({"TGA", "PAM", "OpenEXR"})
 # Put behind the data of formats without an end mark: where pictures differ by it, something is missing.
 _FILLINGS: Final = (b"", b"\x00" * 4096, b"\x5a\xc3" * 2048)
 

@@ -240,6 +240,8 @@ def _read_tga(content: bytes) -> ImageHeader | None:
     sensible = (palette, kind) in {(1, 1), (1, 9), (0, 2), (0, 3), (0, 10), (0, 11)}
     if not (sensible and width and height and depth in (8, 15, 16, 24, 32) and not flags & 0xC0):
         return None
+    if kind in (3, 11) and depth != 8:  # gray with transparency, which FFmpeg takes for colours
+        return None
     return ImageHeader(kind="TGA", size=(width, height))
 
 

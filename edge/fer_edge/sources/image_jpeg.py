@@ -24,7 +24,10 @@ _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _NEXT_SEGMENT: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # What is put behind data that lack an end: where pictures differ by it, they were not all there.
 _FILLINGS: Final = (b"\x5a\xa5\x12\xc3" * 64, b"\x00" * 256, b"\xfe\x81" * 128)
-_FAR: Final = 2  # the class of an MPO's pictures that show a scene: from two sides, as a panorama
+_PREVIEW: Final = 1  # the class of those of an MPO's pictures that are smaller copies
+_GAIN_MAP: Final = re.compile(
+    rb"hdrgm:|hdrgainmap"
+)  # how a second "picture" says that it only brightens the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def read_jpeg_header(jpeg: bytes) -> JpegHeader | None:
         elif marker == _APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
             orientation = exif_orientation(body)
         elif marker == _APP2 and body.startswith(b"MPF\0"):
-            views = _count_views(body[4:])
+            views = 1 if _GAIN_MAP.search(jpeg) else _count_views(body[4:])
         elif marker == _SCAN:
             return None if size is None else JpegHeader(size, orientation, views)
     return None
@@ -120,7 +123,7 @@ def _decoded(jpeg: bytes) -> Any:
 
 
 def _count_views(mpf: bytes) -> int:
-    """The pictures of a Multi-Picture Format index that are views of their own, not previews or gain maps."""
+    """The pictures of a Multi-Picture Format index that are views of their own, not previews."""
     order = {b"II": "<", b"MM": ">"}.get(mpf[:2])
     try:
         (start,) = struct.unpack_from(f"{order}4xI", mpf)
@@ -129,7 +132,7 @@ def _count_views(mpf: bytes) -> int:
             tag, _, size, place = struct.unpack_from(f"{order}HHII", mpf, start + 2 + 12 * index)
             if tag == 0xB002:
                 kinds = [struct.unpack_from(f"{order}I", mpf, place + 16 * n)[0] for n in range(size // 16)]
-                return max(1, sum(int(kind) >> 16 & 0x0F == _FAR for kind in kinds))
+                return max(1, sum(int(kind) >> 16 & 0x0F != _PREVIEW for kind in kinds))
     except struct.error:
         pass
     return 1
