@@ -16,7 +16,7 @@ from fer_edge.errors import SourceError
 from fer_edge.sources.image_decoders import decode
 from fer_edge.sources.image_exif import oriented
 from fer_edge.sources.image_header import ImageHeader, read_header
-from fer_edge.sources.image_jpeg import is_truncated_jpeg
+from fer_edge.sources.image_jpeg import completed_jpeg
 from fer_edge.sources.image_values import to_bgr
 from fer_edge.types import Image
 
@@ -62,10 +62,11 @@ def load_image(path: Path | str) -> ImageFile:
             f"{name}: expected at most {MOST_PIXELS} pixels, "
             f"the picture has {header.size[0]} × {header.size[1]}; make it smaller"
         )
-    if header.kind == "JPEG" and is_truncated_jpeg(content):
+    whole = completed_jpeg(content) if header.kind == "JPEG" else content
+    if whole is None:
         raise SourceError(f"{name}: the JPEG ends before its picture does; get the whole file")
     try:
-        decoded = decode(content, header, MOST_PIXELS)
+        decoded = decode(whole, header, MOST_PIXELS)
         if decoded is None or not decoded.size:
             raise SourceError(_unreadable(header))
         upright = oriented(decoded, header.orientation)

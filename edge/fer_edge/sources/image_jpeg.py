@@ -13,7 +13,7 @@ import numpy as np
 
 from fer_edge.sources.image_exif import exif_orientation
 
-__all__ = ["JPEG_START", "JpegHeader", "is_truncated_jpeg", "read_jpeg_header"]
+__all__ = ["JPEG_START", "JpegHeader", "completed_jpeg", "read_jpeg_header"]
 
 JPEG_START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"
@@ -56,8 +56,8 @@ def read_jpeg_header(jpeg: bytes) -> JpegHeader | None:
     return None
 
 
-def is_truncated_jpeg(jpeg: bytes) -> bool:
-    """Whether a part of a JPEG's picture is missing; OpenCV would fill it up with gray.
+def completed_jpeg(jpeg: bytes) -> bytes | None:
+    """The JPEG with an end marker, without which OpenCV refuses it; None where a part of its picture is missing.
 
     An end marker that is missing, or overwritten, makes no difference: what counts is whether the picture
     depends on what follows its data, and whether a progressive one has all of its passes. A header that
@@ -65,17 +65,19 @@ def is_truncated_jpeg(jpeg: bytes) -> bool:
     """
     scan = next((start for marker, start, _ in _segments(jpeg) if marker == _SCAN), None)
     if scan is None or jpeg.find(_END, scan) >= 0:
-        return False
+        return jpeg
     try:
         if not _has_all_passes(jpeg):
-            return True
+            return None
     except (IndexError, ValueError):  # within a pass's header
-        return True
+        return None
     data = jpeg.rstrip(jpeg[-1:]) if jpeg[-1:] in (b"\0", b"\xff") else jpeg
     if data.endswith(b"\xff") and jpeg[len(data) : len(data) + 1] == b"\0":
         data += b"\0"
-    pictures = [_decoded(data + filling + _END) for filling in _FILLINGS]
-    return not all(np.array_equal(pictures[0], other) for other in pictures[1:])
+    first, *others = (_decoded(data + filling + _END) for filling in _FILLINGS)
+    if first is None or not all(np.array_equal(first, other) for other in others):
+        return None
+    return data + _END
 
 
 def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
