@@ -45,6 +45,12 @@ _NARROW_STEP: Final = 1.1
 _NARROW_NEIGHBORS: Final = 3  # it was a face a moment ago
 _SAME_FACE_IOU: Final = 0.4
 
+# OpenCV's cascade takes about 67 bytes for each pixel that it searches, and keeps memory for the widest and the
+# highest image that it has seen, both at once. Long images are searched in sections that overlap by what a face can be.
+_MOST_SEARCHED: Final = 4_000_000  # pixels of an image that is searched at once
+_SECTION: Final = 4  # length of a section in image widths; what is not longer is searched at once
+_LEAST_SECTION: Final = 2048  # pixels
+
 
 class HaarDetector:
     """Frontal, upright faces.
@@ -66,6 +72,7 @@ class HaarDetector:
         self._scale_margin = _STILL_SCALE_MARGIN if still_image else _SCALE_MARGIN
         self._still_image = still_image
         self._cascade = load_cascade()
+        self._searched = (0, 0)
 
     def smallest_face(self, frame: Frame) -> int:
         """The width in pixels of the smallest face that is looked for in such a frame."""
@@ -155,14 +162,28 @@ class HaarDetector:
         most = math.ceil(min(largest * scale, min(pixels.shape)))
         if min(pixels.shape) < _WINDOW:
             return []
-        try:
-            hits = self._cascade.detectMultiScale(
-                pixels, scaleFactor=step, minNeighbors=neighbors, minSize=(least, least), maxSize=(most, most)
-            )
-        except cv2.error as error:
-            raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
-        boxes = [_box(hit, 1 / scale, part, gray) for hit in hits]
+        boxes = []
+        for left, top, section in _sections(pixels):
+            self._forget_large_images(section.shape)
+            try:
+                hits = self._cascade.detectMultiScale(
+                    section,
+                    scaleFactor=step,
+                    minNeighbors=neighbors,
+                    minSize=(least, least),
+                    maxSize=(most, most),
+                )
+            except cv2.error as error:
+                raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
+            boxes += [_box((x + left, y + top, w, h), 1 / scale, part, gray) for x, y, w, h in hits]
         return [box for box in boxes if box.width >= _TOLERANCE * smallest]
+
+    def _forget_large_images(self, shape: tuple[int, ...]) -> None:
+        """A fresh cascade where this one would take memory for images of other shapes, too."""
+        height, width = (max(now, before) for now, before in zip(shape, self._searched, strict=True))
+        if height * width > max(_MOST_SEARCHED, 2 * shape[0] * shape[1]):
+            self._cascade, (height, width) = load_cascade(), shape
+        self._searched = (height, width)
 
     def close(self) -> None:
         """Free the cascade; the detector cannot be used afterwards."""
@@ -179,6 +200,19 @@ def _is_inside(box: FaceBox, other: FaceBox) -> bool:
     """Whether a box's centre lies in another one."""
     x, y = box.center
     return other.x <= x < other.x + other.width and other.y <= y < other.y + other.height
+
+
+def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
+    """An image in one piece, a large and long one in several: left, top and pixels of each."""
+    height, width = pixels.shape
+    short = min(height, width)
+    length = max(_LEAST_SECTION, _SECTION * short)
+    if height * width <= _MOST_SEARCHED or max(height, width) <= length:
+        return [(0, 0, pixels)]
+    starts = range(0, max(height, width) - short, length - short)
+    if width > height:
+        return [(start, 0, pixels[:, start : start + length]) for start in starts]
+    return [(0, start, pixels[start : start + length]) for start in starts]
 
 
 def _resized(pixels: Any, scale: float) -> Any:

@@ -3,22 +3,96 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from fer_edge.errors import SourceError
+from fer_edge.runtime.tables import counted
 from fer_edge.sources.base import SourceItem, SourceRequest
+from fer_edge.sources.image_decoders import CONVERT_HEIC, reads_heic
 from fer_edge.sources.image_io import can_list, read_image
 from fer_edge.types import Frame, SkippedInput, StreamInfo
 
-__all__ = ["IMAGE_SUFFIXES", "ImageSource", "create_source", "find_images", "is_image_path"]
+__all__ = [
+    "HEIC_SUFFIXES",
+    "IMAGE_SUFFIXES",
+    "FoundImages",
+    "ImageSource",
+    "create_source",
+    "find_images",
+    "is_image_path",
+    "is_system_file",
+    "search_images",
+]
 
 IMAGE_SUFFIXES: Final = frozenset(
-    {".bmp", ".jpeg", ".jpg", ".jp2", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+    {
+        ".apng",
+        ".avif",
+        ".bmp",
+        ".dds",
+        ".dib",
+        ".exr",
+        ".gif",
+        ".hdr",
+        ".ico",
+        ".j2k",
+        ".jfif",
+        ".jp2",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".mpo",
+        ".pam",
+        ".pbm",
+        ".pcx",
+        ".pfm",
+        ".pgm",
+        ".pic",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".psd",
+        ".qoi",
+        ".ras",
+        ".sgi",
+        ".sr",
+        ".tga",
+        ".tif",
+        ".tiff",
+        ".webp",
+    }
 )
 """What is taken for a picture in a folder; a picture that is named may have any suffix."""
+HEIC_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
+"""Pictures in a folder where pi-heif is installed."""
+_SYSTEM_FILES: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
+_SYSTEM_FOLDERS: Final = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
+_MOST_SUFFIXES: Final = 6  # that are named; a folder may hold anything
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImages:
+    """The pictures of a folder, sorted by path, and how many other files there are, by their suffix ("": none)."""
+
+    paths: list[Path]
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def describe_left_out(self) -> str | None:
+        """One line for people, such as ``3 files left out (2 .heic, 1 .tga)``, and a remedy; None for none."""
+        total = self.left_out.total()
+        if not total:
+            return None
+        common = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
+        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MOST_SUFFIXES]]
+        if len(common) > _MOST_SUFFIXES:
+            kinds.append(f"{sum(count for _, count in common[_MOST_SUFFIXES:])} others")
+        line = f"{counted(total, 'file')} left out ({', '.join(kinds)})"
+        return f"{line}; HEIC is read after: {CONVERT_HEIC}" if HEIC_SUFFIXES & set(self.left_out) else line
 
 
 class ImageSource:
@@ -52,45 +126,76 @@ def create_source(request: SourceRequest) -> ImageSource:
 
 
 def is_image_path(name: str) -> bool:
-    """Whether a name is an image's, by its suffix, and not a URL."""
-    return Path(name).suffix.lower() in IMAGE_SUFFIXES and "://" not in name
+    """Whether a name is an image's, by its suffix, and not a URL.
+
+    A GIF is an image here; ``fer-edge video`` reads all frames of one.
+    """
+    return Path(name).suffix.lower() in IMAGE_SUFFIXES | HEIC_SUFFIXES and "://" not in name
+
+
+def is_system_file(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that an operating system adds to folders."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES | _SYSTEM_FOLDERS
 
 
 def find_images(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> list[Path]:
-    """The pictures of a folder, sorted by path; raises SourceError where there is none.
+    """The pictures of a folder, as :func:`search_images` finds them."""
+    return search_images(folder, recursive=recursive, without=without).paths
 
-    Hidden files and folders are left out, and the folder ``without``. What cannot be looked at, such as a
-    folder below that may not be read, is among them: reading it says why. Paths begin with ``folder`` as it
-    is given.
+
+def search_images(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> FoundImages:
+    """The pictures of a folder, and what else it holds; raises SourceError where there is no picture.
+
+    Hidden and system files and folders do not count, nor does the folder ``without``. What cannot be looked at,
+    such as a folder below that may not be read, is among the pictures: reading it says why. Paths begin with
+    ``folder`` as it is given.
     """
     root = Path(folder)
-    if not root.is_dir():
-        state = "which is a file; name it with: fer-edge image" if root.exists() else "which is not there"
-        raise SourceError(f"expected a folder, got {os.fspath(folder)!r}, {state}")
     try:
-        found = sorted(_images_below(root, recursive, None if without is None else without.resolve()))
-    except OSError as error:
-        raise SourceError(f"{error.filename}: the folder cannot be read: {error.strerror}") from error
-    if not found:
+        if not root.is_dir():
+            state = "which is a file; name it with: fer-edge image" if root.exists() else "which is not there"
+            raise SourceError(f"expected a folder, got {os.fspath(folder)!r}, {state}")
+        excluded = None if without is None else without.resolve()
+        suffixes = IMAGE_SUFFIXES | HEIC_SUFFIXES if reads_heic() else IMAGE_SUFFIXES
+        left_out: Counter[str] = Counter()
+        found = FoundImages(sorted(_images_below(root, recursive, excluded, suffixes, left_out)), left_out)
+    except (OSError, ValueError, RuntimeError) as error:
+        name = getattr(error, "filename", None) or os.fspath(folder)
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{name}: the folder cannot be read: {reason}") from error
+    if not found.paths:
         hint = "" if recursive else "; its subfolders are searched by: fer-edge folder --recursive"
+        others = found.describe_left_out()
         raise SourceError(
-            f"{folder}: expected pictures ({', '.join(sorted(IMAGE_SUFFIXES))}), found none{hint}"
+            f"{folder}: expected pictures ({', '.join(sorted(suffixes))}), found none{hint}"
+            + ("" if others is None else f"; {others}")
         )
     return found
 
 
-def _images_below(folder: Path, recursive: bool, without: Path | None) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            # A link to a folder is not followed: it may lead back up.
-            if entry.is_dir(follow_symlinks=False):
+def _images_below(
+    folder: Path, recursive: bool, without: Path | None, suffixes: frozenset[str], left_out: Counter[str]
+) -> Iterator[Path]:
+    folders = [folder]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
                 below = folder / entry.name
-                if recursive and (without is None or below.resolve() != without):
-                    yield from _images_below(below, recursive, without) if can_list(below) else [below]
-            elif Path(entry.name).suffix.lower() in IMAGE_SUFFIXES and _may_be_file(entry):
-                yield folder / entry.name
+                if is_system_file(entry.name):
+                    continue
+                # A link to a folder is not followed: it may lead back up.
+                if entry.is_dir(follow_symlinks=False):
+                    if recursive and (without is None or below.resolve() != without):
+                        if can_list(below):
+                            folders.append(below)
+                        else:
+                            yield below
+                elif _may_be_file(entry):
+                    if below.suffix.lower() in suffixes:
+                        yield below
+                    else:
+                        left_out[below.suffix.lower()] += 1
 
 
 def _may_be_file(entry: os.DirEntry[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -203,3 +204,23 @@ def test_an_opencv_without_cascades_is_an_error(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr(cv2, "CascadeClassifier")
     with pytest.raises(DetectorError, match=r"opencv-python-headless<5"):
         create_detector("haar")
+
+
+def test_long_pictures_leave_the_cascade_as_it_was(portrait: Image) -> None:
+    """Their widest and highest at once would take gigabytes."""
+    haar = HaarDetector(still_image=True)
+    before = haar.detect(Frame(portrait))
+    for shape in ((112, 28_000), (28_000, 112)):
+        haar.detect(Frame(np.full((*shape, 3), 99, np.uint8)))
+    assert math.prod(haar._searched) <= 5_000_000
+    assert haar.detect(Frame(portrait)) == before
+
+
+def test_faces_are_found_in_every_section_of_a_long_picture_once(portrait: Image) -> None:
+    strip = np.full((600, 8_000, 3), 128, np.uint8)
+    places = range(0, 8_000 - 512, 1700)
+    for x in places:
+        strip[:, x : x + 512] = portrait[:600]
+    found = [face.box for face in HaarDetector(still_image=True, min_face=30).detect(Frame(strip))]
+    for x in places:
+        assert sum(box.iou(FaceBox(FACE.x + x, FACE.y, FACE.width, FACE.height)) > 0.6 for box in found) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from fer_edge.errors import SourceError
 from fer_edge.sources.image_io import read_image
-from fer_edge.sources.images import ImageSource, find_images, is_image_path
+from fer_edge.sources.images import ImageSource, find_images, is_image_path, search_images
 from fer_edge.types import Frame, SkippedInput
 from tests.edge.support import corners, encode, write_bytes
 
@@ -81,6 +82,45 @@ class TestFindImages:
     def test_the_folder_that_is_left_out(self, folder: Path) -> None:
         found = find_images(folder, recursive=True, without=folder / "sub")
         assert found == [folder / name for name in ("a.JPG", "b.png")]
+
+
+class TestLeftOut:
+    def test_other_files_are_counted_by_their_suffix(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "pi_heif", None)
+        for name in ("a.png", "b.HEIC", "c.heic", "d.txt", "sub/e.raw", "README", ".hidden", "Thumbs.db"):
+            write_bytes(tmp_path / name, b"x")
+        write_bytes(tmp_path / "__MACOSX/a.png", b"x")
+        found = search_images(tmp_path)
+        assert found.paths == [tmp_path / "a.png"]
+        assert found.left_out == {".heic": 2, ".txt": 1, "": 1}
+        line = found.describe_left_out()
+        assert line is not None
+        assert line.startswith(
+            "4 files left out (2 .heic, 1 without a suffix, 1 .txt); HEIC is read after: pip"
+        )
+        assert search_images(tmp_path, recursive=True).left_out[".raw"] == 1
+
+    def test_a_folder_of_pictures_alone_has_nothing_to_say(self, tmp_path: Path) -> None:
+        write_bytes(tmp_path / "a.png", b"x")
+        assert search_images(tmp_path).describe_left_out() is None
+
+    def test_many_kinds_are_summed_up(self, tmp_path: Path) -> None:
+        for name in ["a.png", *(f"b.{letter}x" for letter in "abcdefgh")]:
+            write_bytes(tmp_path / name, b"x")
+        line = search_images(tmp_path).describe_left_out()
+        assert line == "8 files left out (1 .ax, 1 .bx, 1 .cx, 1 .dx, 1 .ex, 1 .fx, 2 others)"
+
+    def test_a_folder_without_pictures_says_what_it_holds(self, tmp_path: Path) -> None:
+        write_bytes(tmp_path / "a.mp4", b"x")
+        with pytest.raises(SourceError, match=r"found none.*; 1 file left out \(1 \.mp4\)"):
+            search_images(tmp_path)
+
+    @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
+    def test_odd_names_are_source_errors(self, name: str) -> None:
+        with pytest.raises(SourceError):
+            search_images(name)
 
 
 def test_pictures_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:

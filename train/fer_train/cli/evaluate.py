@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fer_edge.runtime.atomic_files import check_file_in_folder
-from fer_train.cli.options import PATH, debug_option, require_keras, require_package
+from fer_train.cli.options import PATH, debug_option, require_keras, require_package, skip_unreadable_option
 from fer_train.cli.progress import show_progress
 from fer_train.data.dataset import SPLITS, load_faces
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
@@ -33,9 +33,17 @@ __all__ = ["evaluate_model"]
 @click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and {CONFUSION_FILE} there.")
 @click.option("--votes", type=PATH, metavar="CSV", help="FER+'s votes, for a model of FER+'s eight labels.")
 @click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
+@skip_unreadable_option
 @debug_option
 def evaluate_model(
-    model: Path, data: Path, split: str, out: Path | None, votes: Path | None, overwrite: bool, debug: bool
+    model: Path,
+    data: Path,
+    split: str,
+    out: Path | None,
+    votes: Path | None,
+    overwrite: bool,
+    skip_unreadable: bool,
+    debug: bool,
 ) -> None:
     """Measure a model on a split of DATA.
 
@@ -48,7 +56,7 @@ def evaluate_model(
         if out is not None:
             require_package("matplotlib", "Matplotlib")
             check_file_in_folder(out, REPORT_FILE, overwrite=overwrite)
-        faces = load_faces(data)
+        faces = load_faces(data, skip_unreadable=skip_unreadable)
         if votes is not None:
             faces = relabel_by_votes(faces, lookup_votes(faces, votes))
         report = evaluate(model, faces, split, show_progress)

@@ -11,7 +11,14 @@ from click.core import ParameterSource
 
 from fer_edge.errors import UsageError
 from fer_edge.runtime.shutdown import Terminated
-from fer_train.cli.options import PATH, Number, debug_option, require_keras, require_package
+from fer_train.cli.options import (
+    PATH,
+    Number,
+    debug_option,
+    require_keras,
+    require_package,
+    skip_unreadable_option,
+)
 from fer_train.cli.progress import TrainingBar
 from fer_train.data.duplicates import Fold
 from fer_train.evaluation.report import format_report
@@ -114,6 +121,7 @@ __all__ = ["fit"]
     help="Learn from an objective that another package adds; may be given more than once.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the run that RUN holds.")
+@skip_unreadable_option
 @debug_option
 @click.pass_context
 def fit(
@@ -124,6 +132,7 @@ def fit(
     resume: bool,
     stop_after: float | None,
     overwrite: bool,
+    skip_unreadable: bool,
     debug: bool,
     **options: Any,
 ) -> None:
@@ -146,9 +155,11 @@ def fit(
         _check_targets(config, recipe, resume=resume)
         folder = RunFolder(out)
         if resume:
-            run = resume_run(folder, data, _list_given(context, config))
+            run = resume_run(folder, data, _list_given(context, config), skip_unreadable=skip_unreadable)
         else:
-            run = start_run(folder, data, config, recipe, overwrite=overwrite)
+            run = start_run(
+                folder, data, config, recipe, overwrite=overwrite, skip_unreadable=skip_unreadable
+            )
         try:
             with TrainingBar() as bar:
                 run.train(bar, stop_after_s=None if stop_after is None else 60 * stop_after)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fer_edge.runtime.atomic_files import check_file_in_folder
-from fer_train.cli.options import PATH, debug_option, require_package
+from fer_train.cli.options import PATH, debug_option, require_package, skip_unreadable_option
 from fer_train.data.dataset import load_faces
 from fer_train.data.inspection import GRID_FILE, format_inspection, inspect_dataset
 from fer_train.native_stderr import suppress_native_stderr
@@ -21,14 +21,15 @@ __all__ = ["inspect_data"]
     "--plot", type=PATH, metavar="DIR", help="Draw the sample grid and the class distribution there."
 )
 @click.option("--overwrite", is_flag=True, help="Replace pictures that DIR holds.")
+@skip_unreadable_option
 @debug_option
-def inspect_data(data: Path, plot: Path | None, overwrite: bool, debug: bool) -> None:
+def inspect_data(data: Path, plot: Path | None, overwrite: bool, skip_unreadable: bool, debug: bool) -> None:
     """Count DATA's faces, and find blank, equal and nearly equal pictures."""
     with suppress_native_stderr(debug):
         if plot is not None:
             require_package("matplotlib", "Matplotlib")
             check_file_in_folder(plot, GRID_FILE, overwrite=overwrite)
-        faces = load_faces(data)
+        faces = load_faces(data, skip_unreadable=skip_unreadable)
         found = inspect_dataset(faces)
         click.echo(format_inspection(found, str(data)))
         if plot is not None:

@@ -13,7 +13,7 @@ import click
 
 from fer_edge.errors import MissingExtraError, RunError
 
-__all__ = ["PATH", "Number", "debug_option", "require_keras", "require_package"]
+__all__ = ["PATH", "Number", "debug_option", "require_keras", "require_package", "skip_unreadable_option"]
 
 PATH: Final = click.Path(path_type=Path)
 
@@ -33,6 +33,15 @@ def debug_option(function: Callable[..., None]) -> Callable[..., None]:
     """Add ``--debug``, the same for every command."""
     return click.option(
         "--debug", is_flag=True, help="Show the backend's messages, and a traceback with an error."
+    )(function)
+
+
+def skip_unreadable_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--skip-unreadable``, the same for every command that reads DATA."""
+    return click.option(
+        "--skip-unreadable",
+        is_flag=True,
+        help="Go on without images of DATA that cannot be read; they are named.",
     )(function)
 
 

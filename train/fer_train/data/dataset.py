@@ -27,7 +27,7 @@ __all__ = ["BLANK_STD", "SPLITS", "FaceDataset", "load_faces"]
 SPLITS: Final = ("Training", "PublicTest", "PrivateTest")
 BLANK_STD: Final = 2.0
 """The standard deviation, in gray levels, below which an image shows nothing."""
-_READING: Final = 1  # changes when the same files are read in another way
+_READING: Final = 2  # changes when the same files are read in another way
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,12 @@ class FaceDataset:
         return FaceDataset(self.pixels, table[self.labels], self.splits, self.source_rows, label_names)
 
 
-def load_faces(path: str | Path) -> FaceDataset:
+def load_faces(path: str | Path, *, skip_unreadable: bool = False) -> FaceDataset:
     """Read a data set in any of the forms in which FER-2013 is handed around, or one's own.
 
     A file, which takes pandas: ``fer2013.csv`` or ``icml_face_data.csv``, as it is or in a .gz, .zip, .tar or
     .tar.gz. A folder: ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`.
+    With ``skip_unreadable`` a folder's images that cannot be read are left out, which a warning says.
     Later it comes from a cache, whose key is a hash of the content. Raises DataError naming the file, line or image
     at fault, and MissingExtraError where a table is to be read without pandas.
     """
@@ -121,7 +122,7 @@ def load_faces(path: str | Path) -> FaceDataset:
             '("Challenges in Representation Learning: Facial Expression Recognition Challenge")'
         )
     with raise_data_error(path):
-        return _load_folder(path) if path.is_dir() else _load_table(path)
+        return _load_folder(path, skip_unreadable) if path.is_dir() else _load_table(path)
 
 
 def _load_table(path: Path) -> FaceDataset:
@@ -136,20 +137,32 @@ def _load_table(path: Path) -> FaceDataset:
     return FaceDataset(arrays["pixels"], labels, np.array(SPLITS)[arrays["splits"]], np.arange(len(labels)))
 
 
-def _load_folder(root: Path) -> FaceDataset:
+def _load_folder(root: Path, skip_unreadable: bool) -> FaceDataset:
     images = find_labelled_images(root)
-    key = _make_key({"contents": [sha256_of_file(path) for path in images.paths]})
+    key = _make_key({"contents": [_hash_image(path) for path in images.paths]})
     arrays = load_arrays(key)
     if arrays is None or set(arrays) != {"pixels"}:
-        arrays = {"pixels": read_images(images.paths)}
-        save_arrays(key, arrays)
+        read = read_images(images.paths, skip_unreadable=skip_unreadable)
+        arrays, indices = {"pixels": read.faces}, read.indices
+        if len(indices) == len(images.paths):  # others have to be said each time
+            save_arrays(key, arrays)
+    else:
+        indices = np.arange(len(images.paths))
     return FaceDataset(
         arrays["pixels"],
-        np.array(images.labels, np.int64),
-        np.array(images.splits),
-        np.full(len(images.paths), -1, np.int64),
+        np.array(images.labels, np.int64)[indices],
+        np.array(images.splits)[indices],
+        np.full(len(indices), -1, np.int64),
         images.label_names,
     )
+
+
+def _hash_image(path: Path) -> str | None:
+    """The hash of a file, None where it cannot be read, which reading it will say."""
+    try:
+        return sha256_of_file(path) if path.is_file() else None
+    except OSError:
+        return None
 
 
 def _make_key(source: dict[str, Any]) -> str:

@@ -163,7 +163,13 @@ class TrainingRun:
 
 
 def start_run(
-    folder: RunFolder, data: Path, config: RunConfig, recipe: Recipe, *, overwrite: bool
+    folder: RunFolder,
+    data: Path,
+    config: RunConfig,
+    recipe: Recipe,
+    *,
+    overwrite: bool,
+    skip_unreadable: bool = False,
 ) -> TrainingRun:
     """Begin a run; makes its folder once the data have been read.
 
@@ -171,21 +177,23 @@ def start_run(
     """
     if not overwrite:
         folder.refuse_if_present()
-    faces = load_faces(data)
+    faces = load_faces(data, skip_unreadable=skip_unreadable)
     run = TrainingRun(folder, data, config, recipe, faces)
     stored = build_config(config, recipe, data.absolute(), run.digest)
     folder.create(stored | {"teachers_sha256": run.file_digests})
     return run
 
 
-def resume_run(folder: RunFolder, data: Path, asked: dict[str, Any]) -> TrainingRun:
+def resume_run(
+    folder: RunFolder, data: Path, asked: dict[str, Any], *, skip_unreadable: bool = False
+) -> TrainingRun:
     """Go on with a run after its last finished epoch, with the options it was started with.
 
     ``asked`` are the options that were given anew. Raises RunError when there is no run, UsageError when
     an option or the data contradict it.
     """
     stored = read_config(folder.path)
-    faces = load_faces(data)
+    faces = load_faces(data, skip_unreadable=skip_unreadable)
     check_resume_compatible(stored, asked, faces.digest())
     config = RunConfig(**stored["options"])
     run = TrainingRun(folder, data, config, load_recipe(stored["recipe"]), faces)

@@ -90,9 +90,71 @@ def test_pictures_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) 
 
 def test_hidden_and_system_files_are_left_out(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
-    for name in (".DS_Store", "Thumbs.db"):
+    for name in (".DS_Store", "Thumbs.db", "__MACOSX/._1.png"):
+        (tmp_path / "train/a" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "train/a" / name).write_bytes(b"x")
-    assert len(load_faces(tmp_path)) == 2
+    folder_of(tmp_path, "__MACOSX/train/a/1.png", "train/__MACOSX/1.png", "train/.cache/1.png")
+    faces = load_faces(tmp_path)
+    assert (len(faces), faces.label_names) == (2, ("a", "b"))
+
+
+def test_label_folders_match_in_any_case_across_splits(tmp_path: Path) -> None:
+    faces = load_faces(
+        folder_of(tmp_path, "train/Glad/1.png", "train/b/1.png", "test/glad/1.png", "test/B/1.png")
+    )
+    assert faces.label_names == ("Glad", "b")
+    assert faces.labels.tolist() == [0, 1, 1, 0]
+
+
+def test_an_empty_label_folder_is_no_label_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder_of(tmp_path, "train/a/1.png", "train/b/1.png", "test/a/1.png")
+    (tmp_path / "train/c").mkdir()
+    assert load_faces(tmp_path).label_names == ("a", "b")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'train/c'}: the folder holds no picture; it is left out as a label",
+        f"{tmp_path / 'test'}: the split PublicTest has no pictures of: b",
+    ]
+
+
+def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
+    folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
+    for number in range(23):
+        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("no picture")
+    with pytest.raises(
+        DataError, match=r"23 images cannot .*bad00.jpg: .*bad19.jpg: .*; and 3 more; mend"
+    ) as told:
+        load_faces(tmp_path)
+    assert "bad20" not in str(told.value)
+    assert "fer-edge video" not in str(told.value)
+
+
+def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder_of(tmp_path, "train/a/1.png", "train/a/3.png", "train/b/1.png")
+    (tmp_path / "train/a/2.jpg").write_text("no picture")
+    for _ in range(2):  # said each time, whatever is in the cache
+        caplog.clear()
+        faces = load_faces(tmp_path, skip_unreadable=True)
+        assert faces.labels.tolist() == [0, 0, 1]
+        assert "2.jpg: expected a picture" in caplog.text
+        assert "it is left out" in caplog.text
+    for path in tmp_path.glob("train/*/*.png"):
+        path.write_bytes(b"no picture")
+    with pytest.raises(DataError, match="4 images cannot be read"):
+        load_faces(tmp_path, skip_unreadable=True)
+
+
+def test_what_is_to_be_known_of_pictures_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder_of(tmp_path, "train/a/1.png")
+    for name in ("2.png", "3.png"):
+        (tmp_path / "train/b").mkdir(exist_ok=True)
+        assert cv2.imwrite(str(tmp_path / "train/b" / name), np.full((9, 9), 4095, np.uint16))
+    load_faces(tmp_path)
+    (record,) = caplog.records
+    assert "2.png (and of 1 more): its 16-bit values are 12-bit ones" in record.getMessage()
 
 
 def _text_as_picture(root: Path) -> None:

@@ -1,0 +1,51 @@
+"""How a picture has to be turned: EXIF's orientation, and AVIF's rotation and mirror."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["exif_orientation", "orientation_of_turns", "oriented"]
+
+_ORIENTATION_TAG: Final = 0x0112
+_EXIF_HEADER: Final = b"Exif\0\0"
+
+# By quarter turns counter-clockwise; then without a mirror, mirrored top to bottom, and left to right.
+_ORIENTATIONS: Final = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
+
+
+def exif_orientation(exif: bytes) -> int:
+    """EXIF's orientation 1…8 out of EXIF data, with or without their header; 1 where they say nothing valid."""
+    tiff = exif.removeprefix(_EXIF_HEADER)
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None:
+        return 1
+    try:
+        (start,) = struct.unpack_from(f"{order}4xI", tiff)
+        (count,) = struct.unpack_from(f"{order}H", tiff, start)
+        for index in range(count):
+            tag, kind, number, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * index)
+            if tag == _ORIENTATION_TAG and (kind, number) == (3, 1):
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
+
+
+def orientation_of_turns(quarter_turns: int, mirror: int | None) -> int:
+    """The EXIF orientation of AVIF's ``irot`` (counter-clockwise) and, after it, ``imir`` (0: top to bottom)."""
+    return _ORIENTATIONS[quarter_turns % 4][0 if mirror is None else 1 + mirror % 2]
+
+
+def oriented(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """The image (height, width, …) upright, as EXIF's orientation 1…8 says that it was taken."""
+    if orientation in (5, 6, 7, 8):
+        image = np.swapaxes(image, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return image
