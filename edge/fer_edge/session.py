@@ -33,9 +33,9 @@ class StopConditions:
 class Session:
     """Brings every result of a pipeline into every sink, and counts.
 
-    ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``on_finished`` is told of each of several sources
-    that was read whole, once its results are written. ``statistics`` grow as the run goes on; what was
-    written before an error is in them.
+    ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``on_finished`` is
+    told of each of several sources that was read to its end, once its results are written. ``statistics`` grow as
+    the run goes on; what was written before an error is in them.
     """
 
     def __init__(

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import click
+
+from fer_edge.cli.app import one_line
 from fer_edge.errors import SourceError
 from fer_edge.sources.base import Source
 from fer_edge.sources.registry import create_source
@@ -62,10 +65,13 @@ def open_images(paths: Sequence[str]) -> Inputs:
 
 def open_folder(directory: str, *, recursive: bool, output: str | None) -> Inputs:
     """Make the source of a folder's images; those in ``output``, an earlier run's copies, are left out."""
-    from fer_edge.sources.images import ImageSource, find_images
+    from fer_edge.sources.images import ImageSource, search_images
 
     without = None if output is None else Path(output)
-    files = tuple(map(os.fspath, find_images(directory, recursive=recursive, without=without)))
+    found = search_images(directory, recursive=recursive, without=without)
+    if (left_out := found.describe_left_out()) is not None:
+        click.echo(one_line(left_out), err=True)
+    files = tuple(map(os.fspath, found.paths))
     return Inputs(source=ImageSource(files, directory), files=files, root=Path(directory))
 
 
