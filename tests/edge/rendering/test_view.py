@@ -48,7 +48,25 @@ def test_nothing_that_a_view_offers_leads_to_pixels() -> None:
 
 def test_an_image_is_the_only_thing_a_view_makes() -> None:
     offered = {name for name in dir(View) if not name.startswith("_")}
-    assert offered == {"as_record", "draw_s", "faces", "image", "index", "size", "source", "time_s"}
+    assert offered == {
+        "as_record",
+        "draw_s",
+        "faces",
+        "image",
+        "index",
+        "size",
+        "source",
+        "time_s",
+        "with_faces",
+        "without_pixels",
+    }
+
+
+def test_a_view_without_pixels_has_none_to_show() -> None:
+    bare = View(make_result(7, faces=2)).without_pixels()
+    assert bare.as_record() == make_result(7, faces=2).as_record()
+    with pytest.raises(ValueError, match="pixels"):
+        bare.image()
 
 
 @pytest.mark.parametrize("mirror", [False, True])
