@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import SourceError, SourceLostError
+from fer_edge.runtime.tables import counted
 from fer_edge.sources.base import SourceItem, SourceRequest
 from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.urls import redact_credentials
@@ -141,7 +142,7 @@ class _Progress:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
             until = f", {missing_s:.1f} s before its end" if missing_s > _EARLY_S else ""
             raise SourceLostError(
-                f"{title}: the video broke off after {frames} frames{until}{why}; what was read is kept"
+                f"{title}: the video broke off after {counted(frames, 'frame')}{until}{why}; what was read is kept"
             )
         if decoder.errors or self._gaps_s:
             lost_s = self._gaps_s + max(0.0, missing_s)
@@ -149,7 +150,7 @@ class _Progress:
             what = f"about {lost_s:.1f} s of it" if lost_s >= 0.05 else f"{places} in it"
             raise SourceLostError(
                 f"{title}: the video is damaged, {what} cannot be decoded; "
-                f"{frames} frames were read and are kept"
+                f"what was read, {counted(frames, 'frame')}, is kept"
             )
 
 

@@ -17,6 +17,9 @@ __all__ = ["Decoder"]
 T = TypeVar("T")
 
 _MOST_ERRORS: Final = 100  # of the demuxer in a row; then nothing more comes
+_MOST_BETWEEN: Final = 1024  # bytes that a container may have between two packets
+_MOST_SKIPS: Final = 8  # that are holes
+_CHUNK_HEADER: Final = 8  # bytes
 _CLOSE_S: Final = 1.0  # how long closing waits for a call that is under way
 
 
@@ -37,6 +40,11 @@ class Decoder:
         self.errors = self.suspects = 0
         self.lost: str | None = None
         self._video = video
+        self._index = video.stream.index
+        self._is_avi = video.container.format.name == "avi"
+        self._contiguous = _is_contiguous(video.container)
+        self._read_until = self._skips = 0  # bytes from the file's start; how often some were skipped
+        self._avi_ticks: dict[int, int] | None = None  # of each chunk's place, from the index
         self._busy = threading.Lock()
         self._closing = False
         context = self._context = video.stream.codec_context
@@ -69,6 +77,9 @@ class Decoder:
         """The decoder's frames (``av.VideoFrame``), until the end or until it is closed."""
         try:
             for packet in self._read_packets():
+                self._notice_skipped(packet)
+                if packet.stream.index != self._index:
+                    continue
                 self.suspects += bool(packet.is_corrupt)
                 if not packet.size and packet.dts is not None:
                     continue  # the frame before it is shown once more; sent to the decoder, it would end it
@@ -78,6 +89,20 @@ class Decoder:
         except (_ClosedError, InterruptedError):
             if not self._closing:
                 raise
+
+    def _notice_skipped(self, packet: Any) -> None:
+        """Where a demuxer says nothing of bytes that it skips, find them; in .avi, they shift the times after."""
+        if not self._contiguous or packet.pos is None:
+            return
+        if self._read_until and packet.pos > self._read_until + _MOST_BETWEEN:
+            self._skips += 1
+            self.suspects += self._skips <= _MOST_SKIPS  # what is found everywhere is stuffing
+            if self._avi_ticks is None and self._is_avi:
+                entries = self._call(lambda: list(self._video.stream.index_entries))
+                self._avi_ticks = {entry.pos + _CHUNK_HEADER: entry.timestamp for entry in entries}
+        self._read_until = max(self._read_until, packet.pos + packet.size * 33 // 32)
+        if self._avi_ticks and packet.stream.index == self._index:
+            packet.dts = self._avi_ticks.get(packet.pos, packet.dts)
 
     def _decode(self, packet: Any) -> Any:
         try:
@@ -113,7 +138,9 @@ class Decoder:
             video.pipe.raise_failure()
 
     def _demux(self) -> Iterator[Any]:
-        packets: Iterator[Any] = self._video.container.demux(self._video.stream)
+        video = self._video
+        streams = () if self._contiguous else (video.stream,)  # none: all
+        packets: Iterator[Any] = video.container.demux(*streams)
         return packets
 
     def _call(self, function: Callable[[], T]) -> T:
@@ -130,3 +157,9 @@ class Decoder:
     def _call_patiently(self, function: Callable[[], T]) -> T:
         calls = self._video.calls
         return self._call(function) if calls is None else calls.run(lambda: self._call(function))
+
+
+def _is_contiguous(container: Any) -> bool:
+    """Whether packets follow one another in the file, with little in between."""
+    name = container.format.name
+    return name == "avi" or "matroska" in name or (name == "mpegts" and len(container.streams) == 1)

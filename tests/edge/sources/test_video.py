@@ -70,27 +70,8 @@ def test_a_truncated_video_gives_its_frames_and_then_says_so(suffix: str, tmp_pa
     )
     assert 1 <= len(frames) <= 20
     assert isinstance(error, SourceLostError)
-    assert f"part{suffix}: expected 30 frames, the video broke off after {len(frames)}" in str(error)
-
-
-def test_less_than_a_second_may_be_missing(tmp_path: Path) -> None:
-    content = clip(tmp_path / "whole.avi").read_bytes()
-    frames, error = take_frames(
-        VideoSource(write_bytes(tmp_path / "part.avi", content[: int(len(content) * 0.9)]))
-    )
-    assert 20 < len(frames) < 30
-    assert error is None
-
-
-def test_a_damaged_frame_in_the_middle_does_not_end_a_video(tmp_path: Path) -> None:
-    path = clip(tmp_path / "clip.avi")
-    content = bytearray(path.read_bytes())
-    middle = content.index(b"\xff\xd8", len(content) // 2)
-    content[middle : middle + 300] = bytes(300)
-    path.write_bytes(content)
-    frames, error = take_frames(VideoSource(path))
-    assert error is None
-    assert len(frames) in (29, 30)
+    assert f"part{suffix}: the video broke off after {len(frames)} frames, " in str(error)
+    assert str(error).endswith(" s before its end; what was read is kept")
 
 
 @pytest.mark.parametrize("suffix", CODECS)
@@ -105,8 +86,8 @@ def test_a_video_without_frames_is_refused(suffix: str, tmp_path: Path) -> None:
     [
         (None, "clip.mp4: expected a video, the file cannot be read: No such file or directory"),
         (b"", "clip.mp4: expected a video, the file is empty"),
-        (b"no video at all", "clip.mp4: expected a video, it holds none that FFmpeg can read"),
-        (bytes(5000), "clip.mp4: expected a video, it holds none that FFmpeg can read"),
+        (b"no video at all", "clip.mp4: expected a video, it holds nothing that FFmpeg can read"),
+        (bytes(5000), "clip.mp4: expected a video, it holds nothing that FFmpeg can read"),
     ],
 )
 def test_what_is_no_video_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -122,7 +103,7 @@ def test_an_mp4_without_its_end_is_refused(tmp_path: Path) -> None:
     content = clip(tmp_path / "whole.mp4").read_bytes()
     frames, error = take_frames(VideoSource(write_bytes(tmp_path / "part.mp4", content[: len(content) // 2])))
     assert frames == []
-    assert "part.mp4: expected a video, it holds none that FFmpeg can read, or is damaged" in str(error)
+    assert "part.mp4: expected a video, it holds nothing that FFmpeg can read, or is damaged" in str(error)
 
 
 def test_a_folder_is_refused_with_what_reads_it(tmp_path: Path) -> None:
