@@ -41,7 +41,8 @@ class SinkRequest:
     ``target`` is what the user named: a path, ``-`` or ``scheme:…``. ``labels`` are the model's, in the
     order of its scores. ``stream`` is what is known of the source before it is opened, ``inputs`` the paths
     that it reads, as far as they are known, and ``root`` the folder that was named for them, if one was.
-    ``required``: the user asked for it, so that it has to work.
+    ``required``: the user asked for it, so that it has to work. ``encoder`` and ``preset`` are those of an
+    annotated video, by FFmpeg's names; None is the usual one.
     """
 
     target: str
@@ -51,6 +52,8 @@ class SinkRequest:
     root: Path | None = None
     overwrite: bool = False
     required: bool = True
+    encoder: str | None = None
+    preset: str | None = None
 
 
 SinkFactory = Callable[[SinkRequest], Sink]
