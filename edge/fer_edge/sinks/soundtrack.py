@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import av
 from av.codec import Codec
 
+from fer_edge.sinks.video_kinds import VideoKind
 from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.urls import is_url, redact_credentials
 
@@ -31,8 +32,11 @@ class Soundtrack:
     a warning, never the video; only an OSError of the file that is written is raised.
     """
 
-    def __init__(self, address: str, source: Any, output: Any, stream: Any, *, encode: bool) -> None:
+    def __init__(
+        self, address: str, source: Any, output: Any, stream: Any, *, encode: bool, from_zero: bool
+    ) -> None:
         self._title = redact_credentials(address)
+        self._from_zero = from_zero
         self._source, self._output, self._stream = source, output, stream
         self._encode = encode
         self._start_s = (source.start_time or 0) / av.time_base
@@ -44,18 +48,15 @@ class Soundtrack:
         self._damaged = 0
 
     @classmethod
-    def of(cls, address: str, output: Any, encoder: str, copied: frozenset[str]) -> Self | None:
-        """The sound of a video for an output container that has no header yet; None where there is none.
-
-        Of the codecs in ``copied`` it is copied, otherwise encoded.
-        """
+    def of(cls, address: str, output: Any, kind: VideoKind) -> Self | None:
+        """The sound of a video for an output container that has no header yet; None where there is none."""
         source: Any = None
         try:
             source = _open(address)
             track = next((track for track in source.streams.audio if track.codec_context is not None), None)
             if track is not None:
-                stream, encode = _add_stream(output, track, encoder, copied)
-                return cls(address, source, output, stream, encode=encode)
+                stream, encode = _add_stream(output, track, kind)
+                return cls(address, source, output, stream, encode=encode, from_zero=not kind.edit_list)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             _LOG.warning("%s: its sound is left out: %s", redact_credentials(address), reason)
@@ -92,10 +93,10 @@ class Soundtrack:
         try:
             if not self._encode:
                 piece.stream = self._stream
-                self._output.mux(piece)
-                return
-            for packet in self._stream.encode(piece):
-                self._output.mux(packet)
+            for packet in self._stream.encode(piece) if self._encode else (piece,):
+                # What codecs begin with, to be dropped by players: a file that cannot say so would shift everything.
+                if not self._from_zero or packet.pts + (packet.duration or 0) / 2 > 0:
+                    self._output.mux(packet)
         except (av.error.FFmpegError, ValueError) as error:
             self._give_up(error)
 
@@ -173,13 +174,13 @@ def _open(address: str) -> Any:
     return av.open(f"file:{path}", metadata_errors="replace")
 
 
-def _add_stream(output: Any, track: Any, encoder: str, copied: frozenset[str]) -> tuple[Any, bool]:
+def _add_stream(output: Any, track: Any, kind: VideoKind) -> tuple[Any, bool]:
     """A stream of the output for that of a source, and whether it has to be encoded; raises ValueError."""
     context = track.codec_context
-    if context.codec.canonical_name in copied:
+    if context.codec.canonical_name in kind.sounds:
         return output.add_stream_from_template(track), False
-    rates = Codec(encoder, "w").audio_rates or ()
+    rates = Codec(kind.sound_encoder, "w").audio_rates or ()
     rate = context.sample_rate if context.sample_rate in rates else _ENCODED_RATE
-    stream = output.add_stream(encoder, rate=rate)
+    stream = output.add_stream(kind.sound_encoder, rate=rate)
     stream.codec_context.layout = "mono" if context.channels == 1 else "stereo"
     return stream, True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -110,7 +111,7 @@ class VideoEncoder:
         )
         self._stream = self._add_stream()
         if sound is not None:
-            self._sound = Soundtrack.of(sound, self._output, self._kind.sound_encoder, self._kind.sounds)
+            self._sound = Soundtrack.of(sound, self._output, self._kind)
 
     def _add_stream(self) -> Any:
         settings = self._settings
@@ -148,7 +149,9 @@ class VideoEncoder:
             self._sound.finish()
         self._file.remember()
         try:
-            self._output.close()
+            # A second error that a muxer meets would be printed by PyAV.
+            with redirect_stderr(io.StringIO()):
+                self._output.close()
             self._file.flush()
         except BaseException:
             self._file.restore()

@@ -20,8 +20,8 @@ class VideoKind:
     """A kind of file: FFmpeg's name of it, its encoders for images and sound, the muxer's options.
 
     ``sounds`` are the codecs whose sound is copied as it is: those that players take in such a file.
-    ``pipe_options`` are the muxer's where the file cannot be gone back in, None where it has to be.
-    ``fixed_rate``: times are counted in frames of one rate.
+    ``pipe_options`` are the muxer's where the file cannot be gone back in. ``fixed_rate``: times are counted in
+    frames of one rate. ``edit_list``: it says which part of the sound before time 0 is not to be heard.
     """
 
     name: str
@@ -31,6 +31,7 @@ class VideoKind:
     options: dict[str, str]
     pipe_options: dict[str, str]
     fixed_rate: bool = False
+    edit_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,10 @@ class EncoderSettings:
 
 
 # What is written is on its way at once, and images do not wait for sound that comes late: a file that is killed
-# plays up to its last second. An .mp4 is made of fragments until it gets an ordinary index at its end.
+# plays up to its last second. An .mp4 is made of fragments until it gets an ordinary index at its end; its head waits
+# for the first fragment, so that it says when images and sound begin.
 _AT_ONCE: Final = {"flush_packets": "1", "max_interleave_delta": "500000"}
-_HYBRID: Final = _AT_ONCE | {"movflags": "+hybrid_fragmented+negative_cts_offsets"}
+_HYBRID: Final = _AT_ONCE | {"movflags": "+hybrid_fragmented+delay_moov"}
 _FRAGMENTS: Final = _AT_ONCE | {"movflags": "+frag_keyframe+delay_moov+default_base_moof"}
 _CLUSTERS: Final = _AT_ONCE | {"cluster_time_limit": "1000"}
 
@@ -58,6 +60,7 @@ def _mp4(name: str) -> VideoKind:
         sounds=frozenset({"aac", "mp3"}),
         options=_HYBRID,
         pipe_options=_FRAGMENTS,
+        edit_list=True,
     )
 
 
