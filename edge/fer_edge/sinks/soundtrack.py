@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -36,6 +36,7 @@ class Soundtrack:
         self, address: str, source: Any, output: Any, stream: Any, *, encode: bool, from_zero: bool
     ) -> None:
         self._title = redact_credentials(address)
+        self._opened = ExitStack()
         self._from_zero = from_zero
         self._source, self._output, self._stream = source, output, stream
         self._encode = encode
@@ -50,19 +51,20 @@ class Soundtrack:
     @classmethod
     def of(cls, address: str, output: Any, kind: VideoKind) -> Self | None:
         """The sound of a video for an output container that has no header yet; None where there is none."""
-        source: Any = None
-        try:
-            source = _open(address)
-            track = next((track for track in source.streams.audio if track.codec_context is not None), None)
-            if track is not None:
+        with ExitStack() as stack:
+            try:
+                source = _open(address, stack)
+                track = _track_of(source)
+                if track is None:
+                    return None
                 stream, encode = _add_stream(output, track, kind)
-                return cls(address, source, output, stream, encode=encode, from_zero=not kind.edit_list)
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            _LOG.warning("%s: its sound is left out: %s", redact_credentials(address), reason)
-        if source is not None:
-            source.close()
-        return None
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                _LOG.warning("%s: its sound is left out: %s", redact_credentials(address), reason)
+                return None
+            sound = cls(address, source, output, stream, encode=encode, from_zero=not kind.edit_list)
+            sound._opened = stack.pop_all()
+            return sound
 
     def write_until(self, time_s: float) -> None:
         """Write the sound up to that time of the source, in seconds."""
@@ -86,7 +88,7 @@ class Soundtrack:
         self._pieces = iter(())
         self._waiting = None
         with suppress(av.error.FFmpegError):
-            self._source.close()
+            self._opened.close()
 
     def _write(self, piece: Any) -> None:
         """Write a packet, or encode a frame; None is the end of those."""
@@ -124,7 +126,7 @@ class Soundtrack:
                 yield frame
 
     def _demux(self) -> Iterator[Any]:
-        track = self._stream_of_source()
+        track = _track_of(self._source)
         packets = self._source.demux(track)
         failed = 0
         while failed < _MOST_ERRORS:
@@ -143,9 +145,6 @@ class Soundtrack:
             failed = 0
             yield packet
 
-    def _stream_of_source(self) -> Any:
-        return next(track for track in self._source.streams.audio if track.codec_context is not None)
-
     def _shift(self, piece: Any) -> None:
         """Make a piece's time count from the source's start."""
         if piece.pts is None:
@@ -162,22 +161,30 @@ class Soundtrack:
         self._next_pts = piece.pts + (piece.duration or 0)
 
 
-def _open(address: str) -> Any:
+def _open(address: str, stack: ExitStack) -> Any:
+    file: Any
     if is_url(address):
-        return av.open(address, metadata_errors="replace", timeout=_TIMEOUTS_S)
-    path = Path(address)
-    try:
-        os.fspath(path).encode()
-    except UnicodeEncodeError:
-        # FFmpeg takes names in UTF-8 alone; it can read an open file.
-        return av.open(path.open("rb"), metadata_errors="replace")
-    return av.open(f"file:{path}", metadata_errors="replace")
+        file, timeout = address, _TIMEOUTS_S
+    else:
+        file, timeout = f"file:{Path(address)}", None
+        try:
+            os.fspath(address).encode()
+        except UnicodeEncodeError:
+            # FFmpeg takes names in UTF-8 alone; it can read an open file.
+            file = stack.enter_context(Path(address).open("rb"))  # noqa: SIM115  (closed with the stack)
+    return stack.enter_context(av.open(file, "r", metadata_errors="replace", timeout=timeout))
+
+
+def _track_of(source: Any) -> Any:
+    return next((track for track in source.streams.audio if track.codec_context is not None), None)
 
 
 def _add_stream(output: Any, track: Any, kind: VideoKind) -> tuple[Any, bool]:
     """A stream of the output for that of a source, and whether it has to be encoded; raises ValueError."""
     context = track.codec_context
-    if context.codec.canonical_name in kind.sounds:
+    name = context.codec.canonical_name
+    # Broadcasts' has its parameters in every packet, an .mp4 wants them in its head.
+    if name in kind.sounds and not (name == "aac" and kind.edit_list and not context.extradata):
         return output.add_stream_from_template(track), False
     rates = Codec(kind.sound_encoder, "w").audio_rates or ()
     rate = context.sample_rate if context.sample_rate in rates else _ENCODED_RATE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from fractions import Fraction
@@ -12,6 +13,7 @@ from typing import Any, Final
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import Interpolation
 
 from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import output_errors
@@ -22,7 +24,7 @@ from fer_edge.types import Image
 
 __all__ = ["VideoEncoder", "is_playable"]
 
-_TIME_BASE: Final = Fraction(1, 90_000)
+_TIME_BASE: Final = Fraction(1, 60_000)  # MPEG-4 counts no finer
 _KEY_FRAME_S: Final = 1.0
 _HD_HEIGHT: Final = 720  # from which players expect BT.709
 _BT709, _BT601 = 1, 6  # of FFmpeg's matrices; primaries and transfer are those of screens in both
@@ -57,6 +59,7 @@ class VideoEncoder:
         self._output: Any = None
         self._stream: Any = None
         self._sound: Soundtrack | None = None
+        self._packets: deque[Any] = deque()
         self.failed = False
         with self._errors():
             self._file = VideoFile(path)
@@ -112,6 +115,7 @@ class VideoEncoder:
         self._stream = self._add_stream()
         if sound is not None:
             self._sound = Soundtrack.of(sound, self._output, self._kind)
+        self._output.start_encoding()  # now: an interruption in the middle of it would lose the first image
 
     def _add_stream(self) -> Any:
         settings = self._settings
@@ -120,26 +124,42 @@ class VideoEncoder:
         context.width, context.height = self._size
         context.pix_fmt = settings.pixels
         stream.time_base = context.time_base = self._time_base
-        context.gop_size = max(1, round(self._rate * Fraction(_KEY_FRAME_S)))
-        context.colorspace = _BT709 if self._is_hd else _BT601
+        # For encoders that make none when they are asked to.
+        context.gop_size = max(2, round(2 * self._rate * Fraction(_KEY_FRAME_S)))
+        context.colorspace = _BT709 if self._is_bt709 else _BT601
         context.color_primaries = context.color_trc = _BT709
-        context.color_range = _FULL if settings.pixels.startswith("yuvj") else _LIMITED
+        context.color_range = _FULL if self._is_full_range else _LIMITED
         if settings.name == "libx265" and self._kind.name in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # without which Apple's players show nothing
         return stream
 
     @property
-    def _is_hd(self) -> bool:
-        return self._size[1] >= _HD_HEIGHT
+    def _is_full_range(self) -> bool:
+        return self._settings.pixels.startswith("yuvj")
+
+    @property
+    def _is_bt709(self) -> bool:
+        return self._size[1] >= _HD_HEIGHT and not self._is_full_range  # JPEG knows BT.601 alone
 
     def _to_frame(self, image: Image) -> Any:
-        frame = av.VideoFrame.from_ndarray(_fit(image, self._size), format="bgr24")
-        colors = "ITU709" if self._is_hd else "ITU601"
-        return frame.reformat(format=self._settings.pixels, dst_colorspace=colors, threads=1)
+        """The image in the encoder's size, pixels and colours."""
+        fitted = _fit(image, self._size)
+        if self._settings.pixels == "yuv420p" and not self._is_bt709:
+            # Three times as fast as FFmpeg's own, which rounds down besides.
+            return av.VideoFrame.from_ndarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
+        return av.VideoFrame.from_ndarray(fitted, format="bgr24").reformat(
+            format=self._settings.pixels,
+            dst_colorspace="ITU709" if self._is_bt709 else "ITU601",
+            dst_color_range="JPEG" if self._is_full_range else "MPEG",
+            interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
+            threads=1,
+        )
 
     def _mux(self, frame: Any) -> None:
-        for packet in self._stream.encode(frame):
-            self._output.mux(packet)
+        """Encode a frame, or None at the end; what an interruption leaves over is written with the next."""
+        self._packets.extend(self._stream.encode(frame))
+        while self._packets:
+            self._output.mux(self._packets.popleft())
 
     def _finish(self) -> None:
         if self._sound is not None:
@@ -179,7 +199,7 @@ class VideoEncoder:
 def is_playable(path: Path) -> bool:
     """Whether a file holds a video of which an image can be decoded."""
     with suppress(av.error.FFmpegError, OSError), path.open("rb") as file, av.open(file, "r") as container:
-        return next(container.decode(video=0), None) is not None
+        return bool(container.streams.video) and next(container.decode(video=0), None) is not None
     return False
 
 

@@ -131,14 +131,10 @@ def choose_encoder(kind: VideoKind, encoder: str | None = None, preset: str | No
     this machine has no device for.
     """
     name = encoder or kind.encoder
-    pixels = "yuv420p"
     if encoder is not None:
         usable = _encoders_for(kind)
         if name not in usable:
             raise UsageError(f"no encoder {name!r} for {kind.name}; choose one of: {', '.join(usable)}")
-        pixels = _pixels_of(name)
-    elif name == "mjpeg":
-        pixels = "yuvj420p"
     options = dict(_OPTIONS.get(name, {}))
     if preset is not None:
         presets = _presets_of(name)
@@ -146,7 +142,7 @@ def choose_encoder(kind: VideoKind, encoder: str | None = None, preset: str | No
             there = f"choose one of: {', '.join(presets)}" if presets else "it has none; leave it out"
             raise UsageError(f"no preset {preset!r} of the encoder {name}; {there}")
         options["preset"] = preset
-    settings = EncoderSettings(name, options, pixels)
+    settings = EncoderSettings(name, options, _pixels_of(name))
     if encoder is not None:
         _try(settings)
     return settings
@@ -168,7 +164,8 @@ def _is_video_encoder(name: str) -> bool:
 
 def _pixels_of(name: str) -> str:
     formats = [known.name for known in Codec(name, "w").video_formats or ()]
-    return next((known for known in ("yuv420p", "yuvj420p", "nv12", *formats) if known in formats), "yuv420p")
+    usual = "yuvj420p" if name == "mjpeg" else "yuv420p"
+    return next((known for known in (usual, "nv12", *formats) if known in formats), usual)
 
 
 def _presets_of(name: str) -> tuple[str, ...]:
