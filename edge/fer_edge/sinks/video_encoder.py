@@ -59,7 +59,6 @@ class VideoEncoder:
         self._output: Any = None
         self._stream: Any = None
         self._sound: Soundtrack | None = None
-        self._packets: deque[Any] = deque()
         self.failed = False
         with self._errors():
             self._file = VideoFile(path)
@@ -156,10 +155,12 @@ class VideoEncoder:
         )
 
     def _mux(self, frame: Any) -> None:
-        """Encode a frame, or None at the end; what an interruption leaves over is written with the next."""
-        self._packets.extend(self._stream.encode(frame))
-        while self._packets:
-            self._output.mux(self._packets.popleft())
+        """Encode a frame, or None at the end, and write what comes of it.
+
+        All in C: an interruption between the two would lose images, and with the first one all up to the next
+        key frame.
+        """
+        deque(map(self._output.mux, map(self._stream.encode, (frame,))), maxlen=0)
 
     def _finish(self) -> None:
         if self._sound is not None:

@@ -46,7 +46,7 @@ class EncoderSettings:
 # What is written is on its way at once, and images do not wait for sound that comes late: a file that is killed
 # plays up to its last second. An .mp4 is made of fragments until it gets an ordinary index at its end; its head waits
 # for the first fragment, so that it says when images and sound begin.
-_AT_ONCE: Final = {"flush_packets": "1", "max_interleave_delta": "500000"}
+_AT_ONCE: Final = {"flush_packets": "1", "max_interleave_delta": "200000"}
 _HYBRID: Final = _AT_ONCE | {"movflags": "+hybrid_fragmented+delay_moov"}
 _FRAGMENTS: Final = _AT_ONCE | {"movflags": "+frag_keyframe+delay_moov+default_base_moof"}
 _CLUSTERS: Final = _AT_ONCE | {"cluster_time_limit": "1000"}
@@ -104,7 +104,14 @@ _CONSTANT_QUALITY: Final = {
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "libx264": {"preset": "superfast"},
     "libx265": {"preset": "superfast", "x265-params": "log-level=error"},
-    "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "row-mt": "1", "crf": "33", "b": "0"},
+    "libvpx-vp9": {
+        "deadline": "realtime",
+        "cpu-used": "8",
+        "lag-in-frames": "0",
+        "row-mt": "1",
+        "crf": "33",
+        "b": "0",
+    },
     "mjpeg": _CONSTANT_QUALITY,
     "mpeg4": _CONSTANT_QUALITY,
 }
