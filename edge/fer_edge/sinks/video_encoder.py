@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stderr, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +38,9 @@ class VideoEncoder:
     even: others are letterboxed into it. ``rate``: frames per second, about. ``sound`` is the path or URL of
     a video. All methods raise OutputError; after that only :meth:`close` does something, and
     what was written until then stays.
+
+    Images are encoded in a thread of its own, one behind the caller: no signal is handled there, so that an
+    interruption can neither be lost in FFmpeg's callbacks nor tear an image out of the video.
     """
 
     def __init__(
@@ -59,14 +62,18 @@ class VideoEncoder:
         self._output: Any = None
         self._stream: Any = None
         self._sound: Soundtrack | None = None
+        self._worker = ThreadPoolExecutor(1, "video encoder")
+        self._pending: Future[None] | None = None
         self.failed = False
-        with self._errors():
+        with output_errors(self._name):
             self._file = VideoFile(path)
         try:
             with self._errors():
                 self._open(sound)
         except BaseException:
             self._file.close()
+            if self._sound is not None:
+                self._sound.close()
             raise
 
     def write(self, image: Image, time_s: float | None = None) -> None:
@@ -83,14 +90,12 @@ class VideoEncoder:
             frame.time_base = self._time_base
             frame.duration = max(1, round(1 / self._rate / self._time_base))
             self._last_pts, self._last_s = frame.pts, time_s
+            self._wait()
             if time_s >= self._key_s + _KEY_FRAME_S:
                 frame.pict_type = av.video.frame.PictureType.I
                 self._key_s = time_s
                 self._file.check()
-            self._mux(frame)
-            if self._sound is not None:
-                self._sound.write_until(time_s)
-            self._file.flush()
+            self._pending = self._worker.submit(self._mux, frame, time_s)
 
     def close(self) -> None:
         """Finish the file; of one that failed before, the rest is left out. Closing again does nothing."""
@@ -99,12 +104,22 @@ class VideoEncoder:
         try:
             if not self.failed:
                 with self._errors():
-                    self._finish()
+                    self._wait()
+                    self._pending = self._worker.submit(self._finish, self._last_s + float(1 / self._rate))
+                    self._wait()
         finally:
+            self._worker.shutdown()
             self._file.close()  # before the container, which otherwise tries to write its end
             if self._sound is not None:
                 self._sound.close()
-            self._output = self._stream = self._sound = None
+            self._output = self._stream = self._sound = self._pending = None
+
+    def _wait(self) -> None:
+        """Wait until the image before is encoded, and send it on its way."""
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+            self._file.flush()
 
     def _open(self, sound: str | None) -> None:
         options = self._kind.options if self._file.is_seekable else self._kind.pipe_options
@@ -145,7 +160,8 @@ class VideoEncoder:
         fitted = _fit(image, self._size)
         if self._settings.pixels == "yuv420p" and not self._is_bt709:
             # Three times as fast as FFmpeg's own, which rounds down besides.
-            return av.VideoFrame.from_ndarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2YUV_I420), format="yuv420p")
+            planes = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2YUV_I420), np.uint8)
+            return av.VideoFrame.from_ndarray(planes, format="yuv420p")
         return av.VideoFrame.from_ndarray(fitted, format="bgr24").reformat(
             format=self._settings.pixels,
             dst_colorspace="ITU709" if self._is_bt709 else "ITU601",
@@ -154,18 +170,16 @@ class VideoEncoder:
             threads=1,
         )
 
-    def _mux(self, frame: Any) -> None:
-        """Encode a frame, or None at the end, and write what comes of it.
-
-        All in C: an interruption between the two would lose images, and with the first one all up to the next
-        key frame.
-        """
-        deque(map(self._output.mux, map(self._stream.encode, (frame,))), maxlen=0)
-
-    def _finish(self) -> None:
+    def _mux(self, frame: Any, time_s: float) -> None:
+        """Encode and write a frame, or None at the end, and the sound until then; in the worker."""
+        for packet in self._stream.encode(frame):
+            self._output.mux(packet)
         if self._sound is not None:
-            self._sound.write_until(self._last_s + float(1 / self._rate))
-        self._mux(None)
+            self._sound.write_until(time_s)
+
+    def _finish(self, end_s: float) -> None:
+        """Write what is left; in the worker."""
+        self._mux(None, end_s)
         if self._sound is not None:
             self._sound.finish()
         self._file.remember()
@@ -173,7 +187,8 @@ class VideoEncoder:
             # A second error that a muxer meets would be printed by PyAV.
             with redirect_stderr(io.StringIO()):
                 self._output.close()
-            self._file.flush()
+            if self._file.is_seekable:
+                self._file.flush()
         except BaseException:
             self._file.restore()
             raise
@@ -192,8 +207,8 @@ class VideoEncoder:
                 f"{error.strerror or error}; try another suffix or size"
             ) from error
         except BaseException as error:
-            # An interruption ends the run, not the video; a packet that was under way may be lost.
-            self.failed = self.failed or isinstance(error, Exception)
+            # An interruption ends the run, not the video, unless nobody takes it.
+            self.failed = self.failed or isinstance(error, Exception) or not self._file.is_seekable
             raise
 
 

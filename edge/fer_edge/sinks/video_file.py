@@ -1,9 +1,4 @@
-"""The file behind a video that is being written.
-
-FFmpeg writes into it from C, where no signal may be handled: an exception that a handler raises there would be
-lost. So its methods that are called from there are Python's own, in C, and everything else is done between two
-packets.
-"""
+"""The file behind a video that is being written."""
 
 from __future__ import annotations
 
@@ -51,8 +46,8 @@ class VideoFile:
 
     def remember(self) -> None:
         """Before a muxer finishes the file: remember what :meth:`restore` brings back."""
-        self.flush()
         if self.is_seekable:
+            self.flush()
             self._size = self._file.seek(0, os.SEEK_END)
             self._file.seek(0)
             self._head = self._file.read(_HEAD)

@@ -204,16 +204,17 @@ from fer_edge.sinks.video import VideoSink
 from fer_edge.types import StreamInfo
 from tests.edge.sinks.movies import movie_views
 from tests.edge.support import noise
-views = movie_views("", [number / 25 for number in range(100_000)], noise(320, 240))
+views = movie_views("", [number / 25 for number in range(3_000)], noise(320, 240))
 for number in range(8):
     sink = VideoSink(Path(sys.argv[1]) / f"{number}{sys.argv[2]}")
     sink.open(StreamInfo(name="clip", frame_rate=25.0), Event())
     sink.write(views[0])
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.02 + 0.021 * number)
         signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.02 + 0.021 * number)
         for count, view in enumerate(views[1:]):
             sink.write(view)
+        raise SystemExit("the interruption was lost")
     except KeyboardInterrupt:
         sink.close()
         print(count)
