@@ -10,6 +10,9 @@ for library in libusb-1.0.so.0:libusb-1.0-0 libGL.so.1:libgl1 libgthread-2.0.so.
     "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "${library%%:*}" 2>/dev/null ||
         missing="$missing ${library#*:}"
 done
+# A browser, in which annotated videos are played.
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
+    missing="$missing chromium"
 if [ -n "$missing" ]; then
     echo "Installing$missing"
     if [ "$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi

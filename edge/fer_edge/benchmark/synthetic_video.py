@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import OutputError
+from fer_edge.sinks.video_encoder import VideoEncoder
+from fer_edge.sinks.video_kinds import choose_encoder, kind_of
 from fer_edge.types import Image
 
 __all__ = ["write_synthetic_video"]
@@ -26,21 +28,20 @@ _HAIR, _LINE, _WHITE, _LIPS = (30, 35, 45), (35, 40, 55), (230, 230, 230), (70, 
 def write_synthetic_video(path: Path, frames: int) -> None:
     """Write an .mp4 of 960×540 pixels, 30 frames a second, with one face for a detector to find.
 
-    The same every time. Raises OutputError where OpenCV cannot write it.
+    The same every time. Raises OutputError where it cannot be written.
     """
-    codec = cv2.VideoWriter.fourcc(*"mp4v")
-    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, _RATE, (_WIDTH, _HEIGHT))
-    if not writer.isOpened():
-        raise OutputError(f"{path}: OpenCV cannot write a video there; measure on one of yours with --video")
+    kind = kind_of(path)
     wall, (face, opacity) = _wall(), _face()
-    for number in range(frames):
-        x = round(_WIDTH / 2 + 0.25 * _WIDTH * math.sin(number / 40)) - _SIDE // 2
-        y = round(_HEIGHT / 2 + 0.1 * _HEIGHT * math.sin(number / 25)) - _SIDE // 2
-        image = wall.copy()
-        part = image[y : y + _SIDE, x : x + _SIDE]
-        part[:] = part * (1 - opacity) + face * opacity
-        writer.write(image)
-    writer.release()
+    with closing(
+        VideoEncoder(path, kind, choose_encoder(kind), size=(_WIDTH, _HEIGHT), rate=_RATE)
+    ) as encoder:
+        for number in range(frames):
+            x = round(_WIDTH / 2 + 0.25 * _WIDTH * math.sin(number / 40)) - _SIDE // 2
+            y = round(_HEIGHT / 2 + 0.1 * _HEIGHT * math.sin(number / 25)) - _SIDE // 2
+            image = wall.copy()
+            part = image[y : y + _SIDE, x : x + _SIDE]
+            part[:] = part * (1 - opacity) + face * opacity
+            encoder.write(image)
 
 
 def _wall() -> Image:

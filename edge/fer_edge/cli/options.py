@@ -166,6 +166,12 @@ _OPTIONS: Final = (
         metavar="S",
         help="Stop after S seconds of the source.",
     ),
+    click.option(
+        "--encoder",
+        metavar="NAME",
+        help="Another encoder of FFmpeg's for an annotated video.  [default: libx264]",
+    ),
+    click.option("--preset", metavar="NAME", help="Its speed against size.  [default: superfast]"),
     click.option("--ids", is_flag=True, help="Draw each face's id beside its label."),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
     click.option(

@@ -68,6 +68,8 @@ class RunOptions:
     append: bool
     mirror: bool
     ids: bool
+    encoder: str | None
+    preset: str | None
     debug: bool
 
 
@@ -215,6 +217,8 @@ def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> _Sin
             root=inputs.root,
             overwrite=options.overwrite,
             append=options.append,
+            encoder=options.encoder,
+            preset=options.preset,
         )
 
     rows = [create_row_sink(request(target)) for target in options.results]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from fer_edge.errors import OutputError
 
@@ -23,6 +26,9 @@ __all__ = [
     "staged_folder",
     "write_json",
 ]
+
+_STAGING: Final = ".fer-edge-"
+_LONGEST_NAME: Final = 255  # bytes, of most file systems
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
@@ -103,15 +109,15 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
     A link stays, what it leads to is replaced, and keeps its permissions. A device or pipe, such as
     /dev/stdout, is written to as it is. ``sync`` waits until the content is on the disk, so that it survives
-    a power cut. Raises OutputError.
+    a power cut. What processes that were killed left of the same file is removed. Raises OutputError.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
+    if path.exists() and not path.is_file():
         with output_errors(path):
             yield path
         return
-    # Each process has its own: two of them may have been given the same output.
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part{path.suffix}")
+    target = path.resolve()
+    _remove_leftovers(target)
+    part = target.with_name(_part_name(target, str(os.getpid())))
     try:
         with output_errors(path):
             yield part
@@ -136,8 +142,11 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     is_new = not folder.exists()
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f"{_STAGING}*-*"):
+            if _is_dead(left.name.removeprefix(_STAGING).partition("-")[0]):
+                shutil.rmtree(left, ignore_errors=True)
         try:
-            with tempfile.TemporaryDirectory(prefix=".fer-edge-", dir=folder) as staging:
+            with tempfile.TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-", dir=folder) as staging:
                 yield Path(staging)
                 for path in sorted(Path(staging).iterdir()):
                     path.replace(folder / path.name)
@@ -151,6 +160,39 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write an object as JSON that people can read; raises OutputError."""
     with staged_file(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
+
+
+def _part_name(target: Path, process: str) -> str:
+    """The temporary name of a process, or a pattern for it: two may have been given the same output."""
+    stem = target.stem
+    if len(os.fsencode(target.name)) > _LONGEST_NAME - 20:  # what is added would make it too long
+        stem = f"{os.fsencode(stem)[:100].decode(errors='ignore')}-{zlib.crc32(os.fsencode(target.name)):08x}"
+    if process.isdecimal():
+        return f".{stem}.{process}.part{target.suffix}"
+    return re.escape(f".{stem}.") + process + re.escape(f".part{target.suffix}")
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary files of the same target whose processes were killed."""
+    name = re.compile(_part_name(target, r"([0-9]+)"))
+    with suppress(OSError):
+        for path in target.parent.iterdir():
+            match = name.fullmatch(path.name)
+            if match is not None and _is_dead(match.group(1)):
+                path.unlink()
+
+
+def _is_dead(process: str) -> bool:
+    """Whether that is the number of a process of this machine that does not run any more."""
+    if os.name != "posix" or not process.isdecimal() or not process.isascii():
+        return False  # asking for a process of Windows ends it
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _sync(path: Path) -> None:

@@ -46,7 +46,8 @@ class SinkRequest:
     the model's, in the order of its scores. ``stream`` is what is known of the source before it is opened,
     ``inputs`` the paths that it reads, as far as they are known, and ``root`` the folder that was named for
     them, if one was.
-    ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work.
+    ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work. ``encoder``
+    and ``preset`` are those of an annotated video, by FFmpeg's names; None is the usual one.
     """
 
     target: str
@@ -57,6 +58,8 @@ class SinkRequest:
     overwrite: bool = False
     append: bool = False
     required: bool = True
+    encoder: str | None = None
+    preset: str | None = None
 
 
 SinkFactory = Callable[[SinkRequest], Sink]

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import stat
+import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -259,7 +260,7 @@ class TestChecks:
             make_folder(tmp_path / "a/b/c")
         assert (tmp_path / "a/b/c").is_dir()
         (tmp_path / "file").touch()
-        with pytest.raises(OutputError, match="expected a folder to write into: "):
+        with pytest.raises(OutputError, match="expected a folder to write into: Not a directory"):
             make_folder(tmp_path / "file/a")
 
 
@@ -294,3 +295,78 @@ def test_json_is_for_people(tmp_path: Path) -> None:
 def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"name": os.fsdecode(b"bild\xff.png")})
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["name"] == "bild\udcff.png"
+
+
+@posix
+class TestLeftovers:
+    @pytest.fixture
+    def dead(self) -> int:
+        """The number of a process that has ended."""
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        return process.pid
+
+    def test_what_a_killed_process_left_of_the_same_file_is_removed(self, dead: int, tmp_path: Path) -> None:
+        (tmp_path / f".a.{dead}.part.mp4").write_text("half")
+        with staged_file(tmp_path / "a.mp4") as part:
+            assert names_in(tmp_path) == []
+            part.write_text("new")
+        assert names_in(tmp_path) == ["a.mp4"]
+
+    def test_nothing_else_is(self, dead: int, tmp_path: Path) -> None:
+        others = [
+            f".b.{dead}.part.mp4",
+            f".a.{dead}.part.mkv",
+            f".a.b.{dead}.part.mp4",
+            f"a.{dead}.part.mp4",
+            f".a.{os.getppid()}.part.mp4",
+            ".a.1.part.mp4",
+            ".a.x.part.mp4",
+            f".a.{10**30}.part.mp4",
+            f".aX{dead}.part.mp4",
+        ]
+        for name in others:
+            (tmp_path / name).touch()
+        with staged_file(tmp_path / "a.mp4") as part:
+            part.write_text("new")
+        assert names_in(tmp_path) == sorted(["a.mp4", *others])
+
+    @pytest.mark.parametrize("stem", ["a.0.part", "a[1]*", "0", "é" * 120])
+    def test_odd_names(self, stem: str, dead: int, tmp_path: Path) -> None:
+        with staged_file(tmp_path / f"{stem}.mp4") as part:
+            part.write_text("half")
+            left = part.read_text()
+            name = part.name.replace(f".{os.getpid()}.part.mp4", f".{dead}.part.mp4")
+        (tmp_path / name).write_text(left)
+        with staged_file(tmp_path / f"{stem}.mp4") as part:
+            part.write_text("new")
+        assert names_in(tmp_path) == [f"{stem}.mp4"]
+
+    def test_of_a_folder(self, dead: int, tmp_path: Path) -> None:
+        (tmp_path / f".fer-edge-{dead}-abc").mkdir()
+        (tmp_path / f".fer-edge-{os.getppid()}-abc").mkdir()
+        with staged_folder(tmp_path, overwrite=False) as staging:
+            (staging / "a").touch()
+        assert names_in(tmp_path) == [f".fer-edge-{os.getppid()}-abc", "a"]
+
+
+@pytest.mark.parametrize("length", [230, 240, 251])
+def test_names_as_long_as_they_may_be(length: int, tmp_path: Path) -> None:
+    names = ["a" * length + ".txt", "a" * (length - 1) + "b.txt"]
+    with staged_file(tmp_path / names[0]) as one, staged_file(tmp_path / names[1]) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert [(tmp_path / name).read_text() for name in names] == ["one", "other"]
+
+
+@posix
+def test_a_link_to_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from fer_edge.runtime.atomic_files import staged_file\n"
+        "with staged_file(Path(sys.argv[1])) as part: part.write_text('through')"
+    )
+    (tmp_path / "a.txt").symlink_to("/dev/stdout")
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "a.txt"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "through", "")
