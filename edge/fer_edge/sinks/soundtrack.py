@@ -109,21 +109,32 @@ class Soundtrack:
 
     def _read(self) -> Iterator[Any]:
         """Packets or, to be encoded, frames, whose times count from the source's start."""
+        pieces = self._read_unmoved()
+        if self._clock is None:
+            for piece in pieces:
+                self._move(piece, float(piece.pts * piece.time_base) - self._start_s)
+                yield piece
+            return
+        for time_s, piece in self._clock.times(
+            (float(piece.pts * piece.time_base), piece) for piece in pieces
+        ):
+            self._move(piece, time_s)
+            yield piece
+
+    def _read_unmoved(self) -> Iterator[Any]:
+        """Packets or frames with the times of the source's clock, each of which has one."""
         for packet in self._demux():
             if packet.dts is None:
                 continue
-            if not self._encode:
-                self._shift(packet)
-                yield packet
-                continue
             try:
-                frames = packet.decode()
+                pieces = packet.decode() if self._encode else [packet]
             except av.error.FFmpegError:
                 self._damaged += 1
                 continue
-            for frame in frames:
-                self._shift(frame)
-                yield frame
+            for piece in pieces:
+                if piece.pts is None:
+                    piece.pts = self._next_pts + round(self._start_s / piece.time_base)
+                yield piece
 
     def _demux(self) -> Iterator[Any]:
         track = _track_of(self._source)
@@ -145,16 +156,9 @@ class Soundtrack:
             failed = 0
             yield packet
 
-    def _shift(self, piece: Any) -> None:
-        """Make a piece's time count from the source's start."""
-        if piece.pts is None:
-            piece.pts = self._next_pts + round(self._start_s / piece.time_base)
-        if self._clock is not None:
-            moved = (
-                round(self._clock.time_of(float(piece.pts * piece.time_base)) / piece.time_base) - piece.pts
-            )
-        else:
-            moved = -round(self._start_s / piece.time_base)
+    def _move(self, piece: Any, time_s: float) -> None:
+        """Move a piece to a time that counts from the source's start."""
+        moved = round(time_s / piece.time_base) - piece.pts
         if not self._encode:
             piece.dts += moved
         piece.pts += moved
