@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -19,8 +20,9 @@ _PATIENCE_S: Final = 0.1  # how often a wait looks for a signal or its end
 class CallThread:
     """Makes calls one after another in a daemon thread, while the caller waits where signals reach it.
 
-    A call that is abandoned (by a signal's exception or by :meth:`close`) runs on to its own end; its result
-    is dropped.
+    A call that is abandoned (by a signal's exception, after too long, or by :meth:`close`) runs on to its own
+    end; its result is dropped. FFmpeg's own interrupt callback would do that too, but PyAV's needs the
+    interpreter, and crashes the process where that is going.
     """
 
     def __init__(self) -> None:
@@ -28,20 +30,25 @@ class CallThread:
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Outcome] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def run(self, function: Callable[[], T]) -> T:
+    def run(self, function: Callable[[], T], timeout_s: float) -> T:
         """Return what the function returns and raise what it raises.
 
-        Raises InterruptedError after :meth:`close`, and a signal's exception in whatever thread this waits.
+        Raises TimeoutError after so many seconds, InterruptedError after :meth:`close`, and a signal's exception
+        in whatever thread this waits.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=_serve, args=(self._calls,), daemon=True)
             self._thread.start()
         outcome = _Outcome()
         self._calls.put((function, outcome))
+        deadline = time.monotonic() + timeout_s
         while not outcome.done.wait(_PATIENCE_S):
             if self._closed.is_set():
                 raise InterruptedError("closed while it waited")
             raise_if_interrupted()
+            if time.monotonic() > deadline:
+                self.close()
+                raise TimeoutError(f"nothing came for {timeout_s:g} s")
         if outcome.error is not None:
             raise outcome.error
         result: T = outcome.value

@@ -27,14 +27,27 @@ class PipeReader:
         self._descriptor, self._owned = descriptor, owned
         self._closed = Event()
         self._failure: BaseException | None = None
+        self._peeked = b""
 
     @classmethod
     def open(cls, path: Path) -> PipeReader:
         """Open a named pipe without waiting for its writer; raises OSError."""
         return cls(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), owned=True)
 
+    def peek(self, size: int) -> bytes:
+        """The first so many bytes, which are read once more; fewer at the end or after a failure."""
+        while len(self._peeked) < size and (more := self._read(size - len(self._peeked))):
+            self._peeked += more
+        return self._peeked
+
     def read(self, size: int) -> bytes:
         """Up to so many bytes, as soon as there are any; none at the end or after a failure."""
+        if self._peeked:
+            peeked, self._peeked = self._peeked[:size], self._peeked[size:]
+            return peeked
+        return self._read(size)
+
+    def _read(self, size: int) -> bytes:
         try:
             while not self._closed.is_set():
                 # Windows can select sockets alone.

@@ -7,6 +7,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -22,7 +23,7 @@ __all__ = ["MOST_PIXELS", "READ_TIMEOUT_S", "STDIN", "UNKNOWN_RATE", "OpenVideo"
 
 STDIN: Final = "-"
 MOST_PIXELS: Final = 1 << 26  # of a frame: twice 8K; a small file may claim any size
-OPEN_TIMEOUT_S: Final = 5.0  # for each of two steps: a connection and its first data
+OPEN_TIMEOUT_S: Final = 10.0  # for a connection and its first data
 READ_TIMEOUT_S: Final = 10.0  # until the next packet, of streams from the network
 UNKNOWN_RATE: Final = Fraction(1_000_000, 39_999)
 """What FFmpeg shall assume where it would assume 25: a rate that no stream states."""
@@ -33,7 +34,9 @@ _OPTIONS: Final = {
     "pattern_type": "none",  # of images: a %d in a name is a part of it
 }
 # A pipe's first row must not wait for megabytes: so much is looked at to find out what is in it.
-_PROBE: Final = {"probesize": "65536", "analyzeduration": "500000"}
+_PROBE: Final = {"formatprobesize": "32768", "probesize": "65536", "analyzeduration": "500000"}
+_JPEG: Final = b"\xff\xd8\xff"
+_PROBE_JPEG: Final = {"probesize": "2048", "analyzeduration": "1"}  # each frame says everything
 
 
 @dataclass(slots=True)
@@ -78,6 +81,11 @@ def open_video(address: str) -> OpenVideo:
     try:
         _open_container(video, address)
         video.stream = _find_video(video.container, title_of(address))
+    except TimeoutError as error:
+        raise SourceError(
+            f"{title_of(address)}: expected a video, there was no answer within {OPEN_TIMEOUT_S:g} s; "
+            "check the address"
+        ) from error
     except av.error.FFmpegError as error:
         if video.pipe is not None:
             video.pipe.raise_failure()
@@ -102,18 +110,26 @@ def _open_container(video: OpenVideo, address: str) -> None:
             raise SourceError("expected a video on standard input, it is closed; name a file")
         video.pipe = PipeReader(sys.stdin.fileno())
     elif is_url(address) and not address.lower().startswith("file://"):
-        timeout = (OPEN_TIMEOUT_S, READ_TIMEOUT_S)
         video.calls = CallThread()
+        limit = {"rw_timeout": f"{READ_TIMEOUT_S * 1e6:.0f}", "timeout": f"{READ_TIMEOUT_S * 1e6:.0f}"}
         video.container = video.calls.run(
-            lambda: av.open(address, metadata_errors="replace", timeout=timeout, options=_OPTIONS)
+            partial(av.open, address, metadata_errors="replace", options=_OPTIONS | limit), OPEN_TIMEOUT_S
         )
         return
     else:
         _open_path(video, _local_path(address), address)
-    if video.pipe is not None or video.file is not None:
-        probe = _PROBE if video.pipe is not None else {}
-        source = video.pipe or video.file
-        video.container = av.open(source, metadata_errors="replace", options=_OPTIONS | probe)
+    if video.pipe is not None:
+        video.container = _open_pipe(video.pipe)
+    elif video.file is not None:
+        video.container = av.open(video.file, metadata_errors="replace", options=_OPTIONS)
+
+
+def _open_pipe(pipe: PipeReader) -> Any:
+    """Open what a pipe gives, from as little of it as will do."""
+    jpeg = pipe.peek(len(_JPEG)) == _JPEG
+    pipe.raise_failure()
+    options = _OPTIONS | (_PROBE_JPEG if jpeg else _PROBE)
+    return av.open(pipe, format="mjpeg" if jpeg else None, metadata_errors="replace", options=options)
 
 
 def _local_path(address: str) -> Path:
@@ -175,8 +191,6 @@ def _find_video(container: Any, title: str) -> Any:
 
 
 def _reason(address: str, error: av.error.FFmpegError) -> str:
-    if isinstance(error, av.error.ExitError):
-        return f"there was no answer within {2 * OPEN_TIMEOUT_S:g} s; check the address"
     if isinstance(error, OSError | av.error.HTTPError | av.error.HTTPClientError) and not isinstance(
         error, av.error.InvalidDataError
     ):

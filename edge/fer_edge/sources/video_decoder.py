@@ -126,9 +126,11 @@ class Decoder:
                 self.errors += 1
                 packets = self._call(self._demux)
                 continue
+            except TimeoutError:  # FFmpeg's is one of these
+                self.lost = f"no data for {READ_TIMEOUT_S:g} s"
+                packet = None
             except av.error.FFmpegError as error:
-                timed_out = isinstance(error, av.error.ExitError)
-                self.lost = f"no data for {READ_TIMEOUT_S:g} s" if timed_out else str(error.strerror or error)
+                self.lost = str(error.strerror or error)
                 packet = None
             if packet is None:
                 break
@@ -156,7 +158,9 @@ class Decoder:
 
     def _call_patiently(self, function: Callable[[], T]) -> T:
         calls = self._video.calls
-        return self._call(function) if calls is None else calls.run(lambda: self._call(function))
+        return (
+            self._call(function) if calls is None else calls.run(lambda: self._call(function), READ_TIMEOUT_S)
+        )
 
 
 def _is_contiguous(container: Any) -> bool:

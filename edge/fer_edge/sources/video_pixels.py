@@ -181,7 +181,8 @@ def _first_plane(decoded: Any, dtype: type[Any]) -> NDArray[Any]:
 @cache
 def _limited_range_table() -> NDArray[np.uint8]:
     """From luma 16…235 to gray 0…255."""
-    return np.asarray(np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255), np.uint8)
+    levels = np.rint((np.arange(256) - 16) * (255 / 219))
+    return np.asarray(np.clip(levels, 0, 255), np.uint8)
 
 
 def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:

@@ -63,7 +63,7 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_container, "OPEN_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(video_container, "OPEN_TIMEOUT_S", 2.0)
     monkeypatch.setattr(video_container, "READ_TIMEOUT_S", 1.0)
     monkeypatch.setattr(video_decoder, "READ_TIMEOUT_S", 1.0)
 
@@ -168,6 +168,7 @@ from fer_edge.runtime.prefetch import Prefetcher
 from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 from fer_edge.sources.video import VideoSource
 install_signal_handlers()
+print("ready", flush=True)
 try:
     with VideoSource(sys.argv[1]) as source:
         for frame in Prefetcher(source, 3, threading.Event()) if {beside} else source:
@@ -180,9 +181,10 @@ except (KeyboardInterrupt, Terminated) as error:
         [sys.executable, "-c", script, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
     if begun:
         assert process.stdout.readline() == b"0\n"
-    time.sleep(1.0)
+    time.sleep(0.5)
     started = time.monotonic()
     process.send_signal(sent)
     out, err = process.communicate(timeout=20)
