@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import click
 import cv2
@@ -44,6 +47,8 @@ from fer_edge.types import StreamInfo
 __all__ = ["RunOptions", "run", "select_videos"]
 
 T = TypeVar("T")
+
+STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +246,22 @@ def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
         return []
 
 
+def _identities(path: str | Path) -> Iterator[object]:
+    """What tells that two names are one file's: the real path, and the file itself by whatever road.
+
+    A ``file:`` URL and standard input, as ``-``, may be files, too.
+    """
+    name = os.fspath(path)
+    if name.startswith("file:"):
+        name = unquote(urlsplit(name).path)
+    if name != STANDARD_INPUT:
+        yield os.path.realpath(name)
+    with suppress(OSError, ValueError, AttributeError):  # not there, a strange name, or closed
+        status = os.fstat(sys.stdin.fileno()) if name == STANDARD_INPUT else os.stat(name)  # noqa: PTH116
+        if stat.S_ISREG(status.st_mode):
+            yield status.st_dev, status.st_ino
+
+
 def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
     rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
@@ -250,9 +271,9 @@ def _check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     printed = sum(map(is_standard_output, options.results))
     if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1:
         raise UsageError("expected a file of its own for each output, one is named twice")
-    read = {os.path.realpath(path) for path in inputs}
+    read = {identity for path in inputs for identity in _identities(path)}
     for path in named:
-        if os.path.realpath(path) in read:
+        if not read.isdisjoint(_identities(path)):
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
     if printed and not has_standard_output():
         raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")

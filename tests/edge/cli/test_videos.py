@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,3 +214,29 @@ def test_a_path_alone_is_answered_with_its_command(
         done = fer_edge(path)
         assert done.returncode == 2
         assert f"fer-edge {command} {path}" in done.stderr
+
+
+def test_no_road_leads_over_an_input(fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+    original = videos("a.mp4") / "a.mp4"
+    content = original.read_bytes()
+    (tmp_path / "link.mp4").symlink_to(original)
+    (tmp_path / "hard.mp4").hardlink_to(original)
+    for source, output in (
+        (original.as_uri(), original),
+        (original, tmp_path / "link.mp4"),
+        (original, tmp_path / "hard.mp4"),
+    ):
+        done = fer_edge("video", source, "-o", output, "--overwrite")
+        assert done.returncode == 2
+        assert "it is an input" in done.stderr
+    with original.open("rb") as file:
+        piped = subprocess.run(
+            [sys.executable, "-m", "fer_edge", "video", "-", "-o", str(original), "--overwrite"],
+            stdin=file,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert piped.returncode == 2
+    assert original.read_bytes() == content
