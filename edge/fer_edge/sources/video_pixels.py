@@ -85,8 +85,7 @@ class Geometry:
 class GeometryReader:
     """The geometry of each frame of a video (``av.VideoFrame``), read anew where a frame differs from the last.
 
-    Reading a frame's side data ties it into a cycle, so that its memory waits for the garbage collector: it is
-    read from the first frame of each kind alone.
+    The display matrix is read from the first frame of each kind alone.
     """
 
     def __init__(self) -> None:
@@ -187,7 +186,7 @@ def _limited_range_table() -> NDArray[np.uint8]:
 
 def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:
     """The signs of the display matrix: by how many quarters a frame is turned, and whether it is mirrored."""
-    for data in decoded.side_data:
+    for data in _without_pixels(decoded).side_data:
         if data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d, *_ = struct.unpack("<9i", bytes(data)[:36])
             largest = max(abs(value) for value in (a, b, c, d)) or 1
@@ -195,3 +194,11 @@ def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:
             if matrix in _FLIPS or matrix in _SIDEWAYS:
                 return matrix
     return _UPRIGHT
+
+
+def _without_pixels(decoded: Any) -> Any:
+    """A tiny frame with the side data of a large one.
+
+    Reading side data ties a frame into a cycle, so that its memory waits for the garbage collector.
+    """
+    return VideoReformatter().reformat(decoded, width=16, height=16, format="gray", threads=1)

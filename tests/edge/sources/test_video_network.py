@@ -189,5 +189,5 @@ except (KeyboardInterrupt, Terminated) as error:
     process.send_signal(sent)
     out, err = process.communicate(timeout=20)
     assert time.monotonic() - started < 3
-    assert out.splitlines()[-1] in (b"KeyboardInterrupt", b"Terminated")
     assert (process.returncode, err) == (0, b"")
+    assert out.splitlines()[-1] in (b"KeyboardInterrupt", b"Terminated")
