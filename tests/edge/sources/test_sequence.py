@@ -25,13 +25,18 @@ def test_each_source_is_read_in_its_turn(tmp_path: Path) -> None:
     assert kinds == [
         "Discontinuity",
         *[str(first)] * 3,
+        "Discontinuity",
         "SkippedInput",
         "Discontinuity",
         *[str(broken)] * of_broken,
         "SkippedInput",
         "Discontinuity",
+        "Discontinuity",
         *[str(last)] * 2,
+        "Discontinuity",
     ]
+    finished = [item.finished for item in items if isinstance(item, Discontinuity) and item.finished]
+    assert finished == [str(first), str(broken), str(last)]
     skipped = [item for item in items if isinstance(item, SkippedInput)]
     assert [item.source for item in skipped] == [str(text), str(broken)]
     assert "the video is damaged" in skipped[1].error
