@@ -24,7 +24,7 @@ from fer_edge.sources.urls import redact_credentials
 from fer_edge.sources.video_container import open_video, title_of
 from fer_edge.sources.video_decoder import Decoder
 from fer_edge.sources.video_facts import ASSUMED_RATE, VideoFacts, sanitize_frame_rate
-from fer_edge.sources.video_pixels import GeometryReader, to_frame
+from fer_edge.sources.video_pixels import Geometry, GeometryReader, to_frame
 from fer_edge.types import Image, StreamInfo
 
 __all__ = ["VideoSource", "as_bgr", "create_source", "sanitize_frame_rate"]
@@ -50,6 +50,7 @@ class VideoSource:
         self.info = StreamInfo(name=redact_credentials(self._address))
         self._decoder: Decoder | None = None
         self._facts: VideoFacts | None = None
+        self._stretched: set[tuple[int, int]] = set()
 
     def __enter__(self) -> Self:
         video = open_video(self._address)
@@ -84,10 +85,24 @@ class VideoSource:
             pixel_shape = (
                 facts.pixel_shape if (decoded.width, decoded.height) == facts.size else decoder.pixel_shape
             )
-            yield to_frame(decoded, geometries.read(decoded, pixel_shape), self.info.name, index, time_s)
+            geometry = geometries.read(decoded, pixel_shape)
+            if geometry.stretched != geometry.decoded:
+                self._tell_stretched(geometry)
+            yield to_frame(decoded, geometry, self.info.name, index, time_s)
             del decoded  # the decoder wants its memory back
         if not decoder.closed:
             progress.check_end(title_of(self._address))
+
+    def _tell_stretched(self, geometry: Geometry) -> None:
+        """Warn, once for each size, that the images are not as they were stored."""
+        if geometry.decoded not in self._stretched:
+            self._stretched.add(geometry.decoded)
+            _LOG.warning(
+                "%s: its pixels are not square; %d×%d are stretched to %d×%d",
+                title_of(self._address),
+                *geometry.decoded,
+                *geometry.stretched,
+            )
 
 
 class _Progress:

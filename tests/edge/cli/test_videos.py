@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from fer_edge.types import Image
@@ -205,6 +207,25 @@ class TestSummary:
             assert person["frames"] == FRAMES
             assert (person["first_s"], person["last_s"]) == (0, pytest.approx((FRAMES - 1) / RATE))
         assert summary["warnings"] == summary["errors"] == []
+
+    def test_it_warns_once_of_pixels_that_are_not_square(
+        self, fer_edge: FerEdge, portrait: Image, tmp_path: Path
+    ) -> None:
+        import av
+
+        with av.open(str(tmp_path / "wide.mkv"), "w") as container:
+            stream = container.add_stream("mpeg4", rate=10)
+            stream.width, stream.height, stream.pix_fmt = 256, 600, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = Fraction(2)
+            narrow = np.ascontiguousarray(portrait[:, ::2])
+            for _ in range(5):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(narrow, format="bgr24")))
+            container.mux(stream.encode(None))
+        done = fer_edge("video", tmp_path / "wide.mkv", "--summary", tmp_path / "summary.json", "-r", "-")
+        (warning,) = json.loads((tmp_path / "summary.json").read_text())["warnings"]
+        assert "256×600 are stretched to 512×600" in warning
+        assert done.stderr.count("Warning: ") == 1
+        assert all(row["faces"] for row in read_rows(done.stdout))
 
 
 def test_a_path_alone_is_answered_with_its_command(
