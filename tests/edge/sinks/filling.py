@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
+
+import pytest
 
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import Sink, SinkRequest
@@ -36,3 +39,18 @@ def fill(sink: Sink, results: Iterable[View | SkippedInput], stream: StreamInfo 
             sink.write(result)
     finally:
         sink.close()
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Within the block no file can grow beyond so many bytes, as if the disk were full.
+
+    Only within it: the limit is the whole process', and pytest's own output may go into a file.
+    """
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

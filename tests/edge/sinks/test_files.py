@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fer_edge.errors import OutputError
 from fer_edge.sinks.base import Sink
-from tests.edge.sinks.filling import fill, image_sink, row_sink
+from tests.edge.sinks.filling import fill, full_disk, image_sink, row_sink
 from tests.edge.support import make_view, names_in, noise
-
-
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file can grow beyond 20,000 bytes, as if the disk were full."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
 
 SINKS: dict[str, Callable[..., Sink]] = {
     "a.jsonl": row_sink,
@@ -86,11 +75,10 @@ class TestEveryFile:
             fill(SINKS[name](tmp_path / name, overwrite=True), [make_view(number) for number in range(5)])
         assert Path("/dev/full").is_char_device()
 
-    @pytest.mark.usefixtures("small_disk")
     def test_a_full_disk_is_an_error_and_what_arrived_is_whole(self, name: str, tmp_path: Path) -> None:
         image = noise(320, 240)
         results = [make_view(number, faces=40, image=image) for number in range(60)]
-        with pytest.raises(OutputError, match=f"{name}: "):
+        with full_disk(20_000), pytest.raises(OutputError, match=f"{name}: "):
             fill(SINKS[name](tmp_path / name), [*results])
         # Of a picture or video nothing may be left; rows are good up to the one that did not fit.
         assert names_in(tmp_path) in ([], [name])

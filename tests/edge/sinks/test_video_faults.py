@@ -20,22 +20,13 @@ from fer_edge.rendering.view import View
 from fer_edge.sinks.base import Sink
 from fer_edge.sinks.video import VideoSink
 from fer_edge.types import StreamInfo
-from tests.edge.sinks.filling import fill
+from tests.edge.sinks.filling import fill, full_disk
 from tests.edge.sinks.movies import every, movie_views, read_movie, write_movie
 from tests.edge.support import make_view, names_in, noise, run_python, wait_until
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and devices are POSIX's")
 STREAM = StreamInfo(name="clip", frame_rate=25.0)
 VIEWS = movie_views("", every(0.04, 4), noise(160, 120))
-
-
-@pytest.fixture
-def limit_files() -> Iterator[Any]:
-    """A function after which no file can grow beyond so many bytes, as if the disk were full."""
-    resource = pytest.importorskip("resource")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def frames_in(path: Path) -> int:
@@ -66,22 +57,22 @@ def noisy_views(count: int) -> Iterator[View]:
 @pytest.mark.parametrize("sound", [False, True], ids=["silent", "with sound"])
 class TestFullDisk:
     def test_it_is_noticed_when_it_happens_and_what_was_written_is_kept(
-        self, suffix: str, sound: bool, tmp_path: Path, limit_files: Any
+        self, suffix: str, sound: bool, tmp_path: Path
     ) -> None:
         source = write_movie(tmp_path / "s.mp4", seconds=4, sound_until=4)
         sink = VideoSink(tmp_path / f"a{suffix}", sound=str(source) if sound else None)
         sink.open(STREAM, Event())
-        limit_files(700_000)
-        with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
-            write_all(sink, noisy_views(120))
-        sink.close()  # says nothing more
-        sink.close()
+        with full_disk(700_000):
+            with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+                write_all(sink, noisy_views(120))
+            sink.close()  # says nothing more
+            sink.close()
         assert names_in(tmp_path) == [f"a{suffix}", "s.mp4"]
         assert frames_in(tmp_path / f"a{suffix}") >= 20
 
     @pytest.mark.parametrize("slack", [0, 100, 1_500])
     def test_at_the_very_end_too(
-        self, slack: int, suffix: str, sound: bool, tmp_path: Path, limit_files: Any, capfd: Any
+        self, slack: int, suffix: str, sound: bool, tmp_path: Path, capfd: Any
     ) -> None:
         source = write_movie(tmp_path / "s.mp4", seconds=4, sound_until=4)
         path = tmp_path / f"a{suffix}"
@@ -89,19 +80,18 @@ class TestFullDisk:
         sink.open(STREAM, Event())
         write_all(sink, VIEWS)
         part = next(name for name in names_in(tmp_path) if ".part" in name)
-        limit_files((tmp_path / part).stat().st_size + slack)
-        with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+        limit = (tmp_path / part).stat().st_size + slack
+        with full_disk(limit), pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
             sink.close()
         assert names_in(tmp_path) == [f"a{suffix}", "s.mp4"]
         assert frames_in(path) >= 70
         assert "Traceback" not in capfd.readouterr().err
 
     def test_before_anything_can_be_played_nothing_is_left(
-        self, suffix: str, sound: bool, tmp_path: Path, limit_files: Any
+        self, suffix: str, sound: bool, tmp_path: Path
     ) -> None:
         sink = VideoSink(tmp_path / f"a{suffix}")
-        limit_files(300)
-        with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+        with full_disk(300), pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
             fill(sink, VIEWS, STREAM)
         assert names_in(tmp_path) == []
 
