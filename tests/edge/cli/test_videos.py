@@ -261,3 +261,11 @@ def test_no_road_leads_over_an_input(fer_edge: FerEdge, videos: Videos, tmp_path
         )
     assert piped.returncode == 2
     assert original.read_bytes() == content
+
+
+@pytest.mark.parametrize("option", ["--encoder", "--preset"])
+def test_how_to_encode_wants_a_video_to_encode(
+    fer_edge: FerEdge, portrait_path: Path, videos: Videos, tmp_path: Path, option: str
+) -> None:
+    assert fer_edge("image", portrait_path, "-o", tmp_path / "a.png", option, "x").returncode == 2
+    assert fer_edge("video", videos("a.mp4"), option, "x").returncode == 2
