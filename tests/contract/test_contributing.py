@@ -19,24 +19,22 @@ EXAMPLES = re.findall(
 )
 RUNNER = """
 import sys
-from fer_edge.{room}.registry import {registry}
+from fer_edge.{room}.registry import {table}
 from fer_edge.cli.app import run_command
 from fer_edge.cli.main import cli
-{registry}._entries["{name}"] = "{module}:create_{kind}"
+{table}._entries["{name}"] = "{module}:create_{kind}"
 sys.exit(run_command(cli, sys.argv[1:], "fer-edge"))
 """
 
 
-@pytest.mark.parametrize(
-    ("room", "module", "registry", "name", "code"), EXAMPLES, ids=[e[3] for e in EXAMPLES]
-)
+@pytest.mark.parametrize(("room", "module", "table", "name", "code"), EXAMPLES, ids=[e[3] for e in EXAMPLES])
 def test_an_example_works(
-    room: str, module: str, registry: str, name: str, code: str, portrait_path: Path, tmp_path: Path
+    room: str, module: str, table: str, name: str, code: str, portrait_path: Path, tmp_path: Path
 ) -> None:
     (tmp_path / f"{module}.py").write_text(code)
     kind = room.removesuffix("s")
     (tmp_path / "run.py").write_text(
-        RUNNER.format(room=room, registry=registry, name=name, module=module, kind=kind)
+        RUNNER.format(room=room, table=table, name=name, module=module, kind=kind)
     )
     options = ["-r", "count:n"] if kind == "sink" else ["--detector", name, "-r", "-"]
     done = subprocess.run(

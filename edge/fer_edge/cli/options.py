@@ -26,12 +26,12 @@ class RegistryChoice(_ParamType):
     name = "choice"
 
     def __init__(self, module: str, registry: str) -> None:
-        self._module, self._registry = module, registry
+        self._module, self._table = module, registry
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names to choose from."""
-        names: tuple[str, ...] = getattr(importlib.import_module(self._module), self._registry).names
+        names: tuple[str, ...] = getattr(importlib.import_module(self._module), self._table).names
         return names
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
