@@ -87,6 +87,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     _check_outputs(options, [*inputs.files, model.path, *_named(options.detector_model)])
     if options.every is not None and stream.still:
         raise UsageError("--every is about time, which still images have not; leave it out")
+    if options.every is not None and not options.results:
+        raise UsageError("--every makes fewer rows; name where they go with --results")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
     continuation = _open_continuation(options, model)

@@ -190,6 +190,9 @@ class TestEvery:
         for label, value in few[0]["faces"][0]["scores"].items():
             assert value == pytest.approx(sum(scores[label] for scores in first) / 5, abs=1e-5)
 
+    def test_it_wants_rows(self, fer_edge: FerEdge, videos: Videos) -> None:
+        assert fer_edge("video", videos("a.mp4"), "--every", "1").returncode == 2
+
     def test_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
         assert fer_edge("image", portrait_path, "--every", "1").returncode == 2
 
