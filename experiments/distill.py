@@ -2,7 +2,9 @@
 
 The teachers are asked about each view once; their answers are kept in ``--views`` and the network trains on
 exactly those views (``fer_train.data.views``), mixed ones included, strong ones first, mild ones in the end. It goes
-on after an interruption, at the last finished epoch. Needs ``pip install torch``.
+on after an interruption, at the last finished epoch. With ``--begin-with`` it begins with the weights of a run of the
+same architecture; with ``--small-epochs`` its first epochs see 32 pixels, at less than half the cost. Needs
+``pip install torch``.
 
     python -m experiments.distill DATA --votes fer2013new.csv --teacher RUN --teacher default \\
         --soft-labels train/fer2013-soft-labels.npz --arch mini-resnet --epochs 200 --out runs/distilled
@@ -17,6 +19,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -38,6 +41,7 @@ from fer_train.objectives.teachers import apply_temperature, open_teacher
 ARCHITECTURES = {"mini-resnet": (24, 32, 1, 0.3), "deep-resnet": (32, 64, 2, 0.4)}
 """Filters of the stem and of the first stage, convolutions of a residual branch, dropout."""
 STAGES = 4
+SMALL = 32  # pixels, of the first epochs with --small-epochs
 BATCH, MOMENTUM, WARM_UP_EPOCHS, AVERAGING = 128, 0.9, 2, 0.999
 TEMPERATURE, LABEL_SMOOTHING = 2.0, 0.1
 MILD_FROM = 0.72  # of the epochs
@@ -81,8 +85,13 @@ def _conv_bn(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs, eps=1e-3))
 
 
+def shrink(pixels: np.ndarray) -> np.ndarray:
+    """Uint8 (n, 48, 48) faces, each of its sides SMALL pixels."""
+    return np.stack([cv2.resize(face, (SMALL, SMALL), interpolation=cv2.INTER_AREA) for face in pixels])
+
+
 def compute_logits(network: nn.Module, pixels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """The network's logits of uint8 (batch, 48, 48) faces."""
+    """The network's logits of uint8 (batch, side, side) faces."""
     images = torch.from_numpy(normalize(pixels))[:, None].to(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
         result: tuple[torch.Tensor, torch.Tensor] = network(images)
@@ -134,6 +143,23 @@ class Training:
         groups = [{"params": kernels, "weight_decay": decay}, {"params": others}]
         self._optimizer = torch.optim.SGD(groups, rate, momentum=MOMENTUM, nesterov=True)
 
+    def begin_with(self, run: Path) -> None:
+        """Take over the weights of a run in Keras; those of the votes' head stay as they are."""
+        import keras
+
+        model = keras.models.load_model(run / MODEL_FILE, compile=False)
+        with torch.no_grad():
+            for name, (convolution, norm) in list_convolutions(self.network).items():
+                (kernel,) = model.get_layer(name).get_weights()
+                convolution.weight.copy_(torch.from_numpy(kernel).permute(3, 2, 0, 1))
+                values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+                for value, known in zip(values, model.get_layer(f"{name}_bn").get_weights(), strict=True):
+                    value.copy_(torch.from_numpy(known))
+            kernel, bias = model.get_layer("logits").get_weights()
+            self.network.logits.weight.copy_(torch.from_numpy(kernel.T.copy()))
+            self.network.logits.bias.copy_(torch.from_numpy(bias))
+        self.average = [weight.detach().clone() for weight in self.network.parameters()]
+
     def learn(self, loss: torch.Tensor) -> None:
         """One step of training."""
         if self.step < self._warm_up:
@@ -171,7 +197,7 @@ class Training:
         self.average, self.step, self.epoch = state["average"], state["step"], state["epoch"]
 
     @torch.no_grad()
-    def averaged(self, pixels: np.ndarray) -> ResNet:
+    def averaged(self, pixels: np.ndarray, small: bool = False) -> ResNet:
         """The averaged weights, with batch-norm statistics re-estimated on some of the training faces."""
         network = copy.deepcopy(self.network)
         for weight, average in zip(network.parameters(), self.average, strict=True):
@@ -182,7 +208,8 @@ class Training:
         for index in range(STATISTICS_BATCHES):
             for norm in norms:
                 norm.momentum = 1 / (index + 1)  # a running mean
-            compute_logits(network, pixels[order[index * 256 : (index + 1) * 256]])
+            some = pixels[order[index * 256 : (index + 1) * 256]]
+            compute_logits(network, shrink(some) if small else some)
         return network.eval()
 
 
@@ -199,13 +226,14 @@ def train_epoch(state: Training, lesson: Lesson, epochs: int, options: argparse.
     labels = np.eye(len(lesson.faces.label_names), dtype=np.float32)[lesson.faces.labels]
     labels = views.mix((1 - LABEL_SMOOTHING) * labels + LABEL_SMOOTHING / labels.shape[1])
     votes = views.mix(lesson.votes)
+    pixels = shrink(views.pixels) if state.epoch < options.small_epochs else views.pixels
     torch.manual_seed(1000 * lesson.seed + state.epoch)
     order = np.random.default_rng((lesson.seed, 1 << 20, state.epoch)).permutation(len(labels))
     state.network.train()
     losses = []
     for start in range(0, len(order) - BATCH + 1, BATCH):
         chosen = order[start : start + BATCH]
-        emotion, seen = compute_logits(state.network, views.pixels[chosen])
+        emotion, seen = compute_logits(state.network, pixels[chosen])
         taught = functional.cross_entropy(emotion / TEMPERATURE, torch.from_numpy(answers[chosen]))
         told = functional.cross_entropy(emotion, torch.from_numpy(labels[chosen]))
         voted = functional.cross_entropy(seen, torch.from_numpy(votes[chosen]))
@@ -218,9 +246,10 @@ def train_epoch(state: Training, lesson: Lesson, epochs: int, options: argparse.
 
 
 @torch.no_grad()
-def measure_accuracy(network: nn.Module, faces: FaceDataset) -> tuple[float, float]:
+def measure_accuracy(network: nn.Module, faces: FaceDataset, small: bool = False) -> tuple[float, float]:
     """The share of faces whose label is the most probable; the same with mirror images averaged."""
-    views = (faces.pixels, np.ascontiguousarray(faces.pixels[:, :, ::-1]))
+    seen = shrink(faces.pixels) if small else faces.pixels
+    views = (seen, np.ascontiguousarray(seen[:, :, ::-1]))
     plain, mirrored = (
         np.concatenate(
             [
@@ -234,18 +263,23 @@ def measure_accuracy(network: nn.Module, faces: FaceDataset) -> tuple[float, flo
     return float(right[0].mean()), float(right[1].mean())
 
 
-def write_run(network: ResNet, options: argparse.Namespace, faces: FaceDataset) -> None:
-    """The network in Keras with its model spec, as ``fer-train evaluate`` and ``fer-convert`` read it."""
-    from fer_train.models.registry import ARCHITECTURES as KERAS_ARCHITECTURES
-
-    model = KERAS_ARCHITECTURES.load(options.arch).build(len(faces.label_names))
+def list_convolutions(network: ResNet) -> dict[str, nn.Sequential]:
+    """Convolutions with their batch norm, by the names that they have in Keras."""
     parts = {"stem": network.stem}
     for index, (conv, branch) in enumerate(zip(network.convs, network.branches, strict=True), 1):
         parts[f"stage{index}_conv"] = conv
         *inners, last = branch
         parts |= {f"stage{index}_inner{number}": inner for number, inner in enumerate(inners, 1)}
         parts[f"stage{index}_residual"] = last
-    for name, (convolution, norm) in parts.items():
+    return parts
+
+
+def write_run(network: ResNet, options: argparse.Namespace, faces: FaceDataset) -> None:
+    """The network in Keras with its model spec, as ``fer-train evaluate`` and ``fer-convert`` read it."""
+    from fer_train.models.registry import ARCHITECTURES as KERAS_ARCHITECTURES
+
+    model = KERAS_ARCHITECTURES.load(options.arch).build(len(faces.label_names))
+    for name, (convolution, norm) in list_convolutions(network).items():
         model.get_layer(name).set_weights([convolution.weight.detach().permute(2, 3, 1, 0).numpy()])
         values = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
         model.get_layer(f"{name}_bn").set_weights([value.detach().numpy() for value in values])
@@ -262,6 +296,7 @@ def write_run(network: ResNet, options: argparse.Namespace, faces: FaceDataset) 
             "teachers": ", ".join(map(str, options.teacher)),
             "seed": options.seed,
             "epochs": options.epochs,
+            **({} if options.begin_with is None else {"begun_with": str(options.begin_with)}),
             "trainer": f"experiments.distill, PyTorch {torch.__version__}",
         },
     )
@@ -295,7 +330,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--arch", choices=[*ARCHITECTURES], default="mini-resnet")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--views", type=Path, default=Path("runs/views"), help="keeps the teachers' answers")
+    parser.add_argument("--begin-with", type=Path, metavar="RUN", help="a run whose weights to begin with")
     parser.add_argument("--epochs", type=int, default=200)
+    parser.add_argument("--small-epochs", type=int, default=0, help=f"epochs at {SMALL} pixels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=0.06)
     parser.add_argument("--decay", type=float, default=4e-4)
@@ -329,12 +366,15 @@ def main() -> None:
     checkpoint = options.out / "distill.pt"
     if checkpoint.exists():
         state.restore(checkpoint)
+    elif options.begin_with is not None:
+        state.begin_with(options.begin_with)
     while state.epoch < options.epochs:
         if options.stop_after is not None and time.monotonic() - began > 60 * options.stop_after:
             return
         started = time.perf_counter()
         loss = train_epoch(state, lesson, options.epochs, options)
-        plain, mirrored = measure_accuracy(state.averaged(lesson.faces.pixels), public)
+        small = state.epoch <= options.small_epochs
+        plain, mirrored = measure_accuracy(state.averaged(lesson.faces.pixels, small), public, small)
         seconds = time.perf_counter() - started
         print(
             f"epoch {state.epoch}/{options.epochs}: loss {loss:.3f}, PublicTest {plain:.2%}, "

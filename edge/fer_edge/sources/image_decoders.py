@@ -6,7 +6,6 @@ import io
 import struct
 from typing import Any, Final
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +95,8 @@ def _decode_with_ffmpeg(codec: str, content: bytes, most_pixels: int) -> NDArray
 
 
 def _first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
+    import av  # costs 50 ms, and most pictures need OpenCV alone
+
     context: Any = av.CodecContext.create(codec, "r")
     context.options = {"max_pixels": str(most_pixels)}
     try:
@@ -127,6 +128,8 @@ def _decode_icon(content: bytes, most_pixels: int) -> NDArray[Any] | None:
     if header.kind == "PNG":
         fits = header.size is not None and header.size[0] * header.size[1] <= most_pixels
         return _decode_with_opencv(picture, header) if fits else None
+    import av
+
     try:
         with av.open(io.BytesIO(content), "r", format="ico") as container:
             stream: Any = max(

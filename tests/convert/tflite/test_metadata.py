@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,12 @@ def test_tflite_runtime_alone_runs_and_reads_every_file(
     python = shutil.which("python3.11") or pytest.skip("expected python3.11 in PATH")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     inside = tmp_path / "venv/bin/python"
-    packages = ["tflite-runtime", "tflite-support", "numpy<2", "opencv-python-headless<4.12", "click", "tqdm"]
+    others = [
+        text
+        for text in _runtime_requirements()
+        if not text.startswith(("numpy", "opencv", "ai-edge", "tflite"))
+    ]
+    packages = ["tflite-runtime", "tflite-support", "numpy<2", "opencv-python-headless<4.12", *others]
     subprocess.run([inside, "-m", "pip", "install", "--quiet", *packages], check=True)
     subprocess.run([inside, "-m", "pip", "install", "--quiet", "--no-deps", REPOSITORY], check=True)
     for path in sorted(converted.glob("*.tflite")):
@@ -126,6 +132,11 @@ def test_tflite_runtime_alone_runs_and_reads_every_file(
         if "libusb" in read.stderr:
             pytest.skip("tflite-support needs libusb-1.0-0 of the system")
         assert read.stdout.split() == ["128.0", "64.0", *FER2013_LABELS], read.stderr
+
+
+def _runtime_requirements() -> list[str]:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return list(project["dependencies"])
 
 
 _DISPLAY = """
