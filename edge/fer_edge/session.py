@@ -51,6 +51,7 @@ class Session:
         self.statistics = RunStatistics()
         self._on_finished = on_finished
         self._clock_base_s = self._last_s = 0.0
+        self._start_s = pipeline.stream.start_s
         self._pipeline, self._sinks = pipeline, sinks
         self._conditions = stop
         self._mirror, self._ids = mirror, ids
@@ -91,7 +92,7 @@ class Session:
             self._on_finished(change.finished)
         if change.stream is not None:
             self._clock_base_s += self._last_s
-            self._last_s = 0.0
+            self._last_s, self._start_s = 0.0, change.stream.start_s
             for sink in self._sinks:
                 sink.open(change.stream, self._stop)
 
@@ -100,8 +101,8 @@ class Session:
         time_s = result.frame.time_s if isinstance(result, FrameResult) else None
         if time_s is None:
             return time.perf_counter() - started
-        self._last_s = time_s
-        return self._clock_base_s + time_s
+        self._last_s = time_s - self._start_s
+        return self._clock_base_s + self._last_s
 
     def _write(self, result: FrameResult | SkippedInput) -> None:
         seen = (

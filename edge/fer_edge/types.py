@@ -46,7 +46,7 @@ class StreamInfo:
     ``name`` is the path, URL or camera as the user gave it, without a password.
     ``live``: frames are lost when nobody takes them. ``still``: single images without a clock.
     ``frame_rate`` is in frames per second, ``size`` (width, height) in pixels; both and ``frame_count``
-    are None where they are not known.
+    are None where they are not known. ``start_s`` is the time of the source's clock from which on it is read.
     """
 
     name: str
@@ -55,6 +55,7 @@ class StreamInfo:
     frame_rate: float | None = None
     frame_count: int | None = None
     size: tuple[int, int] | None = None
+    start_s: float = 0.0
 
 
 class Frame:

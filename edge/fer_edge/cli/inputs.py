@@ -12,8 +12,9 @@ from typing import Final
 import click
 
 from fer_edge.cli.app import one_line
+from fer_edge.cli.progress import SkippingBar
 from fer_edge.errors import SourceError
-from fer_edge.sources.base import Source
+from fer_edge.sources.base import WHOLE, Source, Span
 from fer_edge.sources.registry import create_source
 from fer_edge.sources.sequence import SourceSequence
 from fer_edge.sources.urls import is_url
@@ -75,15 +76,19 @@ def open_folder(directory: str, *, recursive: bool, output: str | None) -> Input
     return Inputs(source=ImageSource(files, directory), files=files, root=Path(directory))
 
 
-def open_videos(addresses: Sequence[str], *, resumable: bool = False) -> Inputs:
-    """Make the source of one video, or of several one after the other.
+def open_videos(addresses: Sequence[str], *, span: Span = WHOLE, resumable: bool = False) -> Inputs:
+    """Make the source of one video, or of several one after the other; of each ``span`` is read.
 
     ``resumable`` treats one video as several are: its end is told, its error does not end the run.
     """
     files = tuple(addresses)
+
+    def create(address: str) -> Source:
+        return create_source("video", address, span=span, on_skipped=SkippingBar(span.start_s))
+
     if len(files) == 1 and not resumable:
-        return Inputs(source=create_source("video", files[0]), files=files)
-    return Inputs(source=SourceSequence(files, lambda address: create_source("video", address)), files=files)
+        return Inputs(source=create(files[0]), files=files)
+    return Inputs(source=SourceSequence(files, create), files=files)
 
 
 def expand_images(paths: Sequence[str]) -> list[str]:

@@ -109,7 +109,7 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
     parsed = RunOptions(**options)
     addresses = select_videos(expand_videos(paths), parsed)
     if addresses:
-        run(open_videos(addresses, resumable=parsed.append), parsed)
+        run(open_videos(addresses, span=parsed.span, resumable=parsed.append), parsed)
 
 
 @cli.command()

@@ -5,11 +5,16 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+_CLOCK_TIME: Final = re.compile(
+    r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)", re.ASCII
+)
 
 __all__ = ["PathThatNames", "RegistryChoice", "Seconds", "run_options"]
 
@@ -86,6 +91,24 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"expected seconds, got {value}", param, ctx)
         return seconds
+
+
+class ClockTime(_ParamType):
+    """A time of a source's clock in seconds, given as seconds or as [hh:]mm:ss."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Seconds of ``90``, ``1:30`` or ``0:01:30.5``."""
+        if isinstance(value, float):
+            return value
+        match = _CLOCK_TIME.fullmatch(value.strip())
+        if match is None:
+            self.fail(f"expected seconds or [hh:]mm:ss, such as 90 or 1:30, got {value!r}", param, ctx)
+        hours, minutes, seconds = (float(part or 0) for part in match.groups())
+        if (match["minutes"] is not None and seconds >= 60) or (match["hours"] is not None and minutes >= 60):
+            self.fail(f"expected minutes and seconds below 60, got {value!r}", param, ctx)
+        return 3600 * hours + 60 * minutes + seconds
 
 
 _OPTIONS: Final = (
@@ -166,6 +189,13 @@ _OPTIONS: Final = (
         metavar="S",
         help="Stop after S seconds of the source.",
     ),
+    click.option(
+        "--start",
+        type=ClockTime(),
+        metavar="T",
+        help="Begin at that time of a video: seconds or [hh:]mm:ss.",
+    ),
+    click.option("--end", type=ClockTime(), metavar="T", help="End before that time of a video."),
     click.option(
         "--encoder",
         metavar="NAME",

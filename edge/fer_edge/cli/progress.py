@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Final
 
-__all__ = ["progress_bar"]
+__all__ = ["SkippingBar", "progress_bar"]
+
+_PATIENCE_S: Final = 1.0
 
 
 def progress_bar(items: Any, **options: Any) -> Any:
@@ -12,3 +15,29 @@ def progress_bar(items: Any, **options: Any) -> Any:
     from tqdm import tqdm
 
     return tqdm(items, disable=None, dynamic_ncols=True, **options)
+
+
+class SkippingBar:
+    """A bar of a video's seconds that are skipped, shown where that takes longer than a second."""
+
+    def __init__(self, total_s: float) -> None:
+        self._total_s = total_s
+        self._started: float | None = None
+        self._bar: Any = None
+
+    def __call__(self, reached_s: float) -> None:
+        """Show how far it is; at the end the bar goes."""
+        self._started = self._started or time.monotonic()
+        if reached_s < self._total_s and self._bar is None and time.monotonic() > self._started + _PATIENCE_S:
+            self._bar = progress_bar(
+                None,
+                total=round(self._total_s),
+                desc="Skipping",
+                leave=False,
+                bar_format="{desc} {percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s [{elapsed}<{remaining}]",
+            )
+        if self._bar is not None:
+            self._bar.update(max(0.0, reached_s - self._bar.n))
+            if reached_s >= self._total_s:
+                self._bar.close()
+                self._bar = None

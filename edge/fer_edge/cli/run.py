@@ -42,6 +42,7 @@ from fer_edge.sinks.registry import (
     is_standard_output,
     split_target,
 )
+from fer_edge.sources.base import Span
 from fer_edge.types import StreamInfo
 
 __all__ = ["RunOptions", "run", "select_videos"]
@@ -69,6 +70,8 @@ class RunOptions:
     show: bool | None
     max_frames: int | None
     duration: float | None
+    start: float | None
+    end: float | None
     every: float | None
     append: bool
     mirror: bool
@@ -76,6 +79,16 @@ class RunOptions:
     encoder: str | None
     preset: str | None
     debug: bool
+
+    @property
+    def span(self) -> Span:
+        """The part of each video that is read; raises UsageError where it is empty."""
+        span = Span(self.start or 0.0, self.end)
+        if span.end_s is not None and span.end_s <= span.start_s:
+            raise UsageError(
+                f"--end is {span.end_s:g} s, --start is {span.start_s:g} s; give an end after the start"
+            )
+        return span
 
 
 def run(inputs: Inputs, options: RunOptions) -> None:
@@ -89,6 +102,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
         raise UsageError("--every is about time, which still images have not; leave it out")
     if options.every is not None and not options.results:
         raise UsageError("--every makes fewer rows; name where they go with --results")
+    if options.span and (stream.still or stream.live):
+        raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
     continuation = _open_continuation(options, model)
@@ -177,7 +192,7 @@ class _Run:
         if self._continuation is not None:
             for sink in self._averaged:
                 sink.flush()
-            self._continuation.finish_source(source)
+            self._continuation.finish_source(self._options.span.name_part(source))
 
 
 def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
@@ -185,7 +200,8 @@ def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     continuation = _open_continuation(options, find_model(options.model))
     if continuation is None:
         return list(addresses)
-    missing = continuation.select_missing(addresses)
+    parts = {options.span.name_part(address): address for address in addresses}
+    missing = [parts[part] for part in continuation.select_missing(parts)]
     if len(missing) < len(addresses):
         done = counted(len(addresses) - len(missing), "video")
         click.echo(f"{done} of {len(addresses)} already complete in the results.", err=True)

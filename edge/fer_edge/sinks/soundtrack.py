@@ -27,29 +27,42 @@ _MOST_ERRORS: Final = 100  # of the demuxer in a row; then nothing more comes
 class Soundtrack:
     """The first audio stream of a video, written beside its frames as they come.
 
-    Times count from the source's start, as the frames' do. It is copied as it is where players take that in
-    such a file, otherwise encoded in one or two channels. Sound that cannot be read or written is left out with
-    a warning, never the video; only an OSError of the file that is written is raised.
+    Times count from ``start_s`` of the source's clock, as the frames' do; what is before is left out. It is
+    copied as it is where players take that in such a file, otherwise encoded in one or two channels. Sound that
+    cannot be read or written is left out with a warning, never the video; only an OSError of the file that is
+    written is raised.
     """
 
     def __init__(
-        self, address: str, source: Any, output: Any, stream: Any, *, encode: bool, from_zero: bool
+        self,
+        address: str,
+        source: Any,
+        output: Any,
+        stream: Any,
+        *,
+        start_s: float,
+        encode: bool,
+        from_zero: bool,
     ) -> None:
         self._title = redact_credentials(address)
         self._opened = ExitStack()
         self._from_zero = from_zero
         self._source, self._output, self._stream = source, output, stream
         self._encode = encode
+        self._cut_s = start_s
         self._start_s = (source.start_time or 0) / av.time_base
         joins = bool(source.format.flags & av.format.Flags.ts_discont.value)
         self._clock = PresentationClock(self._start_s, 0.02, joins=True) if joins else None
         self._pieces = self._read()
+        if start_s > 0 and self._clock is None:
+            with suppress(av.error.FFmpegError):  # then it is read from its start
+                source.seek(round((self._start_s + start_s) * av.time_base))
         self._waiting: Any = None
         self._next_pts = 0
         self._damaged = 0
 
     @classmethod
-    def of(cls, address: str, output: Any, kind: VideoKind) -> Self | None:
+    def of(cls, address: str, output: Any, kind: VideoKind, start_s: float = 0.0) -> Self | None:
         """The sound of a video for an output container that has no header yet; None where there is none."""
         with ExitStack() as stack:
             try:
@@ -62,7 +75,15 @@ class Soundtrack:
                 reason = getattr(error, "strerror", None) or error
                 _LOG.warning("%s: its sound is left out: %s", redact_credentials(address), reason)
                 return None
-            sound = cls(address, source, output, stream, encode=encode, from_zero=not kind.edit_list)
+            sound = cls(
+                address,
+                source,
+                output,
+                stream,
+                start_s=start_s,
+                encode=encode,
+                from_zero=not kind.edit_list,
+            )
             sound._opened = stack.pop_all()
             return sound
 
@@ -108,18 +129,18 @@ class Soundtrack:
         self._encode = False
 
     def _read(self) -> Iterator[Any]:
-        """Packets or, to be encoded, frames, whose times count from the source's start."""
-        pieces = self._read_unmoved()
+        """Packets or, to be encoded, frames, whose times count from where the copy begins."""
+        timed: Iterator[tuple[float, Any]]
+        stamped = ((float(piece.pts * piece.time_base), piece) for piece in self._read_unmoved())
         if self._clock is None:
-            for piece in pieces:
-                self._move(piece, float(piece.pts * piece.time_base) - self._start_s)
+            timed = ((stamp_s - self._start_s, piece) for stamp_s, piece in stamped)
+        else:
+            timed = self._clock.times(stamped)
+        for time_s, piece in timed:
+            self._next_pts = round(time_s / piece.time_base) + (piece.duration or 0)
+            if self._cut_s <= 0 or time_s + float((piece.duration or 0) * piece.time_base) / 2 > self._cut_s:
+                self._move(piece, time_s - self._cut_s)
                 yield piece
-            return
-        for time_s, piece in self._clock.times(
-            (float(piece.pts * piece.time_base), piece) for piece in pieces
-        ):
-            self._move(piece, time_s)
-            yield piece
 
     def _read_unmoved(self) -> Iterator[Any]:
         """Packets or frames with the times of the source's clock, each of which has one."""
@@ -162,7 +183,6 @@ class Soundtrack:
         if not self._encode:
             piece.dts += moved
         piece.pts += moved
-        self._next_pts = piece.pts + (piece.duration or 0)
 
 
 def _open(address: str, stack: ExitStack) -> Any:

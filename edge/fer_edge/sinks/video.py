@@ -27,6 +27,8 @@ _LIVE_RATE: Final = 15.0
 class VideoSink:
     """Writes each frame at its own time, in the size of the first one; others are letterboxed into it.
 
+    Of a video that is not read from its start the copy begins where reading begins.
+
     ``sound`` is the path or URL of the video whose sound is copied, or encoded where players do not take it as
     it is. ``encoder`` and ``preset`` name another one of FFmpeg's, and its speed against size.
     """
@@ -44,13 +46,14 @@ class VideoSink:
         self._settings = choose_encoder(self._kind, encoder, preset)
         check_file(path, overwrite=overwrite)
         self._path, self._sound_from = path, sound
-        self._rate = _FALLBACK_RATE
+        self._rate, self._start_s = _FALLBACK_RATE, 0.0
         self._stack = ExitStack()
         self._part: Path | None = None
         self._encoder: VideoEncoder | None = None
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Take over the source's nominal rate; the file is opened with the first frame."""
+        """Take over the source's nominal rate and start; the file is opened with the first frame."""
+        self._start_s = stream.start_s
         self._rate = stream.frame_rate or (_LIVE_RATE if stream.live else _FALLBACK_RATE)
 
     def write(self, result: View | SkippedInput) -> None:
@@ -61,7 +64,7 @@ class VideoSink:
         if self._encoder is None:
             height, width = image.shape[:2]
             self._encoder = self._start((width, height))
-        self._encoder.write(image, result.time_s)
+        self._encoder.write(image, None if result.time_s is None else result.time_s - self._start_s)
 
     def close(self) -> None:
         """Finish the file; raises OutputError where that fails. What was written until then is kept."""
@@ -90,6 +93,7 @@ class VideoSink:
                 size=size,
                 rate=self._rate,
                 sound=self._sound_from,
+                sound_start_s=self._start_s,
                 name=self._path,
             )
             self._stack = stack.pop_all()

@@ -35,9 +35,9 @@ class VideoEncoder:
     """Writes images to a file, each at its own time, with a key frame each second, and the sound of a source.
 
     ``path`` is the file, ``name`` what messages call it; ``size`` (width, height) the images' in pixels, made
-    even: others are letterboxed into it. ``rate``: frames per second, about. ``sound`` is the path or URL of
-    a video. All methods raise OutputError; after that only :meth:`close` does something, and
-    what was written until then stays.
+    even: others are letterboxed into it. ``rate``: frames per second, about. ``sound`` is the path or URL of a
+    video, whose sound is written from ``sound_start_s`` on. All methods raise OutputError; after that only
+    :meth:`close` does something, and what was written until then stays.
 
     Images are encoded in a thread of its own, one behind the caller: no signal is handled there, so that an
     interruption can neither be lost in FFmpeg's callbacks nor tear an image out of the video.
@@ -52,6 +52,7 @@ class VideoEncoder:
         size: tuple[int, int],
         rate: float,
         sound: str | None = None,
+        sound_start_s: float = 0.0,
         name: Path | None = None,
     ) -> None:
         self._name, self._kind, self._settings = name or path, kind, settings
@@ -69,7 +70,7 @@ class VideoEncoder:
             self._file = VideoFile(path)
         try:
             with self._errors():
-                self._open(sound)
+                self._open(sound, sound_start_s)
         except BaseException:
             self._file.close()
             if self._sound is not None:
@@ -121,14 +122,14 @@ class VideoEncoder:
             self._pending = None
             self._file.flush()
 
-    def _open(self, sound: str | None) -> None:
+    def _open(self, sound: str | None, sound_start_s: float) -> None:
         options = self._kind.options if self._file.is_seekable else self._kind.pipe_options
         self._output = av.open(
             self._file.target, "w", format=self._kind.name, container_options=dict(options)
         )
         self._stream = self._add_stream()
         if sound is not None:
-            self._sound = Soundtrack.of(sound, self._output, self._kind)
+            self._sound = Soundtrack.of(sound, self._output, self._kind, sound_start_s)
         self._output.start_encoding()  # now: an interruption in the middle of it would lose the first image
 
     def _add_stream(self) -> Any:

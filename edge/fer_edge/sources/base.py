@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from fer_edge.types import Discontinuity, Frame, SkippedInput, StreamInfo
 
-__all__ = ["Source", "SourceFactory", "SourceItem", "SourceRequest"]
+__all__ = ["WHOLE", "Source", "SourceFactory", "SourceItem", "SourceRequest", "Span"]
 
 SourceItem = Frame | SkippedInput | Discontinuity
 
@@ -34,12 +34,39 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[SourceItem]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a video: from ``start_s`` until before ``end_s`` of its clock, in seconds; None: to its end."""
+
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.start_s > 0 or self.end_s is not None
+
+    def name_part(self, source: str) -> str:
+        """The name of this part of a source, as a media fragment; the whole has the source's own."""
+        return f"{source}#t={self}" if self else source
+
+    def __str__(self) -> str:
+        return f"{self.start_s:g}" if self.end_s is None else f"{self.start_s:g},{self.end_s:g}"
+
+
+WHOLE: Final = Span()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """What a source is made from: ``addresses`` as the user gave them, and the name for all of them, if any."""
+    """What a source is made from: ``addresses`` as the user gave them, and the name for all of them, if any.
+
+    Of a video only ``span`` is read; ``on_skipped`` is told now and then how far it is on the way there, in
+    seconds of the video's clock.
+    """
 
     addresses: tuple[str, ...]
     name: str | None = None
+    span: Span = WHOLE
+    on_skipped: Callable[[float], None] | None = None
 
     @property
     def address(self) -> str:

@@ -29,11 +29,17 @@ class PresentationClock:
         self._joins = joins
         self._last_s: float | None = None
 
+    def to_presentation(self, stamp_s: float) -> float:
+        """The time that a stamp means as the clock is set now."""
+        return stamp_s - (self._offset_s or 0.0)
+
     def times(self, frames: Iterable[tuple[float | None, T]]) -> Iterator[tuple[float, T]]:
         """Frames with their times, from frames with their stamps in the container's clock, None where missing.
 
-        A frame whose stamp jumps waits for the next one, which tells whether the clock stays there.
+        A frame whose stamp jumps waits for the next one, which tells whether the clock stays there. Called again,
+        the clock goes on as it is set, from another place in the video.
         """
+        self._last_s = None
         held: tuple[float, T] | None = None
         for stamp_s, frame in frames:
             if held is not None:

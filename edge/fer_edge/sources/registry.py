@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import UsageError
 from fer_edge.runtime.registry import Registry
-from fer_edge.sources.base import Source, SourceFactory, SourceRequest
+from fer_edge.sources.base import WHOLE, Source, SourceFactory, SourceRequest, Span
 from fer_edge.sources.urls import scheme_of
 
 __all__ = ["SOURCES", "create_source", "source_of"]
@@ -24,16 +25,19 @@ SOURCES: Final = Registry[SourceFactory](
 )
 
 
-def create_source(name: str, *addresses: str) -> Source:
+def create_source(
+    name: str, *addresses: str, span: Span = WHOLE, on_skipped: Callable[[float], None] | None = None
+) -> Source:
     """Make the source of that name, or the one that is named by the first address's scheme.
 
+    ``span`` is the part of it that is read, of a video; ``on_skipped`` is told how far it is on the way there.
     So a source that another package adds as ``ndi`` reads ``ndi:studio`` wherever an address is taken.
     Raises UsageError, PluginError.
     """
     scheme = scheme_of(addresses[0]) if addresses else None
     if scheme is not None and scheme in SOURCES and not Path(addresses[0]).exists():
         name = scheme
-    return SOURCES.load(name)(SourceRequest(addresses=addresses))
+    return SOURCES.load(name)(SourceRequest(addresses=addresses, span=span, on_skipped=on_skipped))
 
 
 def source_of(source: str | Path | int) -> Source:

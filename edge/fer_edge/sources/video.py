@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ import numpy as np
 
 from fer_edge.errors import SourceError, SourceLostError
 from fer_edge.runtime.tables import counted
-from fer_edge.sources.base import SourceItem, SourceRequest
+from fer_edge.sources.base import WHOLE, SourceItem, SourceRequest, Span
 from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.urls import redact_credentials
 from fer_edge.sources.video_container import open_video, title_of
@@ -31,6 +31,8 @@ __all__ = ["VideoSource", "as_bgr", "create_source", "sanitize_frame_rate"]
 
 _LOG: Final = logging.getLogger(__name__)
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end
+_DECIMALS: Final = 6  # of times in rows
+_TELL_EVERY: Final = 64  # frames on the way to a span's start
 _DELAY: Final = 64  # frames that a decoder may give after it reported an error before them
 
 
@@ -44,10 +46,17 @@ class VideoSource:
     stream's own end. Another thread may close it while it is iterated, which then ends.
     """
 
-    def __init__(self, path: Path | str, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        threads: int | None = None,
+        span: Span = WHOLE,
+        on_skipped: Callable[[float], None] | None = None,
+    ) -> None:
         self._address = os.fspath(path)
-        self._threads = threads
-        self.info = StreamInfo(name=redact_credentials(self._address))
+        self._threads, self._span, self._on_skipped = threads, span, on_skipped or (lambda _: None)
+        self.info = StreamInfo(name=redact_credentials(self._address), start_s=span.start_s)
         self._decoder: Decoder | None = None
         self._facts: VideoFacts | None = None
         self._stretched: set[tuple[int, int]] = set()
@@ -56,7 +65,11 @@ class VideoSource:
         video = open_video(self._address)
         facts = self._facts = VideoFacts.of(video.container, video.stream)
         self._decoder = Decoder(video, self._threads)
-        self.info = replace(self.info, frame_rate=facts.rate, frame_count=facts.frame_count)
+        self.info = replace(
+            self.info,
+            frame_rate=facts.rate,
+            frame_count=facts.count_frames(self._span.start_s, self._span.end_s),
+        )
         if not facts.stamped and facts.rate is None:
             _LOG.warning(
                 "%s: the video states neither times nor a rate; timed at %g frames a second",
@@ -76,11 +89,8 @@ class VideoSource:
         decoder, facts = self._decoder, self._facts
         if decoder is None or facts is None:
             raise ValueError(f"{self.info.name}: expected an open video; iterate it in a with statement")
-        progress, geometries = _Progress(decoder, facts), GeometryReader()
-        clock = PresentationClock(
-            None if facts.by_dts else facts.start_s, progress.interval_s, joins=facts.joins
-        )
-        for index, (time_s, decoded) in enumerate(clock.times(progress.stamp(decoder))):
+        progress, geometries = _Progress(decoder, facts, self._span), GeometryReader()
+        for index, time_s, decoded in self._read(decoder, facts, progress):
             progress.show(time_s)
             pixel_shape = (
                 facts.pixel_shape if (decoded.width, decoded.height) == facts.size else decoder.pixel_shape
@@ -92,6 +102,32 @@ class VideoSource:
             del decoded  # the decoder wants its memory back
         if not decoder.closed:
             progress.check_end(title_of(self._address))
+
+    def _read(
+        self, decoder: Decoder, facts: VideoFacts, progress: _Progress
+    ) -> Iterator[tuple[int, float, Any]]:
+        """The decoded frames of the span, each with its number in the video and its time."""
+        start_s, end_s = self._span.start_s, self._span.end_s
+        offset_s = None if facts.by_dts else facts.start_s
+        clock = PresentationClock(offset_s, progress.interval_s, joins=facts.joins)
+        numbers = None
+        if start_s > 0 and facts.stamped and offset_s is not None:
+            numbers = decoder.skip_to(start_s, clock, self._on_skipped)
+        index = 0
+        for time_s, decoded in clock.times(progress.stamp(decoder)):
+            if numbers is not None and decoded.pts is not None:
+                if numbers.is_broken(decoded.pts):
+                    continue
+                index, numbers = numbers.number_at(decoded.pts), None
+            if end_s is not None and round(time_s, _DECIMALS) >= end_s:
+                break
+            if round(time_s, _DECIMALS) >= start_s:
+                yield index, time_s, decoded
+            elif index % _TELL_EVERY == 0:
+                self._on_skipped(time_s)
+            index += 1
+            del decoded
+        self._on_skipped(start_s)
 
     def _tell_stretched(self, geometry: Geometry) -> None:
         """Warn, once for each size, that the images are not as they were stored."""
@@ -108,9 +144,9 @@ class VideoSource:
 class _Progress:
     """How far a video was read, and what of it was lost."""
 
-    def __init__(self, decoder: Decoder, facts: VideoFacts) -> None:
+    def __init__(self, decoder: Decoder, facts: VideoFacts, span: Span) -> None:
         self.interval_s = 1 / (facts.rate or ASSUMED_RATE)
-        self._decoder, self._facts = decoder, facts
+        self._decoder, self._facts, self._span = decoder, facts, span
         self._reached_s = 0.0  # on the container's clock, after its start
         self._frames = 0
         self._last_s = 0.0
@@ -134,7 +170,7 @@ class _Progress:
     def show(self, time_s: float) -> None:
         """Count the next frame."""
         decoder = self._decoder
-        if not self._frames and (self._facts.joins or time_s <= _EARLY_S):
+        if not self._frames and (self._span.start_s or self._facts.joins or time_s <= _EARLY_S):
             decoder.errors = decoder.suspects = 0  # cut out of something longer
         errors = decoder.errors + decoder.suspects
         self._near = _DELAY if errors > self._errors else self._near - 1
@@ -149,8 +185,10 @@ class _Progress:
         frames, decoder = self._frames, self._decoder
         if not frames:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
+            if self._span:
+                raise SourceError(f"{title}: {self._describe_empty_span()}{why}")
             raise SourceError(f"{title}: expected a video, it has no frame that can be decoded{why}")
-        end_s = self._facts.end_s
+        end_s = self._end_s()
         reached_s = max(self._reached_s, self._last_s + self.interval_s)
         missing_s = 0.0 if end_s is None else end_s - reached_s
         if decoder.lost is not None or missing_s > _EARLY_S:
@@ -168,10 +206,23 @@ class _Progress:
                 f"what was read, {counted(frames, 'frame')}, is kept"
             )
 
+    def _end_s(self) -> float | None:
+        """When the span ends at the latest, None where that is not known."""
+        ends = [end_s for end_s in (self._facts.end_s, self._span.end_s) if end_s is not None]
+        if self._facts.end_s is None:
+            return None  # the stream may end earlier than the span
+        return min(ends)
+
+    def _describe_empty_span(self) -> str:
+        """Why there is no frame in the part that was asked for."""
+        until = "on" if self._span.end_s is None else f"until {self._span.end_s:g} s"
+        ends = f"; it ends at {self._reached_s:.1f} s" if self._reached_s <= self._span.start_s else ""
+        return f"no frame from {self._span.start_s:g} s {until}{ends}; name another part of it"
+
 
 def create_source(request: SourceRequest) -> VideoSource:
     """Make the source of one video."""
-    return VideoSource(request.address)
+    return VideoSource(request.address, span=request.span, on_skipped=request.on_skipped)
 
 
 def as_bgr(image: Any) -> Image:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import av
 
+from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.video_container import MOST_PIXELS, READ_TIMEOUT_S, OpenVideo
+from fer_edge.sources.video_seek import FrameNumbers, OnSkipped, seek_by_index, skip_packets
 
 __all__ = ["Decoder"]
 
@@ -45,6 +50,8 @@ class Decoder:
         self._contiguous = _is_contiguous(video.container)
         self._read_until = self._skips = 0  # bytes from the file's start; how often some were skipped
         self._avi_ticks: dict[int, int] | None = None  # of each chunk's place, from the index
+        self._packets: Iterator[Any] | None = None
+        self._numbers: FrameNumbers | None = None
         self._busy = threading.Lock()
         self._closing = False
         context = self._context = video.stream.codec_context
@@ -73,16 +80,41 @@ class Decoder:
             finally:
                 self._busy.release()
 
+    def skip_to(self, start_s: float, clock: PresentationClock, on_skipped: OnSkipped) -> FrameNumbers | None:
+        """Begin at the key frame from which the frame at that time, in seconds after the start, is decoded.
+
+        Returns what numbers the frames then, None where closed meanwhile. ``clock`` follows on the way.
+        """
+        video = self._video
+        start = math.floor((start_s - clock.to_presentation(0.0)) / video.stream.time_base)
+        try:
+            with suppress(av.error.FFmpegError):  # a damaged index: then as without one
+                self._numbers = self._call_patiently(
+                    lambda: seek_by_index(video.container, video.stream, start)
+                )
+            self._packets = self._read_packets()
+            if self._numbers is None:
+                own = (packet for packet in self._packets if packet.stream.index == self._index)
+                self._numbers, held = skip_packets(own, start_s, clock, on_skipped)
+                self._packets = chain(held, self._packets)
+        except (_ClosedError, InterruptedError):
+            if not self._closing:
+                raise
+            self._packets = iter(())
+        return self._numbers
+
     def __iter__(self) -> Iterator[Any]:
         """The decoder's frames (``av.VideoFrame``), until the end or until it is closed."""
         try:
-            for packet in self._read_packets():
+            for packet in self._packets or self._read_packets():
                 self._notice_skipped(packet)
                 if packet.stream.index != self._index:
                     continue
                 self.suspects += bool(packet.is_corrupt)
                 if not packet.size and packet.dts is not None:
                     continue  # the frame before it is shown once more; sent to the decoder, it would end it
+                if self._numbers is not None:
+                    self._numbers.add(packet)
                 for frame in self._decode(packet):
                     self.errors += bool(frame.is_corrupt)
                     yield frame

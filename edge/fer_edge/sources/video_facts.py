@@ -24,8 +24,8 @@ class VideoFacts:
 
     ``rate`` is in frames per second. ``start_s`` is the container's start on its own clock, ``end_s`` the time
     after it at which the video stream says that it ends, both in seconds. ``stamped``: frames carry times;
-    ``by_dts``: in their packets alone. ``joins``: the clock may start again in the middle. ``frame_count`` is
-    about how many frames there are. ``pixel_shape`` is a pixel's width to its height, of frames in ``size``.
+    ``by_dts``: in their packets alone. ``joins``: the clock may start again in the middle. ``pixel_shape``
+    is a pixel's width to its height, of frames in ``size``.
     """
 
     rate: float | None
@@ -34,7 +34,6 @@ class VideoFacts:
     stamped: bool
     by_dts: bool
     joins: bool
-    frame_count: int | None
     pixel_shape: Fraction | None
     size: tuple[int, int]
 
@@ -46,7 +45,6 @@ class VideoFacts:
         rate = _rate(container, stream, stamped=stamped)
         start = container.start_time
         end_s = _end_s(container, stream)
-        count = (end_s or 0.0) * (rate or 0.0)
         return cls(
             rate=rate,
             start_s=None if start is None else start / av.time_base,
@@ -54,10 +52,15 @@ class VideoFacts:
             stamped=stamped and not (rate is None and _is_unknown(stream.average_rate)),
             by_dts=container.format.name == "avi",
             joins=bool(flags & av.format.Flags.ts_discont.value),
-            frame_count=round(count) if 0 < count < _MAX_FRAMES else None,
             pixel_shape=stream.sample_aspect_ratio,
             size=(stream.codec_context.width, stream.codec_context.height),
         )
+
+    def count_frames(self, start_s: float = 0.0, end_s: float | None = None) -> int | None:
+        """About how many frames there are between two times after the start; None where that is not known."""
+        ends = [end for end in (self.end_s, end_s) if end is not None]
+        count = (min(ends, default=0.0) - start_s) * (self.rate or 0.0)
+        return round(count) if 0 < count < _MAX_FRAMES else None
 
 
 def sanitize_frame_rate(rate: float) -> float | None:

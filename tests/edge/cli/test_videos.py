@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fer_edge.types import Image
-from tests.edge.support import FerEdge, names_in, read_rows, write_video
+from tests.edge.support import FerEdge, names_in, read_rows, read_video, write_video
 
 FRAMES, RATE = 10, 10.0
 
@@ -272,3 +272,60 @@ def test_how_to_encode_wants_a_video_to_encode(
 ) -> None:
     assert fer_edge("image", portrait_path, "-o", tmp_path / "a.png", option, "x").returncode == 2
     assert fer_edge("video", videos("a.mp4"), option, "x").returncode == 2
+
+
+class TestParts:
+    """``--start`` and ``--end``."""
+
+    @pytest.mark.parametrize("end", ["0.8", "0:00.8", "00:00:00.8"])
+    def test_rows_are_those_between(
+        self, end: str, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        clip = videos("a.mp4") / "a.mp4"
+        out = tmp_path / "o.mp4"
+        done = fer_edge("video", clip, "--start", "0.5", "--end", end, "-r", tmp_path / "r.jsonl", "-o", out)
+        assert done.returncode == 0, done.stderr
+        rows = read_rows((tmp_path / "r.jsonl").read_text())
+        assert [(row["frame"], row["time_s"]) for row in rows] == [(5, 0.5), (6, 0.6), (7, 0.7)]
+        assert len(read_video(out)[0]) == 3
+
+    def test_of_several_each_is_cut(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        folder = videos("a.mp4", "b.mkv")
+        assert fer_edge("video", folder, "--start", "0.8", "-r", tmp_path / "r.jsonl").returncode == 0
+        rows = read_rows((tmp_path / "r.jsonl").read_text())
+        assert [(Path(row["source"]).name, row["frame"]) for row in rows] == [
+            ("a.mp4", 8), ("a.mp4", 9), ("b.mkv", 8), ("b.mkv", 9)
+        ]  # fmt: skip
+
+    def test_duration_counts_from_the_start(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        clip = videos("a.mp4") / "a.mp4"
+        arguments = ("--start", "0.3", "--duration", "0.2", "-r", tmp_path / "r.jsonl")
+        assert fer_edge("video", clip, *arguments).returncode == 0
+        assert [row["frame"] for row in read_rows((tmp_path / "r.jsonl").read_text())] == [3, 4]
+
+    def test_another_part_is_appended(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+        clip, rows = videos("a.mp4") / "a.mp4", tmp_path / "r.jsonl"
+        for part in (("--end", "0.3"), ("--start", "0.7"), ("--end", "0.3")):
+            assert fer_edge("video", clip, *part, "-r", rows, "--append").returncode == 0
+        assert [row["frame"] for row in read_rows(rows.read_text())] == [0, 1, 2, 7, 8, 9]
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--start", "abc"), "expected seconds or [hh:]mm:ss"),
+            (("--start", "1:75"), "expected minutes and seconds below 60"),
+            (("--start", "-3"), "expected seconds or [hh:]mm:ss"),
+            (("--start", "2", "--end", "1"), "--end is 1 s, --start is 2 s"),
+        ],
+    )
+    def test_nonsense_is_a_usage_error(
+        self, arguments: tuple[str, ...], said: str, fer_edge: FerEdge, videos: Videos
+    ) -> None:
+        done = fer_edge("video", videos("a.mp4") / "a.mp4", *arguments)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+    def test_images_have_no_times(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        done = fer_edge("image", portrait_path, "--start", "1")
+        assert done.returncode == 2
+        assert "times of a video" in done.stderr

@@ -181,3 +181,18 @@ def test_what_can_be_read_but_once_is_left_alone(tmp_path: Path) -> None:
     thread.join(30)
     assert not thread.is_alive()
     assert len(read_movie(tmp_path / "a.mp4").times) == 25
+
+
+@pytest.mark.parametrize("target", [".mp4", ".mkv", ".webm", ".avi"])
+@pytest.mark.parametrize(("container", "codec"), [(".mp4", "aac"), (".mkv", "flac"), (".ts", "mp2")])
+def test_of_a_part_it_is_cut_alike(container: str, codec: str, target: str, tmp_path: Path) -> None:
+    """The beep sounds at 1.0 s of the source, so 0.4 s after the copy begins."""
+    source = write_movie(tmp_path / f"s{container}", codec=codec, rate=48_000)
+    stream = StreamInfo(name="clip", frame_rate=25.0, start_s=0.6)
+    views = movie_views(source, [0.6 + time_s for time_s in every(0.04, 0.8)])
+    fill(VideoSink(tmp_path / f"a{target}", sound=str(source)), views, stream)
+    movie = read_movie(tmp_path / f"a{target}")
+    assert len(movie.times) == 20
+    assert movie.times[0] == pytest.approx(0, abs=0.03)
+    assert movie.beep_s == pytest.approx(0.4, abs=0.04)
+    assert movie.sound_s == pytest.approx(0.8, abs=0.1)  # a piece of FLAC has 96 ms

@@ -1,0 +1,119 @@
+"""A part of a video: the frames of the whole between two times, with their numbers and times."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_edge.errors import SourceError, SourceLostError
+from fer_edge.sources.base import WHOLE, Span
+from fer_edge.sources.video import VideoSource
+from tests.edge.sources.clips import number_in, remux, with_hole, write_clip
+from tests.edge.support import take_frames, write_bytes
+
+SPANS = [Span(0.3, 0.5), Span(0.41, 0.5), Span(1.2), Span(0.0, 0.2), Span(1.94), Span(0.84, 1.0)]
+OPEN_GOP = {"x264-params": "open-gop=1:keyint=10:min-keyint=10:scenecut=0:bframes=3:b-adapt=0"}
+
+
+def seen(path: Path, span: Span = WHOLE) -> list[tuple[int, float, int]]:
+    """Number, time and what each frame shows, of a part of a video."""
+    frames, error = take_frames(VideoSource(path, span=span))
+    assert error is None, error
+    return [(frame.index, round(frame.time_s or 0.0, 6), number_in(frame.gray)) for frame in frames]
+
+
+def between(whole: list[tuple[int, float, int]], span: Span) -> list[tuple[int, float, int]]:
+    return [f for f in whole if f[1] >= span.start_s and (span.end_s is None or f[1] < span.end_s)]
+
+
+KINDS: list[tuple[str, dict[str, Any]]] = [
+    ("a.mp4", {"sound_s": 2.0}),
+    ("open.mp4", {"options": OPEN_GOP}),
+    ("open.ts", {"options": OPEN_GOP, "sound_s": 2.0}),
+    ("open.mkv", {"options": OPEN_GOP}),
+    ("fragments.mp4", {"movflags": "frag_keyframe+empty_moov"}),
+    ("a.mov", {"codec": "mpeg4"}),
+    ("a.avi", {"codec": "mpeg4"}),
+    ("a.mpg", {"codec": "mpeg2video"}),
+    ("a.flv", {}),
+    ("a.h264", {"format": "h264"}),
+    ("a.mjpeg", {"codec": "mjpeg", "pixels": "yuvj420p", "format": "mjpeg"}),
+    ("hidden.webm", {"codec": "libvpx", "options": {"auto-alt-ref": "1", "lag-in-frames": "8"}}),
+    ("hidden9.webm", {"codec": "libvpx-vp9", "options": {"auto-alt-ref": "1", "lag-in-frames": "8", "cpu-used": "8"}}),
+    ("uneven.mkv", {"stamps": lambda n: 40 * n + 7 * (n % 3), "time_base": Fraction(1, 1000)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS, ids=[name for name, _ in KINDS])
+def test_it_is_what_the_whole_has_there(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    movflags = options.pop("movflags", None)
+    path = write_clip(tmp_path / name, frames=50, **options)
+    if movflags is not None:
+        path = remux(path, tmp_path / f"re{name}", options={"movflags": movflags})
+    whole = seen(path)
+    assert [number for number, _, _ in whole] == list(range(50))
+    for span in SPANS:
+        assert seen(path, span) == between(whole, span), span
+
+
+def test_a_clip_cut_in_the_middle_counts_from_what_is_shown(tmp_path: Path) -> None:
+    """As FFmpeg cuts without encoding again: frames before the cut are in the file, but not shown."""
+    path = write_clip(tmp_path / "a.mp4", frames=50, options=OPEN_GOP)
+    cut = remux(path, tmp_path / "cut.mp4", -0.52)
+    whole = seen(cut)
+    assert whole[0][:2] == (0, 0.0)
+    assert whole[0][2] > 0
+    assert seen(cut, Span(0.6, 1.0)) == between(whole, Span(0.6, 1.0))
+
+
+def test_a_clock_that_starts_again(tmp_path: Path) -> None:
+    part = write_clip(tmp_path / "part.ts", frames=30).read_bytes()
+    joined = write_bytes(tmp_path / "joined.ts", part + part)
+    whole = seen(joined)
+    assert whole[-1][0] == 59
+    for span in (Span(1.0, 1.4), Span(1.6, 1.8), Span(2.2)):
+        assert seen(joined, span) == between(whole, span)
+
+
+def test_frames_on_the_way_are_not_decoded(tmp_path: Path) -> None:
+    """In a container without an index; what is damaged there is nobody's concern."""
+    path = write_clip(tmp_path / "a.mkv", frames=50)
+    holed = write_bytes(tmp_path / "holed.mkv", with_hole(path.read_bytes(), 0.2, 0.02))
+    assert isinstance(take_frames(VideoSource(holed))[1], SourceLostError)
+    frames, error = take_frames(VideoSource(holed, span=Span(1.6)))
+    assert error is None
+    assert [number_in(frame.gray) for frame in frames] == [number % 32 for number in range(40, 50)]
+
+
+def test_damage_in_it_is_told(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", frames=50, options={"crf": "1"})
+    holed = write_bytes(tmp_path / "holed.mkv", with_hole(path.read_bytes(), 0.5, 0.05))
+    _, error = take_frames(VideoSource(holed, span=Span(0.2, 1.8)))
+    assert isinstance(error, SourceLostError)
+    assert "is damaged" in str(error)
+
+
+def test_it_need_not_be_there_whole(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=50)
+    assert seen(path, Span(1.8, 60)) == between(seen(path), Span(1.8))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_a_start_after_the_end_is_told(name: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / name, "mpeg4", frames=50)
+    frames, error = take_frames(VideoSource(path, span=Span(7)))
+    assert not frames
+    assert type(error) is SourceError
+    assert str(error) == f"{path}: no frame from 7 s on; it ends at 2.0 s; name another part of it"
+
+
+def test_how_far_it_is_on_the_way_is_told(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.avi", "mpeg4", frames=200)
+    told: list[float] = []
+    take_frames(VideoSource(path, span=Span(6), on_skipped=told.append))
+    assert told == sorted(told)
+    assert len(told) > 2
+    assert told[-1] == 6
