@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument(
         "--video", type=Path, help="a video to loop (default: one composed from the portrait)"
     )
+    parser.add_argument("--baseline", type=Path, help="the fer-edge of another version, to compare with")
     parser.add_argument("--only", choices=("speed", "training"))
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
@@ -30,11 +31,11 @@ def main() -> None:
         "machine": f"{platform.system()} {platform.machine()}, {processor_count()} processors",
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "opencv-python-headless", "ai-edge-litert")},
+            **{name: version(name) for name in ("numpy", "opencv-python-headless", "av", "ai-edge-litert")},
         },
     }
     if options.only != "training":
-        results["speed"] = speed.measure(options.video)
+        results["speed"] = speed.measure(options.video, options.baseline)
     if options.only != "speed":
         results["training"] = training.measure()
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

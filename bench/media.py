@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 
@@ -40,16 +43,23 @@ def faces_video(path: Path, faces: int, frames: int) -> Path:
     return _write(path, images(), RATE)
 
 
-def looped_video(path: Path, source: Path, frames: int) -> Path:
-    """Another video to and fro until it has that many frames, at its own rate."""
-    capture = cv2.VideoCapture(str(source))
-    rate = capture.get(cv2.CAP_PROP_FPS) or RATE
-    once = []
-    while (read := capture.read())[0]:
-        once.append(read[1])
-    capture.release()
-    round_trip = once + once[-2:0:-1]
-    return _write(path, (round_trip[number % len(round_trip)] for number in range(frames)), rate)
+def looped_video(path: Path, source: Path, *, frames: int = 0, seconds: float = 0.0) -> Path:
+    """Another video again and again, its packets copied, until it has that many frames or seconds."""
+    with av.open(str(path), "w") as output:
+        written, begins_s = 0, 0.0
+        stream: Any = None
+        while written < frames or begins_s < seconds:
+            with av.open(str(source)) as once:
+                video = once.streams.video[0]
+                stream = stream or output.add_stream_from_template(video)
+                shift = round(begins_s / video.time_base)
+                for packet in once.demux(video):
+                    if packet.dts is not None:
+                        packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+                        output.mux(packet)
+                        written += 1
+                begins_s += float(video.duration * video.time_base)
+    return path
 
 
 def photo(path: Path, width: int, height: int) -> Path:
@@ -61,12 +71,10 @@ def photo(path: Path, width: int, height: int) -> Path:
 
 
 def _write(path: Path, images: Iterator[np.ndarray], rate: float) -> Path:
-    writer = None
-    for image in images:
-        if writer is None:
-            size = (image.shape[1], image.shape[0])
-            writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), rate, size)
-        writer.write(image)
-    assert writer is not None, "a video without frames"
-    writer.release()
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for image in images:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        output.mux(stream.encode(None))
     return path

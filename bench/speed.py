@@ -6,15 +6,17 @@ What is compared runs in turns within one run, so that a noisy machine is noisy 
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import av
 import cv2
 import numpy as np
 
@@ -28,58 +30,71 @@ from fer_edge.types import Detection, FaceBox, Frame, StreamInfo
 
 FRAMES = 1020
 REFERENCE_FRAMES = 60
-ROUNDS = 5
+ROUNDS = 7
 
 
-def measure(video: Path | None) -> dict[str, Any]:
-    """Every figure, by name; ``video`` is looped, None composes one from the portrait."""
+def measure(video: Path | None, baseline: Path | None) -> dict[str, Any]:
+    """Every figure, by name; ``video`` is looped, None composes one from the portrait.
+
+    ``baseline`` is the ``fer-edge`` of another version, which annotates the same video.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
         if video is None:
-            media.faces_video(clip, 1, FRAMES)
-        else:
-            media.looped_video(clip, video, FRAMES)
+            video = media.faces_video(folder / "once.mp4", 1, FRAMES)
+        media.looped_video(clip, video, frames=FRAMES)
         return {
-            "video": "composed from the portrait" if video is None else video.name,
-            **video_speed(folder, clip),
+            "video": "composed from the portrait" if video.parent == folder else video.name,
+            **video_speed(folder, clip, baseline),
             **many_faces(folder),
             **live_latency(clip),
             **classification(),
-            **starts(folder),
-            **memory(folder),
+            **starts(folder, video),
+            **memory(folder, video),
         }
 
 
-def video_speed(folder: Path, clip: Path) -> dict[str, Any]:
-    """Frames per second of decoding alone, the reference loop, and ours with rows and with a video."""
+def video_speed(folder: Path, clip: Path, baseline: Path | None) -> dict[str, Any]:
+    """Frames per second of decoding alone, of the reference loop, and ours with rows and with a video.
+
+    Beside the last: FFmpeg that encodes the same video as fast, where it is installed, and another version.
+    """
     network = reference.float_network(folder)
-    rounds: list[dict[str, float]] = []
-    for _ in range(ROUNDS):
-        rounds.append(
-            {
-                "decode_fps": decode_fps(clip),
-                "reference_fps": reference.frames_per_second(
-                    clip, network, REFERENCE_FRAMES, processor_count()
-                ),
-                "rows_fps": run_fps(folder, "video", clip, "-r", folder / "rows.jsonl"),
-                "annotated_fps": run_fps(folder, "video", clip, "-o", folder / "out.mp4"),
-            }
+    ours = [sys.executable, "-m", "fer_edge"]
+    measured: dict[str, Callable[[], float]] = {
+        "decode_fps": lambda: decode_fps(clip),
+        "reference_fps": lambda: reference.frames_per_second(
+            clip, network, REFERENCE_FRAMES, processor_count()
+        ),
+        "rows_fps": lambda: run_fps(folder, ours, "video", clip, "-r", folder / "rows.jsonl"),
+        "annotated_fps": lambda: run_fps(folder, ours, "video", clip, "-o", folder / "out.mp4"),
+    }
+    if (ffmpeg := shutil.which("ffmpeg")) is not None:
+        measured["transcode_fps"] = lambda: transcode_fps(ffmpeg, clip, folder / "transcoded.mp4")
+    if baseline is not None:
+        measured["baseline_annotated_fps"] = lambda: run_fps(
+            folder, [str(baseline)], "video", clip, "-o", folder / "out.mp4"
         )
+    rounds = [{name: measure_once() for name, measure_once in measured.items()} for _ in range(ROUNDS)]
     figures: dict[str, Any] = {key: round(statistics.median(r[key] for r in rounds), 1) for key in rounds[0]}
     for name, over, under in (
-        ("rows_to_reference", "rows_fps", "reference_fps"),
         ("rows_to_decode", "rows_fps", "decode_fps"),
+        ("rows_to_reference", "rows_fps", "reference_fps"),
         ("annotated_to_reference", "annotated_fps", "reference_fps"),
+        ("annotated_to_transcode", "annotated_fps", "transcode_fps"),
+        ("annotated_to_baseline", "annotated_fps", "baseline_annotated_fps"),
     ):
-        figures[name] = round(statistics.median(r[over] / r[under] for r in rounds), 2)
+        if under in measured:
+            figures[name] = round(statistics.median(r[over] / r[under] for r in rounds), 2)
     return figures
 
 
 def many_faces(folder: Path) -> dict[str, Any]:
     """Frames per second with twenty faces in view."""
     clip = media.faces_video(folder / "twenty.mp4", 20, 300)
-    speeds = [run_fps(folder, "video", clip, "-r", folder / "rows.jsonl") for _ in range(3)]
+    ours = [sys.executable, "-m", "fer_edge"]
+    speeds = [run_fps(folder, ours, "video", clip, "-r", folder / "rows.jsonl") for _ in range(3)]
     seen = [len(json.loads(line)["faces"]) for line in (folder / "rows.jsonl").read_text().splitlines()]
     return {
         "twenty_faces_fps": round(statistics.median(speeds), 1),
@@ -163,26 +178,32 @@ def classification() -> dict[str, Any]:
     }
 
 
-def starts(folder: Path) -> dict[str, Any]:
-    """Seconds from a process's start to its exit."""
+def starts(folder: Path, video: Path) -> dict[str, Any]:
+    """Seconds from a process's start to its exit, and to the first row of the last minute of two hours."""
     picture = media.photo(folder / "square.jpg", 512, 512)
+    two_hours = media.looped_video(folder / "two_hours.mp4", video, seconds=7200)
     return {
         "image_s": round(statistics.median(process_s("image", picture)[0] for _ in range(9)), 3),
         "help_s": round(statistics.median(process_s("--help")[0] for _ in range(9)), 3),
+        "start_in_last_minute_s": round(
+            statistics.median(first_row_s("video", two_hours, "--start", "1:59:10") for _ in range(7)), 3
+        ),
     }
 
 
-def memory(folder: Path) -> dict[str, Any]:
-    """Megabytes of resident memory, and what is added by a long run; a 48-megapixel photo."""
-    short = media.faces_video(folder / "short.mp4", 1, 300)
-    long = media.looped_video(folder / "long.mp4", short, 20_000)
+def memory(folder: Path, video: Path) -> dict[str, Any]:
+    """Megabytes of resident memory, and what a long run adds; a 48-megapixel photo."""
+    rows, out = ("-r", folder / "rows.jsonl", "--overwrite"), ("-o", folder / "out.mp4", "--overwrite")
+    short = media.looped_video(folder / "short.mp4", video, frames=1000)
+    long = media.looped_video(folder / "long.mp4", video, frames=21_000)
     photo = media.photo(folder / "photo.jpg", 8000, 6000)
-    few, many = (
-        process_s("video", clip, "-r", folder / "rows.jsonl", "--overwrite")[1] for clip in (short, long)
+    few, many, annotated = (
+        process_s("video", clip, *output)[1] for clip, output in ((short, rows), (long, rows), (short, out))
     )
     photo_s, photo_mb = process_s("image", photo)
     return {
-        "video_mb": round(few, 1),
+        "rows_mb": round(few, 1),
+        "annotated_mb": round(annotated, 1),
         "growth_after_20000_frames_mb": round(many - few, 1),
         "photo_48mp_s": round(photo_s, 2),
         "photo_48mp_mb": round(photo_mb, 1),
@@ -200,11 +221,34 @@ def decode_fps(clip: Path) -> float:
     return frames / elapsed
 
 
-def run_fps(folder: Path, *arguments: object) -> float:
+def transcode_fps(ffmpeg: str, clip: Path, target: Path) -> float:
+    """Frames per second of FFmpeg that decodes the video and encodes it with x264's superfast preset."""
+    with av.open(str(clip)) as container:
+        frames = container.streams.video[0].frames
+    command = [ffmpeg, "-v", "error", "-y", "-i", clip, "-an", "-preset", "superfast", target]
+    started = time.perf_counter()
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
+    return frames / (time.perf_counter() - started)
+
+
+def run_fps(folder: Path, program: Sequence[str], *arguments: object) -> float:
     """The frames per second that a run of the command line reports."""
     summary = folder / "summary.json"
-    process_s(*arguments, "--summary", summary, "--overwrite")
+    command = [*program, *map(str, arguments), "--summary", str(summary), "--overwrite"]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return float(json.loads(summary.read_text())["fps"])
+
+
+def first_row_s(*arguments: object) -> float:
+    """Seconds from a process's start until its first row on standard output."""
+    command = [sys.executable, "-m", "fer_edge", *map(str, arguments), "-r", "-"]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        elapsed = time.perf_counter() - started
+        process.kill()
+    return elapsed
 
 
 def process_s(*arguments: object) -> tuple[float, float]:
