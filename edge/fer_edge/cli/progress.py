@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 __all__ = ["SkippingBar", "progress_bar"]
@@ -14,7 +17,16 @@ def progress_bar(items: Any, **options: Any) -> Any:
     """tqdm's bar around an iterable, on standard error, where that is a terminal."""
     from tqdm import tqdm
 
-    return tqdm(items, disable=None, dynamic_ncols=True, **options)
+    return tqdm(items, disable=None, **_fit_terminal(), **options)
+
+
+def _fit_terminal() -> dict[str, Any]:
+    """How wide a bar is: a serial console says that it has no columns and rows, and would show nothing."""
+    with suppress(OSError, ValueError, AttributeError):
+        size = os.get_terminal_size(sys.stderr.fileno())
+        if not size.columns or not size.lines:
+            return {"ncols": 79, "nrows": 24}
+    return {"dynamic_ncols": True}
 
 
 class SkippingBar:
