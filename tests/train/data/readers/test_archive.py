@@ -101,6 +101,7 @@ def test_every_packing_gives_the_same_faces(
         ),
         ({"zeros": bytes(70 << 20)}, "bomb"),
         ({"fer2013.csv": b"emotion,pixels,Usage\n" + bytes(1 << 20)}, "bomb"),
+        ({"fer2013.csv": b"emotion,pixels,Usage\n" + b"\n" * 1_000_001}, "1,000,000 lines are blank.*bomb"),
     ],
     ids=[
         "upwards",
@@ -112,6 +113,7 @@ def test_every_packing_gives_the_same_faces(
         "two of faces",
         "bomb",
         "bomb of one line",
+        "bomb of blank lines",
     ],
 )
 @pytest.mark.parametrize("pack", [tar_of, zip_of], ids=["tar.gz", "zip"])

@@ -57,6 +57,12 @@ FILES: dict[str, tuple[bytes, str]] = {
         cv2.imencode(".png", np.zeros((48, 48), np.uint8))[1].tobytes(),
         "a single image; put images into folders, train/<label>/",
     ),
+    "zeros": (bytes(5000), "binary data instead of a table"),
+    "noise": (
+        np.random.default_rng(0).bytes(5000),
+        "binary data instead of a table|missing from its first line",
+    ),
+    "a carriage return in the header": (b"emotion,pix\rels\n3,7\n", "missing from its first line"),
     "images in an archive": (zip_of("archive/train/happy/1.png"), "holds image files, .*unpack it"),
     "archive in an archive": (zip_of("data/fer2013.tar.gz"), "another one, data/fer2013.tar.gz; unpack it"),
     "Parquet in an archive": (zip_of("train.parquet"), "train.parquet, which is not read; .*as a CSV"),

@@ -57,6 +57,8 @@ def refuse_foreign_file(name: str, start: bytes) -> None:
         raise DataError(
             f"{name}: this is a Python pickle, which could run any program and is not read; {_EXPORT}"
         )
+    if b"\0" in start.partition(b"\n")[0]:
+        raise DataError(f"{name}: this is binary data instead of a table; {_GET}")
     if _PAGE.match(start):
         raise DataError(
             f"{name}: this is a web page instead of the file: the download needs a login; {_GET}, "

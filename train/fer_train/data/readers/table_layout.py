@@ -78,7 +78,10 @@ class _Columns:
 
     def __init__(self, header: str, delimiter: str) -> None:
         self.delimiter = delimiter
-        fields = next(csv.reader([header], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
+        try:
+            fields = next(csv.reader([header], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
+        except csv.Error:  # a carriage return in the middle: no table
+            fields = []
         self.names = [field.strip(_OUTER) for field in fields]
         lowered = [name.lower() for name in self.names]
         self.emotion = _find(lowered, _EMOTION)
@@ -124,7 +127,7 @@ def _describe_missing(name: str, header: str, columns: _Columns) -> DataError:
             f"{name}: the table has no header, its first line is a face; "
             "put a first line before it that names its columns, such as emotion,pixels,Usage"
         )
-    if len(columns.pixels) not in (0, 1, PIXELS):
+    if len(columns.pixels) >= _FEWEST_COLUMNS and len(columns.pixels) != PIXELS:
         return DataError(
             f"{name}: a face has {PIXELS:,} pixels ({SIDE}×{SIDE}), the table has {len(columns.pixels):,} columns of "
             "pixels; scale its faces, or write them as images into train/<label>/, where they may have any size"
@@ -134,11 +137,11 @@ def _describe_missing(name: str, header: str, columns: _Columns) -> DataError:
             f"{name}: the table has no column emotion, as the competition's test.csv, and nothing can be learned or "
             "measured without labels; icml_face_data.csv of the same download has them"
         )
-    for places, what in ((columns.emotion, "emotion"), (columns.usage, "Usage")):
-        if len(places) > 1:
+    for places, what in ((columns.emotion, "emotion"), (columns.pixels, "pixels"), (columns.usage, "Usage")):
+        if 1 < len(places) < PIXELS:
             both = " and ".join(columns.names[place] or "?" for place in places[:3])
             return DataError(
-                f"{name}: the columns {both} may each be the {what}; name one of them {what}, remove the others"
+                f"{name}: the columns {both} may each be the column {what}; name one of them {what}, rename the others"
             )
     missing = " and ".join(
         what for places, what in ((columns.emotion, "emotion"), (columns.pixels, "pixels")) if not places

@@ -17,6 +17,7 @@ __all__ = ["LONGEST_LINE", "CheckedRows", "Lines", "open_lines", "read_header"]
 
 LONGEST_LINE: Final = 1 << 16
 """Bytes; a face of 2,304 pixels takes at most 9.3 kB, one of 96×96 37 kB."""
+_MOST_BLANK: Final = 1_000_000  # lines
 _START: Final = 1 << 16  # bytes that are looked at before reading
 _BOMS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does
@@ -83,6 +84,7 @@ class CheckedRows(io.RawIOBase):
         self._rest = memoryview(b"")
         self.lines, self.numbers = array("q"), array("q")
         self.last_line = first
+        self._blank_lines = 0
         self.ends_within_line = False
 
     def readable(self) -> bool:
@@ -102,6 +104,12 @@ class CheckedRows(io.RawIOBase):
     def _next_row(self) -> bytes:
         while line := self._next_line():
             if not line.strip(self._blank):
+                self._blank_lines += 1
+                if self._blank_lines > _MOST_BLANK:
+                    raise DataError(
+                        f"{self._name}, line {self._number}: more than {_MOST_BLANK:,} lines are blank: the file is "
+                        "damaged, or a decompression bomb; get the data from a source that you trust"
+                    )
                 continue
             self.last_line = self._number
             self._problems.count_row()
@@ -143,7 +151,11 @@ class CheckedRows(io.RawIOBase):
             line += more
         text = line.decode("latin-1").rstrip("\r\n")  # any bytes, and back to the same ones
         delimiter = self._layout.delimiter
-        fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=delimiter != "\t"))
+        try:
+            fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=delimiter != "\t"))
+        except csv.Error as error:
+            self._problems.add(self.last_line, "quotes that cannot be read", str(error))
+            return b""
         blanks = str.maketrans(dict.fromkeys((delimiter, "\r", "\n"), " "))
         return (delimiter.join(field.translate(blanks) for field in fields) + "\n").encode("latin-1")
 
