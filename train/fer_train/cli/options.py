@@ -41,7 +41,7 @@ def skip_unreadable_option(function: Callable[..., None]) -> Callable[..., None]
     return click.option(
         "--skip-unreadable",
         is_flag=True,
-        help="Go on without images of DATA that cannot be read; they are named.",
+        help="Go on without images and rows of DATA that cannot be read; they are named.",
     )(function)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +22,17 @@ from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.data.cache import load_arrays, save_arrays
 from fer_train.data.readers.archive import compute_unpacked_limit, open_tables, raise_data_error
 from fer_train.data.readers.fer2013_csv import read_fer2013_csv
-from fer_train.data.readers.image_folder import canonicalize_label, find_labelled_images, read_images
+from fer_train.data.readers.image_folder import find_labelled_images, read_images
+from fer_train.data.readers.label_names import canonicalize_label
+from fer_train.data.readers.table_choice import find_table_file
 
 __all__ = ["BLANK_STD", "SPLITS", "FaceDataset", "load_faces"]
 
 SPLITS: Final = ("Training", "PublicTest", "PrivateTest")
 BLANK_STD: Final = 2.0
 """The standard deviation, in gray levels, below which an image shows nothing."""
-_READING: Final = 2  # changes when the same files are read in another way
+_LOG: Final = logging.getLogger(__name__)
+_READING: Final = 3  # changes when the same files are read in another way
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ class FaceDataset:
         mask = self.splits == name
         if not mask.any():
             raise DataError(
-                f"expected the split {name} in the data, found {', '.join(self.present_splits) or 'none'}"
+                f"expected the split {name} in the data, found {', '.join(self.present_splits) or 'none'}; "
+                f"ask for another split, or add one: a folder, or rows with the Usage {name}"
             )
         return self.select(mask)
 
@@ -95,25 +101,31 @@ class FaceDataset:
         Raises DataError when there is a label that the model does not have.
         """
         places = {canonicalize_label(name): index for index, name in enumerate(label_names)}
-        used = np.unique(self.labels)
-        unknown = [self.label_names[i] for i in used if canonicalize_label(self.label_names[i]) not in places]
+        if len(places) < len(label_names):  # such as happy and joy, which are two labels here
+            places = {}
+        places |= {name: index for index, name in enumerate(label_names)}
+        table = np.array(
+            [places.get(name, places.get(canonicalize_label(name), -1)) for name in self.label_names],
+            np.int64,
+        )
+        unknown = [self.label_names[label] for label in np.unique(self.labels) if table[label] < 0]
         if unknown:
             raise DataError(
                 f"expected faces of the model's labels ({', '.join(label_names)}), "
-                f"got {', '.join(unknown)}, too"
+                f"got {', '.join(unknown)}, too; leave those faces out of the data"
             )
-        table = np.array([places.get(canonicalize_label(name), -1) for name in self.label_names], np.int64)
         return FaceDataset(self.pixels, table[self.labels], self.splits, self.source_rows, label_names)
 
 
 def load_faces(path: str | Path, *, skip_unreadable: bool = False) -> FaceDataset:
     """Read a data set in any of the forms in which FER-2013 is handed around, or one's own.
 
-    A file, which takes pandas: ``fer2013.csv`` or ``icml_face_data.csv``, as it is or in a .gz, .zip, .tar or
-    .tar.gz. A folder: ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`.
-    With ``skip_unreadable`` a folder's images that cannot be read are left out, which a warning says.
-    Later it comes from a cache, whose key is a hash of the content. Raises DataError naming the file, line or image
-    at fault, and MissingExtraError where a table is to be read without pandas.
+    A file, which takes pandas: ``fer2013.csv``, ``icml_face_data.csv`` or a table like them, as it is or packed:
+    :mod:`fer_train.data.readers.fer2013_csv`, :mod:`fer_train.data.readers.archive`. A folder with one, or a folder
+    of images: ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`. What was assumed
+    is said by warnings. With ``skip_unreadable`` images and rows that cannot be read are left out, which a warning
+    says. Later it comes from a cache, whose key is a hash of the content. Raises DataError naming the file, lines or
+    images at fault, and MissingExtraError where a table is to be read without pandas.
     """
     path = Path(path)
     if not path.exists():
@@ -122,19 +134,45 @@ def load_faces(path: str | Path, *, skip_unreadable: bool = False) -> FaceDatase
             '("Challenges in Representation Learning: Facial Expression Recognition Challenge")'
         )
     with raise_data_error(path):
-        return _load_folder(path, skip_unreadable) if path.is_dir() else _load_table(path)
+        if not path.is_dir():
+            return _load_table(path, skip_unreadable)
+        if (found := find_table_file(path)) is None:
+            return _load_folder(path, skip_unreadable)
+        table, assumptions = found
+        _warn(path, assumptions)
+        with raise_data_error(table):
+            return _load_table(table, skip_unreadable)
 
 
-def _load_table(path: Path) -> FaceDataset:
+def _load_table(path: Path, skip_unreadable: bool) -> FaceDataset:
     key = _make_key({"content": sha256_of_file(path)})
     arrays = load_arrays(key)
-    if arrays is None or set(arrays) != {"pixels", "labels", "splits"}:
+    if arrays is None or set(arrays) != {"pixels", "labels", "splits", "rows", "notes"}:
         limit = compute_unpacked_limit(path)
-        (table,) = [read_fer2013_csv(name, stream, limit) for name, stream in open_tables(path)]
-        arrays = dict(zip(("pixels", "labels", "splits"), table, strict=True))
-        save_arrays(key, arrays)
-    labels = arrays["labels"]
-    return FaceDataset(arrays["pixels"], labels, np.array(SPLITS)[arrays["splits"]], np.arange(len(labels)))
+        ((table, assumptions),) = [
+            (
+                read_fer2013_csv(opened.name, opened.stream, limit, skip_unreadable=skip_unreadable),
+                opened.assumptions,
+            )
+            for opened in open_tables(path)
+        ]
+        notes = np.array([*assumptions, *table.notes], np.str_)
+        arrays = {
+            "pixels": table.pixels,
+            "labels": table.labels,
+            "splits": table.usages,
+            "rows": table.rows,
+            "notes": notes,
+        }
+        if table.is_complete:  # others have to be said each time
+            save_arrays(key, arrays)
+    _warn(path, arrays["notes"].tolist())
+    return FaceDataset(arrays["pixels"], arrays["labels"], np.array(SPLITS)[arrays["splits"]], arrays["rows"])
+
+
+def _warn(path: Path, notes: Iterable[str]) -> None:
+    for note in notes:
+        _LOG.warning("%s: %s", path, note)
 
 
 def _load_folder(root: Path, skip_unreadable: bool) -> FaceDataset:

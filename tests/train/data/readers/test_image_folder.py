@@ -34,6 +34,15 @@ def folder_of(root: Path, *names: str) -> Path:
         ("train/a train/b PublicTest/a PrivateTest/b", "Training Training PublicTest PrivateTest"),
         ("fer2013/train/a fer2013/train/b", "Training Training"),
         ("test/a test/b", "PublicTest PublicTest"),
+        ("TRAIN/a TRAIN/b Validation/a Test/b", "Training Training PublicTest PrivateTest"),
+        ("train_set/a train_set/b val_set/a test_set/b", "Training Training PublicTest PrivateTest"),
+        ("Training/a Training/b Public_Test/a Private-Test/b", "Training Training PublicTest PrivateTest"),
+        ("train/a train/b test_public/a test_private/b", "Training Training PublicTest PrivateTest"),
+        (
+            "archive/fer2013/train/a archive/fer2013/train/b archive/fer2013/test/a",
+            "Training Training PublicTest",
+        ),
+        ("train/train/a train/train/b test/test/a", "Training Training PublicTest"),
     ],
     ids=[
         "test alone is PublicTest",
@@ -41,11 +50,21 @@ def folder_of(root: Path, *names: str) -> Path:
         "FER-2013's names",
         "nested",
         "test only",
+        "other case",
+        "sets",
+        "FER-2013's names with signs",
+        "FER-2013's names turned round",
+        "nested twice",
+        "doubled",
     ],
 )
 def test_the_folders_names_are_the_splits(names: str, splits: str, tmp_path: Path) -> None:
     faces = load_faces(folder_of(tmp_path, *(f"{name}/1.png" for name in names.split())))
-    assert faces.splits.tolist() == splits.split()
+    assert sorted(faces.splits) == sorted(splits.split())
+    order = [name.split("/")[-2:] for name in names.split()]
+    assert {
+        (split, faces.label_names[label]) for split, label in zip(faces.splits, faces.labels, strict=True)
+    } == {(split, label) for split, (_, label) in zip(splits.split(), order, strict=True)}
     assert faces.label_names == ("a", "b")
     assert (faces.source_rows == -1).all()
 
@@ -111,8 +130,8 @@ def test_an_empty_label_folder_is_no_label_and_said(tmp_path: Path, caplog: pyte
     (tmp_path / "train/c").mkdir()
     assert load_faces(tmp_path).label_names == ("a", "b")
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'train/c'}: the folder holds no picture; it is left out as a label",
-        f"{tmp_path / 'test'}: the split PublicTest has no pictures of: b",
+        f"{tmp_path / 'train/c'}: the folder holds no image; it is left out as a label",
+        f"{tmp_path / 'test'}: the split PublicTest has no images of: b",
     ]
 
 
@@ -161,6 +180,11 @@ def _text_as_picture(root: Path) -> None:
     (root / "train/a/2.jpg").write_text("no picture")
 
 
+def _labels_before_splits(root: Path) -> None:
+    (root / "train").rename(root / "happy")
+    write_image(root / "sad/a/1.png")
+
+
 def _truncated_picture(root: Path) -> None:
     write_image(root / "train/a/2.jpg", 5, (200, 200))
     content = (root / "train/a/2.jpg").read_bytes()
@@ -172,18 +196,21 @@ def _truncated_picture(root: Path) -> None:
     [
         (_text_as_picture, "train/a/2.jpg: expected a picture"),
         (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
-        (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: expected a picture"),
-        (lambda root: write_image(root / "train/1.png"), "1.png: expected a picture in the folder of its label"),
-        (lambda root: write_image(root / "test/c/1.png"), "test/c: expected a label that Training has, too"),
-        (lambda root: write_image(root / "more/a/1.png"), "more: expected folders train, val and test"),
-        (lambda root: write_image(root / "Training/a/1.png"), "expected one folder for a split"),
+        (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: a label's folder holds images"),
+        (lambda root: write_image(root / "train/1.png"), "1.png: an image belongs into the folder of its label"),
+        (lambda root: write_image(root / "test/c/1.png"), "test/c: Training has no label 'c'"),
+        (lambda root: write_image(root / "more/a/1.png"), "more: 'more' is not the name of a split"),
+        (lambda root: write_image(root / "Training/a/1.png"), "a folder of the same split; merge them"),
         (lambda root: write_image(root / "train/score/1.png"), "no result column's name, got 'score'"),
         (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 characters without comma"),
         (lambda root: shutil.rmtree(root / "train/b"), "2 to 100 labels, got 1"),
         (lambda root: [write_image(root / f"train/l{i}/1.png") for i in range(99)], "2 to 100 labels, got 101"),
-        (lambda root: shutil.rmtree(root / "train"), "expected pictures in train/<label>/"),
-        (lambda root: [(root / "train" / name / "1.png").unlink() for name in "ab"], "found none"),
-        (lambda root: os.mkfifo(root / "train/a/x.png.d"), "expected a picture"),
+        (lambda root: shutil.rmtree(root / "train"), "no images in folders of labels"),
+        (lambda root: [(root / "train" / name / "1.png").unlink() for name in "ab"], "no images in folders of labels"),
+        (lambda root: os.mkfifo(root / "train/a/x.png.d"), "a label's folder holds images"),
+        (lambda root: write_image(root / "train/a/more/1.png"), "a/more: a label's folder holds images, no folders"),
+        (lambda root: write_image(root / "copy/train/a/1.png"), "copy: the folder holds splits beside other ones"),
+        (_labels_before_splits, "happy is not a split's name and holds the folder a"),
     ],
 )  # fmt: skip
 def test_a_malformed_folder_is_refused_by_name(
@@ -193,3 +220,16 @@ def test_a_malformed_folder_is_refused_by_name(
     spoil(tmp_path)
     with pytest.raises(DataError, match=says):
         load_faces(tmp_path)
+
+
+@pytest.mark.parametrize("names", [("angry", "happy"), ("asleep", "awake")])
+def test_labels_without_splits_are_training_which_is_said(
+    names: tuple[str, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    faces = load_faces(folder_of(tmp_path, *(f"faces/{name}/1.png" for name in names)))
+    assert (faces.label_names, faces.splits.tolist()) == (names, ["Training"] * 2)
+    (record,) = caplog.records
+    assert record.getMessage().endswith(
+        "faces: the folder has labels and no splits (train, test): all faces are taken for Training; "
+        "fer-train fit --fold 1/5 holds a part of them out to measure on"
+    )

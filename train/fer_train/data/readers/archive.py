@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import lzma
 import re
@@ -10,18 +11,33 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
 from fer_edge.errors import DataError
+from fer_edge.sources.images import is_system_file
+from fer_train.data.readers.foreign_files import refuse_archive_of_another_kind
+from fer_train.data.readers.table_choice import KNOWN_TABLES, TABLE_SUFFIXES, choose_table
+from fer_train.data.readers.table_text import open_lines
 
-__all__ = ["ALWAYS_ALLOWED", "compute_unpacked_limit", "open_tables", "raise_data_error"]
+__all__ = ["ALWAYS_ALLOWED", "OpenTable", "compute_unpacked_limit", "open_tables", "raise_data_error"]
 
-_KNOWN: Final = ("fer2013.csv", "icml_face_data.csv")
 _TAR_MAGIC: Final = slice(257, 262)
 _RATIO: Final = 100  # FER-2013 packs to a third; text that packs to a hundredth is none
 ALWAYS_ALLOWED: Final = 64 << 20
 """Bytes that may come out of any file, however small."""
+_COMPRESSIONS: Final = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\0": lzma.LZMAFile}
+"""What opens a packed file, by the bytes with which it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTable:
+    """A table that is open: its name for messages, its bytes, and lines for people on why it is this one."""
+
+    name: str
+    stream: IO[bytes]
+    assumptions: tuple[str, ...] = ()
 
 
 def compute_unpacked_limit(path: Path) -> int:
@@ -29,8 +45,8 @@ def compute_unpacked_limit(path: Path) -> int:
     return max(ALWAYS_ALLOWED, _RATIO * path.stat().st_size)
 
 
-def open_tables(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Open the one table of a ``.csv``, or of a ``.gz``, ``.zip``, ``.tar`` or ``.tar.gz``: its name and its bytes.
+def open_tables(path: Path) -> Iterator[OpenTable]:
+    """Open the one table of a ``.csv``, or of a ``.zip``, a ``.tar``, or either packed as ``.gz``, ``.bz2`` or ``.xz``.
 
     The contents decide what a file is, not its name. Yields once; the stream is good until the next step,
     which looks at what else an archive holds. Raises DataError where there is no table, where it is not
@@ -38,21 +54,18 @@ def open_tables(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
     """
     with path.open("rb") as file:
         start = file.read(512)
-    if start.startswith(b"PK\x03\x04"):
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         yield from _in_zip(path)
-    elif start.startswith(b"\x1f\x8b"):
-        with gzip.open(path) as stream:
-            is_tar = stream.read(512)[_TAR_MAGIC] == b"ustar"
-        if is_tar:
-            yield from _in_tar(path)
-        else:
-            with gzip.open(path) as stream:
-                yield str(path), cast(IO[bytes], stream)
-    elif start[_TAR_MAGIC] == b"ustar":
+        return
+    unpack = next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
+    if unpack is not None:
+        with unpack(path) as stream:
+            start = stream.read(512)
+    if start[_TAR_MAGIC] == b"ustar":
         yield from _in_tar(path)
-    else:
-        with path.open("rb") as stream:
-            yield str(path), stream
+        return
+    with path.open("rb") if unpack is None else unpack(path) as stream:
+        yield OpenTable(str(path), cast(IO[bytes], stream))
 
 
 @contextmanager
@@ -68,54 +81,60 @@ def raise_data_error(path: Path) -> Iterator[None]:
         tarfile.TarError,
         zipfile.BadZipFile,
     ) as error:
-        raise DataError(
-            f"{path}: expected a complete archive, it is cut off or damaged ({error}); get it again"
-        ) from error
+        raise DataError(f"{path}: the archive is cut off or damaged ({error}); get it again") from error
     except (NotImplementedError, RuntimeError) as error:  # how zipfile says: unknown method, encrypted
-        raise DataError(f"{path}: expected an archive that can be unpacked: {error}; pack it anew") from error
+        raise DataError(
+            f"{path}: the archive cannot be unpacked: {error}; unpack it with another program, and name "
+            "what comes out of it"
+        ) from error
     except OSError as error:
+        if error.filename is None and error.errno is None:  # how bz2 says: damaged
+            raise DataError(f"{path}: the archive is damaged ({error}); get it again") from error
         raise DataError(
             f"{error.filename or path}: the data cannot be read: {error.strerror or error}"
         ) from error
 
 
-def _in_tar(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _in_tar(path: Path) -> Iterator[OpenTable]:
     with tarfile.open(path) as archive:
-        others: list[tarfile.TarInfo] = []
+        members: dict[str, tarfile.TarInfo] = {}
         found, unpacked = False, 0
         for member in archive:
             unpacked += member.size
             _check_member(path, member.name, unpacked)
-            if found or not member.isfile() or not member.name.lower().endswith(".csv"):
+            if found or not member.isfile():
                 continue
-            if PurePosixPath(member.name).name in _KNOWN:
+            if PurePosixPath(member.name).name.lower() in KNOWN_TABLES:
                 found = True
-                yield from _member(path, archive, member)
+                with _extract(archive, member) as stream:
+                    yield OpenTable(f"{path}: {member.name}", stream)
             else:
-                others.append(member)
+                members[member.name] = member
         if not found:
-            chosen = _only(path, [member.name for member in others])
-            yield from _member(path, archive, next(m for m in others if m.name == chosen))
+            tables = _list_tables(path, list(members))
+            name, assumptions = choose_table(
+                str(path), tables, lambda name: open_lines(name, _extract(archive, members[name]))
+            )
+            with _extract(archive, members[name]) as stream:
+                yield OpenTable(f"{path}: {name}", stream, assumptions)
 
 
-def _member(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[tuple[str, IO[bytes]]]:
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     stream = archive.extractfile(member)
     assert stream is not None  # it is a file
-    with stream:
-        yield f"{path}: {member.name}", stream
+    return stream
 
 
-def _in_zip(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _in_zip(path: Path) -> Iterator[OpenTable]:
     with zipfile.ZipFile(path) as archive:
         unpacked = 0
         for info in archive.infolist():
             unpacked += info.file_size
             _check_member(path, info.filename, unpacked)
-        tables = [name for name in archive.namelist() if name.lower().endswith(".csv")]
-        known = [name for name in tables if PurePosixPath(name).name in _KNOWN]
-        name = known[0] if known else _only(path, tables)
+        tables = _list_tables(path, archive.namelist())
+        name, assumptions = choose_table(str(path), tables, lambda name: open_lines(name, archive.open(name)))
         with archive.open(name) as stream:
-            yield f"{path}: {name}", stream
+            yield OpenTable(f"{path}: {name}", stream, assumptions)
 
 
 def _check_member(path: Path, name: str, unpacked: int) -> None:
@@ -127,16 +146,20 @@ def _check_member(path: Path, name: str, unpacked: int) -> None:
         )
     if unpacked > compute_unpacked_limit(path):
         raise DataError(
-            f"{path}: expected an archive of at most {compute_unpacked_limit(path):,} bytes unpacked, "
-            "it holds more: it may be a decompression bomb"
+            f"{path}: the archive says that it unpacks to more than {compute_unpacked_limit(path):,} bytes: "
+            "it may be a decompression bomb; get the data from a source that you trust"
         )
 
 
-def _only(path: Path, names: list[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    what = f"{len(names)} tables ({', '.join(names[:3])})" if names else "none"
-    raise DataError(
-        f"{path}: expected an archive with {' or '.join(_KNOWN)}, or one other .csv, found {what}; "
-        "pictures are read from a folder: unpack them"
-    )
+def _list_tables(path: Path, members: list[str]) -> list[str]:
+    """The tables of an archive without a known one; raises DataError where there is none."""
+    users = [name for name in members if not any(map(is_system_file, PurePosixPath(name).parts))]
+    tables = [name for name in users if name.lower().endswith(TABLE_SUFFIXES)]
+    if not tables:
+        refuse_archive_of_another_kind(str(path), users)
+        held = "it is empty" if not users else f"it holds {', '.join(users[:3])}"
+        raise DataError(
+            f"{path}: the archive has no table ({' or '.join(KNOWN_TABLES)}, or another .csv): {held}; get it again, "
+            "or pack the table alone"
+        )
+    return tables

@@ -3,141 +3,245 @@
 from __future__ import annotations
 
 import csv
-import io
+import logging
 from array import array
-from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import DataError
 from fer_edge.models.spec import FER2013_LABELS
+from fer_train.data.readers.fields import (
+    GRAY,
+    FieldError,
+    parse_emotion,
+    parse_levels,
+    parse_number,
+    parse_usage,
+)
+from fer_train.data.readers.label_names import FER2013_NUMBERS
+from fer_train.data.readers.row_problems import RowProblems
+from fer_train.data.readers.split_names import ALL_TRAINING, MERGED_TEST, resolve_merged_test
+from fer_train.data.readers.table_layout import PIXELS, SIDE, TableLayout
+from fer_train.data.readers.table_text import CheckedRows, open_lines, read_header
 from fer_train.optional_packages import import_pandas
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["SIDE", "Table", "read_fer2013_csv"]
+__all__ = ["FaceTable", "read_fer2013_csv"]
 
-SIDE: Final = 48  # pixels
-_COLUMNS: Final = ("emotion", "pixels", "usage")
-_LONGEST_LINE: Final = 1 << 16  # bytes; a face takes at most 9.3 kB
+_LOG: Final = logging.getLogger(__name__)
 _CHUNK: Final = 512  # rows; 5 MB of text
-_OUTER: Final = ' "\r\n'  # what may stand around a field
-# Looking a number up is the fastest way to read it, and to refuse everything else.
-_GRAY: Final = {str(value): value for value in range(256)}
-_EMOTIONS: Final = {str(value): value for value in range(len(FER2013_LABELS))}
-_USAGES: Final = {"Training": 0, "PublicTest": 1, "PrivateTest": 2}
-
-Table = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint8]]
-"""Pixels, uint8 (n, 48, 48); emotions, int64 (n,); usages, uint8 (n,)."""
+_OUTER: Final = " \"'\t\r\n"  # what may stand around a field
+_USAGES: Final = ("Training", "PublicTest", "PrivateTest", MERGED_TEST, "")
+_CODES: Final = {usage: code for code, usage in enumerate(_USAGES)}
+_EMPTY: Final = _CODES[""]
+_MOST_KNOWN: Final = 1000  # texts of a column whose meaning is kept
 
 
-def read_fer2013_csv(name: str, stream: IO[bytes], limit: int) -> Table:
-    """Read the faces of ``fer2013.csv`` or ``icml_face_data.csv`` in their order.
-
-    Emotions are indices in FER-2013's label order; usages are 0 for Training, 1 for PublicTest and 2 for
-    PrivateTest. ``name`` stands for the table in messages; more than ``limit`` bytes are refused. Memory holds
-    the faces and one chunk of text. Raises DataError naming the line, counted from 1 with the header;
-    MissingExtraError without pandas.
-    """
-    places, width = _find_columns(name, stream.readline(_LONGEST_LINE))
-    faces = _Faces()
-    for chunk in _read_chunks(_CheckedLines(name, stream, width, limit), places):
-        faces.add(name, chunk)
-    if not faces.emotions:
-        raise DataError(f"{name}: expected faces, it has none below its header")
-    return (
-        np.frombuffer(faces.pixels, np.uint8).reshape(-1, SIDE, SIDE),
-        np.array(faces.emotions, np.int64),
-        np.frombuffer(faces.usages, np.uint8),
-    )
+_T = TypeVar("_T")
 
 
-class _CheckedLines(io.RawIOBase):
-    """The lines below the header as a stream for pandas, each one checked before pandas sees it.
+@dataclass(frozen=True, slots=True)
+class FaceTable:
+    """The faces of a table, in its order.
 
-    pandas fills up short rows in silence, takes a line of any length into memory, and ends a field at a NUL
-    byte. ``width`` is the number of fields. Reading raises DataError naming the line.
+    ``pixels``: uint8 (n, 48, 48). ``labels``: int64 (n,), in FER-2013's order. ``usages``: uint8 (n,), 0 for
+    Training, 1 for PublicTest and 2 for PrivateTest. ``rows``: int64 (n,), the rows of the table below its header,
+    counted from 0. ``notes``: lines for people on how the table was read, and on labels that a split lacks.
+    ``is_complete``: whether no row was left out.
     """
 
-    def __init__(self, name: str, lines: IO[bytes], width: int, limit: int) -> None:
-        self._name, self._lines, self._width, self._limit = name, lines, width, limit
-        self._number, self._read = 1, 0
-        self._rest = memoryview(b"")
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    usages: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    notes: tuple[str, ...]
+    is_complete: bool
 
-    def readable(self) -> bool:
-        """Whether the stream can be read: yes."""
-        return True
 
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer with what is left of a line, or with the next one; 0 bytes at the end."""
-        if not self._rest:
-            self._rest = memoryview(self._next_line())
-        target = memoryview(buffer)
-        count = min(len(target), len(self._rest))
-        target[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+def read_fer2013_csv(name: str, stream: IO[bytes], limit: int, *, skip_unreadable: bool = False) -> FaceTable:
+    """Read the faces of ``fer2013.csv``, or of a table like it.
 
-    def _next_line(self) -> bytes:
-        line = self._lines.readline(_LONGEST_LINE)
-        if not line:
-            return line
-        self._number, self._read = self._number + 1, self._read + len(line)
-        place = f"{self._name}, line {self._number}"
-        if len(line) >= _LONGEST_LINE or self._read > self._limit:
-            raise DataError(
-                f"{place}: expected lines of {SIDE * SIDE} pixels, at most {self._limit:,} bytes in all, "
-                "got more: it may be a decompression bomb"
-            )
-        count = line.count(b",") + 1
-        if count != self._width and line.strip(_OUTER.encode()):
-            raise DataError(f"{place}: expected {self._width} fields, got {count}")
-        if b"\0" in line:
-            raise DataError(f"{place}: expected text, got a NUL byte")
-        return line
+    ``name`` stands for the table in messages; more than ``limit`` bytes are refused. Memory holds the faces and one
+    chunk of text. Raises DataError naming all rows that cannot be read, by their lines, counted from 1 with the
+    header; with ``skip_unreadable`` that is a warning, unless there is no other. Raises MissingExtraError without
+    pandas.
+    """
+    lines = open_lines(name, stream)
+    layout, header_line = read_header(name, lines)
+    problems = RowProblems()
+    rows = CheckedRows(name, lines, layout, problems, first=header_line, limit=limit)
+    faces = _Faces(layout, rows, problems)
+    for chunk in _read_chunks(rows, layout):
+        faces.add(chunk)
+    if not problems.rows:
+        raise DataError(f"{name}: the table has no faces below its header; get it again")
+    faces.check_numbers(name)
+    faces.resolve_usages(name)
+    is_cut_off = rows.ends_within_line and problems.replace(rows.last_line, "the last row, which is cut off")
+    if not problems:
+        return faces.build_table(layout.assumptions)
+    if not skip_unreadable or not len(faces.labels):
+        remedy = "get the file again" if is_cut_off else "correct them"
+        go_on = ", or go on without them by --skip-unreadable" if len(faces.labels) else ""
+        raise DataError(f"{name}: {problems.describe()}; {remedy}{go_on}")
+    _LOG.warning("%s: %s; they are left out", name, problems.describe())
+    return faces.build_table(layout.assumptions)
+
+
+class _Meanings(Generic[_T]):
+    """What the texts of a column mean, each parsed once."""
+
+    def __init__(self, parse: Callable[[str], _T]) -> None:
+        self._parse = parse
+        self.known: dict[str, _T | FieldError] = {}
+
+    def look_up(self, text: str) -> _T:
+        """Return what a text means; raises FieldError."""
+        meaning = self.known.get(text)
+        if meaning is None:
+            try:
+                meaning = self._parse(text)
+            except FieldError as error:
+                meaning = error
+            if len(self.known) < _MOST_KNOWN:
+                self.known[text] = meaning
+        if isinstance(meaning, FieldError):
+            raise meaning
+        return meaning
 
 
 class _Faces:
     """The faces read so far; grows in place, so that they are in memory but once."""
 
-    def __init__(self) -> None:
-        self.pixels, self.emotions, self.usages = bytearray(), array("q"), bytearray()
+    def __init__(self, layout: TableLayout, source: CheckedRows, problems: RowProblems) -> None:
+        self._layout, self._source, self._problems = layout, source, problems
+        self._emotions = _Meanings(parse_emotion)
+        self._usages = _Meanings(lambda text: parse_usage(text) if text else "")
+        self.pixels, self.labels, self.usages, self.places = bytearray(), array("q"), bytearray(), array("q")
+        self._notes: list[str] = []
 
-    def add(self, name: str, chunk: pandas.DataFrame) -> None:
-        """Add the faces of some rows, whose index counts the lines below the header from 0."""
-        for index, *fields in chunk.itertuples(name=None):
-            emotion, levels, usage = (field.strip(_OUTER) for field in fields)
-            if not (emotion or levels or usage):
-                continue
+    def add(self, chunk: pandas.DataFrame) -> None:
+        """Add the faces of some rows; their index is the place among all rows that were passed on."""
+        levels_from = 1 if self._layout.usage is None else 2
+        for place, *fields in chunk.itertuples(name=None):
             try:
-                self.emotions.append(_EMOTIONS[emotion])
-                self.usages.append(_USAGES[usage])
-                face = bytes(map(_GRAY.__getitem__, levels.split()))
-            except KeyError as error:
-                raise _describe_bad_row(name, index + 2, emotion, usage, error.args[0]) from None
-            if len(face) != SIDE * SIDE:
-                raise DataError(
-                    f"{name}, line {index + 2}: expected {SIDE * SIDE:,} pixels ({SIDE}×{SIDE}), got {len(face):,}"
-                )
+                label = self._emotions.look_up(fields[0].strip(_OUTER))
+                split = self._usages.look_up(fields[1].strip(_OUTER)) if levels_from == 2 else ""
+                face = _read_levels(fields[levels_from:])
+            except FieldError as error:
+                self._problems.add(self._source.lines[place], error.kind, error.found)
+                continue
+            self.labels.append(label)
+            self.usages.append(_CODES[split])
+            self.places.append(place)
             self.pixels += face
 
+    def check_numbers(self, name: str) -> None:
+        """Raise DataError where emotions are numbered from 1, in an order that is not FER-2013's, perhaps."""
+        numbers = {parse_number(text) for text in self._emotions.known}
+        if 7 in numbers and 0 not in numbers:
+            raise DataError(
+                f"{name}: its emotions are numbered up to 7 without a 0, and it is not known what each number means; "
+                f"write names into the column emotion, such as happy, or FER-2013's numbers ({FER2013_NUMBERS})"
+            )
 
-def _read_chunks(lines: _CheckedLines, places: tuple[int, ...]) -> Iterator[pandas.DataFrame]:
-    """Emotion, pixels and usage of some rows at a time, as text."""
+    def resolve_usages(self, name: str) -> None:
+        """Give every face one of FER-2013's splits, and leave out those without any where others have one."""
+        usages = np.frombuffer(self.usages, np.uint8)
+        present = {_USAGES[code] for code in np.unique(usages)}
+        if present == {""}:
+            self.usages = bytearray(len(usages))
+            self._notes.append(
+                f"the table does not say which faces are for tests (the column Usage): {ALL_TRAINING}"
+            )
+        elif MERGED_TEST in present:
+            meant = resolve_merged_test(present)
+            if meant in present:
+                raise DataError(
+                    f"{name}: the Usage test beside validation and {meant} is not known; name it {meant} or remove it"
+                )
+            self.usages = self.usages.replace(bytes([_CODES[MERGED_TEST]]), bytes([_CODES[meant]]))
+            self._usages.known |= {
+                text: meant for text, split in self._usages.known.items() if split == MERGED_TEST
+            }
+        if "" in present and len(present) > 1:
+            self._leave_out(usages == _EMPTY)
+
+    def _leave_out(self, unused: NDArray[np.bool_]) -> None:
+        for place in np.flatnonzero(unused):
+            self._problems.add(self._source.lines[self.places[place]], "no Usage")
+        pixels = np.frombuffer(self.pixels, np.uint8).reshape(-1, PIXELS)[~unused]
+        labels, usages, places = (np.array(kept)[~unused] for kept in (self.labels, self.usages, self.places))
+        self.pixels, self.usages = bytearray(pixels.tobytes()), bytearray(usages.tobytes())
+        self.labels, self.places = array("q", labels.tolist()), array("q", places.tolist())
+
+    def build_table(self, assumptions: tuple[str, ...]) -> FaceTable:
+        """Build the table of what was read; ``assumptions`` are those on its header."""
+        labels, usages = np.array(self.labels, np.int64), np.frombuffer(self.usages, np.uint8)
+        return FaceTable(
+            np.frombuffer(self.pixels, np.uint8).reshape(-1, SIDE, SIDE),
+            labels,
+            usages,
+            np.array(self._source.numbers, np.int64)[np.array(self.places, np.int64)],
+            (*assumptions, *self._describe_meanings(), *self._notes, *self._describe_missing(labels, usages)),
+            is_complete=not self._problems,
+        )
+
+    def _describe_meanings(self) -> Iterator[str]:
+        names = {
+            text: FER2013_LABELS[label]
+            for text, label in self._emotions.known.items()
+            if isinstance(label, int) and parse_number(text) is None
+        }
+        for column, meanings in (("emotion", names), ("Usage", self._usages.known)):
+            renamed = [f"{text} as {name}" for text, name in meanings.items() if _is_renamed(text, name)]
+            if renamed:
+                yield f"the column {column} is read by its meaning: {', '.join(renamed)}"
+
+    def _describe_missing(self, labels: NDArray[np.int64], usages: NDArray[np.uint8]) -> Iterator[str]:
+        for usage in np.unique(usages):
+            missing = sorted(set(range(len(FER2013_LABELS))) - set(labels[usages == usage].tolist()))
+            if missing:
+                names = ", ".join(FER2013_LABELS[label] for label in missing)
+                is_numbered = any(parse_number(text) is not None for text in self._emotions.known)
+                numbers = f" (numbers are read as FER-2013's: {FER2013_NUMBERS})" if is_numbered else ""
+                yield f"the split {_USAGES[usage]} has no faces of: {names}{numbers}"
+
+
+def _is_renamed(text: str, name: object) -> bool:
+    return isinstance(name, str) and text.lower() != name.lower()
+
+
+def _read_levels(levels: list[str]) -> bytes:
+    """A face's gray levels, 2,304 bytes, out of one field or one for each; raises FieldError."""
+    words = levels[0].split() if len(levels) == 1 else levels
+    if len(words) == PIXELS:
+        try:
+            return bytes(map(GRAY.__getitem__, words))
+        except KeyError:
+            pass
+    return parse_levels(" ".join(levels))
+
+
+def _read_chunks(rows: CheckedRows, layout: TableLayout) -> Iterator[pandas.DataFrame]:
+    """Emotion, Usage, where there is one, and pixels of some rows at a time, as text."""
     pandas = import_pandas()
     try:
         chunks = pandas.read_csv(
-            lines,
+            rows,
+            sep=layout.delimiter,
             header=None,
-            usecols=sorted(places),
+            usecols=sorted(layout.columns),
             dtype=object,
             na_filter=False,
-            quoting=csv.QUOTE_NONE,  # a quote that is never closed must not swallow the rows below it
+            quoting=csv.QUOTE_NONE,  # the rows have none any more
             lineterminator="\n",
-            skip_blank_lines=False,  # so that row numbers are line numbers
             encoding_errors="replace",
             chunksize=_CHUNK,
         )
@@ -145,27 +249,4 @@ def _read_chunks(lines: _CheckedLines, places: tuple[int, ...]) -> Iterator[pand
         return
     with chunks:
         for chunk in chunks:
-            yield chunk[list(places)]
-
-
-def _find_columns(name: str, header: bytes) -> tuple[tuple[int, ...], int]:
-    """Where emotion, pixels and usage stand, and the number of columns."""
-    text = header.decode("utf-8-sig", errors="replace")
-    columns = [column.strip(_OUTER).lower() for column in text.split(",")]
-    missing = [column for column in _COLUMNS if column not in columns]
-    if missing:
-        raise DataError(
-            f"{name}: expected a table with the columns emotion, pixels and Usage, {' and '.join(missing)} "
-            f"missing from its first line {text.strip()[:60]!r}"
-        )
-    return tuple(columns.index(column) for column in _COLUMNS), len(columns)
-
-
-def _describe_bad_row(name: str, number: int, emotion: str, usage: str, found: str) -> DataError:
-    if emotion not in _EMOTIONS:
-        expected = f"an emotion from 0 to {len(FER2013_LABELS) - 1}"
-    elif usage not in _USAGES:
-        expected = "a Usage of " + ", ".join(_USAGES)
-    else:
-        expected = "pixels that are whole numbers from 0 to 255"
-    return DataError(f"{name}, line {number}: expected {expected}, got {found[:40]!r}")
+            yield chunk[list(layout.columns)]

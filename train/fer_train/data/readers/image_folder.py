@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,41 +14,22 @@ from numpy.typing import NDArray
 
 from fer_edge.classification.preprocess import extract_face
 from fer_edge.detectors.full_frame import EXACT
-from fer_edge.errors import ContractError, DataError, SourceError
+from fer_edge.errors import DataError, SourceError
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 from fer_edge.sources.image_io import ImageFile, load_image
 from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES, is_system_file
 from fer_edge.types import Detection, Frame
-from fer_train.data.readers.fer2013_csv import SIDE
+from fer_train.data.readers.label_names import LabelNames, resolve_label_folders
+from fer_train.data.readers.split_names import ALL_TRAINING, MERGED_TEST, find_split, resolve_merged_test
+from fer_train.data.readers.table_layout import SIDE
 
 _LOG: Final = logging.getLogger(__name__)
 
-__all__ = ["ImageList", "ReadImages", "canonicalize_label", "find_labelled_images", "read_images"]
+__all__ = ["ImageList", "ReadImages", "find_labelled_images", "read_images"]
 
-# How the splits are called by those who hand FER-2013 around, and by others.
-_SPLIT_NAMES: Final = {
-    "train": "Training",
-    "training": "Training",
-    "val": "PublicTest",
-    "valid": "PublicTest",
-    "validation": "PublicTest",
-    "publictest": "PublicTest",
-    "test": "test",
-    "testing": "test",
-    "privatetest": "PrivateTest",
-}
-_SYNONYMS: Final = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "scared": "fear",
-    "afraid": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-    "neutrality": "neutral",
-}
+_NO_IMAGES: Final = (
+    "there are no images in folders of labels, such as train/happy/ and test/happy/; put them there"
+)
 _MOST_NAMED: Final = 20  # unreadable images; the rest are counted
 
 
@@ -63,28 +43,21 @@ class ImageList:
     label_names: tuple[str, ...]
 
 
-def canonicalize_label(name: str) -> str:
-    """Return FER-2013's name for an emotion that goes by another, such as ``Fearful``; other names as they are."""
-    plain = name.strip().lower()
-    plain = _SYNONYMS.get(plain, plain)
-    return plain if plain in FER2013_LABELS else name
-
-
 def find_labelled_images(root: Path) -> ImageList:
     """Find the images below ``root``, in the order of their paths.
 
     ``train`` is Training, ``val`` PublicTest. Copies of FER-2013 merge its two test splits into ``test``:
     that is PublicTest where there is no ``val``, so that PrivateTest stays held back, and PrivateTest where
-    there is one. Labels are the names of the folders: FER-2013's, in its order, where they are its seven
-    (in any case, or a synonym), otherwise 2 to 100 in alphabetical order, spelled as in the first split. Folders
-    match in any case across splits. An empty one is no label, and a label that a split lacks is said, by
-    warnings. Hidden and system files and folders, such as ``__MACOSX``, are ignored.
+    there is one. Without folders of splits, folders of labels are Training. Labels are the names of the folders, as
+    :func:`~fer_train.data.readers.label_names.resolve_label_folders` reads them. An empty folder is no label. That,
+    what was assumed, and a label that a split lacks, is said by warnings. Hidden and system files and folders, such
+    as ``__MACOSX``, are ignored.
 
     Raises DataError naming the folder or file that is amiss.
     """
-    splits = _split_folders(root)
+    splits = _find_split_folders(root)
     for split_folder in splits.values():
-        _refuse_loose_list_images(split_folder)
+        _refuse_loose_images(split_folder)
     folders = [
         (split, label, images)
         for split, folder in splits.items()
@@ -92,24 +65,23 @@ def find_labelled_images(root: Path) -> ImageList:
         if (images := _list_images_or_warn(label))
     ]
     if not folders:
-        raise DataError(f"{root}: expected pictures in train/<label>/ and test/<label>/, found none")
-    spelling = _spell_labels(folder.name for _, folder, _ in folders)
-    names = _label_names(root, list(spelling.values()))
-    training = {folder.name.casefold() for split, folder, _ in folders if split == "Training"}
+        raise DataError(f"{root}: {_NO_IMAGES}")
+    labels = resolve_label_folders(str(root), [(split, folder.name) for split, folder, _ in folders])
+    for line in labels.assumptions:
+        _LOG.warning("%s: %s", root, line)
+    training = {labels.label_of[folder.name] for split, folder, _ in folders if split == "Training"}
     found: list[tuple[Path, int, str]] = []
     for split, folder, images in folders:
-        if training and folder.name.casefold() not in training:
+        name = labels.label_of[folder.name]
+        if training and name not in training:
             raise DataError(
-                f"{folder}: expected a label that Training has, too "
-                f"({', '.join(sorted(spelling[label] for label in training))}), "
-                f"got {folder.name!r}; rename or remove the folder"
+                f"{folder}: Training has no label {folder.name!r} (it has {', '.join(sorted(training))}); "
+                "rename or remove the folder"
             )
-        name = spelling[folder.name.casefold()]
-        label = names.index(canonicalize_label(name) if names == FER2013_LABELS else name)
-        found += [(path, label, split) for path in images]
-    _warn_of_missing_labels(splits, {(split, names[label]) for _, label, split in found}, names)
-    paths, labels, split_names = zip(*found, strict=True)
-    return ImageList(paths, labels, split_names, names)
+        found += [(path, labels.names.index(name), split) for path in images]
+    _warn_of_missing_labels(splits, {(split, labels.names[label]) for _, label, split in found}, labels)
+    paths, indices, split_names = zip(*found, strict=True)
+    return ImageList(paths, indices, split_names, labels.names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,101 +146,110 @@ def _name_unreadable(errors: list[str], remedy: str) -> str:
     return f"{len(errors)} images cannot be read: {'; '.join(errors[:_MOST_NAMED])}{more}; {remedy}"
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """The folder of each split, in the order of :data:`_SPLIT_NAMES`; looks into a folder that is alone."""
+def _find_split_folders(root: Path) -> dict[str, Path]:
+    """The folder of each split, in the order of FER-2013's; looks into a folder that is alone."""
     folders = _subfolders(root)
-    if len(folders) == 1 and folders[0].name.lower() not in _SPLIT_NAMES:
-        return _split_folders(folders[0])
+    named = {folder: find_split(folder.name) for folder in folders}
+    if len(folders) == 1 and not named[folders[0]] and _subfolders(folders[0]):
+        return _find_split_folders(folders[0])
+    if not any(named.values()):
+        return _take_labels_for_training(root, folders)
     splits: dict[str, Path] = {}
-    for folder in folders:
-        split = _SPLIT_NAMES.get(folder.name.lower())
+    for folder, split in named.items():
         if split is None:
-            raise DataError(
-                f"{folder}: expected folders train, val and test with a folder for each label, got "
-                f"{folder.name!r}; put your labels' folders into {root / 'train'}"
-            )
+            raise DataError(_describe_no_split(folder))
         if split in splits:
-            raise DataError(
-                f"{folder}: expected one folder for a split, {splits[split]} is the same; merge them"
-            )
+            raise DataError(f"{folder}: {splits[split].name} is a folder of the same split; merge them")
         splits[split] = folder
-    if not splits:
-        raise DataError(
-            f"{root}: expected pictures in train/<label>/ and test/<label>/, found no such folders"
-        )
-    if "test" in splits:
-        test = splits.pop("test")
-        meant = "PrivateTest" if "PublicTest" in splits else "PublicTest"
+    if MERGED_TEST in splits:
+        test = splits.pop(MERGED_TEST)
+        meant = resolve_merged_test(splits)
         if meant in splits:
             raise DataError(
-                f"{test}: expected one folder for {meant}, {splits[meant]} is the same; merge them"
+                f"{test}: {splits[meant].name} is a folder of the same split, {meant}; merge them"
             )
         splits[meant] = test
-    return {name: splits[name] for name in ("Training", "PublicTest", "PrivateTest") if name in splits}
+    return {
+        name: _skip_repeated(splits[name])
+        for name in ("Training", "PublicTest", "PrivateTest")
+        if name in splits
+    }
+
+
+def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path]:
+    """The folder that holds labels' folders, as that of Training."""
+    nested = next((folder for folder in folders if _subfolders(folder)), None)
+    if nested is not None:
+        raise DataError(
+            f"{root}: splits come first and labels in them, as in train/happy/ and test/happy/; "
+            f"{nested.name} is not a split's name and holds the folder {_subfolders(nested)[0].name}; rearrange them"
+        )
+    _refuse_loose_images(root)
+    if len(folders) < 2 or not any(map(_list_images, folders)):
+        for folder in folders:
+            _refuse_loose_images(folder)
+        raise DataError(f"{root}: {_NO_IMAGES}")
+    _LOG.warning("%s: the folder has labels and no splits (train, test): %s", root, ALL_TRAINING)
+    return {"Training": root}
+
+
+def _describe_no_split(folder: Path) -> str:
+    if any(find_split(inner.name) for inner in _subfolders(folder)):
+        return f"{folder}: the folder holds splits beside other ones; name it as DATA, or move it away"
+    return (
+        f"{folder}: {folder.name!r} is not the name of a split, such as train, val or test; labels' folders "
+        f"belong into {folder.parent / 'train'}, others elsewhere"
+    )
+
+
+def _skip_repeated(split: Path) -> Path:
+    """The folder below, where a split's folder holds nothing but another one of the same name."""
+    folders = _subfolders(split)
+    if len(folders) == 1 and folders[0].name.lower() == split.name.lower() and _subfolders(folders[0]):
+        return folders[0]
+    return split
 
 
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not is_system_file(path.name))
 
 
-def _label_names(root: Path, folders: list[str]) -> tuple[str, ...]:
-    names = set(folders)
-    if {canonicalize_label(name) for name in names} == set(FER2013_LABELS):
-        return FER2013_LABELS
-    labels = tuple(sorted(names))
-    try:
-        ModelSpec(name="labels", labels=labels)
-    except ContractError as error:
-        # A model's contract has the same demands, and is where they are put into words.
-        raise DataError(
-            f"{root}: the folders' names cannot be a model's labels: "
-            f"{str(error).removeprefix('the model' + chr(39) + 's spec is invalid: ')}"
-        ) from error
-    return labels
-
-
-def _refuse_loose_list_images(split_folder: Path) -> None:
-    for path in sorted(split_folder.iterdir()):
+def _refuse_loose_images(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not is_system_file(path.name):
+            parent = folder if find_split(folder.name) else folder / "train"
             raise DataError(
-                f"{path}: expected a picture in the folder of its label, such as "
-                f"{split_folder / 'happy' / path.name}; move or remove it"
+                f"{path}: an image belongs into the folder of its label, such as "
+                f"{parent / 'happy' / path.name}; move or remove it"
             )
 
 
 def _list_images(folder: Path) -> list[Path]:
-    pictures = []
+    images = []
     for path in sorted(folder.iterdir()):
         if is_system_file(path.name):
             continue
-        if path.is_dir() or path.suffix.lower() not in IMAGE_SUFFIXES | HEIC_SUFFIXES:
+        if path.is_dir():
             raise DataError(
-                f"{path}: expected a picture ({', '.join(sorted(IMAGE_SUFFIXES))}), "
-                f"got {'a folder' if path.is_dir() else 'another file'}; remove it"
+                f"{path}: a label's folder holds images, no folders; move its images up, and remove it"
             )
-        pictures.append(path)
-    return pictures
+        if path.suffix.lower() not in IMAGE_SUFFIXES | HEIC_SUFFIXES:
+            raise DataError(f"{path}: a label's folder holds images, this is another file; remove it")
+        images.append(path)
+    return images
 
 
 def _list_images_or_warn(folder: Path) -> list[Path]:
     images = _list_images(folder)
     if not images:
-        _LOG.warning("%s: the folder holds no picture; it is left out as a label", folder)
+        _LOG.warning("%s: the folder holds no image; it is left out as a label", folder)
     return images
 
 
-def _spell_labels(names: Iterable[str]) -> dict[str, str]:
-    """Each label by its name without case, as it is spelled where it comes first."""
-    spelling: dict[str, str] = {}
-    for name in names:
-        spelling.setdefault(name.casefold(), name)
-    return spelling
-
-
 def _warn_of_missing_labels(
-    splits: dict[str, Path], present: set[tuple[str, str]], names: tuple[str, ...]
+    splits: dict[str, Path], present: set[tuple[str, str]], labels: LabelNames
 ) -> None:
     for split, folder in splits.items():
-        missing = [name for name in names if (split, name) not in present]
+        missing = [name for name in labels.names if (split, name) not in present]
         if missing:
-            _LOG.warning("%s: the split %s has no pictures of: %s", folder, split, ", ".join(missing))
+            _LOG.warning("%s: the split %s has no images of: %s", folder, split, ", ".join(missing))

@@ -1,0 +1,151 @@
+"""Emotions by the names and numbers that people give them, in folders and tables."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fer_edge.errors import ContractError, DataError
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+
+__all__ = ["CONTEMPT", "FER2013_NUMBERS", "LabelNames", "canonicalize_label", "resolve_label_folders"]
+
+CONTEMPT: Final = "contempt"
+"""The emotion that CK+ and FER+ have besides; ``ckextended.csv`` gives it the number 7."""
+FER2013_NUMBERS: Final = ", ".join(f"{number} {name}" for number, name in enumerate(FER2013_LABELS))
+"""What FER-2013's numbers mean, for messages."""
+
+_SYNONYMS: Final = {
+    "anger": "angry",
+    "disgusted": "disgust",
+    "disgusting": "disgust",
+    "fearful": "fear",
+    "fearfull": "fear",
+    "scared": "fear",
+    "afraid": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "suprise": "surprise",
+    "suprised": "surprise",
+    "neutrality": "neutral",
+}
+_EMOTIONS: Final = frozenset({*FER2013_LABELS, CONTEMPT})
+_NUMBERED: Final = re.compile(r"\d+[\s_.-]*(?P<after>\D.*)|(?P<before>.*[^\d\s_.-])[\s_.-]*\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class LabelNames:
+    """The labels of a data set of folders.
+
+    ``label_of`` gives the label of each folder name; ``names`` are the labels in their order; ``assumptions`` are
+    lines for people on how names were read.
+    """
+
+    label_of: Mapping[str, str]
+    names: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+def canonicalize_label(name: str) -> str:
+    """Return FER-2013's name for an emotion that goes by another, such as ``Fearful``; other names as they are."""
+    plain = name.strip().lower()
+    for form in (plain, plain.removesuffix("s")):
+        known = _SYNONYMS.get(form, form)
+        if known in FER2013_LABELS:
+            return known
+    return name
+
+
+def resolve_label_folders(root: str, folders: Sequence[tuple[str, str]]) -> LabelNames:
+    """Find the labels that folders stand for; ``folders`` are pairs of a split and a folder's name, in order.
+
+    FER-2013's labels, in its order, where the folders are its seven (in any case, by a synonym, numbered in front or
+    behind), or are numbered 0 to 6; otherwise 2 to 100 labels in alphabetical order, spelled as they are first.
+
+    Raises DataError for numbers whose meaning is not known, for two folders of one split that are the same label,
+    and for names that a model's labels cannot have; ``root`` names the data set in messages.
+    """
+    names = list(dict.fromkeys(name for _, name in folders))
+    assumptions: list[str] = []
+    if any(name.strip().isdecimal() for name in names):
+        _refuse_unknown_numbers(root, names)
+        label_of = {name: FER2013_LABELS[int(name)] for name in names}
+        assumptions.append(f"label folders are read as FER-2013's numbers: {FER2013_NUMBERS}")
+    else:
+        label_of = _match_names(names)
+        renamed = [f"{name} as {label}" for name, label in label_of.items() if name.lower() != label.lower()]
+        if renamed:
+            assumptions.append(f"label folders are read by their meaning: {', '.join(renamed)}")
+    _refuse_doubles(root, [(split, label_of[name]) for split, name in folders], folders)
+    labels = set(label_of.values())
+    ordered = FER2013_LABELS if labels == set(FER2013_LABELS) else tuple(sorted(labels))
+    _check_labels(root, ordered)
+    return LabelNames(label_of, ordered, tuple(assumptions))
+
+
+def _match_names(names: Sequence[str]) -> dict[str, str]:
+    """The label of each name, where names of one meaning are one label."""
+    plain = dict(zip(names, _strip_numbers(names), strict=True))
+    canonical = {name: canonicalize_label(text) for name, text in plain.items()}
+    if set(canonical.values()) == set(FER2013_LABELS):
+        return canonical
+    is_all_emotions = all(_is_emotion(text) for text in plain.values())
+    spelling: dict[str, str] = {}
+    label_of = {}
+    for name, text in plain.items():
+        key = canonicalize_label(text) if is_all_emotions else text
+        label_of[name] = spelling.setdefault(key.casefold(), text)
+    return label_of
+
+
+def _strip_numbers(names: Sequence[str]) -> list[str]:
+    """The names without the numbers in front of or behind them, where that leaves an emotion of each."""
+    matches = [_NUMBERED.fullmatch(name.strip()) for name in names]
+    stripped = [match["after"] or match["before"] for match in matches if match]
+    if len(stripped) == len(names) and all(map(_is_emotion, stripped)):
+        return stripped
+    return list(names)
+
+
+def _is_emotion(name: str) -> bool:
+    return canonicalize_label(name).strip().lower() in _EMOTIONS
+
+
+def _refuse_unknown_numbers(root: str, names: Iterable[str]) -> None:
+    numbers = {int(name) for name in names if name.strip().isdecimal()}
+    others = [name for name in names if not name.strip().isdecimal()]
+    if not others and numbers == set(range(len(FER2013_LABELS))):
+        return
+    found = ", ".join([*map(str, sorted(numbers)), *others][:12])
+    contempt = f" (in ckextended.csv 7 is {CONTEMPT})" if 7 in numbers and 0 in numbers else ""
+    raise DataError(
+        f"{root}: it is not known which labels the numbered folders are: {found}{contempt}; rename them to "
+        f"their labels, such as happy; only 0 to 6, all of them, are read as FER-2013's numbers ({FER2013_NUMBERS})"
+    )
+
+
+def _refuse_doubles(
+    root: str, labelled: Sequence[tuple[str, str]], folders: Sequence[tuple[str, str]]
+) -> None:
+    for (split, label), count in Counter(labelled).items():
+        if count > 1:
+            same = [name for (_, name), pair in zip(folders, labelled, strict=True) if pair == (split, label)]
+            raise DataError(
+                f"{root}: the folders {' and '.join(same)} of {split} are one label, {label}; merge or rename them"
+            )
+
+
+def _check_labels(root: str, labels: tuple[str, ...]) -> None:
+    try:
+        ModelSpec(name="labels", labels=labels)
+    except ContractError as error:
+        # A model's spec has the same demands, and is where they are put into words.
+        raise DataError(
+            f"{root}: the folders' names cannot be a model's labels: "
+            f"{str(error).removeprefix('the model' + chr(39) + 's spec is invalid: ')}"
+        ) from error

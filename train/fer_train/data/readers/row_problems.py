@@ -1,0 +1,60 @@
+"""What is wrong with the rows of a table, gathered to be told at once."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+__all__ = ["RowProblems"]
+
+_MOST_LINES: Final = 10  # that are named of each kind; the rest are counted
+_MOST_KINDS: Final = 8
+_MOST_EXAMPLES: Final = 3
+
+
+class RowProblems:
+    """Counts the rows of a table, and those that cannot be read, by what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._lines: dict[str, array[int]] = {}
+        self._examples: dict[str, list[str]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def count_row(self) -> None:
+        """Count a row, whether good or not."""
+        self.rows += 1
+
+    def add(self, line: int, kind: str, found: str | None = None) -> None:
+        """Note that the row of a line, counted from 1 with the header, has what ``kind`` names; ``found`` shows it."""
+        self._lines.setdefault(kind, array("q")).append(line)
+        examples = self._examples.setdefault(kind, [])
+        if found is not None and found not in examples and len(examples) < _MOST_EXAMPLES:
+            examples.append(found)
+
+    def replace(self, line: int, kind: str) -> bool:
+        """Put ``kind`` in the place of what is wrong with the row of a line, the last; False if nothing is."""
+        for lines in self._lines.values():
+            if line in lines[-1:]:
+                lines.pop()
+                self._lines = {known: kept for known, kept in self._lines.items() if kept}
+                self.add(line, kind)
+                return True
+        return False
+
+    def describe(self) -> str:
+        """Say it in a line, such as ``3 of 28,709 rows cannot be read: a NUL byte (lines 5, 17, 400)``."""
+        kinds = sorted(self._lines, key=lambda kind: -len(self._lines[kind]))
+        parts = [self._describe_kind(kind) for kind in kinds[:_MOST_KINDS]]
+        if len(kinds) > _MOST_KINDS:
+            parts.append(f"and {len(kinds) - _MOST_KINDS} other problems")
+        return f"{len(self):,} of {self.rows:,} rows cannot be read: {'; '.join(parts)}"
+
+    def _describe_kind(self, kind: str) -> str:
+        lines = self._lines[kind]
+        more = f" and {len(lines) - _MOST_LINES:,} more" if len(lines) > _MOST_LINES else ""
+        places = ", ".join(f"{line}" for line in lines[:_MOST_LINES])
+        examples = ", ".join(self._examples[kind])
+        return f"{kind}{examples and f', such as {examples}'} ({'line' if len(lines) == 1 else 'lines'} {places}{more})"

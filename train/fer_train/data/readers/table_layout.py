@@ -1,0 +1,152 @@
+"""The header of a table of faces: its delimiter, and where emotion, pixels and Usage stand."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fer_edge.errors import DataError
+
+__all__ = ["PIXELS", "SIDE", "TableLayout", "read_layout"]
+
+SIDE: Final = 48  # pixels
+PIXELS: Final = SIDE * SIDE
+_DELIMITERS: Final = (",", ";", "\t", "|")
+_OUTER: Final = " \"'\t\r\n\ufeff"  # what may stand around a column's name
+# A table may call a column by one of these names; the first is FER-2013's.
+_EMOTION: Final = ("emotion", "emotions", "label", "labels", "class", "expression")
+_PIXELS: Final = ("pixels", "pixel", "image", "images")
+_USAGE: Final = ("usage", "split", "set", "subset")
+_PIXEL_COLUMN: Final = re.compile(r"(?:pixels?|px|p)?[ _.-]?(\d{1,5})")
+_FEWEST_COLUMNS: Final = 16  # of pixels; fewer numbered columns are something else
+_VOTES: Final = frozenset({"neutral", "happiness", "surprise", "sadness", "anger", "nf"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """Where the fields of a face stand in each row.
+
+    ``delimiter`` parts the ``width`` fields of a row; ``emotion`` and ``usage`` are columns counted from 0, ``usage``
+    None in a table without one; ``pixels`` are the columns of the gray levels: one for all, or 2,304.
+    ``assumptions`` are lines for people on how the header was read.
+    """
+
+    delimiter: str
+    width: int
+    emotion: int
+    pixels: tuple[int, ...]
+    usage: int | None
+    assumptions: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The columns of emotion, Usage where there is one, and pixels, in this order."""
+        return (self.emotion, *(() if self.usage is None else (self.usage,)), *self.pixels)
+
+
+def read_layout(name: str, header: str) -> TableLayout:
+    """Read the first line of a table; ``name`` stands for the table in messages.
+
+    The columns stand in any order, beside others, in any case, and may go by another common name. Pixels are one
+    column, or 2,304 numbered ones. Raises DataError saying which column is missing.
+    """
+    layouts = [_Columns(header, delimiter) for delimiter in _DELIMITERS]
+    columns = max(layouts, key=lambda found: found.recognized)
+    if len(columns.emotion) != 1 or len(columns.usage) > 1 or len(columns.pixels) not in (1, PIXELS):
+        raise _describe_missing(name, header, columns)
+    found = ((columns.emotion, "emotion"), (columns.pixels, "pixels"), (columns.usage, "Usage"))
+    renamed = [
+        f"{columns.names[places[0]]} as {meant}"
+        for places, meant in found
+        if len(places) == 1 and columns.names[places[0]].lower() != meant.lower()
+    ]
+    return TableLayout(
+        delimiter=columns.delimiter,
+        width=len(columns.names),
+        emotion=columns.emotion[0],
+        pixels=tuple(columns.pixels),
+        usage=columns.usage[0] if columns.usage else None,
+        assumptions=(f"columns are read by their meaning: {', '.join(renamed)}",) if renamed else (),
+    )
+
+
+class _Columns:
+    """The columns of a header for one delimiter; ``emotion``, ``usage`` and ``pixels`` are where these may stand."""
+
+    def __init__(self, header: str, delimiter: str) -> None:
+        self.delimiter = delimiter
+        try:
+            fields = next(csv.reader([header], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
+        except csv.Error:  # a carriage return in the middle: no table
+            fields = []
+        self.names = [field.strip(_OUTER) for field in fields]
+        lowered = [name.lower() for name in self.names]
+        self.emotion = _find(lowered, _EMOTION)
+        self.usage = _find(lowered, _USAGE)
+        self.pixels = _find(lowered, _PIXELS) or _find_numbered(lowered)
+
+    @property
+    def recognized(self) -> int:
+        """How many columns are known."""
+        return len(self.emotion) + len(self.usage) + len(self.pixels)
+
+
+def _find(names: Sequence[str], meanings: Sequence[str]) -> list[int]:
+    """The columns that have FER-2013's name, otherwise those that have another one."""
+    exact = [place for place, name in enumerate(names) if name == meanings[0]]
+    return exact or [place for place, name in enumerate(names) if name in meanings]
+
+
+def _find_numbered(names: Sequence[str]) -> list[int]:
+    """Columns of one pixel each, such as ``pixel0`` to ``pixel2303``, in the order of their numbers."""
+    numbered = {
+        int(match[1]): place for place, name in enumerate(names) if (match := _PIXEL_COLUMN.fullmatch(name))
+    }
+    first = min(numbered, default=0)
+    if (
+        len(numbered) < _FEWEST_COLUMNS
+        or first > 1
+        or sorted(numbered) != list(range(first, first + len(numbered)))
+    ):
+        return []
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _describe_missing(name: str, header: str, columns: _Columns) -> DataError:
+    lowered = {column.lower() for column in columns.names}
+    shown = repr(header.strip()[:60])
+    if len(lowered & _VOTES) >= 5:
+        return DataError(
+            f"{name}: these are FER+'s votes, not faces; give fer2013.csv as DATA, and them by --votes"
+        )
+    if len(re.findall(r"\d+", header)) >= 1000 and not columns.recognized:
+        return DataError(
+            f"{name}: the table has no header, its first line is a face; "
+            "put a first line before it that names its columns, such as emotion,pixels,Usage"
+        )
+    if len(columns.pixels) >= _FEWEST_COLUMNS and len(columns.pixels) != PIXELS:
+        return DataError(
+            f"{name}: a face has {PIXELS:,} pixels ({SIDE}×{SIDE}), the table has {len(columns.pixels):,} columns of "
+            "pixels; scale its faces, or write them as images into train/<label>/, where they may have any size"
+        )
+    if columns.pixels and not columns.emotion:
+        return DataError(
+            f"{name}: the table has no column emotion, as the competition's test.csv, and nothing can be learned or "
+            "measured without labels; icml_face_data.csv of the same download has them"
+        )
+    for places, what in ((columns.emotion, "emotion"), (columns.pixels, "pixels"), (columns.usage, "Usage")):
+        if 1 < len(places) < PIXELS:
+            both = " and ".join(columns.names[place] or "?" for place in places[:3])
+            return DataError(
+                f"{name}: the columns {both} may each be the column {what}; name one of them {what}, rename the others"
+            )
+    missing = " and ".join(
+        what for places, what in ((columns.emotion, "emotion"), (columns.pixels, "pixels")) if not places
+    )
+    return DataError(
+        f"{name}: a table of faces has the columns emotion, pixels and Usage; {missing} missing "
+        f"from its first line {shown}"
+    )
