@@ -78,7 +78,7 @@ class Classifier:
 
         ``pixels`` are uint8 (height, width, channels) of the spec's size.
         """
-        values = normalize(pixels) if self._pixel_table is None else self._pixel_table[pixels]
+        values = normalize(pixels) if self._pixel_table is None else self._pixel_table.take(pixels)
         self._interpreter.set_tensor(self._input, values[None])
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output).reshape(-1)

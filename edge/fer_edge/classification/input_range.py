@@ -34,7 +34,7 @@ def build_pixel_table(kind: type[np.integer[Any]], scale: float, zero_point: int
     """
     limits = np.iinfo(kind)
     values = np.rint(normalize(np.arange(256, dtype=np.uint8)).astype(np.float64) / scale) + zero_point
-    return np.clip(values, limits.min, limits.max).astype(kind)
+    return np.asarray(np.clip(values, limits.min, limits.max), kind)
 
 
 def holds_pixels(table: NDArray[np.integer[Any]]) -> bool:

@@ -15,6 +15,7 @@ _SOFTMAX: Final = (
     f"end the network in a softmax: keras.Model(model.input, keras.layers.Softmax()(model.output)) ({GUIDE})"
 )
 _FLOAT_TOLERANCE: Final = 0.01
+_SOFTMAX_STEP: Final = 1 / 256  # of every softmax of TFLite's in int8 and uint8
 _MOST_INTEGER_TOLERANCE: Final = 0.05  # and a step of 1/512 for each label: small probabilities round to 0
 
 
@@ -29,6 +30,7 @@ def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
             f"are not finite ({_show(outputs[~np.isfinite(outputs).all(axis=1)][0])}): "
             "its weights are damaged, or a layer overflows; train or convert it again"
         )
+    step = step or _find_step(outputs)
     labels, sums = outputs.shape[1], outputs.sum(axis=1)
     tolerance = min(labels * step, _MOST_INTEGER_TOLERANCE + labels / 512) if step else _FLOAT_TOLERANCE
     margin = max(step, _FLOAT_TOLERANCE)
@@ -49,6 +51,12 @@ def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
             f"({GUIDE})"
         )
     return f"are not probabilities but logits ({shown}); {_SOFTMAX}"
+
+
+def _find_step(outputs: NDArray[np.float32]) -> float:
+    """1/256 where all outputs are multiples of it: of a network that is quantized inside, with a float output."""
+    steps = outputs.astype(np.float64) / _SOFTMAX_STEP
+    return _SOFTMAX_STEP if np.abs(steps - np.rint(steps)).max() < 1e-3 else 0.0
 
 
 def _show(outputs: NDArray[np.float32]) -> str:

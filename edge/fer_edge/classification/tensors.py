@@ -110,7 +110,7 @@ def _explain_shape(tensor: _Tensor, spec: ModelSpec) -> str:
     if shape[1] in _CHANNELS and shape[3] not in _CHANNELS:
         return (
             f"its channels come first; put keras.layers.Permute((3, 1, 2)) in front of it, or of a PyTorch network "
-            f"convert ai_edge_torch.to_channel_last_io(network, args=[0]) ({GUIDE})"
+            f"convert litert_torch.to_channel_last_io(network, args=[0]) ({GUIDE})"
         )
     if shape[0] not in (1, -1):
         return f"it takes {shape[0]} images at a time; convert it with a batch of 1"

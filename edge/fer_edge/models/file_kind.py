@@ -25,7 +25,7 @@ _SAVED_MODEL: Final[_Kind] = (
 )
 _PYTORCH: Final[_Kind] = (
     "a PyTorch network",
-    "convert it with ai-edge-torch, channels last: docs/conversion.md",
+    "convert it with litert-torch, channels last: docs/conversion.md",
 )
 _ONNX: Final[_Kind] = ("an ONNX network", "convert it with onnx2tf")
 _TFJS: Final[_Kind] = (

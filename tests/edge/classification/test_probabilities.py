@@ -29,6 +29,7 @@ def test_softmax_is_accepted_however_bad_or_certain(labels: int, spread: float) 
     values = softmax(np.random.default_rng(labels).normal(0, spread, (50, labels)))
     assert find_fault(values, 0.0) is None
     assert find_fault(rounded(values), 1 / 256) is None
+    assert find_fault(rounded(values), 0.0) is None, "quantized inside, with a float output"
 
 
 @pytest.mark.parametrize(

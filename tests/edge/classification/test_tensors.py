@@ -54,7 +54,7 @@ def test_inputs_that_the_spec_feeds_are_accepted(fitting: dict[str, Any]) -> Non
     ("found", "remedy"),
     [
         (tensor((1, 1, 48, 48)), "channels come first; put keras.layers.Permute((3, 1, 2))"),
-        (tensor((1, 3, 224, 224)), "ai_edge_torch.to_channel_last_io"),
+        (tensor((1, 3, 224, 224)), "litert_torch.to_channel_last_io"),
         (tensor((1, 1, 48, 48), free=(-1, 1, -1, -1)), "Permute((3, 1, 2))"),
         (tensor((1, 64, 56, 1)), 'its input has to say "height": 64, "width": 56'),
         (tensor((1, 48, 48, 3)), 'its input has to say "color": "rgb"'),
