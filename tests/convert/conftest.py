@@ -172,6 +172,7 @@ def fer_convert(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, s
     from fer_convert.cli.main import run
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
+        capfd.readouterr()  # what TensorFlow said while the test made a network
         status = run([str(argument) for argument in arguments])
         return status, *capfd.readouterr()
 

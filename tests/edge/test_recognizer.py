@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fer_edge import EmotionRecognizer, FaceResult, Frame
 from fer_edge.detectors.full_frame import EXACT
-from fer_edge.errors import ContractError, FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
+from fer_edge.errors import FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS
 from fer_edge.sources.base import SourceItem
@@ -279,7 +279,7 @@ class TestMaking:
         [
             ({"model": "missing"}, ModelError),
             ({"model": "missing.tflite"}, ModelError),
-            ({"model": __file__}, ContractError),
+            ({"model": __file__}, ModelError),
             ({"detector": "yolo"}, UsageError),
             ({"detector": "none", "min_face": 40}, UsageError),
             ({"min_face": 0}, UsageError),

@@ -9,7 +9,7 @@ import click
 
 from fer_convert.cli.options import debug_option
 from fer_edge.errors import ContractError
-from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, ModelSpec, read_spec
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["attach"]
@@ -23,7 +23,11 @@ __all__ = ["attach"]
     required=True,
     help="A run's spec.json, or a .tflite file that carries the model spec.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the model spec that FILE has.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace the model spec that FILE has, and metadata that contradict SPEC.",
+)
 @debug_option
 def attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
     """Check a model spec against a .tflite file from elsewhere, and embed it.
@@ -34,11 +38,17 @@ def attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
 
     found = _read_spec(spec)
     with suppress_native_stderr(debug):
-        model = attach_spec(file, found, overwrite=overwrite)
+        attached = attach_spec(file, found, overwrite=overwrite)
+    model = attached.model
     click.echo(
-        f"{model.path}: now carries the model spec of {model.spec.name} ({model.spec.variant}): "
-        f"{', '.join(model.spec.labels)}"
+        f"{model.path}: {'now carries' if attached.changed else 'already carries'} the model spec of "
+        f"{model.spec.name} ({model.spec.variant}): {', '.join(model.spec.labels)}"
     )
+    if attached.changed and not attached.range_known:
+        click.echo(
+            f"It is given (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}; the file does not say whether it was trained on "
+            f"that. Measure it with: fer-convert verify {file} --data DATA"
+        )
 
 
 def _read_spec(path: Path) -> ModelSpec:

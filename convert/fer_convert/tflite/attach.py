@@ -3,48 +3,135 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from fer_convert.tflite.container import embed_spec, extract_network
+from fer_convert.tflite.container import embed_spec, extract_network, read_appended_files
+from fer_convert.tflite.existing_metadata import ExistingMetadata, read_existing_metadata
 from fer_convert.tflite.inspection import detect_variant
+from fer_convert.tflite.leading_layers import check_leading_layers
+from fer_convert.tflite.probe import probe_network
 from fer_edge.classification.classifier import Classifier
+from fer_edge.classification.input_range import describe_mismatch, is_own_range
 from fer_edge.errors import ContractError, ModelError, OutputError
+from fer_edge.models.file_kind import check_tflite
 from fer_edge.models.find_model import ModelFile, find_model
-from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.models.spec import SPEC_FILE, ModelSpec
 from fer_edge.runtime.atomic_files import staged_file
 
-__all__ = ["attach"]
+__all__ = ["Attachment", "attach"]
+
+_LOGGER = logging.getLogger(__name__)
+_REPLACE: Final = "replace it with --overwrite"
 
 
-def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> ModelFile:
-    """Embed a model spec in a ``.tflite`` file after checking it against the file's tensors.
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that carries its model spec now.
 
-    The file is replaced atomically. Its variant is detected from its tensors, whatever the spec says.
-    Raises ModelError when the file is not a TFLite model, ContractError when its tensors contradict the
-    spec, OutputError when it already has a spec and ``overwrite`` is false.
+    ``changed`` is false where it carried the same one before; ``range_known`` is true where the file itself
+    states that its input is (pixel - 128) / 64, by its metadata or by a quantized input.
     """
+
+    model: ModelFile
+    changed: bool
+    range_known: bool
+
+
+def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> Attachment:
+    """Embed a model spec in a ``.tflite`` file after checking it against the file.
+
+    The file's tensors, its answers to probe images, and what it says of itself are compared with the spec.
+    The file is replaced atomically, and stays as it is where it carries the same spec. Its variant is detected
+    from its tensors, whatever the spec says. What the file's metadata say of name, author and licence is kept
+    in the provenance, and other files appended to it stay appended. ``overwrite`` replaces another spec, and
+    labels or a normalization that the metadata state otherwise. What is suspicious is logged as a warning.
+
+    Raises ModelError when the file is not a TFLite model or its outputs are not probabilities, ContractError
+    when its tensors or its metadata contradict the spec, OutputError when it has another spec.
+    """
+    check_tflite(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}; name a .tflite file") from error
-    if not overwrite and _has_spec(path):
-        raise OutputError(f"{path}: it already carries a model spec; replace it with --overwrite")
-    Classifier(ModelFile(path, spec, "", len(content))).close()
+    with Classifier(ModelFile(path, spec, "", len(content))) as classifier:
+        suspicions = probe_network(classifier)
     network = extract_network(content)
-    spec = spec.replace(
-        variant=detect_variant(network),
-        # Accuracy belongs to the file that it was measured on.
-        accuracy={},
-        provenance={**spec.provenance, "network_sha256": hashlib.sha256(network).hexdigest()},
-    )
-    with staged_file(path) as part:
-        part.write_bytes(embed_spec(network, spec))
-    return find_model(path)
-
-
-def _has_spec(path: Path) -> bool:
     try:
-        read_spec(path)
-    except ContractError:
-        return False
-    return True
+        check_leading_layers(network)
+        files = read_appended_files(content)
+        existing = read_existing_metadata(content, network)
+        if not overwrite:
+            if SPEC_FILE in files and _is_same_spec(files[SPEC_FILE], spec):
+                return Attachment(find_model(path), changed=False, range_known=True)
+            _compare_metadata(existing, spec)
+    except (ContractError, OutputError) as error:
+        raise type(error)(f"{path}: {error}") from error
+    for suspicion in suspicions:
+        _LOGGER.warning("%s: %s", path, suspicion)
+    with staged_file(path) as part:
+        part.write_bytes(embed_spec(network, _complete_spec(spec, network, existing), files))
+    model = find_model(path)
+    return Attachment(model, changed=True, range_known=bool(existing.mean) or model.spec.variant == "int8")
+
+
+def _complete_spec(spec: ModelSpec, network: bytes, existing: ExistingMetadata) -> ModelSpec:
+    provenance = {**spec.provenance, "network_sha256": hashlib.sha256(network).hexdigest()}
+    if existing.texts and not existing.own:
+        provenance["file_metadata"] = dict(existing.texts)
+    # Accuracy belongs to the file that it was measured on.
+    return spec.replace(variant=detect_variant(network), accuracy={}, provenance=provenance)
+
+
+def _is_same_spec(carried: bytes, spec: ModelSpec) -> bool:
+    """Whether a carried spec says the same; raises OutputError when it does not."""
+    try:
+        found = ModelSpec.from_json(carried)
+    except ContractError as error:
+        raise OutputError(
+            f"it already carries a model spec that cannot be read ({error}); {_REPLACE}"
+        ) from error
+    fields = ("name", "labels", "width", "height", "color", "interpolation", "crop")
+    different = [name for name in fields if getattr(found, name) != getattr(spec, name)]
+    if not different:
+        return True
+    shown = "; ".join(
+        f"{name} {_show(getattr(found, name))} instead of {_show(getattr(spec, name))}" for name in different
+    )
+    raise OutputError(f"it already carries a model spec, which says {shown}; {_REPLACE}")
+
+
+def _compare_metadata(existing: ExistingMetadata, spec: ModelSpec) -> None:
+    """Raise ContractError where the file's own metadata contradict the spec."""
+    if existing.mean and existing.std and not is_own_range(existing.mean, existing.std):
+        raise ContractError(f"by its metadata, it {_describe_normalization(existing)}")
+    lists = existing.labels
+    if not lists or any(_fold(labels) == _fold(spec.labels) for labels in lists.values()):
+        return
+    name, labels = next(iter(lists.items()))
+    problem = (
+        "in another order than" if sorted(_fold(labels)) == sorted(_fold(spec.labels)) else "that differ from"
+    )
+    raise ContractError(
+        f"{name} inside lists labels {problem} the spec's: {_show(labels)} instead of {_show(spec.labels)}; "
+        f"write the file's labels into the spec, in the file's order, or if the file is wrong, {_REPLACE}"
+    )
+
+
+def _describe_normalization(existing: ExistingMetadata) -> str:
+    count = max(len(existing.mean), len(existing.std))
+    means, stds = (values * count if len(values) == 1 else values for values in (existing.mean, existing.std))
+    if len(means) != len(stds) or not all(stds):
+        return f"is normalized with the mean {_show(means)} and the standard deviation {_show(stds)}, which is invalid"
+    return describe_mismatch(means, stds)
+
+
+def _fold(labels: tuple[str, ...]) -> list[str]:
+    return [label.casefold().strip() for label in labels]
+
+
+def _show(value: object) -> str:
+    return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
 from fer_convert.tflite.flatbuffer import pack_model, parse_model
 from fer_convert.tflite.metadata import LABELS_FILE, METADATA_NAME, build_metadata
+from fer_edge.errors import ContractError
 from fer_edge.models.spec import SPEC_FILE, ModelSpec
 
-__all__ = ["embed_spec", "extract_network"]
+__all__ = ["embed_spec", "extract_network", "read_appended_files"]
+
+_MOST_APPENDED_BYTES: Final = 16 << 20
 
 
 def extract_network(content: bytes) -> bytes:
@@ -23,20 +29,44 @@ def extract_network(content: bytes) -> bytes:
         return content
 
 
-def embed_spec(network: bytes, spec: ModelSpec) -> bytes:
+def read_appended_files(content: bytes) -> dict[str, bytes]:
+    """Read the files appended to a ``.tflite`` file's bytes, by name; empty where there are none.
+
+    Raises ContractError when they are damaged, encrypted or larger than 16 MiB.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            if sum(entry.file_size for entry in entries) > _MOST_APPENDED_BYTES:
+                raise ContractError(
+                    f"the files appended to it are larger than {_MOST_APPENDED_BYTES >> 20} MiB"
+                )
+            return {entry.filename: archive.read(entry) for entry in entries}
+    except zipfile.BadZipFile as error:
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            raise ContractError("the files appended to it are damaged") from error
+        return {}
+    except (NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
+        raise ContractError("the files appended to it are damaged or encrypted") from error
+
+
+def embed_spec(network: bytes, spec: ModelSpec, others: Mapping[str, bytes] | None = None) -> bytes:
     """Embed a model spec in a network; returns the bytes of a ``.tflite`` file.
 
-    TFLite metadata is written into the flatbuffer; the labels and the spec are appended as a ZIP archive.
-    The same network and spec give the same bytes. Raises ModelError when the bytes are not a TFLite model.
+    TFLite metadata is written into the flatbuffer; the labels, the spec and the contents of ``others`` by
+    name are appended as a ZIP archive. The same network, spec and others give the same bytes. Raises
+    ModelError when the bytes are not a TFLite model.
     """
     file = io.BytesIO(_set_metadata(network, build_metadata(spec)))
     file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file, "a") as archive:
-        for name, text in ((LABELS_FILE, "\n".join(spec.labels) + "\n"), (SPEC_FILE, spec.to_json())):
+        labels = "\n".join(spec.labels) + "\n"
+        own = {LABELS_FILE: labels.encode(), SPEC_FILE: spec.to_json().encode()}
+        for name, data in {**(others or {}), **own}.items():
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # the same bytes on every operating system
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, text.encode())
+            archive.writestr(entry, data)
     return file.getvalue()
 
 

@@ -24,12 +24,14 @@ def list_operators(network: bytes) -> tuple[str, ...]:
 def detect_variant(network: bytes) -> Variant:
     """Detect ``float32``, ``float16``, ``dynamic`` or ``int8`` from the types of a network's tensors.
 
+    ``int8`` is also one whose input and output are uint8 or int16: integers throughout.
     Raises ModelError when the bytes are not a TFLite model.
     """
     schema, model = parse_model(network)
     graph = model.subgraphs[0]
     kinds = schema.TensorType
-    if all(graph.tensors[i].type == kinds.INT8 for i in (*graph.inputs, *graph.outputs)):
+    integers = {kinds.INT8, kinds.UINT8, kinds.INT16}
+    if all(graph.tensors[i].type in integers for i in (*graph.inputs, *graph.outputs)):
         return "int8"
     constants = {tensor.type for tensor in graph.tensors if model.buffers[tensor.buffer].data is not None}
     if kinds.INT8 in constants:

@@ -16,7 +16,15 @@ import numpy as np
 from fer_edge._version import __version__
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, SPEC_FILE, ModelSpec
 
-__all__ = ["INPUT_NAME", "LABELS_FILE", "METADATA_NAME", "OUTPUT_NAME", "build_metadata"]
+__all__ = [
+    "INPUT_NAME",
+    "LABELS_FILE",
+    "METADATA_NAME",
+    "NORMALIZATION",
+    "OUTPUT_NAME",
+    "TENSOR_AXIS_LABELS",
+    "build_metadata",
+]
 
 METADATA_NAME: Final = "TFLITE_METADATA"
 """The name of the buffer in the model's metadata."""
@@ -25,14 +33,17 @@ LABELS_FILE: Final = "labels.txt"
 INPUT_NAME: Final = "image"
 OUTPUT_NAME: Final = "emotion"
 """The names of the tensors in the model's only signature, ``serving_default``."""
+NORMALIZATION: Final = 1
+"""The value of the schema's ProcessUnitOptions for NormalizationOptions."""
+TENSOR_AXIS_LABELS: Final = 2
+"""The value of the schema's AssociatedFileType for a file with a label for each value of an output."""
 
 _IDENTIFIER: Final = b"M001"
 _PARSER_VERSION: Final = "1.0.0"
 # Values of the schema's enums and unions.
-_FILE_DESCRIPTIONS, _FILE_TENSOR_AXIS_LABELS = 1, 2
+_FILE_DESCRIPTIONS: Final = 1
 _COLOR_SPACE: Final = {"rgb": 1, "gray": 2}
 _CONTENT_FEATURE, _CONTENT_IMAGE = 1, 2
-_UNIT_NORMALIZATION = 1
 
 _Field = Callable[[], None]
 
@@ -44,9 +55,7 @@ def build_metadata(spec: ModelSpec) -> bytes:
     float and quantized files alike; a quantized input's scale and zero point follow it.
     """
     write = _Writer()
-    labels = write.file(
-        LABELS_FILE, "One emotion a line, in the order of the outputs", _FILE_TENSOR_AXIS_LABELS
-    )
+    labels = write.file(LABELS_FILE, "One emotion a line, in the order of the outputs", TENSOR_AXIS_LABELS)
     description = write.file(SPEC_FILE, "The model's contract with fer-edge, JSON", _FILE_DESCRIPTIONS)
     subgraph = write.table(
         write.tables(2, [_input_metadata(write, spec)]),
@@ -84,7 +93,7 @@ def _input_metadata(write: _Writer, spec: ModelSpec) -> int:
     image = write.table(write.byte(0, _COLOR_SPACE[spec.color]), write.offset(1, size))
     content = write.table(write.byte(0, _CONTENT_IMAGE), write.offset(1, image))
     normalization = write.table(write.floats(0, [PIXEL_MEAN]), write.floats(1, [PIXEL_SCALE]))
-    unit = write.table(write.byte(0, _UNIT_NORMALIZATION), write.offset(1, normalization))
+    unit = write.table(write.byte(0, NORMALIZATION), write.offset(1, normalization))
     lowest, highest = (0 - PIXEL_MEAN) / PIXEL_SCALE, (255 - PIXEL_MEAN) / PIXEL_SCALE
     stats = write.table(write.floats(0, [highest] * spec.channels), write.floats(1, [lowest] * spec.channels))
     return write.table(

@@ -9,10 +9,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import extract_face, normalize, quantize_pixels
-from fer_edge.errors import ContractError, ModelError
+from fer_edge.classification.input_range import build_pixel_table
+from fer_edge.classification.interpreter import allocate, has_free_size, open_interpreter
+from fer_edge.classification.preprocess import extract_face, normalize
+from fer_edge.classification.probabilities import find_fault
+from fer_edge.classification.tensors import check_input, check_output
+from fer_edge.errors import ModelError
 from fer_edge.models.find_model import ModelFile, find_model
-from fer_edge.models.spec import PIXEL_SCALE, ModelSpec
+from fer_edge.models.spec import ModelSpec
 from fer_edge.types import Detection, EmotionScores, Frame
 
 __all__ = ["Classifier", "open_interpreter"]
@@ -23,41 +27,80 @@ class Classifier:
 
     Not thread-safe, as the interpreter is not: give each thread its own. Reusable until closed.
 
-    Raises ModelError when the file cannot be loaded, ContractError when its contract contradicts its
-    tensors.
+    Raises ModelError when the file cannot be loaded or its outputs are not probabilities, ContractError when
+    its contract contradicts its tensors.
     """
 
     def __init__(self, model: ModelFile | str | Path | None = None, *, threads: int = 1) -> None:
         self.model = model if isinstance(model, ModelFile) else find_model(model)
         self.spec: ModelSpec = self.model.spec
+        self._shape = (self.spec.height, self.spec.width, self.spec.channels)
         self._interpreter: Any = open_interpreter(self.model.path, threads)
-        source, output = _single_tensors(self._interpreter, self.model.path)
-        _check_contract(self.spec, source, output, self.model.path)
-        self._input, self._output = source["index"], output["index"]
-        self._quantized_input = source["dtype"] is np.int8
+        self._prepare_input()
+        self._prepare_output()
+        self._check_outputs()
+
+    def _prepare_input(self) -> None:
+        inputs = self._interpreter.get_input_details()
+        check_input(inputs, self.spec, self.model.path)
+        self._input = inputs[0]["index"]
+        if has_free_size(inputs[0]):
+            self._interpreter.resize_tensor_input(self._input, (1, *self._shape))
+            allocate(self._interpreter, self.model.path)
+        kind, (scale, zero_point) = inputs[0]["dtype"], inputs[0]["quantization"]
+        # None: the input is float and takes the normalized pixels themselves.
+        self._pixel_table = None if kind is np.float32 else build_pixel_table(kind, scale, zero_point)
+
+    def _prepare_output(self) -> None:
+        outputs = self._interpreter.get_output_details()
+        check_output(outputs, self.spec, self.model.path)
+        self._output = outputs[0]["index"]
         # Dequantization: real = scale * (value - zero point); a float output has scale 0 and stays.
-        scale, zero_point = output["quantization"]
-        self._output_scale, self._output_zero = (scale or 1.0), zero_point
-        self._predict(np.zeros((self.spec.height, self.spec.width, self.spec.channels), np.uint8))
+        self._output_step, self._output_zero = outputs[0]["quantization"]
+
+    def _check_outputs(self) -> None:
+        """Refuse a network whose answers to a black, a white and a half-white image are no probabilities."""
+        black, white = np.zeros(self._shape, np.uint8), np.full(self._shape, 255, np.uint8)
+        half = black.copy()
+        half[: self.spec.height // 2] = 255
+        outputs = np.stack([self.compute_outputs(image) for image in (black, white, half)])
+        fault = find_fault(outputs, self._output_step)
+        if fault is not None:
+            raise ModelError(f"{self.model.path}: its outputs {fault}")
+
+    @property
+    def output_step(self) -> float:
+        """The distance between two numbers that the network can put out; 0 where these are floats."""
+        return float(self._output_step)
+
+    def compute_outputs(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's own outputs, dequantized: float32 (labels,), which need not add up to 1.
+
+        ``pixels`` are uint8 (height, width, channels) of the spec's size.
+        """
+        values = normalize(pixels) if self._pixel_table is None else self._pixel_table.take(pixels)
+        self._interpreter.set_tensor(self._input, values[None])
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._output).reshape(-1)
+        return np.asarray((raw.astype(np.float32) - self._output_zero) * np.float32(self._output_step or 1.0))
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probabilities, float32 (labels,), of uint8 (height, width, channels) pixels of the spec's size."""
-        expected = (self.spec.height, self.spec.width, self.spec.channels)
-        if pixels.shape != expected or pixels.dtype != np.uint8:
-            raise ValueError(f"expected uint8 pixels of shape {expected}, got {pixels.dtype} {pixels.shape}")
+        if pixels.shape != self._shape or pixels.dtype != np.uint8:
+            raise ValueError(
+                f"expected uint8 pixels of shape {self._shape}, got {pixels.dtype} {pixels.shape}"
+            )
         return self._predict(pixels)
 
     def _predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        values = quantize_pixels(pixels) if self._quantized_input else normalize(pixels)
-        self._interpreter.set_tensor(self._input, values[None])
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output)[0]
-        scores = (raw.astype(np.float32) - self._output_zero) * np.float32(self._output_scale)
         # An int8 softmax is in steps of 1/256 and need not sum to 1.
-        scores = np.clip(scores, 0.0, None)
+        scores = np.clip(self.compute_outputs(pixels), 0.0, None)
         total = float(scores.sum())
         if not np.isfinite(total) or total <= 0:
-            raise ModelError(f"{self.model.path}: expected probabilities, the network gave {raw.tolist()}")
+            raise ModelError(
+                f"{self.model.path}: its outputs for this image are no probabilities: {scores.tolist()}; "
+                "its weights are damaged, or a layer overflows: train or convert it again"
+            )
         return np.asarray(scores / np.float32(total), np.float32)
 
     def classify(self, frame: Frame, detection: Detection) -> EmotionScores:
@@ -76,62 +119,3 @@ class Classifier:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def open_interpreter(path: Path, threads: int) -> Any:
-    """A LiteRT interpreter with its tensors allocated; raises ModelError with the interpreter's reason."""
-    try:
-        interpreter = _interpreter_class()(model_path=str(path), num_threads=max(1, threads))
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{path}: expected a TFLite model, the interpreter refused it: {reason}") from error
-    return interpreter
-
-
-def _interpreter_class() -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError:
-        try:
-            # 32-bit ARM has no LiteRT wheel; the last tflite-runtime has the same class.
-            from tflite_runtime.interpreter import Interpreter
-        except ModuleNotFoundError:
-            raise ModelError(
-                "LiteRT is not installed; install it with: pip install ai-edge-litert "
-                "(on 32-bit ARM: tflite-runtime and numpy<2, on Python 3.11)"
-            ) from None
-    return Interpreter
-
-
-def _single_tensors(interpreter: Any, path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ContractError(
-            f"{path}: expected a network with one input and one output, got {len(inputs)} and {len(outputs)}"
-        )
-    for tensor in (inputs[0], outputs[0]):
-        tensor["shape"] = tensor["shape"].tolist()  # whose numbers are NumPy's, and say so in print
-    return inputs[0], outputs[0]
-
-
-def _check_contract(spec: ModelSpec, source: dict[str, Any], output: dict[str, Any], path: Path) -> None:
-    expected = [1, spec.height, spec.width, spec.channels]
-    if source["shape"] != expected:
-        raise ContractError(
-            f"{path}: its spec names an input of {expected}, its tensor has {source['shape']}"
-        )
-    if output["shape"] != [1, len(spec.labels)]:
-        raise ContractError(
-            f"{path}: its spec names {len(spec.labels)} labels ({', '.join(spec.labels)}), "
-            f"its output has the shape {output['shape']}; attach the spec it was trained with"
-        )
-    for tensor, what in ((source, "input"), (output, "output")):
-        if tensor["dtype"] not in (np.float32, np.int8):
-            raise ContractError(
-                f"{path}: expected a float32 or int8 {what}, got {np.dtype(tensor['dtype']).name}"
-            )
-    if source["dtype"] is np.int8 and source["quantization"] != (1 / PIXEL_SCALE, 0):
-        raise ContractError(
-            f"{path}: expected an int8 input of scale 1/{PIXEL_SCALE} and zero point 0, got {source['quantization']}"
-        )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import ModelError
+from fer_edge.models.file_kind import check_tflite
 from fer_edge.models.spec import ModelSpec, read_spec
 
 __all__ = ["DEFAULT_MODEL", "ModelFile", "bundled_models", "find_model"]
@@ -38,7 +39,7 @@ def find_model(name_or_path: str | Path | None = None) -> ModelFile:
     """A bundled model by name, or a ``.tflite`` file by path; the default model where nothing is named.
 
     A name without a path separator and without ``.tflite`` is a bundled model's. Raises ModelError when
-    there is no such file, ContractError when it carries no valid contract.
+    there is no such file or it is of another kind, ContractError when it carries no valid contract.
     """
     wanted = str(name_or_path) if name_or_path is not None else DEFAULT_MODEL
     if wanted in bundled_models():
@@ -50,6 +51,7 @@ def find_model(name_or_path: str | Path | None = None) -> ModelFile:
                 f"expected a .tflite file or a bundled model ({', '.join(bundled_models())}), "
                 f"got {wanted!r}, which is {'a folder' if path.is_dir() else 'not there'}"
             )
+    check_tflite(path)
     spec = read_spec(path)
     content = path.read_bytes()
     return ModelFile(path, spec, hashlib.sha256(content).hexdigest(), len(content))

@@ -68,7 +68,10 @@ def test_attach_replaces_a_model_spec_only_when_told(
     renamed.write_text(spec.replace(name="renamed").to_json())
     status, _, err = fer_convert("attach", path, "--spec", renamed)
     assert status == 1
-    assert "already carries a model spec; replace it with --overwrite" in err
+    assert (
+        "already carries a model spec, which says name tiny instead of renamed; replace it with --overwrite"
+        in err
+    )
     assert path.read_bytes() == before
     assert fer_convert("attach", path, "--spec", renamed, "--overwrite")[0] == 0
     assert read_spec(path).name == "renamed"
@@ -90,7 +93,7 @@ def test_attach_refuses_a_model_spec_that_the_tensors_contradict(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "expected a TFLite model"), (b"not a model at all", "expected a TFLite model")],
+    [(b"", "it is empty"), (b"not a model at all", "not a TFLite model")],
 )
 def test_attach_refuses_what_is_not_a_model(
     run_folder: Path, tmp_path: Path, fer_convert: FerConvert, content: bytes, message: str

@@ -82,7 +82,7 @@ def test_a_truncated_file_is_refused(model_path: Path, keep: float) -> None:
 
 def test_a_contract_around_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
-    path.write_bytes(b"This is no network at all. " * 100)
+    path.write_bytes(b"\x1c\0\0\0TFL3 and then no network at all. " * 100)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(SPEC_FILE, find_model().spec.to_json())
     with pytest.raises(ModelError, match="the interpreter refused it"):

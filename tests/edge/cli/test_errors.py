@@ -36,7 +36,7 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["folder", ".", "-o", ".", "--overwrite"], 2, "it is an input"),
     (["image", "face.jpg", "-r", "a.csv", "--summary", "a.csv"], 2, "named twice"),
     (["image", "face.jpg", "--model", "nowhere.tflite"], 1, "default"),
-    (["image", "face.jpg", "--model", "text.jpg"], 1, "contract"),
+    (["image", "face.jpg", "--model", "text.jpg"], 1, "not a TFLite model"),
     (["image", "face.jpg", "--detector", "none", "--min-face", "40"], 2, "--min-face"),
     (["image", "face.jpg", "--detector", "magic"], 2, "magic"),
     (["image", "face.jpg", "--threads", "0"], 2, "--threads"),
