@@ -149,8 +149,8 @@ def smaller(rows: list[list[Any]]) -> list[list[Any]]:
         (no_training, "expected the split Training in the data"),
         (no_public_test, "expected the split PublicTest in the data"),
         (blank_training, "images are blank"),
-        (nothing, "expected"),
-        (smaller, "expected"),
+        (nothing, "has no faces below its header"),
+        (smaller, "490 of 490 rows cannot be read"),
     ],
 )
 def test_bad_faces_are_refused_in_one_line(
