@@ -193,13 +193,15 @@ class Detection:
 
     ``score`` is the detector's own confidence in 0…1, None where it has none (Haar).
     ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order; () where it has none.
-    ``framing`` is how the detector's boxes lie on faces.
+    ``framing`` is how the detector's boxes lie on faces. ``tilt`` is by how many degrees the head is turned in
+    the image, clockwise; 0 where the detector does not know.
     """
 
     box: FaceBox
     score: float | None = None
     landmarks: tuple[tuple[float, float], ...] = ()
     framing: Framing = field(default=Framing())
+    tilt: float = 0.0
 
     def moved_to(self, box: FaceBox) -> Detection:
         """The same face at another place; its key points move along."""

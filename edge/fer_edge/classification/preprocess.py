@@ -5,6 +5,7 @@ Training, conversion and runtime all go through here, so that the same face give
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import cv2
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, Crop, ModelSpec
 from fer_edge.types import Detection, Frame
 
-__all__ = ["crop_bounds", "extract_face", "normalize", "quantize_pixels", "resize_to_input"]
+__all__ = ["MOST_TILT", "crop_bounds", "extract_face", "normalize", "quantize_pixels", "resize_to_input"]
+
+MOST_TILT: Final = 60.0
+"""Degrees up to which a face is turned upright; beyond, key points are mistaken too often."""
 
 _ENLARGE: Final = {"area": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _SHRINK: Final = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
@@ -52,22 +56,64 @@ def resize_to_input(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.ui
 def extract_face(frame: Frame, detection: Detection, spec: ModelSpec) -> NDArray[np.uint8]:
     """The network's view of a face: uint8 (spec.height, spec.width, spec.channels), gray or RGB.
 
-    What the crop needs outside the frame repeats the frame's edge.
+    Turned so that the eyes are level, where the detector knows the tilt, up to MOST_TILT degrees. What the crop
+    needs outside the frame repeats the frame's edge.
     """
+    bounds = crop_bounds(detection, spec.crop)
+    if 0 < abs(detection.tilt) <= MOST_TILT:
+        pixels = _level(_pixels_of(frame, spec), bounds, detection)
+    else:
+        pixels = _cut_out(frame, bounds, spec)
+    return resize_to_input(pixels, spec).reshape(spec.height, spec.width, spec.channels)
+
+
+def _cut_out(frame: Frame, bounds: tuple[int, int, int, int], spec: ModelSpec) -> NDArray[np.uint8]:
     width, height = frame.size
-    left, top, right, bottom = crop_bounds(detection, spec.crop)
+    left, top, right, bottom = bounds
     # A crop that misses the frame altogether is moved to its nearest edge: there is always a pixel.
     x0, x1 = min(max(left, 0), width - 1), max(min(right, width), 1)
     y0, y1 = min(max(top, 0), height - 1), max(min(bottom, height), 1)
     part = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
-    if spec.color == "gray":
-        pixels = frame.gray[part]
-    else:
-        pixels = np.asarray(cv2.cvtColor(frame.image[part], cv2.COLOR_BGR2RGB), np.uint8)
+    pixels = _pixels_of(frame, spec, part)
     outside = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
     if any(outside):
         pixels = np.asarray(cv2.copyMakeBorder(pixels, *outside, borderType=cv2.BORDER_REPLICATE), np.uint8)
-    return resize_to_input(pixels, spec).reshape(spec.height, spec.width, spec.channels)
+    return pixels
+
+
+def _pixels_of(
+    frame: Frame, spec: ModelSpec, part: tuple[slice, slice] = (slice(None), slice(None))
+) -> NDArray[np.uint8]:
+    if spec.color == "gray":
+        return frame.gray[part]
+    return np.asarray(cv2.cvtColor(frame.image[part], cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _level(
+    pixels: NDArray[np.uint8], bounds: tuple[int, int, int, int], detection: Detection
+) -> NDArray[np.uint8]:
+    """Cut the crop out turned by the head's tilt about the middle of its box, so that the eyes are level."""
+    left, top, right, bottom = bounds
+    center_x, center_y = detection.box.center
+    cos, sin = math.cos(math.radians(detection.tilt)), math.sin(math.radians(detection.tilt))
+    # From pixels of the crop to those of the frame.
+    x, y = left + 0.5 - center_x, top + 0.5 - center_y
+    matrix = np.array(
+        [
+            [cos, -sin, center_x + cos * x - sin * y - 0.5],
+            [sin, cos, center_y + sin * x + cos * y - 0.5],
+        ]
+    )
+    return np.asarray(
+        cv2.warpAffine(
+            pixels,
+            matrix,
+            (right - left, bottom - top),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.uint8,
+    )
 
 
 def normalize(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
