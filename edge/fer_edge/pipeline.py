@@ -59,7 +59,8 @@ class Pipeline:
     caller's; with more, reading, detection and classification run beside each other, a few frames ahead
     of the caller; without ``ahead`` classification runs in the caller's thread, which is faster where the
     caller does little with a result. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
-    off; drawn labels are steadied all the same. Face ids count from ``first_id``.
+    off; drawn labels are steadied all the same. ``flip_average`` averages each face's scores and those of its
+    mirror image. Face ids count from ``first_id``.
 
     Iterating raises what the source, the detector and the classifier raise, after the results before it.
     """
@@ -72,6 +73,7 @@ class Pipeline:
         *,
         detect_every: int | None = None,
         smoothing: float = 0.0,
+        flip_average: bool = False,
         threads: int = 1,
         ahead: bool = True,
         first_id: int = 0,
@@ -82,7 +84,7 @@ class Pipeline:
         self._ahead = ahead
         self._tracker = Tracker(detector, detect_every, first_id=first_id)
         # Reading and detection take a thread each.
-        self._classifiers = ClassifierPool(model, max(1, threads - 2))
+        self._classifiers = ClassifierPool(model, max(1, threads - 2), flip_average=flip_average)
         self._smoothed = smoothing > 0
         self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHysteresis()
         self._stop = Event()

@@ -34,6 +34,7 @@ class EmotionRecognizer:
     ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None:
     what changed after 8 frames or 0.3 s, all of it after 90 frames that last 3 s.
     ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
+    ``flip_average`` averages each face's scores and those of its mirror image, for twice the time.
     ``threads`` bounds the processor threads; None: all.
 
     A context manager; not thread-safe. Raises ModelError, ContractError, DetectorError, UsageError,
@@ -49,15 +50,17 @@ class EmotionRecognizer:
         min_face: int | None = None,
         detect_every: int | None = None,
         smoothing: float = 0.0,
+        flip_average: bool = False,
         threads: int | None = None,
     ) -> None:
         _check_options(min_face, detect_every, smoothing, threads)
         self._threads = thread_count(threads)
         self._model = find_model(model)
-        self._classifier = Classifier(self._model, threads=self._threads)
+        self._classifier = Classifier(self._model, threads=self._threads, flip_average=flip_average)
         self._new_detector = partial(create_detector, detector, min_face=min_face, model=detector_model)
         self._detector = self._new_detector(still_image=True)
         self._detect_every, self._smoothing = detect_every, smoothing
+        self._flip_average = flip_average
         self._closed = False
 
     @property
@@ -101,6 +104,7 @@ class EmotionRecognizer:
                     self._model,
                     detect_every=self._detect_every,
                     smoothing=self._smoothing,
+                    flip_average=self._flip_average,
                     threads=self._threads,
                 ) as results:
                     for result in results:

@@ -194,7 +194,8 @@ class Detection:
     ``score`` is the detector's own confidence in 0…1, None where it has none (Haar).
     ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order; () where it has none.
     ``framing`` is how the detector's boxes lie on faces. ``tilt`` is by how many degrees the head is turned in
-    the image, clockwise; 0 where the detector does not know.
+    the image, clockwise; 0 where the detector does not know. ``outer`` is the box of the whole face where it
+    reaches out of the frame, as the crop needs it; ``box`` is the part inside.
     """
 
     box: FaceBox
@@ -202,11 +203,18 @@ class Detection:
     landmarks: tuple[tuple[float, float], ...] = ()
     framing: Framing = field(default=Framing())
     tilt: float = 0.0
+    outer: FaceBox | None = None
 
     def moved_to(self, box: FaceBox) -> Detection:
         """The same face at another place; its key points move along."""
         dx, dy = box.x - self.box.x, box.y - self.box.y
-        return replace(self, box=box, landmarks=tuple((x + dx, y + dy) for x, y in self.landmarks))
+        outer = self.outer
+        return replace(
+            self,
+            box=box,
+            landmarks=tuple((x + dx, y + dy) for x, y in self.landmarks),
+            outer=outer and replace(outer, x=outer.x + dx, y=outer.y + dy),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,17 @@ __all__ = ["Classifier", "open_interpreter"]
 class Classifier:
     """A facial emotion classifier: one LiteRT interpreter, batch 1.
 
+    ``flip_average`` averages a face's scores and those of its mirror image, for twice the time.
     Not thread-safe, as the interpreter is not: give each thread its own. Reusable until closed.
 
     Raises ModelError when the file cannot be loaded or its outputs are not probabilities, ContractError when
     its contract contradicts its tensors.
     """
 
-    def __init__(self, model: ModelFile | str | Path | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self, model: ModelFile | str | Path | None = None, *, threads: int = 1, flip_average: bool = False
+    ) -> None:
+        self._flip_average = flip_average
         self.model = model if isinstance(model, ModelFile) else find_model(model)
         self.spec: ModelSpec = self.model.spec
         self._shape = (self.spec.height, self.spec.width, self.spec.channels)
@@ -105,7 +109,10 @@ class Classifier:
 
     def classify(self, frame: Frame, detection: Detection) -> EmotionScores:
         """The scores of one face of a frame."""
-        scores = self._predict(extract_face(frame, detection, self.spec))
+        pixels = extract_face(frame, detection, self.spec)
+        scores = self._predict(pixels)
+        if self._flip_average:
+            scores = (scores + self._predict(pixels[:, ::-1])) / 2
         return EmotionScores(self.spec.labels, tuple(scores.tolist()))
 
     def close(self) -> None:

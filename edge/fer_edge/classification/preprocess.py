@@ -29,7 +29,7 @@ def crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
 
     The detector's framing comes first, then the model's crop rule; an exact framing is taken as it is.
     """
-    box, framing = detection.box, detection.framing
+    box, framing = detection.outer or detection.box, detection.framing
     if framing.exact:
         return box.x, box.y, box.x + box.width, box.y + box.height
     width, height = framing.scale * box.width, framing.scale * box.height
@@ -94,7 +94,7 @@ def _level(
 ) -> NDArray[np.uint8]:
     """Cut the crop out turned by the head's tilt about the middle of its box, so that the eyes are level."""
     left, top, right, bottom = bounds
-    center_x, center_y = detection.box.center
+    center_x, center_y = (detection.outer or detection.box).center
     cos, sin = math.cos(math.radians(detection.tilt)), math.sin(math.radians(detection.tilt))
     # From pixels of the crop to those of the frame.
     x, y = left + 0.5 - center_x, top + 0.5 - center_y

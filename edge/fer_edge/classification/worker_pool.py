@@ -15,8 +15,8 @@ __all__ = ["ClassifierPool"]
 class ClassifierPool:
     """Classifies the faces of a frame on several threads, each with an interpreter of its own."""
 
-    def __init__(self, model: ModelFile, threads: int) -> None:
-        self._classifiers = [Classifier(model) for _ in range(threads)]
+    def __init__(self, model: ModelFile, threads: int, *, flip_average: bool = False) -> None:
+        self._classifiers = [Classifier(model, flip_average=flip_average) for _ in range(threads)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def classify(self, frame: Frame, faces: Sequence[Detection]) -> list[EmotionScores]:

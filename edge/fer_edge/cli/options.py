@@ -146,6 +146,11 @@ _OPTIONS: Final = (
         metavar="SECONDS",
         help="In video, average each face's scores over time.  [default: 0.5 for camera, else 0: off]",
     ),
+    click.option(
+        "--flip-average/--no-flip-average",
+        default=None,
+        help="Average each face's scores and its mirror image's.  [default: off]",
+    ),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Processor threads.  [default: all]"),
     click.option(
         "-o",

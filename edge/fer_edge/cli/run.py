@@ -62,6 +62,7 @@ class RunOptions:
     min_face: int | None
     detect_every: int | None
     smoothing: float | None
+    flip_average: bool | None
     threads: int | None
     output: str | None
     results: tuple[str, ...]
@@ -125,6 +126,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             model,
             detect_every=options.detect_every,
             smoothing=options.smoothing or 0.0,
+            flip_average=bool(options.flip_average),
             threads=threads,
             # Rows are written in no time; drawing, encoding and showing take longer than classification.
             ahead=len(sinks.every) > len(options.results),

@@ -39,6 +39,9 @@ _CLOSE_UP_SIDE: Final = 240  # pixels: the shorter side that is enough for it
 _CLOSE_UP_MARGIN: Final = 1 / 4  # of the shorter side, the image's edge repeated
 _FEW: Final = 2  # with more faces than that the image shows a group
 _CLOSE_UP_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room around the image
+# Where there is no upright face: by how many degrees heads may be tilted, and how small they may be.
+_TILTS: Final = (-25.0, 25.0)
+_TILTED_SHARE: Final = 0.3
 
 _NARROW: Final = 1.5  # largest to smallest size of a search for one face of a known size
 _NARROW_STEP: Final = 1.1
@@ -90,8 +93,7 @@ class HaarDetector:
         smallest = min_size or self.smallest_face(frame)
         largest = max_size or math.inf
         if roi is None:
-            boxes = self._detect_everywhere(frame, smallest, largest)
-            detections = [Detection(box) for box in boxes]
+            detections = self._detect_everywhere(frame, smallest, largest)
             return suppress_overlaps(detections, _SAME_FACE_IOU, key=lambda found: found.box.area)
         if largest <= _NARROW * smallest:
             boxes = self._detect_one(frame, roi, smallest, largest)
@@ -102,32 +104,32 @@ class HaarDetector:
             )
         return tuple(Detection(box) for box in boxes)
 
-    def _detect_everywhere(self, frame: Frame, smallest: float, largest: float) -> list[FaceBox]:
-        boxes = self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
-        large = _CLOSE_UP_SHARE * min(frame.size)
-        if self._still_image and len(boxes) <= _FEW and all(box.width < large for box in boxes):
-            close_ups = self._detect_close_up(frame, smallest)
-            # What seems to be a face within a face is an eye or a mouth.
-            boxes = close_ups + [box for box in boxes if not any(_is_inside(box, face) for face in close_ups)]
-        return boxes
-
-    def _detect_close_up(self, frame: Frame, smallest: float) -> list[FaceBox]:
-        """The face that fills the image; the cascade wants to see some of what surrounds a face."""
-        width, height = frame.size
-        scale = min(1.0, _CLOSE_UP_SIDE / min(height, width))
-        reduced = _resized(frame.image, scale)
-        side = min(reduced.shape[:2])
-        margin = round(_CLOSE_UP_MARGIN * side)
-        padded = cv2.copyMakeBorder(reduced, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        gray = np.asarray(cv2.cvtColor(padded, cv2.COLOR_BGR2GRAY), np.uint8)
-        part = FaceBox(0, 0, gray.shape[1], gray.shape[0])
-        least = max(smallest * scale, _CLOSE_UP_SHARE * side)
-        boxes = [
-            FaceBox(*(round(v / scale) for v in (box.x - margin, box.y - margin, box.width, box.height)))
-            for box in self._search(gray, part, self._step, self._neighbors, least, math.inf)
+    def _detect_everywhere(self, frame: Frame, smallest: float, largest: float) -> list[Detection]:
+        found = [
+            Detection(box)
+            for box in self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
         ]
-        clipped = [box.clipped(width, height) for box in boxes]
-        return [box for box in clipped if box is not None]
+        if self._still_image and len(found) <= _FEW:
+            reduced = _Reduced(frame)
+            close_ups = self._detect_close_up(reduced, smallest, _CLOSE_UP_SHARE, 0.0)
+            # What seems to be a face within a face is an eye, a mouth, or the face in too small a window.
+            found = close_ups + [
+                face for face in found if not any(_is_inside(face.box, c.box) for c in close_ups)
+            ]
+            for tilt in _TILTS if not found else ():
+                found += self._detect_close_up(reduced, smallest, _TILTED_SHARE, tilt)
+        return found
+
+    def _detect_close_up(
+        self, reduced: _Reduced, smallest: float, share: float, tilt: float
+    ) -> list[Detection]:
+        """Faces that fill much of the image; the cascade wants to see some of what surrounds a face."""
+        gray = reduced.turn(tilt)
+        part = FaceBox(0, 0, gray.shape[1], gray.shape[0])
+        least = max(smallest * reduced.scale, share * reduced.side)
+        boxes = self._search(gray, part, self._step, self._neighbors, least, math.inf)
+        found = (reduced.to_detection(box, tilt) for box in boxes)
+        return [detection for detection in found if detection is not None]
 
     def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[FaceBox]:
         """A face of about a known size; in more detail where that shows none."""
@@ -188,6 +190,45 @@ class HaarDetector:
     def close(self) -> None:
         """Free the cascade; the detector cannot be used afterwards."""
         self._cascade = None
+
+
+class _Reduced:
+    """An image made small and padded with its own edge, so that a face which fills it fits the cascade's window."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._size = frame.size
+        self.scale = min(1.0, _CLOSE_UP_SIDE / min(frame.size))
+        small = _resized(frame.image, self.scale)
+        self.side = min(small.shape[:2])
+        self._margin = margin = round(_CLOSE_UP_MARGIN * self.side)
+        padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+        self._gray = np.asarray(cv2.cvtColor(padded, cv2.COLOR_BGR2GRAY), np.uint8)
+
+    def turn(self, tilt: float) -> GrayImage:
+        """The image turned so that a head which is tilted by so many degrees is upright."""
+        if not tilt:
+            return self._gray
+        height, width = self._gray.shape
+        return np.asarray(
+            cv2.warpAffine(self._gray, self._matrix(tilt), (width, height), borderMode=cv2.BORDER_REPLICATE),
+            np.uint8,
+        )
+
+    def _matrix(self, tilt: float) -> Any:
+        height, width = self._gray.shape
+        return cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1.0)
+
+    def to_detection(self, box: FaceBox, tilt: float) -> Detection | None:
+        """A box of the turned image as a face of the frame; None where it lies outside."""
+        x, y = box.center
+        if tilt:
+            x, y = cv2.invertAffineTransform(self._matrix(tilt)) @ (x, y, 1.0)
+        left, top = x - box.width / 2 - self._margin, y - box.height / 2 - self._margin
+        outer = FaceBox(*(round(v / self.scale) for v in (left, top, box.width, box.height)))
+        inside = outer.clipped(*self._size)
+        if inside is None:
+            return None
+        return Detection(inside, tilt=tilt, outer=outer if outer != inside else None)
 
 
 def create_detector(request: DetectorRequest) -> HaarDetector:
