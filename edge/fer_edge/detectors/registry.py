@@ -17,6 +17,7 @@ DETECTORS: Final[Registry[DetectorFactory]] = Registry(
     "fer_edge.detectors",
     {
         "haar": "fer_edge.detectors.haar:create_detector",
+        "yunet": "fer_edge.detectors.yunet:create_detector",
         "mediapipe": "fer_edge.detectors.mediapipe:create_detector",
         "none": "fer_edge.detectors.full_frame:create_detector",
     },
