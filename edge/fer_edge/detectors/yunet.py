@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from fer_edge.errors import DetectorError
 from fer_edge.models.detector_files import find_detector_file
 from fer_edge.types import Detection, FaceBox, Frame, Framing
 
-__all__ = ["FRAMING", "YuNetDetector", "create_detector"]
+__all__ = ["FRAMING", "YuNetDetector", "create_detector", "least_score"]
 
 FRAMING: Final = Framing(scale=1.1, shift_y=-0.13)
 """YuNet's boxes begin at the hair line and end at the chin; Haar's, for which crop rules are made, lie higher."""
@@ -36,7 +36,7 @@ _STILL_SHARE: Final = 1 / 32
 # The score that makes a face, by its width in the searched image. What textures show falsely is nearly always
 # narrower than 16 pixels; wider faces may score less, as those that are tilted do.
 _SURE_WIDTHS: Final = (16.0, 32.0)
-_SURE_SCORES: Final = (0.8, 0.5)
+_SURE_SCORES: Final = (0.8, 0.55)
 _FOLLOWED_SCORE: Final = 0.4  # it was a face a moment ago
 
 _SAME_FACE_IOU: Final = 0.3
@@ -130,8 +130,7 @@ class YuNetDetector:
         faces = []
         # A search for one face takes always the same size: another one costs the network milliseconds.
         for row in self._network.detect(pixels, _NARROW_SIDE) if narrow else self._network.detect(pixels):
-            least = _FOLLOWED_SCORE if narrow else np.interp(row[2], _SURE_WIDTHS, _SURE_SCORES)
-            if row[14] >= least:
+            if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
                 faces.append(_detection(row, part, size, frame))
         return [face for face in faces if face is not None]
 
@@ -140,8 +139,13 @@ class YuNetDetector:
         self._network = None
 
 
+def least_score(width: Any) -> Any:
+    """The score from which on a box is a face, by its width in pixels of the searched image; numbers or arrays."""
+    return np.interp(width, _SURE_WIDTHS, _SURE_SCORES)
+
+
 def create_detector(request: DetectorRequest) -> YuNetDetector:
-    """Make the detector; raises DetectorError where its model has not been downloaded or is another file."""
+    """Make the detector; raises ModelError where its model has not been downloaded, DetectorError for another file."""
     model = find_detector_file(YuNetDetector.name) if request.model is None else request.model
     return YuNetDetector(model, min_face=request.min_face, still_image=request.still_image)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +121,7 @@ def _check_outputs(content: bytes, path: Path) -> None:
             outputs = frozenset(net.getUnconnectedOutLayersNames())
     except cv2.error as error:
         reason = _reason(error)
-        if "parse onnx" in reason or "has_graph" in reason:
+        if "Failed to parse onnx" in reason or "has_graph" in reason:
             raise DetectorError(f"{path}: it is damaged, cut off or not an ONNX model; {_REMEDY}") from error
         raise DetectorError(
             f"{path}: OpenCV {cv2.__version__} cannot run this network ({reason}); "
@@ -148,7 +147,7 @@ def _quiet_opencv() -> Iterator[None]:
 
 
 def _reason(error: cv2.error) -> str:
-    """OpenCV's message without its version, source file and line."""
+    """OpenCV's message without its version, source file and line; of nested ones the innermost."""
     text = " ".join(str(error).split())
-    match = re.search(r"error: \([^)]*\) (.*?)(?: in function '[^']*')?$", text)
-    return match[1] if match is not None else text
+    innermost = text.rpartition("error: (")[2].partition(") ")[2].partition(" in function '")[0]
+    return innermost or text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fer_edge.errors import DetectorError, UsageError
+from fer_edge.errors import ModelError, UsageError
 from fer_edge.runtime.hashing import sha256_of_file
 
 __all__ = ["DETECTOR_FILES", "DetectorFile", "detectors_folder", "find_detector_file", "identify_content"]
@@ -130,17 +130,17 @@ def detectors_folder() -> Path:
 
 
 def find_detector_file(detector: str) -> Path:
-    """The downloaded model of a detector; raises DetectorError where it is missing or another file."""
+    """The downloaded model of a detector; raises ModelError where it is missing or another file."""
     file = DETECTOR_FILES[detector]
     remedy = f"run: fer-edge get {detector}"
     path = detectors_folder() / file.file_name
     try:
         if not path.is_file():
-            raise DetectorError(f"the face detector {detector} has not been downloaded; {remedy}")
+            raise ModelError(f"the face detector {detector} has not been downloaded; {remedy}")
         if file.sha256 is not None and sha256_of_file(path) != file.sha256:
-            raise DetectorError(f"{path}: {file.find_fault(path.read_bytes())}; {remedy}")
+            raise ModelError(f"{path}: {file.find_fault(path.read_bytes())}; {remedy}")
     except OSError as error:
-        raise DetectorError(f"{path}: it cannot be read: {error.strerror or error}; {remedy}") from error
+        raise ModelError(f"{path}: it cannot be read: {error.strerror or error}; {remedy}") from error
     return path
 
 
