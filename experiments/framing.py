@@ -122,12 +122,16 @@ def main() -> None:
         right = results[scale, shift] = pictures.judge(scale, shift)
         flipped = pictures.judge(scale, shift, flip=True).mean()
         halves = f"{right[first].mean():.3f} and {right[~first].mean():.3f}"
-        print(f"× {scale:.2f} {shift:+.2f}: {right.mean():.4f} ({halves}), with flips {flipped:.4f}", flush=True)
+        print(
+            f"× {scale:.2f} {shift:+.2f}: {right.mean():.4f} ({halves}), with flips {flipped:.4f}", flush=True
+        )
     held_back = 0
     for half in (first, ~first):
         best = max(results, key=lambda rule: results[rule][half].mean())
         held_back += int(results[best][~half].sum())
-        print(f"chosen on one half: × {best[0]:.2f} {best[1]:+.2f}: {results[best][~half].mean():.4f} on the other")
+        print(
+            f"chosen on one half: × {best[0]:.2f} {best[1]:+.2f}: {results[best][~half].mean():.4f} on the other"
+        )
     print(f"right on the halves that were not looked at: {held_back / len(pictures.frames):.4f}")
 
 

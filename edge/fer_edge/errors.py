@@ -10,6 +10,7 @@
     ├── DetectorError           the face detector itself failed (never: it found no face)
     ├── ModelError              a model file is missing, unreadable or refused by the interpreter
     │   └── ContractError       a model's contract is missing, malformed or contradicts its tensors
+    ├── DownloadError           a detector's model cannot be downloaded
     ├── DataError               training or calibration data are malformed or missing
     ├── RunError                a training run cannot be started, resumed or read
     ├── ConversionError         a network cannot be converted
@@ -29,6 +30,7 @@ __all__ = [
     "ConversionError",
     "DataError",
     "DetectorError",
+    "DownloadError",
     "FerEdgeError",
     "MissingExtraError",
     "ModelError",
@@ -75,6 +77,10 @@ class ModelError(FerEdgeError):
 
 class ContractError(ModelError):
     """A model's contract (its ModelSpec) is missing, malformed or contradicts its tensors."""
+
+
+class DownloadError(FerEdgeError):
+    """A detector's model cannot be downloaded from any of its addresses."""
 
 
 class DataError(FerEdgeError):

@@ -28,8 +28,8 @@ class EmotionRecognizer:
     """Finds the faces of pictures and videos and says what they show.
 
     ``model`` is a bundled model's name or a ``.tflite`` file; None: the default model.
-    ``detector`` is ``haar``, ``mediapipe``, or ``none`` where each picture is one face already.
-    ``detector_model`` is the file that ``mediapipe`` needs.
+    ``detector`` is ``haar``, ``yunet``, ``mediapipe``, or ``none`` where each picture is one face already.
+    ``detector_model`` is the model of ``yunet`` or ``mediapipe``; None: the one that ``fer-edge get`` downloaded.
     ``min_face`` is the smallest face in pixels; None: a share of the picture.
     ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None:
     what changed after 8 frames or 0.3 s, all of it after 90 frames that last 3 s.

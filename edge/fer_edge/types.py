@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import cv2
 import numpy as np
@@ -192,7 +192,8 @@ class Detection:
     """A face that a detector found.
 
     ``score`` is the detector's own confidence in 0…1, None where it has none (Haar).
-    ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order; () where it has none.
+    ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order (docs/detectors.md); ()
+    where it has none. They may lie outside the frame where its edge cuts the face.
     ``framing`` is how the detector's boxes lie on faces. ``tilt`` is by how many degrees the head is turned in
     the image, clockwise; 0 where the detector does not know. ``outer`` is the box of the whole face where it
     reaches out of the frame, as the crop needs it; ``box`` is the part inside.
@@ -264,6 +265,11 @@ class FaceResult:
         return self.detection.score
 
     @property
+    def landmarks(self) -> tuple[tuple[float, float], ...]:
+        """Key points (x, y) in pixels of the frame, in the detector's order; () where it has none."""
+        return self.detection.landmarks
+
+    @property
     def emotion(self) -> str:
         """The emotion with the highest probability."""
         return self.scores.emotion
@@ -275,10 +281,14 @@ class FaceResult:
 
 
 class FaceRecord(TypedDict):
-    """A face in a row; ``box`` is x, y, width, height in pixels."""
+    """A face in a row; ``box`` is x, y, width, height in pixels.
+
+    ``landmarks`` are x and y of each key point in pixels; absent where the detector has none.
+    """
 
     id: int
     box: list[int]
+    landmarks: NotRequired[list[list[float]]]
     confidence: float | None
     emotion: str
     score: float
@@ -314,7 +324,7 @@ class FrameResult:
 
 def _face_record(face: FaceResult) -> FaceRecord:
     box = face.box
-    return {
+    record: FaceRecord = {
         "id": face.id,
         "box": [box.x, box.y, box.width, box.height],
         "confidence": None if face.confidence is None else round(face.confidence, 6),
@@ -322,3 +332,6 @@ def _face_record(face: FaceResult) -> FaceRecord:
         "score": round(face.score, 6),
         "scores": {label: round(value, 6) for label, value in face.scores.as_dict().items()},
     }
+    if face.landmarks:
+        record["landmarks"] = [[round(x, 6), round(y, 6)] for x, y in face.landmarks]
+    return record

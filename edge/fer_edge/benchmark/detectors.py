@@ -59,14 +59,18 @@ def _present_detectors(
 ) -> tuple[list[Detector], dict[str, str]]:
     """The detectors that work here, closed with ``stack``, and of the others why they do not.
 
-    ``model`` is the file of one that brings none; once it is named, that one's failure is an error. Those that
-    take each image for a face are left out without a word: there is nothing to compare.
+    ``model`` is a file for those that take one; the others use what was downloaded. Those that take each image for a
+    face are left out without a word: there is nothing to compare. Raises DetectorError where none takes ``model``.
     """
     present: list[Detector] = []
     left_out = {}
+    refusals: dict[str, str] = {}
+    is_used = False
     for name in DETECTORS.names:
         try:
-            detector = _create(name, still_image, model)
+            detector = _create_from(name, still_image, model, refusals)
+            is_used |= detector is not None
+            detector = detector or create_detector(name, still_image=still_image)
         except DetectorError:
             raise
         except FerEdgeError as error:
@@ -75,20 +79,25 @@ def _present_detectors(
         stack.enter_context(closing(detector))
         if detector.traits.tracked:
             present.append(detector)
+    if model is not None and not is_used:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
+        raise DetectorError(f"{model}: no detector works with it ({reasons})")
     return present, left_out
 
 
-def _create(name: str, still_image: bool, model: Path | None) -> Detector:
-    """A detector with its own model or, where it has none, with the file that was named."""
-    try:
-        return create_detector(name, still_image=still_image)
-    except UsageError:
-        if model is None:
-            raise
+def _create_from(
+    name: str, still_image: bool, model: Path | None, refusals: dict[str, str]
+) -> Detector | None:
+    """The detector with a model that was named; None where it takes none or not that one, which is noted."""
+    if model is None:
+        return None
     try:
         return create_detector(name, still_image=still_image, model=model)
+    except UsageError:
+        return None
     except FerEdgeError as error:
-        raise DetectorError(str(error)) from error
+        refusals[name] = str(error)
+        return None
 
 
 def compare_detectors(

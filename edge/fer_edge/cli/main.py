@@ -130,7 +130,7 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
     "--detector-model",
     type=PathThatNames(path_type=Path),
     metavar="PATH",
-    help="The face detection model of mediapipe, for --detectors.",
+    help="The face detection model of yunet or mediapipe, for --detectors.",
 )
 @click.option(
     "--threads",
@@ -155,7 +155,20 @@ def benchmark(**options: Any) -> None:
 @click.argument("name", metavar="[NAME|PATH]", required=False)
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def models(name: str | None, debug: bool) -> None:
-    """List the bundled models, or show one model's contract."""
+    """List the bundled models and the downloaded detectors, or show one of them."""
     from fer_edge.cli.models import render_model, render_model_list
 
     click.echo(render_model_list() if name is None else render_model(name))
+
+
+@cli.command()
+@click.argument("name", metavar="NAME")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def get(name: str, debug: bool) -> None:
+    """Download a face detector's model from its publisher: yunet or mediapipe.
+
+    It is checked, and put where --detector NAME finds it. Nothing else of fer-edge downloads anything.
+    """
+    from fer_edge.cli.get import get_detector
+
+    get_detector(name)

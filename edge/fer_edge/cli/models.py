@@ -1,10 +1,13 @@
-"""The bundled models and any model's contract, as text for people."""
+"""The bundled models, any model's contract and the downloaded detectors, as text for people."""
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 from fer_edge.cli.app import one_line
+from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder
 from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, bundled_models, find_model
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
 from fer_edge.runtime.tables import aligned
@@ -13,7 +16,7 @@ __all__ = ["render_model", "render_model_list"]
 
 
 def render_model_list() -> str:
-    """A line for each bundled model: network, variant, size, accuracy, labels."""
+    """A line for each bundled model and each detector that can be downloaded."""
     header = ("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENCE OF THE WEIGHTS")
     rows = []
     for name in bundled_models():
@@ -28,13 +31,51 @@ def render_model_list() -> str:
                 str(model.spec.provenance.get("licence", "not stated")),
             )
         )
-    return "\n".join(
-        [*aligned(header, rows, range(len(header))), "", f"Show one: fer-edge models {DEFAULT_MODEL}"]
-    )
+    lines = [*aligned(header, rows, range(len(header))), "", *_list_detectors(), ""]
+    return "\n".join([*lines, f"Show one: fer-edge models {DEFAULT_MODEL}"])
+
+
+def _list_detectors() -> list[str]:
+    header = ("FACE DETECTOR", "SIZE", "LICENCE", "FILE")
+    rows = []
+    for name, file in DETECTOR_FILES.items():
+        path, fault = _find_download(file)
+        size = "" if fault is not None else f"{path.stat().st_size / 1e6:.2f} MB"
+        rows.append((name, size, file.licence, one_line(str(path)) if fault is None else fault))
+    return aligned(header, rows, range(len(header)))
+
+
+def _find_download(file: DetectorFile) -> tuple[Path, str | None]:
+    """Where a detector's model lies or would lie, and what is wrong with it; None where nothing is."""
+    path = detectors_folder() / file.file_name
+    remedy = f"run: fer-edge get {file.detector}"
+    if not path.is_file():
+        return path, f"not downloaded; {remedy}"
+    try:
+        fault = file.find_fault(path.read_bytes())
+    except OSError as error:
+        fault = f"it cannot be read: {error.strerror or error}"
+    return path, None if fault is None else one_line(f"{path}: {fault}; {remedy}")
+
+
+def _render_detector(name: str) -> str:
+    file = DETECTOR_FILES[name]
+    path, fault = _find_download(file)
+    rows = [("face detector", name), ("file", str(path) if fault is None else fault)]
+    if fault is None:
+        content = path.read_bytes()
+        rows += [("sha256", hashlib.sha256(content).hexdigest()), ("size", f"{len(content):,} bytes")]
+    rows += [("licence", file.licence), ("from", file.addresses[0])]
+    if file.notice:
+        rows.append(("notice", file.notice))
+    shown = [(key, one_line(value)) for key, value in rows]
+    return "\n".join(aligned(shown[0], shown[1:], range(2)))
 
 
 def render_model(name_or_path: str) -> str:
-    """Everything a model's contract says, a line for each thing."""
+    """Everything a model's contract says, or what is known of a detector's model, a line for each thing."""
+    if name_or_path in DETECTOR_FILES:
+        return _render_detector(name_or_path)
     model = find_model(name_or_path)
     spec = model.spec
     crop = spec.crop

@@ -126,7 +126,7 @@ _OPTIONS: Final = (
         "--detector-model",
         type=PathThatNames(path_type=Path),
         metavar="PATH",
-        help="The face detection model of a detector that brings none (mediapipe).",
+        help="The face detector's model, instead of the one that fer-edge get downloads (yunet, mediapipe).",
     ),
     click.option(
         "--min-face",

@@ -16,24 +16,15 @@ import cv2
 
 from fer_edge.detectors.base import DetectorRequest, DetectorTraits
 from fer_edge.detectors.nms import suppress_overlaps
-from fer_edge.errors import DetectorError, MissingExtraError, UsageError
+from fer_edge.errors import DetectorError, MissingExtraError
+from fer_edge.models.detector_files import DETECTOR_FILES, find_detector_file, identify_content
 from fer_edge.types import Detection, FaceBox, Frame, Framing
 
 __all__ = ["FRAMING", "MediaPipeDetector", "create_detector"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_WHERE: Final = (
-    "blaze_face_short_range.tflite is on https://ai.google.dev/edge/mediapipe/solutions/vision/face_detector, "
-    "mediapipe/modules/face_detection/face_detection_short_range.tflite in the wheel of mediapipe 0.10.21"
-)
-
-# Its package's own words, in METADATA of 1.2.2: "MediaPipe Tasks APIs send metrics about the performance
-# and utilization of the APIs in your app to Google."
-_TELEMETRY: Final = (
-    "MediaPipe sends metrics of its performance and use to Google (https://policies.google.com/privacy), "
-    "and it is up to you to obtain the consent of those who use it. To go without: --detector haar."
-)
+_REMEDY: Final = "run: fer-edge get mediapipe"
 
 FRAMING: Final = Framing(scale=1.14, shift_y=-0.107)
 """MediaPipe's boxes are tighter than Haar's and sit lower: medians over data set faces.
@@ -60,18 +51,17 @@ class MediaPipeDetector:
     faces (pixels of the frame); the short-range model sees none below about a tenth of the frame,
     unless ``still_image`` searches it in parts, too.
 
+    Each face has six key points, in this order: the person's right eye (the left one in the image), left eye, tip
+    of the nose, middle of the mouth, right and left ear, in pixels of the frame; they may lie outside it.
+
     Has to be closed before the interpreter ends: MediaPipe cannot do that by itself any more then. Raises
-    UsageError without a model, DetectorError for one that does not load, MissingExtraError without MediaPipe.
+    DetectorError for a model that does not load, MissingExtraError without MediaPipe.
     """
 
     name = "mediapipe"
     traits = DetectorTraits(follow_margin=0.5)
 
-    def __init__(
-        self, model: str | Path | None, *, min_face: int | None = None, still_image: bool = False
-    ) -> None:
-        if model is None:
-            raise UsageError(f"--detector mediapipe needs --detector-model PATH: {_WHERE}")
+    def __init__(self, model: str | Path, *, min_face: int | None = None, still_image: bool = False) -> None:
         self._min_face = min_face or 0
         self._still_image = still_image
         self._mediapipe: Any
@@ -126,8 +116,9 @@ class MediaPipeDetector:
 
 
 def create_detector(request: DetectorRequest) -> MediaPipeDetector:
-    """Make the detector; raises UsageError without a model file."""
-    return MediaPipeDetector(request.model, min_face=request.min_face, still_image=request.still_image)
+    """Make the detector; raises ModelError where its model has not been downloaded and none is named."""
+    model = find_detector_file(MediaPipeDetector.name) if request.model is None else request.model
+    return MediaPipeDetector(model, min_face=request.min_face, still_image=request.still_image)
 
 
 def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
@@ -171,7 +162,13 @@ def _load(model: Path) -> tuple[Any, Any]:
     """MediaPipe's module and its face detector."""
     if not model.is_file() or not model.stat().st_size:
         raise DetectorError(
-            f"expected a face detection model of MediaPipe's in {model}, found no file or an empty one; {_WHERE}"
+            f"expected a face detection model of MediaPipe's in {model}, found no file or an empty one; {_REMEDY}"
+        )
+    with model.open("rb") as file:
+        other = identify_content(file.read(1024))
+    if other is not None:
+        raise DetectorError(
+            f"expected a face detection model of MediaPipe's in {model}, it is {other}; {_REMEDY}"
         )
     mediapipe = _import()
     _warn_of_telemetry()
@@ -183,7 +180,7 @@ def _load(model: Path) -> tuple[Any, Any]:
     except _FAILURES as error:
         raise DetectorError(
             f"expected a face detection model of MediaPipe's in {model}, got another file or a damaged one "
-            f"({_one_line(error)}); {_WHERE}"
+            f"({_one_line(error)}); {_REMEDY}"
         ) from error
 
 
@@ -210,7 +207,7 @@ def _broken(error: Exception) -> DetectorError:
 @functools.cache
 def _warn_of_telemetry() -> None:
     """Warn once in a process of what MediaPipe tells Google."""
-    _LOG.warning(_TELEMETRY)
+    _LOG.warning(DETECTOR_FILES[MediaPipeDetector.name].notice)
 
 
 def _one_line(error: Exception) -> str:

@@ -17,6 +17,7 @@ DETECTORS: Final[Registry[DetectorFactory]] = Registry(
     "fer_edge.detectors",
     {
         "haar": "fer_edge.detectors.haar:create_detector",
+        "yunet": "fer_edge.detectors.yunet:create_detector",
         "mediapipe": "fer_edge.detectors.mediapipe:create_detector",
         "none": "fer_edge.detectors.full_frame:create_detector",
     },
@@ -33,8 +34,8 @@ def create_detector(
 ) -> Detector:
     """Make a detector by its name in :data:`DETECTORS`; the options are those of DetectorRequest.
 
-    Raises UsageError for an unknown name or options that do not fit it, DetectorError where its files do
-    not load, MissingExtraError where its packages are not installed.
+    Raises UsageError for an unknown name or options that do not fit it, ModelError where its model has not been
+    downloaded, DetectorError where its files do not load, MissingExtraError where its packages are not installed.
     """
     from fer_edge.detectors.base import DetectorRequest
 

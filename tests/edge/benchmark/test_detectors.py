@@ -75,16 +75,22 @@ def test_what_each_finds_and_what_both_do(pictures: Path, monkeypatch: pytest.Mo
     assert "haar and mediapipe agree on 1 face: 33% of haar's, 100% of mediapipe's" in lines
 
 
-def test_a_detector_that_is_not_there_is_named_with_the_remedy(pictures: Path) -> None:
+def test_a_detector_that_is_not_there_is_named_with_the_remedy(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     comparison = compare_detectors(str(pictures))
     assert "haar" in comparison.found
-    assert "--detector-model" in comparison.left_out["mediapipe"]
+    assert "fer-edge get mediapipe" in comparison.left_out["mediapipe"]
+    assert "fer-edge get yunet" in comparison.left_out["yunet"]
     assert "none" not in comparison.left_out
     assert any(line.startswith("Without mediapipe: ") for line in render_comparison(comparison))
 
 
 def test_a_detector_whose_model_is_named_has_to_work(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(DetectorError, match=r"nothere\.tflite"):
+    with pytest.raises(
+        DetectorError, match=r"nothere\.tflite: no detector works with it .yunet: .*; mediapipe: "
+    ):
         compare_detectors(str(pictures), model=tmp_path / "nothere.tflite")
 
 

@@ -33,4 +33,4 @@ def test_help_loads_neither_numpy_nor_opencv() -> None:
     done = run_python(_SCRIPT, "numpy,cv2", "video", "--help")
     assert done.returncode == 0, done.stderr
     assert "--detect-every" in done.stdout
-    assert "haar|mediapipe" in done.stdout
+    assert "haar|yunet|mediapipe" in done.stdout

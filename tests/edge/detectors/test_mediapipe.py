@@ -19,15 +19,16 @@ from fer_edge import EmotionRecognizer
 from fer_edge.classification.preprocess import crop_bounds
 from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector
 from fer_edge.detectors.registry import create_detector
-from fer_edge.errors import DetectorError, MissingExtraError, UsageError
+from fer_edge.errors import DetectorError, MissingExtraError, ModelError, UsageError
+from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import Crop
 from fer_edge.types import Detection, FaceBox, Frame, Image
 from tests.edge.support import FACE_IN_PORTRAIT as FACE
-from tests.edge.support import moved, run_fer_edge, run_python
+from tests.edge.support import moved, read_rows, run_fer_edge, run_python
 
 MODEL = os.environ.get("FER_MEDIAPIPE_MODEL", "")
-WHERE = r"blaze_face_short_range\.tflite is on https://.*, .*face_detection_short_range\.tflite in the wheel"
+REMEDY = "run: fer-edge get mediapipe"
 
 installed = pytest.mark.skipif(
     not MODEL or importlib.util.find_spec("mediapipe") is None,
@@ -42,17 +43,40 @@ def some_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def no_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+def download(model: bytes) -> None:
+    """Put a model where ``fer-edge get`` puts it."""
+    path = detectors_folder() / DETECTOR_FILES["mediapipe"].file_name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(model)
+
+
 class TestWithoutMediaPipe:
-    def test_it_needs_a_model_and_says_where_it_is_had(self) -> None:
-        with pytest.raises(UsageError, match=f"needs --detector-model PATH: {WHERE}"):
+    def test_it_needs_a_model_and_says_how_it_is_had(self) -> None:
+        with pytest.raises(ModelError, match=f"mediapipe has not been downloaded; {REMEDY}"):
             create_detector("mediapipe")
+
+    def test_a_downloaded_model_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        download(b"a model")
+        monkeypatch.setitem(sys.modules, "mediapipe", None)
+        with pytest.raises(MissingExtraError):
+            create_detector("mediapipe")
+
+    def test_a_web_page_is_no_model(self, some_file: Path) -> None:
+        some_file.write_text("<html></html>")
+        with pytest.raises(DetectorError, match=f"it is a web page.*; {REMEDY}"):
+            create_detector("mediapipe", model=some_file)
 
     @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
     def test_a_model_that_is_not_there_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
         path = tmp_path / "detector.tflite"
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(DetectorError, match=rf"in .*detector\.tflite, found no file.*{WHERE}"):
+        with pytest.raises(DetectorError, match=rf"in .*detector\.tflite, found no file.*{REMEDY}"):
             create_detector("mediapipe", model=path)
 
     def test_a_folder_is_no_model(self, tmp_path: Path) -> None:
@@ -94,7 +118,7 @@ class TestWithoutMediaPipe:
     @pytest.mark.parametrize(
         ("arguments", "status", "reason"),
         [
-            (["--detector", "mediapipe"], 2, "needs --detector-model PATH"),
+            (["--detector", "mediapipe"], 1, "has not been downloaded"),
             (["--detector", "mediapipe", "--detector-model", "nowhere.tflite"], 1, "nowhere.tflite"),
             (["--detector-model", "some.tflite"], 2, "takes no --detector-model"),
             (["--detector", "none", "--detector-model", "some.tflite"], 2, "takes no --detector-model"),
@@ -111,7 +135,7 @@ class TestWithoutMediaPipe:
         assert done.stdout == ""
 
     def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
-        with pytest.raises(UsageError, match="needs --detector-model"):
+        with pytest.raises(ModelError, match="has not been downloaded"):
             EmotionRecognizer(detector="mediapipe")
         with pytest.raises(UsageError, match="takes no --detector-model"):
             EmotionRecognizer(detector_model=some_file)
@@ -256,7 +280,7 @@ class TestFailure:
     ) -> None:
         some_file.write_bytes(content)
         with pytest.raises(
-            DetectorError, match=rf"detector\.tflite, got another file or .*{WHERE}"
+            DetectorError, match=rf"detector\.tflite, got another file or .*{REMEDY}"
         ) as caught:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
@@ -292,6 +316,12 @@ class TestCommandLine:
         (line,) = done.stderr.splitlines()
         assert line.startswith("Warning: MediaPipe sends metrics")
         assert line.endswith("--detector haar.")
+
+    def test_a_downloaded_model_needs_no_option(self, portrait_path: Path) -> None:
+        download(Path(MODEL).read_bytes())
+        done = run_fer_edge("image", portrait_path, "--detector", "mediapipe", "-r", "-")
+        assert done.returncode == 0
+        assert len(read_rows(done.stdout)[0]["faces"][0]["landmarks"]) == 6
 
     def test_a_recognizer_with_two_detectors_warns_once(self, portrait_path: Path) -> None:
         code = (

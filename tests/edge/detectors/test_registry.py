@@ -11,11 +11,11 @@ from fer_edge.errors import UsageError
 
 
 def test_the_built_in_ones_come_first() -> None:
-    assert DETECTORS.names[:3] == ("haar", "mediapipe", "none")
+    assert DETECTORS.names[:4] == ("haar", "yunet", "mediapipe", "none")
     assert DEFAULT_DETECTOR == create_detector().name == "haar"
 
 
-@pytest.mark.parametrize("name", ["haar", "none"])  # mediapipe wants a model
+@pytest.mark.parametrize("name", ["haar", "none"])  # the others want a model
 def test_a_detector_is_made_by_its_name(name: str) -> None:
     detector = create_detector(name)
     assert detector.name == name
@@ -23,7 +23,9 @@ def test_a_detector_is_made_by_its_name(name: str) -> None:
 
 
 def test_an_unknown_detector_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"unknown detector 'hog'; choose one of: haar, mediapipe, none"):
+    with pytest.raises(
+        UsageError, match=r"unknown detector 'hog'; choose one of: haar, yunet, mediapipe, none"
+    ):
         create_detector("hog")
 
 

@@ -1,0 +1,51 @@
+"""What ``get`` does: download a detector's model, say where it is and under which licence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import click
+
+from fer_edge.cli.app import one_line
+from fer_edge.cli.progress import progress_bar
+from fer_edge.errors import UsageError
+from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder
+from fer_edge.models.download import Download, download_detector
+from fer_edge.runtime.native_stderr import suppress_native_stderr
+
+__all__ = ["get_detector"]
+
+
+def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FILES) -> None:
+    """Download the detector of that name, with a bar on a terminal, and print what came."""
+    if name not in publishers:
+        raise UsageError(f"there is no detector {name!r} to download; choose one of: {', '.join(publishers)}")
+    file = publishers[name]
+    with suppress_native_stderr(), closing(progress_bar(None, unit="B", unit_scale=True, desc=name)) as bar:
+        download = download_detector(
+            file, detectors_folder(), on_progress=lambda *counts: _show(bar, *counts)
+        )
+    for line in _describe(file, download):
+        click.echo(line)
+
+
+def _show(bar: Any, received: int, total: int | None) -> None:
+    bar.total = total
+    bar.update(received - bar.n)
+
+
+def _describe(file: DetectorFile, download: Download) -> list[str]:
+    how = "downloaded" if download.downloaded else "already there"
+    if download.replaced is not None:
+        how = "replaced what was there"
+    lines = [
+        one_line(f"{file.detector}: {how}: {download.path}"),
+        f"{download.size:,} bytes, sha256 {download.sha256}, licence {file.licence}",
+    ]
+    if file.sha256 is None:
+        lines.append("Its publisher states no hash; it was checked to be a model of the right input.")
+    if file.notice:
+        lines.append(file.notice)
+    return [*lines, f"Use it: fer-edge camera --detector {file.detector}"]

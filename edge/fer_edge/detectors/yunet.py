@@ -1,0 +1,211 @@
+"""YuNet (W. Wu, H. Peng, S. Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023), run by OpenCV.
+
+The figures behind its constants are those of ``experiments/yunet.py``, in docs/experiments.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.nms import suppress_overlaps
+from fer_edge.detectors.yunet_network import YuNetNetwork, read_network
+from fer_edge.errors import DetectorError
+from fer_edge.models.detector_files import find_detector_file
+from fer_edge.types import Detection, FaceBox, Frame, Framing
+
+__all__ = ["FRAMING", "YuNetDetector", "create_detector", "least_score"]
+
+FRAMING: Final = Framing(scale=1.0, shift_y=-0.05)
+"""YuNet's boxes are higher than wide and lie lower than Haar's, for which crop rules are made."""
+
+_RELIABLE: Final = 40  # pixels of the searched image: of faces so wide nine in ten are found
+_SMALLEST_FACE: Final = 20  # pixels: smaller ones have no features left
+_MAX_ENLARGEMENT: Final = 2.0
+# The smallest face that is looked for unless the user says otherwise, as a share of the frame's shorter side.
+_SHARE: Final = 1 / 9
+_STILL_SHARE: Final = 1 / 32
+
+# The score that makes a face, by its width in the searched image. What textures show falsely is nearly always
+# narrower than 16 pixels; wider faces may score less, as those that are tilted do.
+_SURE_WIDTHS: Final = (16.0, 32.0)
+_SURE_SCORES: Final = (0.8, 0.55)
+_FOLLOWED_SCORE: Final = 0.4  # it was a face a moment ago
+
+_SAME_FACE_IOU: Final = 0.3
+_LEAST_EYE_DISTANCE: Final = 0.15  # of the box's width
+
+# A face of a known size is looked for in a square of few pixels.
+_NARROW: Final = 1.6  # largest to smallest size of such a search
+_NARROW_SIDE: Final = 128
+
+# An image with more pixels is searched as a whole in less detail, and in overlapping tiles.
+_MOST_SEARCHED: Final = 2_600_000
+_TILE: Final = 1600  # pixels of the searched image, a side
+_OVERLAP: Final = 400
+
+
+class YuNetDetector:
+    """Faces from the front to the profile, also tilted ones, with five key points each.
+
+    The key points are, in this order: the person's right eye (the left one in the image), left eye, tip of the
+    nose, right and left corner of the mouth, in pixels of the frame. Where a frame cuts a face they may lie
+    outside it; boxes never do. Scores are the network's, 0…1.
+
+    ``model`` is a YuNet of OpenCV Zoo in its ONNX form, of 2023 or later. ``min_face`` is the width of the smallest
+    face in pixels of the frame; the frame is resized so that such a face is just found reliably, at most
+    to twice its size. None: a share of the shorter side. ``still_image`` looks for smaller faces.
+    Raises DetectorError for a file that is not such a model.
+    """
+
+    name = "yunet"
+    traits = DetectorTraits(follow_margin=0.5)
+
+    def __init__(self, model: str | Path, *, min_face: int | None = None, still_image: bool = False) -> None:
+        self._min_face = min_face
+        self._share = _STILL_SHARE if still_image else _SHARE
+        self._network: YuNetNetwork | None = read_network(Path(model))
+
+    def smallest_face(self, frame: Frame) -> int:
+        """The width in pixels of the smallest face that is looked for in such a frame."""
+        if self._min_face is not None:
+            return self._min_face
+        return max(_RELIABLE, round(min(frame.size) * self._share))
+
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        """The faces of a frame or of a part of it, largest first."""
+        part = roi or frame.box
+        smallest = max(1.0, min_size or self.smallest_face(frame))
+        scale = _NARROW_SIDE / max(part.width, part.height)
+        if max_size is not None and max_size <= _NARROW * smallest and scale * smallest >= _RELIABLE:
+            found = self._search(frame, part, scale, narrow=True)
+        else:
+            found = self._search_in_detail(frame, part, min(_MAX_ENLARGEMENT, _RELIABLE / smallest))
+        least = self._min_face or 0
+        faces = suppress_overlaps(found, _SAME_FACE_IOU, key=lambda face: face.score or 0.0)
+        return tuple(
+            sorted(
+                (face for face in faces if face.box.width >= least),
+                key=lambda face: face.box.area,
+                reverse=True,
+            )
+        )
+
+    def _search_in_detail(self, frame: Frame, part: FaceBox, scale: float) -> list[Detection]:
+        """Search a part in one piece or, where that would take too much memory, in less detail and in tiles."""
+        most = math.sqrt(_MOST_SEARCHED / part.area)
+        if self._min_face is None:
+            scale = min(1.0, scale)
+        found = self._search(frame, part, min(scale, most))
+        if scale > most:
+            for tile in _tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
+                # What reaches out of a tile lies inside another one or is large enough for the whole.
+                found += [
+                    face for face in self._search(frame, tile, scale) if _is_whole(face.box, tile, part)
+                ]
+        return found
+
+    def _search(self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False) -> list[Detection]:
+        """The faces of a part of a frame, resized by ``scale``, in pixels of the frame and inside it."""
+        if self._network is None:
+            raise DetectorError("this YuNet detector was closed; make another")
+        pixels = frame.image[part.y : part.y + part.height, part.x : part.x + part.width]
+        size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
+        if size != (part.width, part.height):
+            method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+        faces = []
+        # A search for one face takes always the same size: another one costs the network milliseconds.
+        for row in self._network.detect(pixels, _NARROW_SIDE) if narrow else self._network.detect(pixels):
+            if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
+                faces.append(_detection(row, part, size, frame))
+        return [face for face in faces if face is not None]
+
+    def close(self) -> None:
+        """Free the network; the detector cannot be used afterwards."""
+        self._network = None
+
+
+def least_score(width: Any) -> Any:
+    """The score from which on a box is a face, by its width in pixels of the searched image; numbers or arrays."""
+    return np.interp(width, _SURE_WIDTHS, _SURE_SCORES)
+
+
+def create_detector(request: DetectorRequest) -> YuNetDetector:
+    """Make the detector; raises ModelError where its model has not been downloaded, DetectorError for another file."""
+    model = find_detector_file(YuNetDetector.name) if request.model is None else request.model
+    return YuNetDetector(model, min_face=request.min_face, still_image=request.still_image)
+
+
+def _detection(
+    row: NDArray[np.float32], part: FaceBox, searched: tuple[int, int], frame: Frame
+) -> Detection | None:
+    """A row of the network's (box, five key points, score) in pixels of the frame; None where it lies outside."""
+    x_scale, y_scale = part.width / searched[0], part.height / searched[1]
+    left, top, width, height, *points, score = (float(value) for value in row)
+    right, bottom = part.x + (left + width) * x_scale, part.y + (top + height) * y_scale
+    left, top = part.x + left * x_scale, part.y + top * y_scale
+    corners = [round(value) for value in (left, top, right, bottom)]
+    box = FaceBox(corners[0], corners[1], corners[2] - corners[0], corners[3] - corners[1])
+    inside = box.clipped(*frame.size)
+    if inside is None:
+        return None
+    landmarks = tuple(
+        (part.x + x * x_scale, part.y + y * y_scale) for x, y in zip(points[::2], points[1::2], strict=True)
+    )
+    return Detection(
+        inside,
+        min(1.0, max(0.0, score)),
+        landmarks,
+        FRAMING,
+        tilt=_tilt(landmarks, box.width),
+        outer=box if box != inside else None,
+    )
+
+
+def _tilt(landmarks: Sequence[tuple[float, float]], width: int) -> float:
+    """By how many degrees the line through the eyes is turned; 0 for a profile, whose eyes coincide."""
+    (right_x, right_y), (left_x, left_y) = landmarks[:2]
+    if math.hypot(left_x - right_x, left_y - right_y) < _LEAST_EYE_DISTANCE * width:
+        return 0.0
+    return math.degrees(math.atan2(left_y - right_y, left_x - right_x))
+
+
+def _tiles(part: FaceBox, side: int, overlap: int) -> Iterator[FaceBox]:
+    """Squares that cover a part, each overlapping its neighbours by at least so many pixels."""
+    for y in _starts(part.height, side, overlap):
+        for x in _starts(part.width, side, overlap):
+            width, height = min(side, part.width), min(side, part.height)
+            yield FaceBox(part.x + x, part.y + y, width, height)
+
+
+def _starts(length: int, side: int, overlap: int) -> list[int]:
+    steps = max(0, math.ceil((length - side) / (side - overlap)))
+    return [round(step * (length - side) / steps) for step in range(steps + 1)] if steps else [0]
+
+
+def _is_whole(box: FaceBox, tile: FaceBox, part: FaceBox) -> bool:
+    """Whether a tile shows all of a box, as far as the part has it."""
+    margin = 2  # pixels
+    return (
+        (box.x > tile.x + margin or tile.x == part.x)
+        and (box.y > tile.y + margin or tile.y == part.y)
+        and (box.x + box.width < tile.x + tile.width - margin or tile.x + tile.width == part.x + part.width)
+        and (
+            box.y + box.height < tile.y + tile.height - margin or tile.y + tile.height == part.y + part.height
+        )
+    )

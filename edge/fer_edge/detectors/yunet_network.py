@@ -1,0 +1,153 @@
+"""YuNet's network: read from its file, and kept ready for the sizes that are searched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import DetectorError
+from fer_edge.models.detector_files import identify_content
+
+__all__ = ["YuNetNetwork", "read_network"]
+
+_STRIDES: Final = (8, 16, 32)
+_OUTPUTS: Final = frozenset(
+    f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in _STRIDES
+)
+_REMEDY: Final = "run: fer-edge get yunet"
+
+_CANDIDATE_SCORE: Final = 0.4  # the least that any search takes for a face
+_MAX_OVERLAP: Final = 0.3  # intersection over union of two faces
+_MOST_CANDIDATES: Final = 5000
+
+# OpenCV's network reads memory that it has not written where an image is at most 32 pixels high or wide.
+_LEAST_SIDE: Final = 64  # pixels
+
+_KEPT: Final = 4  # sizes that the network is kept ready for
+_MOST_KEPT: Final = 3_000_000  # pixels of all of them
+
+
+class YuNetNetwork:
+    """The network of a file. A size that was searched before costs less: it keeps those of the last few searches.
+
+    ``content`` are the file's bytes, ``name`` is the file as messages name it.
+    """
+
+    def __init__(self, content: bytes, name: str) -> None:
+        self._content, self._name = np.frombuffer(content, np.uint8), name
+        self._ready: dict[tuple[int, int], Any] = {}
+
+    def detect(self, pixels: NDArray[np.uint8], room: int = _LEAST_SIDE) -> NDArray[np.float32]:
+        """The faces of a uint8 (height, width, 3) BGR image: float32 (faces, 15).
+
+        The image is padded at its right and lower edge to at least ``room`` pixels each way. A row holds the box's
+        left, top, width and height, x and y of the five key points, and the score, all but the last in pixels.
+        Raises DetectorError where OpenCV fails or the network gives numbers that mean nothing.
+        """
+        height, width = pixels.shape[:2]
+        below, beside = max(0, room - height), max(0, room - width)
+        size = (width + beside, height + below)
+        try:
+            with _quiet_opencv():
+                if below or beside:
+                    padded = cv2.copyMakeBorder(pixels, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+                    pixels = np.asarray(padded, np.uint8)
+                _, faces = self._prepare(size).detect(pixels)
+        except cv2.error as error:
+            raise DetectorError(
+                f"YuNet failed on an image of {size[0]}×{size[1]} pixels: {_reason(error)}; {_REMEDY}"
+            ) from error
+        if faces is None:
+            return np.empty((0, 15), np.float32)
+        found = np.asarray(faces, np.float32)
+        if not np.isfinite(found).all() or np.abs(found[:, :4]).max() > 100 * max(*size, 100):
+            raise DetectorError(f"{self._name}: it is damaged, its boxes are no numbers of pixels; {_REMEDY}")
+        return found
+
+    def _prepare(self, size: tuple[int, int]) -> Any:
+        """OpenCV's detector for images of that size, the one that was used longest ago given up for it."""
+        detector = self._ready.pop(size, None)
+        if detector is None:
+            while self._ready and (
+                len(self._ready) >= _KEPT
+                or sum(width * height for width, height in (*self._ready, size)) > _MOST_KEPT
+            ):
+                self._ready.pop(next(iter(self._ready)))
+            detector = cv2.FaceDetectorYN.create(
+                "onnx",
+                self._content,
+                np.empty(0, np.uint8),
+                size,
+                _CANDIDATE_SCORE,
+                _MAX_OVERLAP,
+                _MOST_CANDIDATES,
+            )
+        self._ready[size] = detector
+        return detector
+
+
+def read_network(path: Path) -> YuNetNetwork:
+    """Read a YuNet from its ONNX file; raises DetectorError for anything else, with what it is and what to do."""
+    if not hasattr(cv2, "FaceDetectorYN"):
+        raise DetectorError(
+            f"OpenCV {cv2.__version__} has no FaceDetectorYN; install opencv-python-headless 4.9 or newer"
+        )
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DetectorError(
+            f"{path}: the face detector's model cannot be read: {reason}; {_REMEDY}"
+        ) from error
+    if (other := identify_content(content)) is not None:
+        raise DetectorError(f"{path}: it is {other}, not YuNet's model; {_REMEDY}")
+    _check_outputs(content, path)
+    network = YuNetNetwork(content, str(path))
+    network.detect(np.zeros((64, 64, 3), np.uint8))
+    return network
+
+
+def _check_outputs(content: bytes, path: Path) -> None:
+    """Refuse what OpenCV cannot read, and networks with other outputs than YuNet's."""
+    try:
+        with _quiet_opencv():
+            net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
+            outputs = frozenset(net.getUnconnectedOutLayersNames())
+    except cv2.error as error:
+        reason = _reason(error)
+        if "Failed to parse onnx" in reason or "has_graph" in reason:
+            raise DetectorError(f"{path}: it is damaged, cut off or not an ONNX model; {_REMEDY}") from error
+        raise DetectorError(
+            f"{path}: OpenCV {cv2.__version__} cannot run this network ({reason}); "
+            f"install a newer OpenCV 4, or {_REMEDY}"
+        ) from error
+    if outputs != _OUTPUTS:
+        named = ", ".join(sorted(outputs)[:4]) or "none"
+        raise DetectorError(
+            f"{path}: it is another network or a YuNet from before 2023 (its outputs are {named}); {_REMEDY}"
+        )
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing what it raises, too."""
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(level)
+
+
+def _reason(error: cv2.error) -> str:
+    """OpenCV's message without its version, source file and line; of nested ones the innermost."""
+    text = " ".join(str(error).split())
+    innermost = text.rpartition("error: (")[2].partition(") ")[2].partition(" in function '")[0]
+    return innermost or text

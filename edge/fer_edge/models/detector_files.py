@@ -1,0 +1,156 @@
+"""The models of face detectors: what their publishers offer, where a download lies, and whether a file is one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fer_edge.errors import ModelError, UsageError
+from fer_edge.runtime.hashing import sha256_of_file
+
+__all__ = ["DETECTOR_FILES", "DetectorFile", "detectors_folder", "find_detector_file", "identify_content"]
+
+_START: Final = 1024  # bytes of a file in which it shows what it is
+_TFLITE: Final = b"TFL3"  # the identifier of TFLite's flatbuffers, at byte 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorFile:
+    """The model of a detector as its publisher offers it.
+
+    ``addresses`` are tried in turn. ``size`` is in bytes, ``sha256`` in hexadecimal digits; without them the
+    publisher's file is not known, and the content is checked by its structure alone: ``input_shape`` is that of
+    a TFLite network's one input. ``notice`` is what its user has to know before the first use.
+    """
+
+    detector: str
+    file_name: str
+    addresses: tuple[str, ...]
+    licence: str
+    size: int | None = None
+    sha256: str | None = None
+    input_shape: tuple[int, ...] | None = None
+    notice: str = ""
+
+    def find_fault(self, content: bytes) -> str | None:
+        """Say in what way a content is not this model; None where it is."""
+        if (other := identify_content(content)) is not None:
+            return f"it is {other}"
+        if self.sha256 is not None:
+            if len(content) != self.size:
+                return f"it has {len(content):,} bytes instead of {self.size:,}"
+            found = hashlib.sha256(content).hexdigest()
+            return None if found == self.sha256 else f"its sha256 is {found} instead of {self.sha256}"
+        if content[4:8] != _TFLITE:
+            return "it is not a TFLite model"
+        return self._find_structural_fault(content)
+
+    def _find_structural_fault(self, content: bytes) -> str | None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError:  # 32-bit ARM; MediaPipe, which is to read it, does not run there either
+            return None
+        try:
+            inputs = Interpreter(model_content=content).get_input_details()
+        except (ValueError, RuntimeError) as error:
+            return f"it is a damaged TFLite model ({' '.join(str(error).split())})"
+        shapes = [tuple(map(int, tensor["shape"])) for tensor in inputs]
+        return None if shapes == [self.input_shape] else f"it is a TFLite model of other inputs, {shapes}"
+
+    @property
+    def identity(self) -> str:
+        """By what the file is recognised, for people."""
+        if self.sha256 is None:
+            return "its publisher states no hash"
+        return f"{self.size:,} bytes, sha256 {self.sha256}"
+
+
+_ZOO: Final = "models/face_detection_yunet/face_detection_yunet_2026may.onnx"
+
+DETECTOR_FILES: Final[Mapping[str, DetectorFile]] = {
+    file.detector: file
+    for file in (
+        DetectorFile(
+            detector="yunet",
+            file_name="face_detection_yunet_2026may.onnx",
+            addresses=(
+                # The commit is the one that was tried; what the branch holds may be replaced.
+                f"https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98/{_ZOO}",
+                f"https://github.com/opencv/opencv_zoo/raw/main/{_ZOO}",
+                f"https://huggingface.co/opencv/opencv_zoo/resolve/main/{_ZOO}",
+            ),
+            licence="MIT",
+            size=229_738,
+            sha256="ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
+        ),
+        DetectorFile(
+            detector="mediapipe",
+            file_name="blaze_face_short_range.tflite",
+            addresses=(
+                "https://storage.googleapis.com/mediapipe-models/face_detector/blaze_face_short_range/"
+                "float16/1/blaze_face_short_range.tflite",
+            ),
+            licence="Apache-2.0",
+            input_shape=(1, 128, 128, 3),
+            # Its package's own words, in METADATA of 1.2.2: "MediaPipe Tasks APIs send metrics about the
+            # performance and utilization of the APIs in your app to Google."
+            notice="MediaPipe sends metrics of its performance and use to Google "
+            "(https://policies.google.com/privacy), and it is up to you to obtain the consent of those who use it. "
+            "To go without: --detector haar.",
+        ),
+    )
+}
+"""By the name of the detector."""
+
+
+def detectors_folder() -> Path:
+    """The user's folder of downloaded detectors; it may not exist yet. Raises UsageError where nobody has a home.
+
+    ``XDG_DATA_HOME`` says where, otherwise the system's custom.
+    """
+    named = os.environ.get("XDG_DATA_HOME", "")
+    if named and Path(named).is_absolute():  # the XDG Base Directory Specification ignores others
+        return Path(named) / "fer-edge" / "detectors"
+    try:
+        if sys.platform == "win32":
+            local = os.environ.get("LOCALAPPDATA")
+            data = Path(local) if local else Path.home() / "AppData" / "Local"
+        elif sys.platform == "darwin":
+            data = Path.home() / "Library" / "Application Support"
+        else:
+            data = Path.home() / ".local" / "share"
+    except RuntimeError as error:
+        raise UsageError("there is no home folder for downloads; name a folder in XDG_DATA_HOME") from error
+    return data / "fer-edge" / "detectors"
+
+
+def find_detector_file(detector: str) -> Path:
+    """The downloaded model of a detector; raises ModelError where it is missing or another file."""
+    file = DETECTOR_FILES[detector]
+    remedy = f"run: fer-edge get {detector}"
+    path = detectors_folder() / file.file_name
+    try:
+        if not path.is_file():
+            raise ModelError(f"the face detector {detector} has not been downloaded; {remedy}")
+        if file.sha256 is not None and sha256_of_file(path) != file.sha256:
+            raise ModelError(f"{path}: {file.find_fault(path.read_bytes())}; {remedy}")
+    except OSError as error:
+        raise ModelError(f"{path}: it cannot be read: {error.strerror or error}; {remedy}") from error
+    return path
+
+
+def identify_content(content: bytes) -> str | None:
+    """Name what lies where a model was meant to be: nothing, a Git LFS pointer, a web page; None for other content."""
+    start = content[:_START].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not content:
+        return "an empty file"
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return "a Git LFS pointer, which stands for the model in a repository"
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
+        return "a web page, as a network's sign-in page or a site's page about the model"
+    return None
