@@ -289,7 +289,7 @@ def write_run(network: ResNet, options: argparse.Namespace, faces: FaceDataset) 
         name=options.arch,
         labels=faces.label_names,
         interpolation="area",
-        crop=Crop(square=True, shift_y=0.05),
+        crop=Crop(square=True),
         provenance={
             "data": options.data.name,
             "votes": options.votes.name,

@@ -22,7 +22,6 @@ import numpy as np
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import crop_bounds, extract_face
 from fer_edge.detectors.registry import create_detector
-from fer_edge.models.spec import Crop
 from fer_edge.sources.image_io import load_image
 from fer_edge.types import Detection, Frame
 from fer_train.data.dataset import load_faces

@@ -205,7 +205,7 @@ def write_run(network: DeepResNet, faces: FaceDataset, provenance: dict[str, obj
         name=NAME,
         labels=faces.label_names,
         interpolation="area",
-        crop=Crop(square=True, shift_y=0.05),
+        crop=Crop(square=True),
         provenance=provenance,
     )
     run.mkdir(parents=True)

@@ -175,9 +175,9 @@ class FaceBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """How a detector's boxes lie on faces, seen from the boxes for which models' crop rules are made.
+    """How a detector's boxes lie on faces, seen from FER-2013's framing: 2.8 eye distances across.
 
-    Those are Haar's. ``scale`` is by how much the box has to grow around its centre, ``shift_y`` how far it
+    Models' crop rules are made for that one. ``scale`` is by how much the box has to grow around its centre, ``shift_y`` how far it
     then has to move down, in heights of the box as it was. ``exact``: the box already is what the network
     shall see, such as an image of one face; no crop rule applies.
     """

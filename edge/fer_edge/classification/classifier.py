@@ -112,7 +112,7 @@ class Classifier:
         pixels = extract_face(frame, detection, self.spec)
         scores = self._predict(pixels)
         if self._flip_average:
-            scores = (scores + self._predict(pixels[:, ::-1])) / 2
+            scores = (scores + self._predict(pixels[:, ::-1])) / np.float32(2)
         return EmotionScores(self.spec.labels, tuple(scores.tolist()))
 
     def close(self) -> None:

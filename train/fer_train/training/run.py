@@ -43,7 +43,7 @@ __all__ = ["TrainingRun", "compute_class_weights", "resume_run", "start_run"]
 _FER2013_FACES: Final = 28_709  # in Training
 # How a detector's box becomes what a network sees that was trained on FER-2013's loose framing: by
 # experiments/framing.py, through the whole runtime.
-_CROP: Final = Crop(margin=0.0, square=True, shift_y=0.05)
+_CROP: Final = Crop(square=True)
 
 
 class TrainingRun:
