@@ -165,12 +165,18 @@ class FaceBox:
 
     def iou(self, other: FaceBox) -> float:
         """Intersection over union with another box, 0…1."""
+        overlap = self._intersection(other)
+        return overlap / (self.area + other.area - overlap) if overlap else 0.0
+
+    def cover(self, other: FaceBox) -> float:
+        """Intersection over the smaller of two boxes, 0…1: 1 where one lies inside the other."""
+        overlap = self._intersection(other)
+        return overlap / min(self.area, other.area) if overlap else 0.0
+
+    def _intersection(self, other: FaceBox) -> int:
         overlap_w = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         overlap_h = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        if overlap_w <= 0 or overlap_h <= 0:
-            return 0.0
-        overlap = overlap_w * overlap_h
-        return overlap / (self.area + other.area - overlap)
+        return overlap_w * overlap_h if overlap_w > 0 and overlap_h > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,13 +199,15 @@ class Detection:
 
     ``score`` is the detector's own confidence in 0…1, None where it has none (Haar).
     ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order; () where it has none.
-    ``framing`` is how the detector's boxes lie on faces.
+    ``framing`` is how the detector's boxes lie on faces. ``support`` is the number of the detector's hits that
+    agree on this box, comparable within one search only, None where it counts none; it is no probability.
     """
 
     box: FaceBox
     score: float | None = None
     landmarks: tuple[tuple[float, float], ...] = ()
     framing: Framing = field(default=Framing())
+    support: int | None = None
 
     def moved_to(self, box: FaceBox) -> Detection:
         """The same face at another place; its key points move along."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ _NARROW: Final = 1.5  # largest to smallest size of a search for one face of a k
 _NARROW_STEP: Final = 1.1
 _NARROW_NEIGHBORS: Final = 3  # it was a face a moment ago
 _SAME_FACE_IOU: Final = 0.4
+_SAME_FACE_COVER: Final = 0.6  # of the smaller box
 
 # OpenCV's cascade takes about 67 bytes for each pixel that it searches, and keeps memory for the widest and the
 # highest image that it has seen, both at once. Long images are searched in sections that overlap by what a face can be.
@@ -90,28 +92,28 @@ class HaarDetector:
         smallest = min_size or self.smallest_face(frame)
         largest = max_size or math.inf
         if roi is None:
-            boxes = self._detect_everywhere(frame, smallest, largest)
-            detections = [Detection(box) for box in boxes]
-            return suppress_overlaps(detections, _SAME_FACE_IOU, key=lambda found: found.box.area)
+            found = self._detect_everywhere(frame, smallest, largest)
+            distinct = suppress_overlaps(found, _SAME_FACE_IOU, key=_support, max_cover=_SAME_FACE_COVER)
+            return tuple(sorted(distinct, key=lambda face: face.box.area, reverse=True))
         if largest <= _NARROW * smallest:
-            boxes = self._detect_one(frame, roi, smallest, largest)
-        else:
-            detail = max(self.smallest_face(frame), smallest / _DETAIL)
-            boxes = self._search(
-                frame.gray, roi, self._step, self._neighbors, smallest, largest, detail=detail
-            )
-        return tuple(Detection(box) for box in boxes)
+            return tuple(self._detect_one(frame, roi, smallest, largest))
+        detail = max(self.smallest_face(frame), smallest / _DETAIL)
+        return tuple(
+            self._search(frame.gray, roi, self._step, self._neighbors, smallest, largest, detail=detail)
+        )
 
-    def _detect_everywhere(self, frame: Frame, smallest: float, largest: float) -> list[FaceBox]:
-        boxes = self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
+    def _detect_everywhere(self, frame: Frame, smallest: float, largest: float) -> list[Detection]:
+        found = self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
         large = _CLOSE_UP_SHARE * min(frame.size)
-        if self._still_image and len(boxes) <= _FEW and all(box.width < large for box in boxes):
+        if self._still_image and len(found) <= _FEW and all(face.box.width < large for face in found):
             close_ups = self._detect_close_up(frame, smallest)
             # What seems to be a face within a face is an eye or a mouth.
-            boxes = close_ups + [box for box in boxes if not any(_is_inside(box, face) for face in close_ups)]
-        return boxes
+            found = close_ups + [
+                face for face in found if not any(_is_inside(face.box, other.box) for other in close_ups)
+            ]
+        return found
 
-    def _detect_close_up(self, frame: Frame, smallest: float) -> list[FaceBox]:
+    def _detect_close_up(self, frame: Frame, smallest: float) -> list[Detection]:
         """The face that fills the image; the cascade wants to see some of what surrounds a face."""
         width, height = frame.size
         scale = min(1.0, _CLOSE_UP_SIDE / min(height, width))
@@ -122,14 +124,15 @@ class HaarDetector:
         gray = np.asarray(cv2.cvtColor(padded, cv2.COLOR_BGR2GRAY), np.uint8)
         part = FaceBox(0, 0, gray.shape[1], gray.shape[0])
         least = max(smallest * scale, _CLOSE_UP_SHARE * side)
-        boxes = [
-            FaceBox(*(round(v / scale) for v in (box.x - margin, box.y - margin, box.width, box.height)))
-            for box in self._search(gray, part, self._step, self._neighbors, least, math.inf)
-        ]
-        clipped = [box.clipped(width, height) for box in boxes]
-        return [box for box in clipped if box is not None]
+        faces = []
+        for face in self._search(gray, part, self._step, self._neighbors, least, math.inf):
+            corner = (face.box.x - margin, face.box.y - margin)
+            values = (round(v / scale) for v in (*corner, face.box.width, face.box.height))
+            if (box := FaceBox(*values).clipped(width, height)) is not None:
+                faces.append(replace(face, box=box))
+        return faces
 
-    def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[FaceBox]:
+    def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[Detection]:
         """A face of about a known size; in more detail where that shows none."""
         for detail in (smallest, smallest / _DETAIL):
             found = self._search(
@@ -149,7 +152,7 @@ class HaarDetector:
         largest: float,
         *,
         detail: float | None = None,
-    ) -> list[FaceBox]:
+    ) -> list[Detection]:
         """The faces of a part of a gray image, between two sizes in pixels of the image.
 
         The part is resized so that a face of ``detail`` pixels would just be found, ``smallest`` unless it
@@ -162,11 +165,11 @@ class HaarDetector:
         most = math.ceil(min(largest * scale, min(pixels.shape)))
         if min(pixels.shape) < _WINDOW:
             return []
-        boxes = []
+        faces = []
         for left, top, section in _sections(pixels):
             self._forget_large_images(section.shape)
             try:
-                hits = self._cascade.detectMultiScale(
+                boxes, supports = self._cascade.detectMultiScale2(
                     section,
                     scaleFactor=step,
                     minNeighbors=neighbors,
@@ -175,8 +178,11 @@ class HaarDetector:
                 )
             except cv2.error as error:
                 raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
-            boxes += [_box((x + left, y + top, w, h), 1 / scale, part, gray) for x, y, w, h in hits]
-        return [box for box in boxes if box.width >= _TOLERANCE * smallest]
+            for (x, y, w, h), support in zip(boxes, supports, strict=True):
+                box = _box((x + left, y + top, w, h), 1 / scale, part, gray)
+                if box.width >= _TOLERANCE * smallest:
+                    faces.append(Detection(box, support=int(support)))
+        return faces
 
     def _forget_large_images(self, shape: tuple[int, ...]) -> None:
         """A fresh cascade where this one would take memory for images of other shapes, too."""
@@ -194,6 +200,10 @@ def create_detector(request: DetectorRequest) -> HaarDetector:
     """Make the detector; raises UsageError for a model file, DetectorError where OpenCV has no cascade."""
     refuse_model(request, HaarDetector.name)
     return HaarDetector(min_face=request.min_face, still_image=request.still_image)
+
+
+def _support(face: Detection) -> tuple[float, int]:
+    return face.support or 0, face.box.area
 
 
 def _is_inside(box: FaceBox, other: FaceBox) -> bool:
