@@ -165,21 +165,27 @@ class FaceBox:
 
     def iou(self, other: FaceBox) -> float:
         """Intersection over union with another box, 0…1."""
+        overlap = self._intersection(other)
+        return overlap / (self.area + other.area - overlap) if overlap else 0.0
+
+    def cover(self, other: FaceBox) -> float:
+        """Intersection over the smaller of two boxes, 0…1: 1 where one lies inside the other."""
+        overlap = self._intersection(other)
+        return overlap / min(self.area, other.area) if overlap else 0.0
+
+    def _intersection(self, other: FaceBox) -> int:
         overlap_w = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         overlap_h = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        if overlap_w <= 0 or overlap_h <= 0:
-            return 0.0
-        overlap = overlap_w * overlap_h
-        return overlap / (self.area + other.area - overlap)
+        return overlap_w * overlap_h if overlap_w > 0 and overlap_h > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
     """How a detector's boxes lie on faces, seen from FER-2013's framing: 2.8 eye distances across.
 
-    Models' crop rules are made for that one. ``scale`` is by how much the box has to grow around its centre, ``shift_y`` how far it
-    then has to move down, in heights of the box as it was. ``exact``: the box already is what the network
-    shall see, such as an image of one face; no crop rule applies.
+    Models' crop rules are made for that one. ``scale`` is by how much the box has to grow around its centre,
+    ``shift_y`` how far it then has to move down, in heights of the box as it was. ``exact``: the box already is
+    what the network shall see, such as an image of one face; no crop rule applies.
     """
 
     scale: float = 1.0
@@ -196,7 +202,9 @@ class Detection:
     where it has none. They may lie outside the frame where its edge cuts the face.
     ``framing`` is how the detector's boxes lie on faces. ``tilt`` is by how many degrees the head is turned in
     the image, clockwise; 0 where the detector does not know. ``outer`` is the box of the whole face where it
-    reaches out of the frame, as the crop needs it; ``box`` is the part inside.
+    reaches out of the frame, as the crop needs it; ``box`` is the part inside. ``support`` is the number of the
+    detector's hits that agree on this box, comparable within one search only, None where it counts none; it is
+    no probability.
     """
 
     box: FaceBox
@@ -205,6 +213,7 @@ class Detection:
     framing: Framing = field(default=Framing())
     tilt: float = 0.0
     outer: FaceBox | None = None
+    support: int | None = None
 
     def moved_to(self, box: FaceBox) -> Detection:
         """The same face at another place; its key points move along."""

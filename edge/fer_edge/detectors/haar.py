@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,10 +47,12 @@ _CLOSE_UP_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room 
 _TILTS: Final = (-25.0, 25.0)
 _TILTED_SHARE: Final = 0.3
 
+_ROOM: Final = 1 / 4  # of a face: so much the image's edge is repeated around a part that touches it
 _NARROW: Final = 1.5  # largest to smallest size of a search for one face of a known size
 _NARROW_STEP: Final = 1.1
 _NARROW_NEIGHBORS: Final = 3  # it was a face a moment ago
 _SAME_FACE_IOU: Final = 0.4
+_SAME_FACE_COVER: Final = 0.6  # of the smaller box
 
 # OpenCV's cascade takes about 67 bytes for each pixel that it searches, and keeps memory for the widest and the
 # highest image that it has seen, both at once. Long images are searched in sections that overlap by what a face can be.
@@ -96,45 +99,42 @@ class HaarDetector:
         smallest = min_size or self.smallest_face(frame)
         largest = max_size or math.inf
         if roi is None:
-            detections = self._detect_everywhere(frame, smallest, largest)
-            return suppress_overlaps(detections, _SAME_FACE_IOU, key=lambda found: found.box.area)
+            found = self._detect_everywhere(frame, smallest, largest)
+            distinct = suppress_overlaps(found, _SAME_FACE_IOU, key=_support, max_cover=_SAME_FACE_COVER)
+            return tuple(sorted(distinct, key=lambda face: face.box.area, reverse=True))
         if largest <= _NARROW * smallest:
-            boxes = self._detect_one(frame, roi, smallest, largest)
-        else:
-            detail = max(self.smallest_face(frame), smallest / _DETAIL)
-            boxes = self._search(
-                frame.gray, roi, self._step, self._neighbors, smallest, largest, detail=detail
-            )
-        return tuple(Detection(box, framing=FRAMING) for box in boxes)
+            return tuple(self._detect_one(frame, roi, smallest, largest))
+        detail = max(self.smallest_face(frame), smallest / _DETAIL)
+        return tuple(
+            self._search(frame.gray, roi, self._step, self._neighbors, smallest, largest, detail=detail)
+        )
 
     def _detect_everywhere(self, frame: Frame, smallest: float, largest: float) -> list[Detection]:
-        found = [
-            Detection(box, framing=FRAMING)
-            for box in self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
-        ]
-        if self._still_image and len(found) <= _FEW:
+        found = self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
+        if len(found) <= _FEW:
             reduced = _Reduced(frame)
-            close_ups = self._detect_close_up(reduced, smallest, _CLOSE_UP_SHARE, 0.0)
+            close_ups = self._detect_close_up(reduced, smallest, largest, _CLOSE_UP_SHARE, 0.0)
             # What seems to be a face within a face is an eye, a mouth, or the face in too small a window.
             found = close_ups + [
-                face for face in found if not any(_is_inside(face.box, c.box) for c in close_ups)
+                face for face in found if not any(_is_inside(face.box, other.box) for other in close_ups)
             ]
-            for tilt in _TILTS if not found else ():
-                found += self._detect_close_up(reduced, smallest, _TILTED_SHARE, tilt)
+            for tilt in _TILTS if self._still_image and not found else ():
+                found += self._detect_close_up(reduced, smallest, largest, _TILTED_SHARE, tilt)
         return found
 
     def _detect_close_up(
-        self, reduced: _Reduced, smallest: float, share: float, tilt: float
+        self, reduced: _Reduced, smallest: float, largest: float, share: float, tilt: float
     ) -> list[Detection]:
         """Faces that fill much of the image; the cascade wants to see some of what surrounds a face."""
         gray = reduced.turn(tilt)
         part = FaceBox(0, 0, gray.shape[1], gray.shape[0])
         least = max(smallest * reduced.scale, share * reduced.side)
-        boxes = self._search(gray, part, self._step, self._neighbors, least, math.inf)
-        found = (reduced.to_detection(box, tilt) for box in boxes)
+        most = largest * reduced.scale
+        hits = self._search(gray, part, self._step, self._neighbors, least, most) if most > least else []
+        found = (reduced.to_frame(hit, tilt) for hit in hits)
         return [detection for detection in found if detection is not None]
 
-    def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[FaceBox]:
+    def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[Detection]:
         """A face of about a known size; in more detail where that shows none."""
         for detail in (smallest, smallest / _DETAIL):
             found = self._search(
@@ -154,7 +154,7 @@ class HaarDetector:
         largest: float,
         *,
         detail: float | None = None,
-    ) -> list[FaceBox]:
+    ) -> list[Detection]:
         """The faces of a part of a gray image, between two sizes in pixels of the image.
 
         The part is resized so that a face of ``detail`` pixels would just be found, ``smallest`` unless it
@@ -162,16 +162,17 @@ class HaarDetector:
         """
         searched = self._scale_margin * smallest
         scale = min(_MAX_ENLARGEMENT, _WINDOW / (self._scale_margin * (detail or smallest)))
-        pixels = _resized(gray[part.y : part.y + part.height, part.x : part.x + part.width], scale)
+        pixels, room = _cut_out(gray, part, 0 if part.area == gray.size else _ROOM * smallest)
+        pixels = _resized(pixels, scale)
         least = max(_WINDOW, round(searched * scale))
         most = math.ceil(min(largest * scale, min(pixels.shape)))
         if min(pixels.shape) < _WINDOW:
             return []
-        boxes = []
+        faces = []
         for left, top, section in _sections(pixels):
             self._forget_large_images(section.shape)
             try:
-                hits = self._cascade.detectMultiScale(
+                boxes, supports = self._cascade.detectMultiScale2(
                     section,
                     scaleFactor=step,
                     minNeighbors=neighbors,
@@ -180,8 +181,17 @@ class HaarDetector:
                 )
             except cv2.error as error:
                 raise DetectorError(f"the Haar cascade failed: {' '.join(str(error).split())}") from error
-            boxes += [_box((x + left, y + top, w, h), 1 / scale, part, gray) for x, y, w, h in hits]
-        return [box for box in boxes if box.width >= _TOLERANCE * smallest]
+            for (x, y, w, h), support in zip(boxes, supports, strict=True):
+                corner = (
+                    part.x - room[0] + round((x + left) / scale),
+                    part.y - room[1] + round((y + top) / scale),
+                )
+                outer = FaceBox(*corner, round(w / scale), round(h / scale))
+                box = outer.clipped(gray.shape[1], gray.shape[0])
+                if box is not None and outer.width >= _TOLERANCE * smallest:
+                    whole = None if box == outer else outer
+                    faces.append(Detection(box, support=int(support), framing=FRAMING, outer=whole))
+        return faces
 
     def _forget_large_images(self, shape: tuple[int, ...]) -> None:
         """A fresh cascade where this one would take memory for images of other shapes, too."""
@@ -201,11 +211,11 @@ class _Reduced:
     def __init__(self, frame: Frame) -> None:
         self._size = frame.size
         self.scale = min(1.0, _CLOSE_UP_SIDE / min(frame.size))
-        small = _resized(frame.image, self.scale)
+        small = _resized(frame.gray, self.scale)
         self.side = min(small.shape[:2])
         self._margin = margin = round(_CLOSE_UP_MARGIN * self.side)
         padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        self._gray = np.asarray(cv2.cvtColor(padded, cv2.COLOR_BGR2GRAY), np.uint8)
+        self._gray = np.asarray(padded, np.uint8)
 
     def turn(self, tilt: float) -> GrayImage:
         """The image turned so that a head which is tilted by so many degrees is upright."""
@@ -221,23 +231,28 @@ class _Reduced:
         height, width = self._gray.shape
         return cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1.0)
 
-    def to_detection(self, box: FaceBox, tilt: float) -> Detection | None:
-        """A box of the turned image as a face of the frame; None where it lies outside."""
-        x, y = box.center
+    def to_frame(self, hit: Detection, tilt: float) -> Detection | None:
+        """A face of the turned image in pixels of the frame; None where it lies outside."""
+        x, y = hit.box.center
         if tilt:
             x, y = cv2.invertAffineTransform(self._matrix(tilt)) @ (x, y, 1.0)
-        left, top = x - box.width / 2 - self._margin, y - box.height / 2 - self._margin
-        outer = FaceBox(*(round(v / self.scale) for v in (left, top, box.width, box.height)))
+        size = hit.box.width, hit.box.height
+        corner = x - size[0] / 2 - self._margin, y - size[1] / 2 - self._margin
+        outer = FaceBox(*(round(value / self.scale) for value in (*corner, *size)))
         inside = outer.clipped(*self._size)
         if inside is None:
             return None
-        return Detection(inside, framing=FRAMING, tilt=tilt, outer=outer if outer != inside else None)
+        return replace(hit, box=inside, tilt=tilt, outer=outer if outer != inside else None)
 
 
 def create_detector(request: DetectorRequest) -> HaarDetector:
     """Make the detector; raises UsageError for a model file, DetectorError where OpenCV has no cascade."""
     refuse_model(request, HaarDetector.name)
     return HaarDetector(min_face=request.min_face, still_image=request.still_image)
+
+
+def _support(face: Detection) -> tuple[float, int]:
+    return face.support or 0, face.box.area
 
 
 def _is_inside(box: FaceBox, other: FaceBox) -> bool:
@@ -259,20 +274,23 @@ def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
     return [(0, start, pixels[start : start + length]) for start in starts]
 
 
+def _cut_out(gray: GrayImage, part: FaceBox, margin: float) -> tuple[Any, tuple[int, int]]:
+    """A part of an image, and where it touches the image's edge so much more of that repeated; left and top of it."""
+    pixels = gray[part.y : part.y + part.height, part.x : part.x + part.width]
+    height, width = gray.shape
+    touched = (part.y <= 0, part.y + part.height >= height, part.x <= 0, part.x + part.width >= width)
+    if not margin or not any(touched):
+        return pixels, (0, 0)
+    top, bottom, left, right = (round(margin) if touches else 0 for touches in touched)
+    return cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_REPLICATE), (left, top)
+
+
 def _resized(pixels: Any, scale: float) -> Any:
     if scale == 1:
         return pixels
     height, width = pixels.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR)
-
-
-def _box(hit: Any, scale: float, part: FaceBox, image: GrayImage) -> FaceBox:
-    """A hit of the resized part as a box in pixels of the image, inside it."""
-    height, width = image.shape
-    x, y, w, h = (round(int(value) * scale) for value in hit)
-    x, y = min(part.x + x, width - 1), min(part.y + y, height - 1)
-    return FaceBox(x, y, min(w, width - x), min(h, height - y))
 
 
 def load_cascade() -> Any:

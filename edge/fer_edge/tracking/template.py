@@ -49,21 +49,22 @@ class Match:
     similarity: float
 
 
-def match_template(gray: GrayImage, template: Template, near: FaceBox) -> Match:
-    """Find the place around ``near`` that resembles the template most, of the template's size.
+def match_template(
+    gray: GrayImage, template: Template, near: FaceBox, *, size: float = 1.0, reach: float = _REACH
+) -> Match:
+    """Find the place around ``near`` that resembles the template most, ``size`` times as large as it.
 
-    By normalised cross-correlation (J. P. Lewis, "Fast Normalized Cross-Correlation", 1995), its peak
-    refined by a parabola through its neighbours.
+    ``reach`` is how far around, in face sizes. By normalised cross-correlation (J. P. Lewis, "Fast Normalized
+    Cross-Correlation", 1995), its peak refined by a parabola through its neighbours.
     """
     height, width = gray.shape
-    face = template.box
-    reach_x, reach_y = round(_REACH * face.width), round(_REACH * face.height)
+    face_w, face_h = round(size * template.box.width), round(size * template.box.height)
+    reach_x, reach_y = round(reach * face_w), round(reach * face_h)
     left, top = max(0, near.x - reach_x), max(0, near.y - reach_y)
-    right = min(width, near.x + face.width + reach_x)
-    bottom = min(height, near.y + face.height + reach_y)
-    if right - left < face.width // 2 or bottom - top < face.height // 2:
+    right, bottom = min(width, near.x + face_w + reach_x), min(height, near.y + face_h + reach_y)
+    if right - left < face_w // 2 or bottom - top < face_h // 2:
         return Match(near, 0.0)  # it has left the frame
-    scale = _scale(face)
+    scale = _scale(template.box) / size
     around = _reduce(gray, left, top, right, bottom, scale)
     if around.shape[0] < template.pixels.shape[0] or around.shape[1] < template.pixels.shape[1]:
         return Match(near, 0.0)
@@ -72,7 +73,7 @@ def match_template(gray: GrayImage, template: Template, near: FaceBox) -> Match:
     x = left + round((column + _peak(scores[row, :], column)) / scale)
     y = top + round((row + _peak(scores[:, column], row)) / scale)
     x, y = min(max(0, x), width - 1), min(max(0, y), height - 1)
-    box = FaceBox(x, y, min(face.width, width - x), min(face.height, height - y))
+    box = FaceBox(x, y, min(face_w, width - x), min(face_h, height - y))
     return Match(box, similarity if np.isfinite(similarity) else 0.0)
 
 

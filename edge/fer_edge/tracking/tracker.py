@@ -8,15 +8,21 @@ changed, and now and then everywhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fer_edge.detectors.base import Detector
-from fer_edge.detectors.nms import suppress_overlaps
+from fer_edge.tracking.association import (
+    find_coverer,
+    find_duplicates,
+    is_same_face,
+    keep_best_supported,
+    match_tracks,
+)
 from fer_edge.tracking.motion import MotionDetector, MotionMask
-from fer_edge.tracking.template import Template, match_template
-from fer_edge.types import Detection, FaceBox, Frame, GrayImage
+from fer_edge.tracking.template import Template
+from fer_edge.tracking.track import Track
+from fer_edge.types import Detection, FaceBox, Frame
 
 __all__ = ["TrackedFace", "Tracker"]
 
@@ -32,13 +38,10 @@ _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
 
 _REACH: Final = 0.9  # how far off, in face sizes, a face may be from where it is expected
-_LOST_REACH: Final = 1.5
+_LOST_REACH: Final = 0.8
 _REMEMBERED_S: Final = 1.0  # a lost face that comes back within this time gets its id back
 _MISSED_S: Final = 0.3  # for so long a lost face is looked for where it is expected
-_APPEARANCE_WEIGHT: Final = 1.0  # face sizes that a correlation of 0 instead of 1 counts for
 _MISSES: Final = 3  # a face that its detector does not see so often in a row is not a face
-_SAME_FACE_IOU: Final = 0.5  # two tracks that overlap by more follow one face
-_VELOCITY_WEIGHT: Final = 0.4  # of the newest step in the mean of a face's motion
 _EPSILON_S: Final = 5e-4  # clocks are rounded
 
 # The search for one face: by which factor its size may have changed, and how much of it must be where it was.
@@ -47,7 +50,6 @@ _NEAR_IOU: Final = 0.2
 # The search of what changed: sizes searched at once, a little more than twice, for a face is hit at several sizes.
 _OCTAVE: Final = 2.6
 _DETAIL: Final = 1.5  # how much larger than need be a detector looks at parts of a frame
-_SAME_HIT_IOU: Final = 0.4  # octaves meet at sizes that both of them see
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,56 +58,6 @@ class TrackedFace:
 
     id: int
     detection: Detection
-
-
-@dataclass(slots=True)
-class _Track:
-    """A face: where and when it was last seen, its appearance when last confirmed, its motion (pixels/s).
-
-    ``misses`` counts the searches in a row in which its detector did not see it; ``missed`` is one that
-    was there a moment ago and may be again.
-    """
-
-    id: int
-    detection: Detection
-    seen_s: float
-    template: Template
-    similarity: float = 1.0
-    velocity: tuple[float, float] = (0.0, 0.0)
-    misses: int = 0
-    missed: bool = False
-
-    @property
-    def box(self) -> FaceBox:
-        """Where the face was last seen."""
-        return self.detection.box
-
-    def predict(self, time_s: float) -> FaceBox:
-        """The box where the face is if it moves on as it did."""
-        elapsed = time_s - self.seen_s
-        return FaceBox(
-            round(self.box.x + self.velocity[0] * elapsed),
-            round(self.box.y + self.velocity[1] * elapsed),
-            self.box.width,
-            self.box.height,
-        )
-
-    def update(self, detection: Detection, time_s: float) -> None:
-        """Take the face's new place over."""
-        elapsed = time_s - self.seen_s
-        if elapsed > 0:
-            (old_x, old_y), (new_x, new_y) = self.box.center, detection.box.center
-            kept = 1 - _VELOCITY_WEIGHT
-            self.velocity = (
-                kept * self.velocity[0] + _VELOCITY_WEIGHT * (new_x - old_x) / elapsed,
-                kept * self.velocity[1] + _VELOCITY_WEIGHT * (new_y - old_y) / elapsed,
-            )
-        self.detection, self.seen_s = detection, time_s
-
-    def confirm(self, gray: GrayImage, detection: Detection, time_s: float) -> None:
-        """The detector sees the face there: its appearance is that of now."""
-        self.update(detection, time_s)
-        self.template, self.misses = Template.from_box(gray, detection.box), 0
 
 
 class Tracker:
@@ -126,8 +78,8 @@ class Tracker:
 
     def reset(self) -> None:
         """Forget every face: what comes next does not continue what came before. Ids go on."""
-        self._tracks: list[_Track] = []
-        self._lost: list[_Track] = []
+        self._tracks: list[Track] = []
+        self._lost: list[Track] = []
         self._motion = MotionDetector()
         self._since_search = self._since_full = 0
         self._searched_s = self._full_s = -math.inf
@@ -165,20 +117,37 @@ class Tracker:
         return self._since_search >= _DETECT_EVERY or time_s - self._searched_s >= _DETECT_S - _EPSILON_S
 
     def _follow(self, frame: Frame, time_s: float) -> None:
-        """Find every face again by its appearance or, where that changed, by the detector.
-
-        So are those that were lost a moment ago: a cascade misses a face now and then.
-        """
-        missed = [track for track in self._lost if track.missed and time_s - track.seen_s <= _MISSED_S]
-        for track in (*self._tracks, *missed):
-            match = match_template(frame.gray, track.template, track.predict(time_s))
+        """Find every face again by its appearance or, where that changed, by the detector."""
+        for track in self._tracks:
+            match = track.match(frame.gray, time_s)
             track.similarity = match.similarity
             if match.similarity >= _ALIKE:
                 track.update(track.detection.moved_to(match.box), time_s)
-        for track in (*self._tracks, *missed):
+        for track in self._tracks:
             if track.seen_s != time_s and (face := self._detect_again(track, frame, time_s)) is not None:
                 track.confirm(frame.gray, face, time_s)
-        returned = [track for track in missed if track.seen_s == time_s]
+        self._look_for_lost(frame, time_s)
+
+    def _look_for_lost(self, frame: Frame, time_s: float) -> None:
+        """Look for the faces that were there a moment ago: a cascade misses one now and then, others hide.
+
+        At once by the detector, later where something looks alike. It has to be seen by the detector, for
+        what looks alike may be another face.
+        """
+        returned: list[Track] = []
+        for track in self._lost:
+            if not track.missed:
+                continue
+            match = track.match(frame.gray, time_s)
+            place = match.box if match.similarity >= _ALIKE else track.predict(time_s)
+            if match.similarity < _ALIKE and time_s - track.seen_s > _MISSED_S:
+                continue
+            face = self._detect_near(frame, place)
+            if face is not None and not any(
+                is_same_face(t.box, face.box) for t in (*self._tracks, *returned)
+            ):
+                track.confirm(frame.gray, face, time_s)
+                returned.append(track)
         self._lost = [track for track in self._lost if track not in returned]
         self._tracks += returned
 
@@ -229,21 +198,23 @@ class Tracker:
             for part, size in octaves
             for face in self._detector.detect(frame, part, min_size=size, max_size=_OCTAVE * size)
         ]
-        return list(suppress_overlaps(found, _SAME_HIT_IOU, key=lambda face: face.box.area))
+        return keep_best_supported(found)
 
-    def _confirm(self, track: _Track, frame: Frame, time_s: float) -> None:
+    def _confirm(self, track: Track, frame: Frame, time_s: float) -> None:
         face = self._detect_again(track, frame, time_s)
         if face is not None:
             track.confirm(frame.gray, face, time_s)
         else:
             track.misses += 1
 
-    def _detect_again(self, track: _Track, frame: Frame, time_s: float) -> Detection | None:
+    def _detect_again(self, track: Track, frame: Frame, time_s: float) -> Detection | None:
         """The face where it is expected, as the detector sees it; not one that another track follows."""
         face = self._detect_near(frame, track.predict(time_s))
-        if face is None or any(t is not track and t.box.iou(face.box) > _SAME_FACE_IOU for t in self._tracks):
+        if face is None:
             return None
-        return face
+        # Of two tracks that nest the surer one keeps the face: were each denied by the other, none would.
+        others = (t for t in self._tracks if t is not track and t.doubt < track.doubt)
+        return None if any(is_same_face(t.box, face.box) for t in others) else face
 
     def _detect_near(self, frame: Frame, box: FaceBox) -> Detection | None:
         """The face that was in ``box`` a moment ago, at about its size; None where the detector sees none."""
@@ -255,74 +226,34 @@ class Tracker:
         face = max(found, key=lambda face: box.iou(face.box), default=None)
         return face if face is not None and box.iou(face.box) >= _NEAR_IOU else None
 
-    def _associate(self, faces: list[Detection], frame: Frame, time_s: float) -> list[_Track]:
+    def _associate(self, faces: list[Detection], frame: Frame, time_s: float) -> list[Track]:
         """Give each detection to the face that is expected there, to one that was lost, or to a new one."""
         gray = frame.gray
         placed = []
         for tracks, reach in ((self._tracks, _REACH), (self._lost, _LOST_REACH)):
-            for track, face in _match_tracks(tracks, faces, gray, time_s, reach):
+            for track, face in match_tracks(tracks, faces, gray, time_s, reach):
                 track.confirm(gray, face, time_s)
                 faces.remove(face)
                 placed.append(track)
         returned = [track for track in self._lost if track in placed]
         self._lost = [track for track in self._lost if track not in returned]
-        new = [_Track(self._new_id(), face, time_s, Template.from_box(gray, face.box)) for face in faces]
+        new = [Track(self._new_id(), face, time_s, Template.from_box(gray, face.box)) for face in faces]
         self._tracks += [*returned, *new]
         return [*placed, *new]
 
     def _retire_tracks(self, time_s: float) -> None:
         """Keep the tracks that show a face of their own; remember the others for a while."""
         found = [t for t in self._tracks if t.seen_s == time_s and t.misses < _MISSES]
-        duplicates = _duplicate_tracks(found)
+        duplicates = find_duplicates(found)
         kept = [track for track in found if track not in duplicates]
         for track in self._tracks:
             if track not in kept:
                 # What its detector does not see, or another track follows, is not looked for.
                 track.missed = track.seen_s != time_s
+                track.coverer = find_coverer(track, kept, time_s)
                 self._lost.append(track)
         self._tracks = kept
 
     def _new_id(self) -> int:
         self._next_id += 1
         return self._next_id - 1
-
-
-def _match_tracks(
-    tracks: Sequence[_Track], faces: Sequence[Detection], gray: GrayImage, time_s: float, reach: float
-) -> list[tuple[_Track, Detection]]:
-    """Pairs of tracks and detections, likeliest first, each used once, none further apart than ``reach`` sizes."""
-    near = [
-        (distance, i, j)
-        for i, track in enumerate(tracks)
-        for j, face in enumerate(faces)
-        if (distance := _distance(track.predict(time_s), face.box)) <= reach
-    ]
-    if len({i for _, i, _ in near}) < len(near) or len({j for *_, j in near}) < len(near):
-        # Faces so close that places alone do not tell them apart: their appearance counts, too.
-        near = [
-            (distance + _APPEARANCE_WEIGHT * (1 - tracks[i].template.similarity(gray, faces[j].box)), i, j)
-            for distance, i, j in near
-        ]
-    pairs, used_tracks, used_faces = [], set(), set()
-    for _, i, j in sorted(near):
-        if i not in used_tracks and j not in used_faces:
-            used_tracks.add(i)
-            used_faces.add(j)
-            pairs.append((tracks[i], faces[j]))
-    return pairs
-
-
-def _distance(a: FaceBox, b: FaceBox) -> float:
-    """Between the centres, in mean face sizes, plus the logarithm of how much larger one is."""
-    (ax, ay), (bx, by) = a.center, b.center
-    return 2 * math.hypot(ax - bx, ay - by) / (a.width + b.width) + abs(math.log(a.width / b.width))
-
-
-def _duplicate_tracks(tracks: Sequence[_Track]) -> list[_Track]:
-    """The tracks that follow a face which another one follows, too: the one less sure, or the younger."""
-    duplicates: list[_Track] = []
-    for i, track in enumerate(tracks):
-        for other in tracks[i + 1 :]:
-            if track.box.iou(other.box) > _SAME_FACE_IOU:
-                duplicates.append(max(track, other, key=lambda t: (t.misses, -t.similarity, t.id)))
-    return duplicates

@@ -13,6 +13,7 @@ from fer_edge.classification.preprocess import (
     resize_to_input,
 )
 from fer_edge.detectors.full_frame import EXACT
+from fer_edge.detectors.haar import FRAMING as HAAR_FRAMING
 from fer_edge.detectors.mediapipe import FRAMING
 from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_edge.types import Detection, FaceBox, Frame, Framing, Image
@@ -73,7 +74,7 @@ def test_mediapipe_s_boxes_show_what_haar_s_around_the_same_face_show(crop: Crop
     # As Haar frames that face: larger by 14 %, and higher by 10.7 % of MediaPipe's height.
     haar = FaceBox(200 - 14, 200 - 14 - 21, 228, 228)
     seen = np.array(crop_bounds(Detection(box, framing=FRAMING), crop))
-    assert np.abs(seen - crop_bounds(Detection(haar), crop)).max() <= 1
+    assert np.abs(seen - crop_bounds(Detection(haar, framing=HAAR_FRAMING), crop)).max() <= 1
 
 
 def test_a_whole_picture_of_input_size_is_taken_pixel_for_pixel() -> None:
@@ -139,3 +140,54 @@ def test_an_image_of_the_input_size_is_left_as_it_is() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     assert resize_to_input(pixels, GRAY) is pixels
     assert resize_to_input(pixels[:30], GRAY).shape == (48, 48)
+
+
+class TestLevel:
+    """Faces that their detector says are tilted."""
+
+    @pytest.mark.parametrize("tilt", [-45.0, -10.0, 5.0, 30.0, 60.0])
+    def test_a_tilted_face_is_cut_out_as_the_upright_one(self, tilt: float, portrait: Image) -> None:
+        box = FaceBox(155, 105, 222, 222)
+        x, y = box.center
+        turned = cv2.warpAffine(portrait, cv2.getRotationMatrix2D((x - 0.5, y - 0.5), -tilt, 1.0), (512, 600))
+        upright = extract_face(Frame(portrait), Detection(box), GRAY).astype(int)
+        level = extract_face(Frame(np.asarray(turned, np.uint8)), Detection(box, tilt=tilt), GRAY).astype(int)
+        crooked = extract_face(Frame(np.asarray(turned, np.uint8)), Detection(box), GRAY).astype(int)
+        middle = (slice(6, -6), slice(6, -6))
+        assert np.abs(level[middle] - upright[middle]).mean() < 3
+        assert (
+            np.abs(crooked[middle] - upright[middle]).mean()
+            > 2 * np.abs(level[middle] - upright[middle]).mean()
+        )
+
+    def test_without_a_tilt_no_pixel_changes(self, portrait: Image) -> None:
+        box = FaceBox(155, 105, 222, 222)
+        assert np.array_equal(
+            extract_face(Frame(portrait), Detection(box, tilt=0.0), GRAY),
+            extract_face(Frame(portrait), Detection(box), GRAY),
+        )
+
+    @pytest.mark.parametrize("tilt", [61.0, -90.0, 179.0])
+    def test_what_is_beyond_the_limit_stays_as_it_is(self, tilt: float, portrait: Image) -> None:
+        box = FaceBox(155, 105, 222, 222)
+        assert np.array_equal(
+            extract_face(Frame(portrait), Detection(box, tilt=tilt), GRAY),
+            extract_face(Frame(portrait), Detection(box), GRAY),
+        )
+
+    def test_outside_the_frame_its_edge_is_repeated(self) -> None:
+        image = np.full((60, 60, 3), 77, np.uint8)
+        pixels = extract_face(Frame(image), Detection(FaceBox(0, 0, 60, 60), tilt=45.0), GRAY)
+        assert np.all(pixels == 77)
+
+    def test_a_face_of_one_pixel(self) -> None:
+        image = np.zeros((9, 9, 3), np.uint8)
+        pixels = extract_face(Frame(image), Detection(FaceBox(4, 4, 1, 1), tilt=20.0), GRAY)
+        assert pixels.shape == (48, 48, 1)
+
+
+def test_the_crop_is_that_of_the_whole_face_where_it_reaches_out_of_the_frame() -> None:
+    inside, outer = FaceBox(0, 10, 60, 80), FaceBox(-20, 10, 80, 80)
+    assert crop_bounds(Detection(inside, outer=outer), Crop()) == (-20, 10, 60, 90)
+    moved = Detection(inside, outer=outer).moved_to(FaceBox(5, 12, 60, 80))
+    assert moved.outer == FaceBox(-15, 12, 80, 80)

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.detectors.haar import HaarDetector
+from fer_edge.detectors.haar import FRAMING, HaarDetector
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import DetectorError
-from fer_edge.types import Detection, FaceBox, Frame, Framing, Image
+from fer_edge.types import Detection, FaceBox, Frame, Image
 from tests.edge.support import FACE_IN_PORTRAIT as FACE
 from tests.edge.support import moved
 
@@ -33,7 +33,7 @@ def test_the_portrait_has_exactly_one_face_inside_it(haar: HaarDetector, portrai
     height, width = portrait.shape[:2]
     assert face.box.clipped(width, height) == face.box
     assert face.box.iou(FACE) > 0.75
-    assert (face.score, face.landmarks, face.framing) == (None, (), Framing())
+    assert (face.score, face.landmarks, face.framing) == (None, (), FRAMING)
 
 
 def test_the_same_picture_gives_the_same_faces(haar: HaarDetector, portrait: Image) -> None:

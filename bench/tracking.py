@@ -1,0 +1,246 @@
+"""How many of the faces that a search of every frame finds are there when faces are followed, and whose id they have.
+
+In scenes of real faces (`bench/scene_list.py`) and in videos. A face is expected in a frame in which a search of the
+whole frame finds it, and has found it in more than 8 frames since it came or was uncovered; one box serves one face.
+
+    python -m bench.tracking [--faces ARCHIVE] [--seeds 0 1] [--detect-every N] [--videos FILE ...] [--cache FOLDER]
+
+ARCHIVE is a .tar.gz with pictures that a face fills; without it one portrait plays everyone, and ids mean little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import cv2
+
+from bench.scene_list import SCENES
+from bench.scenes import Head, Person, Stage, load_heads
+from fer_edge.detectors.haar import HaarDetector
+from fer_edge.sources.video import VideoSource
+from fer_edge.tracking.tracker import TrackedFace, Tracker
+from fer_edge.types import Detection, FaceBox, Frame
+
+SETTLED = 8  # frames in which a face has to be found before it is expected
+SAME_IOU = 0.5
+NESTED = 0.6  # of the smaller box
+SWITCH_S = 1.0
+
+Truth = Sequence[Person | None]
+"""What is known about each person of a scene in a frame."""
+
+
+@dataclass
+class Score:
+    """``expected`` faces of which ``missed`` were not there; ``more`` boxes that show neither a face nor a hit.
+
+    ``nested``: frames with two boxes on one face. ``switches``: persons who get another id within a second;
+    ``stolen``: ids that pass from one person to another.
+    """
+
+    expected: int = 0
+    missed: int = 0
+    more: int = 0
+    nested: int = 0
+    switches: int = 0
+    stolen: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Score) -> None:
+        """Add what another run came to."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+    @property
+    def recall(self) -> float:
+        """Per cent of the expected faces that were there."""
+        return 100 * (1 - self.missed / max(1, self.expected))
+
+
+@dataclass
+class Judge:
+    """Compares what a tracker says about each frame with a search of it and with the truth."""
+
+    score: Score = field(default_factory=Score)
+    _found: dict[int, int] = field(default_factory=dict)
+    _id_of: dict[int, tuple[int, float]] = field(default_factory=dict)
+    _owner: dict[int, int] = field(default_factory=dict)
+
+    def judge(
+        self, time_s: float, faces: Sequence[TrackedFace], search: Sequence[FaceBox], truth: Truth
+    ) -> None:
+        """Take one frame into the score."""
+        boxes = [face.detection.box for face in faces]
+        visible = {n: p.box for n, p in enumerate(truth) if p is not None and p.visible}
+        numbers = list(visible)
+        served = set(match(boxes, search).values())
+        self._found = {n: count for n, count in self._found.items() if n in visible}
+        for hit, number in match(search, [visible[n] for n in numbers], 0.4).items():
+            person = numbers[number]
+            self._found[person] = self._found.get(person, 0) + 1
+            if self._found[person] > SETTLED:
+                self.score.expected += 1
+                self.score.missed += hit not in served
+        shows = {face: numbers[n] for face, n in match(boxes, list(visible.values())).items()}
+        present = [person.box for person in truth if person is not None]
+        self.score.more += sum(all(box.iou(other) < 0.3 for other in (*search, *present)) for box in boxes)
+        self.score.nested += any(
+            cover(a, boxes[j]) > NESTED and not (i in shows and j in shows)
+            for i, a in enumerate(boxes)
+            for j in range(i)
+        )
+        for index, person in shows.items():
+            self._judge_id(faces[index].id, person, time_s)
+        self.score.frames += 1
+
+    def _judge_id(self, number: int, person: int, time_s: float) -> None:
+        before, then_s = self._id_of.get(person, (number, time_s))
+        self.score.switches += before != number and time_s - then_s <= SWITCH_S
+        self.score.stolen += self._owner.get(number, person) != person
+        self._id_of[person], self._owner[number] = (number, time_s), person
+
+
+def match(boxes: Sequence[FaceBox], others: Sequence[FaceBox], least: float = SAME_IOU) -> dict[int, int]:
+    """Which box is which other one, best overlap first, each used once."""
+    pairs = sorted(
+        ((a.iou(b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(others) if a.iou(b) >= least),
+        reverse=True,
+    )
+    matched: dict[int, int] = {}
+    for _, i, j in pairs:
+        if i not in matched and j not in matched.values():
+            matched[i] = j
+    return matched
+
+
+def cover(a: FaceBox, b: FaceBox) -> float:
+    """Intersection over the smaller box."""
+    iou = a.iou(b)
+    return iou / (1 + iou) * (a.area + b.area) / min(a.area, b.area)
+
+
+class SearchedBefore(HaarDetector):
+    """Haar, whose searches of whole frames were done before."""
+
+    def __init__(self, found: Sequence[tuple[Detection, ...]]) -> None:
+        super().__init__()
+        self._found = found
+
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        """What was found before, or a search of a part."""
+        if roi is None:
+            return self._found[frame.index]
+        return super().detect(frame, roi, min_size=min_size, max_size=max_size)
+
+
+class Searches:
+    """A search of each frame of scenes and videos, kept in a folder where there is one."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def heads(self, archive: Path | None) -> list[Head]:
+        """The heads of an archive."""
+        path = self._folder and self._folder / "heads.pickle"
+        if path and path.exists():
+            heads: list[Head] = pickle.loads(path.read_bytes())
+            return heads
+        heads = load_heads(archive)
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pickle.dumps(heads))
+        return heads
+
+    def search(self, name: str, frames: Iterable[Frame]) -> list[tuple[Detection, ...]]:
+        """The faces of each frame."""
+        path = self._folder and self._folder / f"{name}.pickle"
+        if path and path.exists():
+            found: list[tuple[Detection, ...]] = pickle.loads(path.read_bytes())
+            return found
+        detector = HaarDetector()
+        found = [detector.detect(frame) for frame in frames]
+        if path:
+            path.write_bytes(pickle.dumps(found))
+        return found
+
+
+def run(
+    frames: Sequence[tuple[Frame, Truth]], found: list[tuple[Detection, ...]], detect_every: int | None
+) -> Score:
+    """Follow the faces of a scene, and judge."""
+    tracker, judge = Tracker(SearchedBefore(found), detect_every), Judge()
+    for (frame, truth), search in zip(frames, found, strict=True):
+        assert frame.time_s is not None
+        started = time.process_time()
+        faces = tracker.update(frame)
+        judge.score.seconds += time.process_time() - started
+        judge.judge(frame.time_s, faces, [face.box for face in search], truth)
+    return judge.score
+
+
+def video_frames(path: Path) -> list[tuple[Frame, Truth]]:
+    """A video's frames, about which nothing is known: people are told apart by where they are."""
+    with VideoSource(path) as source:
+        return [
+            (Frame(item.image, "video", n, item.time_s), [])
+            for n, item in enumerate(source)
+            if isinstance(item, Frame)
+        ]
+
+
+def main() -> None:
+    """Print a row for each scene and video, and the sum."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faces", type=Path, help="a .tar.gz with pictures that a face fills")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="people and backgrounds")
+    parser.add_argument("--scenes", nargs="*", help="parts of names; default: all")
+    parser.add_argument("--detect-every", type=int)
+    parser.add_argument("--videos", type=Path, nargs="*", default=[])
+    parser.add_argument("--cache", type=Path, help="a folder to keep searches in")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    searches = Searches(options.cache)
+    heads = searches.heads(options.faces)
+    stages = {seed: Stage(heads, seed) for seed in options.seeds}
+    total = Score()
+    print("| scene | expected | present | nested | switches | to others | boxes more | ms a frame |")
+    print("| --- |" + " ---: |" * 7)
+    for name, scene in SCENES.items():
+        if options.scenes and not any(part in name for part in options.scenes):
+            continue
+        score = Score()
+        for seed, stage in stages.items():
+            frames = list(stage.frames(scene))
+            found = searches.search(f"{name} {seed}", (frame for frame, _ in frames))
+            score.add(run(frames, found, options.detect_every))
+        print_row(name, score)
+        total.add(score)
+    print_row("all", total)
+
+
+def print_row(name: str, score: Score) -> None:
+    """One row of the table."""
+    print(
+        f"| {name} | {score.expected:,} | {score.recall:.2f} % | {score.nested} | {score.switches} "
+        f"| {score.stolen} | {score.more} | {1000 * score.seconds / score.frames:.2f} |",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
