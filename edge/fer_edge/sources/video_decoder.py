@@ -13,9 +13,8 @@ from typing import Any, Final, TypeVar
 
 import av
 
-from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.video_container import MOST_PIXELS, READ_TIMEOUT_S, OpenVideo
-from fer_edge.sources.video_seek import FrameNumbers, OnSkipped, seek_by_index, skip_packets
+from fer_edge.sources.video_seek import FrameNumbers, OnSkipped, PacketClock, seek_by_index, skip_packets
 
 __all__ = ["Decoder"]
 
@@ -65,6 +64,11 @@ class Decoder:
         return self._closing
 
     @property
+    def is_seekable(self) -> bool:
+        """Whether any place in the video can be read, as of a file."""
+        return self._video.pipe is None
+
+    @property
     def pixel_shape(self) -> Fraction | None:
         """A pixel's width to its height, as the codec states it for the frame that it gave last."""
         shape: Fraction | None = self._context.sample_aspect_ratio
@@ -80,13 +84,13 @@ class Decoder:
             finally:
                 self._busy.release()
 
-    def skip_to(self, start_s: float, clock: PresentationClock, on_skipped: OnSkipped) -> FrameNumbers | None:
+    def skip_to(self, start_s: float, clock: PacketClock, on_skipped: OnSkipped) -> FrameNumbers | None:
         """Begin at the key frame from which the frame at that time, in seconds after the start, is decoded.
 
-        Returns what numbers the frames then, None where closed meanwhile. ``clock`` follows on the way.
+        Returns what numbers the frames then, None where closed meanwhile. ``clock`` is then set as it is there.
         """
         video = self._video
-        start = math.floor((start_s - clock.to_presentation(0.0)) / video.stream.time_base)
+        start = math.floor((start_s + clock.offset_s) / video.stream.time_base)
         try:
             with suppress(av.error.FFmpegError):  # a damaged index: then as without one
                 self._numbers = self._call_patiently(
