@@ -49,6 +49,8 @@ class Decoder:
         self._contiguous = _is_contiguous(video.container)
         self._read_until = self._skips = 0  # bytes from the file's start; how often some were skipped
         self._avi_ticks: dict[int, int] | None = None  # of each chunk's place, from the index
+        self._shape: Fraction | None = None
+        self._fed = self._given = self._before_key = 0  # packets, frames, packets before the last key frame
         self._packets: Iterator[Any] | None = None
         self._numbers: FrameNumbers | None = None
         self._busy = threading.Lock()
@@ -71,8 +73,10 @@ class Decoder:
     @property
     def pixel_shape(self) -> Fraction | None:
         """A pixel's width to its height, as the codec states it for the frame that it gave last."""
-        shape: Fraction | None = self._context.sample_aspect_ratio
-        return shape
+        if self._given <= 1 or self._given > self._before_key:
+            # The codec states that of the frame it decoded last; those before the last key frame come first.
+            self._shape = self._context.sample_aspect_ratio
+        return self._shape
 
     def close(self) -> None:
         """End the reading, in whatever thread it is, and free the container; may be called twice."""
@@ -119,7 +123,11 @@ class Decoder:
                     continue  # the frame before it is shown once more; sent to the decoder, it would end it
                 if self._numbers is not None:
                     self._numbers.add(packet)
+                if packet.is_keyframe:
+                    self._before_key = self._fed
+                self._fed += 1
                 for frame in self._decode(packet):
+                    self._given += 1
                     self.errors += bool(frame.is_corrupt)
                     yield frame
         except (_ClosedError, InterruptedError):
