@@ -178,8 +178,9 @@ class Soundtrack:
             yield packet
 
     def _move(self, piece: Any, time_s: float) -> None:
-        """Move a piece to a time that counts from the source's start."""
-        moved = round(time_s / piece.time_base) - piece.pts
+        """Move a piece to a time that counts from where the copy begins."""
+        # By how much, in whole ticks: moved by the same time, pieces stay as far apart as they were.
+        moved = round((time_s - float(piece.pts * piece.time_base)) / piece.time_base)
         if not self._encode:
             piece.dts += moved
         piece.pts += moved

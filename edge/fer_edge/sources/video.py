@@ -25,6 +25,7 @@ from fer_edge.sources.video_container import open_video, title_of
 from fer_edge.sources.video_decoder import Decoder
 from fer_edge.sources.video_facts import ASSUMED_RATE, VideoFacts, sanitize_frame_rate
 from fer_edge.sources.video_pixels import Geometry, GeometryReader, to_frame
+from fer_edge.sources.video_seek import PacketClock
 from fer_edge.types import Image, StreamInfo
 
 __all__ = ["VideoSource", "as_bgr", "create_source", "sanitize_frame_rate"]
@@ -59,7 +60,7 @@ class VideoSource:
         self.info = StreamInfo(name=redact_credentials(self._address), start_s=span.start_s)
         self._decoder: Decoder | None = None
         self._facts: VideoFacts | None = None
-        self._stretched: set[tuple[int, int]] = set()
+        self._stretched: set[tuple[tuple[int, int], tuple[int, int]]] = set()
 
     def __enter__(self) -> Self:
         video = open_video(self._address)
@@ -90,12 +91,12 @@ class VideoSource:
         if decoder is None or facts is None:
             raise ValueError(f"{self.info.name}: expected an open video; iterate it in a with statement")
         progress, geometries = _Progress(decoder, facts, self._span), GeometryReader()
+        codec_shape = decoder.pixel_shape
         for index, time_s, decoded in self._read(decoder, facts, progress):
             progress.show(time_s)
-            pixel_shape = (
-                facts.pixel_shape if (decoded.width, decoded.height) == facts.size else decoder.pixel_shape
-            )
-            geometry = geometries.read(decoded, pixel_shape)
+            # The container's pixel shape holds until the codec states another size or shape than at first.
+            unchanged = (decoded.width, decoded.height) == facts.size and decoder.pixel_shape == codec_shape
+            geometry = geometries.read(decoded, facts.pixel_shape if unchanged else decoder.pixel_shape)
             if geometry.stretched != geometry.decoded:
                 self._tell_stretched(geometry)
             yield to_frame(decoded, geometry, self.info.name, index, time_s)
@@ -109,10 +110,12 @@ class VideoSource:
         """The decoded frames of the span, each with its number in the video and its time."""
         start_s, end_s = self._span.start_s, self._span.end_s
         offset_s = None if facts.by_dts else facts.start_s
-        clock = PresentationClock(offset_s, progress.interval_s, joins=facts.joins)
         numbers = None
         if start_s > 0 and facts.stamped and offset_s is not None:
-            numbers = decoder.skip_to(start_s, clock, self._on_skipped)
+            packet_clock = PacketClock(offset_s, progress.interval_s, joins=facts.joins)
+            numbers = decoder.skip_to(start_s, packet_clock, self._on_skipped)
+            offset_s = packet_clock.offset_s
+        clock = PresentationClock(offset_s, progress.interval_s, joins=facts.joins, end_s=facts.end_s)
         index = 0
         for time_s, decoded in clock.times(progress.stamp(decoder)):
             if numbers is not None and decoded.pts is not None:
@@ -130,9 +133,10 @@ class VideoSource:
         self._on_skipped(start_s)
 
     def _tell_stretched(self, geometry: Geometry) -> None:
-        """Warn, once for each size, that the images are not as they were stored."""
-        if geometry.decoded not in self._stretched:
-            self._stretched.add(geometry.decoded)
+        """Warn, once for each size and shape, that the images are not as they were stored."""
+        kind = geometry.decoded, geometry.stretched
+        if kind not in self._stretched:
+            self._stretched.add(kind)
             _LOG.warning(
                 "%s: its pixels are not square; %d×%d are stretched to %d×%d",
                 title_of(self._address),
@@ -187,7 +191,12 @@ class _Progress:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
             if self._span:
                 raise SourceError(f"{title}: {self._describe_empty_span()}{why}")
-            raise SourceError(f"{title}: expected a video, it has no frame that can be decoded{why}")
+            hint = (
+                ""
+                if decoder.is_seekable
+                else "; .mp4 comes as a stream only where it was made so, name a file"
+            )
+            raise SourceError(f"{title}: expected a video, it has no frame that can be decoded{why}{hint}")
         end_s = self._end_s()
         reached_s = max(self._reached_s, self._last_s + self.interval_s)
         missing_s = 0.0 if end_s is None else end_s - reached_s

@@ -33,6 +33,7 @@ _OPTIONS: Final = {
     "framerate": f"{UNKNOWN_RATE.numerator}/{UNKNOWN_RATE.denominator}",
     "pattern_type": "none",  # of images: a %d in a name is a part of it
 }
+_TEXT_CODECS: Final = frozenset({"ansi", "bintext", "idf", "xbin"})  # FFmpeg draws texts
 # A pipe's first row must not wait for megabytes: so much is looked at to find out what is in it.
 _PROBE: Final = {"formatprobesize": "32768", "probesize": "65536", "analyzeduration": "500000"}
 _JPEG: Final = b"\xff\xd8\xff"
@@ -175,8 +176,12 @@ def _find_video(container: Any, title: str) -> Any:
     """The first stream that is a video: the cover of a song is not."""
     images = container.streams.video
     streams = [s for s in images if not s.disposition & s.disposition.attached_pic]
+    # Of several the one that players show: the first that is marked as the default.
+    streams.sort(key=lambda s: not s.disposition & s.disposition.default)
     if streams and streams[0].codec_context is not None:
         context = streams[0].codec_context
+        if context.name in _TEXT_CODECS:
+            raise SourceError(f"{title}: expected a video, it is a text; name a video")
         if context.width * context.height > MOST_PIXELS:
             raise SourceError(
                 f"{title}: expected a video of at most {MOST_PIXELS:,} pixels, got "

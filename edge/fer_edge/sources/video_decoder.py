@@ -13,9 +13,8 @@ from typing import Any, Final, TypeVar
 
 import av
 
-from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.video_container import MOST_PIXELS, READ_TIMEOUT_S, OpenVideo
-from fer_edge.sources.video_seek import FrameNumbers, OnSkipped, seek_by_index, skip_packets
+from fer_edge.sources.video_seek import FrameNumbers, OnSkipped, PacketClock, seek_by_index, skip_packets
 
 __all__ = ["Decoder"]
 
@@ -50,6 +49,8 @@ class Decoder:
         self._contiguous = _is_contiguous(video.container)
         self._read_until = self._skips = 0  # bytes from the file's start; how often some were skipped
         self._avi_ticks: dict[int, int] | None = None  # of each chunk's place, from the index
+        self._shape: Fraction | None = None
+        self._fed = self._given = self._before_key = 0  # packets, frames, packets before the last key frame
         self._packets: Iterator[Any] | None = None
         self._numbers: FrameNumbers | None = None
         self._busy = threading.Lock()
@@ -65,10 +66,17 @@ class Decoder:
         return self._closing
 
     @property
+    def is_seekable(self) -> bool:
+        """Whether any place in the video can be read, as of a file."""
+        return self._video.pipe is None
+
+    @property
     def pixel_shape(self) -> Fraction | None:
         """A pixel's width to its height, as the codec states it for the frame that it gave last."""
-        shape: Fraction | None = self._context.sample_aspect_ratio
-        return shape
+        if self._given <= 1 or self._given > self._before_key:
+            # The codec states that of the frame it decoded last; those before the last key frame come first.
+            self._shape = self._context.sample_aspect_ratio
+        return self._shape
 
     def close(self) -> None:
         """End the reading, in whatever thread it is, and free the container; may be called twice."""
@@ -80,13 +88,13 @@ class Decoder:
             finally:
                 self._busy.release()
 
-    def skip_to(self, start_s: float, clock: PresentationClock, on_skipped: OnSkipped) -> FrameNumbers | None:
+    def skip_to(self, start_s: float, clock: PacketClock, on_skipped: OnSkipped) -> FrameNumbers | None:
         """Begin at the key frame from which the frame at that time, in seconds after the start, is decoded.
 
-        Returns what numbers the frames then, None where closed meanwhile. ``clock`` follows on the way.
+        Returns what numbers the frames then, None where closed meanwhile. ``clock`` is then set as it is there.
         """
         video = self._video
-        start = math.floor((start_s - clock.to_presentation(0.0)) / video.stream.time_base)
+        start = math.floor((start_s + clock.offset_s) / video.stream.time_base)
         try:
             with suppress(av.error.FFmpegError):  # a damaged index: then as without one
                 self._numbers = self._call_patiently(
@@ -115,7 +123,11 @@ class Decoder:
                     continue  # the frame before it is shown once more; sent to the decoder, it would end it
                 if self._numbers is not None:
                     self._numbers.add(packet)
+                if packet.is_keyframe:
+                    self._before_key = self._fed
+                self._fed += 1
                 for frame in self._decode(packet):
+                    self._given += 1
                     self.errors += bool(frame.is_corrupt)
                     yield frame
         except (_ClosedError, InterruptedError):

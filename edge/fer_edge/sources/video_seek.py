@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from fer_edge.sources.presentation_clock import PresentationClock
+from fer_edge.sources.presentation_clock import JUMP_S
 
-__all__ = ["FrameNumbers", "seek_by_index", "skip_packets"]
+__all__ = ["FrameNumbers", "PacketClock", "seek_by_index", "skip_packets"]
 
 _INDEXED: Final = "mov"  # FFmpeg's name of .mp4, .mov and their kin begins so
 _MOST_TRIES: Final = 8  # a key frame earlier each, where the one before is shown too late
@@ -27,22 +27,28 @@ class FrameNumbers:
     """Numbers frames after a seek by the packets that are shown before them.
 
     ``base`` frames of the video lie before the key frame with which decoding begins. Give it every packet from
-    that one on, until the first frame has its number.
+    that one on, until the first frame has its number. ``leading``: frames that come after the key frame and are
+    shown before it are decoded where the video is read from its start, because it is not the first one.
     """
 
-    def __init__(self, base: int) -> None:
-        self._base = base
+    def __init__(self, base: int, *, leading: bool = True) -> None:
+        self._base, self._leading = base, leading
+        self._key: int | None = None
         self._times: list[int] = []
         self._first: int | None = None
 
     def add(self, packet: Any) -> None:
         """Count a packet that goes to the decoder."""
-        if self._first is None and packet.pts is not None and _is_shown(packet):
+        if self._first is not None or packet.pts is None:
+            return
+        if self._key is None:
+            self._key = packet.pts
+        if _is_shown(packet) and (self._leading or packet.pts >= self._key):
             self._times.append(packet.pts)
 
     def is_broken(self, pts: int) -> bool:
         """Whether a frame comes before the key frame, and so refers to frames that were not decoded."""
-        return bool(self._times) and pts < self._times[0]
+        return self._key is not None and pts < self._key
 
     def number_at(self, pts: int) -> int:
         """The number, from 0 in the video, of the first frame that is decoded, whose time that is."""
@@ -53,13 +59,13 @@ class FrameNumbers:
 def seek_by_index(container: Any, stream: Any, start: int) -> FrameNumbers | None:
     """Move a container to the last key frame from which the frame at ``start``, in the stream's ticks, is decoded.
 
-    None where it has no index, or one that does not reach so far; the container is then at its beginning.
+    None where it has no index of the whole video; the container is then at its beginning.
     """
     if not container.format.name.startswith(_INDEXED):
         return None
     entries = stream.index_entries
-    if not len(entries) or entries[len(entries) - 1].timestamp < start:
-        return None
+    if not stream.frames or len(entries) < stream.frames:
+        return None  # in fragments, whose index grows as they are read
     target = start
     for _ in range(_MOST_TRIES):
         container.seek(target, stream=stream)
@@ -69,43 +75,72 @@ def seek_by_index(container: Any, stream: Any, start: int) -> FrameNumbers | Non
             break  # a damaged index, or an edit that is shown twice
         if packet.pts <= start:
             container.seek(target, stream=stream)
-            return FrameNumbers(sum(not entries[before].is_discard for before in range(place)))
+            before = sum(not entries[earlier].is_discard for earlier in range(place))
+            return FrameNumbers(before, leading=place > 0)
         target = packet.dts - 1
     container.seek(entries[0].timestamp, stream=stream)
     return None
 
 
+class PacketClock:
+    """The presentation times of packets, as :class:`PresentationClock` gives those of frames.
+
+    Only where the container's clock may start again (``joins``) its jumps are followed, by the times of decoding.
+    """
+
+    def __init__(self, offset_s: float, interval_s: float, *, joins: bool) -> None:
+        self.offset_s = offset_s
+        self._interval_s, self._joins = interval_s, joins
+        self._last_s: float | None = None
+
+    def decoded_at(self, packet: Any) -> float | None:
+        """When the packet is decoded, on the video's clock; None where it does not say."""
+        if packet.dts is None:
+            return None
+        stamp_s = float(packet.dts * packet.time_base)
+        if self._joins and self._last_s is not None:
+            step_s = stamp_s - self._last_s
+            if step_s >= JUMP_S or step_s < -self._interval_s:
+                self.offset_s += step_s - self._interval_s
+        self._last_s = stamp_s
+        return stamp_s - self.offset_s
+
+    def shown_at(self, packet: Any) -> float | None:
+        """When the packet's frame is shown; None where it does not say."""
+        return None if packet.pts is None else float(packet.pts * packet.time_base) - self.offset_s
+
+
 def skip_packets(
-    packets: Iterator[Any], start_s: float, clock: PresentationClock, on_skipped: OnSkipped
-) -> tuple[FrameNumbers, list[Any]]:
+    packets: Iterator[Any], start_s: float, clock: PacketClock, on_skipped: OnSkipped
+) -> tuple[FrameNumbers | None, list[Any]]:
     """Read a video's packets until that time, and return those with which decoding begins.
 
-    ``clock`` is told when packets are decoded, and follows the jumps of the container's clock.
+    Beside them is what numbers their frames, None where that is the video's first; ``clock`` is then set as it was
+    for the first of them.
     """
     held: list[Any] = []
-    count = base = size = 0
-    for index, (time_s, packet) in enumerate(clock.times(_stamp(packets))):
-        shown_s = None if packet.pts is None else clock.to_presentation(float(packet.pts * packet.time_base))
-        if packet.is_keyframe and shown_s is not None and shown_s <= start_s:
+    keys = count = base = size = 0
+    offset_s, first = clock.offset_s, 0
+    for index, packet in enumerate(packets):
+        if not index and packet.pts is None:
+            return None, [packet]  # nothing is known of the first frames, which are shown
+        decoded_s, shown_s = clock.decoded_at(packet), clock.shown_at(packet)
+        if packet.is_keyframe and shown_s is not None and (not keys or shown_s <= start_s):
+            if not keys:
+                first, count = packet.pts, 0  # what comes before it cannot be decoded
             held.clear()
-            base, size = count, 0
+            base, size, offset_s = count, 0, clock.offset_s
+        keys += bool(packet.is_keyframe)
         held.append(packet)
-        count += _is_shown(packet)
+        # What comes after the first key frame and is shown before it cannot be decoded; it may have no time.
+        count += _is_shown(packet) and not (keys == 1 and (packet.pts is None or packet.pts < first))
         size += packet.size
-        if index % _TELL_EVERY == 0:
-            on_skipped(time_s)
-        if time_s >= start_s or size > _MOST_HELD:
+        if index % _TELL_EVERY == 0 and decoded_s is not None:
+            on_skipped(decoded_s)
+        if (decoded_s is not None and decoded_s >= start_s) or size > _MOST_HELD:
             break
-    return FrameNumbers(base), held
-
-
-def _stamp(packets: Iterator[Any]) -> Iterator[tuple[float | None, Any]]:
-    """Packets with the times of their decoding, moved so that the first is decoded when it is shown."""
-    delay: int | None = None
-    for packet in packets:
-        if delay is None and packet.dts is not None:
-            delay = 0 if packet.pts is None else packet.pts - packet.dts
-        yield None if packet.dts is None else float((packet.dts + (delay or 0)) * packet.time_base), packet
+    clock.offset_s = offset_s
+    return FrameNumbers(base, leading=base > 0), held
 
 
 def _is_shown(packet: Any) -> bool:

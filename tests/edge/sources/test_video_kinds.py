@@ -17,7 +17,7 @@ import pytest
 from fer_edge.sources.video import VideoSource
 from fer_edge.types import Frame, Image
 from tests.edge.sources.clips import number_in, numbered, remux, set_display_matrix, write_clip
-from tests.edge.support import take_frames
+from tests.edge.support import take_frames, write_bytes
 
 INTERLACED = {"flags": "+ilme+ildct"}
 FAST_VP9 = {"deadline": "realtime", "cpu-used": "8"}
@@ -387,3 +387,38 @@ def test_a_file_url_may_be_escaped(tmp_path: Path) -> None:
     frames = read_whole(url)
     check_frames(frames)
     assert frames[0].source == url
+
+
+def test_a_pixel_shape_that_changes_in_the_middle(tmp_path: Path) -> None:
+    """As broadcasts do between 4:3 and 16:9; the coded size stays."""
+    parts = [
+        write_clip(tmp_path / f"{number}.ts", frames=10, size=(256, 192), pixel_shape=shape).read_bytes()
+        for number, shape in enumerate((Fraction(2), Fraction(1), Fraction(1, 2)))
+    ]
+    frames, _ = take_frames(VideoSource(write_bytes(tmp_path / "a.ts", b"".join(parts))))
+    assert [frame.size for frame in frames] == [(512, 192)] * 10 + [(256, 192)] * 10 + [(256, 384)] * 10
+
+
+def test_of_several_tracks_the_default_one_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "two.mkv"
+    with av.open(str(path), "w") as output:
+        for name, frames in (("one", 1), ("film", 20)):
+            with av.open(str(write_clip(tmp_path / f"{name}.mp4", frames=frames))) as source:
+                stream: Any = output.add_stream_from_template(source.streams.video[0])
+                stream.disposition = av.stream.Disposition.default if name == "film" else 0
+        for index, name in enumerate(("one", "film")):
+            with av.open(str(tmp_path / f"{name}.mp4")) as source:
+                for packet in source.demux(source.streams.video[0]):
+                    if packet.dts is not None:
+                        packet.stream = output.streams.video[index]
+                        output.mux(packet)
+    frames, error = take_frames(VideoSource(path))
+    assert (len(frames), error) == (20, None)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "readme.nfo", "art.ans"])
+def test_a_text_is_no_video(name: str, tmp_path: Path) -> None:
+    frames, error = take_frames(VideoSource(write_bytes(tmp_path / name, b"hello, world\n" * 100)))
+    assert not frames
+    assert error is not None
+    assert "name a video" in str(error) or "nothing that FFmpeg can read" in str(error)

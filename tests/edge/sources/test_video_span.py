@@ -117,3 +117,68 @@ def test_how_far_it_is_on_the_way_is_told(tmp_path: Path) -> None:
     assert told == sorted(told)
     assert len(told) > 2
     assert told[-1] == 6
+
+
+class TestOddClocks:
+    """Found in the field: packets without times, pauses, cuts in the middle of a group."""
+
+    @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+    def test_a_changing_rate_with_frames_out_of_order(self, suffix: str, tmp_path: Path) -> None:
+        path = write_clip(
+            tmp_path / f"a{suffix}",
+            frames=40,
+            stamps=lambda n: 17 * n if n < 20 else 340 + 100 * (n - 20),
+            time_base=Fraction(1, 1000),
+            options={"x264-params": "bframes=3:keyint=10:scenecut=0"},
+        )
+        whole = seen(path)
+        for span in (Span(0.3), Span(0.74), Span(2.24), Span(0.35, 0.55)):
+            assert seen(path, span) == between(whole, span), span
+
+    @pytest.mark.parametrize("pause_s", [60, 7200])
+    @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+    def test_a_pause_is_a_pause(self, suffix: str, pause_s: int, tmp_path: Path) -> None:
+        """As of a camera that records what moves; one that the video's stated length has in it."""
+        path = write_clip(
+            tmp_path / f"a{suffix}",
+            frames=30,
+            stamps=lambda n: 40 * n + (1000 * pause_s if n >= 15 else 0),
+            time_base=Fraction(1, 1000),
+        )
+        whole = seen(path)
+        assert whole[-1][:2] == (29, pause_s + 1.16)
+        for span in (Span(0.52), Span(30), Span(pause_s + 0.8)):
+            assert seen(path, span) == between(whole, span), span
+
+    @pytest.mark.parametrize("between_s", [12, 30, 7200])
+    def test_hours_between_frames(self, between_s: int, tmp_path: Path) -> None:
+        path = write_clip(
+            tmp_path / "a.mkv", frames=6, stamps=lambda n: n * between_s, time_base=Fraction(1), gop=2
+        )
+        whole = seen(path)
+        assert [time_s for _, time_s, _ in whole] == [n * between_s for n in range(6)]
+        for span in (Span(3.0 * between_s), Span(5.0 * between_s), Span(between_s, 2.5 * between_s)):
+            assert seen(path, span) == between(whole, span), span
+
+    def test_the_last_frames_of_a_trimmed_clip(self, tmp_path: Path) -> None:
+        cut = remux(write_clip(tmp_path / "a.mp4", frames=50, options=OPEN_GOP), tmp_path / "cut.mp4", -0.5)
+        whole = seen(cut)
+        for _, time_s, _ in (*whole[:4], *whole[-4:]):
+            assert seen(cut, Span(time_s)) == between(whole, Span(time_s))
+
+    @pytest.mark.parametrize(("name", "codec"), [("a.ts", "mpeg2video"), ("a.mkv", "libx265")])
+    def test_what_was_recorded_from_the_middle_of_a_group_on(
+        self, name: str, codec: str, tmp_path: Path
+    ) -> None:
+        options = {"x265-params": "log-level=0:open-gop=1:keyint=10:min-keyint=10:bframes=3"}
+        whole_path = write_clip(
+            tmp_path / f"whole{name}",
+            codec,
+            frames=50,
+            max_b_frames=2,
+            options=options if "265" in codec else {},
+        )
+        path = remux(whole_path, tmp_path / name, first=13)
+        whole = seen(path)
+        for _, time_s, _ in (*whole[1:4], *whole[15:18], *whole[-2:]):
+            assert seen(path, Span(time_s)) == between(whole, Span(time_s)), time_s
