@@ -1,6 +1,6 @@
 """How MediaPipe's boxes differ from Haar's, and what that means for the emotion.
 
-Each face of FER-2013 is put into a larger picture as in ``experiments.framing``, and the classifier judges Haar's
+Each face of FER-2013 is put into a larger picture, and the classifier judges Haar's
 and MediaPipe's boxes of the same faces; choose on Training or PublicTest, never on PrivateTest. Times and
 faces found on pictures of one's own are what ``fer-edge benchmark --detectors`` shows.
 
@@ -11,15 +11,27 @@ from __future__ import annotations
 
 import argparse
 
+import cv2
 import numpy as np
 
-from experiments.framing import scene
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import extract_face
 from fer_edge.detectors.base import Detector
 from fer_edge.detectors.registry import create_detector
 from fer_edge.types import Detection, FaceBox, Frame
 from fer_train.data.dataset import load_faces
+
+FACE, MARGIN = 192, 96  # pixels: the enlarged face, and what surrounds it on each side
+
+
+def scene(face: np.ndarray, rng: np.random.Generator) -> Frame:
+    """An image with the face in the middle of a blurred continuation of its surroundings."""
+    large = cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_CUBIC)
+    around = cv2.copyMakeBorder(large, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_REPLICATE)
+    around = cv2.GaussianBlur(around, (0, 0), 8)
+    around = np.clip(around + rng.normal(0, 3, around.shape), 0, 255).astype(np.uint8)
+    around[MARGIN : MARGIN + FACE, MARGIN : MARGIN + FACE] = large
+    return Frame(cv2.cvtColor(around, cv2.COLOR_GRAY2BGR))
 
 
 def boxes(data: str, count: int, haar: Detector, mediapipe: Detector) -> None:

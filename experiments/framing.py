@@ -22,14 +22,14 @@ import numpy as np
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import crop_bounds, extract_face
 from fer_edge.detectors.registry import create_detector
-from fer_edge.sources.image_io import load_image
+from fer_edge.sources.image_io import read_image
 from fer_edge.types import Detection, Frame
 from fer_train.data.dataset import load_faces
 
 SIDE = 192  # pixels of an enlarged face of FER-2013
 FER_FACES = 400
-SCALES = (0.9, 0.95, 1.0, 1.05, 1.1, 1.15)
-SHIFTS = (-0.1, -0.05, 0.0, 0.05)
+SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
+SHIFTS = (-0.05, 0.0, 0.05)
 
 
 def measure_eyes(detection: Detection, bounds: tuple[int, int, int, int]) -> tuple[float, float]:
@@ -60,7 +60,7 @@ class Pictures:
         labels = self.classifier.spec.labels
         paths = sorted(path for path in folder.glob("*/*") if path.parent.name in labels)
         self.labels = np.array([labels.index(path.parent.name) for path in paths])
-        self.frames = [Frame(load_image(path)) for path in paths]
+        self.frames = [Frame(read_image(path)) for path in paths]
         finder = create_detector(detector, still_image=True, model=yunet if detector == "yunet" else None)
         self.faces = [next(iter(finder.detect(frame)), None) for frame in self.frames]
         self.first_half = np.random.default_rng(0).permutation(len(paths)) % 2 == 0

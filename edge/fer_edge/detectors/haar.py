@@ -43,9 +43,6 @@ _CLOSE_UP_SIDE: Final = 240  # pixels: the shorter side that is enough for it
 _CLOSE_UP_MARGIN: Final = 1 / 4  # of the shorter side, the image's edge repeated
 _FEW: Final = 2  # with more faces than that the image shows a group
 _CLOSE_UP_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room around the image
-# Where there is no upright face: by how many degrees heads may be tilted, and how small they may be.
-_TILTS: Final = (-25.0, 25.0)
-_TILTED_SHARE: Final = 0.3
 
 _ROOM: Final = 1 / 4  # of a face: so much the image's edge is repeated around a part that touches it
 _NARROW: Final = 1.5  # largest to smallest size of a search for one face of a known size
@@ -112,26 +109,21 @@ class HaarDetector:
     def _detect_everywhere(self, frame: Frame, smallest: float, largest: float) -> list[Detection]:
         found = self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
         if len(found) <= _FEW:
-            reduced = _Reduced(frame)
-            close_ups = self._detect_close_up(reduced, smallest, largest, _CLOSE_UP_SHARE, 0.0)
+            close_ups = self._detect_close_up(_Reduced(frame), smallest, largest)
             # What seems to be a face within a face is an eye, a mouth, or the face in too small a window.
             found = close_ups + [
                 face for face in found if not any(_is_inside(face.box, other.box) for other in close_ups)
             ]
-            for tilt in _TILTS if self._still_image and not found else ():
-                found += self._detect_close_up(reduced, smallest, largest, _TILTED_SHARE, tilt)
         return found
 
-    def _detect_close_up(
-        self, reduced: _Reduced, smallest: float, largest: float, share: float, tilt: float
-    ) -> list[Detection]:
-        """Faces that fill much of the image; the cascade wants to see some of what surrounds a face."""
-        gray = reduced.turn(tilt)
-        part = FaceBox(0, 0, gray.shape[1], gray.shape[0])
-        least = max(smallest * reduced.scale, share * reduced.side)
+    def _detect_close_up(self, reduced: _Reduced, smallest: float, largest: float) -> list[Detection]:
+        """The face that fills the image; the cascade wants to see some of what surrounds a face."""
+        least = max(smallest * reduced.scale, _CLOSE_UP_SHARE * reduced.side)
         most = largest * reduced.scale
-        hits = self._search(gray, part, self._step, self._neighbors, least, most) if most > least else []
-        found = (reduced.to_frame(hit, tilt) for hit in hits)
+        if most <= least:
+            return []
+        hits = self._search(reduced.gray, reduced.box, self._step, self._neighbors, least, most)
+        found = map(reduced.to_frame, hits)
         return [detection for detection in found if detection is not None]
 
     def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[Detection]:
@@ -212,37 +204,20 @@ class _Reduced:
         self._size = frame.size
         self.scale = min(1.0, _CLOSE_UP_SIDE / min(frame.size))
         small = _resized(frame.gray, self.scale)
-        self.side = min(small.shape[:2])
+        self.side = min(small.shape)
         self._margin = margin = round(_CLOSE_UP_MARGIN * self.side)
         padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-        self._gray = np.asarray(padded, np.uint8)
+        self.gray: GrayImage = np.asarray(padded, np.uint8)
+        self.box = FaceBox(0, 0, self.gray.shape[1], self.gray.shape[0])
 
-    def turn(self, tilt: float) -> GrayImage:
-        """The image turned so that a head which is tilted by so many degrees is upright."""
-        if not tilt:
-            return self._gray
-        height, width = self._gray.shape
-        return np.asarray(
-            cv2.warpAffine(self._gray, self._matrix(tilt), (width, height), borderMode=cv2.BORDER_REPLICATE),
-            np.uint8,
-        )
-
-    def _matrix(self, tilt: float) -> Any:
-        height, width = self._gray.shape
-        return cv2.getRotationMatrix2D((width / 2, height / 2), tilt, 1.0)
-
-    def to_frame(self, hit: Detection, tilt: float) -> Detection | None:
-        """A face of the turned image in pixels of the frame; None where it lies outside."""
-        x, y = hit.box.center
-        if tilt:
-            x, y = cv2.invertAffineTransform(self._matrix(tilt)) @ (x, y, 1.0)
-        size = hit.box.width, hit.box.height
-        corner = x - size[0] / 2 - self._margin, y - size[1] / 2 - self._margin
-        outer = FaceBox(*(round(value / self.scale) for value in (*corner, *size)))
+    def to_frame(self, hit: Detection) -> Detection | None:
+        """A face of the reduced image in pixels of the frame; None where it lies outside."""
+        corner = (hit.box.x - self._margin, hit.box.y - self._margin)
+        outer = FaceBox(*(round(value / self.scale) for value in (*corner, hit.box.width, hit.box.height)))
         inside = outer.clipped(*self._size)
         if inside is None:
             return None
-        return replace(hit, box=inside, tilt=tilt, outer=outer if outer != inside else None)
+        return replace(hit, box=inside, outer=outer if outer != inside else None)
 
 
 def create_detector(request: DetectorRequest) -> HaarDetector:
