@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -17,13 +17,16 @@ from fer_edge.runtime.native_stderr import suppress_native_stderr
 
 __all__ = ["get_detector"]
 
+_PATIENCE_S: Final = 0.5  # a download that takes less shows no bar
+
 
 def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FILES) -> None:
     """Download the detector of that name, with a bar on a terminal, and print what came."""
     if name not in publishers:
         raise UsageError(f"there is no detector {name!r} to download; choose one of: {', '.join(publishers)}")
     file = publishers[name]
-    with suppress_native_stderr(), closing(progress_bar(None, unit="B", unit_scale=True, desc=name)) as bar:
+    bar = progress_bar(None, unit="B", unit_scale=True, desc=name, leave=False, delay=_PATIENCE_S)
+    with suppress_native_stderr(), closing(bar):
         download = download_detector(
             file, detectors_folder(), on_progress=lambda *counts: _show(bar, *counts)
         )

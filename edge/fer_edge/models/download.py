@@ -145,7 +145,7 @@ def _explain(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, socket.gaierror):
-        return "its address is not known here; is this machine offline?"
+        return "its name is not known here (offline?)"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message}); SSL_CERT_FILE names a network's own"
     if isinstance(error, http.client.IncompleteRead):

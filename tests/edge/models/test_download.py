@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 
 from fer_edge.cli.get import get_detector
 from fer_edge.errors import DownloadError, OutputError, UsageError
 from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder, find_detector_file
-from fer_edge.models.download import download_detector
+from fer_edge.models.download import _NoDowngrade, download_detector
 from fer_edge.models.find_model import find_model
 from tests.edge.support import names_in
 
@@ -190,13 +192,19 @@ def test_the_reasons_of_all_addresses_are_said(address: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        ("http://nowhere.invalid/model", "is this machine offline|no answer|not known"),
+        ("http://nowhere.invalid/model", "its name is not known here .offline|no answer"),
         ("http://127.0.0.1:1/model", "refused"),
     ],
 )
 def test_an_address_that_leads_nowhere_is_said(bad: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=reason):
         download_detector(replace(published("http://127.0.0.1:1/"), addresses=(bad,)), tmp_path, silence_s=5)
+
+
+def test_an_encrypted_address_that_leads_to_an_open_one_is_not_followed() -> None:
+    request = Request("https://publisher.invalid/model")
+    with pytest.raises(ValueError, match="is not encrypted"):
+        _NoDowngrade().redirect_request(request, BytesIO(), 302, "", {}, "http://elsewhere.invalid/model")
 
 
 def test_the_environment_s_proxy_is_used(
