@@ -6,6 +6,7 @@ resizers, which differs a little from machine to machine.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,15 @@ def test_the_classifier_feeds_the_interpreter_the_same_input(
     assert fed.dtype == (np.float32 if variant == "float32" else np.int8)
     real = fed if variant == "float32" else fed.astype(np.float32) / np.float32(64)
     assert np.array_equal(real[0], network_input)
+
+
+@pytest.mark.parametrize("tilt", [-30.0, 12.0])
+def test_a_tilted_face_gives_nearly_the_stored_pixels(tilt: float, portrait: Image) -> None:
+    """The portrait turned about the face, whose tilt the detector knows, as key points tell it."""
+    x, y = BOX.center
+    turn = cv2.getRotationMatrix2D((x - 0.5, y - 0.5), -tilt, 1.0)
+    turned = np.asarray(cv2.warpAffine(portrait, turn, (portrait.shape[1], portrait.shape[0])), np.uint8)
+    level = extract_face(Frame(turned), replace(FACE, tilt=tilt), SPEC)
+    stored = cv2.imread(str(GOLDEN), cv2.IMREAD_GRAYSCALE)
+    assert stored is not None
+    assert np.abs(level[..., 0].astype(int) - stored).mean() < 2.5

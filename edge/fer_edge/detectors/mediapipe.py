@@ -15,6 +15,7 @@ from typing import Any, Final
 import cv2
 
 from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.errors import DetectorError, MissingExtraError
 from fer_edge.models.detector_files import DETECTOR_FILES, find_detector_file, identify_content
@@ -124,14 +125,22 @@ def create_detector(request: DetectorRequest) -> MediaPipeDetector:
 def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
     """What MediaPipe found in a part of a frame, in pixels of the frame; None where it lies outside."""
     box = found.bounding_box
-    inside = FaceBox(part.x + box.origin_x, part.y + box.origin_y, box.width, box.height).clipped(*frame.size)
+    outer = FaceBox(part.x + box.origin_x, part.y + box.origin_y, box.width, box.height)
+    inside = outer.clipped(*frame.size)
     if inside is None:
         return None
     score = min(1.0, max(0.0, float(found.categories[0].score)))
     landmarks = tuple(
         (part.x + point.x * part.width, part.y + point.y * part.height) for point in found.keypoints or ()
     )
-    return Detection(inside, score, landmarks, FRAMING)
+    return Detection(
+        inside,
+        score,
+        landmarks,
+        FRAMING,
+        tilt=compute_tilt(landmarks, outer.width),
+        outer=outer if outer != inside else None,
+    )
 
 
 def _tiles(width: int, height: int, smallest: int) -> Iterator[FaceBox]:

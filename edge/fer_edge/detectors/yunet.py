@@ -6,7 +6,7 @@ The figures behind its constants are those of ``experiments/yunet.py``, in docs/
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.detectors.yunet_network import YuNetNetwork, read_network
 from fer_edge.errors import DetectorError
@@ -39,7 +40,6 @@ _SURE_SCORES: Final = (0.8, 0.55)
 _FOLLOWED_SCORE: Final = 0.4  # it was a face a moment ago
 
 _SAME_FACE_IOU: Final = 0.3
-_LEAST_EYE_DISTANCE: Final = 0.15  # of the box's width
 
 # A face of a known size is looked for in a square of few pixels.
 _NARROW: Final = 1.6  # largest to smallest size of such a search
@@ -171,17 +171,9 @@ def _detection(
         min(1.0, max(0.0, score)),
         landmarks,
         FRAMING,
-        tilt=_tilt(landmarks, box.width),
+        tilt=compute_tilt(landmarks, box.width),
         outer=box if box != inside else None,
     )
-
-
-def _tilt(landmarks: Sequence[tuple[float, float]], width: int) -> float:
-    """By how many degrees the line through the eyes is turned; 0 for a profile, whose eyes coincide."""
-    (right_x, right_y), (left_x, left_y) = landmarks[:2]
-    if math.hypot(left_x - right_x, left_y - right_y) < _LEAST_EYE_DISTANCE * width:
-        return 0.0
-    return math.degrees(math.atan2(left_y - right_y, left_x - right_x))
 
 
 def _tiles(part: FaceBox, side: int, overlap: int) -> Iterator[FaceBox]:
