@@ -189,6 +189,8 @@ class _Progress:
         frames, decoder = self._frames, self._decoder
         if not frames:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
+            if decoder.encrypted:
+                raise SourceError(f"{title}: the video is encrypted; name one without copy protection")
             if self._span:
                 raise SourceError(f"{title}: {self._describe_empty_span()}{why}")
             hint = (

@@ -37,12 +37,13 @@ class Decoder:
     FFmpeg frees what it works on when it is closed, so a container is never closed during a call, nor read
     after it: whichever of the two threads is the last one frees it. ``errors`` counts what demuxer and
     decoder reported and skipped, ``suspects`` packets that follow a break, which may be a cut of the maker's;
-    ``lost`` says why reading ended before the stream did.
+    ``lost`` says why reading ended before the stream did, ``encrypted`` whether what failed was encrypted.
     """
 
     def __init__(self, video: OpenVideo, threads: int | None = None) -> None:
         self.errors = self.suspects = 0
         self.lost: str | None = None
+        self.encrypted = False
         self._video = video
         self._index = video.stream.index
         self._is_avi = video.container.format.name == "avi"
@@ -155,6 +156,7 @@ class Decoder:
             return ()
         except av.error.FFmpegError:
             self.errors += 1
+            self.encrypted = self.encrypted or packet.has_sidedata("encryption_info")
             return ()
 
     def _read_packets(self) -> Iterator[Any]:
