@@ -187,10 +187,11 @@ class _Progress:
     def check_end(self, title: str) -> None:
         """Raise SourceError without a frame, SourceLostError where some of the video is missing."""
         frames, decoder = self._frames, self._decoder
+        if decoder.encrypted:
+            error = SourceLostError if frames else SourceError
+            raise error(f"{title}: the video is encrypted; name one without copy protection")
         if not frames:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
-            if decoder.encrypted:
-                raise SourceError(f"{title}: the video is encrypted; name one without copy protection")
             if self._span:
                 raise SourceError(f"{title}: {self._describe_empty_span()}{why}")
             hint = (
