@@ -187,6 +187,9 @@ class _Progress:
     def check_end(self, title: str) -> None:
         """Raise SourceError without a frame, SourceLostError where some of the video is missing."""
         frames, decoder = self._frames, self._decoder
+        if decoder.encrypted:
+            error = SourceLostError if frames else SourceError
+            raise error(f"{title}: the video is encrypted; name one without copy protection")
         if not frames:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
             if self._span:

@@ -37,12 +37,13 @@ class Decoder:
     FFmpeg frees what it works on when it is closed, so a container is never closed during a call, nor read
     after it: whichever of the two threads is the last one frees it. ``errors`` counts what demuxer and
     decoder reported and skipped, ``suspects`` packets that follow a break, which may be a cut of the maker's;
-    ``lost`` says why reading ended before the stream did.
+    ``lost`` says why reading ended before the stream did, ``encrypted`` whether that is because the rest is encrypted.
     """
 
     def __init__(self, video: OpenVideo, threads: int | None = None) -> None:
         self.errors = self.suspects = 0
         self.lost: str | None = None
+        self.encrypted = False
         self._video = video
         self._index = video.stream.index
         self._is_avi = video.container.format.name == "avi"
@@ -118,6 +119,9 @@ class Decoder:
                 self._notice_skipped(packet)
                 if packet.stream.index != self._index:
                     continue
+                if packet.has_sidedata("encryption_info"):
+                    self.encrypted = True
+                    return
                 self.suspects += bool(packet.is_corrupt)
                 if not packet.size and packet.dts is not None:
                     continue  # the frame before it is shown once more; sent to the decoder, it would end it

@@ -13,7 +13,7 @@ import pytest
 
 from fer_edge.errors import SourceError
 from fer_edge.sources.video import VideoSource
-from tests.edge.sources.clips import FACE, number_in, write_clip
+from tests.edge.sources.clips import FACE, number_in, remux, write_clip
 from tests.edge.support import run_python, take_frames, write_bytes
 
 HTML = b"<!DOCTYPE html><html><head><title>Not found</title></head><body>404</body></html>" * 20
@@ -220,3 +220,15 @@ def test_a_named_pipe_that_gives_nothing_is_no_video(tmp_path: Path) -> None:
     frames, error = take_frames(VideoSource(tmp_path / "pipe"))
     assert frames == []
     assert "expected a video" in str(error)
+
+
+def test_an_encrypted_video_is_called_so(tmp_path: Path) -> None:
+    options = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": "00112233445566778899aabbccddeeff",
+        "encryption_kid": "ffeeddccbbaa99887766554433221100",
+    }
+    path = remux(write_clip(tmp_path / "a.mp4"), tmp_path / "locked.mp4", options=options)
+    frames, error = take_frames(VideoSource(path))
+    assert not frames
+    assert str(error) == f"{path}: the video is encrypted; name one without copy protection"
