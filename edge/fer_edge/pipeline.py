@@ -82,6 +82,8 @@ class Pipeline:
         self._threads = threads
         self._ahead = ahead
         self._tracker, self._cuts = Tracker(detector, detect_every, first_id=first_id), CutDetector()
+        # Where each frame is one face, cut out before, the image around it tells of no cut.
+        self._follows = detector.traits.tracked
         # Reading and detection take a thread each.
         self._classifiers = ClassifierPool(model, max(1, threads - 2))
         self._smoothed = smoothing > 0
@@ -164,7 +166,7 @@ class Pipeline:
         for item in items:
             if isinstance(item, Frame):
                 with self.latencies.measure("detect"):
-                    cut = item.time_s is not None and self._cuts.update(item.gray)
+                    cut = self._follows and item.time_s is not None and self._cuts.update(item.gray)
                     if cut:
                         self._tracker.reset()
                     faces = self._tracker.update(item)

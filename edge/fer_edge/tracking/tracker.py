@@ -34,6 +34,9 @@ _DETECT_S: Final = 0.3
 _FULL_EVERY: Final = 90
 _FULL_S: Final = 3.0
 
+# Frames after which it is searched at a start, and again, as one search misses a face here and there.
+_EARLY: Final = (0, 10)
+
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
 
@@ -83,7 +86,7 @@ class Tracker:
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._motion = MotionDetector()
-        self._since_search = self._since_full = 0
+        self._since_search = self._since_full = self._searches = 0
         self._searched_s = self._full_s = self._before_s = -math.inf
         self._step_s = math.inf  # since the frame before
 
@@ -113,6 +116,8 @@ class Tracker:
             return True
         if self._every is not None:
             return self._since_full >= self._every
+        if self._searches < len(_EARLY):
+            return self._since_full >= _EARLY[self._searches]
         return self._since_full >= _FULL_EVERY and time_s - self._full_s >= _FULL_S - _EPSILON_S
 
     def _changes_due(self, time_s: float) -> bool:
@@ -168,6 +173,7 @@ class Tracker:
 
     def _search_everywhere(self, frame: Frame, time_s: float) -> None:
         self._since_search = self._since_full = 0
+        self._searches += 1
         self._searched_s = self._full_s = time_s
         if self._detector.traits.tracked:
             self._motion.mark_searched(frame.gray)
