@@ -82,7 +82,7 @@ class Stage:
     def __init__(self, heads: Sequence[Head], seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.heads = [heads[i] for i in rng.permutation(len(heads))]
-        self._wall = textured_wall(rng)
+        self.wall = textured_wall(rng)
         self._shades = rng.integers(30, 200, 64)
         self._grain = [rng.normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32) for _ in range(6)]
 
@@ -99,7 +99,7 @@ class Stage:
         shift_x, shift_y, zoom = scene.camera(t)
         x0, y0 = WIDTH / 2 - zoom * (WIDTH / 2 + shift_x), HEIGHT / 2 - zoom * (HEIGHT / 2 + shift_y)
         view = np.array([[zoom, 0, x0 - zoom * _BORDER], [0, zoom, y0 - zoom * _BORDER]])
-        gray = cv2.warpAffine(self._wall, view, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+        gray = cv2.warpAffine(self.wall, view, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
         owner = np.full((HEIGHT // _GRID, WIDTH // _GRID), -1, np.int16)
         boxes: list[FaceBox | None] = []
         for number, way in enumerate(scene.people):

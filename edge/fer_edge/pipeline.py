@@ -19,6 +19,7 @@ from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.latency import StageLatencies
 from fer_edge.runtime.prefetch import ByteBudget, LatestOnly, Prefetcher
 from fer_edge.sources.base import Source, SourceItem
+from fer_edge.tracking.cuts import CutDetector
 from fer_edge.tracking.tracker import TrackedFace, Tracker
 from fer_edge.types import (
     Discontinuity,
@@ -60,7 +61,7 @@ class Pipeline:
     of the caller; without ``ahead`` classification runs in the caller's thread, which is faster where the
     caller does little with a result. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
     off; drawn labels are steadied all the same. ``flip_average`` averages each face's scores and those of its
-    mirror image. Face ids count from ``first_id``.
+    mirror image. Nothing is carried over a hard cut. Face ids count from ``first_id``.
 
     Iterating raises what the source, the detector and the classifier raise, after the results before it.
     """
@@ -82,7 +83,9 @@ class Pipeline:
         self._source = source
         self._threads = threads
         self._ahead = ahead
-        self._tracker = Tracker(detector, detect_every, first_id=first_id)
+        self._tracker, self._cuts = Tracker(detector, detect_every, first_id=first_id), CutDetector()
+        # Where each frame is one face, cut out before, the image around it tells of no cut.
+        self._follows = detector.traits.tracked
         # Reading and detection take a thread each.
         self._classifiers = ClassifierPool(model, max(1, threads - 2), flip_average=flip_average)
         self._smoothed = smoothing > 0
@@ -165,11 +168,17 @@ class Pipeline:
         for item in items:
             if isinstance(item, Frame):
                 with self.latencies.measure("detect"):
+                    cut = self._follows and item.time_s is not None and self._cuts.update(item.gray)
+                    if cut:
+                        self._tracker.reset()
                     faces = self._tracker.update(item)
+                if cut:
+                    yield Discontinuity("cut")
                 yield _Tracked(item, faces)
             else:
                 if isinstance(item, Discontinuity):
                     self._tracker.reset()
+                    self._cuts.reset()
                 yield item
             del item
 

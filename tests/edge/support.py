@@ -220,8 +220,9 @@ def take_frames(source: Source) -> tuple[list[Frame], SourceError | None]:
 
 
 def numbered_frame(index: int, image: Image | None = None) -> Frame:
-    """A frame of noise of its own at 25 a second, numbered in its first pixel."""
-    pixels = noise(180, 100, seed=index) if image is None else image.copy()
+    """A frame of one shot at 25 a second, with noise of its own, numbered in its first pixel."""
+    wall = noise(180, 100, seed=1_000_000)
+    pixels = wall // 4 * 3 + noise(180, 100, seed=index) // 4 if image is None else image.copy()
     pixels[0, 0, 0] = index % 256
     return Frame(pixels, "items", index, index / 25)
 

@@ -19,11 +19,14 @@ class DetectorTraits:
 
     ``tracked``: its faces are worth following from frame to frame; otherwise every frame is searched.
     ``follow_margin`` is how much around a face, in face sizes, it wants to see to find it again.
+    ``sure_support`` is the support that a detection needs to be a face by itself; with less, a search for one
+    face of a known size tells where a face is that was there a moment ago, and nothing else does.
     ``cheap_parts``: it costs less to search a part of a frame than the whole, and large faces alone less than all.
     """
 
     tracked: bool = True
     follow_margin: float = 0.2
+    sure_support: int = 0
     cheap_parts: bool = False
 
 

@@ -47,7 +47,7 @@ _CLOSE_UP_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room 
 _ROOM: Final = 1 / 4  # of a face: so much the image's edge is repeated around a part that touches it
 _NARROW: Final = 1.5  # largest to smallest size of a search for one face of a known size
 _NARROW_STEP: Final = 1.1
-_NARROW_NEIGHBORS: Final = 3  # it was a face a moment ago
+_NARROW_NEIGHBORS: Final = 1  # it was a face a moment ago: weak hits continue a track and never start one
 _SAME_FACE_IOU: Final = 0.4
 _SAME_FACE_COVER: Final = 0.6  # of the smaller box
 
@@ -68,7 +68,7 @@ class HaarDetector:
     """
 
     name = "haar"
-    traits = DetectorTraits(follow_margin=0.2, cheap_parts=True)
+    traits = DetectorTraits(follow_margin=0.2, sure_support=_NEIGHBORS, cheap_parts=True)
 
     def __init__(self, *, min_face: int | None = None, still_image: bool = False) -> None:
         self._min_face = min_face

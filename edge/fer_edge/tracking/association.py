@@ -15,6 +15,7 @@ __all__ = ["find_coverer", "find_duplicates", "is_same_face", "keep_best_support
 _APPEARANCE_WEIGHT: Final = 1.0  # face sizes that a correlation of 0 instead of 1 counts for
 _SAME_FACE_IOU: Final = 0.5  # two boxes that overlap by more show one face
 _COVERED: Final = 0.3  # of the smaller box: the share that makes one face stand before another
+_BESIDE: Final = 0.6  # face sizes from the coverer, where a covered face comes out
 _NESTED: Final = 0.6  # and so do those of which the smaller one lies inside the other by more
 _SAME_HIT_IOU: Final = 0.4  # parts of a search meet at places and sizes that both of them see
 
@@ -79,13 +80,18 @@ def find_coverer(lost: Track, tracks: Sequence[Track], time_s: float) -> Track |
 
 
 def _track_distance(track: Track, box: FaceBox, time_s: float) -> float:
-    """How far a box is from where a face is expected, or from beside whoever covers it, in face sizes."""
+    """How far a box is from where a face is expected, or from beside whoever covers it, in face sizes.
+
+    A covered face has gone on, or has stayed where it was.
+    """
     place = track.predict(time_s)
     distance = _distance(place, box)
+    if track.coverer is not None:
+        distance = min(distance, _distance(track.moved_on(time_s), box))
     if track.coverer is not None and track.coverer.seen_s == time_s:
         (cx, cy), (x, y) = track.coverer.box.center, box.center
         between = 2 * math.hypot(cx - x, cy - y) / (place.width + box.width)
-        distance = min(distance, max(0.0, between - 0.8) + abs(math.log(place.width / box.width)))
+        distance = min(distance, max(0.0, between - _BESIDE) + abs(math.log(place.width / box.width)))
     return distance
 
 

@@ -11,7 +11,9 @@ from fer_edge.types import Detection, FaceBox, GrayImage
 __all__ = ["Track"]
 
 _VELOCITY_WEIGHT: Final = 0.4  # of the newest step in the mean of a face's motion
-_SURE: Final = 0.95  # similarity below which it may have another size
+_EDGE: Final = 0.15  # of its size: how near the edge a face is that leaves
+_LEAVING_S: Final = 1.0  # in which it would be out of sight by half
+_SURE: Final = 0.92  # similarity below which it may have another size
 _SCALE_STEP: Final = 1.06
 _SCALE_REACH: Final = 0.15  # of its size, how far it is from where it was found at another size
 _SCALE_GAIN: Final = 0.005  # of similarity that speaks for another size
@@ -71,11 +73,28 @@ class Track:
         elapsed = time_s - self.seen_s
         if self.missed and elapsed > _MOVING_S:
             return self.box
+        return self.moved_on(time_s)
+
+    def moved_on(self, time_s: float) -> FaceBox:
+        """The box where the face is if it has moved on as it did."""
+        elapsed = time_s - self.seen_s
         return FaceBox(
             round(self.box.x + self.velocity[0] * elapsed),
             round(self.box.y + self.velocity[1] * elapsed),
             self.box.width,
             self.box.height,
+        )
+
+    def is_leaving(self, size: tuple[int, int]) -> bool:
+        """Whether it is about to leave a frame of that width and height: who enters there is someone else."""
+        box, ahead_s = self.box, _LEAVING_S
+        return any(
+            (start <= _EDGE * side and speed * ahead_s < -side / 2)
+            or (start + side >= length - _EDGE * side and speed * ahead_s > side / 2)
+            for start, side, length, speed in (
+                (box.x, box.width, size[0], self.velocity[0]),
+                (box.y, box.height, size[1], self.velocity[1]),
+            )
         )
 
     def update(self, detection: Detection, time_s: float) -> None:

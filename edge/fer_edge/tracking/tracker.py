@@ -34,10 +34,15 @@ _DETECT_S: Final = 0.3
 _FULL_EVERY: Final = 90
 _FULL_S: Final = 3.0
 
+# Frames after which it is searched at a start, and again, as one search misses a face here and there.
+_EARLY: Final = (0, 10)
+
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
 
-_REACH: Final = 0.9  # how far off, in face sizes, a face may be from where it is expected
+_REACH: Final = 0.3  # how far off, in face sizes, a face may be from where it is expected
+_REACH_PER_S: Final = 6.0  # and how much further for each second since the frame before
+_MOST_REACH: Final = 0.9
 _LOST_REACH: Final = 0.8
 _REMEMBERED_S: Final = 1.0  # a lost face that comes back within this time gets its id back
 _MISSED_S: Final = 0.3  # for so long a lost face is looked for where it is expected
@@ -81,8 +86,9 @@ class Tracker:
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._motion = MotionDetector()
-        self._since_search = self._since_full = 0
-        self._searched_s = self._full_s = -math.inf
+        self._since_search = self._since_full = self._searches = 0
+        self._searched_s = self._full_s = self._before_s = -math.inf
+        self._step_s = math.inf  # since the frame before
 
     def update(self, frame: Frame) -> tuple[TrackedFace, ...]:
         """The faces of the next frame, in the order in which they appeared.
@@ -93,6 +99,7 @@ class Tracker:
         if time_s is None:
             return tuple(TrackedFace(self._new_id(), face) for face in self._detector.detect(frame))
         self._lost = [track for track in self._lost if time_s - track.seen_s <= _REMEMBERED_S]
+        self._step_s, self._before_s = time_s - self._before_s, time_s
         self._since_search += 1
         self._since_full += 1
         if self._full_due(time_s):
@@ -101,7 +108,7 @@ class Tracker:
             self._follow(frame, time_s)
             if self._changes_due(time_s) or any(track.seen_s != time_s for track in self._tracks):
                 self._search_changes(frame, time_s)
-        self._retire_tracks(time_s)
+        self._retire_tracks(frame.size, time_s)
         return tuple(TrackedFace(track.id, track.detection) for track in self._tracks)
 
     def _full_due(self, time_s: float) -> bool:
@@ -109,6 +116,8 @@ class Tracker:
             return True
         if self._every is not None:
             return self._since_full >= self._every
+        if self._searches < len(_EARLY):
+            return self._since_full >= _EARLY[self._searches]
         return self._since_full >= _FULL_EVERY and time_s - self._full_s >= _FULL_S - _EPSILON_S
 
     def _changes_due(self, time_s: float) -> bool:
@@ -143,9 +152,9 @@ class Tracker:
             if match.similarity < _ALIKE and time_s - track.seen_s > _MISSED_S:
                 continue
             face = self._detect_near(frame, place)
-            if face is not None and not any(
-                is_same_face(t.box, face.box) for t in (*self._tracks, *returned)
-            ):
+            if face is None or not self._is_sure(face):
+                continue
+            if not any(is_same_face(t.box, face.box) for t in (*self._tracks, *returned)):
                 track.confirm(frame.gray, face, time_s)
                 returned.append(track)
         self._lost = [track for track in self._lost if track not in returned]
@@ -164,6 +173,7 @@ class Tracker:
 
     def _search_everywhere(self, frame: Frame, time_s: float) -> None:
         self._since_search = self._since_full = 0
+        self._searches += 1
         self._searched_s = self._full_s = time_s
         if self._detector.traits.tracked:
             self._motion.mark_searched(frame.gray)
@@ -226,11 +236,15 @@ class Tracker:
         face = max(found, key=lambda face: box.iou(face.box), default=None)
         return face if face is not None and box.iou(face.box) >= _NEAR_IOU else None
 
+    def _is_sure(self, face: Detection) -> bool:
+        return face.support is None or face.support >= self._detector.traits.sure_support
+
     def _associate(self, faces: list[Detection], frame: Frame, time_s: float) -> list[Track]:
         """Give each detection to the face that is expected there, to one that was lost, or to a new one."""
         gray = frame.gray
         placed = []
-        for tracks, reach in ((self._tracks, _REACH), (self._lost, _LOST_REACH)):
+        near = min(_MOST_REACH, _REACH + _REACH_PER_S * self._step_s)
+        for tracks, reach in ((self._tracks, near), (self._lost, _LOST_REACH)):
             for track, face in match_tracks(tracks, faces, gray, time_s, reach):
                 track.confirm(gray, face, time_s)
                 faces.remove(face)
@@ -241,7 +255,7 @@ class Tracker:
         self._tracks += [*returned, *new]
         return [*placed, *new]
 
-    def _retire_tracks(self, time_s: float) -> None:
+    def _retire_tracks(self, size: tuple[int, int], time_s: float) -> None:
         """Keep the tracks that show a face of their own; remember the others for a while."""
         found = [t for t in self._tracks if t.seen_s == time_s and t.misses < _MISSES]
         duplicates = find_duplicates(found)
@@ -251,7 +265,8 @@ class Tracker:
                 # What its detector does not see, or another track follows, is not looked for.
                 track.missed = track.seen_s != time_s
                 track.coverer = find_coverer(track, kept, time_s)
-                self._lost.append(track)
+                if not track.is_leaving(size):
+                    self._lost.append(track)
         self._tracks = kept
 
     def _new_id(self) -> int:
