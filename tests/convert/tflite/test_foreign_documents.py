@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fer_edge.classification.preprocess import extract_face
 from fer_edge.cli.app import run_command
 from fer_edge.cli.main import cli as fer_edge
+from fer_edge.detectors.haar import FRAMING
 from fer_edge.models.spec import ModelSpec
 from fer_edge.types import Detection, FaceBox, Frame
 from tests.convert.tflite.foreign import build, own_range
@@ -123,7 +124,9 @@ def test_an_example_runs_from_keras_to_the_scores_of_an_image(
     (face,) = row["faces"]
     image = cv2.imread(str(portrait_path))
     assert image is not None
-    pixels = extract_face(Frame(np.asarray(image, np.uint8)), Detection(FaceBox(*face["box"])), spec)
+    pixels = extract_face(
+        Frame(np.asarray(image, np.uint8)), Detection(FaceBox(*face["box"]), framing=FRAMING), spec
+    )
     predicted = theirs.predict(scale(pixels.astype(float))[None].astype(np.float32), verbose=0)
     expected = read((predicted[0] if isinstance(predicted, list) else predicted)[0])
     found = [face["scores"][label] for label in spec.labels]
