@@ -76,7 +76,9 @@ _FOUR: list[Way] = [
     swinging(420, 140, 130, 12, 2.0, 1.0),
     still(555, 210, 115),
 ]
-_FIVE_STANDING: list[Way] = [still(60 + 170 * n, 170 + 25 * (n % 2), 110 + 12 * (n % 3)) for n in range(-1, 6)]
+_FIVE_STANDING: list[Way] = [
+    still(60 + 170 * n, 170 + 25 * (n % 2), 110 + 12 * (n % 3)) for n in range(-1, 6)
+]
 
 
 def _swaying_camera(t: float) -> tuple[float, float, float]:
@@ -124,9 +126,7 @@ SCENES: dict[str, Scene] = {
         people=[swinging(320, 160, 130, 45, 1.1), swinging(330, 200, 165, 60, 1.7, 2.0)], seconds=7
     ),
     "six walking": Scene(
-        people=[
-            walking(130 + 18 * n, 95 + 9 * n, (-1) ** n * (70 + 22 * n), 130 * n) for n in range(6)
-        ]
+        people=[walking(130 + 18 * n, 95 + 9 * n, (-1) ** n * (70 + 22 * n), 130 * n) for n in range(6)]
     ),
     "twelve passing, dark, 15 fps": Scene(
         people=rows(12, 6, 78, 0.75, 1.6, 340), rate=15, seconds=10, light=lambda t: (0.35, 0.0), grain=5
