@@ -94,19 +94,28 @@ def cut_pairs(heads: list[Head], seed: int) -> Iterator[tuple[str, Shot, Shot]]:
     """Shots that follow each other."""
     brief = Scene(people=_ONE, seconds=0.4)
     heads, others = heads[::2], heads[1::2]
-    for name, light in (("", {}), ("dark: ", _DARK)):
+    for lit, light in (("", {}), ("dark: ", _DARK)):
         one = replace(brief, **light)
-        other = replace(one, people=[still(330, 175, 185)])
-        yield f"{name}another scene", Shot(heads, seed, one), Shot(others, seed + 50, other)
-        yield f"{name}from one to four", Shot(heads, seed, one), Shot(others, seed + 51, replace(one, people=_FOUR))
-        yield f"{name}same gray wall", Shot(heads, seed, one, flat=120), Shot(others, seed + 52, other, flat=120)
-        aside = replace(one, people=[still(210, 180, 190)])
-        beside = replace(one, people=[still(430, 180, 190)])
-        yield f"{name}A and B of an interview", Shot(heads, seed, aside), Shot(others, seed + 53, beside)
-        yield f"{name}A and B, same gray wall", Shot(heads, seed, aside, flat=120), Shot(others, seed + 53, beside, flat=125)
+        left, right, near = (replace(one, people=[still(x, 178, 188)]) for x in (210, 430, 330))
         close = replace(one, camera=lambda t: (0.0, 0.0, 1.7))
-        yield f"{name}same person, closer", Shot(heads, seed, one), Shot(heads, seed, close)
-        yield f"{name}same person, closer, gray wall", Shot(heads, seed, one, flat=120), Shot(heads, seed, close, flat=120)
+        four = replace(one, people=_FOUR)
+        pairs: dict[str, tuple[Shot, Shot]] = {
+            "another scene": (Shot(heads, seed, one), Shot(others, seed + 50, near)),
+            "from one to four": (Shot(heads, seed, one), Shot(others, seed + 51, four)),
+            "A and B of an interview": (Shot(heads, seed, left), Shot(others, seed + 53, right)),
+            "same person, closer": (Shot(heads, seed, one), Shot(heads, seed, close)),
+            "same gray wall": (Shot(heads, seed, one, flat=120), Shot(others, seed + 52, near, flat=120)),
+            "A and B, same gray wall": (
+                Shot(heads, seed, left, flat=120),
+                Shot(others, seed + 53, right, flat=125),
+            ),
+            "same person, closer, gray wall": (
+                Shot(heads, seed, one, flat=120),
+                Shot(heads, seed, close, flat=120),
+            ),
+        }
+        for name, (first, second) in pairs.items():
+            yield lit + name, first, second
 
 
 def main() -> None:
@@ -120,17 +129,27 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     heads = load_heads(options.faces)
+    print_cuts(heads, options.seeds)
+    print_takes(heads, options.minutes)
+
+
+def print_cuts(heads: list[Head], seeds: list[int]) -> None:
+    """Which cuts were found."""
     print("| cut to | found |\n| --- | ---: |")
     rows: dict[str, list[int]] = {}
-    for seed in options.seeds:
+    for seed in seeds:
         for name, first, second in cut_pairs(heads, seed):
             for size in ((WIDTH, HEIGHT), (240, 136)):
                 found = find_cut(first, second, size)
                 rows.setdefault(name, []).append(found)
     for name, each in rows.items():
         print(f"| {name} | {sum(each)} of {len(each)} |")
-    print("\n| take | minutes | false cuts |\n| --- | ---: | ---: |")
-    seconds = 60 * options.minutes / len(TAKES)
+
+
+def print_takes(heads: list[Head], minutes: float) -> None:
+    """How many cuts were seen where there is none, and how long looking for them took."""
+    print("\n| take | minutes | false cuts | ms a frame |\n| --- | ---: | ---: | ---: |")
+    seconds = 60 * minutes / len(TAKES)
     for number, (name, take) in enumerate(TAKES.items()):
         shot = Shot(heads, number, replace(take, seconds=seconds), flat=118 if number % 3 == 2 else None)
         detector, cuts, took, frames = CutDetector(), 0, 0.0, 0
@@ -139,7 +158,7 @@ def main() -> None:
             cuts += detector.update(gray)
             took += time.process_time() - started
             frames += 1
-        print(f"| {name} | {seconds / 60:.1f} | {cuts} | {1e3 * took / frames:.3f}", flush=True)
+        print(f"| {name} | {seconds / 60:.1f} | {cuts} | {1e3 * took / frames:.2f} |", flush=True)
 
 
 def find_cut(first: Shot, second: Shot, size: tuple[int, int]) -> bool:

@@ -1,9 +1,9 @@
 """How many of the faces that a search of every frame finds are there when faces are followed, and whose id they have.
 
-In scenes of real faces (`bench/scene_list.py`) and in videos. A face is expected in a frame in which a search of the
+In scenes of real faces (`bench/scene_list.py`). A face is expected in a frame in which a search of the
 whole frame finds it, and has found it in more than 8 frames since it came or was uncovered; one box serves one face.
 
-    python -m bench.tracking [--faces ARCHIVE] [--seeds 0 1] [--detect-every N] [--videos FILE ...] [--cache FOLDER]
+    python -m bench.tracking [--faces ARCHIVE] [--seeds 0 1] [--detect-every N] [--cache FOLDER]
 
 ARCHIVE is a .tar.gz with pictures that a face fills; without it one portrait plays everyone, and ids mean little.
 """
@@ -22,7 +22,6 @@ import cv2
 from bench.scene_list import SCENES
 from bench.scenes import Head, Person, Stage, load_heads
 from fer_edge.detectors.haar import HaarDetector
-from fer_edge.sources.video import VideoSource
 from fer_edge.tracking.tracker import TrackedFace, Tracker
 from fer_edge.types import Detection, FaceBox, Frame
 
@@ -147,7 +146,7 @@ class SearchedBefore(HaarDetector):
 
 
 class Searches:
-    """A search of each frame of scenes and videos, kept in a folder where there is one."""
+    """A search of each frame of scenes, kept in a folder where there is one."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -191,18 +190,8 @@ def run(
     return judge.score
 
 
-def video_frames(path: Path) -> list[tuple[Frame, Truth]]:
-    """A video's frames, about which nothing is known: people are told apart by where they are."""
-    with VideoSource(path) as source:
-        return [
-            (Frame(item.image, "video", n, item.time_s), [])
-            for n, item in enumerate(source)
-            if isinstance(item, Frame)
-        ]
-
-
 def main() -> None:
-    """Print a row for each scene and video, and the sum."""
+    """Print a row for each scene, and the sum."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -210,7 +199,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="people and backgrounds")
     parser.add_argument("--scenes", nargs="*", help="parts of names; default: all")
     parser.add_argument("--detect-every", type=int)
-    parser.add_argument("--videos", type=Path, nargs="*", default=[])
     parser.add_argument("--cache", type=Path, help="a folder to keep searches in")
     options = parser.parse_args()
     cv2.setNumThreads(1)

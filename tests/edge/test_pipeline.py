@@ -381,6 +381,20 @@ class TestDiscontinuity:
         assert scores(*before, after)[-1] != alone
 
     @THREADS
+    def test_a_hard_cut_in_a_video_ends_ids_and_scores(self, threads: int, model: ModelFile) -> None:
+        def run(*frames: Frame) -> list[FrameResult]:
+            detector = FixedDetector([FaceBox(0, 0, 60, 60)])
+            return frame_results(
+                Pipeline(ItemSource(frames), detector, model, smoothing=60.0, threads=threads)
+            )
+
+        second = noise(180, 100, seed=99)
+        after = [numbered_frame(index, second) for index in range(5, 8)]
+        results = run(*numbered_frames(5), *after)
+        assert ids(results) == [[0]] * 5 + [[1]] * 3
+        assert [r.faces[0].scores for r in results[5:]] == [r.faces[0].scores for r in run(*after)]
+
+    @THREADS
     def test_it_is_no_result(self, threads: int, model: ModelFile) -> None:
         items: list[SourceItem] = [
             Discontinuity("start"),

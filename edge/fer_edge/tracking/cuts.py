@@ -22,7 +22,7 @@ __all__ = ["CutDetector"]
 _Reduced = NDArray[np.float32]
 
 _SIDE: Final = 96  # pixels: the longer side of what is compared
-_FINE: Final = 1.5  # of them: the sigma of the structure that is compared, as coarser shades resemble each other by chance
+_FINE: Final = 1.5  # of them: the sigma of what is compared; coarser shades are alike by chance
 _BLOCK, _STEP, _MARGIN = 24, 12, 3  # of them: blocks overlap by half
 _WANDER: Final = 3  # of them: how far a block may be from where the common motion brings it
 _LEAST: Final = _BLOCK + 2 * _MARGIN

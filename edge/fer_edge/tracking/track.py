@@ -25,7 +25,8 @@ class Track:
     """A face: where and when it was last seen, its appearance when last confirmed, its motion (pixels/s).
 
     ``misses`` counts the searches in a row in which its detector did not see it; ``missed`` is one that
-    was there a moment ago and may be again. ``scale`` is how large it is compared with its template. ``coverer`` is who stood before it when it got lost.
+    was there a moment ago and may be again.
+    ``scale`` is how large it is compared with its template. ``coverer`` is who stood in front of it when it got lost.
     """
 
     id: int

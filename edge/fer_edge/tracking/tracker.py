@@ -70,9 +70,9 @@ class Tracker:
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
     frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
-    source's clock, whichever is less; the whole frame after 90 frames that last three seconds or more. What
-    changed is searched at once in a frame in which a face got lost. A frame without a time is a still image
-    of its own, whose faces are new ones. Ids count from ``first_id``.
+    source's clock, whichever is less; the whole frame 10 frames after the first, and then after 90 frames that
+    last three seconds or more. What changed is searched at once in a frame in which a face got lost. A frame
+    without a time is a still image of its own, whose faces are new ones. Ids count from ``first_id``.
     """
 
     def __init__(self, detector: Detector, detect_every: int | None = None, *, first_id: int = 0) -> None:

@@ -36,6 +36,24 @@ def test_the_portrait_has_exactly_one_face_inside_it(haar: HaarDetector, portrai
     assert (face.score, face.landmarks, face.framing) == (None, (), FRAMING)
 
 
+def test_the_hits_that_agree_on_a_face_are_counted_and_are_no_score(portrait: Image) -> None:
+    haar = HaarDetector()
+    (face,) = haar.detect(Frame(portrait))
+    assert face.support is not None
+    assert face.support >= haar.traits.sure_support > 0
+    assert face.score is None
+
+
+def test_weak_hits_tell_where_a_face_of_a_known_size_is_and_make_no_face(portrait: Image) -> None:
+    haar = HaarDetector()
+    frame = Frame(np.asarray(cv2.GaussianBlur(portrait, (0, 0), 9), np.uint8))
+    found = haar.detect(frame, frame.box, min_size=0.85 * FACE.width, max_size=1.2 * FACE.width)
+    weak = [face for face in found if (face.support or 0) < haar.traits.sure_support]
+    everywhere = haar.detect(frame)
+    assert all((face.support or 0) >= haar.traits.sure_support for face in everywhere)
+    assert len(weak) + len(everywhere) > 0
+
+
 def test_the_same_picture_gives_the_same_faces(haar: HaarDetector, portrait: Image) -> None:
     assert haar.detect(Frame(portrait)) == haar.detect(Frame(portrait))
 

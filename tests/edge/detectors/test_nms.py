@@ -60,3 +60,12 @@ def test_no_two_that_are_left_overlap_and_every_other_overlaps_one_before_it() -
     assert all(one.box.iou(other.box) < 0.4 for one in kept for other in kept if one is not other)
     for left_out in set(faces) - set(kept):
         assert any(one.box.iou(left_out.box) >= 0.4 and by_score(one) >= by_score(left_out) for one in kept)
+
+
+def test_a_box_nested_in_another_one_is_left_out_where_that_is_asked_for() -> None:
+    outer, inner, beside = (
+        Detection(FaceBox(*values), score)
+        for values, score in (((0, 0, 187, 187), 0.2), ((40, 40, 80, 80), 0.9), ((200, 0, 80, 80), 0.1))
+    )
+    assert set(suppress_overlaps([outer, inner, beside], 0.5, by_score)) == {outer, inner, beside}
+    assert suppress_overlaps([outer, inner, beside], 0.5, by_score, max_cover=0.6) == (inner, beside)

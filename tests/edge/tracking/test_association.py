@@ -1,0 +1,70 @@
+"""Which detection is which face, and which boxes are one face."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_edge.tracking.association import (
+    find_coverer,
+    find_duplicates,
+    is_same_face,
+    keep_best_supported,
+    match_tracks,
+)
+from fer_edge.tracking.template import Template
+from fer_edge.tracking.track import Track
+from fer_edge.types import Detection, FaceBox
+
+GRAY = np.random.default_rng(0).integers(0, 256, (400, 640), np.uint8)
+
+
+def track(number: int, box: FaceBox, *, support: int | None = None, misses: int = 0) -> Track:
+    return Track(number, Detection(box, support=support), 0.0, Template.from_box(GRAY, box), misses=misses)
+
+
+def test_the_box_with_more_hits_wins_not_the_larger_one() -> None:
+    large = Detection(FaceBox(100, 100, 187, 187), support=5)
+    small = Detection(FaceBox(118, 120, 150, 150), support=45)
+    assert keep_best_supported([large, small]) == [small]
+
+
+def test_where_hits_are_not_counted_the_score_decides() -> None:
+    large, small = Detection(FaceBox(0, 0, 100, 100), 0.6), Detection(FaceBox(5, 5, 90, 90), 0.9)
+    assert keep_best_supported([large, small]) == [small]
+
+
+@pytest.mark.parametrize(
+    ("box", "same"),
+    [((105, 100, 100, 100), True), ((120, 120, 40, 40), True), ((180, 100, 100, 100), False)],
+)
+def test_boxes_show_one_face_where_they_overlap_or_nest(box: tuple[int, int, int, int], same: bool) -> None:
+    assert is_same_face(FaceBox(100, 100, 100, 100), FaceBox(*box)) is same
+
+
+def test_of_two_nested_tracks_one_ends_the_one_with_more_doubt() -> None:
+    outer = track(0, FaceBox(100, 100, 187, 187), support=5)
+    inner = track(1, FaceBox(118, 120, 150, 150), support=45)
+    assert find_duplicates([outer, inner]) == [outer]
+    inner.misses = 1
+    assert find_duplicates([outer, inner]) == [inner]
+
+
+def test_a_face_that_was_covered_comes_out_beside_whoever_covers_it() -> None:
+    lost, coverer = track(0, FaceBox(100, 100, 80, 80)), track(1, FaceBox(120, 100, 90, 90))
+    lost.missed = True
+    lost.coverer = find_coverer(lost, [coverer], 0.0)
+    assert lost.coverer is coverer
+    coverer.update(Detection(FaceBox(300, 100, 90, 90)), 0.5)
+    face = Detection(FaceBox(220, 100, 80, 80))
+    assert match_tracks([lost], [face], GRAY, 0.5, 0.8) == [(lost, face)]
+    lost.coverer = None
+    assert match_tracks([lost], [face], GRAY, 0.5, 0.8) == []
+
+
+def test_who_left_the_frame_is_not_who_enters_there() -> None:
+    leaving = track(0, FaceBox(2, 100, 80, 80))
+    leaving.velocity = (-90.0, 0.0)
+    assert leaving.is_leaving((640, 400))
+    leaving.velocity = (90.0, 0.0)
+    assert not leaving.is_leaving((640, 400))
