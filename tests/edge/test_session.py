@@ -281,7 +281,7 @@ class TestStatistics:
             "frames": 4,
             "frames_dropped": 0,
             "faces": 12,
-            "emotions": {"sad": 0.833333, "neutral": 0.166667},
+            "emotions": {"sad": 1.0},
             "people": statistics.summarize_people(),
             "duration_s": round(statistics.duration_s, 6),
             "fps": round(statistics.fps, 3),
