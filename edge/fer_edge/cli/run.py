@@ -118,8 +118,6 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             model=options.detector_model,
         )
         stack.enter_context(closing(detector))
-        stack.enter_context(inputs.source)
-        sinks.every += _create_window(stream, options)
         pipeline = Pipeline(
             inputs.source,
             detector,
@@ -129,10 +127,9 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             flip_average=bool(options.flip_average),
             threads=threads,
             # Rows are written in no time; drawing, encoding and showing take longer than classification.
-            ahead=len(sinks.every) > len(options.results),
+            ahead=len(sinks.every) > len(options.results) or _wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
-        stack.enter_context(pipeline)
         _Run(pipeline, sinks, inputs, options, model, continuation).run(threads)
 
 
@@ -148,7 +145,8 @@ class _Run:
         model: ModelFile,
         continuation: Continuation | None,
     ) -> None:
-        self._pipeline, self._averaged, self._inputs = pipeline, sinks.averaged, inputs
+        self._pipeline, self._inputs = pipeline, inputs
+        self._sinks, self._averaged = sinks.every, sinks.averaged
         self._options, self._model, self._continuation = options, model, continuation
         self._session = Session(
             pipeline,
@@ -167,7 +165,9 @@ class _Run:
         if self._continuation is not None:
             self._continuation.begin()
         try:
-            self._session.run(self._report.take)
+            with self._inputs.source, self._pipeline:
+                self._sinks += _create_window(self._pipeline.stream, self._options)
+                self._session.run(self._report.take)
         except FerEdgeError as error:
             statistics.add_error(str(error))
             raise
@@ -254,10 +254,13 @@ def _create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile) -> _Sin
     return _Sinks([*(averaged or rows), *images], averaged)
 
 
+def _wants_window(stream: StreamInfo, options: RunOptions) -> bool:
+    return options.show if options.show is not None else stream.live
+
+
 def _create_window(stream: StreamInfo, options: RunOptions) -> list[Sink]:
     """The window that is wanted and can be shown, or none."""
-    wanted = options.show if options.show is not None else stream.live
-    if not wanted:
+    if not _wants_window(stream, options):
         return []
     try:
         return [create_window(SinkRequest(target="", stream=stream, required=bool(options.show)))]

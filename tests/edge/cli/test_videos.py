@@ -329,3 +329,13 @@ class TestParts:
         done = fer_edge("image", portrait_path, "--start", "1")
         assert done.returncode == 2
         assert "times of a video" in done.stderr
+
+
+def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: FerEdge, tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"not a video")
+    done = fer_edge("video", tmp_path / "broken.mp4", "--summary", tmp_path / "s.json")
+    assert done.returncode == 1
+    summary = json.loads((tmp_path / "s.json").read_text())
+    assert summary["frames"] == 0
+    assert len(summary["errors"]) == 1
+    assert "broken.mp4: expected a video" in summary["errors"][0]
