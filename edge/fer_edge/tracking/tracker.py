@@ -140,19 +140,19 @@ class Tracker:
     def _look_for_lost(self, frame: Frame, time_s: float) -> None:
         """Look for the faces that were there a moment ago: a cascade misses one now and then, others hide.
 
-        At once by the detector, later where something looks alike. It has to be seen by the detector, for
-        what looks alike may be another face.
+        At once by the detector, later where something looks alike. What looks alike may be another face, or none:
+        the detector has to see one, of which a weak hit is enough only where it looks alike.
         """
         returned: list[Track] = []
         for track in self._lost:
             if not track.missed:
                 continue
             match = track.match(frame.gray, time_s)
-            place = match.box if match.similarity >= _ALIKE else track.predict(time_s)
-            if match.similarity < _ALIKE and time_s - track.seen_s > _MISSED_S:
+            alike = match.similarity >= _ALIKE
+            if not alike and time_s - track.seen_s > _MISSED_S:
                 continue
-            face = self._detect_near(frame, place)
-            if face is None or not self._is_sure(face):
+            face = self._detect_near(frame, match.box if alike else track.predict(time_s))
+            if face is None or not (alike or self._is_sure(face)):
                 continue
             if not any(is_same_face(t.box, face.box) for t in (*self._tracks, *returned)):
                 track.confirm(frame.gray, face, time_s)
