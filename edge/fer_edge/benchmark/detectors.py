@@ -23,9 +23,17 @@ from fer_edge.sources.base import Source
 from fer_edge.sources.registry import source_of
 from fer_edge.types import FaceBox, Frame, SkippedInput
 
-__all__ = ["Comparison", "Found", "compare_detectors", "comparison_summary", "render_comparison"]
+__all__ = [
+    "Comparison",
+    "Found",
+    "compare_detectors",
+    "comparison_summary",
+    "recommend_detector",
+    "render_comparison",
+]
 
 _MOST: Final = 300  # pictures or frames looked at
+_NEARLY: Final = 0.98  # of the pictures in which the best detector finds a face
 _SAME_FACE_IOU: Final = 0.4  # detectors frame a face differently
 
 
@@ -191,7 +199,29 @@ def render_comparison(comparison: Comparison) -> list[str]:
         f"{_share(same, comparison.found[other])} of {other}'s"
         for (one, other), same in comparison.same.items()
     ]
-    return lines + [f"Without {name}: {reason}" for name, reason in comparison.left_out.items()]
+    lines += [f"Without {name}: {reason}" for name, reason in comparison.left_out.items()]
+    return [*lines, "", recommend_detector(comparison)[1]]
+
+
+def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
+    """The detector to take on such pictures, None where nothing tells them apart, and why.
+
+    Of those that find a face in nearly as many pictures as the best one does, it is the fastest.
+    """
+    found = comparison.found
+    best = max((each.pictures for each in found.values()), default=0)
+    if len(found) < 2:
+        return None, "There is nothing to choose from; another detector comes with: fer-edge get yunet"
+    if not best:
+        return None, "None of them found a face, so that nothing tells them apart"
+    good = [name for name, each in found.items() if each.pictures >= _NEARLY * best]
+    name = min(good, key=lambda each: found[each].searches.percentile(50) or 0.0)
+    others = "as many as any" if found[name].pictures == best else f"the most are {best:,}"
+    fastest = "the fastest of those that find so many" if len(good) > 1 else "the others find fewer"
+    return name, (
+        f"Take --detector {name}: a face in {found[name].pictures:,} of {counted(comparison.pictures, 'picture')} "
+        f"({others}), {fastest}. Boxes may be wrong: look at them with -o"
+    )
 
 
 def _share(same: int, found: Found) -> str:
@@ -215,6 +245,7 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
             for name, found in comparison.found.items()
         ],
         "same_faces": [{"detectors": list(names), "faces": same} for names, same in comparison.same.items()],
+        "recommended": recommend_detector(comparison)[0],
         "left_out": comparison.left_out,
         "errors": comparison.errors,
     }

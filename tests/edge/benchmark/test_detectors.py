@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from fer_edge.benchmark import detectors as comparing
-from fer_edge.benchmark.detectors import compare_detectors, comparison_summary, render_comparison
+from fer_edge.benchmark.detectors import (
+    Comparison,
+    Found,
+    compare_detectors,
+    comparison_summary,
+    recommend_detector,
+    render_comparison,
+)
 from fer_edge.cli.app import run_command
 from fer_edge.cli.main import cli
 from fer_edge.detectors.base import Detector
@@ -133,3 +140,35 @@ def test_the_command_prints_it_writes_it_and_names_what_it_could_not_read(
 def test_options_that_do_not_go_together(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(cli, ["benchmark", *arguments], "fer-edge") == 2
     assert "leave" in capsys.readouterr().err
+
+
+def compared(**detectors: tuple[int, float]) -> Comparison:
+    """A comparison on 100 pictures: of each detector the pictures with a face, and milliseconds of a search."""
+    found = {}
+    for name, (pictures, milliseconds) in detectors.items():
+        found[name] = Found(faces=pictures, pictures=pictures)
+        found[name].searches.add(milliseconds / 1000)
+    return Comparison("photos", found, {}, {}, pictures=100)
+
+
+@pytest.mark.parametrize(
+    ("detectors", "name", "why"),
+    [
+        (
+            {"haar": (70, 200), "yunet": (99, 30)},
+            "yunet",
+            "99 of 100 pictures (as many as any), the others find",
+        ),
+        ({"haar": (99, 20), "yunet": (100, 30)}, "haar", "(the most are 100), the fastest"),
+        ({"haar": (90, 20), "yunet": (100, 30)}, "yunet", "the others find fewer"),
+        ({"haar": (50, 20)}, None, "fer-edge get yunet"),
+        ({"haar": (0, 20), "yunet": (0, 30)}, None, "None of them found a face"),
+    ],
+)
+def test_it_says_which_to_take(detectors: dict[str, tuple[int, float]], name: str | None, why: str) -> None:
+    comparison = compared(**detectors)
+    recommended, reason = recommend_detector(comparison)
+    assert recommended == name
+    assert why in reason
+    assert render_comparison(comparison)[-1] == reason
+    assert comparison_summary(comparison)["recommended"] == name
