@@ -34,8 +34,8 @@ _DETECT_S: Final = 0.3
 _FULL_EVERY: Final = 90
 _FULL_S: Final = 3.0
 
-# Frames after which it is searched at a start, and again, as one search misses a face here and there.
-_EARLY: Final = (0, 10)
+# Frames between the searches of everything at a start: one misses a face here and there, or comes too early.
+_EARLY: Final = (0, 8, 20)
 
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
@@ -70,7 +70,7 @@ class Tracker:
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
     frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
-    source's clock, whichever is less; the whole frame 10 frames after the first, and then after 90 frames that
+    source's clock, whichever is less; the whole frame twice soon after the first time, and then after 90 frames that
     last three seconds or more. What changed is searched at once in a frame in which a face got lost. A frame
     without a time is a still image of its own, whose faces are new ones. Ids count from ``first_id``.
     """
