@@ -122,7 +122,7 @@ class SkippedInput:
 class Discontinuity:
     """What comes next does not continue what came before: no face is carried over.
 
-    ``reason`` says why, such as ``size`` or ``reconnect``. ``stream`` describes what comes next, where that is
+    ``reason`` says why, such as ``size``, ``reconnect`` or ``cut``. ``stream`` describes what comes next, where that is
     another stream than before. ``finished`` is the source that has just been read to its end, where several
     are read in a row.
     """
