@@ -90,7 +90,7 @@ class Judge:
         present = [person.box for person in truth if person is not None]
         self.score.more += sum(all(box.iou(other) < 0.3 for other in (*search, *present)) for box in boxes)
         self.score.nested += any(
-            cover(a, boxes[j]) > NESTED and not (i in shows and j in shows)
+            a.cover(boxes[j]) > NESTED and not (i in shows and j in shows)
             for i, a in enumerate(boxes)
             for j in range(i)
         )
@@ -116,12 +116,6 @@ def match(boxes: Sequence[FaceBox], others: Sequence[FaceBox], least: float = SA
         if i not in matched and j not in matched.values():
             matched[i] = j
     return matched
-
-
-def cover(a: FaceBox, b: FaceBox) -> float:
-    """Intersection over the smaller box."""
-    iou = a.iou(b)
-    return iou / (1 + iou) * (a.area + b.area) / min(a.area, b.area)
 
 
 class SearchedBefore(HaarDetector):

@@ -12,14 +12,15 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import cv2
+import numpy as np
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
 from fer_edge.sources.base import SourceItem, SourceRequest
 from fer_edge.sources.urls import is_url, redact_credentials
-from fer_edge.sources.video import as_bgr, sanitize_frame_rate
-from fer_edge.types import Frame, StreamInfo
+from fer_edge.sources.video import sanitize_frame_rate
+from fer_edge.types import Frame, Image, StreamInfo
 
-__all__ = ["CameraSource", "create_source"]
+__all__ = ["CameraSource", "as_bgr", "create_source"]
 
 _TIMEOUT_MS: Final = 5_000
 _FAILED_READS: Final = 10  # in a row, and the camera is gone
@@ -130,3 +131,16 @@ def _remedy(target: int | str) -> str:
     if isinstance(target, str) and is_url(target):
         return "check the address and that the camera answers"
     return "check that no other program uses it, and on Linux that you are in the group video"
+
+
+def as_bgr(image: Any) -> Image:
+    """A camera's frame, gray, with alpha or 16-bit included, as uint8 (height, width, 3) BGR."""
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    elif image.shape[2] == 4:
+        image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+    elif image.shape[2] == 1:
+        image = cv2.cvtColor(image[..., 0], cv2.COLOR_GRAY2BGR)
+    return np.asarray(image, np.uint8)

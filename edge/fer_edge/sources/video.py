@@ -13,9 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import cv2
-import numpy as np
-
 from fer_edge.errors import SourceError, SourceLostError
 from fer_edge.runtime.tables import counted
 from fer_edge.sources.base import WHOLE, SourceItem, SourceRequest, Span
@@ -26,9 +23,9 @@ from fer_edge.sources.video_decoder import Decoder
 from fer_edge.sources.video_facts import ASSUMED_RATE, VideoFacts, sanitize_frame_rate
 from fer_edge.sources.video_pixels import Geometry, GeometryReader, to_frame
 from fer_edge.sources.video_seek import PacketClock
-from fer_edge.types import Image, StreamInfo
+from fer_edge.types import StreamInfo
 
-__all__ = ["VideoSource", "as_bgr", "create_source", "sanitize_frame_rate"]
+__all__ = ["VideoSource", "create_source", "sanitize_frame_rate"]
 
 _LOG: Final = logging.getLogger(__name__)
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end
@@ -235,16 +232,3 @@ class _Progress:
 def create_source(request: SourceRequest) -> VideoSource:
     """Make the source of one video."""
     return VideoSource(request.address, span=request.span, on_skipped=request.on_skipped)
-
-
-def as_bgr(image: Any) -> Image:
-    """A camera's frame, gray, with alpha or 16-bit included, as uint8 (height, width, 3) BGR."""
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
-    if image.ndim == 2:
-        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-    elif image.shape[2] == 4:
-        image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
-    elif image.shape[2] == 1:
-        image = cv2.cvtColor(image[..., 0], cv2.COLOR_GRAY2BGR)
-    return np.asarray(image, np.uint8)

@@ -8,13 +8,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
-from fer_edge.sources.camera import CameraSource
+from fer_edge.sources.camera import CameraSource, as_bgr
 from fer_edge.types import Frame
 from tests.edge.support import corners, encode, take_frames
 
@@ -157,3 +159,18 @@ def test_a_camera_s_password_is_neither_shown_nor_lost() -> None:
             pass
         thread.join()
     assert b"GET" in asked[0]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((4, 6), 200, np.uint8),
+        np.full((4, 6, 1), 200, np.uint8),
+        np.full((4, 6, 3), 200, np.uint8),
+        np.full((4, 6, 4), 200, np.uint8),
+        np.full((4, 6), 200 * 257, np.uint16),
+        np.full((4, 6, 3), 200 * 257, np.uint16),
+    ],
+)
+def test_a_frame_of_any_kind_becomes_bgr(image: NDArray[np.integer[Any]]) -> None:
+    assert np.array_equal(as_bgr(image), np.full((4, 6, 3), 200, np.uint8))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from fer_edge.errors import SourceError, SourceLostError
-from fer_edge.sources.video import VideoSource, as_bgr, sanitize_frame_rate
+from fer_edge.sources.video import VideoSource, sanitize_frame_rate
 from fer_edge.types import Frame, Image
 from tests.edge.support import CODECS, plain, take_frames, write_bytes, write_video
 
@@ -132,18 +130,3 @@ def test_names_of_any_script(name: str, tmp_path: Path) -> None:
 )
 def test_a_rate_that_cannot_be_is_none(stated: float, rate: float | None) -> None:
     assert sanitize_frame_rate(stated) == rate
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        np.full((4, 6), 200, np.uint8),
-        np.full((4, 6, 1), 200, np.uint8),
-        np.full((4, 6, 3), 200, np.uint8),
-        np.full((4, 6, 4), 200, np.uint8),
-        np.full((4, 6), 200 * 257, np.uint16),
-        np.full((4, 6, 3), 200 * 257, np.uint16),
-    ],
-)
-def test_a_frame_of_any_kind_becomes_bgr(image: NDArray[np.integer[Any]]) -> None:
-    assert np.array_equal(as_bgr(image), np.full((4, 6, 3), 200, np.uint8))
