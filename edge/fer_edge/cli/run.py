@@ -107,6 +107,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
+    if options.ids and options.output is None and not _wants_window(stream, options):
+        raise UsageError("--ids are drawn into images; name those with --output, or give --show")
     continuation = _open_continuation(options, model)
     sinks = _create_sinks(inputs, options, model)
     with suppress_native_stderr(options.debug), ExitStack() as stack:

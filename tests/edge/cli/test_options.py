@@ -132,3 +132,9 @@ class TestOutputs:
         done = fer_edge("image", portrait_path, "--show")
         assert done.returncode == 1
         assert "--no-show" in done.stderr
+
+
+def test_ids_are_refused_where_nothing_is_drawn(fer_edge: FerEdge, portrait_path: Path) -> None:
+    done = fer_edge("image", portrait_path, "--ids")
+    assert done.returncode == 2
+    assert "--ids are drawn into images; name those with --output" in done.stderr
