@@ -90,9 +90,10 @@ class Pipeline:
         self._classifiers = ClassifierPool(model, max(1, threads - 2), flip_average=flip_average)
         self._smoothed = smoothing > 0
         self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHysteresis()
-        self._stop = Event()
+        self.stop = Event()
+        """Ends the iteration once it is set, in whatever thread and whatever the source waits for."""
         self._stages: list[Prefetcher[Any]] = []
-        self._in_flight = ByteBudget(_IN_FLIGHT, self._stop)
+        self._in_flight = ByteBudget(_IN_FLIGHT, self.stop)
 
     @property
     def stream(self) -> StreamInfo:
@@ -110,7 +111,7 @@ class Pipeline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
+        self.stop.set()
         for stage in self._stages:
             stage.join()
         self._classifiers.close()
@@ -118,7 +119,7 @@ class Pipeline:
     def __iter__(self) -> Iterator[ResultItem]:
         items = self._read()
         if self.stream.live:
-            latest = LatestOnly(items, self._stop, droppable=lambda item: isinstance(item, Frame))
+            latest = LatestOnly(items, self.stop, droppable=lambda item: isinstance(item, Frame))
             self._stages.append(latest)
             items = iter(latest)
         else:
@@ -130,7 +131,7 @@ class Pipeline:
         """The same items, made in a thread of their own where there are threads for it."""
         if self._threads == 1:
             return items
-        stage = Prefetcher(items, _LIVE_DEPTH if self.stream.live else depth, self._stop)
+        stage = Prefetcher(items, _LIVE_DEPTH if self.stream.live else depth, self.stop)
         self._stages.append(stage)
         return iter(stage)
 

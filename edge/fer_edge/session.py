@@ -6,14 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Event
-from typing import NotRequired, TypedDict
+from threading import Event, Timer
+from types import TracebackType
+from typing import NotRequired, Self, TypedDict
 
 from fer_edge._version import __version__
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.view import View
-from fer_edge.sinks.base import Sink
+from fer_edge.sinks.base import RunStatus, Sink
 from fer_edge.statistics import PersonSummary, RunStatistics, WarningCollector, compute_shares
 from fer_edge.types import Discontinuity, FrameResult, SkippedInput
 
@@ -35,7 +36,8 @@ class Session:
 
     ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``on_finished`` is
     told of each of several sources that was read to its end, once its results are written. ``statistics`` grow as
-    the run goes on; what was written before an error is in them.
+    the run goes on; what was written before an error is in them. ``status`` is kept up to date for whoever
+    watches the run.
     """
 
     def __init__(
@@ -47,15 +49,17 @@ class Session:
         mirror: bool = False,
         ids: bool = False,
         on_finished: Callable[[str], None] | None = None,
+        status: RunStatus | None = None,
     ) -> None:
         self.statistics = RunStatistics()
+        self._status = RunStatus() if status is None else status
         self._on_finished = on_finished
         self._clock_base_s = self._last_s = 0.0
         self._start_s = pipeline.stream.start_s
         self._pipeline, self._sinks = pipeline, sinks
         self._conditions = stop
         self._mirror, self._ids = mirror, ids
-        self._stop = Event()
+        self._stop = pipeline.stop
 
     def run(self, on_result: OnResult | None = None) -> RunStatistics:
         """Run to the end of the source, to a stop condition, or until a sink sets the stop event.
@@ -67,6 +71,9 @@ class Session:
         started = time.perf_counter()
         with ExitStack() as stack:
             stack.enter_context(WarningCollector(statistics))
+            deadline = stack.enter_context(_Deadline(self._stop))
+            if self._pipeline.stream.live:
+                deadline.set(limits.seconds)
             for sink in self._sinks:
                 stack.callback(sink.close)
                 sink.open(self._pipeline.stream, self._stop)
@@ -77,8 +84,12 @@ class Session:
                 if limits.seconds is not None and self._clock(result, started) >= limits.seconds:
                     break
                 self._write(result)
+                if statistics.frames == 0 and self._pipeline.stream.live:
+                    deadline.set(limits.seconds)
                 statistics.duration_s = time.perf_counter() - started
                 statistics.add(result)
+                self._status.frames = statistics.frames
+                self._status.frames_dropped = self._pipeline.frames_dropped
                 if on_result is not None:
                     on_result(result)
                 if self._stop.is_set() or statistics.frames + statistics.error_count == limits.frames:
@@ -91,8 +102,10 @@ class Session:
         if change.finished is not None and self._on_finished is not None:
             self._on_finished(change.finished)
         if change.stream is not None:
-            self._clock_base_s += self._last_s
-            self._last_s, self._start_s = 0.0, change.stream.start_s
+            self._status.reconnects = change.stream.reconnects
+            if not change.stream.live:  # whose clock runs on
+                self._clock_base_s += self._last_s
+                self._last_s, self._start_s = 0.0, change.stream.start_s
             for sink in self._sinks:
                 sink.open(change.stream, self._stop)
 
@@ -120,6 +133,34 @@ class Session:
             latencies.add("write", spent - (draw_s or 0.0))
 
 
+class _Deadline:
+    """Sets an event after a time, also where no frame comes any more; a context manager."""
+
+    def __init__(self, stop: Event) -> None:
+        self._stop = stop
+        self._timer: Timer | None = None
+
+    def set(self, seconds: float | None) -> None:
+        """Let it be so many seconds from now on, instead of what was set before; None: never."""
+        self._cancel()
+        if seconds is not None:
+            self._timer = Timer(seconds, self._stop.set)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cancel()
+
+
 class RunSummary(TypedDict):
     """The object that ``--summary`` writes."""
 
@@ -132,6 +173,7 @@ class RunSummary(TypedDict):
     threads: int
     frames: int
     frames_dropped: int
+    reconnects: int
     faces: int
     emotions: dict[str, float]
     people: list[PersonSummary]
@@ -160,6 +202,7 @@ def build_summary(
         "threads": threads,
         "frames": statistics.frames,
         "frames_dropped": pipeline.frames_dropped,
+        "reconnects": pipeline.stream.reconnects,
         "faces": statistics.faces,
         "emotions": compute_shares(statistics.emotions),
         "people": statistics.summarize_people(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import NotRequired, TypedDict
 
 import cv2
@@ -47,6 +48,7 @@ class StreamInfo:
     ``live``: frames are lost when nobody takes them. ``still``: single images without a clock.
     ``frame_rate`` is in frames per second, ``size`` (width, height) in pixels; both and ``frame_count``
     are None where they are not known. ``start_s`` is the time of the source's clock from which on it is read.
+    ``reconnects`` is how often a live source was lost and came back until now.
     """
 
     name: str
@@ -56,6 +58,7 @@ class StreamInfo:
     frame_count: int | None = None
     size: tuple[int, int] | None = None
     start_s: float = 0.0
+    reconnects: int = 0
 
 
 class Frame:
@@ -66,10 +69,11 @@ class Frame:
     alone, ``size`` (width, height) has to be given. Nobody writes into either.
     ``source`` is the path, URL or camera as the user gave it. ``index`` counts from 0 in the source.
     ``time_s`` is the source's own clock: the presentation time in a video, seconds since the start for a
-    camera, None for a still image.
+    camera, None for a still image. ``clock`` is the wall clock's time when a live source gave the frame, with its
+    offset from UTC; None otherwise.
     """
 
-    __slots__ = ("_gray", "_image", "index", "size", "source", "time_s")
+    __slots__ = ("_gray", "_image", "clock", "index", "size", "source", "time_s")
 
     def __init__(
         self,
@@ -80,9 +84,10 @@ class Frame:
         *,
         gray: GrayImage | Callable[[], GrayImage] | None = None,
         size: tuple[int, int] | None = None,
+        clock: datetime | None = None,
     ) -> None:
         self._image, self._gray = image, gray
-        self.source, self.index, self.time_s = source, index, time_s
+        self.source, self.index, self.time_s, self.clock = source, index, time_s, clock
         if size is None:
             known = next(pixels for pixels in (image, gray) if isinstance(pixels, np.ndarray))
             size = (known.shape[1], known.shape[0])
@@ -305,11 +310,12 @@ class FaceRecord(TypedDict):
 
 
 class FrameRecord(TypedDict):
-    """The object of one JSON Lines row; numbers carry six decimals."""
+    """The object of one JSON Lines row; numbers carry six decimals, ``clock`` is RFC 3339 with milliseconds."""
 
     source: str
     frame: int
     time_s: float | None
+    clock: str | None
     faces: list[FaceRecord]
 
 
@@ -327,6 +333,7 @@ class FrameResult:
             "source": frame.source,
             "frame": frame.index,
             "time_s": None if frame.time_s is None else round(frame.time_s, 6),
+            "clock": None if frame.clock is None else frame.clock.isoformat(timespec="milliseconds"),
             "faces": [_face_record(face) for face in self.faces],
         }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from threading import Event
+from threading import Event, Timer
 from typing import Any
 
 import numpy as np
@@ -84,10 +85,11 @@ def run(model: ModelFile) -> Iterator[Run]:
             stop: StopConditions | None = None,
             mirror: bool = False,
             still: bool = False,
+            live: bool = False,
             error: type[BaseException] | None = None,
             on_result: Any = None,
         ) -> Session:
-            source = ItemSource(items, still=still)
+            source = ItemSource(items, still=still, live=live)
             detector = FixedDetector([FaceBox(0, 0, 60, 60)])
             pipeline = stack.enter_context(Pipeline(source, detector, model))
             session = Session(pipeline, sinks, stop or StopConditions(), mirror=mirror)
@@ -184,6 +186,20 @@ class TestItsEnd:
         run(items, sink, stop=StopConditions(frames=2))
         assert len(sink.results) == 2
 
+    def test_after_so_many_seconds_although_a_camera_gives_nothing(self, run: Run) -> None:
+        gone = Event()
+
+        def items() -> Iterator[SourceItem]:
+            yield numbered_frame(0)
+            gone.wait(10)
+
+        sink = RecordingSink()
+        Timer(0.6, gone.set).start()
+        started = time.perf_counter()
+        run(items(), sink, stop=StopConditions(seconds=0.3), live=True)
+        assert 0.3 <= time.perf_counter() - started < 5
+        assert sink.events == ["open", "write", "close"]
+
     def test_after_so_many_seconds_of_the_source_s_clock(self, run: Run) -> None:
         sink = RecordingSink()
         run(endless(), sink, stop=StopConditions(seconds=1.0))
@@ -279,6 +295,7 @@ class TestStatistics:
             "detector": "fixed",
             "threads": 3,
             "frames": 4,
+            "reconnects": 0,
             "frames_dropped": 0,
             "faces": 12,
             "emotions": {"sad": 1.0},

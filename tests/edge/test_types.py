@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import cv2
 import numpy as np
 import pytest
@@ -115,6 +117,7 @@ def test_record_has_the_documented_form() -> None:
         "source": "clip.mp4",
         "frame": 12,
         "time_s": 0.4,
+        "clock": None,
         "faces": [
             {
                 "id": 3,
@@ -128,9 +131,15 @@ def test_record_has_the_documented_form() -> None:
     }
 
 
+def test_a_live_frame_has_the_wall_clock_with_its_offset() -> None:
+    clock = datetime(2026, 11, 26, 1, 2, 3, 456789, timezone(timedelta(hours=1)))
+    record = FrameResult(Frame(np.zeros((4, 4, 3), np.uint8), "0", 5, 0.2, clock=clock), ()).as_record()
+    assert record["clock"] == "2026-11-26T01:02:03.456+01:00"
+
+
 def test_a_still_image_has_no_time_and_may_have_no_face() -> None:
     record = FrameResult(Frame(np.zeros((4, 4, 3), np.uint8), "a.png"), ()).as_record()
-    assert record == {"source": "a.png", "frame": 0, "time_s": None, "faces": []}
+    assert record == {"source": "a.png", "frame": 0, "time_s": None, "clock": None, "faces": []}
 
 
 def test_results_can_be_compared_and_kept_in_sets() -> None:

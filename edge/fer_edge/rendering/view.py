@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import datetime
 from typing import NoReturn
 
 from fer_edge.rendering.annotate import annotate
@@ -46,6 +47,11 @@ class View:
         return self._result.frame.time_s
 
     @property
+    def clock(self) -> datetime | None:
+        """The wall clock's time of a live frame, with its offset from UTC; None otherwise."""
+        return self._result.frame.clock
+
+    @property
     def size(self) -> tuple[int, int]:
         """The frame's width and height in pixels."""
         return self._result.frame.size
@@ -62,7 +68,7 @@ class View:
     def without_pixels(self) -> View:
         """The same view without its image, whose memory it no longer holds."""
         frame = self._result.frame
-        bare = Frame(_no_pixels, frame.source, frame.index, frame.time_s, size=frame.size)
+        bare = Frame(_no_pixels, frame.source, frame.index, frame.time_s, size=frame.size, clock=frame.clock)
         return View(replace(self._result, frame=bare), mirror=self._mirror, ids=self._ids)
 
     def as_record(self) -> FrameRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Protocol
@@ -11,7 +11,19 @@ from typing import Protocol
 from fer_edge.rendering.view import View
 from fer_edge.types import SkippedInput, StreamInfo
 
-__all__ = ["Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
+__all__ = ["RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
+
+
+@dataclass(slots=True)
+class RunStatus:
+    """How a run does, kept up to date while it goes on; to be read from any thread.
+
+    ``reconnects`` is how often a source was lost and came back.
+    """
+
+    frames: int = 0
+    frames_dropped: int = 0
+    reconnects: int = 0
 
 
 class Sink(Protocol):
@@ -47,7 +59,8 @@ class SinkRequest:
     ``inputs`` the paths that it reads, as far as they are known, and ``root`` the folder that was named for
     them, if one was.
     ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work. ``encoder``
-    and ``preset`` are those of an annotated video, by FFmpeg's names; None is the usual one.
+    and ``preset`` are those of an annotated video, by FFmpeg's names; None is the usual one. ``status`` tells while the
+    run goes on how it does.
     """
 
     target: str
@@ -60,6 +73,7 @@ class SinkRequest:
     required: bool = True
     encoder: str | None = None
     preset: str | None = None
+    status: RunStatus = field(default_factory=RunStatus)
 
 
 SinkFactory = Callable[[SinkRequest], Sink]

@@ -17,7 +17,8 @@ from fer_edge.types import FrameRecord, SkippedInput
 __all__ = ["COLUMNS", "CsvSink", "create_sink"]
 
 COLUMNS: Final = (
-    "source", "frame", "time_s", "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
+    "source", "frame", "time_s", "clock",
+    "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
 )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ class CsvSink(RowFile):
 
     def _rows(self, record: FrameRecord) -> list[list[Any]]:
         # None becomes an empty field.
-        frame = [record["source"], record["frame"], record["time_s"]]
+        frame = [record["source"], record["frame"], record["time_s"], record["clock"]]
         faces = [
             [
                 *frame,
@@ -57,7 +58,7 @@ class CsvSink(RowFile):
             ]
             for face in record["faces"]
         ]
-        return faces or [[*frame, *[None] * (len(COLUMNS) - 3 + len(self._labels))]]
+        return faces or [[*frame, *[None] * (len(COLUMNS) - len(frame) + len(self._labels))]]
 
 
 def create_sink(request: SinkRequest) -> CsvSink:

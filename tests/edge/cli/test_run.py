@@ -29,7 +29,7 @@ class TestImage:
     def test_json_lines_alone_on_standard_output(self, portrait_path: Path) -> None:
         done = run_fer_edge("image", portrait_path, "--results", "-")
         (record,) = read_rows(done.stdout)
-        assert list(record) == ["source", "frame", "time_s", "faces"]
+        assert list(record) == ["source", "frame", "time_s", "clock", "faces"]
         assert record["source"] == str(portrait_path)
         assert (record["frame"], record["time_s"]) == (0, None)
         (face,) = record["faces"]
@@ -76,8 +76,8 @@ class TestFolder:
         assert [len(record.get("faces", "")) for record in records] == [0, 1, 0]
         with (tmp_path / "a.csv").open(newline="") as file:
             table = list(csv.DictReader(file))
-        columns = "source frame time_s face_id x y width height confidence emotion score"
-        assert list(table[0])[:11] == columns.split()
+        columns = "source frame time_s clock face_id x y width height confidence emotion score"
+        assert list(table[0])[:12] == columns.split()
         assert list(table[0])[11:] == list(FER2013_LABELS)
         assert [Path(row["source"]).name for row in table] == ["face.jpg", "wall.png"]
         assert table[1]["face_id"] == table[1]["emotion"] == table[1]["happy"] == ""

@@ -50,6 +50,7 @@ def test_an_image_is_the_only_thing_a_view_makes() -> None:
     offered = {name for name in dir(View) if not name.startswith("_")}
     assert offered == {
         "as_record",
+        "clock",
         "draw_s",
         "faces",
         "image",

@@ -18,10 +18,10 @@ def test_there_is_a_row_for_each_face_and_one_for_none(tmp_path: Path) -> None:
     ]
     fill(row_sink(path), results)
     assert path.read_text().splitlines() == [
-        "source,frame,time_s,face_id,x,y,width,height,confidence,emotion,score,sad,happy",
-        "clip.mp4,0,0.5,0,0,2,30,40,,happy,0.75,0.25,0.75",
-        "clip.mp4,0,0.5,1,1,2,30,40,,happy,0.75,0.25,0.75",
-        "clip.mp4,1,,,,,,,,,,,",
+        "source,frame,time_s,clock,face_id,x,y,width,height,confidence,emotion,score,sad,happy",
+        "clip.mp4,0,0.5,,0,0,2,30,40,,happy,0.75,0.25,0.75",
+        "clip.mp4,0,0.5,,1,1,2,30,40,,happy,0.75,0.25,0.75",
+        "clip.mp4,1,,,,,,,,,,,,",
     ]
 
 

@@ -26,7 +26,7 @@ def test_there_is_a_row_for_each_frame(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     assert rows[0]["faces"][0]["scores"] == {"sad": 0.25, "happy": 0.75}
     assert rows[1:] == [
-        {"source": "clip.mp4", "frame": 1, "time_s": 0.04, "faces": []},
+        {"source": "clip.mp4", "frame": 1, "time_s": 0.04, "clock": None, "faces": []},
         {"source": "b.jpg", "error": "b.jpg: broken"},
     ]
 

@@ -1,0 +1,51 @@
+"""The options that camera, image, folder and video share, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fer_edge.errors import UsageError
+from fer_edge.sources.base import Span
+
+__all__ = ["RunOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options that the four commands share, as the command line gives them."""
+
+    model: str | None
+    detector: str
+    detector_model: Path | None
+    min_face: int | None
+    detect_every: int | None
+    smoothing: float | None
+    flip_average: bool | None
+    threads: int | None
+    output: str | None
+    results: tuple[str, ...]
+    summary: Path | None
+    overwrite: bool
+    show: bool | None
+    max_frames: int | None
+    duration: float | None
+    start: float | None
+    end: float | None
+    every: float | None
+    append: bool
+    mirror: bool
+    ids: bool
+    encoder: str | None
+    preset: str | None
+    debug: bool
+
+    @property
+    def span(self) -> Span:
+        """The part of each video that is read; raises UsageError where it is empty."""
+        span = Span(self.start or 0.0, self.end)
+        if span.end_s is not None and span.end_s <= span.start_s:
+            raise UsageError(
+                f"--end is {span.end_s:g} s, --start is {span.start_s:g} s; give an end after the start"
+            )
+        return span
