@@ -208,6 +208,17 @@ _OPTIONS: Final = (
     ),
     click.option("--preset", metavar="NAME", help="Its speed against size.  [default: superfast]"),
     click.option("--ids", is_flag=True, help="Draw each face's id beside its label."),
+    click.option(
+        "--faces",
+        type=PathThatNames(),
+        metavar="DIR",
+        help="A picture of each face, one a second at most.",
+    ),
+    click.option(
+        "--anonymize",
+        type=click.Choice(["blur", "pixelate"]),
+        help="Hide every face in every image that is written or shown.",
+    ),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
     click.option(
         "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."

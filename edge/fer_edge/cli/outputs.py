@@ -27,6 +27,7 @@ from fer_edge.sinks.registry import (
     IMAGE_SINKS,
     ROW_SINKS,
     STANDARD_OUTPUT,
+    create_faces_sink,
     create_image_sink,
     create_row_sink,
     create_window,
@@ -35,7 +36,15 @@ from fer_edge.sinks.registry import (
 )
 from fer_edge.types import StreamInfo
 
-__all__ = ["Sinks", "check_outputs", "create_sinks", "create_windows", "open_continuation", "wants_window"]
+__all__ = [
+    "Sinks",
+    "check_outputs",
+    "create_sinks",
+    "create_windows",
+    "open_continuation",
+    "shows_images",
+    "wants_window",
+]
 
 T = TypeVar("T")
 
@@ -64,6 +73,7 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
+    named += [Path(folder) for folder in _named(options.faces)]
     printed = sum(map(is_standard_output, options.results))
     if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1:
         raise UsageError("expected a file of its own for each output, one is named twice")
@@ -124,12 +134,18 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     rows = [create_row_sink(request(target)) for target in options.results]
     averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
     images = [create_image_sink(request(target)) for target in _named(options.output)]
+    images += [create_faces_sink(request(target)) for target in _named(options.faces)]
     return Sinks([*(averaged or rows), *images], averaged)
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
     """Whether a window shall show the run."""
     return options.show if options.show is not None else stream.live
+
+
+def shows_images(stream: StreamInfo, options: RunOptions) -> bool:
+    """Whether annotated images go anywhere."""
+    return options.output is not None or wants_window(stream, options)
 
 
 def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:

@@ -15,6 +15,7 @@ from fer_edge.cli.outputs import (
     create_sinks,
     create_windows,
     open_continuation,
+    shows_images,
     wants_window,
 )
 from fer_edge.cli.report import RunReport
@@ -65,7 +66,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             inputs.source,
             detector,
             model,
-            detect_every=options.detect_every,
+            # A face that nobody looked for would be seen.
+            detect_every=options.detect_every or (1 if options.anonymize else None),
             smoothing=options.smoothing or 0.0,
             flip_average=bool(options.flip_average),
             threads=threads,
@@ -86,8 +88,13 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
-    if options.ids and options.output is None and not wants_window(stream, options):
-        raise UsageError("--ids are drawn into images; name those with --output, or give --show")
+    if not shows_images(stream, options):
+        if options.ids:
+            raise UsageError("--ids are drawn into images; name those with --output, or give --show")
+        if options.anonymize:
+            raise UsageError("--anonymize hides faces in images; name those with --output, or give --show")
+    if options.anonymize and options.faces:
+        raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
 
 
 class _Run:
@@ -112,6 +119,7 @@ class _Run:
             StopConditions(options.max_frames, options.duration),
             mirror=options.mirror,
             ids=options.ids,
+            hide=options.anonymize,
             on_finished=self._finish_source,
             status=status,
         )

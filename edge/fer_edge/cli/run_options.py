@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from fer_edge.errors import UsageError
 from fer_edge.sources.base import Span
@@ -35,6 +36,8 @@ class RunOptions:
     every: float | None
     append: bool
     mirror: bool
+    faces: str | None
+    anonymize: Literal["blur", "pixelate"] | None
     ids: bool
     encoder: str | None
     preset: str | None
