@@ -111,6 +111,17 @@ class ClockTime(_ParamType):
         return 3600 * hours + 60 * minutes + seconds
 
 
+def _configure_messages(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Take one of the options that say how much is said on standard error, together with the others."""
+    from fer_edge.cli.messages import configure_messages
+
+    chosen = context.meta.setdefault("messages", {})
+    chosen[parameter.name] = value
+    if chosen.get("verbose") and chosen.get("quiet"):
+        raise click.UsageError("--verbose and --quiet contradict each other; give one of them", context)
+    configure_messages(**chosen)
+
+
 _OPTIONS: Final = (
     click.option(
         "-m", "--model", metavar="NAME|PATH", help="Bundled model or .tflite file.  [default: default]"
@@ -220,6 +231,33 @@ _OPTIONS: Final = (
         help="Hide every face in every image that is written or shown.",
     ),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        is_eager=True,  # so that errors of other options are said like that
+        callback=_configure_messages,
+        help="Say more on standard error; -vv: details.",
+    ),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_configure_messages,
+        help="Say nothing but errors there.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        expose_value=False,
+        is_eager=True,
+        callback=_configure_messages,
+        help="How it is said there; json: an object a line.",
+    ),
     click.option(
         "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
     ),

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
-import click
-
 from fer_edge.cli.app import has_standard_output
 from fer_edge.cli.inputs import Inputs
+from fer_edge.cli.messages import say
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.service import ServiceNotifier
 from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import RunStatus, Sink, SinkRequest
 from fer_edge.sinks.continuation import Continuation
@@ -34,6 +34,7 @@ from fer_edge.sinks.registry import (
     is_standard_output,
     split_target,
 )
+from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
 
 __all__ = [
@@ -135,7 +136,9 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
     images = [create_image_sink(request(target)) for target in _named(options.output)]
     images += [create_faces_sink(request(target)) for target in _named(options.faces)]
-    return Sinks([*(averaged or rows), *images], averaged)
+    notifier = ServiceNotifier.from_environment()
+    service = [] if notifier is None else [ServiceSink(notifier, status)]
+    return Sinks([*(averaged or rows), *images, *service], averaged)
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
@@ -157,5 +160,5 @@ def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:
     except OutputError as error:
         if options.show:
             raise
-        click.echo(f"Running without a window, end it with Ctrl-C: {error}", err=True)
+        say(f"Running without a window, end it with Ctrl-C: {error}")
         return []

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from fer_edge.cli.app import one_line
+from fer_edge.cli.messages import ERROR, is_json, one_line, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.tables import counted
@@ -34,12 +34,14 @@ class RunReport:
         self._pipeline, self._statistics = pipeline, statistics
         self._stream = pipeline.stream
         self._quiet = quiet
-        self._progress = _Bar(pipeline, sources) if sys.stderr.isatty() else _StatusLines(statistics)
+        self._progress = (
+            _Bar(pipeline, sources) if sys.stderr.isatty() and not is_json() else _StatusLines(statistics)
+        )
 
     def take(self, result: FrameResult | SkippedInput) -> None:
         """Show one result."""
         if isinstance(result, SkippedInput):
-            click.echo(one_line(f"Error: {result.error}"), err=True)
+            say(result.error, ERROR)
         elif not self._stream.still:
             self._progress.advance(result)
         elif not self._quiet:
@@ -108,12 +110,9 @@ class _StatusLines:
             return
         self._last = now
         done = self._statistics
-        click.echo(
-            one_line(
-                f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so "
-                f"far, {done.fps:.1f} a second, {counted(done.faces, 'face')}"
-            ),
-            err=True,
+        say(
+            f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so far, "
+            f"{done.fps:.1f} a second, {counted(done.faces, 'face')}"
         )
 
     def finish_source(self, source: str) -> None: ...

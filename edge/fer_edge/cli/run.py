@@ -9,6 +9,7 @@ import click
 import cv2
 
 from fer_edge.cli.inputs import Inputs
+from fer_edge.cli.messages import say
 from fer_edge.cli.outputs import (
     Sinks,
     check_outputs,
@@ -139,7 +140,7 @@ class _Run:
             statistics.add_error(str(error))
             raise
         except (KeyboardInterrupt, Terminated):
-            click.echo("Interrupted; what was written until now is kept.", err=True)
+            say("Interrupted; what was written until now is kept.")
             raise
         finally:
             self._report.end()
@@ -173,5 +174,5 @@ def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     missing = [parts[part] for part in continuation.select_missing(parts)]
     if len(missing) < len(addresses):
         done = counted(len(addresses) - len(missing), "video")
-        click.echo(f"{done} of {len(addresses)} already complete in the results.", err=True)
+        say(f"{done} of {len(addresses)} already complete in the results.")
     return missing
