@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import NotRequired, Self, TypedDict
 
 from fer_edge._version import __version__
+from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.anonymize import Anonymizer, AnonymizerMode, Cover
@@ -38,7 +39,8 @@ class Session:
     ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``hide`` makes faces
     unrecognisable in every image, for which results wait half a second. ``on_finished`` is told of each of several
     sources that was read to its end, once its results are written. ``statistics`` grow as the run goes on; what was
-    written before an error is in them. ``status`` is kept up to date for whoever watches the run.
+    written before an error is in them. ``status`` is kept up to date for whoever watches the run. ``events`` follows
+    rules, whose actions are ended with the run.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Session:
         hide: AnonymizerMode | None = None,
         on_finished: Callable[[str], None] | None = None,
         status: RunStatus | None = None,
+        events: EventDispatcher | None = None,
     ) -> None:
         self.statistics = RunStatistics()
         self._status = RunStatus() if status is None else status
@@ -63,6 +66,7 @@ class Session:
         self._mirror, self._ids, self._hide = mirror, ids, hide
         self._anonymizer = None if hide is None else Anonymizer()
         self._started = 0.0
+        self._events = events
         self._on_result: OnResult | None = None
         self._stop = pipeline.stop
 
@@ -80,6 +84,10 @@ class Session:
             deadline = stack.enter_context(_Deadline(self._stop))
             if self._pipeline.stream.live:
                 deadline.set(limits.seconds)
+            if self._events is not None:
+                stack.callback(
+                    self._events.close
+                )  # after the sinks: it may wait for what an action still does
             for sink in self._sinks:
                 stack.callback(sink.close)
                 sink.open(self._pipeline.stream, self._stop)
@@ -102,6 +110,8 @@ class Session:
 
     def _take(self, result: FrameResult | SkippedInput) -> None:
         """Deliver a result or, where faces are hidden, those before it that have waited long enough."""
+        if self._events is not None and isinstance(result, FrameResult):
+            self._events.take(result)
         if self._anonymizer is None:
             self._deliver(result)
         elif isinstance(result, SkippedInput):
@@ -136,6 +146,8 @@ class Session:
             self._on_finished(change.finished)
         if change.stream is not None:
             self._status.reconnects = change.stream.reconnects
+            if self._events is not None and not change.stream.live:
+                self._events.reset()
             if not change.stream.live:  # whose clock runs on
                 self._clock_base_s += self._last_s
                 self._last_s, self._start_s = 0.0, change.stream.start_s

@@ -230,6 +230,20 @@ _OPTIONS: Final = (
         type=click.Choice(["blur", "pixelate"]),
         help="Hide every face in every image that is written or shown.",
     ),
+    click.option(
+        "--when",
+        "rules",
+        multiple=True,
+        metavar="RULE",
+        help="Such as 'happy > 0.8 for 2s' or 'no face for 60s'; each with a --then.",
+    ),
+    click.option(
+        "--then",
+        "actions",
+        multiple=True,
+        metavar="ACTION",
+        help="What the rule starts: print, exec:COMMAND or https://URL.",
+    ),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
     click.option(
         "-v",

@@ -17,6 +17,9 @@ from fer_edge.cli.inputs import Inputs
 from fer_edge.cli.messages import say
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.errors import OutputError, UsageError
+from fer_edge.events.dispatch import EventDispatcher
+from fer_edge.events.registry import create_action
+from fer_edge.events.rules import parse_rule
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
 from fer_edge.runtime.service import ServiceNotifier
@@ -40,6 +43,7 @@ from fer_edge.types import StreamInfo
 __all__ = [
     "Sinks",
     "check_outputs",
+    "create_events",
     "create_sinks",
     "create_windows",
     "open_continuation",
@@ -139,6 +143,22 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
     return Sinks([*(averaged or rows), *images, *service], averaged)
+
+
+def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | None:
+    """The rules of ``--when`` with the actions of ``--then``; raises UsageError for what cannot be meant."""
+    if len(options.rules) != len(options.actions):
+        raise UsageError(
+            f"--when and --then come in pairs, got {len(options.rules)} and {len(options.actions)} of them"
+        )
+    if not options.rules:
+        return None
+    if "print" in options.actions and any(map(is_standard_output, options.results)):
+        raise UsageError(
+            "--then print and --results - both want standard output; give another action or a file"
+        )
+    rules = [parse_rule(text, model.spec.labels) for text in options.rules]
+    return EventDispatcher(list(zip(rules, map(create_action, options.actions), strict=True)))
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:

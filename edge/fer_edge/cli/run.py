@@ -13,6 +13,7 @@ from fer_edge.cli.messages import say
 from fer_edge.cli.outputs import (
     Sinks,
     check_outputs,
+    create_events,
     create_sinks,
     create_windows,
     open_continuation,
@@ -23,6 +24,7 @@ from fer_edge.cli.report import RunReport
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import FerEdgeError, UsageError
+from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.atomic_files import write_json
@@ -51,6 +53,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
         [*inputs.files, model.path, *([] if options.detector_model is None else [options.detector_model])],
     )
     _check_options(options, stream)
+    events = create_events(options, model)
     continuation = open_continuation(options, model)
     status = RunStatus()
     sinks = create_sinks(inputs, options, model, status)
@@ -76,7 +79,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             ahead=len(sinks.every) > len(options.results) or wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
-        _Run(pipeline, sinks, inputs, options, model, continuation, status).run(threads)
+        _Run(pipeline, sinks, inputs, options, model, continuation, status, events).run(threads)
 
 
 def _check_options(options: RunOptions, stream: StreamInfo) -> None:
@@ -94,6 +97,8 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             raise UsageError("--ids are drawn into images; name those with --output, or give --show")
         if options.anonymize:
             raise UsageError("--anonymize hides faces in images; name those with --output, or give --show")
+    if options.rules and stream.still:
+        raise UsageError("--when is about what happens over time; it takes a video or a camera")
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
 
@@ -110,6 +115,7 @@ class _Run:
         model: ModelFile,
         continuation: Continuation | None,
         status: RunStatus,
+        events: EventDispatcher | None,
     ) -> None:
         self._pipeline, self._inputs = pipeline, inputs
         self._sinks, self._averaged = sinks.every, sinks.averaged
@@ -123,6 +129,7 @@ class _Run:
             hide=options.anonymize,
             on_finished=self._finish_source,
             status=status,
+            events=events,
         )
         quiet = any(map(is_standard_output, options.results))
         self._report = RunReport(pipeline, self._session.statistics, inputs.files, quiet=quiet)

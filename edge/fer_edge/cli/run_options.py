@@ -36,6 +36,8 @@ class RunOptions:
     every: float | None
     append: bool
     mirror: bool
+    rules: tuple[str, ...]
+    actions: tuple[str, ...]
     faces: str | None
     anonymize: Literal["blur", "pixelate"] | None
     ids: bool

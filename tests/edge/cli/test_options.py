@@ -177,3 +177,41 @@ class TestFacesAndHiding:
         done = fer_edge("image", portrait_path, "--anonymize", "blur")
         assert done.returncode == 2
         assert "--output" in done.stderr
+
+
+class TestRules:
+    def test_a_rule_starts_an_action_when_it_comes_true(
+        self, fer_edge: FerEdge, clip: Path, plain_rows: list[dict[str, Any]], tmp_path: Path
+    ) -> None:
+        out = tmp_path / "event.json"
+        emotion = plain_rows[6]["faces"][0]["emotion"]
+        done = fer_edge(
+            *("video", clip, "--when", "face for 500ms", "--then", "print"),
+            *("--when", f"any {emotion}", "--then", f"exec:tee {out}"),
+        )
+        assert done.returncode == 0
+        assert done.stdout.splitlines()[0] == "0.50 s: face for 500ms"
+        assert json.loads(out.read_text().splitlines()[0])["rule"] == f"any {emotion}"
+
+    @pytest.mark.parametrize(
+        ("arguments", "what"),
+        [
+            (("--when", "hapy > 0.5", "--then", "print"), "did you mean happy?"),
+            (("--when", "happy"), "in pairs"),
+            (("--when", "happy", "--then", "mail:me"), "unknown action"),
+            (("--when", "happy", "--then", "exec:no-such-program"), "no such program"),
+            (("--when", "happy", "--then", "print", "-r", "-"), "standard output"),
+        ],
+    )
+    def test_what_is_wrong_is_said_before_anything_is_read(
+        self, arguments: tuple[str, ...], what: str, fer_edge: FerEdge
+    ) -> None:
+        done = fer_edge("video", "no such video", *arguments)
+        assert done.returncode == 2
+        assert what in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    def test_still_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        done = fer_edge("image", portrait_path, "--when", "happy", "--then", "print")
+        assert done.returncode == 2
+        assert "over time" in done.stderr

@@ -30,7 +30,7 @@ SAD = EmotionIs("sad", ">", 0.5)
         ("happy > 80%", HAPPY, None),
         ("happy > .8 every 10s", HAPPY, 10.0),
         ("HAPPY > 0.8 FOR 2S EVERY 1M", Lasting(HAPPY, 2.0), 60.0),
-        ("  happy>0.8 for500ms ", Lasting(HAPPY, 0.5), None),
+        ("  happy>0.8 for 500ms ", Lasting(HAPPY, 0.5), None),
         ("happy > 0.8 for 1.5 min", Lasting(HAPPY, 90.0), None),
         ("happy > 0.8 for 1h", Lasting(HAPPY, 3600.0), None),
         ("not happy > 0.8", Not(HAPPY), None),
