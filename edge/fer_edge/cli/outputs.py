@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from fer_edge.cli.app import has_standard_output
@@ -40,10 +40,14 @@ from fer_edge.sinks.registry import (
 from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
 
+if TYPE_CHECKING:
+    from fer_edge.sinks.mqtt.sink import MqttSink
+
 __all__ = [
     "Sinks",
     "check_outputs",
     "create_events",
+    "create_publisher",
     "create_sinks",
     "create_windows",
     "open_continuation",
@@ -145,8 +149,31 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     return Sinks([*(averaged or rows), *images, *service], averaged)
 
 
-def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | None:
-    """The rules of ``--when`` with the actions of ``--then``; raises UsageError for what cannot be meant."""
+def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -> MqttSink | None:
+    """The sink of ``--mqtt``; raises UsageError, OutputError, MissingExtraError where it cannot be."""
+    if options.mqtt is None:
+        return None
+    from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
+    from fer_edge.sinks.mqtt.sink import MqttSink
+
+    files = TlsFiles(authority=options.mqtt_ca, certificate=options.mqtt_cert, key=options.mqtt_key)
+    return MqttSink(
+        parse_address(options.mqtt, files),
+        labels=model.spec.labels,
+        model=model.spec.name,
+        rules=options.rules,
+        every_s=options.every,
+        status=status,
+    )
+
+
+def create_events(
+    options: RunOptions, model: ModelFile, publisher: MqttSink | None = None
+) -> EventDispatcher | None:
+    """The rules of ``--when`` with the actions of ``--then``; raises UsageError for what cannot be meant.
+
+    ``publisher`` is told of every event.
+    """
     if len(options.rules) != len(options.actions):
         raise UsageError(
             f"--when and --then come in pairs, got {len(options.rules)} and {len(options.actions)} of them"
@@ -158,7 +185,10 @@ def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | No
             "--then print and --results - both want standard output; give another action or a file"
         )
     rules = [parse_rule(text, model.spec.labels) for text in options.rules]
-    return EventDispatcher(list(zip(rules, map(create_action, options.actions), strict=True)))
+    publish = None if publisher is None else publisher.publish_event
+    actions = [create_action(text, publish) for text in options.actions]
+    listeners = [] if publish is None else [lambda event: publish(event.as_record())]
+    return EventDispatcher(list(zip(rules, actions, strict=True)), listeners)
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
