@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.runtime.topics import check_topic
-from fer_edge.sources.urls import redact_credentials
 
 __all__ = ["BrokerAddress", "TlsFiles", "create_tls_context", "parse_address"]
 
@@ -57,26 +56,26 @@ def parse_address(
 ) -> BrokerAddress:
     """Parse ``mqtt[s]://[user:password@]host[:port]/topic``; user and password may be in the environment instead.
 
-    Raises UsageError for what cannot be meant, OutputError for a file that cannot be read.
+    Raises UsageError for what cannot be meant, OutputError for a file that cannot be read. Its messages do not show
+    the URL: what is wrong with it may be that the password is not where it belongs.
     """
-    shown = redact_credentials(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
         user = None if parts.username is None else unquote(parts.username, errors="strict")
         password = None if parts.password is None else unquote(parts.password, errors="strict")
         topic = unquote(parts.path, errors="strict").removeprefix("/").removesuffix("/")
-    except ValueError as error:
-        raise UsageError(f"{shown!r}: not the address of a broker; write {_EXAMPLE}") from error
+    except ValueError:
+        raise UsageError(f"--mqtt: this is not the address of a broker; write {_EXAMPLE}") from None
     if parts.scheme not in _PORTS or not host or port == 0 or " " in host:
-        raise UsageError(f"{shown!r}: not the address of a broker; write {_EXAMPLE}")
+        raise UsageError(f"--mqtt: this is not the address of a broker; write {_EXAMPLE}")
     if "#" in url or "?" in url:
-        raise UsageError(f"{shown!r}: a broker's address has no ? and no #; in a password write %3F and %23")
+        raise UsageError("--mqtt: a broker's address has no ? and no #; in a password write %3F and %23")
     if not topic:
-        raise UsageError(f"{shown!r}: it names no topic; write {_EXAMPLE}")
+        raise UsageError(f"--mqtt: the address names no topic; write {_EXAMPLE}")
     check_topic(topic, spare=_SPARE)
     if "" in topic.split("/"):
-        raise UsageError(f"{shown!r}: a level of its topic is empty; write single slashes")
+        raise UsageError("--mqtt: a level of the topic is empty; write single slashes")
     user, password = _find_credentials(user or None, password, environment)
     encrypted = parts.scheme == "mqtts"
     if not encrypted and files != TlsFiles():

@@ -210,7 +210,7 @@ class BrokerConnection:
             client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_S)
             return self._talk(client, talk)
         except Exception as error:  # noqa: BLE001  (whatever Paho makes of what a stranger sends)
-            return _explain(error)
+            return _explain(error, encrypted=self._address.tls is not None)
         finally:
             if (connected := client.socket()) is not None:
                 with contextlib.suppress(OSError):
@@ -252,7 +252,8 @@ class BrokerConnection:
         with selectors.DefaultSelector() as selector:
             selector.register(self._awake, selectors.EVENT_READ)
             connected: Any = client.socket()
-            selector.register(connected, selectors.EVENT_READ)
+            if connected is not None:
+                selector.register(connected, selectors.EVENT_READ)
             while client.socket() is not None:
                 now = time.monotonic()
                 if talk.answer is None:
@@ -353,7 +354,7 @@ class BrokerConnection:
             client.loop_misc()
 
 
-def _explain(error: Exception) -> _Failure:
+def _explain(error: Exception, *, encrypted: bool) -> _Failure:
     """Say why a connection cannot be made, and what to do."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _Failure(
@@ -365,6 +366,10 @@ def _explain(error: Exception) -> _Failure:
         return _Failure(
             f"TLS fails ({error.reason or error}); check that the port speaks TLS (usually 8883), and --mqtt-cert",
             lasting=True,
+        )
+    if isinstance(error, ConnectionResetError) and encrypted:
+        return _Failure(
+            "it ends the connection before TLS begins; check that the port speaks TLS (usually 8883)"
         )
     if isinstance(error, socket.gaierror):
         return _Failure(f"no such host ({error.strerror})")

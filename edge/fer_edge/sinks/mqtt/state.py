@@ -20,7 +20,7 @@ NOBODY: Final = "none"
 _LEAST_S: Final = 0.5  # between two states
 _LONGEST_S: Final = 30.0  # without one
 _STALE_S: Final = 10.0  # without a frame nothing is known of the scene
-_WINDOW: Final = 20  # of the frame rate: samples, one for each look
+_WINDOW_S: Final = 10.0  # of the frame rate
 _MARGIN: Final = 0.1  # of the score, below which a change is none
 
 
@@ -62,7 +62,7 @@ class StateTracker:
         self._lock = Lock()
         self._last: _Seen | None = None
         self._frames = 0
-        self._samples: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
+        self._samples: deque[tuple[float, int]] = deque()
         self._told: StateRecord | None = None
         self._told_s = self._looked_s = float("-inf")
 
@@ -78,6 +78,8 @@ class StateTracker:
                 return None
             self._looked_s = now_s
             self._samples.append((now_s, self._frames))
+            while now_s - self._samples[0][0] > _WINDOW_S:
+                self._samples.popleft()
             record = self._compose(now_s)
             if now_s - self._told_s < _LONGEST_S and not _differs(record, self._told):
                 return None
