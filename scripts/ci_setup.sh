@@ -13,6 +13,10 @@ done
 # A browser, in which annotated videos are played.
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
     missing="$missing chromium"
+# A broker, its password tool, and certificates for it.
+for program in mosquitto:mosquitto mosquitto_passwd:mosquitto openssl:openssl; do
+    PATH="$PATH:/usr/sbin" command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
+done
 if [ -n "$missing" ]; then
     echo "Installing$missing"
     if [ "$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi

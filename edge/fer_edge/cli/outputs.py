@@ -22,6 +22,7 @@ from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.process_title import hide_password
 from fer_edge.runtime.service import ServiceNotifier
 from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import RunStatus, Sink, SinkRequest
@@ -153,6 +154,7 @@ def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -
     """The sink of ``--mqtt``; raises UsageError, OutputError, MissingExtraError where it cannot be."""
     if options.mqtt is None:
         return None
+    hide_password(options.mqtt)
     from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
     from fer_edge.sinks.mqtt.sink import MqttSink
 

@@ -70,13 +70,34 @@ def build_discovery(
 
     ``nobody`` is the emotion of an empty scene.
     """
+    components = _describe_sensors(device, list(dict.fromkeys([*labels, nobody])))
+    for text in rules:
+        components[f"rule_{build_rule_id(text)}"] = _describe_rule(device, text)
+    for name, component in components.items():
+        component["unique_id"] = f"{device.id}_{name}"
+    return {
+        "device": {
+            "identifiers": [device.id],
+            "name": device.name,
+            "manufacturer": _NAME,
+            "model": device.model,
+            "sw_version": __version__,
+        },
+        "origin": {"name": _NAME, "sw_version": __version__},
+        "state_topic": f"{device.topic}/state",
+        "components": components,
+    }
+
+
+def _describe_sensors(device: DeviceInfo, emotions: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What every device has; all but the connection itself is unavailable while there is none."""
     available = {"availability_topic": f"{device.topic}/availability"}
-    components: dict[str, dict[str, Any]] = {
+    return {
         "emotion": {
             "platform": "sensor",
             "name": "Emotion",
             "device_class": "enum",
-            "options": list(dict.fromkeys([*labels, nobody])),
+            "options": list(emotions),
             "value_template": "{{ value_json.emotion }}",
             "json_attributes_topic": f"{device.topic}/state",
             "json_attributes_template": "{{ {'score': value_json.score} | tojson }}",
@@ -115,22 +136,6 @@ def build_discovery(
             "entity_category": "diagnostic",
         },
     }
-    for text in rules:
-        components[f"rule_{build_rule_id(text)}"] = _describe_rule(device, text) | available
-    for name, component in components.items():
-        component["unique_id"] = f"{device.id}_{name}"
-    return {
-        "device": {
-            "identifiers": [device.id],
-            "name": device.name,
-            "manufacturer": _NAME,
-            "model": device.model,
-            "sw_version": __version__,
-        },
-        "origin": {"name": _NAME, "sw_version": __version__},
-        "state_topic": f"{device.topic}/state",
-        "components": components,
-    }
 
 
 def _describe_rule(device: DeviceInfo, text: str) -> dict[str, Any]:
@@ -140,6 +145,7 @@ def _describe_rule(device: DeviceInfo, text: str) -> dict[str, Any]:
         "platform": "event",
         "name": name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
         "state_topic": f"{device.topic}/events",
+        "availability_topic": f"{device.topic}/availability",
         "event_types": [EVENT_TYPE],
         "value_template": f"{{% if value_json.rule_id == '{build_rule_id(text)}' %}}{{{{ value }}}}{{% endif %}}",
         "qos": 1,

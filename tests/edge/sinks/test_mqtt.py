@@ -430,17 +430,6 @@ class TestTwoRunsAndHomeAssistant:
 
 
 class TestEnd:
-    def test_killed_the_broker_says_offline(self, broker: Broker) -> None:
-        with Listener(broker.port) as listener, Run(url(broker)) as run:
-            listener.wait_for_payload(f"{TOPIC}/availability", b"online")
-            run.sink._closing = True
-            broken = run.sink._connection
-            broken._ending.set()
-            broken._deadline = float("inf")
-            broken._part = lambda *_: None  # type: ignore[method-assign,assignment]
-            broken._wake()
-            listener.wait_for_payload(f"{TOPIC}/availability", b"offline")
-
     def test_without_a_broker_it_does_not_wait(self) -> None:
         with Run(f"mqtt://127.0.0.1:{free_port()}/a"):
             time.sleep(0.2)

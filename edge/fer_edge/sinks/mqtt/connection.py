@@ -111,14 +111,15 @@ class BrokerConnection:
         self._hooks, self._will, self._farewell = hooks, will, farewell
         self._ending = threading.Event()
         self._deadline = float("inf")
-        self._awake, self._waker = socket.socketpair()
-        for end in (self._awake, self._waker):
-            end.setblocking(False)
+        self._waker: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
         self._said: str | None = None
 
     def start(self) -> None:
         """Begin to connect."""
+        self._awake, self._waker = socket.socketpair()
+        for end in (self._awake, self._waker):
+            end.setblocking(False)
         self._thread.start()
 
     def publish(self, message: Message) -> None:
@@ -129,8 +130,6 @@ class BrokerConnection:
     def close(self) -> None:
         """Send what waits, within a few seconds, and part from the broker in good order."""
         if not self._thread.is_alive():
-            self._awake.close()
-            self._waker.close()
             return
         try:
             raise_if_interrupted()
@@ -154,10 +153,12 @@ class BrokerConnection:
                 _LOG.warning("%s: %s could not be published", self._address, counted(lost, what))
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # it is full: the thread wakes anyway
-            self._waker.send(b"\0")
+        if self._waker is not None:
+            with contextlib.suppress(OSError):  # it is full: the thread wakes anyway
+                self._waker.send(b"\0")
 
     def _serve(self) -> None:
+        assert self._waker is not None
         with self._awake, self._waker:
             self._keep_connected()
 
