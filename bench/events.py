@@ -1,0 +1,122 @@
+"""What rules and MQTT cost: processor time per frame with and without them, in turns.
+
+    python -m bench.events [--rounds N] [--frames N] [--seconds S]
+
+Once on a video, as fast as it goes, and once on a camera of 30 frames a second on loopback. It needs Mosquitto.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.server
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from bench import media
+from bench.broker import Broker
+
+RULES = ("happy > 0.8 for 2s", "any sad > 0.6 for 5s every 1m", "no face for 60s", "faces >= 3")
+RATE = 30.0
+
+
+def cpu_per_frame_ms(folder: Path, command: Sequence[str]) -> float:
+    """Milliseconds of processor time a frame of a run, its start included."""
+    summary = folder / "summary.json"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-m", "fer_edge", *command, "--summary", str(summary), "--overwrite"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    frames: int = json.loads(summary.read_text())["frames"]
+    return 1000 * spent_s / frames
+
+
+class Camera:
+    """An MJPEG camera of the frames of a video, at 30 a second, for one viewer at a time."""
+
+    def __init__(self, video: Path) -> None:
+        capture = cv2.VideoCapture(str(video))
+        self.pictures = []
+        while (read := capture.read())[0]:
+            self.pictures.append(cv2.imencode(".jpg", read[1])[1].tobytes())
+        pictures = self.pictures
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                self.end_headers()
+                started, sent = time.monotonic(), 0
+                try:
+                    while True:
+                        picture = pictures[sent % len(pictures)]
+                        head = (
+                            f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                        )
+                        self.wfile.write(head.encode() + picture + b"\r\n")
+                        sent += 1
+                        time.sleep(max(0.0, started + sent / RATE - time.monotonic()))
+                except OSError:
+                    return
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench.events", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--frames", type=int, default=3000, help="of the video")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of the camera")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        once = media.faces_video(folder / "once.mp4", 1, 300)
+        clip = folder / "clip.mp4"
+        media.looped_video(clip, once, frames=options.frames)
+        camera = Camera(once)
+        inputs = {
+            "video": ("video", str(clip)),
+            "camera": ("camera", camera.url, "--no-show", "--duration", str(options.seconds)),
+        }
+        rules = [part for rule in RULES for part in ("--when", rule, "--then", "mqtt:bench/alarm")]
+        with Broker(folder) as broker:
+            mqtt = ["--mqtt", f"mqtt://127.0.0.1:{broker.port}/bench/camera"]
+            variants = {"without": [], "rules and MQTT": [*rules, *mqtt], "MQTT": mqtt}
+            for kind, command in inputs.items():
+                figures: dict[str, list[float]] = {variant: [] for variant in variants}
+                for _ in range(options.rounds):
+                    for variant, more in variants.items():
+                        figures[variant].append(cpu_per_frame_ms(folder, [*command, *more]))
+                base = figures["without"]
+                for variant, values in figures.items():
+                    more_of_each = [value / least - 1 for value, least in zip(values, base, strict=True)]
+                    print(
+                        f"{kind}, {variant}: {statistics.median(values):.3f} ms of processor time a frame "
+                        f"({min(values):.3f} to {max(values):.3f}), {statistics.median(more_of_each):+.1%}",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()
