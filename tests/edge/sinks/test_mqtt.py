@@ -293,6 +293,19 @@ class TestBroker:
         assert "hidden-word" not in caplog.text
         assert "1 event could not be published" in caplog.text
 
+    def test_an_access_list_that_refuses_everything_is_noticed(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sinks, "_ECHO_S", 0.5)
+        (tmp_path / "acl").write_text("topic readwrite home/#\n")
+        with Broker(tmp_path, f"acl_file {tmp_path / 'acl'}") as broker:
+            with Run(url(broker)) as run:
+                wait_until(lambda: run.sink._connection.connections == 1)
+                time.sleep(1.5)
+            assert "access list" not in caplog.text
+            with Run(url(broker, "office/door")):
+                wait_until(lambda: "access list" in caplog.text)
+
     def test_nothing_is_kept_without_end_while_it_is_away(
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:

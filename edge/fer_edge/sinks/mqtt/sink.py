@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import secrets
 import socket
@@ -35,8 +36,11 @@ from fer_edge.types import SkippedInput, StreamInfo
 
 __all__ = ["MqttSink"]
 
+_LOG: Final = logging.getLogger(__name__)
+
 _MOST_ROWS: Final = 5.0  # a second
 _LONGEST_GREETING_S: Final = 2.0  # after Home Assistant's start, so that not all devices speak at once
+_ECHO_S: Final = 10.0  # within which our own word comes back from a broker that takes it
 _MACHINE_IDS: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
@@ -58,7 +62,8 @@ class MqttSink:
         every_s: float | None = None,
         status: RunStatus | None = None,
     ) -> None:
-        self._topic = topic = address.topic
+        self._address, self._topic = address, address.topic
+        topic = address.topic
         self._device = DeviceInfo(
             id=build_device_id(_read_machine_id(), topic),
             name=topic.replace("/", " "),
@@ -84,7 +89,8 @@ class MqttSink:
         self._rows: Sink = rows if every_s is None else AveragingSink(rows, every_s)
         self._streams = 0
         self._greet_at_s: float | None = None
-        self._closing = False
+        self._unheard_s: float | None = None  # since when it is waited for our own word
+        self._warned = self._closing = False
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
         """Begin to connect; a later stream goes the same way."""
@@ -121,6 +127,7 @@ class MqttSink:
 
     def _greet(self) -> list[Message]:
         """What the broker has to know at each connection: it may have forgotten everything."""
+        self._unheard_s = time.monotonic()
         discovery = json.dumps(self._discovery, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return [
             Message(Kind.STATE, build_discovery_topic(self._device), discovery),
@@ -130,6 +137,15 @@ class MqttSink:
 
     def _tick(self) -> list[Message]:
         now_s = time.monotonic()
+        if self._unheard_s is not None and now_s - self._unheard_s > _ECHO_S and not self._warned:
+            # MQTT 3.1.1 has no word for it: what an access list refuses is acknowledged and gone.
+            self._warned = True
+            _LOG.warning(
+                "%s: what is published below %s does not come back; see whether the broker's access list lets "
+                "this user write and read there",
+                self._address,
+                self._topic,
+            )
         if self._greet_at_s is not None and now_s >= self._greet_at_s:
             self._greet_at_s = None
             return self._greet()
@@ -143,6 +159,8 @@ class MqttSink:
         """
         if topic == BIRTH_TOPIC and payload == ONLINE.encode():
             self._greet_at_s = time.monotonic() + random.uniform(0, _LONGEST_GREETING_S)
+        elif topic != BIRTH_TOPIC and payload == ONLINE.encode():
+            self._unheard_s = None
         elif topic != BIRTH_TOPIC and payload == OFFLINE.encode() and not self._closing:
             self._connection.publish(self._availability(ONLINE))
 
