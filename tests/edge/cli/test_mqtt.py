@@ -60,7 +60,7 @@ class TestRuns:
                     "--when",
                     "face",
                     "--then",
-                    "print",
+                    "mqtt",
                 ),
             )
             listener.wait_for_payload("home/door/availability", b"offline")
@@ -107,7 +107,7 @@ class TestRuns:
         (("--mqtt", "mqtts://host/a", "--mqtt-key", "me.key"), "--mqtt-cert"),
         (("--when", "happy", "--then", "mqtt:home/alarm"), "name it with --mqtt"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:"), "is empty"),
-        (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt"), "is empty"),
+        (("--when", "happy", "--then", "mqtt"), "name it with --mqtt"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:home/#"), "wildcards"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:$SYS/x"), "the broker's own"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", f"mqtt:{'x' * 70_000}"), "longer than"),
