@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -175,8 +176,10 @@ class TestBroker:
 
     def test_after_its_restart_everything_is_published_again(self, broker: Broker) -> None:
         with Run(url(broker)) as run:
-            wait_until(lambda: run.sink._connection.connections == 1)
+            with Listener(broker.port) as listener:
+                listener.wait_for_payload(f"{TOPIC}/availability", b"online")
             before = set(read_retained(broker.port))
+            assert len(before) == 3
             broker.stop()
             run.sink.publish_event(RECORD)
             time.sleep(0.5)
@@ -195,7 +198,8 @@ class TestBroker:
         broker.stop()
         broker.start()
         with Listener(broker.port, session="keeps") as listener, Run(url(broker)) as run:
-            time.sleep(1.5)  # until the broker has written down who listens
+            database = broker.log.with_name("mosquitto.db")  # where the broker writes down who listens
+            wait_until(lambda: database.exists() and b"keeps" in database.read_bytes())
             number = 0
             for round_ in range(3):
                 for _ in range(50):
@@ -272,6 +276,55 @@ class TestBroker:
             threading.Thread(target=answer, args=(server,), daemon=True).start()
             with Run(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/a") as run:
                 wait_until(lambda: "tried again" in caplog.text)
+                assert run.sink._connection._thread.is_alive()
+
+    @pytest.mark.parametrize(
+        ("code", "said"),
+        [
+            (1, "tried again"),
+            (2, "refuses the connection"),
+            (3, "refuses the connection"),
+            (4, "user or the password"),
+            (5, "user or the password"),
+            (200, "tried again"),
+        ],
+    )
+    def test_one_that_refuses_says_why(self, code: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
+        def answer(server: socket.socket) -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client, suppress(OSError):
+                    client.sendall(bytes((0x20, 2, 0, code)))
+                    client.recv(1000)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=answer, args=(server,), daemon=True).start()
+            with Run(f"mqtt://127.0.0.1:{server.getsockname()[1]}/a") as run:
+                wait_until(lambda: said in caplog.text)
+                assert run.sink._connection.connections == 0
+
+    def test_what_it_sends_in_no_language_ends_the_connection_and_not_the_run(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def answer(server: socket.socket) -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client, suppress(OSError):
+                    # Connected; a message whose topic is no UTF-8; an acknowledgement of nothing.
+                    client.sendall(b"\x20\x02\x00\x00" + b"\x30\x05\x00\x02\xff\xfex" + b"\x40\x02\x12\x34")
+                    while client.recv(1000):
+                        continue
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=answer, args=(server,), daemon=True).start()
+            with Run(f"mqtt://127.0.0.1:{server.getsockname()[1]}/a") as run:
+                wait_until(lambda: run.sink._connection.connections >= 2)
                 assert run.sink._connection._thread.is_alive()
 
     def test_a_host_that_does_not_exist(self, caplog: pytest.LogCaptureFixture) -> None:

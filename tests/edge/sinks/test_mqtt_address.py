@@ -73,6 +73,9 @@ def test_a_url_names_host_topic_and_user(
         (f"mqtt://host/{'x' * 66_000}", "longer than"),
         ("mqtt://:secret@host/a", "needs a user"),
         ("mqtt://m%00e:secret@host/a", "zero byte"),
+        ("mqtt://me:sec\udcffret@host/a", "not text in UTF-8"),
+        (f"mqtt://me:{'secret' * 11_000}@host/a", "too long"),
+        ("mqtt://host/a\udcff", "control characters"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(url: str, said: str) -> None:

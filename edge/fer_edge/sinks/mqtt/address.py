@@ -18,6 +18,7 @@ __all__ = ["BrokerAddress", "TlsFiles", "create_tls_context", "parse_address"]
 _EXAMPLE: Final = "mqtt://host/topic, such as mqtt://192.168.1.5/home/door"
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _SPARE: Final = len("/availability")  # the longest that comes below the base topic
+_MOST_CREDENTIAL: Final = 65_535  # bytes, of MQTT 3.1.1
 _USER: Final = "FER_EDGE_MQTT_USER"
 _PASSWORD: Final = "FER_EDGE_MQTT_PASSWORD"
 _PASSWORD_FILE: Final = "FER_EDGE_MQTT_PASSWORD_FILE"
@@ -111,8 +112,14 @@ def _find_credentials(
     if password is not None and user is None:
         raise UsageError(f"an MQTT password needs a user; name one in the URL or in {_USER}")
     for what, value in (("user", user), ("password", password)):
-        if value is not None and ("\0" in value or len(value.encode("utf-8", "replace")) > 65_535):
-            raise UsageError(f"the MQTT {what} holds a zero byte or is too long; give another")
+        try:
+            usable = value is None or ("\0" not in value and len(value.encode()) <= _MOST_CREDENTIAL)
+        except UnicodeEncodeError:
+            usable = False
+        if not usable:
+            raise UsageError(
+                f"the MQTT {what} is not text in UTF-8, holds a zero byte or is too long; give another"
+            )
     return user, password
 
 

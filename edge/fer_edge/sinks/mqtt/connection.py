@@ -206,14 +206,17 @@ class BrokerConnection:
 
     def _attempt(self, talk: _Talk) -> _Failure | None:
         """Connect and talk until the end of the run (None), or until something fails."""
-        client = self._create_client(talk)
+        client: Client | None = None
         try:
+            client = self._create_client(talk)
             client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_S)
             return self._talk(client, talk)
         except Exception as error:  # noqa: BLE001  (whatever Paho makes of what a stranger sends)
+            if talk.since:
+                return _Failure(f"the connection is lost: {error}")
             return _explain(error, encrypted=self._address.tls is not None)
         finally:
-            if (connected := client.socket()) is not None:
+            if client is not None and (connected := client.socket()) is not None:
                 with contextlib.suppress(OSError):
                     connected.close()
 
