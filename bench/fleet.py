@@ -39,9 +39,12 @@ class Subscriber:
         self._client.reconnect_delay_set(1, 2)
         self._client.max_inflight_messages = 0
         self._client.on_message = self._take
-        self._client.on_connect = lambda *_: self._client.subscribe("fleet/#", 1)
+        self._client.on_connect = self._subscribe
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
+
+    def _subscribe(self, *_: Any) -> None:
+        self._client.subscribe("fleet/#", 1)
 
     def _take(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         if message.topic.endswith("/state"):

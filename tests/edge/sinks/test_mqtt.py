@@ -473,10 +473,11 @@ class TestTwoRunsAndHomeAssistant:
             assert first.sink._connection.connections == 1
         assert len(listener.on(f"{TOPIC}/availability")) < 10
 
-    def test_the_last_will_of_an_earlier_life_does_not_stay(self, broker: Broker) -> None:
+    @pytest.mark.parametrize("word", ["offline", "", "nonsense"])
+    def test_the_last_will_of_an_earlier_life_does_not_stay(self, word: str, broker: Broker) -> None:
         with Listener(broker.port) as listener, Run(url(broker)):
             listener.wait_for_payload(f"{TOPIC}/availability", b"online")
-            listener.publish(f"{TOPIC}/availability", "offline", retain=True)
+            listener.publish(f"{TOPIC}/availability", word, retain=True)
             listener.wait_for_payload(f"{TOPIC}/availability", b"online")
 
     def test_client_ids_are_short_enough_for_every_broker(self, broker: Broker) -> None:

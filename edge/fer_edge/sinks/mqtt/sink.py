@@ -157,11 +157,13 @@ class MqttSink:
 
         The latter is the last will of an earlier connection, or another run on the same topic that has ended.
         """
-        if topic == BIRTH_TOPIC and payload == ONLINE.encode():
-            self._greet_at_s = time.monotonic() + random.uniform(0, _LONGEST_GREETING_S)
-        elif topic != BIRTH_TOPIC and payload == ONLINE.encode():
+        is_online = payload == ONLINE.encode()
+        if topic == BIRTH_TOPIC:
+            if is_online:
+                self._greet_at_s = time.monotonic() + random.uniform(0, _LONGEST_GREETING_S)
+        elif is_online:
             self._unheard_s = None
-        elif topic != BIRTH_TOPIC and payload == OFFLINE.encode() and not self._closing:
+        elif not self._closing:
             self._connection.publish(self._availability(ONLINE))
 
     def _say_state(self, record: StateRecord) -> Message:
