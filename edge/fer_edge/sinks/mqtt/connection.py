@@ -18,6 +18,7 @@ from fer_edge.errors import MissingExtraError
 from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.runtime.tables import counted
 from fer_edge.sinks.mqtt.address import BrokerAddress
+from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal
 from fer_edge.sinks.mqtt.outbox import Kind, Message, Outbox
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ _FLUSH_S: Final = 3.0  # for so long the end of a run waits for the broker
 _INTERRUPTED_FLUSH_S: Final = 1.0  # and that of an interrupted one
 _FAREWELL_S: Final = 0.3  # of which so much is kept for the last message
 _MOST_IN_FLIGHT: Final = 20  # messages without their acknowledgement
-_BAD_USER, _NOT_AUTHORIZED = 134, 135  # reason codes of MQTT 5, to which Paho translates older ones
 
 
 def _no_messages() -> Sequence[Message]:
@@ -63,14 +63,6 @@ class Hooks:
     tick: Callable[[], Sequence[Message]] = _no_messages
     receive: Callable[[str, bytes], None] = _ignore_message
     subscriptions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Why there is no connection; ``lasting``: only people can mend it."""
-
-    reason: str
-    lasting: bool = False
 
 
 @dataclass(slots=True)
@@ -187,7 +179,7 @@ class BrokerConnection:
             if self._ending.is_set() and (failure.lasting or not len(self.outbox)):
                 return
 
-    def _report(self, failure: _Failure) -> None:
+    def _report(self, failure: Failure) -> None:
         """Warn of what is new; the same failure again is a detail."""
         again = "it is tried again every few minutes" if failure.lasting else "it is tried again"
         level = logging.DEBUG if failure.reason == self._said else logging.WARNING
@@ -204,7 +196,7 @@ class BrokerConnection:
         for message in self._hooks.tick():
             self.outbox.put(message)
 
-    def _attempt(self, talk: _Talk) -> _Failure | None:
+    def _attempt(self, talk: _Talk) -> Failure | None:
         """Connect and talk until the end of the run (None), or until something fails."""
         client: Client | None = None
         try:
@@ -213,8 +205,8 @@ class BrokerConnection:
             return self._talk(client, talk)
         except Exception as error:  # noqa: BLE001  (whatever Paho makes of what a stranger sends)
             if talk.since:
-                return _Failure(f"the connection is lost: {error}")
-            return _explain(error, encrypted=self._address.tls is not None)
+                return Failure(f"the connection is lost: {error}")
+            return explain_error(error, encrypted=self._address.tls is not None)
         finally:
             if client is not None and (connected := client.socket()) is not None:
                 with contextlib.suppress(OSError):
@@ -251,7 +243,7 @@ class BrokerConnection:
         client.on_connect, client.on_publish, client.on_message = on_connect, on_publish, on_message
         return client
 
-    def _talk(self, client: Client, talk: _Talk) -> _Failure | None:
+    def _talk(self, client: Client, talk: _Talk) -> Failure | None:
         asked = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._awake, selectors.EVENT_READ)
@@ -262,9 +254,9 @@ class BrokerConnection:
                 now = time.monotonic()
                 if talk.answer is None:
                     if now - asked > _ANSWER_S or now > self._deadline:
-                        return _Failure("it takes the connection and does not answer")
+                        return Failure("it takes the connection and does not answer")
                 elif talk.answer.is_failure:
-                    return _explain_refusal(talk.answer)
+                    return explain_refusal(talk.answer)
                 elif not talk.since:
                     self._greet(client, talk)
                 self._tick()
@@ -272,12 +264,12 @@ class BrokerConnection:
                     return None
                 self._wait(client, selector, connected)
         if talk.answer is not None and talk.answer.is_failure:
-            return _explain_refusal(talk.answer)
+            return explain_refusal(talk.answer)
         if not talk.since:
-            return _Failure(
+            return Failure(
                 "it ends the connection before it has answered (it may want TLS: mqtts://, or a certificate)"
             )
-        return _Failure("the connection is lost")
+        return Failure("the connection is lost")
 
     def _greet(self, client: Client, talk: _Talk) -> None:
         """The broker has taken the connection: publish anew what it may have forgotten."""
@@ -303,12 +295,13 @@ class BrokerConnection:
         return True
 
     def _send(self, client: Client, talk: _Talk) -> None:
-        while not client.want_write() and len(talk.in_flight) < _MOST_IN_FLIGHT:
-            message = self.outbox.take()
-            if message is None or client.socket() is None:
-                if message is not None:
-                    self.outbox.put_back([message])
-                return
+        """Hand over messages as long as the last one has left, so that what waits is in the outbox and bounded."""
+        while (
+            client.socket() is not None
+            and not client.want_write()
+            and len(talk.in_flight) < _MOST_IN_FLIGHT
+            and (message := self.outbox.take()) is not None
+        ):
             self._publish(client, talk, message)
 
     def _publish(self, client: Client, talk: _Talk, message: Message) -> None:
@@ -356,34 +349,3 @@ class BrokerConnection:
             client.loop_write()
         if client.socket() is not None:
             client.loop_misc()
-
-
-def _explain(error: Exception, *, encrypted: bool) -> _Failure:
-    """Say why a connection cannot be made, and what to do."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _Failure(
-            f"its certificate is not trusted ({error.verify_message}); name the authority that signed it with "
-            "--mqtt-ca, and the host as the certificate does",
-            lasting=True,
-        )
-    if isinstance(error, ssl.SSLError):
-        return _Failure(
-            f"TLS fails ({error.reason or error}); check that the port speaks TLS (usually 8883), and --mqtt-cert",
-            lasting=True,
-        )
-    if isinstance(error, ConnectionResetError) and encrypted:
-        return _Failure(
-            "it ends the connection before TLS begins; check that the port speaks TLS (usually 8883)"
-        )
-    if isinstance(error, socket.gaierror):
-        return _Failure(f"no such host ({error.strerror})")
-    if isinstance(error, TimeoutError):
-        return _Failure("it does not answer")
-    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _Failure(f"cannot connect: {why}")
-
-
-def _explain_refusal(reason: Any) -> _Failure:
-    if reason.value in (_BAD_USER, _NOT_AUTHORIZED):
-        return _Failure("it refuses the user or the password; check both", lasting=True)
-    return _Failure(f"it refuses the connection: {reason}")
