@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -22,7 +23,7 @@ from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
 from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import RunStatus, Sink, SinkRequest
-from fer_edge.sinks.continuation import Continuation
+from fer_edge.sinks.continuation import ROW_FORMATS, Continuation
 from fer_edge.sinks.registry import (
     IMAGE_SINKS,
     ROW_SINKS,
@@ -33,9 +34,19 @@ from fer_edge.sinks.registry import (
     is_standard_output,
     split_target,
 )
+from fer_edge.sinks.rotation.retention import Retention
+from fer_edge.sinks.rotation.timed_name import TimedName, has_fields
 from fer_edge.types import StreamInfo
 
-__all__ = ["Sinks", "check_outputs", "create_sinks", "create_windows", "open_continuation", "wants_window"]
+__all__ = [
+    "Sinks",
+    "check_outputs",
+    "create_sinks",
+    "create_windows",
+    "open_continuation",
+    "rotates",
+    "wants_window",
+]
 
 T = TypeVar("T")
 
@@ -65,7 +76,7 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
     printed = sum(map(is_standard_output, options.results))
-    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1:
+    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1 or _meet(options, named):
         raise UsageError("expected a file of its own for each output, one is named twice")
     read = {identity for path in inputs for identity in _identities(path)}
     for path in named:
@@ -79,17 +90,56 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
         check_file(options.summary, overwrite=options.overwrite)
 
 
-def open_continuation(options: RunOptions, model: ModelFile) -> Continuation | None:
+def _meet(options: RunOptions, named: Sequence[Path]) -> bool:
+    """Whether two names could at some time be one file's: they look alike, as ``%H.csv`` and ``%M.csv`` do."""
+    if not rotates(options):
+        return False
+    names = [TimedName(os.fspath(path)) for path in named if has_fields(os.fspath(path))]
+    now = datetime.now().astimezone()
+    others = [
+        (path, TimedName(os.fspath(path)).expand(now) if has_fields(os.fspath(path)) else path)
+        for path in named
+    ]
+    return any(
+        name.can_be(at_some_time)
+        for name in names
+        for path, at_some_time in others
+        if os.fspath(path) != name.text
+    )
+
+
+def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = False) -> Continuation | None:
     """What the results files of an earlier run hold, where they are continued; raises UsageError, OutputError."""
     if not options.append:
         return None
     if options.overwrite:
         raise UsageError("--append and --overwrite contradict each other; give one of them")
-    targets = [split_target(target, ROW_SINKS) for target in options.results]
-    paths = [Path(target) for name, target in targets if name is None and target != STANDARD_OUTPUT]
-    if not paths:
+    targets = [
+        (Path(target), ROW_FORMATS[name](model.spec.labels))
+        for name, target in map(_split_rows, options.results)
+        if name in ROW_FORMATS and target != STANDARD_OUTPUT
+    ]
+    if not targets and not (live and rotates(options)):
         raise UsageError("--append continues files of --results; name one")
-    return Continuation(paths, model.spec.labels)
+    return Continuation.of_live(targets) if live else Continuation(targets)
+
+
+def _split_rows(target: str) -> tuple[str, str]:
+    """The format's name and the path of a target of ``--results``."""
+    name, path = split_target(target, ROW_SINKS)
+    return name or Path(path).suffix.lower().removeprefix("."), path
+
+
+def rotates(options: RunOptions) -> bool:
+    """Whether an output has the time in its name, so that it is in many files."""
+    rows = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
+    return any(map(has_fields, [*rows, *_video_paths(options)]))
+
+
+def _video_paths(options: RunOptions) -> list[str]:
+    """The path of ``--output``, unless another sink than the usual one is named."""
+    targets = [split_target(target, IMAGE_SINKS) for target in _named(options.output)]
+    return [target for name, target in targets if name in (None, "video")]
 
 
 def _named(value: T | None) -> list[T]:
@@ -107,6 +157,8 @@ class Sinks:
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
     """Make the sinks of rows and images; raises UsageError, OutputError for what cannot be written."""
 
+    retention = Retention(days=options.keep_days, gigabytes=options.keep_gb)
+
     def request(target: str) -> SinkRequest:
         return SinkRequest(
             target=target,
@@ -119,6 +171,7 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
             encoder=options.encoder,
             preset=options.preset,
             status=status,
+            retention=retention,
         )
 
     rows = [create_row_sink(request(target)) for target in options.results]

@@ -34,6 +34,8 @@ class RunOptions:
     end: float | None
     every: float | None
     append: bool
+    keep_days: float | None
+    keep_gb: float | None
     mirror: bool
     ids: bool
     encoder: str | None
