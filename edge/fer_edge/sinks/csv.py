@@ -48,8 +48,7 @@ class CsvFormat:
             first = file.readline(MOST_LINE)
         if first == self.header or (not first.endswith(b"\n") and self.header.startswith(first)):
             return
-        columns = next(csv.reader(StringIO(first.decode("utf-8", "replace"))), [])
-        if columns != [*COLUMNS, *self._labels] or not first.endswith(b"\n"):
+        if first.replace(b"\r\n", b"\n") != self.header:
             raise OutputError(
                 f"{path}: its columns are not those of this run; append with the model and the version of fer-edge "
                 "that began it, or name another file"

@@ -57,7 +57,7 @@ def open_rows(request: SinkRequest, format_: RowFormat) -> RowFile | LiveRowFile
         return RowFile(path, append=request.append)
     name = TimedName(request.target)
     first = name.expand(datetime.now().astimezone())
-    if first.exists() and not first.is_file() and not first.is_dir():  # a pipe or device
+    if _is_pipe_or_device(first):
         return RowFile(first, append=True)
     return LiveRowFiles(
         name,
@@ -68,3 +68,10 @@ def open_rows(request: SinkRequest, format_: RowFormat) -> RowFile | LiveRowFile
         journal=request.retention.register(name) if name.rotates else None,
         state=LiveState.of(name) if request.append else None,
     )
+
+
+def _is_pipe_or_device(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_file() and not path.is_dir()
+    except OSError:  # such as a name that is too long, which is refused later
+        return False
