@@ -72,16 +72,20 @@ class FileJournal:
         with suppress(OSError):
             self._open[relative] = path.stat().st_ino
             self._append({"file": relative, "begun": self._open[relative]})
-        self._changed()
+        self.announce()
 
     def finish(self, path: Path, content: Path | None = None) -> None:
-        """A file is complete; ``content`` holds what is about to get its name. Raises OSError where it is gone."""
+        """A file is complete; raises OSError where it is gone.
+
+        ``content`` is what is about to get its name; :meth:`announce` has to follow.
+        """
         relative = self.name.relative(path)
         self._open.pop(relative, None)
         status = (content or path).stat()
         self._add(relative, WrittenFile(status.st_size, round(status.st_mtime, 3)))
         self._append({"file": relative, "size": status.st_size, "modified": round(status.st_mtime, 3)})
-        self._changed()
+        if content is None:
+            self.announce()
 
     def count_open_bytes(self) -> int:
         """The size of the files that are being written."""
@@ -98,7 +102,8 @@ class FileJournal:
         if self._lines > 2 * len(self.files) + _SLACK:
             self._rewrite()
 
-    def _changed(self) -> None:
+    def announce(self) -> None:
+        """Say that the files are other ones now, so that what is too much is deleted."""
         if self._on_change is not None:
             self._on_change()
 

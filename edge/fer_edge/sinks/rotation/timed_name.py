@@ -77,24 +77,25 @@ class TimedName:
         """A path of this name as :meth:`owns` takes it."""
         return path.relative_to(self.folder).as_posix()
 
-    def find_files(self) -> Iterator[Path]:
-        """The files of this name at any time that exist, those with a number too."""
-        depth = self.pattern.count("/")
+    def find_folders(self) -> Iterator[Path]:
+        """The folders that exist in which files of this name may be."""
         folders = [self.folder]
-        for level in range(depth + 1):
-            entries = [entry for folder in folders for entry in _scan(folder)]
-            if level == depth:
-                yield from (
-                    Path(entry.path)
-                    for entry in entries
-                    if entry.is_file(follow_symlinks=False) and self.owns(self.relative(Path(entry.path)))
-                )
-            wanted = re.compile(_to_regex(self.pattern.split("/")[level]))
+        for part in self.pattern.split("/")[:-1]:
+            wanted = re.compile(_to_regex(part))
             folders = [
                 Path(entry.path)
-                for entry in entries
+                for folder in folders
+                for entry in _scan(folder)
                 if entry.is_dir(follow_symlinks=False) and wanted.fullmatch(entry.name)
             ]
+        yield from folders
+
+    def find_files(self) -> Iterator[Path]:
+        """The files of this name at any time that exist, those with a number too."""
+        for folder in self.find_folders():
+            for entry in _scan(folder):
+                if entry.is_file(follow_symlinks=False) and self.owns(self.relative(Path(entry.path))):
+                    yield Path(entry.path)
 
     def _relative(self, path: Path) -> str:
         try:
