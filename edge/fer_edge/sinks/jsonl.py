@@ -56,7 +56,7 @@ class JsonLinesFormat:
                 raise ValueError("a row without source")
             if faces and tuple(faces[0]["scores"]) != self._labels:
                 raise OutputError(f"{path}: its labels are not the model's; name another file")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             half = not line.endswith(b"\n") and line.startswith(b'{"source": "'[: len(line)])
             if half or not line.strip(b"\0"):  # zeros are what a power cut leaves
                 return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import stat
 import zlib
@@ -26,7 +27,7 @@ _SUFFIX: Final = ".jsonl"
 _SLACK: Final = 1000  # lines that say nothing any more, before the list is written anew
 _MOST_WAITING: Final = 1000  # lines that could not be written
 _MOST_BYTES: Final = 256 << 20
-_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_SAFELY: Final = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class FileJournal:
         self._open: dict[str, int] = {}
         self._waiting: list[bytes] = []
         self._lines = 0
+        self._line_ended = False  # what a kill left half written is ended by an empty line
         self._warned = False
         if remember:
             self._load()
@@ -123,9 +125,9 @@ class FileJournal:
         try:
             with _open_own(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
                 while self._waiting:
-                    content = self._waiting[0]
-                    if os.write(descriptor, content) < len(content):
-                        os.write(descriptor, b"\n")  # what was half written becomes a line of its own
+                    content = self._waiting[0] if self._line_ended else b"\n" + self._waiting[0]
+                    self._line_ended = os.write(descriptor, content) == len(content)
+                    if not self._line_ended:
                         return
                     del self._waiting[0]
                     self._lines += 1
@@ -151,8 +153,8 @@ class FileJournal:
                 if "begun" in record:
                     begun[relative] = int(record["begun"])
                 elif "size" in record:
-                    self._add(relative, WrittenFile(int(record["size"]), float(record["modified"])))
-            except (ValueError, KeyError, TypeError, OverflowError):
+                    self._add(relative, _parse_file(record))
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
                 continue
         for relative, inode in begun.items():
             path = self.name.folder / relative
@@ -188,11 +190,19 @@ class FileJournal:
         self._lines = len(lines)
 
 
+def _parse_file(record: dict[str, Any]) -> WrittenFile:
+    """What a line says of a file; raises ValueError and others for what cannot be."""
+    file = WrittenFile(int(record["size"]), float(record["modified"]))
+    if file.size < 0 or not math.isfinite(file.modified):
+        raise ValueError("expected a size and a time")
+    return file
+
+
 class _open_own:  # noqa: N801  (used as a function)
     """Open a file that has to be a regular one, by no link; a context manager. Raises OSError."""
 
     def __init__(self, path: Path, flags: int) -> None:
-        self._descriptor = os.open(path, flags | _NO_LINK, 0o644)
+        self._descriptor = os.open(path, flags | _SAFELY, 0o644)
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             os.close(self._descriptor)
             raise OSError(0, "it is no file")

@@ -121,7 +121,7 @@ def _delete_unchanged(folder: Path, relative: str, file: WrittenFile) -> None:
 def _check_unchanged(status: os.stat_result, file: WrittenFile) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "it is no file any more")
-    if status.st_size != file.size or abs(status.st_mtime - file.modified) > _TIME_SLACK_S:
+    if status.st_size != file.size or not abs(status.st_mtime - file.modified) <= _TIME_SLACK_S:
         raise OSError(0, "it was changed since it was written")
 
 

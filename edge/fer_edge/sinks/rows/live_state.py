@@ -7,14 +7,17 @@ import logging
 import os
 import time
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.errors import OutputError
-from fer_edge.runtime.atomic_files import write_json
+from fer_edge.runtime.atomic_files import output_errors, write_json
 from fer_edge.sinks.rotation.journal import hidden_path
 from fer_edge.sinks.rotation.timed_name import TimedName
+from fer_edge.sinks.rows.append_file import cut_off_half_row
 from fer_edge.sinks.rows.format import RowFormat
 from fer_edge.sinks.rows.next_id import find_next_id
 
@@ -61,9 +64,12 @@ class LiveState:
         return cls(name, path.with_name(path.name + STATE_SUFFIX))
 
     def load(self, format_: RowFormat) -> int:
-        """The first id that is free in what earlier runs wrote; raises OutputError."""
+        """The first id that is free in what earlier runs wrote, whose half rows are cut off; raises OutputError.
+
+        What was found is kept at once, so that it is looked for but once.
+        """
         place = self._read()
-        files = self._list_files(place)
+        files = list(self._list_files(place, format_))
         if not files and not self._name.rotates:
             self.next_id = 0
         for path in files:
@@ -73,6 +79,9 @@ class LiveState:
             self.next_id = max(self.next_id, find_next_id(path, format_, start))
             if place is None and self.next_id and self._name.rotates:
                 break
+        if files:
+            self._written = (files[0], files[0].stat().st_size)
+            self.save()
         return self.next_id
 
     def note(self, path: Path, size: int, highest_id: int) -> None:
@@ -107,20 +116,34 @@ class LiveState:
             place = state["live"]
             self.next_id = max(0, int(state["next_id"]))
             return _Place(str(place["file"]), int(place["size"]), int(place["tail"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             self.next_id = 0
             return None
 
-    def _list_files(self, place: _Place | None) -> list[Path]:
-        """The files to look through, the newest first."""
+    def _list_files(self, place: _Place | None, format_: RowFormat) -> Iterator[Path]:
+        """The files to look through, the newest first; of a name that changes those of another kind are left out."""
         if not self._name.rotates:
             path = self._name.folder / self._name.pattern.replace("%%", "%")
-            return [path] if path.is_file() else []
+            if path.is_file():
+                _prepare(path, format_)
+                yield path
+            return
         found = sorted(self._name.find_files(), key=lambda path: -path.stat().st_mtime)
         if place is None:
-            return found[:_NEWEST]
-        saved = self._path.stat().st_mtime - 2 * _SAVE_EVERY_S
-        return [path for path in found if path.stat().st_mtime >= saved]
+            found = found[:_NEWEST]
+        else:
+            saved = self._path.stat().st_mtime - 2 * _SAVE_EVERY_S
+            found = [path for path in found if path.stat().st_mtime >= saved]
+        for path in found:
+            with suppress(OutputError):
+                _prepare(path, format_)
+                yield path
+
+
+def _prepare(path: Path, format_: RowFormat) -> None:
+    format_.check_content(path)
+    with output_errors(path):
+        cut_off_half_row(path)
 
 
 def _read_tail(path: Path, size: int) -> int:

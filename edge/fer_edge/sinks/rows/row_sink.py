@@ -59,15 +59,19 @@ def open_rows(request: SinkRequest, format_: RowFormat) -> RowFile | LiveRowFile
     first = name.expand(datetime.now().astimezone())
     if _is_pipe_or_device(first):
         return RowFile(first, append=True)
-    return LiveRowFiles(
+    state = LiveState.of(name) if request.append else None
+    files = LiveRowFiles(
         name,
         format_,
         first=first,
         overwrite=request.overwrite,
         append=request.append,
         journal=request.retention.register(name) if name.rotates else None,
-        state=LiveState.of(name) if request.append else None,
+        state=state,
     )
+    if state is not None:
+        state.load(format_)
+    return files
 
 
 def _is_pipe_or_device(path: Path) -> bool:
