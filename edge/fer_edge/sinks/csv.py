@@ -22,8 +22,11 @@ COLUMNS: Final = (
     "source", "frame", "time_s", "clock",
     "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
 )  # fmt: skip
-# source, which may be quoted, then three fields without commas; a name with a line's end in it is found as well.
-_FACE_IDS: Final = re.compile(rb'^(?:[^",\n]*|[^\n]*")(?:,[^",\n]*){3},(\d+),', re.MULTILINE)
+# The source, which may be quoted, and three fields without commas; in a source with line breaks its last line counts.
+# The rest of the line is taken along, which is twice as fast.
+_FACE_IDS: Final = re.compile(
+    rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d+),[^\n]*', re.MULTILINE
+)
 
 
 class CsvFormat:
