@@ -37,6 +37,7 @@ class TimedName:
                     f"{text}: unknown field %{field}; choose among %{' %'.join(_FIELDS)}, or write %% for a percent "
                     "sign"
                 )
+        self._expanded: tuple[int, Path] | None = None  # many frames are of one second
         self.rotates = has_fields(text)
         """Whether the name ever changes."""
         parts = Path(text).parts
@@ -52,7 +53,14 @@ class TimedName:
 
     def expand(self, clock: datetime) -> Path:
         """The path at that time."""
-        local = clock.astimezone()
+        second = int(clock.timestamp())
+        if self._expanded is not None and self._expanded[0] == second:
+            return self._expanded[1]
+        path = self._expand(clock.astimezone())
+        self._expanded = second, path
+        return path
+
+    def _expand(self, local: datetime) -> Path:
 
         def fill(match: re.Match[str]) -> str:
             field = match[1]
