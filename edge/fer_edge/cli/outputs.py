@@ -69,19 +69,22 @@ def _identities(path: str | Path) -> Iterator[object]:
             yield status.st_dev, status.st_ino
 
 
-def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
+def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bool = False) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
+    timed = _timed_names(options) if live else []
     rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
     printed = sum(map(is_standard_output, options.results))
-    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1 or _meet(options, named):
+    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1 or _meet(timed, named):
         raise UsageError("expected a file of its own for each output, one is named twice")
     read = {identity for path in inputs for identity in _identities(path)}
     for path in named:
         if not read.isdisjoint(_identities(path)):
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
+    if _meet(timed, inputs):
+        raise UsageError("an output can get the name of an input at some time; name another output")
     if printed and not has_standard_output():
         raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")
     if options.summary is not None:
@@ -90,22 +93,11 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
         check_file(options.summary, overwrite=options.overwrite)
 
 
-def _meet(options: RunOptions, named: Sequence[Path]) -> bool:
-    """Whether two names could at some time be one file's: they look alike, as ``%H.csv`` and ``%M.csv`` do."""
-    if not rotates(options):
-        return False
-    names = [TimedName(os.fspath(path)) for path in named if has_fields(os.fspath(path))]
+def _meet(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:
+    """Whether one of the names can at some time be another of the paths: ``%H.csv`` can be what ``%M.csv`` is."""
     now = datetime.now().astimezone()
-    others = [
-        (path, TimedName(os.fspath(path)).expand(now) if has_fields(os.fspath(path)) else path)
-        for path in named
-    ]
-    return any(
-        name.can_be(at_some_time)
-        for name in names
-        for path, at_some_time in others
-        if os.fspath(path) != name.text
-    )
+    others = {os.fspath(path): Path(path) for path in paths} | {name.text: name.expand(now) for name in names}
+    return any(name.can_be(path) for name in names for text, path in others.items() if text != name.text)
 
 
 def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = False) -> Continuation | None:
@@ -132,14 +124,18 @@ def _split_rows(target: str) -> tuple[str, str]:
 
 def rotates(options: RunOptions) -> bool:
     """Whether an output has the time in its name, so that it is in many files."""
+    return any(map(has_fields, _camera_files(options)))
+
+
+def _camera_files(options: RunOptions) -> list[str]:
+    """The files of rows and video that a camera's run writes, unless other sinks are named."""
     rows = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
-    return any(map(has_fields, [*rows, *_video_paths(options)]))
+    images = [split_target(target, IMAGE_SINKS) for target in _named(options.output)]
+    return [*rows, *(target for name, target in images if name in (None, "video"))]
 
 
-def _video_paths(options: RunOptions) -> list[str]:
-    """The path of ``--output``, unless another sink than the usual one is named."""
-    targets = [split_target(target, IMAGE_SINKS) for target in _named(options.output)]
-    return [target for name, target in targets if name in (None, "video")]
+def _timed_names(options: RunOptions) -> list[TimedName]:
+    return [TimedName(target) for target in _camera_files(options) if "%" in target]
 
 
 def _named(value: T | None) -> list[T]:

@@ -48,6 +48,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     check_outputs(
         options,
         [*inputs.files, model.path, *([] if options.detector_model is None else [options.detector_model])],
+        live=stream.live,
     )
     _check_options(options, stream)
     continuation = open_continuation(options, model, live=stream.live)

@@ -54,7 +54,7 @@ class SegmentedVideoSink:
     Each appears under its name when it is complete, with a number where that exists. What a killed run left is given
     its name first, as far as it can be played. ``first`` is the name at the start, whose file is refused where it
     exists, without ``append`` or ``overwrite``. While nothing can be written frames are not recorded, and it is
-    tried again; raises OutputError for what no other disk would mend, such as a size that cannot be encoded.
+    tried again; raises OutputError where the very first one cannot be encoded, whatever the disk.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SegmentedVideoSink:
         self._trouble: OutputError | None = None
         self._retry_at = 0.0
         self._lost = 0
-        self._opened = False
+        self._opened = self._recorded = False
         self._lock = RLock()
         self._ticker = Ticker(_TICK_S, self._tick)
 
@@ -153,6 +153,7 @@ class SegmentedVideoSink:
                 replace = self._replaced == segment.path
                 self._replaced = None
                 publish_file(segment.part, segment.path, self._journal, replace=replace)
+                self._recorded = True
             else:
                 self._lost += segment.frames
                 segment.part.unlink(missing_ok=True)
@@ -175,7 +176,7 @@ class SegmentedVideoSink:
             self._end_segment()
 
     def _note_trouble(self, error: OutputError) -> None:
-        if not isinstance(error.__cause__, OSError):
+        if not isinstance(error.__cause__, OSError) and not self._recorded:
             raise error
         self._retry_at = time.monotonic() + _RETRY_S
         if self._trouble is None:

@@ -111,6 +111,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
         (("-o", "c-%Y.txt"), "expected a video to write to"),
         (("-o", "."), "it is a folder"),
         (("--append",), "name one"),
+        (("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"), "name of an input"),
     ],
 )
 def test_nonsense_is_a_usage_error(
@@ -150,3 +151,21 @@ def test_a_first_file_that_exists_is_refused(
         assert done.stderr.count("\n") == 1
     assert path.read_text() == "mine"
     assert os.listdir(tmp_path) == [path.name]  # noqa: PTH208
+
+
+def test_a_percent_sign_is_one_where_there_is_no_clock(fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+    names = ("100%done %Zed.csv", "50%%.csv", "%Q %d.csv")
+    for name in names:
+        done = fer_edge(
+            "video",
+            clip,
+            "--max-frames",
+            1,
+            "-r",
+            tmp_path / name,
+            "--summary",
+            tmp_path / "%d.json",
+            "--overwrite",
+        )
+        assert done.returncode == 0, done.stderr
+    assert visible(tmp_path) == sorted((*names, "%d.json"))

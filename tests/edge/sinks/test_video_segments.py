@@ -23,6 +23,7 @@ from fer_edge.sinks import video_segments
 from fer_edge.sinks.rotation import segment_clock
 from fer_edge.sinks.rotation.segment_clock import SegmentClock
 from fer_edge.sinks.video_file import VideoFile
+from fer_edge.sinks.video_segments import SegmentedVideoSink
 from tests.edge.sinks.cameras import CAMERA, NOON, camera_video, local, opened, seen
 from tests.edge.sinks.filling import full_disk
 from tests.edge.support import names_in, noise, plain, wait_until
@@ -264,6 +265,40 @@ def test_a_folder_that_is_deleted_meanwhile_is_made_again(tmp_path: Path, patien
             sink.write(result)
             time.sleep(0.005)
     assert visible(folder)[-1] == "c-1059.mp4"
+
+
+def test_a_folder_that_is_gone_at_the_start_is_made(tmp_path: Path) -> None:
+    sink = camera_video(tmp_path / "%Y/c.mp4")
+    tmp_path.rmdir()
+    with opened(sink):
+        sink.write(seen(NOON))
+    assert len(list(tmp_path.glob("*/c.mp4"))) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_frames_that_cannot_be_encoded_end_the_run_at_its_start_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin = SegmentedVideoSink._begin
+
+    def refuse_large(sink: SegmentedVideoSink, path: Path, size: tuple[int, int]) -> Any:
+        if size[0] > 64:
+            raise OutputError("a video of that size cannot be encoded")
+        return begin(sink, path, size)
+
+    monkeypatch.setattr(SegmentedVideoSink, "_begin", refuse_large)
+    large, small = plain(9, 128, 96), plain(9, 64, 48)
+    with pytest.raises(OutputError, match="cannot be encoded"):
+        write_video(tmp_path / "c-%Y.mp4", seen(NOON, image=large))
+    write_video(
+        tmp_path / "c-%Y.mp4",
+        seen(NOON, image=small),
+        seen(NOON, image=large),
+        seen(NOON, image=large),
+        seen(NOON, image=small),
+    )
+    assert caplog.text.count("cannot be encoded") == 1
+    assert len(visible(tmp_path)) == 2
 
 
 def test_the_segment_s_time_never_goes_back() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final
 
 from fer_edge.errors import OutputError
@@ -48,17 +49,23 @@ class FileJournal:
 
     Lines are appended to a file in the folder whose name does not change, so that a kill loses none; a damaged line
     and a name that the output cannot have are ignored. ``on_change`` is called after a file was begun or finished.
-    Without ``remember`` nothing is held in memory.
+    Without ``remember`` nothing is held in memory. ``lock`` is held while anything changes, in whatever thread.
     """
 
     def __init__(
-        self, name: TimedName, *, remember: bool = True, on_change: Callable[[], None] | None = None
+        self,
+        name: TimedName,
+        *,
+        remember: bool = True,
+        on_change: Callable[[], None] | None = None,
+        lock: RLock | None = None,
     ) -> None:
         self.name = name
         self.files: OrderedDict[str, WrittenFile] = OrderedDict()
         self.total_bytes = 0
         self._path = hidden_path(name, _SUFFIX)
         self._remember, self._on_change = remember, on_change
+        self._lock = RLock() if lock is None else lock
         self._open: dict[str, int] = {}
         self._waiting: list[bytes] = []
         self._lines = 0
@@ -70,11 +77,12 @@ class FileJournal:
     def begin(self, path: Path) -> None:
         """A file is open and will be written to; it may have been finished before."""
         relative = self.name.relative(path)
-        self._forget(relative)
-        with suppress(OSError):
-            self._open[relative] = path.stat().st_ino
-            self._append({"file": relative, "begun": self._open[relative]})
-        self.announce()
+        with self._lock:
+            self._forget(relative)
+            with suppress(OSError):
+                self._open[relative] = path.stat().st_ino
+                self._append({"file": relative, "begun": self._open[relative]})
+            self.announce()
 
     def finish(self, path: Path, content: Path | None = None) -> None:
         """A file is complete; raises OSError where it is gone.
@@ -82,12 +90,13 @@ class FileJournal:
         ``content`` is what is about to get its name; :meth:`announce` has to follow.
         """
         relative = self.name.relative(path)
-        self._open.pop(relative, None)
-        status = (content or path).stat()
-        self._add(relative, WrittenFile(status.st_size, round(status.st_mtime, 3)))
-        self._append({"file": relative, "size": status.st_size, "modified": round(status.st_mtime, 3)})
-        if content is None:
-            self.announce()
+        with self._lock:
+            self._open.pop(relative, None)
+            status = (content or path).stat()
+            self._add(relative, WrittenFile(status.st_size, round(status.st_mtime, 3)))
+            self._append({"file": relative, "size": status.st_size, "modified": round(status.st_mtime, 3)})
+            if content is None:
+                self.announce()
 
     def count_open_bytes(self) -> int:
         """The size of the files that are being written."""
@@ -99,10 +108,11 @@ class FileJournal:
 
     def drop(self, relative: str) -> None:
         """A file is gone, or not this output's any more."""
-        self._forget(relative)
-        self._append({"file": relative, "gone": True})
-        if self._lines > 2 * len(self.files) + _SLACK:
-            self._rewrite()
+        with self._lock:
+            self._forget(relative)
+            self._append({"file": relative, "gone": True})
+            if self._lines > 2 * len(self.files) + _SLACK:
+                self._rewrite()
 
     def announce(self) -> None:
         """Say that the files are other ones now, so that what is too much is deleted."""

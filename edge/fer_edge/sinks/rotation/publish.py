@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -46,7 +46,7 @@ def publish_file(part: Path, target: Path, journal: FileJournal, *, replace: boo
 
 def recover_files(name: TimedName, journal: FileJournal, is_usable: Callable[[Path], bool]) -> None:
     """Give the files that killed runs were writing their names, as far as they can be used; remove the others."""
-    for part, target in list(_find_parts(name)):
+    for part, target in _find_parts(name):
         try:
             if part.stat().st_nlink > 1 or not is_usable(part):  # it has its name already, or is of no use
                 part.unlink()
@@ -57,11 +57,14 @@ def recover_files(name: TimedName, journal: FileJournal, is_usable: Callable[[Pa
             _logger.warning("%s: it cannot be recovered: %s", part, error)
 
 
-def _find_parts(name: TimedName) -> Iterator[tuple[Path, Path]]:
+def _find_parts(name: TimedName) -> list[tuple[Path, Path]]:
+    found = []
     for folder in name.find_folders():
-        for part, target in find_leftovers(folder):
-            if name.owns(name.relative(target)):
-                yield part, target
+        with suppress(OSError):  # it is gone, or may not be read
+            found += [
+                (part, target) for part, target in find_leftovers(folder) if name.owns(name.relative(target))
+            ]
+    return found
 
 
 def _rename_to_new(part: Path, target: Path) -> None:

@@ -47,7 +47,7 @@ class Retention:
 
     def register(self, name: TimedName) -> FileJournal:
         """The journal of an output whose files are deleted when they are too old or too many."""
-        journal = FileJournal(name, remember=self.limits, on_change=self.prune)
+        journal = FileJournal(name, remember=self.limits, on_change=self.prune, lock=self._lock)
         with self._lock:
             self._journals.append(journal)
         return journal

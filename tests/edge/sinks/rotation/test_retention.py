@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -309,3 +310,24 @@ def test_entries_are_lines_of_json(name: TimedName) -> None:
     write_day(Retention().register(name), 1)
     line = json.loads(hidden_path(name, ".jsonl").read_text().splitlines()[-1])
     assert (line["file"], line["size"]) == ("r-01.csv", SIZE)
+
+
+def test_outputs_that_change_at_the_same_time_in_several_threads(tmp_path: Path) -> None:
+    kept = Retention(gigabytes=20.5 * 100 / 1e9)
+    journals = [kept.register(TimedName(f"{tmp_path}/{side}-%d.csv")) for side in "abcd"]
+    failures: list[BaseException] = []
+
+    def write_many(journal: FileJournal) -> None:
+        try:
+            for turn in range(150):
+                write_day(journal, turn % 28 + 1, age=0, size=100)
+        except BaseException as error:  # noqa: BLE001
+            failures.append(error)
+
+    threads = [threading.Thread(target=write_many, args=(journal,)) for journal in journals]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(visible(tmp_path)) <= 20
