@@ -290,13 +290,10 @@ def test_frames_that_cannot_be_encoded_end_the_run_at_its_start_alone(
     large, small = plain(9, 128, 96), plain(9, 64, 48)
     with pytest.raises(OutputError, match="cannot be encoded"):
         write_video(tmp_path / "c-%Y.mp4", seen(NOON, image=large))
-    write_video(
-        tmp_path / "c-%Y.mp4",
-        seen(NOON, image=small),
-        seen(NOON, image=large),
-        seen(NOON, image=large),
-        seen(NOON, image=small),
-    )
+    with opened(camera_video(tmp_path / "c-%Y.mp4")) as sink:
+        for image in (small, large, large, small):
+            sink.write(seen(NOON, image=image))
+            time.sleep(0.02)
     assert caplog.text.count("cannot be encoded") == 1
     assert len(visible(tmp_path)) == 2
 
