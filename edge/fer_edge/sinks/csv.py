@@ -25,7 +25,7 @@ COLUMNS: Final = (
 # The source, which may be quoted, and three fields without commas; in a source with line breaks its last line counts.
 # The rest of the line is taken along, which is twice as fast.
 _FACE_IDS: Final = re.compile(
-    rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d+),[^\n]*', re.MULTILINE
+    rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d{1,18}),[^\n]*', re.MULTILINE
 )
 
 

@@ -18,7 +18,7 @@ from fer_edge.types import SkippedInput
 
 __all__ = ["JsonLinesFormat", "JsonLinesSink", "create_sink", "format_row"]
 
-_FACE_IDS: Final = re.compile(rb'"id": ?(\d+)')  # within a text its quotes would be escaped
+_FACE_IDS: Final = re.compile(rb'"id": ?(\d{1,18})\b')  # within a text its quotes would be escaped
 _CHECKED_BYTES: Final = 8 << 20  # that are looked through for a row with a face
 
 

@@ -69,7 +69,7 @@ class FileJournal:
         self._open: dict[str, int] = {}
         self._waiting: list[bytes] = []
         self._lines = 0
-        self._line_ended = False  # what a kill left half written is ended by an empty line
+        self._line_ended = False  # what a kill left half written becomes a line of its own
         self._warned = False
         if remember:
             self._load()
@@ -133,7 +133,8 @@ class FileJournal:
         self._waiting.append(json.dumps(line).encode() + b"\n")
         del self._waiting[:-_MOST_WAITING]
         try:
-            with _open_own(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as descriptor:
+            with _open_own(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as descriptor:
+                self._line_ended = self._line_ended or _ends_with_line(descriptor)
                 while self._waiting:
                     content = self._waiting[0] if self._line_ended else b"\n" + self._waiting[0]
                     self._line_ended = os.write(descriptor, content) == len(content)
@@ -198,6 +199,13 @@ class FileJournal:
         with suppress(OutputError), staged_file(self._path) as part:
             part.write_text("".join(f"{line}\n" for line in lines), "utf-8")
         self._lines = len(lines)
+
+
+def _ends_with_line(descriptor: int) -> bool:
+    if not os.lseek(descriptor, 0, os.SEEK_END):
+        return True
+    os.lseek(descriptor, -1, os.SEEK_END)
+    return os.read(descriptor, 1) == b"\n"
 
 
 def _parse_file(record: dict[str, Any]) -> WrittenFile:

@@ -42,6 +42,8 @@ class TimedName:
         """Whether the name ever changes."""
         parts = Path(text).parts
         fixed = next((place for place, part in enumerate(parts) if has_fields(part)), len(parts) - 1)
+        if ".." in parts[fixed:]:
+            raise UsageError(f"{text}: there may be no .. after a name that changes; name the folder itself")
         self.folder = Path(*(part.replace("%%", "%") for part in parts[:fixed]))
         """The folder whose name never changes, in which all files are, or folders with them."""
         self.pattern = "/".join(parts[fixed:])

@@ -43,6 +43,12 @@ def test_other_fields_are_refused(text: str) -> None:
         TimedName(text)
 
 
+def test_a_name_that_changes_leads_nowhere_else() -> None:
+    with pytest.raises(UsageError, match=r"may be no \.\."):
+        TimedName("%Y/../rows.csv")
+    assert TimedName("../%Y/rows.csv").folder == Path("..")
+
+
 def test_the_folder_above_all_files_is_known() -> None:
     name = TimedName("/data/cam%%1/%Y/%m/rows.csv")
     assert (name.folder, name.pattern) == (Path("/data/cam%1"), "%Y/%m/rows.csv")

@@ -175,6 +175,15 @@ def test_odd_sources_hide_no_id(tmp_path: Path, suffix: str, source: str) -> Non
         assert found == 5
 
 
+@BOTH
+def test_a_number_that_no_id_has_is_no_id(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"r.{suffix}"
+    format_ = format_of(path)
+    row = format_.format_result(seen(NOON, number=123456))
+    path.write_bytes(format_.header + row.replace(b"123456", b"9" * 5000) + row)
+    assert find_next_id(path, format_) == 123457
+
+
 def test_the_state_is_kept_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_state, "_SAVE_EVERY_S", 0.0)
     with opened(camera_rows(tmp_path / "r.csv", append=True)) as sink:
