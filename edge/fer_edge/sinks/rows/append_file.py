@@ -24,6 +24,7 @@ class AppendFile:
 
     def __init__(self, path: Path, *, truncate: bool = False, follow: bool = True) -> None:
         self.path = path
+        self._torn_at: int | None = None
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY
         flags |= (os.O_TRUNC if truncate else 0) | (0 if follow else _NO_LINK)
         self._descriptor = os.open(path, flags, 0o666)
@@ -44,15 +45,23 @@ class AppendFile:
 
     def append(self, content: bytes) -> None:
         """Write at its end; after an error nothing of ``content`` stays."""
-        rest = content
+        self._mend()
+        start, rest = self.size, content
         try:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             if len(rest) < len(content):
-                with suppress(OSError):
-                    os.ftruncate(self._descriptor, self.size - (len(content) - len(rest)))
+                self._torn_at = start
+                with suppress(OSError):  # it is tried again before the next row
+                    self._mend()
             raise
+
+    def _mend(self) -> None:
+        """Cut off the part of a row that was written before an error."""
+        if self._torn_at is not None:
+            os.ftruncate(self._descriptor, self._torn_at)
+            self._torn_at = None
 
     def close(self) -> None:
         """Close it; of a file system that reports late, nothing can be done any more."""

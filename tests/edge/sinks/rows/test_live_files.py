@@ -219,6 +219,9 @@ class FullDisk:
         self._write = os.write
         monkeypatch.setattr(append_file.os, "write", self.write)
 
+    def fail(self, *_: object) -> None:
+        raise OSError(self.error, "it fails")
+
     def write(self, descriptor: int, content: bytes) -> int:
         if self.error is None:
             return self._write(descriptor, content)
@@ -253,6 +256,22 @@ def test_rows_wait_while_a_disk_is_full(
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 2
     assert "none was lost" in warnings[1].getMessage()
+
+
+def test_a_part_of_a_row_that_cannot_be_cut_off_at_once_is_cut_off_later(
+    tmp_path: Path, disk: FullDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(camera_rows(tmp_path / "r.csv")) as sink:
+        sink.write(seen(NOON, 0))
+        disk.error = errno.EIO
+        with monkeypatch.context() as broken:
+            broken.setattr(append_file.os, "ftruncate", disk.fail)
+            sink.write(seen(NOON, 1))
+        assert not (tmp_path / "r.csv").read_bytes().endswith(b"\n")
+        disk.error = None
+        time.sleep(0.03)
+        sink.write(seen(NOON, 2))
+    assert frames_in(tmp_path / "r.csv") == [0, 1, 2]
 
 
 def test_the_oldest_rows_are_dropped_where_too_many_wait(
