@@ -16,6 +16,9 @@ from fer_edge.sinks.rotation.timed_name import TimedName
 from tests.edge.support import names_in
 
 
+_LINK = os.link
+
+
 @pytest.fixture
 def journal(tmp_path: Path) -> FileJournal:
     return FileJournal(TimedName(f"{tmp_path}/c-%d.mp4"))
@@ -72,7 +75,7 @@ def test_replacing_is_asked_for(tmp_path: Path, journal: FileJournal) -> None:
 def test_what_has_its_name_already_is_not_recovered_twice(tmp_path: Path, journal: FileJournal) -> None:
     (tmp_path / "c-01.mp4").write_text("video")
     part = tmp_path / f".c-01.{os.getpid()}.part.mp4"
-    part.hardlink_to(tmp_path / "c-01.mp4")
+    _LINK(tmp_path / "c-01.mp4", part)
     recover_files(journal.name, journal, lambda _: True)
     assert names_in(tmp_path) == ["c-01.mp4"]
 
