@@ -15,7 +15,6 @@ from fer_edge.sinks.rotation.publish import publish_file, recover_files
 from fer_edge.sinks.rotation.timed_name import TimedName
 from tests.edge.support import names_in
 
-
 _LINK = os.link
 
 
