@@ -188,6 +188,18 @@ _OPTIONS: Final = (
         help="Continue results files; videos that are complete in them are skipped.",
     ),
     click.option(
+        "--keep-days",
+        type=Seconds(0, min_open=True),
+        metavar="N",
+        help="Of a camera's outputs with the time in their names, delete files that are older.",
+    ),
+    click.option(
+        "--keep-gb",
+        type=Seconds(0, min_open=True),
+        metavar="N",
+        help="Of these outputs, delete the oldest files until all take no more than N GB.",
+    ),
+    click.option(
         "--every",
         type=Seconds(0, min_open=True),
         metavar="SECONDS",

@@ -17,6 +17,7 @@ from fer_edge.cli.outputs import (
     create_sinks,
     create_windows,
     open_continuation,
+    rotates,
     shows_images,
     wants_window,
 )
@@ -51,10 +52,11 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     check_outputs(
         options,
         [*inputs.files, model.path, *([] if options.detector_model is None else [options.detector_model])],
+        live=stream.live,
     )
     _check_options(options, stream)
     events = create_events(options, model)
-    continuation = open_continuation(options, model)
+    continuation = open_continuation(options, model, live=stream.live)
     status = RunStatus()
     sinks = create_sinks(inputs, options, model, status)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
@@ -88,6 +90,11 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--every is about time, which still images have not; leave it out")
     if options.every is not None and not options.results:
         raise UsageError("--every makes fewer rows; name where they go with --results")
+    if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
+        raise UsageError(
+            "--keep-days and --keep-gb delete a camera's files with the time in their names; give one such as "
+            "--results rows-%Y-%m-%d.csv"
+        )
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):

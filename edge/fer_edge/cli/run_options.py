@@ -35,6 +35,8 @@ class RunOptions:
     end: float | None
     every: float | None
     append: bool
+    keep_days: float | None
+    keep_gb: float | None
     mirror: bool
     rules: tuple[str, ...]
     actions: tuple[str, ...]

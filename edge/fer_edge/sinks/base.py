@@ -9,6 +9,7 @@ from threading import Event
 from typing import Protocol
 
 from fer_edge.rendering.view import View
+from fer_edge.sinks.rotation.retention import Retention
 from fer_edge.types import SkippedInput, StreamInfo
 
 __all__ = ["RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
@@ -60,7 +61,7 @@ class SinkRequest:
     them, if one was.
     ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work. ``encoder``
     and ``preset`` are those of an annotated video, by FFmpeg's names; None is the usual one. ``status`` tells while the
-    run goes on how it does.
+    run goes on how it does. ``retention`` deletes the oldest files of outputs in many files, which register there.
     """
 
     target: str
@@ -74,6 +75,7 @@ class SinkRequest:
     encoder: str | None = None
     preset: str | None = None
     status: RunStatus = field(default_factory=RunStatus)
+    retention: Retention = field(default_factory=Retention)
 
 
 SinkFactory = Callable[[SinkRequest], Sink]
