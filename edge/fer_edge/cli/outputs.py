@@ -64,6 +64,8 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
+    if options.output is not None and split_target(options.output, IMAGE_SINKS)[0] == "http":
+        raise UsageError("--output writes files; a live view in a browser is --serve [HOST:]PORT")
     printed = sum(map(is_standard_output, options.results))
     if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1:
         raise UsageError("expected a file of its own for each output, one is named twice")
@@ -124,12 +126,23 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     rows = [create_row_sink(request(target)) for target in options.results]
     averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
     images = [create_image_sink(request(target)) for target in _named(options.output)]
+    images += [_create_live_view(request(target)) for target in _named(options.serve)]
     return Sinks([*(averaged or rows), *images], averaged)
+
+
+def _create_live_view(request: SinkRequest) -> Sink:
+    """Serve the run to browsers, and say where."""
+    from fer_edge.sinks.http.sink import TOKEN_VARIABLE, create_sink
+
+    view = create_sink(request)
+    hint = f" (it asks for the token in {TOKEN_VARIABLE})" if view.own_token else ""
+    click.echo(f"Live view: {view.url}{hint}", err=True)
+    return view
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
     """Whether a window shall show the run."""
-    return options.show if options.show is not None else stream.live
+    return options.show if options.show is not None else stream.live and options.serve is None
 
 
 def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:

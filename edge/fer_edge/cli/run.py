@@ -86,7 +86,11 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
-    if options.ids and options.output is None and not wants_window(stream, options):
+    if options.serve is not None and stream.still:
+        raise UsageError(
+            "--serve shows a camera or a video while it runs; see images with --output or --show"
+        )
+    if options.ids and options.output is None and options.serve is None and not wants_window(stream, options):
         raise UsageError("--ids are drawn into images; name those with --output, or give --show")
 
 
