@@ -100,10 +100,14 @@ def _named(value: T | None) -> list[T]:
 
 @dataclass(slots=True)
 class Sinks:
-    """The sinks of a run; ``averaged`` are those among them that hold results back."""
+    """The sinks of a run; ``averaged`` are those among them that hold results back.
+
+    ``views`` are those that hold something open before the run begins, and may be closed twice.
+    """
 
     every: list[Sink]
     averaged: list[AveragingSink]
+    views: list[Sink]
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
@@ -126,8 +130,8 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     rows = [create_row_sink(request(target)) for target in options.results]
     averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
     images = [create_image_sink(request(target)) for target in _named(options.output)]
-    images += [_create_live_view(request(target)) for target in _named(options.serve)]
-    return Sinks([*(averaged or rows), *images], averaged)
+    views = [_create_live_view(request(target)) for target in _named(options.serve)]
+    return Sinks([*(averaged or rows), *images, *views], averaged, views)
 
 
 def _create_live_view(request: SinkRequest) -> Sink:

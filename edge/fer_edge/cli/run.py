@@ -53,6 +53,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     status = RunStatus()
     sinks = create_sinks(inputs, options, model, status)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
+        for view in sinks.views:
+            stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
         detector = create_detector(
             options.detector,

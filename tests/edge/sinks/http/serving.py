@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
@@ -71,12 +71,12 @@ class Served:
         self.sink.write(view or make_view(self._number, image=noise(), time_s=self._number / 30))
         self.status.frames += 1
 
-    def feed(self, every_s: float = 0.03) -> None:
-        """Give it frames from now on, in a thread."""
+    def feed(self, every_s: float = 0.03, make: Callable[[int], View | None] = lambda number: None) -> None:
+        """Give it frames from now on, in a thread; ``make`` makes them from their numbers."""
 
         def run() -> None:
             while not self._stop.wait(every_s):
-                self.write()
+                self.write(make(self._number))
 
         self._feeding = threading.Thread(target=run)
         self._feeding.start()
