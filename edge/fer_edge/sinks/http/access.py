@@ -82,12 +82,14 @@ class Access:
 
     def check_site(self, request: Request, *, document: bool) -> None:
         """Refuse what another site's page reads; a link to a ``document`` may be followed. Raises RequestError."""
-        origin = request.headers.get("origin")
-        if origin is not None and origin.partition("://")[2].lower() != request.headers["host"].lower():
-            raise RequestError(403, "Other sites may not read this.")
-        site = request.headers.get("sec-fetch-site", "none")
-        followed = document and request.headers.get("sec-fetch-mode") == "navigate"
-        if site not in _OWN_SITE and not followed:
+        site = request.headers.get("sec-fetch-site")
+        if site is None:
+            # Browsers say so over HTTPS and to this machine alone; with an Origin they tell of other sites' scripts.
+            host = request.headers.get("origin", f"//{request.headers['host']}").partition("//")[2]
+            own = host.lower() == request.headers["host"].lower()
+        else:
+            own = site in _OWN_SITE or (document and request.headers.get("sec-fetch-mode") == "navigate")
+        if not own:
             raise RequestError(403, "Other sites may not read this.")
 
     def is_allowed(self, request: Request) -> bool:

@@ -25,6 +25,7 @@ _LOG: Final = logging.getLogger(__name__)
 _MOST_CONNECTIONS: Final = 48
 _MOST_STREAMS: Final = 32  # of them: images and events; the others remain for monitoring
 _MOST_REFUSED: Final = 128  # that are still told so
+_SILENT_S: Final = 1.0  # after which one that asked for nothing yet makes room for another
 _SEND_S: Final = 5.0  # after which a viewer who takes nothing is given up
 _POLL_S: Final = 0.1
 _LINGER_S: Final = 1.0  # for an answer to arrive before its connection is closed
@@ -49,6 +50,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.access, self.live = access, live
         self.streams = threading.BoundedSemaphore(_MOST_STREAMS)
         self._open: dict[socket.socket, threading.Thread | None] = {}
+        self._silent: dict[socket.socket, float] = {}  # since when, the oldest first
         self._refused: deque[tuple[float, socket.socket]] = deque()
         self._lock = threading.Lock()
         self._thread = threading.Thread(
@@ -94,10 +96,11 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give a connection a thread, or refuse it where there are too many."""
+        now = time.monotonic()
         with self._lock:
-            accepted = len(self._open) < _MOST_CONNECTIONS
+            accepted = len(self._open) < _MOST_CONNECTIONS or self._make_room(now)
             if accepted:
-                self._open[request] = None
+                self._open[request], self._silent[request] = None, now
         if not accepted:
             self._refuse(request)
             return
@@ -107,6 +110,21 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         with self._lock:
             self._open[request] = thread
         thread.start()
+
+    def _make_room(self, now: float) -> bool:
+        """Give up the connection that has been silent for longest, if it has been for long; whether there was one."""
+        oldest = next(iter(self._silent), None)
+        if oldest is None or now - self._silent[oldest] < _SILENT_S:
+            return False
+        del self._silent[oldest], self._open[oldest]
+        with suppress(OSError):
+            oldest.shutdown(socket.SHUT_RDWR)  # its thread closes it
+        return True
+
+    def note_request(self, connection: socket.socket) -> None:
+        """A connection is not silent any more."""
+        with self._lock:
+            self._silent.pop(connection, None)
 
     def _refuse(self, connection: socket.socket) -> None:
         with suppress(OSError):
@@ -134,6 +152,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         request.close()
         with self._lock:
             self._open.pop(request, None)
+            self._silent.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what went wrong in a connection's thread; the run goes on."""
@@ -153,6 +172,7 @@ class _Connection(socketserver.BaseRequestHandler):
             head_only = False
             try:
                 request = read_request(self.request)
+                self.server.note_request(self.request)
                 if request is None:
                     return
                 head_only = request.method == "HEAD"

@@ -185,6 +185,13 @@ class TestOtherSites:
     def test_the_page_itself_may(self, local: Served, site: str) -> None:
         origin = f"http://127.0.0.1:{local.port}"
         assert local.get("/healthz", sec_fetch_site=site, origin=origin).status == 200
+        assert local.get("/healthz", origin=origin).status == 200
+
+    def test_the_page_behind_a_proxy_may(self, local: Served) -> None:
+        """Its origin is the proxy's, of which only the browser can tell that it is the page's own."""
+        assert (
+            local.get("/healthz", sec_fetch_site="same-origin", origin="https://proxy.example").status == 200
+        )
 
 
 @pytest.mark.parametrize("path", ["/", "/style.css", "/healthz", "/metrics", "/nowhere", "/../x"])

@@ -69,6 +69,19 @@ class TestMany:
             stack.close()
             wait_until(lambda: served.get("/healthz").status == 200)
 
+    def test_silent_connections_make_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server, "_MOST_CONNECTIONS", 3)
+        with Served() as served, ExitStack() as stack:
+            served.write()
+            silent = [stack.enter_context(served.connect()) for _ in range(3)]
+            assert served.get("/healthz").status == 503
+            monkeypatch.setattr(server, "_SILENT_S", 0.0)
+            assert served.get("/healthz").status == 200
+            assert read_all(silent[0]) == b""
+            assert served.send(b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(
+                b"HTTP/1.1 404"
+            )
+
     def test_twenty_reloads_leave_nothing_behind(self) -> None:
         with Served() as served:
             served.feed()
