@@ -99,6 +99,7 @@ def serve_camera(size: tuple[int, int], port: Any, ending: Event) -> None:
     width, height = size
     scene = np.full((height, width, 3), 110, np.uint8)
     portrait = cv2.imread(str(PORTRAIT))
+    assert portrait is not None
     portrait = cv2.resize(
         portrait, None, fx=0.85 * height / portrait.shape[0], fy=0.85 * height / portrait.shape[0]
     )
@@ -207,6 +208,7 @@ def watch_as_client(address: str, seconds: float) -> Iterator[float]:
                 answer.readline()
                 content = answer.read(int(line.split(b":")[1]))
                 image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+                assert image is not None
                 yield now_ms() - read_time(image)
 
 

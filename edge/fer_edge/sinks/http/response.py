@@ -9,7 +9,7 @@ from typing import Final
 
 from fer_edge.sinks.http.request import RequestError
 
-__all__ = ["Response", "format_head", "respond_with_error"]
+__all__ = ["HTML", "JSON", "TEXT", "Response", "format_head", "respond_with_error"]
 
 _HEADERS: Final[Mapping[str, str]] = {
     "Connection": "close",

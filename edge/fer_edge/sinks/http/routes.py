@@ -15,7 +15,7 @@ from typing import Any, Final
 from fer_edge.sinks.http.live import LiveState
 from fer_edge.sinks.http.metrics import METRICS_KIND, format_metrics
 from fer_edge.sinks.http.request import Request, RequestError
-from fer_edge.sinks.http.response import HTML, JSON, Response
+from fer_edge.sinks.http.response import HTML, JSON, TEXT, Response
 
 __all__ = ["ROUTES", "Route", "Streamer", "read_page_file", "respond_without_token"]
 
@@ -49,9 +49,7 @@ def respond_without_token(request: Request) -> Response:
     headers = {"WWW-Authenticate": "Bearer"}
     if request.path == "/":
         return Response(read_page_file("token.html"), HTML, 401, headers)
-    return Response(
-        b"This needs the token that fer-edge printed.\n", "text/plain; charset=utf-8", 401, headers
-    )
+    return Response(b"This needs the token that fer-edge printed.\n", TEXT, 401, headers)
 
 
 @cache
@@ -157,6 +155,8 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/connection.js": _page_file("connection.js", "text/javascript; charset=utf-8"),
     "/faces.js": _page_file("faces.js", "text/javascript; charset=utf-8"),
     "/stream": Route(stream=_stream_images, kind=f"multipart/x-mixed-replace; boundary={_BOUNDARY}"),
+    # The same for the page's script: some browsers take the parts of the other type apart by themselves.
+    "/images": Route(stream=_stream_images, kind="application/octet-stream"),
     "/events": Route(stream=_stream_events, kind="text/event-stream; charset=utf-8"),
     "/snapshot.jpg": Route(_respond_with_snapshot),
     "/healthz": Route(_respond_with_health),

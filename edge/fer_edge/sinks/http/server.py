@@ -15,7 +15,7 @@ from fer_edge.sinks.http.access import Access
 from fer_edge.sinks.http.address import Listener
 from fer_edge.sinks.http.live import LiveState
 from fer_edge.sinks.http.request import Request, RequestError, read_request
-from fer_edge.sinks.http.response import Response, format_head, respond_with_error
+from fer_edge.sinks.http.response import HTML, TEXT, Response, format_head, respond_with_error
 from fer_edge.sinks.http.routes import ROUTES, Route, respond_without_token
 
 __all__ = ["LiveServer"]
@@ -220,16 +220,17 @@ class _Connection(socketserver.BaseRequestHandler):
 def _hand_over_cookie(request: Request, access: Access) -> Response:
     """Replace the token in an address by a cookie.
 
-    Browsers send a strict cookie along a redirect only where the first address was opened from here or typed; where
-    another site linked to it, a page of ours has to lead on.
+    Browsers send a strict cookie along a redirect only where no other site linked to the first address, and not all of
+    them say whether one did: where one may have, a page of ours leads on.
     """
     headers = {"Set-Cookie": access.format_cookie()}
-    if request.headers.get("sec-fetch-site", "none") == "none":
-        return Response(b"", "text/plain; charset=utf-8", 303, {"Location": request.path, **headers})
+    unsaid = "none" if "text/html" not in request.headers.get("accept", "") else ""
+    if request.headers.get("sec-fetch-site", unsaid) == "none":
+        return Response(b"", TEXT, 303, {"Location": request.path, **headers})
     page = (
         f'<!doctype html><meta http-equiv="refresh" content="0; url={request.path}"><title>fer-edge</title>'
     )
-    return Response(page.encode(), "text/html; charset=utf-8", 200, headers)
+    return Response(page.encode(), HTML, 200, headers)
 
 
 def _configure(connection: socket.socket) -> None:

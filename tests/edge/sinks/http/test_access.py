@@ -10,7 +10,7 @@ import pytest
 from fer_edge.errors import UsageError
 from tests.edge.sinks.http.serving import TOKEN, Answer, Served
 
-PATHS = ("/", "/app.js", "/stream", "/events", "/snapshot.jpg", "/healthz", "/metrics")
+PATHS = ("/", "/app.js", "/stream", "/images", "/events", "/snapshot.jpg", "/healthz", "/metrics")
 
 
 @pytest.fixture
@@ -66,9 +66,14 @@ class TestToken:
         assert protected.get("/", cookie=f"other=1; {cookie}").status == 200
         assert protected.get("/healthz", cookie=cookie).status == 200
 
-    def test_a_link_on_another_site_works(self, protected: Served) -> None:
+    @pytest.mark.parametrize(
+        "headers",
+        [{"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, {"accept": "text/html,*/*;q=0.8"}],
+        ids=["said", "not said, as over HTTP to another machine"],
+    )
+    def test_a_link_on_another_site_works(self, protected: Served, headers: dict[str, str]) -> None:
         """A strict cookie would not be sent along a redirect that another site began."""
-        answer = protected.get(f"/?token={TOKEN}", sec_fetch_site="cross-site", sec_fetch_mode="navigate")
+        answer = protected.get(f"/?token={TOKEN}", **headers)
         assert answer.status == 200
         assert 'http-equiv="refresh" content="0; url=/"' in answer.body.decode()
         assert "HttpOnly" in answer.headers["set-cookie"]

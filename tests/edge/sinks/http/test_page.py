@@ -23,7 +23,7 @@ from fer_edge.types import (
     StreamInfo,
 )
 from tests.edge.sinks.http.serving import TOKEN, Served
-from tests.edge.support import wait_until
+from tests.edge.support import noise, wait_until
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -73,7 +73,7 @@ def show(portrait: Image) -> Iterator[Show]:
 
 
 def open_page(
-    browser: Browser, show: Show, width: int = 1440, height: int = 900, scheme: str = "light"
+    browser: Browser, show: Served, width: int = 1440, height: int = 900, scheme: str = "light"
 ) -> None:
     browser.resize(width, height, phone=width < 700)
     browser.prefer(scheme)
@@ -175,6 +175,30 @@ def test_several_faces_come_and_go(browser: Browser, show: Show, width: int, hei
     browser.wait_for("!document.querySelector('#nobody').hidden")
     assert text(browser, "#nobody") == "No face in view."
     assert browser.problems == []
+
+
+@WIDTHS
+def test_odd_and_many_names_stay_text_and_in_their_place(browser: Browser, width: int, height: int) -> None:
+    odd = ("<img src=x onerror=alert(1)>", "a" * 80, "überrascht", "\"'&", "幸せ")
+    labels = (*odd, *(f"label {number}" for number in range(40)))
+    name = "rtsp://camera.example/" + "b" * 90 + "<script>alert(1)</script>"
+    scores = EmotionScores(labels, (0.5, *((0.5 / (len(labels) - 1),) * (len(labels) - 1))))
+    with Served(stream=StreamInfo(name=name, live=True), labels=labels) as served:
+        open_page(browser, served, width, height)
+        face = FaceResult(1, Detection(FaceBox(2, 2, 40, 40)), scores, labels[0])
+        served.feed(
+            0.04,
+            lambda number: View(FrameResult(Frame(noise(seed=number), name, number, number / 25), (face,))),
+        )
+        browser.wait_for("document.querySelectorAll('.face .scores > div').length === 45")
+        wait_for_state(browser, "running")
+        assert browser.evaluate("document.documentElement.scrollWidth") == width
+        assert browser.evaluate("document.querySelectorAll('img, .face script').length") == 0
+        assert text(browser, ".face .tag") == odd[0]
+        assert text(browser, "#source") == name
+        assert browser.evaluate("document.querySelector('.face').offsetHeight") < 600
+        assert browser.evaluate("document.querySelector('header').offsetHeight") < 110
+        assert browser.problems == []
 
 
 def test_a_page_that_is_opened_later_shows_what_was_before(browser: Browser, show: Show) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fer_edge.rendering.view import View
 from fer_edge.sinks.http import live, routes
-from fer_edge.types import FaceBox, Frame, FrameResult, SkippedInput, StreamInfo
+from fer_edge.types import FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
 from tests.edge.sinks.http.serving import STREAM, Events, Served, format_request, parse, read_image
 from tests.edge.support import corners, make_face, make_view, wait_until
 
@@ -62,7 +62,12 @@ class TestStream:
     ) -> None:
         encoded = []
         encode = live._encode
-        monkeypatch.setattr(live, "_encode", lambda image: encoded.append(image) or encode(image))
+
+        def count(image: Image) -> bytes:
+            encoded.append(image)
+            return encode(image)
+
+        monkeypatch.setattr(live, "_encode", count)
         with served.watch("/stream") as one, served.watch("/stream") as two, served.watch("/stream") as three:
             wait_until(lambda: b"fer_edge_viewers 3" in served.get("/metrics").body)
             served.write()
@@ -209,7 +214,7 @@ class TestRequests:
         assert answer.headers["allow"] == "GET, HEAD"
 
     @pytest.mark.parametrize(
-        "path", ["/", "/style.css", "/healthz", "/metrics", "/stream", "/events", "/nowhere"]
+        "path", ["/", "/style.css", "/healthz", "/metrics", "/stream", "/images", "/events", "/nowhere"]
     )
     def test_head_is_get_without_a_body(self, served: Served, path: str) -> None:
         answer = served.get(path, "HEAD")

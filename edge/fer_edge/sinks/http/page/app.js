@@ -55,7 +55,7 @@ function formatTime(seconds) {
 function showStatus(next) {
   status = next;
   statusAt = performance.now();
-  $("source").textContent = status.source;
+  $("source").textContent = $("source").title = status.source;
   $("frames").textContent = status.frames.toLocaleString("en");
   $("dropped").textContent = status.frames_dropped.toLocaleString("en");
   $("reconnects").textContent = status.reconnects.toLocaleString("en");

@@ -1,10 +1,10 @@
-// What comes from the program: images over /stream, everything else over /events. Both come back by themselves.
+// What comes from the program: images over /images, everything else over /events. Both come back by themselves.
 
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 8000;
 const SILENCE_MS = 5000; // the status comes every second
 
-/** Reads the images of /stream; `show` is given each as an ImageBitmap. Nothing stays open after `stop`. */
+/** Reads the images of /images; `show` is given each as an ImageBitmap. Nothing stays open after `stop`. */
 export class Images {
   constructor(show) {
     this.show = show;
@@ -27,7 +27,7 @@ export class Images {
 
   async read(signal) {
     try {
-      const answer = await fetch("/stream", { signal, cache: "no-store" });
+      const answer = await fetch("/images", { signal, cache: "no-store" });
       if (answer.ok) await this.readParts(answer.body.getReader(), signal);
       else await answer.body?.cancel();
     } catch {

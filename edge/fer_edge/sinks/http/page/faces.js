@@ -3,6 +3,7 @@
 const SAMPLE_S = 0.5;
 const KEPT_S = 6; // a card of a face that left
 const MOST_CARDS = 8;
+const MOST_ROWS = 12;
 const GAP_S = 2; // between two samples, and the chart shows that the face was away
 
 const percent = (value) => `${Math.round(100 * value)}%`;
@@ -40,6 +41,7 @@ class Card {
       list.append(row);
       return { row, fill, value };
     });
+    if (model.labels.length > MOST_ROWS) list.tabIndex = 0; // it scrolls, by keys too
     const chart = element("figure", "chart");
     this.canvas = element("canvas");
     this.canvas.setAttribute("role", "img");
