@@ -209,6 +209,11 @@ _OPTIONS: Final = (
         "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
     ),
     click.option(
+        "--serve",
+        metavar="[HOST:]PORT",
+        help="A live view in a browser, of a camera or video; another host than this machine's own needs a token.",
+    ),
+    click.option(
         "--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or pictures."
     ),
     click.option(

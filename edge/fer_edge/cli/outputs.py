@@ -84,6 +84,8 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bo
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
     named += [Path(folder) for folder in _named(options.faces)]
+    if options.output is not None and split_target(options.output, IMAGE_SINKS)[0] == "http":
+        raise UsageError("--output writes files; a live view in a browser is --serve [HOST:]PORT")
     printed = sum(map(is_standard_output, options.results))
     if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1 or _meet(timed, named):
         raise UsageError("expected a file of its own for each output, one is named twice")
@@ -152,10 +154,14 @@ def _named(value: T | None) -> list[T]:
 
 @dataclass(slots=True)
 class Sinks:
-    """The sinks of a run; ``averaged`` are those among them that hold results back."""
+    """The sinks of a run; ``averaged`` are those among them that hold results back.
+
+    ``views`` are those that hold something open before the run begins, and may be closed twice.
+    """
 
     every: list[Sink]
     averaged: list[AveragingSink]
+    views: list[Sink]
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
@@ -184,7 +190,8 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     images += [create_faces_sink(request(target)) for target in _named(options.faces)]
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
-    return Sinks([*(averaged or rows), *images, *service], averaged)
+    views = [_create_live_view(request(target)) for target in _named(options.serve)]
+    return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
 
 
 def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | None:
@@ -203,14 +210,24 @@ def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | No
     return EventDispatcher(list(zip(rules, map(create_action, options.actions), strict=True)))
 
 
+def _create_live_view(request: SinkRequest) -> Sink:
+    """Serve the run to browsers, and say where."""
+    from fer_edge.sinks.http.sink import TOKEN_VARIABLE, create_sink
+
+    view = create_sink(request)
+    hint = f" (it asks for the token in {TOKEN_VARIABLE})" if view.own_token else ""
+    say(f"Live view: {view.url}{hint}")
+    return view
+
+
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
     """Whether a window shall show the run."""
-    return options.show if options.show is not None else stream.live
+    return options.show if options.show is not None else stream.live and options.serve is None
 
 
 def shows_images(stream: StreamInfo, options: RunOptions) -> bool:
     """Whether annotated images go anywhere."""
-    return options.output is not None or wants_window(stream, options)
+    return options.output is not None or options.serve is not None or wants_window(stream, options)
 
 
 def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:

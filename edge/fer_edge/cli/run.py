@@ -60,6 +60,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     status = RunStatus()
     sinks = create_sinks(inputs, options, model, status)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
+        for view in sinks.views:
+            stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
         detector = create_detector(
             options.detector,
@@ -101,13 +103,21 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
     if not shows_images(stream, options):
         if options.ids:
-            raise UsageError("--ids are drawn into images; name those with --output, or give --show")
+            raise UsageError(
+                "--ids are drawn into images; name those with --output, or give --show or --serve"
+            )
         if options.anonymize:
-            raise UsageError("--anonymize hides faces in images; name those with --output, or give --show")
+            raise UsageError(
+                "--anonymize hides faces in images; name those with --output, or give --show or --serve"
+            )
     if options.rules and stream.still:
         raise UsageError("--when is about what happens over time; it takes a video or a camera")
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
+    if options.serve is not None and stream.still:
+        raise UsageError(
+            "--serve shows a camera or a video while it runs; see images with --output or --show"
+        )
 
 
 class _Run:

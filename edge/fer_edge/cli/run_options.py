@@ -29,6 +29,7 @@ class RunOptions:
     summary: Path | None
     overwrite: bool
     show: bool | None
+    serve: str | None
     max_frames: int | None
     duration: float | None
     start: float | None
