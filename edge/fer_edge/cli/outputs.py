@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from fer_edge.cli.app import has_standard_output
@@ -42,6 +42,9 @@ from fer_edge.sinks.rotation.retention import Retention
 from fer_edge.sinks.rotation.timed_name import TimedName, has_fields
 from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
+
+if TYPE_CHECKING:  # loaded where it is asked for
+    from fer_edge.sinks.http.sink import HttpSink
 
 __all__ = [
     "Sinks",
@@ -161,7 +164,7 @@ class Sinks:
 
     every: list[Sink]
     averaged: list[AveragingSink]
-    views: list[Sink]
+    views: list[HttpSink]
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
@@ -210,7 +213,7 @@ def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | No
     return EventDispatcher(list(zip(rules, map(create_action, options.actions), strict=True)))
 
 
-def _create_live_view(request: SinkRequest) -> Sink:
+def _create_live_view(request: SinkRequest) -> HttpSink:
     """Serve the run to browsers, and say where."""
     from fer_edge.sinks.http.sink import TOKEN_VARIABLE, create_sink
 

@@ -57,8 +57,11 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     _check_options(options, stream)
     events = create_events(options, model)
     continuation = open_continuation(options, model, live=stream.live)
-    status = RunStatus()
+    status = RunStatus() if events is None else RunStatus(events=events.counts)
     sinks = create_sinks(inputs, options, model, status)
+    if events is not None:
+        for view in sinks.views:
+            events.listen(view.tell)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
         for view in sinks.views:
             stack.enter_context(closing(view))

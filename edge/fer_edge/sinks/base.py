@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -19,12 +19,13 @@ __all__ = ["RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
 class RunStatus:
     """How a run does, kept up to date while it goes on; to be read from any thread.
 
-    ``reconnects`` is how often a source was lost and came back.
+    ``reconnects`` is how often a source was lost and came back; ``events`` how often each rule came true, by its text.
     """
 
     frames: int = 0
     frames_dropped: int = 0
     reconnects: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)
 
 
 class Sink(Protocol):

@@ -311,7 +311,8 @@ class Recorder:
 class TestDispatch:
     def test_a_rule_may_start_several_actions_and_is_counted_once(self) -> None:
         first, second, heard = Recorder(), Recorder(), Recorder()
-        dispatcher = EventDispatcher([(RULE, first), (RULE, second)], [heard.perform])
+        dispatcher = EventDispatcher([(RULE, first), (RULE, second)])
+        dispatcher.listen(heard.perform)
         dispatcher.take(make_result(0, time_s=0.0))
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}

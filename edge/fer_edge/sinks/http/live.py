@@ -32,6 +32,7 @@ _QUALITY: Final = 80
 _FPS_OVER_S: Final = 2.0
 _FPS_FRAMES: Final = 5  # that are looked at, however long ago they were
 _TEMPERATURE_EVERY_S: Final = 2.0
+_MOST_EVENTS: Final = 100  # of rules, that a slow viewer may be behind
 
 
 class LiveStatus(TypedDict):
@@ -85,6 +86,8 @@ class LiveState:
         self._times: deque[float] = deque(maxlen=240)
         self._image_at = self._row_at = float("-inf")
         self._temperature: tuple[float, float | None] = (float("-inf"), None)
+        self._event_number = 0
+        self._events: deque[tuple[int, bytes]] = deque(maxlen=_MOST_EVENTS)
 
     def begin(self, stream: StreamInfo) -> None:
         """Another stream begins."""
@@ -102,6 +105,20 @@ class LiveState:
         if self.rows.watchers and now - self._row_at >= _ROW_EVERY_S:
             self._row_at = now
             self.rows.put(self._format_row(view, now))
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Take a rule's event, as JSON has it, for whoever reads the events now."""
+        self._event_number += 1
+        self._events.append((self._event_number, json.dumps(event).encode()))
+
+    @property
+    def event_number(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return self._event_number
+
+    def events_after(self, number: int) -> list[tuple[int, bytes]]:
+        """The events with a higher number, each with its own; of many the newest."""
+        return [event for event in tuple(self._events) if event[0] > number]
 
     def end(self) -> None:
         """The run is over."""
@@ -145,6 +162,10 @@ class LiveState:
             "temperature_c": self._read_temperature(now),
             "viewers": self.images.watchers,
         }
+
+    def rule_counts(self) -> Mapping[str, int]:
+        """How often each rule came true."""
+        return dict(self._run.events)
 
     def shares(self) -> dict[str, float]:
         """Each label's share of the faces in view, 0…1."""

@@ -41,6 +41,11 @@ def _lines(live: LiveState) -> Iterator[str]:
                 f"# TYPE fer_edge_{name} {kind}",
                 f"fer_edge_{name} {value}",
             )
+    if counts := live.rule_counts():
+        yield "# HELP fer_edge_rule_events_total How often each rule came true."
+        yield "# TYPE fer_edge_rule_events_total counter"
+        for rule, count in counts.items():
+            yield f'fer_edge_rule_events_total{{rule="{_escape(rule)}"}} {count}'
     yield "# HELP fer_edge_emotion_share Each emotion's share of the faces in view."
     yield "# TYPE fer_edge_emotion_share gauge"
     for label, share in live.shares().items():

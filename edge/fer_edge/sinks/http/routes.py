@@ -106,10 +106,10 @@ def _stream_images(connection: socket.socket, live: LiveState) -> None:
 
 
 def _stream_events(connection: socket.socket, live: LiveState) -> None:
-    """Rows as they come, the status every second; ``hello`` begins and ``end`` ends it."""
+    """Rows as they come, rules that come true, the status every second; ``hello`` begins and ``end`` ends it."""
     with live.rows.watch() as number:
         connection.sendall(f"retry: {_RETRY_MS}\n\n".encode() + _event("hello", live.describe()))
-        status_at = time.monotonic()
+        status_at, event_number = time.monotonic(), live.event_number
         while not live.rows.ended:
             now = time.monotonic()
             if now >= status_at:
@@ -120,6 +120,9 @@ def _stream_events(connection: socket.socket, live: LiveState) -> None:
             if newest is not None:
                 number, row = newest
                 connection.sendall(b"event: frame\ndata: " + row + b"\n\n")
+            for told, event in live.events_after(event_number):
+                connection.sendall(b"event: rule\ndata: " + event + b"\n\n")
+                event_number = told
         connection.sendall(_event("end", live.status()))
 
 

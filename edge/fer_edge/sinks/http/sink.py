@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
 from threading import Event
+from typing import Any, Protocol
 
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import SinkRequest
@@ -15,6 +17,13 @@ from fer_edge.sinks.http.server import LiveServer
 from fer_edge.types import SkippedInput, StreamInfo
 
 __all__ = ["TOKEN_VARIABLE", "HttpSink", "create_sink"]
+
+
+class _Event(Protocol):
+    """What came true; events are of a layer beside this one."""
+
+    def as_record(self) -> Mapping[str, Any]:
+        """The event as JSON."""
 
 
 class HttpSink:
@@ -50,6 +59,10 @@ class HttpSink:
         """Show a frame; waits for no viewer."""
         if isinstance(result, View):
             self._live.take(result)
+
+    def tell(self, event: _Event) -> None:
+        """Tell the viewers of a rule that came true."""
+        self._live.tell(event.as_record())
 
     def close(self) -> None:
         """Tell the viewers that the run is over, end their connections."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fer_edge.rendering.view import View
+from fer_edge.sinks.base import RunStatus
 from fer_edge.sinks.http import live, routes
 from fer_edge.types import FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
 from tests.edge.sinks.http.serving import STREAM, Events, Served, format_request, parse, read_image
@@ -277,6 +278,33 @@ class TestRequests:
 
     def test_an_old_client_is_answered(self, served: Served) -> None:
         assert parse(served.send(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")).status == 503
+
+
+class RuleEvent:
+    """A rule that came true."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def as_record(self) -> dict[str, object]:
+        return {"rule": "happy > 0.8", "number": self._number}
+
+
+def test_rules_that_come_true_are_told_once_to_whoever_listens(served: Served) -> None:
+    served.sink.tell(RuleEvent(1))  # before anybody did
+    with served.watch("/events") as connection:
+        events = Events(connection)
+        events.next("status")
+        for number in range(2, 5):
+            served.sink.tell(RuleEvent(number))
+        served.write()
+        assert [events.next("rule")["number"] for _ in range(3)] == [2, 3, 4]
+
+
+def test_and_counted_by_rule() -> None:
+    with Served(status=RunStatus(events={'any "very happy"': 3})) as served:
+        body = served.get("/metrics").body.decode()
+    assert 'fer_edge_rule_events_total{rule="any \\"very happy\\""} 3' in body
 
 
 def test_the_page_has_no_outside_resources(served: Served) -> None:
