@@ -16,8 +16,8 @@ from fer_edge.sources.http_stream import HttpStream, describe_network_error, des
 from fer_edge.sources.jpeg_stream import JpegSplitter
 from fer_edge.sources.live import CameraFault, RecordingEnded
 from fer_edge.sources.live_reader import Backlog
-from fer_edge.sources.video_container import OPTIONS, find_video
-from fer_edge.sources.video_facts import VideoFacts
+from fer_edge.sources.video_container import OPTIONS, UNKNOWN_RATE, find_video
+from fer_edge.sources.video_facts import sanitize_frame_rate
 
 __all__ = ["SILENCE_S", "NetworkStream"]
 
@@ -140,11 +140,10 @@ class NetworkStream:
             raise CameraFault(reason.partition("; ")[0], _NAME_STREAM, permanent=True) from error
         except av.error.FFmpegError as error:
             raise _describe_ffmpeg_error(error, self._address) from error
-        facts = VideoFacts.of(container, stream)
-        self.context, self.pixel_shape = stream.codec_context, facts.pixel_shape
-        self.size = facts.size if all(facts.size) else None
-        # Cameras on the network state the ticks of their clock as a rate.
-        self.frame_rate = facts.rate if (facts.rate or 0.0) <= _MAX_RATE else None
+        context = self.context = stream.codec_context
+        self.pixel_shape = stream.sample_aspect_ratio
+        self.size = (context.width, context.height) if context.width and context.height else None
+        self.frame_rate = _stated_rate(stream)
         self._packets = self._demux(container, stream)
 
     def _demux(self, container: Any, stream: Any) -> Iterator[Any]:
@@ -245,6 +244,16 @@ def _is_one_image(http: HttpStream) -> bool:
         if not http.peek_more():
             return False
     return False
+
+
+def _stated_rate(stream: Any) -> float | None:
+    """Frames a second as the stream states them; FFmpeg's guess after the first packets is often twice as much."""
+    for rate in (stream.average_rate, stream.codec_context.framerate):
+        known = sanitize_frame_rate(float(rate)) if rate and rate != UNKNOWN_RATE else None
+        # Cameras on the network state the ticks of their clock as a rate.
+        if known is not None and known <= _MAX_RATE:
+            return known
+    return None
 
 
 def _resolve(host: str | None, port: int | None) -> None:
