@@ -61,7 +61,7 @@ class HttpStream:
             self._response = opener.open(address, timeout=self._timeout_s)
         except urllib.error.HTTPError as error:
             with error:
-                raise describe_status(error.code, error.reason, asked=bool(user)) from None
+                raise describe_status(error.code, error.reason, self._url) from None
         except urllib.error.URLError as error:
             raise describe_network_error(error.reason) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -176,14 +176,15 @@ class _Https(urllib.request.HTTPSHandler):
         return response
 
 
-def describe_status(status: int, reason: object, *, asked: bool) -> CameraFault:
-    """The fault that an HTTP status stands for."""
+def describe_status(status: int, reason: object, url: str) -> CameraFault:
+    """The fault that a status of HTTP or RTSP stands for, as the answer of that URL."""
+    scheme, asked = urlsplit(url).scheme, urlsplit(url).username is not None
     if status in (401, 407):
         if asked:
             return CameraFault(f"it refuses the user and password ({status})", "check them", permanent=True)
         return CameraFault(
             f"it asks for a user and password ({status})",
-            "put them into the address: http://user:password@host/path",
+            f"put them into the address: {scheme}://user:password@host/path",
             permanent=True,
         )
     if status in _STATUSES:

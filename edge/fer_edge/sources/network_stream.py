@@ -282,16 +282,17 @@ def _timeouts() -> dict[str, str]:
 
 def _describe_ffmpeg_error(error: av.error.FFmpegError, address: str) -> CameraFault:
     """The fault that an error of FFmpeg stands for."""
-    asked = urlsplit(address).username is not None
     for kind, status in _HTTP_ERRORS.items():
         if isinstance(error, kind):
-            return describe_status(status, error.strerror, asked=asked)
+            return describe_status(status, error.strerror, address)
     if isinstance(error, av.error.ProtocolNotFoundError):
         return CameraFault(
             "FFmpeg does not know this kind of address", "use rtsp:// or http://", permanent=True
         )
     if isinstance(error, av.error.InvalidDataError):
-        return CameraFault("it answers with nothing that FFmpeg can read", _NAME_STREAM, permanent=True)
+        # Of RTSP that is what a server gives whose camera has not started yet.
+        lasting = not address.lower().startswith("rtsp")
+        return CameraFault("it answers with nothing that FFmpeg can read", _NAME_STREAM, permanent=lasting)
     if isinstance(error, av.error.EOFError):
         return CameraFault("it closed the connection", _CHECK)
     return describe_network_error(error)
