@@ -106,3 +106,6 @@ class LiveConnection(Protocol):
 
     def close(self) -> None:
         """End it, in whatever thread it is used; does not wait for a driver or a network that does not answer."""
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until it has ended, at most so long."""

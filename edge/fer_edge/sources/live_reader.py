@@ -161,11 +161,20 @@ class LiveReader(Generic[T]):
             self._changed.notify_all()
         self._device.interrupt()
 
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread's end, at most so long; one that blocks for ever is left behind."""
+        if self.thread.ident is not None:
+            self.thread.join(timeout_s)
+
     def _raise_failure(self) -> None:
         if self._closed:
             raise InterruptedError
         if self._failure is not None:
-            raise self._failure
+            failure, self._failure, self._closed = self._failure, None, True
+            try:
+                raise failure
+            finally:
+                del failure  # its traceback holds this frame
 
     def _run(self) -> None:
         try:
@@ -176,7 +185,7 @@ class LiveReader(Generic[T]):
             while not self._closed:
                 self._put(self._device.read())
         except BaseException as error:  # noqa: BLE001  (raised again where the items are taken)
-            self._failure = error.with_traceback(None)
+            self._failure = _without_frames(error)
         finally:
             try:
                 self._device.close()
@@ -192,6 +201,15 @@ class LiveReader(Generic[T]):
             if not self._closed:
                 self._backlog.add(item, arrival, size=size, whole=_is_whole(item))
             self._changed.notify_all()
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """The error without the frames of its traceback, which would hold a device long after it is closed."""
+    chained: BaseException | None = error
+    while chained is not None:
+        chained.__traceback__ = None
+        chained = chained.__cause__ or chained.__context__
+    return error
 
 
 def _is_whole(item: Any) -> bool:

@@ -91,6 +91,10 @@ class LocalCamera:
         """End it, in whatever thread it is used; a read that blocks in the driver is left behind in its thread."""
         self.reader.close()
 
+    def join(self, timeout_s: float) -> None:
+        """Wait until its thread has ended, at most so long."""
+        self.reader.join(timeout_s)
+
     def __iter__(self) -> Iterator[Frame]:
         """The frames; raises CameraFault, InterruptedError."""
         given = False

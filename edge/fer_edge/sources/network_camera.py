@@ -64,6 +64,10 @@ class NetworkCamera:
         """End it, in whatever thread it is used."""
         self.reader.close()
 
+    def join(self, timeout_s: float) -> None:
+        """Wait until its thread has ended, at most so long."""
+        self.reader.join(timeout_s)
+
     def __iter__(self) -> Iterator[Frame]:
         """The frames, the newest where they come faster than they are taken; raises CameraFault, InterruptedError."""
         decoder = _LiveDecoder(self._stream.context, self._name)

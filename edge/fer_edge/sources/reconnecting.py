@@ -29,6 +29,7 @@ OFTEN_S: Final = 600.0  # for so long it is tried often
 FIRST_WAIT_S: Final = 0.25
 OFTEN_WAIT_S: Final = 1.5
 SELDOM_WAIT_S: Final = 30.0
+_JOIN_S: Final = 1.0
 _PATIENCE_S: Final = 0.1  # how often a wait looks for a signal
 
 
@@ -58,6 +59,7 @@ class ReconnectingSource:
         self._clock = LiveClock()
         self._closed = threading.Event()
         self._connection: LiveConnection | None = None
+        self._ended: LiveConnection | None = None  # the last one that was closed
         self._lock = threading.Lock()
         self._first: Frame | None = None
         self._frames: Iterator[Frame] = iter(())
@@ -83,6 +85,9 @@ class ReconnectingSource:
     ) -> None:
         self._closed.set()
         self._disconnect()
+        # A thread that is still in FFmpeg or a driver when the interpreter goes takes the process with it.
+        if self._ended is not None:
+            self._ended.join(_JOIN_S)
 
     def __iter__(self) -> Iterator[SourceItem]:
         fault: CameraFault | None = None
@@ -142,6 +147,7 @@ class ReconnectingSource:
             connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+            self._ended = connection
 
     def _reconnect(self, lost: CameraFault | None) -> Discontinuity | None:
         """Try until the camera is back; None once this is closed. Raises SourceError, SourceLostError."""
