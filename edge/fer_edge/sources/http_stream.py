@@ -187,11 +187,13 @@ def describe_status(status: int, reason: object, url: str) -> CameraFault:
             f"put them into the address: {scheme}://user:password@host/path",
             permanent=True,
         )
+    if 300 <= status < 400:
+        return CameraFault(f"it redirects to nothing that can be read ({status})", _CHECK, permanent=True)
     if status in _STATUSES:
         what, remedy = _STATUSES[status]
         return CameraFault(f"{what} ({status})", remedy, permanent=True)
     return CameraFault(
-        f"it answers with an error ({status} {reason})",
+        f"it answers with an error ({status} {' '.join(str(reason).split())})",
         _CHECK,
         permanent=400 <= status < 500 and status not in _BUSY,
     )

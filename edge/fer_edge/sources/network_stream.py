@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -42,7 +43,6 @@ _HTTP_ERRORS: Final = {
     av.error.HTTPUnauthorizedError: 401,
     av.error.HTTPForbiddenError: 403,
     av.error.HTTPNotFoundError: 404,
-    av.error.HTTPServerError: 500,
 }
 
 # The first frame waits for as little as possible: FFmpeg would look at 5 s of a stream to find its rate. Not
@@ -113,9 +113,10 @@ class NetworkStream:
         http = self._http = HttpStream(self._address, SILENCE_S)
         http.open()
         start = http.peek(_PEEK)
-        while _is_undecided(start) and http.peek_more():
+        multipart = http.kind.startswith("multipart/")
+        while not multipart and _is_undecided(start) and http.peek_more():
             start = http.peek(_PEEK)
-        multipart = http.kind.startswith("multipart/") or _is_multipart(start)
+        multipart = multipart or _is_multipart(start)
         if not multipart:
             _refuse_what_is_no_stream(http, start)
         if multipart or start.startswith(_JPEG):
@@ -131,6 +132,7 @@ class NetworkStream:
                 raise CameraFault(*_RECORDING, permanent=True)
 
     def _open_container(self, file: Any, options: dict[str, str]) -> None:
+        began_s = time.monotonic()
         try:
             container = av.open(file, metadata_errors="replace", options=OPTIONS | _LIVE | options)
             self._container = container
@@ -139,6 +141,8 @@ class NetworkStream:
             reason = str(error).removeprefix(f"{self._title}: expected a video, ")
             raise CameraFault(reason.partition("; ")[0], _NAME_STREAM, permanent=True) from error
         except av.error.FFmpegError as error:
+            if time.monotonic() - began_s >= SILENCE_S:
+                raise CameraFault("there was no answer", _CHECK) from error  # whatever FFmpeg calls it
             raise _describe_ffmpeg_error(error, self._address) from error
         context = self.context = stream.codec_context
         self.pixel_shape = stream.sample_aspect_ratio
@@ -285,6 +289,8 @@ def _describe_ffmpeg_error(error: av.error.FFmpegError, address: str) -> CameraF
     for kind, status in _HTTP_ERRORS.items():
         if isinstance(error, kind):
             return describe_status(status, error.strerror, address)
+    if isinstance(error, av.error.HTTPServerError):
+        return CameraFault("it answers with an error of its own (5xx)", _CHECK)
     if isinstance(error, av.error.ProtocolNotFoundError):
         return CameraFault(
             "FFmpeg does not know this kind of address", "use rtsp:// or http://", permanent=True

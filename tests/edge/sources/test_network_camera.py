@@ -185,6 +185,25 @@ class TestFrames:
 
         assert len(first_frames(serve(answer).url)) == 5
 
+    @pytest.mark.parametrize(
+        "image", [noise(64, 48)[..., 0], noise(65, 49), noise(16, 16)], ids=["gray", "odd", "small"]
+    )
+    def test_images_of_any_kind(self, serve: Serve, image: Image) -> None:
+        with camera(serve(mjpeg([encode(".jpg", image)])).url) as source:
+            frame = next(iter(source))
+        assert isinstance(frame, Frame)
+        assert frame.image.shape == (*image.shape[:2], 3)
+        assert frame.gray.shape == image.shape[:2]
+
+    def test_a_redirection(self, serve: Serve) -> None:
+        def answer(client: Client) -> None:
+            if client.path == "/stream":
+                client.head(status="302 Found", length=0, more="Location: /live")
+            else:
+                mjpeg(JPEGS)(client)
+
+        assert len(first_frames(serve(answer).url, 2)) == 2
+
     def test_h264_in_a_transport_stream(self, serve: Serve) -> None:
         url = serve(transport_stream(encode_ts(), rate=50)).url
         with camera(url) as source:
@@ -307,6 +326,35 @@ class TestNoStream:
     def test_size_and_rate_cannot_be_asked_for(self) -> None:
         with pytest.raises(UsageError, match="cannot be asked for a size or rate"):
             camera("rtsp://host/", size=(640, 480))
+
+    @pytest.mark.usefixtures("impatient")
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            (b"", "there was no answer"),
+            (
+                b"RTSP/1.0 503 Service Unavailable\r\nCSeq: 1\r\n\r\n",
+                "it answers with an error of its own (5xx)",
+            ),
+        ],
+    )
+    def test_an_rtsp_server_that_is_not_ready(self, serve: Serve, answer: bytes, message: str) -> None:
+        def respond(client: Client) -> None:
+            client.send(answer)
+            client.wait(0 if answer else 30)
+
+        assert message in refusal(serve(respond).url.replace("http", "rtsp"))
+
+    @pytest.mark.parametrize("target", ["/stream", "file:///etc/passwd"])
+    def test_a_redirection_that_leads_nowhere(self, serve: Serve, target: str) -> None:
+        server = serve(lambda client: client.head(status="302 Found", length=0, more=f"Location: {target}"))
+        assert "it redirects to nothing that can be read (302)" in refusal(server.url)
+
+    def test_an_image_that_claims_any_size(self, serve: Serve) -> None:
+        jpeg = bytearray(JPEGS[0])
+        place = jpeg.index(b"\xff\xc0") + 5
+        jpeg[place : place + 4] = (65_000).to_bytes(2, "big") * 2
+        assert "its images cannot be decoded" in refusal(serve(mjpeg([bytes(jpeg)], rate=1000)).url)
 
 
 class TestPasswords:
