@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,29 @@ class TestCamera:
         assert "lost after" in done.stderr
         assert "it closed the connection; trying again" in done.stderr
         assert f"camera {stream}: back, 410×480" in done.stderr
+
+    @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.parametrize("scheme", ["http", "rtsp"])
+    def test_a_signal_ends_the_wait_for_a_camera_that_says_nothing(
+        self, scheme: str, sent: signal.Signals, status: int
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/"
+            process = subprocess.Popen(
+                [sys.executable, "-m", "fer_edge", "camera", url, "--no-show"],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            try:
+                connection = server.accept()[0]
+                time.sleep(0.3)
+                process.send_signal(sent)
+                _, stderr = process.communicate(timeout=4)
+                connection.close()
+            finally:
+                process.kill()
+        assert process.returncode == status, stderr
+        assert "Traceback" not in stderr
 
     @pytest.mark.parametrize("stream", [15], indirect=True)
     def test_what_it_does_while_the_camera_is_lost_is_shown(

@@ -162,11 +162,13 @@ def encode_ts(
     rate: int = 25,
     gop: int = 25,
     codec: str = "libx264",
+    intra_refresh: bool = False,
 ) -> list[bytes]:
     """The numbered frames as MPEG-TS, each frame's bytes by themselves."""
     target = io.BytesIO()
     chunks: list[bytes] = []
     options = {"preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264" else {}
+    options |= {"intra-refresh": "1"} if intra_refresh else {}
     with av.open(target, "w", format="mpegts", options={"flush_packets": "1"}) as output:
         stream: Any = output.add_stream(codec, rate=rate, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -453,6 +454,32 @@ class TestLag:
             frame = next(iterator)
         assert isinstance(frame, Frame)
         assert frame.index > 10
+
+    def test_a_decoder_that_is_too_slow_leaves_parts_out(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        decode = network_camera._LiveDecoder.decode
+
+        def slowly(self: network_camera._LiveDecoder, waiting: Any) -> list[Any]:
+            images = decode(self, waiting)
+            time.sleep(0.1 * bool(images))
+            return images
+
+        monkeypatch.setattr(network_camera._LiveDecoder, "decode", slowly)
+        with Watcher(camera(serve(transport_stream(encode_ts(64, gop=16))).url)) as watcher:
+            wait_until(lambda: bool(watcher.frames) and watcher.frames[-1].index > 100)
+        pairs = zip(watcher.frames, watcher.arrived, strict=False)
+        offsets = [arrived - (frame.time_s or 0.0) for frame, arrived in pairs]
+        assert max(offsets) - min(offsets) < 1.5  # of more than four seconds
+        assert sum("decoding its 256×192 is too slow here" in text for text in caplog.messages) == 1
+
+    def test_a_stream_that_is_refreshed_in_stripes_has_no_key_frames_but_a_first_one(
+        self, serve: Serve
+    ) -> None:
+        chunks = encode_ts(120, gop=20, intra_refresh=True)
+        with camera(serve(transport_stream(chunks, rate=50, first=7)).url) as source:
+            frames = [item for item, _ in zip(source, range(3), strict=False) if isinstance(item, Frame)]
+        assert len(frames) == 3
 
 
 class TestEnd:
