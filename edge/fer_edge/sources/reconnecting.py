@@ -39,6 +39,7 @@ class ReconnectingSource:
     Numbers and times of frames run on. A connection that fails is lost, and tried again for ``patience_s`` seconds: at
     once, then every one or two seconds, after ten minutes every thirty. When it is back, a Discontinuity
     ``reconnect`` with the new ``info`` comes before its first frame; while it is lost, ``info.lost`` says so.
+    Where frames change their size without that, a Discontinuity ``size`` comes before the first of the new ones.
     ``waits`` also has it wait for a camera that cannot be reached at first, which then begins with a Discontinuity
     ``connect``.
 
@@ -114,10 +115,13 @@ class ReconnectingSource:
     def _title(self) -> str:
         return f"camera {self.info.name}"
 
-    def _take_frames(self) -> Iterator[Frame]:
+    def _take_frames(self) -> Iterator[SourceItem]:
         frame, self._first = self._first, None
         assert frame is not None
         while True:
+            if frame.size != self.info.size:
+                self.info = replace(self.info, size=frame.size)
+                yield Discontinuity("size", stream=self.info)
             yield frame
             del frame
             frame = next(self._frames)

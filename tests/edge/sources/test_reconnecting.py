@@ -27,6 +27,7 @@ from tests.edge.sources.cameras import (
     encode_ts,
     jpegs,
     mjpeg,
+    part,
     transport_stream,
 )
 from tests.edge.sources.clips import number_in, remux, write_clip
@@ -137,6 +138,21 @@ def test_it_comes_back_with_another_size_and_codec() -> None:
     sizes = [change.stream.size for change in watcher.changes if change.stream is not None]
     assert sizes == [(128, 96), (192, 128)]
     assert [change.reason for change in watcher.changes] == ["reconnect"] * 2
+
+
+def test_a_size_that_changes_within_a_connection_is_told() -> None:
+    def answer(client: Client) -> None:
+        mjpeg(JPEGS, rate=50, count=10)(client)
+        for image in jpegs(5, (128, 96)) * 100:
+            client.send(part(image))
+            client.wait(0.02)
+
+    with CameraServer(answer) as server, Watcher(camera(server.url)) as watcher:
+        wait_until(lambda: watcher.frames[-1:] != [] and watcher.frames[-1].size == (128, 96))
+        assert watcher.source.info.size == (128, 96)
+    (change,) = watcher.changes
+    assert change.stream is not None
+    assert (change.reason, change.stream.size, change.stream.reconnects) == ("size", (128, 96), 0)
 
 
 def test_after_a_return_in_the_middle_nothing_gray_is_shown() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import SourceError, SourceLostError
+from fer_edge.recognizer import EmotionRecognizer
 from fer_edge.sources import network_stream
 from fer_edge.types import Frame
 from tests.edge.sources.cameras import Watcher, camera, has_rtsp_server, rtsp_camera
@@ -160,6 +162,15 @@ def test_the_command_line_takes_it(url: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(read_rows(done.stdout)) == 10
     assert f"camera {url}: 320×240 at 25 frames a second" in done.stderr
+
+
+def test_python_s_stream_takes_it(url: str) -> None:
+    with closing(EmotionRecognizer()) as recognizer:
+        results = recognizer.stream(url)
+        taken = [result for result, _ in zip(results, range(5), strict=False)]
+        results.close()  # type: ignore[attr-defined]
+    assert [result.frame.size for result in taken] == [(320, 240)] * 5
+    assert taken[0].frame.clock is not None
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
