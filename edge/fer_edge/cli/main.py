@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from fer_edge._version import __version__
-from fer_edge.cli.options import PathThatNames, run_options
+from fer_edge.cli.options import PathThatNames, camera_options, run_options
 
 __all__ = ["cli"]
 
@@ -39,7 +39,7 @@ def _command_for(path: str) -> str:
     if Path(path).is_dir():
         names = (entry.suffix.lower() for entry in Path(path).iterdir())
         return "video" if any(name in VIDEO_SUFFIXES for name in names) else "folder"
-    if path.startswith("rtsp://") or path.startswith("/dev/video"):
+    if path.startswith(("rtsp://", "rtsps://", "/dev/video")):
         return "camera"
     return "video" if Path(path).suffix.lower() in VIDEO_SUFFIXES or "://" in path else "image"
 
@@ -62,14 +62,23 @@ def cli() -> None:
 @cli.command()
 @click.argument("source", default="0")
 @run_options
-def camera(source: str, **options: Any) -> None:
-    """A camera: an index (default 0), /dev/videoN, or an rtsp:// or http:// URL."""
+@camera_options
+def camera(
+    source: str,
+    size: tuple[int, int] | None,
+    rate: float | None,
+    rotate: str | None,
+    reconnect: float | None,
+    **options: Any,
+) -> None:
+    """A camera: an index (default 0), /dev/videoN, an rtsp:// or http:// URL, or picamera."""
     if options["smoothing"] is None:
         options["smoothing"] = _CAMERA_SMOOTHING_S
     from fer_edge.cli.inputs import open_camera
     from fer_edge.cli.run import RunOptions, run
 
-    run(open_camera(source), RunOptions(**options))
+    inputs = open_camera(source, size=size, rate=rate, rotate=int(rotate or 0), reconnect_s=reconnect)
+    run(inputs, RunOptions(**options))
 
 
 @cli.command()

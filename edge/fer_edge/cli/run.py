@@ -161,6 +161,7 @@ class _Run:
             self._continuation.begin()
         try:
             with self._inputs.source, self._pipeline:
+                self._report.begin()
                 self._sinks += create_windows(self._pipeline.stream, self._options)
                 self._session.run(self._report.take)
         except FerEdgeError as error:
