@@ -107,18 +107,22 @@ class TestSlow:
     def test_a_viewer_who_reads_nothing_holds_nobody_up_and_is_given_up(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(server, "_SEND_S", 0.3)
+        monkeypatch.setattr(server, "_SEND_S", 1.0)
+        image = noise(640, 480)
         with Served() as served, served.watch("/stream", buffer=4096), served.watch("/stream") as other:
+            reading = threading.Thread(target=read_all, args=(other,))
+            reading.start()
             wait_until(lambda: viewers(served) == 2)
-            image = noise(640, 480)
-            for number in range(200):
-                served.write(make_view(number, image=image))
-                time.sleep(0.03)
-                if viewers(served) == 1:
-                    break
+            served.feed(0.03, lambda number: make_view(number, image=image))
+            wait_until(lambda: viewers(served) == 1)
+            wait_until(lambda: len(thread_names()) <= 2)  # the server's and the other's
+            before = served.status.frames
+            wait_until(lambda: served.status.frames > before + 5)
             assert viewers(served) == 1
-            served.feed()
-            read_image(other)
+            served.stop_feeding()
+            served.sink.close()
+            reading.join(20)
+            assert not reading.is_alive()
 
     def test_a_viewer_who_reads_slowly_gets_the_newest_image(self) -> None:
         with Served() as served, served.watch("/stream") as connection:
