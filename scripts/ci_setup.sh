@@ -16,7 +16,7 @@ command -v chromium >/dev/null || command -v chromium-browser >/dev/null || comm
 # An RTSP camera: GStreamer's server, with Debian's own Python.
 /usr/bin/python3 tests/edge/sources/rtsp_server.py --check >/dev/null 2>&1 ||
     missing="$missing python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-    gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
+    gstreamer1.0-plugins-ugly"
 if [ -n "$missing" ]; then
     echo "Installing$missing"
     if [ "$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi

@@ -3,6 +3,7 @@ it comes."""
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import socket
 import ssl
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from fer_edge._version import __version__
 from fer_edge.sources.live import CameraFault
+from fer_edge.sources.urls import redact_credentials
 
 __all__ = ["HttpStream", "describe_network_error", "describe_status"]
 
@@ -52,7 +54,7 @@ class HttpStream:
             passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
             passwords.add_password(None, address, user, secret)
             handlers += [
-                urllib.request.HTTPDigestAuthHandler(passwords),
+                _Digest(passwords),
                 urllib.request.HTTPBasicAuthHandler(passwords),
             ]
         opener = urllib.request.build_opener(*handlers)
@@ -65,6 +67,12 @@ class HttpStream:
         except urllib.error.URLError as error:
             raise describe_network_error(error.reason) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
+            if "uthentication" in str(error) or "AuthHandler" in str(error):
+                raise CameraFault(
+                    "it asks for a password in a way that is not known here",
+                    "let the camera use Digest",
+                    permanent=True,
+                ) from error
             raise describe_network_error(error) from error
         if self._response.status == 204:
             raise CameraFault("it answers with nothing (204)", _CHECK, permanent=True)
@@ -117,6 +125,19 @@ class HttpStream:
         """Close the connection; nobody may be reading."""
         self._opened.shut_down()
         self._opened.close()
+
+
+class _Digest(urllib.request.HTTPDigestAuthHandler):
+    """Digest with SHA-256, too, which newer cameras ask for (RFC 7616)."""
+
+    def get_algorithm_impls(self, algorithm: str) -> Any:
+        if algorithm.upper() != "SHA-256":
+            return super().get_algorithm_impls(algorithm.upper())
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
 
 
 class _Opened:
@@ -216,4 +237,4 @@ def describe_network_error(error: object) -> CameraFault:
     if isinstance(error, http.client.HTTPException):
         return CameraFault("its answer is not HTTP", "check the port and the address", permanent=True)
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return CameraFault(" ".join(str(text).split()), _CHECK)
+    return CameraFault(redact_credentials(" ".join(str(text).split())), _CHECK)

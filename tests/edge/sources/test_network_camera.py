@@ -372,10 +372,11 @@ class TestPasswords:
         assert "s3" not in frames[0].source
         assert frames[0].source.startswith("http://me%40home:***@")
 
-    @pytest.mark.parametrize("algorithm", ["MD5", None])
+    @pytest.mark.parametrize("algorithm", ["MD5", "md5", "SHA-256", None])
     def test_digest(self, serve: Serve, algorithm: str | None) -> None:
-        def md5(text: str) -> str:
-            return hashlib.md5(text.encode()).hexdigest()
+        def digest(text: str) -> str:
+            kind = "sha256" if algorithm == "SHA-256" else "md5"
+            return hashlib.new(kind, text.encode()).hexdigest()
 
         def answer(client: Client) -> None:
             given = dict(re.findall(r'(\w+)="?([^",]+)"?', client.request.decode()))
@@ -387,12 +388,22 @@ class TestPasswords:
                     more=f'WWW-Authenticate: Digest realm="cam", nonce="n1", qop="auth"{stated}',
                 )
                 return
-            ends = md5("me:cam:secret"), md5("GET:/stream")
-            expected = md5(f"{ends[0]}:n1:{given['nc']}:{given['cnonce']}:auth:{ends[1]}")
+            ends = digest("me:cam:secret"), digest("GET:/stream")
+            expected = digest(f"{ends[0]}:n1:{given['nc']}:{given['cnonce']}:auth:{ends[1]}")
             assert given["response"] == expected
             mjpeg(JPEGS)(client)
 
         assert len(first_frames(serve(answer).url.replace("//", "//me:secret@"), 2)) == 2
+
+    @pytest.mark.parametrize("scheme", ['Digest realm="c", nonce="n", qop="auth", algorithm=ROT13', "Bearer"])
+    def test_another_kind_of_password(self, serve: Serve, scheme: str) -> None:
+        server = serve(
+            lambda client: client.head(
+                status="401 Unauthorized", length=0, more=f"WWW-Authenticate: {scheme}"
+            )
+        )
+        said = refusal(server.url.replace("//", "//me:secret@"))
+        assert "in a way that is not known here; let the camera use Digest" in said
 
     def test_a_wrong_one_is_refused_at_once(self, serve: Serve) -> None:
         server = serve(

@@ -158,7 +158,7 @@ def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         return plain_import(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    _, error = take_frames(camera("picamera", reconnect_s=60))  # no time mends it
+    _, error = take_frames(camera("picamera", reconnect_s=60))  # waiting does not help
     assert type(error) is SourceError
     assert "picamera2 is not installed; install it with: sudo apt install python3-picamera2" in str(error)
     assert "--system-site-packages" in str(error)

@@ -253,7 +253,7 @@ class TestAtTheStart:
         assert watcher.frames[0].time_s == 0
         assert "connection refused); waiting for it" in caplog.text
 
-    def test_but_not_for_what_no_time_mends(self) -> None:
+    def test_but_not_where_waiting_does_not_help(self) -> None:
         with CameraServer(lambda client: client.head(status="404 Not Found", length=0)) as server:
             _, error = take_frames(camera(server.url, reconnect_s=60))
         assert type(error) is SourceError

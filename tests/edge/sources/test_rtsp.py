@@ -103,7 +103,7 @@ def test_a_recording_ends_with_a_word_about_it(tmp_path: Path) -> None:
     from tests.edge.sources.clips import write_clip
 
     clip = write_clip(tmp_path / "clip.mkv", frames=40)
-    pipeline = f"filesrc location={clip} ! matroskademux ! h264parse ! rtph264pay name=pay0 pt=96"
+    pipeline = f"filesrc location={clip} ! matroskademux ! rtph264pay name=pay0 pt=96"
     with rtsp_camera(pipeline) as (address, _):
         frames, error = take_frames(camera(address))
     assert len(frames) > 5
