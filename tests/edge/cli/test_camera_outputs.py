@@ -23,6 +23,12 @@ def visible(folder: Path) -> list[str]:
     return [name for name in names_in(folder) if not name.startswith(".")]
 
 
+def seconds_in(rows: Path) -> float:
+    """The time of a CSV file's last whole row."""
+    lines = rows.read_text().splitlines() if rows.exists() else []
+    return float(lines[-2].split(",")[2]) if len(lines) > 10 else 0.0
+
+
 @RUNNING
 def test_rows_and_video_in_many_files(stream: str, tmp_path: Path) -> None:
     done = run_fer_edge(
@@ -39,8 +45,8 @@ def test_rows_and_video_in_many_files(stream: str, tmp_path: Path) -> None:
         *("--keep-gb", "1", "--summary", tmp_path / "s.json"),
     )
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob("*/r-*.csv"))) >= 3
-    assert len(list(tmp_path.glob("c-*.mp4"))) >= 3
+    assert len(list(tmp_path.glob("*/r-*.csv"))) > 1
+    assert len(list(tmp_path.glob("c-*.mp4"))) > 1
     frames: list[int] = []
     for path in sorted(tmp_path.glob("*/r-*.csv")):
         with path.open(newline="") as file:
@@ -52,11 +58,11 @@ def test_rows_and_video_in_many_files(stream: str, tmp_path: Path) -> None:
 @RUNNING
 def test_the_oldest_are_deleted_as_it_runs(stream: str, tmp_path: Path) -> None:
     done = run_fer_edge(
-        "camera", stream, "--duration", 4.2, "-r", tmp_path / "r-%H%M%S.jsonl", "--keep-gb", 30_000 / 1e9
+        "camera", stream, "--duration", 4.2, "-r", tmp_path / "r-%H%M%S.jsonl", "--keep-gb", 3_000 / 1e9
     )
     assert done.returncode == 0, done.stderr
     kept = [tmp_path / name for name in visible(tmp_path)]
-    assert sum(path.stat().st_size for path in kept[:-1]) <= 30_000
+    assert sum(path.stat().st_size for path in kept[:-1]) <= 3_000
     assert read_rows(kept[0].read_text())[0]["frame"] > 0
 
 
@@ -78,7 +84,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: rows.exists() and rows.read_text().count("\n") >= 60)
+        wait_until(lambda: seconds_in(rows) > 4)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
