@@ -103,7 +103,7 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bo
     if options.summary is not None:
         if options.summary == Path(STANDARD_OUTPUT):
             raise UsageError("expected a file for --summary, got -; standard output holds --results - only")
-        check_file(options.summary, overwrite=options.overwrite)
+        check_file(options.summary, overwrite=options.overwrite or options.append)
 
 
 def _meet(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:
