@@ -27,7 +27,7 @@ _THREADS: Final = (
     4  # at most, each for a slice of an image: several images at a time would wait for each other
 )
 _STALE_S: Final = 0.1  # a frame this old is left out where another one waits
-_MOST_STALE: Final = 8  # in a row
+_STALE_FOR_S: Final = 0.2  # but not for longer than that: a slow decoder's frames would all be
 _BEHIND_S: Final = 0.5  # so old are the frames of a decoder that does not keep up
 _CATCH_UP_S: Final = 0.7  # of decoding, in which it did not
 _KEY_FRAME_S: Final = 10.0  # a stream that marks none is shown all the same
@@ -72,8 +72,11 @@ class NetworkCamera:
         """The frames, the newest where they come faster than they are taken; raises CameraFault, InterruptedError."""
         decoder = _LiveDecoder(self._stream.context, self._name)
         geometries = GeometryReader()
-        stale = skipped = 0
+        skipped = 0
+        given_s = time.monotonic()
         while True:
+            if not self.reader.waiting:
+                given_s = time.monotonic()
             waiting = self._take()
             skipped += waiting.skipped
             started = time.perf_counter()
@@ -82,13 +85,15 @@ class NetworkCamera:
                 self.reader.drop_waiting()
             for number, image in enumerate(images):
                 left = len(images) - number - 1 + self.reader.waiting
-                if left and waiting.arrival.age_s > _STALE_S and stale < _MOST_STALE:
-                    stale, skipped = stale + 1, skipped + 1
+                stale = waiting.arrival.age_s > _STALE_S and time.monotonic() < given_s + _STALE_FOR_S
+                if left and stale:
+                    skipped += 1
                     continue
                 geometry = geometries.read(image, self._stream.pixel_shape or decoder.pixel_shape)
                 stamp = self._clock.stamp(waiting.arrival, skipped)
-                stale = skipped = 0
+                skipped = 0
                 yield to_frame(image, geometry, self._name, stamp.index, stamp.time_s, stamp.clock)
+                given_s = time.monotonic()
             del images, waiting
 
     def _take(self) -> Waiting[Any]:
