@@ -78,9 +78,9 @@ class NetworkCamera:
             if not self.reader.waiting:
                 given_s = time.monotonic()
             waiting = self._take()
-            skipped += waiting.skipped
-            started = time.perf_counter()
+            started, left_out = time.perf_counter(), decoder.left_out
             images = decoder.decode(waiting)
+            skipped += waiting.skipped + decoder.left_out - left_out
             if decoder.falls_behind(waiting.arrival.age_s, time.perf_counter() - started):
                 self.reader.drop_waiting()
             for number, image in enumerate(images):
@@ -106,12 +106,15 @@ class NetworkCamera:
 
 
 class _LiveDecoder:
-    """Decodes packets at once, from a key frame on, and notices when it does not keep up."""
+    """Decodes packets at once, from a key frame on, and notices when it does not keep up.
+
+    ``left_out`` counts packets that came while it waited for a key frame.
+    """
 
     def __init__(self, context: Any, name: str) -> None:
         self._context, self._name = context, name
         self._wants_key, self._wanted_since = True, time.monotonic()
-        self._errors = 0
+        self.left_out = self._errors = 0
         self._spent_s = 0.0  # on decoding since it was up to date
         self._told = False
         context.thread_type, context.thread_count = "SLICE", _THREADS
@@ -129,6 +132,7 @@ class _LiveDecoder:
             self._restart()
         if self._wants_key and not packet.is_keyframe:
             if time.monotonic() - self._wanted_since < _KEY_FRAME_S:
+                self.left_out += 1
                 return []
         elif (waiting.broken or self._wants_key) and self._context.is_open:
             self._context.flush_buffers()
