@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import os
 import time
 from dataclasses import dataclass, field
@@ -166,7 +167,7 @@ class Training:
             rate = self._rate * (self.step + 1) / self._warm_up
         else:
             done = (self.step - self._warm_up) / (self._steps - self._warm_up)
-            rate = self._rate * 0.5 * (1 + np.cos(np.pi * done))
+            rate = self._rate * 0.5 * (1 + math.cos(math.pi * done))
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad(set_to_none=True)

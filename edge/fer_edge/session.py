@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import NotRequired, Self, TypedDict
 
 from fer_edge._version import __version__
+from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
+from fer_edge.rendering.anonymize import Anonymizer, AnonymizerMode, Cover
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import RunStatus, Sink
 from fer_edge.statistics import PersonSummary, RunStatistics, WarningCollector, compute_shares
@@ -34,10 +36,11 @@ class StopConditions:
 class Session:
     """Brings every result of a pipeline into every sink, and counts.
 
-    ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``on_finished`` is
-    told of each of several sources that was read to its end, once its results are written. ``statistics`` grow as
-    the run goes on; what was written before an error is in them. ``status`` is kept up to date for whoever
-    watches the run.
+    ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``hide`` makes faces
+    unrecognisable in every image, for which results wait half a second. ``on_finished`` is told of each of several
+    sources that was read to its end, once its results are written. ``statistics`` grow as the run goes on; what was
+    written before an error is in them. ``status`` is kept up to date for whoever watches the run. ``events`` follows
+    rules, whose actions are ended with the run.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class Session:
         *,
         mirror: bool = False,
         ids: bool = False,
+        hide: AnonymizerMode | None = None,
         on_finished: Callable[[str], None] | None = None,
         status: RunStatus | None = None,
+        events: EventDispatcher | None = None,
     ) -> None:
         self.statistics = RunStatistics()
         self._status = RunStatus() if status is None else status
@@ -58,7 +63,11 @@ class Session:
         self._start_s = pipeline.stream.start_s
         self._pipeline, self._sinks = pipeline, sinks
         self._conditions = stop
-        self._mirror, self._ids = mirror, ids
+        self._mirror, self._ids, self._hide = mirror, ids, hide
+        self._anonymizer = None if hide is None else Anonymizer()
+        self._started = 0.0
+        self._events = events
+        self._on_result: OnResult | None = None
         self._stop = pipeline.stop
 
     def run(self, on_result: OnResult | None = None) -> RunStatistics:
@@ -67,35 +76,69 @@ class Session:
         ``on_result`` is called after each result was written. The sinks are closed at every exit, complete
         with what they took before an error.
         """
-        statistics, limits = self.statistics, self._conditions
-        started = time.perf_counter()
+        statistics, limits, taken = self.statistics, self._conditions, 0
+        self._on_result = on_result
+        started = self._started = time.perf_counter()
         with ExitStack() as stack:
             stack.enter_context(WarningCollector(statistics))
             deadline = stack.enter_context(_Deadline(self._stop))
             if self._pipeline.stream.live:
                 deadline.set(limits.seconds)
+            if self._events is not None:
+                stack.callback(
+                    self._events.close
+                )  # after the sinks: it may wait for what an action still does
             for sink in self._sinks:
                 stack.callback(sink.close)
                 sink.open(self._pipeline.stream, self._stop)
+            stack.callback(self._flush)
             for result in self._pipeline:
                 if isinstance(result, Discontinuity):
+                    self._flush()
                     self._begin(result)
                     continue
                 if limits.seconds is not None and self._clock(result, started) >= limits.seconds:
                     break
-                self._write(result)
-                if statistics.frames == 0 and self._pipeline.stream.live:
+                if taken == 0 and self._pipeline.stream.live:
                     deadline.set(limits.seconds)
-                statistics.duration_s = time.perf_counter() - started
-                statistics.add(result)
-                self._status.frames = statistics.frames
-                self._status.frames_dropped = self._pipeline.frames_dropped
-                if on_result is not None:
-                    on_result(result)
-                if self._stop.is_set() or statistics.frames + statistics.error_count == limits.frames:
+                taken += 1
+                self._take(result)
+                if self._stop.is_set() or taken == limits.frames:
                     break
                 del result  # whose image may be large, before the next is read
         return statistics
+
+    def _take(self, result: FrameResult | SkippedInput) -> None:
+        """Deliver a result or, where faces are hidden, those before it that have waited long enough."""
+        if self._events is not None and isinstance(result, FrameResult):
+            self._events.take(result)
+        if self._anonymizer is None:
+            self._deliver(result)
+        elif isinstance(result, SkippedInput):
+            self._flush()
+            self._deliver(result)
+        else:
+            for ready, covers in self._anonymizer.add(result):
+                self._deliver(ready, covers)
+
+    def _flush(self) -> None:
+        """Deliver the results that wait."""
+        if self._anonymizer is not None:
+            for ready, covers in self._anonymizer.flush():
+                self._deliver(ready, covers)
+
+    def _deliver(self, result: FrameResult | SkippedInput, covers: Sequence[Cover] = ()) -> None:
+        try:
+            self._write(result, covers)
+            self.statistics.duration_s = time.perf_counter() - self._started
+            self.statistics.add(result)
+            self._status.frames = self.statistics.frames
+            self._status.frames_dropped = self._pipeline.frames_dropped
+            if self._on_result is not None:
+                self._on_result(result)
+        except Exception:
+            self._anonymizer = None  # what waits cannot be written either
+            raise
 
     def _begin(self, change: Discontinuity) -> None:
         """Tell the sinks of the stream that comes next, and whoever wants to know of the one that ended."""
@@ -103,6 +146,8 @@ class Session:
             self._on_finished(change.finished)
         if change.stream is not None:
             self._status.reconnects = change.stream.reconnects
+            if self._events is not None and not change.stream.live:
+                self._events.reset()
             if not change.stream.live:  # whose clock runs on
                 self._clock_base_s += self._last_s
                 self._last_s, self._start_s = 0.0, change.stream.start_s
@@ -117,9 +162,12 @@ class Session:
         self._last_s = time_s - self._start_s
         return self._clock_base_s + self._last_s
 
-    def _write(self, result: FrameResult | SkippedInput) -> None:
+    def _write(self, result: FrameResult | SkippedInput, covers: Sequence[Cover]) -> None:
+        hidden = None if self._hide is None else (self._hide, covers)
         seen = (
-            result if isinstance(result, SkippedInput) else View(result, mirror=self._mirror, ids=self._ids)
+            result
+            if isinstance(result, SkippedInput)
+            else View(result, mirror=self._mirror, ids=self._ids, hidden=hidden)
         )
         latencies = self._pipeline.latencies
         started = time.perf_counter()

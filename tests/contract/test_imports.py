@@ -42,6 +42,7 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "pipeline | statistics",
         "session | recognizer",
         "benchmark | reports | archive",
+        "doctor",
         "cli",
         "__main__",
     ),

@@ -21,7 +21,7 @@ from fer_edge.rendering.view import View
 from fer_edge.runtime.latency import STAGES
 from fer_edge.session import RunStatistics, Session, StopConditions, build_summary
 from fer_edge.sources.base import SourceItem
-from fer_edge.types import FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
+from fer_edge.types import Detection, FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
 from tests.edge.support import (
     FixedDetector,
     ItemSource,
@@ -247,6 +247,81 @@ class TestErrors:
             raise KeyError
 
         run(numbered_frames(3), sink, on_result=fail, error=KeyError)
+        assert sink.events == ["open", "write", "close"]
+
+
+class SkippingDetector(FixedDetector):
+    """Finds its faces in every third frame alone."""
+
+    def detect(
+        self, frame: Frame, roi: FaceBox | None = None, **sizes: float | None
+    ) -> tuple[Detection, ...]:
+        found = super().detect(frame, roi)
+        return found if frame.index % 3 == 2 else ()
+
+
+class TestHiding:
+    @pytest.fixture
+    def session(self, model: ModelFile) -> Iterator[Callable[..., Session]]:
+        """Makes a session that hides faces, of frames of noise in which a detector finds faces now and then."""
+        with ExitStack() as stack:
+
+            def make(*sinks: RecordingSink, items: Any = None, frames: int | None = None) -> Session:
+                source = ItemSource(self.frames(40) if items is None else items)
+                detector = SkippingDetector([FaceBox(60, 50, 48, 48)])
+                pipeline = stack.enter_context(Pipeline(source, detector, model, detect_every=1))
+                return Session(pipeline, sinks, StopConditions(frames), hide="pixelate")
+
+            yield make
+
+    @staticmethod
+    def frames(count: int) -> list[SourceItem]:
+        return [Frame(noise(200, 150, seed=n), "clip", n, n / 25) for n in range(count)]
+
+    def test_no_sink_sees_a_face_in_any_frame(self, session: Callable[..., Session]) -> None:
+        sinks = [RecordingSink(draws=True), RecordingSink(draws=True)]
+        session(*sinks).run()
+        for sink in sinks:
+            assert len(sink.images) == 40
+            for image in sink.images:
+                inner = image[62:94, 62:106].astype(int)  # within the outline of its box
+                assert (np.diff(inner, axis=1) != 0).any(axis=(0, 2)).sum() <= 6
+                assert (np.diff(inner, axis=0) != 0).any(axis=(1, 2)).sum() <= 6
+
+    def test_results_come_late_but_all_and_in_order(self, session: Callable[..., Session]) -> None:
+        sink = RecordingSink()
+        items = [*self.frames(20), SkippedInput("b", "broken"), *self.frames(5)]
+        statistics = session(sink, items=items).run()
+        assert [r.index if isinstance(r, View) else r.source for r in sink.results] == [
+            *range(20),
+            "b",
+            *range(5),
+        ]
+        assert statistics.frames == 25
+        assert sink.events[-1] == "close"
+
+    def test_what_waits_is_written_at_a_limit_an_error_and_an_interruption(
+        self, session: Callable[..., Session]
+    ) -> None:
+        limited, broken, interrupted = RecordingSink(), RecordingSink(), RecordingSink()
+        session(limited, frames=7).run()
+        assert len(limited.results) == 7
+
+        def items(error: BaseException) -> Iterator[SourceItem]:
+            yield from self.frames(5)
+            raise error
+
+        with pytest.raises(SourceLostError):
+            session(broken, items=items(SourceLostError("gone"))).run()
+        with pytest.raises(KeyboardInterrupt):
+            session(interrupted, items=items(KeyboardInterrupt())).run()
+        assert [len(sink.results) for sink in (broken, interrupted)] == [5, 5]
+        assert broken.events[-1] == interrupted.events[-1] == "close"
+
+    def test_a_sink_that_failed_is_given_nothing_more(self, session: Callable[..., Session]) -> None:
+        sink = RecordingSink(fails_at="write")
+        with pytest.raises(OutputError):
+            session(sink).run()
         assert sink.events == ["open", "write", "close"]
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import unicodedata
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
 import click
 
+from fer_edge.cli.messages import ERROR, install_log_handler, is_json, say
 from fer_edge.errors import FerEdgeError
 from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 
-__all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "one_line", "run_command"]
+__all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command"]
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
-# Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
-_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
 
 
@@ -41,7 +38,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     install_signal_handlers()
-    _install_log_handler()
+    install_log_handler()
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:
@@ -50,7 +47,10 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
-        error.show()
+        if is_json():
+            say(error.format_message(), ERROR)
+        else:
+            error.show()
         return error.exit_code
     except BrokenPipeError:
         _give_up_stdout()
@@ -60,17 +60,17 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
             raise
         _give_up_stdout()
         what = error.filename or "standard output"
-        click.echo(one_line(f"Error: {what}: {error.strerror or error}"), err=True)
+        say(f"{what}: {error.strerror or error}", ERROR)
         return 1
     except FerEdgeError as error:
         if "--debug" in arguments:
             raise
-        click.echo(one_line(f"Error: {error}"), err=True)
+        say(str(error), ERROR)
         return error.exit_code
     except MemoryError:
         if "--debug" in arguments:
             raise
-        click.echo("Error: the memory is used up; give smaller pictures, or fewer --threads", err=True)
+        say("the memory is used up; give smaller pictures, or fewer --threads", ERROR)
         return 1
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
@@ -79,35 +79,12 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     return 0
 
 
-class _LogHandler(logging.Handler):
-    """Renders the library's warnings as the errors are: a line on standard error."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one record."""
-        click.echo(one_line(f"{record.levelname.capitalize()}: {record.getMessage()}"), err=True)
-
-
-def _install_log_handler() -> None:
-    for package in ("fer_edge", "fer_train", "fer_convert"):
-        logger = logging.getLogger(package)
-        if not any(isinstance(handler, _LogHandler) for handler in logger.handlers):
-            logger.addHandler(_LogHandler(logging.WARNING))
-
-
 def _give_up_stdout() -> None:
     """Where it takes nothing any more, keep the interpreter from trying once again at its exit."""
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def one_line(text: str) -> str:
-    """The text with line breaks and control characters escaped: a file's name may hold anything."""
-    return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
-        for c in text
-    )
 
 
 def has_standard_output() -> bool:

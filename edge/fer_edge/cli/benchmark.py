@@ -15,7 +15,7 @@ from fer_edge.benchmark.detectors import compare_detectors, comparison_summary, 
 from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, list_thread_counts, measure_models
 from fer_edge.benchmark.report import BenchmarkReport, build_report_summary, render_report
 from fer_edge.benchmark.synthetic_video import write_synthetic_video
-from fer_edge.cli.app import one_line
+from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError
 from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
@@ -81,7 +81,7 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
     if options.summary is not None:
         write_json(options.summary, comparison_summary(comparison))
     for error in comparison.errors:
-        click.echo(one_line(f"Error: {error}"), err=True)
+        say(str(error), ERROR)
     for line in render_comparison(comparison):
         click.echo(line)
     if comparison.errors:

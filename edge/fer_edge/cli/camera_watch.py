@@ -6,9 +6,7 @@ import time
 from threading import Event, Thread
 from typing import Final, Protocol
 
-import click
-
-from fer_edge.cli.app import one_line
+from fer_edge.cli.messages import say
 from fer_edge.pipeline import Pipeline
 from fer_edge.types import StreamInfo
 
@@ -50,9 +48,9 @@ class CameraWatch:
             return
         description, self._lost_s = _describe(stream), None
         if stream.reconnects > self._reconnects:
-            _say(f"camera {stream.name}: back, {description}")
+            say(f"camera {stream.name}: back, {description}")
         elif description != self._described:
-            _say(f"camera {stream.name}: {description}")
+            say(f"camera {stream.name}: {description}")
         self._reconnects, self._described = stream.reconnects, description
 
 
@@ -61,7 +59,3 @@ def _describe(stream: StreamInfo) -> str:
     size = "its images" if stream.size is None else "{}×{}".format(*stream.size)
     rate = "at its own rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
     return f"{size} {rate}"
-
-
-def _say(text: str) -> None:
-    click.echo(one_line(text), err=True)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from fer_edge.cli.app import one_line
+from fer_edge.cli.messages import one_line
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError
 from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import click
-
-from fer_edge.cli.app import one_line
+from fer_edge.cli.messages import say
 from fer_edge.cli.progress import SkippingBar
 from fer_edge.errors import SourceError, UsageError
 from fer_edge.sources.base import WHOLE, Source, Span
@@ -84,7 +82,7 @@ def open_folder(directory: str, *, recursive: bool, output: str | None) -> Input
     without = None if output is None else Path(output)
     found = search_images(directory, recursive=recursive, without=without)
     if (left_out := found.describe_left_out()) is not None:
-        click.echo(one_line(left_out), err=True)
+        say(left_out)
     files = tuple(map(os.fspath, found.paths))
     return Inputs(source=ImageSource(files, directory), files=files, root=Path(directory))
 

@@ -181,3 +181,13 @@ def get(name: str, debug: bool) -> None:
     from fer_edge.cli.get import get_detector
 
     get_detector(name)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def doctor(as_json: bool, debug: bool) -> None:
+    """Find what on this machine would stop fer-edge, and say what to do about it."""
+    from fer_edge.cli.doctor import run_doctor
+
+    run_doctor(as_json=as_json)

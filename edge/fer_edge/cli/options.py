@@ -129,6 +129,17 @@ class ClockTime(_ParamType):
         return 3600 * hours + 60 * minutes + seconds
 
 
+def _configure_messages(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Take one of the options that say how much is said on standard error, together with the others."""
+    from fer_edge.cli.messages import configure_messages
+
+    chosen = context.meta.setdefault("messages", {})
+    chosen[parameter.name] = value
+    if chosen.get("verbose") and chosen.get("quiet"):
+        raise click.UsageError("--verbose and --quiet contradict each other; give one of them", context)
+    configure_messages(**chosen)
+
+
 _OPTIONS: Final = (
     click.option(
         "-m", "--model", metavar="NAME|PATH", help="Bundled model or .tflite file.  [default: default]"
@@ -195,6 +206,18 @@ _OPTIONS: Final = (
         help="Continue results files; videos that are complete in them are skipped.",
     ),
     click.option(
+        "--keep-days",
+        type=Seconds(0, min_open=True),
+        metavar="N",
+        help="Of a camera's outputs with the time in their names, delete files that are older.",
+    ),
+    click.option(
+        "--keep-gb",
+        type=Seconds(0, min_open=True),
+        metavar="N",
+        help="Of these outputs, delete the oldest files until all take no more than N GB.",
+    ),
+    click.option(
         "--every",
         type=Seconds(0, min_open=True),
         metavar="SECONDS",
@@ -202,6 +225,11 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
+    ),
+    click.option(
+        "--serve",
+        metavar="[HOST:]PORT",
+        help="A live view in a browser, of a camera or video; another host than this machine's own needs a token.",
     ),
     click.option(
         "--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or pictures."
@@ -226,7 +254,59 @@ _OPTIONS: Final = (
     ),
     click.option("--preset", metavar="NAME", help="Its speed against size.  [default: superfast]"),
     click.option("--ids", is_flag=True, help="Draw each face's id beside its label."),
+    click.option(
+        "--faces",
+        type=PathThatNames(),
+        metavar="DIR",
+        help="A picture of each face, one a second at most.",
+    ),
+    click.option(
+        "--anonymize",
+        type=click.Choice(["blur", "pixelate"]),
+        help="Hide every face in every image that is written or shown.",
+    ),
+    click.option(
+        "--when",
+        "rules",
+        multiple=True,
+        metavar="RULE",
+        help="Such as 'happy > 0.8 for 2s' or 'no face for 60s'; each with a --then.",
+    ),
+    click.option(
+        "--then",
+        "actions",
+        multiple=True,
+        metavar="ACTION",
+        help="What the rule starts: print, exec:COMMAND or https://URL.",
+    ),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        is_eager=True,  # so that errors of other options are said like that
+        callback=_configure_messages,
+        help="Say more on standard error; -vv: details.",
+    ),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_configure_messages,
+        help="Say nothing but errors there.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        expose_value=False,
+        is_eager=True,
+        callback=_configure_messages,
+        help="How it is said there; json: an object a line.",
+    ),
     click.option(
         "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
     ),

@@ -8,16 +8,18 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
+from fer_edge.cli.messages import is_json, is_silent
+
 __all__ = ["SkippingBar", "progress_bar"]
 
 _PATIENCE_S: Final = 1.0
 
 
 def progress_bar(items: Any, **options: Any) -> Any:
-    """tqdm's bar around an iterable, on standard error, where that is a terminal."""
+    """tqdm's bar around an iterable, on standard error, where that is a terminal and people are to read it."""
     from tqdm import tqdm
 
-    return tqdm(items, disable=None, **_fit_terminal(), **options)
+    return tqdm(items, disable=True if is_silent() or is_json() else None, **_fit_terminal(), **options)
 
 
 def _fit_terminal() -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import click
 
-from fer_edge.cli.app import one_line
 from fer_edge.cli.camera_watch import CameraWatch
+from fer_edge.cli.messages import ERROR, is_json, one_line, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.tables import counted
@@ -36,7 +36,9 @@ class RunReport:
         self._stream = pipeline.stream
         self._quiet = quiet
         self._progress = (
-            _Bar(pipeline, sources) if sys.stderr.isatty() else _StatusLines(statistics, self._stream.name)
+            _Bar(pipeline, sources)
+            if sys.stderr.isatty() and not is_json()
+            else _StatusLines(statistics, self._stream.name)
         )
         self._watch: CameraWatch | None = None
 
@@ -48,7 +50,7 @@ class RunReport:
     def take(self, result: FrameResult | SkippedInput) -> None:
         """Show one result."""
         if isinstance(result, SkippedInput):
-            click.echo(one_line(f"Error: {result.error}"), err=True)
+            say(result.error, ERROR)
         elif not self._stream.still:
             self._progress.advance(result)
         elif not self._quiet:
@@ -123,19 +125,16 @@ class _StatusLines:
             return
         self._last = now
         done = self._statistics
-        click.echo(
-            one_line(
-                f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so "
-                f"far, {done.fps:.1f} a second, {counted(done.faces, 'face')}"
-            ),
-            err=True,
+        say(
+            f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so far, "
+            f"{done.fps:.1f} a second, {counted(done.faces, 'face')}"
         )
 
     def show_state(self, text: str) -> None:
         now = time.monotonic()
         if now - self._last >= _STATUS_EVERY_S:
             self._last = now
-            click.echo(one_line(f"{self._name}: {text}"), err=True)
+            say(f"{self._name}: {text}")
 
     def finish_source(self, source: str) -> None: ...
 

@@ -9,18 +9,23 @@ import click
 import cv2
 
 from fer_edge.cli.inputs import Inputs
+from fer_edge.cli.messages import say
 from fer_edge.cli.outputs import (
     Sinks,
     check_outputs,
+    create_events,
     create_sinks,
     create_windows,
     open_continuation,
+    rotates,
+    shows_images,
     wants_window,
 )
 from fer_edge.cli.report import RunReport
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import FerEdgeError, UsageError
+from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.atomic_files import write_json
@@ -47,12 +52,19 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     check_outputs(
         options,
         [*inputs.files, model.path, *([] if options.detector_model is None else [options.detector_model])],
+        live=stream.live,
     )
     _check_options(options, stream)
-    continuation = open_continuation(options, model)
-    status = RunStatus()
+    events = create_events(options, model)
+    continuation = open_continuation(options, model, live=stream.live)
+    status = RunStatus() if events is None else RunStatus(events=events.counts)
     sinks = create_sinks(inputs, options, model, status)
+    if events is not None:
+        for view in sinks.views:
+            events.listen(view.tell)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
+        for view in sinks.views:
+            stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
         detector = create_detector(
             options.detector,
@@ -65,7 +77,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             inputs.source,
             detector,
             model,
-            detect_every=options.detect_every,
+            # A face that nobody looked for would be seen.
+            detect_every=options.detect_every or (1 if options.anonymize else None),
             smoothing=options.smoothing or 0.0,
             flip_average=bool(options.flip_average),
             threads=threads,
@@ -73,7 +86,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             ahead=len(sinks.every) > len(options.results) or wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
-        _Run(pipeline, sinks, inputs, options, model, continuation, status).run(threads)
+        _Run(pipeline, sinks, inputs, options, model, continuation, status, events).run(threads)
 
 
 def _check_options(options: RunOptions, stream: StreamInfo) -> None:
@@ -82,12 +95,32 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--every is about time, which still images have not; leave it out")
     if options.every is not None and not options.results:
         raise UsageError("--every makes fewer rows; name where they go with --results")
+    if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
+        raise UsageError(
+            "--keep-days and --keep-gb delete a camera's files with the time in their names; give one such as "
+            "--results rows-%Y-%m-%d.csv"
+        )
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
-    if options.ids and options.output is None and not wants_window(stream, options):
-        raise UsageError("--ids are drawn into images; name those with --output, or give --show")
+    if not shows_images(stream, options):
+        if options.ids:
+            raise UsageError(
+                "--ids are drawn into images; name those with --output, or give --show or --serve"
+            )
+        if options.anonymize:
+            raise UsageError(
+                "--anonymize hides faces in images; name those with --output, or give --show or --serve"
+            )
+    if options.rules and stream.still:
+        raise UsageError("--when is about what happens over time; it takes a video or a camera")
+    if options.anonymize and options.faces:
+        raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
+    if options.serve is not None and stream.still:
+        raise UsageError(
+            "--serve shows a camera or a video while it runs; see images with --output or --show"
+        )
 
 
 class _Run:
@@ -102,6 +135,7 @@ class _Run:
         model: ModelFile,
         continuation: Continuation | None,
         status: RunStatus,
+        events: EventDispatcher | None,
     ) -> None:
         self._pipeline, self._inputs = pipeline, inputs
         self._sinks, self._averaged = sinks.every, sinks.averaged
@@ -112,8 +146,10 @@ class _Run:
             StopConditions(options.max_frames, options.duration),
             mirror=options.mirror,
             ids=options.ids,
+            hide=options.anonymize,
             on_finished=self._finish_source,
             status=status,
+            events=events,
         )
         quiet = any(map(is_standard_output, options.results))
         self._report = RunReport(pipeline, self._session.statistics, inputs.files, quiet=quiet)
@@ -132,7 +168,7 @@ class _Run:
             statistics.add_error(str(error))
             raise
         except (KeyboardInterrupt, Terminated):
-            click.echo("Interrupted; what was written until now is kept.", err=True)
+            say("Interrupted; what was written until now is kept.")
             raise
         finally:
             self._report.end()
@@ -166,5 +202,5 @@ def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     missing = [parts[part] for part in continuation.select_missing(parts)]
     if len(missing) < len(addresses):
         done = counted(len(addresses) - len(missing), "video")
-        click.echo(f"{done} of {len(addresses)} already complete in the results.", err=True)
+        say(f"{done} of {len(addresses)} already complete in the results.")
     return missing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from fer_edge.errors import UsageError
 from fer_edge.sources.base import Span
@@ -28,13 +29,20 @@ class RunOptions:
     summary: Path | None
     overwrite: bool
     show: bool | None
+    serve: str | None
     max_frames: int | None
     duration: float | None
     start: float | None
     end: float | None
     every: float | None
     append: bool
+    keep_days: float | None
+    keep_gb: float | None
     mirror: bool
+    rules: tuple[str, ...]
+    actions: tuple[str, ...]
+    faces: str | None
+    anonymize: Literal["blur", "pixelate"] | None
     ids: bool
     encoder: str | None
     preset: str | None

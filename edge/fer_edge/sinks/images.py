@@ -15,7 +15,7 @@ from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
 from fer_edge.sinks.targets import assign_targets
 from fer_edge.types import SkippedInput
 
-__all__ = ["WRITABLE_SUFFIXES", "ImageFolderSink", "ImageSink", "create_sink"]
+__all__ = ["WRITABLE_SUFFIXES", "ImageFolderSink", "ImageSink", "create_sink", "write_image"]
 
 WRITABLE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """What an annotated picture can be written as; one of another kind becomes a ``.png``."""
@@ -35,7 +35,7 @@ class ImageSink(StatelessSink):
     def write(self, result: View | SkippedInput) -> None:
         """Write the picture."""
         if isinstance(result, View):
-            _write_image(self._path, result.image())
+            write_image(self._path, result.image())
 
 
 class ImageFolderSink(StatelessSink):
@@ -56,7 +56,7 @@ class ImageFolderSink(StatelessSink):
         if isinstance(result, View):
             target = self._targets[result.source]
             make_folder(target.parent)
-            _write_image(target, result.image())
+            write_image(target, result.image())
 
 
 def create_sink(request: SinkRequest) -> Sink:
@@ -77,7 +77,8 @@ def _with_writable_suffix(path: Path) -> Path:
     return path if path.suffix.lower() in WRITABLE_SUFFIXES else path.with_suffix(".png")
 
 
-def _write_image(path: Path, image: Any) -> None:
+def write_image(path: Path, image: Any) -> None:
+    """Write an image, uint8 (height, width, 3) BGR, in the format of the suffix; raises OutputError."""
     try:
         encoded, content = cv2.imencode(path.suffix.lower(), image)
     except cv2.error as error:

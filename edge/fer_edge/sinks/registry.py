@@ -17,6 +17,7 @@ __all__ = [
     "IMAGE_SINKS",
     "ROW_SINKS",
     "STANDARD_OUTPUT",
+    "create_faces_sink",
     "create_image_sink",
     "create_row_sink",
     "create_window",
@@ -40,9 +41,11 @@ IMAGE_SINKS: Final[Registry[SinkFactory]] = Registry(
     "output",
     "fer_edge.image_sinks",
     {
+        "faces": "fer_edge.sinks.faces:create_sink",
         "images": "fer_edge.sinks.images:create_sink",
         "video": "fer_edge.sinks.video:create_sink",
         "window": "fer_edge.sinks.window:create_sink",
+        "http": "fer_edge.sinks.http.sink:create_sink",
     },
 )
 """What annotated images go to: ``--output`` by the target's scheme, otherwise by the kind of source."""
@@ -91,6 +94,11 @@ def split_target(target: str, registry: Registry[SinkFactory]) -> tuple[str | No
         return None, target
     rest = target[len(name) + 1 :]
     return name, target if rest.startswith("//") else rest
+
+
+def create_faces_sink(request: SinkRequest) -> Sink:
+    """Make the sink for ``--faces``; raises OutputError where its folder cannot be written."""
+    return IMAGE_SINKS.load("faces")(request)
 
 
 def create_window(request: SinkRequest) -> Sink:

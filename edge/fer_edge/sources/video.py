@@ -68,6 +68,13 @@ class VideoSource:
             frame_rate=facts.rate,
             frame_count=facts.count_frames(self._span.start_s, self._span.end_s),
         )
+        _LOG.info(
+            "%s: %s, %d×%d pixels, %s frames a second",
+            title_of(self._address),
+            video.stream.codec_context.name,
+            *facts.size,
+            "an unknown number of" if facts.rate is None else f"{facts.rate:g}",
+        )
         if not facts.stamped and facts.rate is None:
             _LOG.warning(
                 "%s: the video states neither times nor a rate; timed at %g frames a second",

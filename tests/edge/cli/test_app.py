@@ -10,7 +10,8 @@ from contextlib import suppress
 import click
 import pytest
 
-from fer_edge.cli.app import INTERRUPTED, TERMINATED, one_line, run_command
+from fer_edge.cli.app import INTERRUPTED, TERMINATED, run_command
+from fer_edge.cli.messages import one_line
 from fer_edge.errors import AccuracyLossError, OutputError, UsageError
 from fer_edge.runtime.shutdown import raise_if_interrupted
 

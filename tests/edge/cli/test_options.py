@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_edge.models.find_model import find_model
-from fer_edge.types import Image
+from fer_edge.types import FaceBox, Image
 from tests.edge.support import FerEdge, read_back, read_rows, read_video, run_fer_edge
 
 RATE = 12  # frames a second of the clip
@@ -138,3 +138,80 @@ def test_ids_are_refused_where_nothing_is_drawn(fer_edge: FerEdge, portrait_path
     done = fer_edge("image", portrait_path, "--ids")
     assert done.returncode == 2
     assert "--ids are drawn into images; name those with --output" in done.stderr
+
+
+class TestFacesAndHiding:
+    @pytest.mark.parametrize("mode", ["blur", "pixelate"])
+    def test_a_hidden_face_is_found_by_nobody(
+        self, fer_edge: FerEdge, portrait_path: Path, mode: str, tmp_path: Path
+    ) -> None:
+        done = fer_edge("image", portrait_path, "--anonymize", mode, "-o", tmp_path / "o.png")
+        assert done.returncode == 0
+        assert "pixels at" in done.stdout
+        again = fer_edge("image", tmp_path / "o.png", "-r", "-")
+        assert read_rows(again.stdout)[0]["faces"] == []
+
+    def test_nor_in_any_frame_of_a_video(self, fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+        done = fer_edge("video", clip, "--anonymize", "blur", "-o", tmp_path / "o.mp4", "-r", "-")
+        shown = read_rows(done.stdout)
+        found = read_rows(fer_edge("video", tmp_path / "o.mp4", "--detect-every", "1", "-r", "-").stdout)
+        assert len(found) == len(shown) == len(read_video(clip)[0])
+        for before, after in zip(shown, found, strict=True):
+            (face,) = before["faces"]
+            assert all(FaceBox(*face["box"]).iou(FaceBox(*other["box"])) < 0.4 for other in after["faces"])
+
+    def test_faces_are_kept_once_a_second(self, fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+        assert fer_edge("video", clip, "--faces", tmp_path / "faces").returncode == 0
+        seconds = len(read_video(clip)[0]) / RATE
+        assert seconds <= len(list((tmp_path / "faces").glob("clip-*.jpg"))) <= seconds + 1
+
+    def test_hidden_faces_are_not_kept(self, fer_edge: FerEdge, portrait_path: Path, tmp_path: Path) -> None:
+        faces, image = tmp_path / "faces", tmp_path / "o.png"
+        done = fer_edge("image", portrait_path, "--anonymize", "blur", "-o", image, "--faces", faces)
+        assert done.returncode == 2
+        assert "--faces" in done.stderr
+        assert not faces.exists()
+        assert not image.exists()
+
+    def test_hiding_is_refused_where_no_image_is_made(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        done = fer_edge("image", portrait_path, "--anonymize", "blur")
+        assert done.returncode == 2
+        assert "--output" in done.stderr
+
+
+class TestRules:
+    def test_a_rule_starts_an_action_when_it_comes_true(
+        self, fer_edge: FerEdge, clip: Path, plain_rows: list[dict[str, Any]], tmp_path: Path
+    ) -> None:
+        out = tmp_path / "event.json"
+        emotion = plain_rows[6]["faces"][0]["emotion"]
+        done = fer_edge(
+            *("video", clip, "--when", "face for 500ms", "--then", "print"),
+            *("--when", f"any {emotion}", "--then", f"exec:tee {out}"),
+        )
+        assert done.returncode == 0
+        assert done.stdout.splitlines()[0] == "0.50 s: face for 500ms"
+        assert json.loads(out.read_text().splitlines()[0])["rule"] == f"any {emotion}"
+
+    @pytest.mark.parametrize(
+        ("arguments", "what"),
+        [
+            (("--when", "hapy > 0.5", "--then", "print"), "did you mean happy?"),
+            (("--when", "happy"), "in pairs"),
+            (("--when", "happy", "--then", "mail:me"), "unknown action"),
+            (("--when", "happy", "--then", "exec:no-such-program"), "no such program"),
+            (("--when", "happy", "--then", "print", "-r", "-"), "standard output"),
+        ],
+    )
+    def test_what_is_wrong_is_said_before_anything_is_read(
+        self, arguments: tuple[str, ...], what: str, fer_edge: FerEdge
+    ) -> None:
+        done = fer_edge("video", "no such video", *arguments)
+        assert done.returncode == 2
+        assert what in done.stderr
+        assert done.stderr.count("\n") == 1
+
+    def test_still_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
+        done = fer_edge("image", portrait_path, "--when", "happy", "--then", "print")
+        assert done.returncode == 2
+        assert "over time" in done.stderr

@@ -78,7 +78,7 @@ class TestFolder:
             table = list(csv.DictReader(file))
         columns = "source frame time_s clock face_id x y width height confidence emotion score"
         assert list(table[0])[:12] == columns.split()
-        assert list(table[0])[11:] == list(FER2013_LABELS)
+        assert list(table[0])[12:] == list(FER2013_LABELS)
         assert [Path(row["source"]).name for row in table] == ["face.jpg", "wall.png"]
         assert table[1]["face_id"] == table[1]["emotion"] == table[1]["happy"] == ""
         content = json.loads(summary.read_text())

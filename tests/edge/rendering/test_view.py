@@ -51,6 +51,7 @@ def test_an_image_is_the_only_thing_a_view_makes() -> None:
     assert offered == {
         "as_record",
         "clock",
+        "crop_face",
         "draw_s",
         "faces",
         "image",

@@ -1,0 +1,125 @@
+"""What the programs say on standard error: one line a message, for people, for a journal, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+import click
+
+__all__ = [
+    "ERROR",
+    "INFO",
+    "WARNING",
+    "configure_messages",
+    "install_log_handler",
+    "is_json",
+    "is_silent",
+    "one_line",
+    "say",
+]
+
+ERROR: Final = logging.ERROR
+WARNING: Final = logging.WARNING
+INFO: Final = logging.INFO
+
+_PACKAGES: Final = ("fer_edge", "fer_train", "fer_convert")
+_SYSLOG: Final = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+_PREFIXES: Final = {logging.ERROR: "Error: ", logging.WARNING: "Warning: "}
+# Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+@dataclass(slots=True)
+class _Settings:
+    least: int = INFO
+    json: bool = False
+
+
+_SETTINGS: Final = _Settings()
+
+
+def configure_messages(
+    *, verbose: int = 0, quiet: bool = False, log_format: Literal["text", "json"] = "text"
+) -> None:
+    """Choose how much is said from now on, and how.
+
+    ``quiet`` leaves errors alone; ``verbose`` 1 adds what the library reports of itself, 2 its details.
+    """
+    _SETTINGS.json = log_format == "json"
+    _SETTINGS.least = ERROR if quiet else INFO
+    library = logging.WARNING if not verbose else logging.INFO if verbose == 1 else logging.DEBUG
+    for package in _PACKAGES:
+        logging.getLogger(package).setLevel(library)
+    if verbose > 1:
+        _SETTINGS.least = logging.DEBUG
+
+
+def is_json() -> bool:
+    """Whether messages are JSON objects."""
+    return _SETTINGS.json
+
+
+def is_silent() -> bool:
+    """Whether nothing but errors is said, no progress either."""
+    return _SETTINGS.least > INFO
+
+
+def say(message: str, level: int = INFO) -> None:
+    """Say a message on standard error, unless less was asked for.
+
+    To systemd's journal each line tells its level, as sd-daemon(3) defines it.
+    """
+    if level < _SETTINGS.least:
+        return
+    if _SETTINGS.json:
+        record = {
+            "time": datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            "level": logging.getLevelName(level).lower(),
+            "message": message,
+        }
+        click.echo(json.dumps(record), err=True)
+        return
+    line = one_line(f"{_PREFIXES.get(level, '')}{message}")
+    click.echo(f"<{_SYSLOG.get(level, 6)}>{line}" if _is_journal() else line, err=True)
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and control characters escaped: a file's name may hold anything."""
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
+        for c in text
+    )
+
+
+def install_log_handler() -> None:
+    """Say what the library logs, as errors are said."""
+    configure_messages()
+    for package in _PACKAGES:
+        logger = logging.getLogger(package)
+        if not any(isinstance(handler, _LogHandler) for handler in logger.handlers):
+            logger.addHandler(_LogHandler())
+
+
+class _LogHandler(logging.Handler):
+    """Says the library's records."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say one record."""
+        say(record.getMessage(), min(record.levelno, ERROR))
+
+
+def _is_journal() -> bool:
+    """Whether standard error is the journal: systemd says which file that is."""
+    stream = os.environ.get("JOURNAL_STREAM", "")
+    with suppress(OSError, ValueError, AttributeError):
+        status = os.fstat(sys.stderr.fileno())
+        return stream == f"{status.st_dev}:{status.st_ino}"
+    return False

@@ -1,0 +1,39 @@
+"""What on this machine would stop fer-edge, and the remedy for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from fer_edge.doctor.finding import Finding
+from fer_edge.doctor.hardware import check_board, check_cameras, check_display, check_processor
+from fer_edge.doctor.models import check_detectors, check_models
+from fer_edge.doctor.places import check_memory, check_places
+from fer_edge.doctor.software import check_opencv, check_packages, check_python, check_video
+
+__all__ = ["CHECKS", "Finding", "examine"]
+
+CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    check_python,
+    check_packages,
+    check_opencv,
+    check_video,
+    check_models,
+    check_detectors,
+    check_processor,
+    check_board,
+    check_memory,
+    check_places,
+    check_display,
+    check_cameras,
+)
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, in the order in which people read it; a check that fails itself is a finding."""
+    for check in CHECKS:
+        try:
+            yield from check()
+        except Exception as error:  # noqa: BLE001  (the reason why somebody runs this may be anything)
+            name = check.__name__.removeprefix("check_").replace("_", " ")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            yield Finding("red", name, f"it could not be examined: {reason}", "report this")

@@ -1,0 +1,37 @@
+"""``print``: a line on standard output for each event."""
+
+from __future__ import annotations
+
+import sys
+
+from fer_edge.errors import UsageError
+from fer_edge.events.base import Action, ActionRequest
+from fer_edge.events.engine import Event
+from fer_edge.runtime.atomic_files import output_errors
+
+__all__ = ["PrintAction", "create_action"]
+
+
+class PrintAction:
+    """Prints when it was, which rule, and whose face; raises OutputError where standard output takes nothing."""
+
+    def perform(self, event: Event) -> None:
+        """Print a line."""
+        frame = event.result.frame
+        when = (
+            f"{frame.clock:%Y-%m-%d %H:%M:%S}" if frame.clock is not None else f"{frame.time_s or 0.0:.2f} s"
+        )
+        whose = "" if event.face is None else f" (face {event.face})"
+        with output_errors("standard output"):
+            sys.stdout.write(f"{when}: {' '.join(event.rule.text.split())}{whose}\n")
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def create_action(request: ActionRequest) -> Action:
+    """Make the action; raises UsageError for text after its name."""
+    if request.target != "print":
+        raise UsageError(f"print takes nothing after it, got {request.target!r}; write: --then print")
+    return PrintAction()

@@ -1,0 +1,34 @@
+"""The actions by name. A new one is a module in this folder and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fer_edge.errors import UsageError
+from fer_edge.events.base import Action, ActionFactory, ActionRequest
+from fer_edge.runtime.registry import Registry
+
+__all__ = ["ACTIONS", "create_action"]
+
+ACTIONS: Final = Registry[ActionFactory](
+    "action",
+    "fer_edge.event_actions",
+    {
+        "exec": "fer_edge.events.command:create_action",
+        "http": "fer_edge.events.webhook:create_action",
+        "https": "fer_edge.events.webhook:create_action",
+        "print": "fer_edge.events.printing:create_action",
+    },
+)
+"""What ``--then`` names: ``NAME``, or ``NAME:target``."""
+
+
+def create_action(target: str) -> Action:
+    """Make the action that the text after ``--then`` stands for; raises UsageError."""
+    name = target.partition(":")[0].lower()
+    if name not in ACTIONS:
+        raise UsageError(
+            f"unknown action {name!r}; write one of {', '.join(ACTIONS.names)}, such as print, exec:COMMAND or "
+            "https://HOST/PATH"
+        )
+    return ACTIONS.load(name)(ActionRequest(target))

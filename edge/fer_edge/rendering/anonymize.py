@@ -1,0 +1,206 @@
+"""Hiding faces: where they are, where they were a moment ago, and where they are about to be found.
+
+Detectors miss a face now and then, and find one a few frames after it came into view. So a face stays hidden where
+it was last seen for half a second, and results wait for half a second in case a face turns up that was there before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+
+from fer_edge.types import Detection, FaceBox, FaceResult, FrameResult, Image
+
+__all__ = ["Anonymizer", "AnonymizerMode", "Cover", "cover_face", "hide_faces"]
+
+AnonymizerMode = Literal["blur", "pixelate"]
+
+_HELD_S: Final = 0.5  # for so long a face that is not found any more, or not yet, is taken to be there
+_MOST_WAITING: Final = 128 << 20  # bytes of images that wait; of large ones fewer wait, for a shorter time
+_BLOCKS: Final = 6  # across a face; of eight a face can still be guessed at
+# What belongs to a head beyond the face, in sizes of a face as FER-2013 frames it: hair, ears, chin.
+_ABOVE, _BELOW, _BESIDE = 0.5, 0.3, 0.3
+# In face sizes: how much wider a face is hidden that was not seen for _HELD_S, and one seen once, which may move.
+_DRIFT, _UNKNOWN_DRIFT = 0.4, 1.0
+_VELOCITY_WEIGHT: Final = 0.5  # of the newest step in the mean of a face's motion
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """A part of an image to hide, in pixels; it may reach out of the image. ``face`` is the width of the face."""
+
+    box: FaceBox
+    face: int
+
+    def moved(self, x: float, y: float) -> Cover:
+        """The same part elsewhere."""
+        box = self.box
+        return Cover(FaceBox(round(box.x + x), round(box.y + y), box.width, box.height), self.face)
+
+    def grown(self, margin: float) -> Cover:
+        """The part with so many face sizes more on each side."""
+        return Cover(self.box.grown(math.ceil(margin * self.face)), self.face)
+
+    def joined(self, other: Cover) -> Cover:
+        """The smallest part that holds both."""
+        a, b = self.box, other.box
+        left, top = min(a.x, b.x), min(a.y, b.y)
+        right, bottom = max(a.x + a.width, b.x + b.width), max(a.y + a.height, b.y + b.height)
+        return Cover(FaceBox(left, top, right - left, bottom - top), max(self.face, other.face))
+
+
+def cover_face(detection: Detection) -> Cover:
+    """The part of an image that shows the head of a face, hair and chin included."""
+    box, framing = detection.outer or detection.box, detection.framing
+    width, height = framing.scale * box.width, framing.scale * box.height
+    x, y = box.center
+    y += framing.shift_y * box.height
+    left, top = x - (0.5 + _BESIDE) * width, y - (0.5 + _ABOVE) * height
+    right, bottom = x + (0.5 + _BESIDE) * width, y + (0.5 + _BELOW) * height
+    whole = FaceBox(
+        math.floor(left), math.floor(top), math.ceil(right - left) + 1, math.ceil(bottom - top) + 1
+    )
+    return Cover(whole, max(box.width, math.ceil(width)))
+
+
+def hide_faces(image: Image, covers: Sequence[Cover], mode: AnonymizerMode) -> Image:
+    """A copy of a uint8 (height, width, 3) BGR image in which nothing can be recognised within the covers.
+
+    Each is reduced to six squares across its face, which ``pixelate`` shows as they are, and ``blur`` as a smooth
+    passage from one to the next: neither leaves more of a face than those squares.
+    """
+    hidden = image.copy()
+    height, width = image.shape[:2]
+    # The largest last: where two overlap, the squares are those of the larger face.
+    for cover in sorted(covers, key=lambda cover: cover.face):
+        box = cover.box.clipped(width, height)
+        if box is None:
+            continue
+        square = max(1, math.ceil(cover.face / _BLOCKS))
+        part = hidden[box.y : box.y + box.height, box.x : box.x + box.width]
+        few = cv2.resize(
+            part, (max(1, box.width // square), max(1, box.height // square)), interpolation=cv2.INTER_AREA
+        )
+        spread = cv2.INTER_NEAREST if mode == "pixelate" else cv2.INTER_LINEAR
+        part[...] = np.asarray(
+            cv2.resize(few, (box.width, box.height), interpolation=spread), np.uint8
+        ).reshape(part.shape)
+    return hidden
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A face: what hides it where it was last seen, when that was, when it first was, its motion (pixels/s)."""
+
+    cover: Cover
+    first_s: float
+    last_s: float
+    velocity: tuple[float, float] | None = None
+
+    def update(self, cover: Cover, time_s: float) -> None:
+        elapsed = time_s - self.last_s
+        if elapsed > 0:
+            (old_x, old_y), (new_x, new_y) = self.cover.box.center, cover.box.center
+            x, y = (new_x - old_x) / elapsed, (new_y - old_y) / elapsed
+            before_x, before_y = self.velocity or (x, y)
+            self.velocity = (
+                before_x + _VELOCITY_WEIGHT * (x - before_x),
+                before_y + _VELOCITY_WEIGHT * (y - before_y),
+            )
+        self.cover, self.last_s = cover, time_s
+
+    def at(self, time_s: float) -> Cover:
+        """What hides the face at another time: it stayed, or has moved on as it did, or something in between."""
+        elapsed = time_s - self.last_s
+        drift = abs(elapsed) / _HELD_S
+        if self.velocity is None:
+            return self.cover.grown(_UNKNOWN_DRIFT * drift)
+        moved = self.cover.moved(self.velocity[0] * elapsed, self.velocity[1] * elapsed)
+        return self.cover.joined(moved).grown(_DRIFT * drift)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A result that waits, and what of it is hidden, by face."""
+
+    result: FrameResult
+    covers: dict[int, Cover] = field(default_factory=dict)
+
+    @property
+    def time_s(self) -> float:
+        return self.result.frame.time_s or 0.0
+
+    @property
+    def bytes(self) -> int:
+        width, height = self.result.frame.size
+        return 3 * width * height
+
+    def hide(self, face: int, cover: Cover) -> None:
+        before = self.covers.get(face)
+        self.covers[face] = cover if before is None else before.joined(cover)
+
+
+class Anonymizer:
+    """Says which parts of each result's image are to be hidden; results leave it in order, half a second later.
+
+    Still images have no before and after: they leave at once. Of large images fewer wait, so that they hold 128 MB
+    at most.
+    """
+
+    def __init__(self) -> None:
+        self._faces: dict[int, _Seen] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._held = 0  # bytes
+
+    def add(self, result: FrameResult) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
+        """Take the next result; gives those that have waited long enough, each with what is to be hidden."""
+        time_s = result.frame.time_s
+        if time_s is None:
+            yield result, tuple(cover_face(face.detection) for face in result.faces)
+            return
+        newest = _Waiting(result)
+        for face in result.faces:
+            self._see(face, newest, time_s)
+        for number, seen in list(self._faces.items()):
+            if not 0 <= time_s - seen.last_s <= _HELD_S:  # the clock may have been set back
+                del self._faces[number]
+            elif seen.last_s < time_s:
+                newest.hide(number, seen.at(time_s))
+        self._waiting.append(newest)
+        self._held += newest.bytes
+        while self._waiting and self._is_done(self._waiting[0], time_s):
+            yield self._release()
+
+    def flush(self) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
+        """The results that still wait: the run ends, or another source begins, where no face goes on."""
+        while self._waiting:
+            yield self._release()
+        self._faces.clear()
+
+    def _see(self, face: FaceResult, newest: _Waiting, time_s: float) -> None:
+        """Hide a face in the newest result, and in those before it in which it was not found."""
+        cover = cover_face(face.detection)
+        newest.hide(face.id, cover)
+        seen = self._faces.get(face.id)
+        unseen_since_s = -math.inf if seen is None else seen.last_s
+        if seen is None:
+            seen = self._faces[face.id] = _Seen(cover, time_s, time_s)
+        else:
+            seen.update(cover, time_s)
+        for waiting in self._waiting:
+            if unseen_since_s < waiting.time_s < time_s or waiting.time_s < seen.first_s:
+                waiting.hide(face.id, seen.at(waiting.time_s))
+
+    def _is_done(self, oldest: _Waiting, time_s: float) -> bool:
+        return self._held > _MOST_WAITING or not 0 <= time_s - oldest.time_s < _HELD_S
+
+    def _release(self) -> tuple[FrameResult, tuple[Cover, ...]]:
+        oldest = self._waiting.popleft()
+        self._held -= oldest.bytes
+        return oldest.result, tuple(oldest.covers.values())

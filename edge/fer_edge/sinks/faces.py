@@ -1,0 +1,88 @@
+"""A picture of each face, one a second at most."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from fer_edge.errors import OutputError
+from fer_edge.rendering.view import View
+from fer_edge.runtime.atomic_files import check_folder, make_folder
+from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
+from fer_edge.sinks.images import write_image
+from fer_edge.types import FaceResult, SkippedInput
+
+__all__ = ["FacesSink", "create_sink"]
+
+_EVERY_S: Final = 1.0
+_MOST_REMEMBERED: Final = 1000  # faces
+_UNSAFE: Final = re.compile(r"[^\w.-]+")
+_LONGEST: Final = 80  # characters of a source's or label's name
+
+
+class FacesSink(StatelessSink):
+    """Writes heads as .jpg files into a folder, named by source, time, face id and emotion.
+
+    A face in view is written again after a second of its source's clock.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        check_folder(folder)
+        self._folder = folder
+        self._written_s: dict[int, float] = {}
+
+    def write(self, result: View | SkippedInput) -> None:
+        """Write the faces whose turn it is; raises OutputError."""
+        if isinstance(result, SkippedInput):
+            return
+        for face in result.faces:
+            if self._is_due(face.id, result.time_s):
+                make_folder(self._folder)
+                write_image(_free_path(self._folder / _name(result, face)), result.crop_face(face))
+
+    def _is_due(self, face: int, time_s: float | None) -> bool:
+        if time_s is None:
+            return True
+        last_s = self._written_s.get(face)
+        if last_s is not None and 0 <= time_s - last_s < _EVERY_S:
+            return False
+        self._written_s.pop(face, None)  # so that the one written longest ago is the first
+        self._written_s[face] = time_s
+        if len(self._written_s) > _MOST_REMEMBERED:
+            del self._written_s[next(iter(self._written_s))]
+        return True
+
+
+def create_sink(request: SinkRequest) -> Sink:
+    """Make the sink of a folder, which is empty or may be added to; raises OutputError."""
+    folder = Path(request.target)
+    if folder.is_dir() and any(folder.iterdir()) and not (request.append or request.overwrite):
+        raise OutputError(
+            f"{folder}: expected an empty folder for faces, it holds files; name another, or add to it with --append"
+        )
+    return FacesSink(folder)
+
+
+def _name(view: View, face: FaceResult) -> str:
+    """Such as ``clip-00012.400s-face3-happy.jpg``, or by the wall clock ``0-20261126T101500.123-face3-happy.jpg``."""
+    when = ""
+    if view.clock is not None:
+        when = f"-{view.clock:%Y%m%dT%H%M%S}.{view.clock.microsecond // 1000:03d}"
+    elif view.time_s is not None:
+        when = f"-{view.time_s:09.3f}s"
+    source = view.source.rstrip("/").rpartition("/")[2].partition("?")[0]
+    name = source if view.clock is not None else Path(source).stem
+    return f"{_safe(name) or 'video'}{when}-face{face.id}-{_safe(face.emotion)}.jpg"
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub("_", text)[:_LONGEST].strip("._")
+
+
+def _free_path(path: Path) -> Path:
+    number, free = 2, path
+    while free.exists():
+        free = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return free

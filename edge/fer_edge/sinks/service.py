@@ -1,0 +1,57 @@
+"""Reports to the service manager: ready, alive as long as frames arrive, ending."""
+
+from __future__ import annotations
+
+import time
+from threading import Event
+from typing import Final
+
+from fer_edge.rendering.view import View
+from fer_edge.runtime.service import ServiceNotifier
+from fer_edge.runtime.tables import counted
+from fer_edge.sinks.base import RunStatus
+from fer_edge.types import SkippedInput, StreamInfo
+
+__all__ = ["ServiceSink"]
+
+_STATUS_EVERY_S: Final = 5.0
+
+
+class ServiceSink:
+    """Tells systemd that the run is ready once its source is open, and feeds its watchdog with frames that arrive.
+
+    Where none arrives for longer than the unit's WatchdogSec, systemd starts the service again.
+    """
+
+    def __init__(self, notifier: ServiceNotifier, status: RunStatus) -> None:
+        self._notifier, self._status = notifier, status
+        watchdog_s = notifier.watchdog_s
+        self._every_s = _STATUS_EVERY_S if watchdog_s is None else min(_STATUS_EVERY_S, watchdog_s / 4)
+        self._told = self._begun = time.monotonic()
+        self._ready = False
+
+    def open(self, stream: StreamInfo, stop: Event) -> None:
+        """The source is open."""
+        if not self._ready:
+            self._ready = True
+            self._begun = time.monotonic()
+            self._notifier.notify("READY=1", f"STATUS=Watching {stream.name}")
+
+    def write(self, result: View | SkippedInput) -> None:
+        """A frame has arrived."""
+        now = time.monotonic()
+        if now - self._told < self._every_s:
+            return
+        self._told = now
+        status = self._status
+        rate = status.frames / max(now - self._begun, 1e-3)
+        faces = counted(len(result.faces), "face") if isinstance(result, View) else "no image"
+        self._notifier.notify(
+            "WATCHDOG=1",
+            f"STATUS={counted(status.frames, 'frame')}, {rate:.1f} a second, {faces} in view, "
+            f"{counted(status.reconnects, 'reconnect')}",
+        )
+
+    def close(self) -> None:
+        """The run ends."""
+        self._notifier.notify("STOPPING=1")

@@ -1,0 +1,128 @@
+"""What is said on standard error: how much, and in which form."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from fer_edge.cli.messages import ERROR, INFO, WARNING, configure_messages, install_log_handler, say
+from tests.edge.support import FerEdge, run_fer_edge
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Messages as at the start of a program, and again afterwards."""
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    install_log_handler()
+    yield
+    configure_messages()
+
+
+def say_all() -> None:
+    logger = logging.getLogger("fer_edge.sources.camera")
+    say("broken", ERROR)
+    say("odd", WARNING)
+    say("done", INFO)
+    logger.warning("camera %s: lost", "0")
+    logger.info("camera 0: 640×480")
+    logger.debug("a packet")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ["Error: broken", "Warning: odd", "done", "Warning: camera 0: lost"]),
+        ({"quiet": True}, ["Error: broken"]),
+        (
+            {"verbose": 1},
+            ["Error: broken", "Warning: odd", "done", "Warning: camera 0: lost", "camera 0: 640×480"],
+        ),
+        (
+            {"verbose": 2},
+            [
+                "Error: broken",
+                "Warning: odd",
+                "done",
+                "Warning: camera 0: lost",
+                "camera 0: 640×480",
+                "a packet",
+            ],
+        ),
+    ],
+)
+def test_as_much_is_said_as_was_asked_for(
+    options: dict[str, int], expected: list[str], capsys: Capture
+) -> None:
+    configure_messages(**options)  # type: ignore[arg-type]
+    say_all()
+    assert capsys.readouterr().err.splitlines() == expected
+
+
+def test_each_message_is_an_object_where_a_program_reads_them(capsys: Capture) -> None:
+    configure_messages(log_format="json")
+    say_all()
+    say("two\nlines \x1b[2J \udcff")
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(record["level"], record["message"]) for record in records] == [
+        ("error", "broken"),
+        ("warning", "odd"),
+        ("info", "done"),
+        ("warning", "camera 0: lost"),
+        ("info", "two\nlines \x1b[2J \udcff"),
+    ]
+    assert all(datetime.fromisoformat(record["time"]).utcoffset() is not None for record in records)
+
+
+def test_systemd_s_journal_is_told_each_line_s_level(tmp_path: Path) -> None:
+    program = "from fer_edge.cli.messages import *\nfor level in (ERROR, WARNING, INFO): say('text', level)\n"
+    with (tmp_path / "journal").open("w+") as journal:
+        status = os.fstat(journal.fileno())
+        for stream in (f"{status.st_dev}:{status.st_ino}", "1:2"):
+            subprocess.run(
+                [sys.executable, "-c", program],
+                stderr=journal,
+                env=os.environ | {"JOURNAL_STREAM": stream},
+                check=True,
+            )
+    assert (tmp_path / "journal").read_text().splitlines() == [
+        *("<3>Error: text", "<4>Warning: text", "<6>text"),
+        *("Error: text", "Warning: text", "text"),
+    ]
+
+
+class TestOptions:
+    def test_errors_of_every_kind_are_objects(self, fer_edge: FerEdge, tmp_path: Path) -> None:
+        for arguments in (
+            ("video", tmp_path / "none.mp4"),
+            ("image", "--every", "1"),
+            ("video", "x", "--start", "a"),
+        ):
+            done = fer_edge(*arguments, "--log-format", "json")
+            assert done.returncode in (1, 2)
+            (line,) = done.stderr.splitlines()
+            assert json.loads(line)["level"] == "error"
+
+    def test_verbose_names_the_video_s_format(self, fer_edge: FerEdge, clip: Path) -> None:
+        assert "mpeg4" in fer_edge("video", clip, "--max-frames", 1, "-v").stderr
+        assert fer_edge("video", clip, "--max-frames", 1).stderr == ""
+
+    def test_quiet_leaves_errors_and_what_standard_output_holds(self, clip: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "empty"
+        folder.mkdir()
+        done = run_fer_edge("video", clip, "--max-frames", 3, "-q")
+        assert done.stderr == ""
+        assert "3 frames" in done.stdout
+        assert "Error" in run_fer_edge("folder", folder, "-q").stderr
+
+    def test_both_are_refused(self, fer_edge: FerEdge, clip: Path) -> None:
+        assert fer_edge("video", clip, "-q", "-v").returncode == 2
