@@ -3,13 +3,15 @@
     python -m bench.rtsp_lag [--minutes 10] [--slow 0.1]
 
 Needs Debian's GStreamer (make ci-setup). The camera shows the time as bars, so that the lag includes encoding, network,
-decoding and waiting; --slow makes whoever takes the frames take that many seconds for each.
+decoding and waiting. With --slow whoever takes the frames takes that many seconds for each. "held" is the part of the
+lag within this program, since the frame arrived; the rest is the camera's.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -38,6 +40,7 @@ def read_clock(gray: Any) -> float:
 def measure(url: str, minutes: float, slow_s: float) -> dict[str, Any]:
     """Lags in seconds over that time, per minute and in all."""
     lags: list[float] = []
+    held: list[float] = []  # since the frame's packet arrived in this program
     per_minute: list[float] = []
     began = time.monotonic()
     with create_source("camera", url) as source:
@@ -45,6 +48,8 @@ def measure(url: str, minutes: float, slow_s: float) -> dict[str, Any]:
         for item in source:
             if isinstance(item, Frame):
                 now_s = time.monotonic()
+                assert item.clock is not None
+                held.append(time.time() - item.clock.timestamp())
                 lags.append((now_s - read_clock(item.gray)) % (2**BITS / 1000))
                 time.sleep(slow_s)
                 if now_s - began > 60 * (len(per_minute) + 1):
@@ -60,6 +65,9 @@ def measure(url: str, minutes: float, slow_s: float) -> dict[str, Any]:
         "lag_median_s": round(float(np.median(steady)), 3),
         "lag_p99_s": round(float(np.quantile(steady, 0.99)), 3),
         "lag_most_s": round(float(steady.max()), 3),
+        "held_p99_s": round(float(np.quantile(held[10:], 0.99)), 3),
+        "held_most_s": round(max(held[10:]), 3),
+        "load_average": round(os.getloadavg()[0], 1),
         "most_at_each_minute_s": per_minute,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }

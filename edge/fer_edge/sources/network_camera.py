@@ -27,7 +27,7 @@ _THREADS: Final = (
     4  # at most, each for a slice of an image: several images at a time would wait for each other
 )
 _STALE_S: Final = 0.1  # a frame this old is left out where another one waits
-_MOST_STALE: Final = 8  # in a row
+_STALE_FOR_S: Final = 0.2  # but not for longer than that: a slow decoder's frames would all be
 _BEHIND_S: Final = 0.5  # so old are the frames of a decoder that does not keep up
 _CATCH_UP_S: Final = 0.7  # of decoding, in which it did not
 _KEY_FRAME_S: Final = 10.0  # a stream that marks none is shown all the same
@@ -72,23 +72,28 @@ class NetworkCamera:
         """The frames, the newest where they come faster than they are taken; raises CameraFault, InterruptedError."""
         decoder = _LiveDecoder(self._stream.context, self._name)
         geometries = GeometryReader()
-        stale = skipped = 0
+        skipped = 0
+        given_s = time.monotonic()
         while True:
+            if not self.reader.waiting:
+                given_s = time.monotonic()
             waiting = self._take()
-            skipped += waiting.skipped
-            started = time.perf_counter()
+            started, left_out = time.perf_counter(), decoder.left_out
             images = decoder.decode(waiting)
+            skipped += waiting.skipped + decoder.left_out - left_out
             if decoder.falls_behind(waiting.arrival.age_s, time.perf_counter() - started):
                 self.reader.drop_waiting()
             for number, image in enumerate(images):
                 left = len(images) - number - 1 + self.reader.waiting
-                if left and waiting.arrival.age_s > _STALE_S and stale < _MOST_STALE:
-                    stale, skipped = stale + 1, skipped + 1
+                stale = waiting.arrival.age_s > _STALE_S and time.monotonic() < given_s + _STALE_FOR_S
+                if left and stale:
+                    skipped += 1
                     continue
                 geometry = geometries.read(image, self._stream.pixel_shape or decoder.pixel_shape)
                 stamp = self._clock.stamp(waiting.arrival, skipped)
-                stale = skipped = 0
+                skipped = 0
                 yield to_frame(image, geometry, self._name, stamp.index, stamp.time_s, stamp.clock)
+                given_s = time.monotonic()
             del images, waiting
 
     def _take(self) -> Waiting[Any]:
@@ -101,12 +106,15 @@ class NetworkCamera:
 
 
 class _LiveDecoder:
-    """Decodes packets at once, from a key frame on, and notices when it does not keep up."""
+    """Decodes packets at once, from a key frame on, and notices when it does not keep up.
+
+    ``left_out`` counts packets that came while it waited for a key frame.
+    """
 
     def __init__(self, context: Any, name: str) -> None:
         self._context, self._name = context, name
         self._wants_key, self._wanted_since = True, time.monotonic()
-        self._errors = 0
+        self.left_out = self._errors = 0
         self._spent_s = 0.0  # on decoding since it was up to date
         self._told = False
         context.thread_type, context.thread_count = "SLICE", _THREADS
@@ -124,6 +132,7 @@ class _LiveDecoder:
             self._restart()
         if self._wants_key and not packet.is_keyframe:
             if time.monotonic() - self._wanted_since < _KEY_FRAME_S:
+                self.left_out += 1
                 return []
         elif (waiting.broken or self._wants_key) and self._context.is_open:
             self._context.flush_buffers()

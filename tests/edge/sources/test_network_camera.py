@@ -477,12 +477,11 @@ class TestLag:
             return images
 
         monkeypatch.setattr(network_camera._LiveDecoder, "decode", slowly)
-        with Watcher(camera(serve(transport_stream(encode_ts(64, gop=16))).url)) as watcher:
-            wait_until(lambda: bool(watcher.frames) and watcher.frames[-1].index > 100)
-            wait_until(lambda: "is too slow here" in caplog.text)  # on a busy machine it takes longer to be sure
+        with Watcher(camera(serve(transport_stream(encode_ts(100, gop=100))).url)) as watcher:
+            wait_until(lambda: bool(watcher.frames) and watcher.frames[-1].index > 150)
         pairs = zip(watcher.frames, watcher.arrived, strict=False)
         offsets = [arrived - (frame.time_s or 0.0) for frame, arrived in pairs]
-        assert max(offsets) - min(offsets) < 1.5  # of more than four seconds
+        assert max(offsets) - min(offsets) < 3  # of fifteen that it would be behind
         assert sum("decoding its 256×192 is too slow here" in text for text in caplog.messages) == 1
 
     def test_a_stream_that_is_refreshed_in_stripes_has_no_key_frames_but_a_first_one(
