@@ -15,7 +15,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle bench wheel-test test-mediapipe ci-setup clean
+.PHONY: help setup demo test check format train convert bundle bench wheel-test arm-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -81,6 +81,9 @@ bench: $(VENV)/.everything ## Measure speed, training and memory into bench/resu
 
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
 	@sh scripts/wheel_test.sh $(BIN)/python
+
+arm-test: $(VENV)/.everything ## Run the wheel on emulated 64-bit ARM, as root on Debian; ten minutes [DATA=fer2013.tar.gz]
+	@sh scripts/arm_test.sh $(BIN)/python "$(DATA)"
 
 clean: ## Remove what the commands above made, except runs/ and models/
 	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache .mypy_cache

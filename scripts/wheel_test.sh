@@ -32,6 +32,12 @@ assert abs(sum(face['scores'].values()) - 1) < 1e-3, face
 print('Found', face['emotion'], face['score'], 'at', face['box'])"
 test -s annotated.jpg
 
+# The files of the live view's page.
+venv/bin/python -c "
+from fer_edge.sinks.http.routes import read_page_file
+for name in ('index.html', 'token.html', 'style.css', 'icon.svg', 'app.js', 'connection.js', 'faces.js'):
+    assert read_page_file(name), name"
+
 # Without their extra the two desktop commands say how to install it.
 for command in "fer-train fit nowhere --out run" "fer-convert run --data nowhere --out out"; do
     if message=$(venv/bin/$command 2>&1); then

@@ -16,6 +16,7 @@ __all__ = ["PersonSummary", "RunStatistics", "WarningCollector", "compute_shares
 _PEOPLE: Final = 100  # of those that were longest in view
 _MOST_PEOPLE: Final = 10 * _PEOPLE  # that are remembered at a time
 _MOST_WARNINGS: Final = 100  # of different texts
+_FURTHER_WARNINGS: Final = "further warnings, each another text"
 _MOST_ERRORS: Final = 1000
 
 
@@ -140,8 +141,8 @@ class WarningCollector(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count one warning."""
         warnings, text = self._statistics.warnings, record.getMessage()
-        if text in warnings or len(warnings) < _MOST_WARNINGS:
-            warnings[text] += 1
+        known = text in warnings or len(warnings) < _MOST_WARNINGS
+        warnings[text if known else _FURTHER_WARNINGS] += 1
 
     def __enter__(self) -> Self:
         self._logger.addHandler(self)

@@ -48,7 +48,8 @@ class StreamInfo:
     ``live``: frames are lost when nobody takes them. ``still``: single images without a clock.
     ``frame_rate`` is in frames per second, ``size`` (width, height) in pixels; both and ``frame_count``
     are None where they are not known. ``start_s`` is the time of the source's clock from which on it is read.
-    ``reconnects`` is how often a live source was lost and came back until now.
+    ``reconnects`` is how often a live source was lost and came back until now; ``lost``: it is lost at the moment, and
+    tried again.
     """
 
     name: str
@@ -59,6 +60,7 @@ class StreamInfo:
     size: tuple[int, int] | None = None
     start_s: float = 0.0
     reconnects: int = 0
+    lost: bool = False
 
 
 class Frame:

@@ -42,6 +42,7 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "pipeline | statistics",
         "session | recognizer",
         "benchmark | reports | archive",
+        "doctor",
         "cli",
         "__main__",
     ),
@@ -85,6 +86,8 @@ LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend th
 
 UNDECLARED: Final[Mapping[str, str]] = {
     "torch": "a backend of Keras that the user chooses to install",
+    "picamera2": "comes from apt, for the Python of Raspberry Pi OS",
+    "gi": "comes from apt, for Debian's own Python, in which the RTSP camera of the tests runs",
     "tflite_support": "installed by the one test that runs it, into an environment of its own",
 }
 """Third-party packages that are imported inside functions where they exist and declared nowhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from fer_convert.cli.options import data_option, debug_option, require_training_
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SPLIT, ConversionOptions
 from fer_convert.trained_model import TrainedModel, find_trained_model, resolve_data
 from fer_edge.cli.app import run_command
+from fer_edge.doctor.models import ANSWERS_SUFFIX, answer
 from fer_edge.errors import AccuracyLossError, OutputError
 from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
 from fer_edge.runtime.atomic_files import staged_file
@@ -65,9 +67,15 @@ def bundle_model(source: TrainedModel, data: Path, folder: Path) -> ModelFile:
             )
         model = find_model(Path(staging) / "int8.tflite")
         target = folder / f"{DEFAULT_MODEL}.tflite"
-        with staged_file(target) as file, staged_file(target.with_suffix(".md")) as card:
+        answers = answer(model.path)
+        with (
+            staged_file(target) as file,
+            staged_file(target.with_suffix(".md")) as card,
+            staged_file(target.with_suffix(ANSWERS_SUFFIX)) as known,
+        ):
             file.write_bytes(model.path.read_bytes())
             card.write_text(render_model_card(model, DEFAULT_MODEL, report), encoding="utf-8")
+            known.write_text(json.dumps(answers, indent=2) + "\n", encoding="utf-8")
     return find_model(target)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -11,11 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.sinks.video_encoder import VideoEncoder
-from fer_edge.sinks.video_kinds import choose_encoder, kind_of
-from fer_edge.types import Image
+from fer_edge.types import FaceBox, Image
 
-__all__ = ["write_synthetic_video"]
+__all__ = ["draw_frames", "write_synthetic_video"]
 
 _WIDTH, _HEIGHT, _RATE = 960, 540, 30.0
 _SIDE: Final = 220  # pixels: the height of the face, head and all
@@ -30,18 +29,27 @@ def write_synthetic_video(path: Path, frames: int) -> None:
 
     The same every time. Raises OutputError where it cannot be written.
     """
+    from fer_edge.sinks.video_encoder import VideoEncoder
+    from fer_edge.sinks.video_kinds import choose_encoder, kind_of
+
     kind = kind_of(path)
-    wall, (face, opacity) = _wall(), _face()
     with closing(
         VideoEncoder(path, kind, choose_encoder(kind), size=(_WIDTH, _HEIGHT), rate=_RATE)
     ) as encoder:
-        for number in range(frames):
-            x = round(_WIDTH / 2 + 0.25 * _WIDTH * math.sin(number / 40)) - _SIDE // 2
-            y = round(_HEIGHT / 2 + 0.1 * _HEIGHT * math.sin(number / 25)) - _SIDE // 2
-            image = wall.copy()
-            part = image[y : y + _SIDE, x : x + _SIDE]
-            part[:] = part * (1 - opacity) + face * opacity
+        for image, _ in draw_frames(frames):
             encoder.write(image)
+
+
+def draw_frames(count: int) -> Iterator[tuple[Image, FaceBox]]:
+    """Images of the wall and the face, uint8 (540, 960, 3) BGR, each with the box of the head."""
+    wall, (face, opacity) = _wall(), _face()
+    for number in range(count):
+        x = round(_WIDTH / 2 + 0.25 * _WIDTH * math.sin(number / 40)) - _SIDE // 2
+        y = round(_HEIGHT / 2 + 0.1 * _HEIGHT * math.sin(number / 25)) - _SIDE // 2
+        image = wall.copy()
+        part = image[y : y + _SIDE, x : x + _SIDE]
+        part[:] = part * (1 - opacity) + face * opacity
+        yield image, FaceBox(x, y, _SIDE, _SIDE)
 
 
 def _wall() -> Image:

@@ -11,7 +11,7 @@ from typing import Final
 
 from fer_edge.cli.messages import say
 from fer_edge.cli.progress import SkippingBar
-from fer_edge.errors import SourceError
+from fer_edge.errors import SourceError, UsageError
 from fer_edge.sources.base import WHOLE, Source, Span
 from fer_edge.sources.registry import create_source
 from fer_edge.sources.sequence import SourceSequence
@@ -51,9 +51,22 @@ class Inputs:
     root: Path | None = None
 
 
-def open_camera(address: str) -> Inputs:
-    """Make the source of a camera."""
-    return Inputs(source=create_source("camera", address))
+def open_camera(
+    address: str,
+    *,
+    size: tuple[int, int] | None = None,
+    rate: float | None = None,
+    rotate: int = 0,
+    reconnect_s: float | None = None,
+) -> Inputs:
+    """Make the source of a camera; raises UsageError for options that say nothing about its kind."""
+    if is_url(address) and (size is not None or rate is not None):
+        raise UsageError(
+            "--size and --rate are for cameras of this machine; set them in the network camera, or name its smaller "
+            "stream"
+        )
+    source = create_source("camera", address, size=size, rate=rate, rotate=rotate, reconnect_s=reconnect_s)
+    return Inputs(source=source)
 
 
 def open_images(paths: Sequence[str]) -> Inputs:

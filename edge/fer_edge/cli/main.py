@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from fer_edge._version import __version__
-from fer_edge.cli.options import PathThatNames, run_options
+from fer_edge.cli.options import PathThatNames, camera_options, run_options
 
 __all__ = ["cli"]
 
@@ -39,7 +39,7 @@ def _command_for(path: str) -> str:
     if Path(path).is_dir():
         names = (entry.suffix.lower() for entry in Path(path).iterdir())
         return "video" if any(name in VIDEO_SUFFIXES for name in names) else "folder"
-    if path.startswith("rtsp://") or path.startswith("/dev/video"):
+    if path.startswith(("rtsp://", "rtsps://", "/dev/video")):
         return "camera"
     return "video" if Path(path).suffix.lower() in VIDEO_SUFFIXES or "://" in path else "image"
 
@@ -62,14 +62,23 @@ def cli() -> None:
 @cli.command()
 @click.argument("source", default="0")
 @run_options
-def camera(source: str, **options: Any) -> None:
-    """A camera: an index (default 0), /dev/videoN, or an rtsp:// or http:// URL."""
+@camera_options
+def camera(
+    source: str,
+    size: tuple[int, int] | None,
+    rate: float | None,
+    rotate: str | None,
+    reconnect: float | None,
+    **options: Any,
+) -> None:
+    """A camera: an index (default 0), /dev/videoN, an rtsp:// or http:// URL, or picamera."""
     if options["smoothing"] is None:
         options["smoothing"] = _CAMERA_SMOOTHING_S
     from fer_edge.cli.inputs import open_camera
     from fer_edge.cli.run import RunOptions, run
 
-    run(open_camera(source), RunOptions(**options))
+    inputs = open_camera(source, size=size, rate=rate, rotate=int(rotate or 0), reconnect_s=reconnect)
+    run(inputs, RunOptions(**options))
 
 
 @cli.command()
@@ -172,3 +181,18 @@ def get(name: str, debug: bool) -> None:
     from fer_edge.cli.get import get_detector
 
     get_detector(name)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.option("--mqtt", "broker", metavar="URL", help="Try to connect to this broker as well.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def doctor(as_json: bool, broker: str | None, debug: bool) -> None:
+    """Find what on this machine would stop fer-edge, and say what to do about it."""
+    from fer_edge.cli.doctor import run_doctor
+
+    if broker is not None:
+        from fer_edge.runtime.process_title import hide_password
+
+        hide_password(broker)
+    run_doctor(as_json=as_json, broker=broker)

@@ -16,7 +16,9 @@ _CLOCK_TIME: Final = re.compile(
     r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)", re.ASCII
 )
 
-__all__ = ["PathThatNames", "RegistryChoice", "Seconds", "run_options"]
+_SIZE: Final = re.compile(r"(?P<width>\d{1,5})[x×X](?P<height>\d{1,5})", re.ASCII)
+
+__all__ = ["PathThatNames", "RegistryChoice", "Seconds", "camera_options", "run_options"]
 
 
 if TYPE_CHECKING:
@@ -91,6 +93,22 @@ class Seconds(click.FloatRange):
         if not math.isfinite(seconds):
             self.fail(f"expected seconds, got {value}", param, ctx)
         return seconds
+
+
+class Size(_ParamType):
+    """A width and height in pixels, given as WxH."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Width and height of ``1280x720``."""
+        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            self.fail(f"expected width and height, such as 1280x720, got {value!r}", param, ctx)
+        size = int(match["width"]), int(match["height"])
+        if min(size) < 16 or max(size) > 1 << 14:
+            self.fail(f"expected 16 to 16384 pixels, got {value!r}", param, ctx)
+        return size
 
 
 class ClockTime(_ParamType):
@@ -188,6 +206,18 @@ _OPTIONS: Final = (
         help="Continue results files; videos that are complete in them are skipped.",
     ),
     click.option(
+        "--keep-days",
+        type=Seconds(0, min_open=True),
+        metavar="N",
+        help="Of a camera's outputs with the time in their names, delete files that are older.",
+    ),
+    click.option(
+        "--keep-gb",
+        type=Seconds(0, min_open=True),
+        metavar="N",
+        help="Of these outputs, delete the oldest files until all take no more than N GB.",
+    ),
+    click.option(
         "--every",
         type=Seconds(0, min_open=True),
         metavar="SECONDS",
@@ -195,6 +225,11 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
+    ),
+    click.option(
+        "--serve",
+        metavar="[HOST:]PORT",
+        help="A live view in a browser, of a camera or video; another host than this machine's own needs a token.",
     ),
     click.option(
         "--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or pictures."
@@ -304,5 +339,34 @@ _OPTIONS: Final = (
 def run_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that camera, image, folder and video share."""
     for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+_CAMERA_OPTIONS: Final = (
+    click.option("--size", type=Size(), metavar="WxH", help="Ask the camera for that size in pixels."),
+    click.option(
+        "--rate",
+        type=Seconds(0, 1000, min_open=True),
+        metavar="FPS",
+        help="Ask the camera for so many frames a second.",
+    ),
+    click.option(
+        "--rotate",
+        type=click.Choice(["90", "180", "270"]),
+        help="Turn each frame clockwise by so many degrees; coordinates are those of the turned frame.",
+    ),
+    click.option(
+        "--reconnect",
+        type=Seconds(0),
+        metavar="SECONDS",
+        help="Try so long for a camera that is lost, or not there yet; 0: not.  [default: URLs for ever, devices 30]",
+    ),
+)
+
+
+def camera_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that are about a camera alone."""
+    for option in reversed(_CAMERA_OPTIONS):
         function = option(function)
     return function

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -26,7 +27,7 @@ from fer_edge.runtime.process_title import hide_password
 from fer_edge.runtime.service import ServiceNotifier
 from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import RunStatus, Sink, SinkRequest
-from fer_edge.sinks.continuation import Continuation
+from fer_edge.sinks.continuation import ROW_FORMATS, Continuation
 from fer_edge.sinks.registry import (
     IMAGE_SINKS,
     ROW_SINKS,
@@ -38,10 +39,13 @@ from fer_edge.sinks.registry import (
     is_standard_output,
     split_target,
 )
+from fer_edge.sinks.rotation.retention import Retention
+from fer_edge.sinks.rotation.timed_name import TimedName, has_fields
 from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded where they are asked for
+    from fer_edge.sinks.http.sink import HttpSink
     from fer_edge.sinks.mqtt.sink import MqttSink
 
 __all__ = [
@@ -52,6 +56,7 @@ __all__ = [
     "create_sinks",
     "create_windows",
     "open_continuation",
+    "rotates",
     "shows_images",
     "wants_window",
 ]
@@ -77,39 +82,76 @@ def _identities(path: str | Path) -> Iterator[object]:
             yield status.st_dev, status.st_ino
 
 
-def check_outputs(options: RunOptions, inputs: Sequence[str | Path]) -> None:
+def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bool = False) -> None:
     """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
+    timed = _timed_names(options) if live else []
     rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
     named += _named(options.summary)
     named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
     named += [Path(folder) for folder in _named(options.faces)]
+    if options.output is not None and split_target(options.output, IMAGE_SINKS)[0] == "http":
+        raise UsageError("--output writes files; a live view in a browser is --serve [HOST:]PORT")
     printed = sum(map(is_standard_output, options.results))
-    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1:
+    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1 or _meet(timed, named):
         raise UsageError("expected a file of its own for each output, one is named twice")
     read = {identity for path in inputs for identity in _identities(path)}
     for path in named:
         if not read.isdisjoint(_identities(path)):
             raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
+    if _meet(timed, inputs):
+        raise UsageError("an output can get the name of an input at some time; name another output")
     if printed and not has_standard_output():
         raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")
     if options.summary is not None:
         if options.summary == Path(STANDARD_OUTPUT):
             raise UsageError("expected a file for --summary, got -; standard output holds --results - only")
-        check_file(options.summary, overwrite=options.overwrite)
+        check_file(options.summary, overwrite=options.overwrite or options.append)
 
 
-def open_continuation(options: RunOptions, model: ModelFile) -> Continuation | None:
+def _meet(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:
+    """Whether one of the names can at some time be another of the paths: ``%H.csv`` can be what ``%M.csv`` is."""
+    now = datetime.now().astimezone()
+    others = {os.fspath(path): Path(path) for path in paths} | {name.text: name.expand(now) for name in names}
+    return any(name.can_be(path) for name in names for text, path in others.items() if text != name.text)
+
+
+def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = False) -> Continuation | None:
     """What the results files of an earlier run hold, where they are continued; raises UsageError, OutputError."""
     if not options.append:
         return None
     if options.overwrite:
         raise UsageError("--append and --overwrite contradict each other; give one of them")
-    targets = [split_target(target, ROW_SINKS) for target in options.results]
-    paths = [Path(target) for name, target in targets if name is None and target != STANDARD_OUTPUT]
-    if not paths:
+    targets = [
+        (Path(target), ROW_FORMATS[name](model.spec.labels))
+        for name, target in map(_split_rows, options.results)
+        if name in ROW_FORMATS and target != STANDARD_OUTPUT
+    ]
+    if not targets and not (live and rotates(options)):
         raise UsageError("--append continues files of --results; name one")
-    return Continuation(paths, model.spec.labels)
+    return Continuation.of_live(targets) if live else Continuation(targets)
+
+
+def _split_rows(target: str) -> tuple[str, str]:
+    """The format's name and the path of a target of ``--results``."""
+    name, path = split_target(target, ROW_SINKS)
+    return name or Path(path).suffix.lower().removeprefix("."), path
+
+
+def rotates(options: RunOptions) -> bool:
+    """Whether an output has the time in its name, so that it is in many files."""
+    return any(map(has_fields, _camera_files(options)))
+
+
+def _camera_files(options: RunOptions) -> list[str]:
+    """The files of rows and video that a camera's run writes, unless other sinks are named."""
+    rows = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
+    images = [split_target(target, IMAGE_SINKS) for target in _named(options.output)]
+    return [*rows, *(target for name, target in images if name in (None, "video"))]
+
+
+def _timed_names(options: RunOptions) -> list[TimedName]:
+    return [TimedName(target) for target in _camera_files(options) if "%" in target]
 
 
 def _named(value: T | None) -> list[T]:
@@ -118,14 +160,20 @@ def _named(value: T | None) -> list[T]:
 
 @dataclass(slots=True)
 class Sinks:
-    """The sinks of a run; ``averaged`` are those among them that hold results back."""
+    """The sinks of a run; ``averaged`` are those among them that hold results back.
+
+    ``views`` are those that hold something open before the run begins, and may be closed twice.
+    """
 
     every: list[Sink]
     averaged: list[AveragingSink]
+    views: list[HttpSink]
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
     """Make the sinks of rows and images; raises UsageError, OutputError for what cannot be written."""
+
+    retention = Retention(days=options.keep_days, gigabytes=options.keep_gb)
 
     def request(target: str) -> SinkRequest:
         return SinkRequest(
@@ -139,6 +187,7 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
             encoder=options.encoder,
             preset=options.preset,
             status=status,
+            retention=retention,
         )
 
     rows = [create_row_sink(request(target)) for target in options.results]
@@ -147,7 +196,8 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     images += [create_faces_sink(request(target)) for target in _named(options.faces)]
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
-    return Sinks([*(averaged or rows), *images, *service], averaged)
+    views = [_create_live_view(request(target)) for target in _named(options.serve)]
+    return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
 
 
 def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -> MqttSink | None:
@@ -189,18 +239,30 @@ def create_events(
     rules = [parse_rule(text, model.spec.labels) for text in options.rules]
     publish = None if publisher is None else publisher.publish_event
     actions = [create_action(text, publish) for text in options.actions]
-    listeners = [] if publish is None else [lambda event: publish(event.as_record())]
-    return EventDispatcher(list(zip(rules, actions, strict=True)), listeners)
+    dispatcher = EventDispatcher(list(zip(rules, actions, strict=True)))
+    if publish is not None:
+        dispatcher.listen(lambda event: publish(event.as_record()))
+    return dispatcher
+
+
+def _create_live_view(request: SinkRequest) -> HttpSink:
+    """Serve the run to browsers, and say where."""
+    from fer_edge.sinks.http.sink import TOKEN_VARIABLE, create_sink
+
+    view = create_sink(request)
+    hint = f" (it asks for the token in {TOKEN_VARIABLE})" if view.own_token else ""
+    say(f"Live view: {view.url}{hint}")
+    return view
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
     """Whether a window shall show the run."""
-    return options.show if options.show is not None else stream.live
+    return options.show if options.show is not None else stream.live and options.serve is None
 
 
 def shows_images(stream: StreamInfo, options: RunOptions) -> bool:
     """Whether annotated images go anywhere."""
-    return options.output is not None or wants_window(stream, options)
+    return options.output is not None or options.serve is not None or wants_window(stream, options)
 
 
 def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:

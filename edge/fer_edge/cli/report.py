@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from fer_edge.cli.camera_watch import CameraWatch
 from fer_edge.cli.messages import ERROR, is_json, one_line, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.pipeline import Pipeline
@@ -35,8 +36,16 @@ class RunReport:
         self._stream = pipeline.stream
         self._quiet = quiet
         self._progress = (
-            _Bar(pipeline, sources) if sys.stderr.isatty() and not is_json() else _StatusLines(statistics)
+            _Bar(pipeline, sources)
+            if sys.stderr.isatty() and not is_json()
+            else _StatusLines(statistics, self._stream.name)
         )
+        self._watch: CameraWatch | None = None
+
+    def begin(self) -> None:
+        """The source is open: say what a camera gives, and from now on when it is lost."""
+        if self._stream.live:
+            self._watch = CameraWatch(self._pipeline, self._progress)
 
     def take(self, result: FrameResult | SkippedInput) -> None:
         """Show one result."""
@@ -54,6 +63,8 @@ class RunReport:
 
     def end(self) -> None:
         """End the progress and, for a video or camera, sum up."""
+        if self._watch is not None:
+            self._watch.close()
         self._progress.close()
         if not self._stream.still and not self._quiet and self._statistics.frames:
             for line in _summary_lines(self._statistics, self._pipeline):
@@ -81,6 +92,10 @@ class _Bar:
         if stream.live:
             bar.set_postfix_str(", ".join(face.label for face in result.faces), refresh=False)
 
+    def show_state(self, text: str) -> None:
+        bar = self._open(self._pipeline.stream.frame_count, unit=" frames")
+        bar.set_postfix_str(text)
+
     def finish_source(self, source: str) -> None:
         if self._sizes:
             self._open(sum(self._sizes.values()), unit="B", unit_scale=True).update(
@@ -100,8 +115,8 @@ class _Bar:
 class _StatusLines:
     """A line every half minute, where standard error is not a terminal: a log."""
 
-    def __init__(self, statistics: RunStatistics) -> None:
-        self._statistics = statistics
+    def __init__(self, statistics: RunStatistics, name: str) -> None:
+        self._statistics, self._name = statistics, name
         self._last = time.monotonic()
 
     def advance(self, result: FrameResult) -> None:
@@ -114,6 +129,12 @@ class _StatusLines:
             f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so far, "
             f"{done.fps:.1f} a second, {counted(done.faces, 'face')}"
         )
+
+    def show_state(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._last >= _STATUS_EVERY_S:
+            self._last = now
+            say(f"{self._name}: {text}")
 
     def finish_source(self, source: str) -> None: ...
 

@@ -18,6 +18,7 @@ from fer_edge.cli.outputs import (
     create_sinks,
     create_windows,
     open_continuation,
+    rotates,
     shows_images,
     wants_window,
 )
@@ -52,14 +53,21 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     check_outputs(
         options,
         [*inputs.files, model.path, *([] if options.detector_model is None else [options.detector_model])],
+        live=stream.live,
     )
     _check_options(options, stream)
     status = RunStatus()
     publisher = create_publisher(options, model, status)
     events = create_events(options, model, publisher)
-    continuation = open_continuation(options, model)
+    continuation = open_continuation(options, model, live=stream.live)
     sinks = create_sinks(inputs, options, model, status)
+    if events is not None:
+        status.events = events.counts
+        for view in sinks.views:
+            events.listen(view.tell)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
+        for view in sinks.views:
+            stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
         detector = create_detector(
             options.detector,
@@ -92,6 +100,11 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--every is about time, which still images have not; leave it out")
     if options.every is not None and not options.results and options.mqtt is None:
         raise UsageError("--every makes fewer rows; name where they go with --results")
+    if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
+        raise UsageError(
+            "--keep-days and --keep-gb delete a camera's files with the time in their names; give one such as "
+            "--results rows-%Y-%m-%d.csv"
+        )
     if options.mqtt is not None and stream.still:
         raise UsageError("--mqtt publishes what happens over time; it takes a video or a camera")
     if options.mqtt is None and (options.mqtt_ca or options.mqtt_cert or options.mqtt_key):
@@ -102,13 +115,21 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
     if not shows_images(stream, options):
         if options.ids:
-            raise UsageError("--ids are drawn into images; name those with --output, or give --show")
+            raise UsageError(
+                "--ids are drawn into images; name those with --output, or give --show or --serve"
+            )
         if options.anonymize:
-            raise UsageError("--anonymize hides faces in images; name those with --output, or give --show")
+            raise UsageError(
+                "--anonymize hides faces in images; name those with --output, or give --show or --serve"
+            )
     if options.rules and stream.still:
         raise UsageError("--when is about what happens over time; it takes a video or a camera")
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
+    if options.serve is not None and stream.still:
+        raise UsageError(
+            "--serve shows a camera or a video while it runs; see images with --output or --show"
+        )
 
 
 class _Run:
@@ -149,6 +170,7 @@ class _Run:
             self._continuation.begin()
         try:
             with self._inputs.source, self._pipeline:
+                self._report.begin()
                 self._sinks += create_windows(self._pipeline.stream, self._options)
                 self._session.run(self._report.take)
         except FerEdgeError as error:

@@ -29,12 +29,15 @@ class RunOptions:
     summary: Path | None
     overwrite: bool
     show: bool | None
+    serve: str | None
     max_frames: int | None
     duration: float | None
     start: float | None
     end: float | None
     every: float | None
     append: bool
+    keep_days: float | None
+    keep_gb: float | None
     mirror: bool
     rules: tuple[str, ...]
     actions: tuple[str, ...]

@@ -23,10 +23,15 @@ class EventDispatcher:
     of each rule so far.
     """
 
-    def __init__(self, pairs: Sequence[tuple[Rule, Action]], listeners: Sequence[Listener] = ()) -> None:
-        self._pairs, self._listeners = pairs, listeners
+    def __init__(self, pairs: Sequence[tuple[Rule, Action]]) -> None:
+        self._pairs = pairs
+        self._listeners: list[Listener] = []
         self._engine = RuleEngine(list(dict.fromkeys(rule for rule, _ in pairs)))
         self.counts: Counter[str] = Counter({rule.text: 0 for rule, _ in pairs})
+
+    def listen(self, listener: Listener) -> None:
+        """Tell every event to somebody else, who returns at once and raises nothing."""
+        self._listeners.append(listener)
 
     def take(self, result: FrameResult) -> None:
         """Take the next result of a stream."""

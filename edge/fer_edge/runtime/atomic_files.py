@@ -20,8 +20,10 @@ __all__ = [
     "check_file_in_folder",
     "check_folder",
     "check_staged_folder",
+    "find_leftovers",
     "make_folder",
     "output_errors",
+    "part_path",
     "staged_file",
     "staged_folder",
     "write_json",
@@ -29,6 +31,7 @@ __all__ = [
 
 _STAGING: Final = ".fer-edge-"
 _LONGEST_NAME: Final = 255  # bytes, of most file systems
+_PART: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>[0-9]+)\.part(?P<suffix>\.[^.]+)?", re.DOTALL)
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
@@ -117,7 +120,7 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
         return
     target = path.resolve()
     _remove_leftovers(target)
-    part = target.with_name(_part_name(target, str(os.getpid())))
+    part = part_path(target)
     try:
         with output_errors(path):
             yield part
@@ -160,6 +163,24 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write an object as JSON that people can read; raises OutputError."""
     with staged_file(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
+
+
+def part_path(target: Path) -> Path:
+    """The hidden name beside ``target``, of the same suffix, under which this process writes its file."""
+    return target.with_name(_part_name(target, str(os.getpid())))
+
+
+def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """The hidden files in a folder that killed processes were writing, and the file that each was to become.
+
+    One with this process's own number is taken for such a file: what it writes itself it has to begin later.
+    """
+    for path in sorted(folder.iterdir()):
+        match = _PART.fullmatch(path.name)
+        if match is None or path.is_symlink() or not path.is_file():
+            continue
+        if match["process"] == str(os.getpid()) or _is_dead(match["process"]):
+            yield path, path.with_name(match["stem"] + match["suffix"])
 
 
 def _part_name(target: Path, process: str) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
-from threading import Event
+from threading import Event, RLock
+from typing import Final
 
 from fer_edge.rendering.view import View
+from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.base import Sink
 from fer_edge.types import EmotionScores, FaceResult, SkippedInput, StreamInfo
 
 __all__ = ["AveragingSink"]
+
+_TICK_S: Final = 0.5
+_SLACK_S: Final = 1.0  # after a span's end, within which its last frames may still be under way
 
 
 @dataclass(slots=True)
@@ -34,7 +40,8 @@ class AveragingSink:
     """Passes on one result for each ``seconds`` of a stream's clock.
 
     It is the span's last frame, with every face that was in view within the span where it was last, and the
-    mean of its scores. Skipped inputs pass as they are.
+    mean of its scores. Skipped inputs pass as they are. Of a live stream a span is passed on when its time is over
+    also while no frame comes, and goes on through a reconnect.
     """
 
     def __init__(self, sink: Sink, seconds: float) -> None:
@@ -42,21 +49,52 @@ class AveragingSink:
         self._span = 0
         self._last: View | None = None
         self._faces: dict[int, _Seen] = {}
+        self._begun = 0.0
+        self._lock = RLock()
+        self._ticker = Ticker(_TICK_S, self._tick)
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
         """Another stream begins: what was gathered of the one before is passed on."""
-        self.flush()
-        self._sink.open(stream, stop)
+        with self._lock:
+            if not stream.live:
+                self.flush()
+            self._sink.open(stream, stop)
+        if stream.live:
+            self._ticker.start()
 
     def write(self, result: View | SkippedInput) -> None:
         """Gather a result; pass on what the span before it came to."""
-        if isinstance(result, SkippedInput):
+        with self._lock:
+            self._ticker.raise_failure()
+            if isinstance(result, SkippedInput):
+                self.flush()
+                self._sink.write(result)
+                return
+            self._gather(result)
+
+    def close(self) -> None:
+        """Pass on the last span."""
+        self._ticker.stop()
+        try:
+            self._ticker.raise_failure()
             self.flush()
-            self._sink.write(result)
-            return
+        finally:
+            self._sink.close()
+
+    def flush(self) -> None:
+        """Pass on what was gathered so far."""
+        with self._lock:
+            last, faces = self._last, self._faces
+            self._last, self._faces = None, {}
+            if last is not None:
+                self._sink.write(last.with_faces(tuple(seen.average() for seen in faces.values())))
+
+    def _gather(self, result: View) -> None:
         span = int((result.time_s or 0.0) / self._seconds)
         if span != self._span:
             self.flush()
+        if self._last is None:
+            self._begun = time.monotonic()
         self._span = span
         self._last = result.without_pixels()
         for face in result.faces:
@@ -66,16 +104,7 @@ class AveragingSink:
             else:
                 seen.add(face)
 
-    def close(self) -> None:
-        """Pass on the last span."""
-        try:
-            self.flush()
-        finally:
-            self._sink.close()
-
-    def flush(self) -> None:
-        """Pass on what was gathered so far."""
-        last, faces = self._last, self._faces
-        self._last, self._faces = None, {}
-        if last is not None:
-            self._sink.write(last.with_faces(tuple(seen.average() for seen in faces.values())))
+    def _tick(self) -> None:
+        with self._lock:
+            if self._last is not None and time.monotonic() >= self._begun + self._seconds + _SLACK_S:
+                self.flush()

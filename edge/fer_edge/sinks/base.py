@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Protocol
 
 from fer_edge.rendering.view import View
+from fer_edge.sinks.rotation.retention import Retention
 from fer_edge.types import SkippedInput, StreamInfo
 
 __all__ = ["RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
@@ -18,12 +19,13 @@ __all__ = ["RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
 class RunStatus:
     """How a run does, kept up to date while it goes on; to be read from any thread.
 
-    ``reconnects`` is how often a source was lost and came back.
+    ``reconnects`` is how often a source was lost and came back; ``events`` how often each rule came true, by its text.
     """
 
     frames: int = 0
     frames_dropped: int = 0
     reconnects: int = 0
+    events: Mapping[str, int] = field(default_factory=dict)
 
 
 class Sink(Protocol):
@@ -60,7 +62,7 @@ class SinkRequest:
     them, if one was.
     ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work. ``encoder``
     and ``preset`` are those of an annotated video, by FFmpeg's names; None is the usual one. ``status`` tells while the
-    run goes on how it does.
+    run goes on how it does. ``retention`` deletes the oldest files of outputs in many files, which register there.
     """
 
     target: str
@@ -74,6 +76,7 @@ class SinkRequest:
     encoder: str | None = None
     preset: str | None = None
     status: RunStatus = field(default_factory=RunStatus)
+    retention: Retention = field(default_factory=Retention)
 
 
 SinkFactory = Callable[[SinkRequest], Sink]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import output_errors, write_json
-from fer_edge.sinks.csv import COLUMNS
+from fer_edge.sinks.csv import CsvFormat
+from fer_edge.sinks.jsonl import JsonLinesFormat
+from fer_edge.sinks.rotation.timed_name import TimedName
+from fer_edge.sinks.rows.append_file import cut_off_half_row
+from fer_edge.sinks.rows.format import RowFormat
+from fer_edge.sinks.rows.live_state import STATE_SUFFIX, STATE_VERSION, LiveState
+from fer_edge.sinks.rows.next_id import find_next_id
 
-__all__ = ["Continuation"]
+__all__ = ["ROW_FORMATS", "Continuation"]
 
-_STATE_SUFFIX: Final = ".state.json"
-_STATE_VERSION: Final = 1
-_MOST_LINE: Final = 1 << 20  # bytes of a row: a thousand faces
+ROW_FORMATS: Final[dict[str, Callable[[tuple[str, ...]], RowFormat]]] = {
+    "csv": CsvFormat,
+    "jsonl": JsonLinesFormat,
+}
+"""The formats of rows that can be continued, by their names among the sinks."""
 
 
 @dataclass(slots=True)
@@ -31,7 +38,7 @@ class _ResultsFile:
 
     @property
     def state_path(self) -> Path:
-        return self.path.with_name(self.path.name + _STATE_SUFFIX)
+        return self.path.with_name(self.path.name + STATE_SUFFIX)
 
     def read_state(self) -> None:
         """Read which sources are complete; raises OutputError for a state file of another kind."""
@@ -39,7 +46,7 @@ class _ResultsFile:
             return
         try:
             state = json.loads(self.state_path.read_text("utf-8"))
-            if state["version"] != _STATE_VERSION:
+            if state["version"] != STATE_VERSION:
                 raise ValueError(f"version {state['version']}")
             self.ends = {str(source): int(end) for source, end in state["complete"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -48,7 +55,7 @@ class _ResultsFile:
             ) from error
 
     def write_state(self) -> None:
-        write_json(self.state_path, {"version": _STATE_VERSION, "complete": self.ends})
+        write_json(self.state_path, {"version": STATE_VERSION, "complete": self.ends})
 
 
 class Continuation:
@@ -57,14 +64,29 @@ class Continuation:
     Raises OutputError where one is of another format or has other columns.
     """
 
-    def __init__(self, paths: Sequence[Path], labels: tuple[str, ...]) -> None:
-        self._files = [_ResultsFile(path) for path in paths]
+    def __init__(self, targets: Sequence[tuple[Path, RowFormat]]) -> None:
+        self._files = [_ResultsFile(path) for path, _ in targets]
         self.next_id = 0
         """Above the highest face id in the files."""
-        for file in self._files:
+        for file, (path, format_) in zip(self._files, targets, strict=True):
             file.read_state()
-            if file.path.is_file():
-                self.next_id = max(self.next_id, _read_next_id(file.path, labels))
+            if path.is_file():
+                format_.check_content(path)
+                with output_errors(path):
+                    cut_off_half_row(path)
+                self.next_id = max(self.next_id, find_next_id(path, format_))
+
+    @classmethod
+    def of_live(cls, targets: Sequence[tuple[Path, RowFormat]]) -> Continuation:
+        """What a camera's run goes on with: its sinks take care of their files, the ids go on."""
+        continuation = cls(())
+        for path, format_ in targets:
+            name = TimedName(os.fspath(path))
+            first = name.expand(datetime.now().astimezone())
+            if first.is_file():
+                format_.check_content(first)
+            continuation.next_id = max(continuation.next_id, LiveState.of(name).load(format_))
+        return continuation
 
     def select_missing(self, sources: Iterable[str]) -> list[str]:
         """The sources that are not complete in every file, whose half-done rows are cut off."""
@@ -90,55 +112,3 @@ class Continuation:
             with output_errors(file.path):
                 file.ends[source] = file.path.stat().st_size if file.path.is_file() else 0
             file.write_state()
-
-
-def _read_next_id(path: Path, labels: tuple[str, ...]) -> int:
-    """Check a file's format and columns, cut off a half-written row, and find the first free id."""
-    with output_errors(path), path.open("rb+") as file:
-        _cut_off_half_row(file)
-        file.seek(0)
-        ids = _csv_ids(file, path, labels) if path.suffix.lower() == ".csv" else _json_ids(file, path, labels)
-        return max(ids, default=-1) + 1
-
-
-def _cut_off_half_row(file: Any) -> None:
-    size = file.seek(0, os.SEEK_END)
-    if not size:
-        return
-    start = max(0, size - _MOST_LINE)
-    file.seek(start)
-    tail = file.read()
-    whole = tail.rfind(b"\n") + 1
-    if whole < len(tail):
-        file.truncate(start + whole)
-
-
-def _csv_ids(file: Any, path: Path, labels: tuple[str, ...]) -> Iterable[int]:
-    header = file.readline(_MOST_LINE).decode("utf-8", "replace")
-    if not header:
-        return
-    columns = next(csv.reader(StringIO(header)), [])
-    if columns != [*COLUMNS, *labels]:
-        raise OutputError(
-            f"{path}: its columns are not those of this run; append with the model and the version of fer-edge "
-            "that began it, or name another file"
-        )
-    place = COLUMNS.index("face_id")
-    for line in file:
-        row = next(csv.reader(StringIO(line.decode("utf-8", "replace"))), [])
-        if len(row) > place and row[place].isdecimal():
-            yield int(row[place])
-
-
-def _json_ids(file: Any, path: Path, labels: tuple[str, ...]) -> Iterable[int]:
-    checked = False
-    for line in file:
-        try:
-            faces = json.loads(line).get("faces", [])
-            if faces and not checked:
-                checked = True
-                if tuple(faces[0]["scores"]) != labels:
-                    raise OutputError(f"{path}: its labels are not the model's; name another file")
-            yield from (int(face["id"]) for face in faces)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OutputError(f"{path}: not JSON Lines of fer-edge ({error}); name another file") from error

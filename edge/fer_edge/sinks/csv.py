@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import csv
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
-from fer_edge.errors import UsageError
+from fer_edge.errors import OutputError, UsageError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.atomic_files import output_errors
 from fer_edge.sinks.base import SinkRequest
-from fer_edge.sinks.rows import RowFile
+from fer_edge.sinks.rows.format import MOST_LINE
+from fer_edge.sinks.rows.row_sink import RowSink, open_rows
 from fer_edge.types import FrameRecord, SkippedInput
 
-__all__ = ["COLUMNS", "CsvSink", "create_sink"]
+__all__ = ["COLUMNS", "CsvFormat", "CsvSink", "create_sink"]
 
 COLUMNS: Final = (
     "source", "frame", "time_s", "clock",
     "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
 )  # fmt: skip
+# The source, which may be quoted, and three fields without commas; in a source with line breaks its last line counts.
+# The rest of the line is taken along, which is twice as fast.
+_FACE_IDS: Final = re.compile(
+    rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d{1,18}),[^\n]*', re.MULTILINE
+)
 
 
-class CsvSink(RowFile):
+class CsvFormat:
     """One row per face; a frame without a face has one row with the face's columns empty.
 
     An image that could not be read has none. ``labels`` are the model's, the last columns.
     """
 
-    def __init__(self, path: Path, labels: tuple[str, ...], *, append: bool = False) -> None:
-        super().__init__(path, append=append)
-        self._labels = labels
+    face_ids = _FACE_IDS
 
-    def write(self, result: View | SkippedInput) -> None:
-        """Write the result's rows."""
-        if isinstance(result, SkippedInput):
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self._labels = labels
+        self.header = _encode([[*COLUMNS, *labels]])
+
+    def format_result(self, result: View | SkippedInput) -> bytes:
+        """The result's rows."""
+        return b"" if isinstance(result, SkippedInput) else _encode(self._rows(result.as_record()))
+
+    def check_content(self, path: Path) -> None:
+        """Raise OutputError where the file's columns are other ones."""
+        with output_errors(path), path.open("rb") as file:
+            first = file.readline(MOST_LINE)
+        if first == self.header or (not first.endswith(b"\n") and self.header.startswith(first)):
             return
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        if self.is_empty:
-            writer.writerow((*COLUMNS, *self._labels))
-        writer.writerows(self._rows(result.as_record()))
-        self.write_bytes(text.getvalue().encode("utf-8", "backslashreplace"))
+        if first.replace(b"\r\n", b"\n") != self.header:
+            raise OutputError(
+                f"{path}: its columns are not those of this run; append with the model and the version of fer-edge "
+                "that began it, or name another file"
+            )
 
     def _rows(self, record: FrameRecord) -> list[list[Any]]:
         # None becomes an empty field.
@@ -61,10 +75,19 @@ class CsvSink(RowFile):
         return faces or [[*frame, *[None] * (len(COLUMNS) - len(frame) + len(self._labels))]]
 
 
+class CsvSink(RowSink):
+    """Rows of :class:`CsvFormat`."""
+
+
 def create_sink(request: SinkRequest) -> CsvSink:
     """Make the sink of a file; raises OutputError."""
     if request.target == "-":
         raise UsageError("standard output takes JSON Lines alone; name a .csv file, or give --results -")
-    path = Path(request.target)
-    check_file(path, overwrite=request.overwrite or request.append)
-    return CsvSink(path, request.labels, append=request.append)
+    format_ = CsvFormat(request.labels)
+    return CsvSink(format_, open_rows(request, format_))
+
+
+def _encode(rows: list[list[Any]]) -> bytes:
+    text = StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8", "backslashreplace")

@@ -45,6 +45,7 @@ IMAGE_SINKS: Final[Registry[SinkFactory]] = Registry(
         "images": "fer_edge.sinks.images:create_sink",
         "video": "fer_edge.sinks.video:create_sink",
         "window": "fer_edge.sinks.window:create_sink",
+        "http": "fer_edge.sinks.http.sink:create_sink",
     },
 )
 """What annotated images go to: ``--output`` by the target's scheme, otherwise by the kind of source."""

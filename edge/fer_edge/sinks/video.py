@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -12,9 +13,11 @@ from fer_edge.errors import UsageError
 from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import check_file, check_folder, make_folder, staged_file
 from fer_edge.sinks.base import Sink, SinkRequest
+from fer_edge.sinks.rotation.timed_name import TimedName, refuse_fields
 from fer_edge.sinks.targets import assign_targets
 from fer_edge.sinks.video_encoder import VideoEncoder, is_playable
 from fer_edge.sinks.video_kinds import VIDEO_SUFFIXES, choose_encoder, kind_of
+from fer_edge.sinks.video_segments import SegmentedVideoSink
 from fer_edge.sources.urls import is_url
 from fer_edge.types import SkippedInput, StreamInfo
 
@@ -161,6 +164,9 @@ class VideoFolderSink:
 
 def create_sink(request: SinkRequest) -> Sink:
     """Make the sink of one video file, or of a folder for several; raises UsageError, OutputError."""
+    if request.stream.live:
+        return _create_camera_sink(request)
+    refuse_fields(request.target)
     output, inputs = Path(request.target), request.inputs
     if len(inputs) <= 1 and not output.is_dir():
         return VideoSink(
@@ -177,6 +183,27 @@ def create_sink(request: SinkRequest) -> Sink:
     return VideoFolderSink(
         output, inputs, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset
     )
+
+
+def _create_camera_sink(request: SinkRequest) -> Sink:
+    """Make the sink of one video of a camera, or of many where the time is in its name."""
+    name = TimedName(request.target)
+    first = name.expand(datetime.now().astimezone())
+    if name.rotates:
+        return SegmentedVideoSink(
+            name,
+            request.retention.register(name),
+            first=first,
+            overwrite=request.overwrite,
+            append=request.append,
+            encoder=request.encoder,
+            preset=request.preset,
+        )
+    if first.is_dir():
+        raise UsageError(
+            f"{first}: it is a folder; name the file of a camera's video, such as {first / 'camera.mp4'}"
+        )
+    return VideoSink(first, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset)
 
 
 def _sound_of(*addresses: str) -> str | None:

@@ -60,13 +60,18 @@ class SourceRequest:
     """What a source is made from: ``addresses`` as the user gave them, and the name for all of them, if any.
 
     Of a video only ``span`` is read; ``on_skipped`` is told now and then how far it is on the way there, in
-    seconds of the video's clock.
+    seconds of the video's clock. Of a camera ``size`` (width, height) in pixels and ``rate`` in frames per second are
+    asked for, None is its own choice; ``reconnect_s`` is for how many seconds a camera that is lost is tried again, and
+    waited for at first: 0 not at all, None as long as is usual for its kind.
     """
 
     addresses: tuple[str, ...]
     name: str | None = None
     span: Span = WHOLE
     on_skipped: Callable[[float], None] | None = None
+    size: tuple[int, int] | None = None
+    rate: float | None = None
+    reconnect_s: float | None = None
 
     @property
     def address(self) -> str:

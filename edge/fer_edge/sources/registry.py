@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fer_edge.errors import UsageError
 from fer_edge.runtime.registry import Registry
-from fer_edge.sources.base import WHOLE, Source, SourceFactory, SourceRequest, Span
+from fer_edge.sources.base import Source, SourceFactory, SourceRequest
+from fer_edge.sources.rotation import RotatedSource
 from fer_edge.sources.urls import scheme_of
 
 __all__ = ["SOURCES", "create_source", "source_of"]
+
+_PICAMERA: Final = "picamera"
 
 SOURCES: Final = Registry[SourceFactory](
     "source",
@@ -21,23 +23,25 @@ SOURCES: Final = Registry[SourceFactory](
         "camera": "fer_edge.sources.camera:create_source",
         "images": "fer_edge.sources.images:create_source",
         "video": "fer_edge.sources.video:create_source",
+        "picamera": "fer_edge.sources.picamera:create_source",
     },
 )
 
 
-def create_source(
-    name: str, *addresses: str, span: Span = WHOLE, on_skipped: Callable[[float], None] | None = None
-) -> Source:
+def create_source(name: str, *addresses: str, rotate: int = 0, **options: Any) -> Source:
     """Make the source of that name, or the one that is named by the first address's scheme.
 
-    ``span`` is the part of it that is read, of a video; ``on_skipped`` is told how far it is on the way there.
-    So a source that another package adds as ``ndi`` reads ``ndi:studio`` wherever an address is taken.
+    So a source that another package adds as ``ndi`` reads ``ndi:studio`` wherever an address is taken. Its frames are
+    turned clockwise by ``rotate`` degrees; the other ``options`` are those of :class:`SourceRequest`.
     Raises UsageError, PluginError.
     """
     scheme = scheme_of(addresses[0]) if addresses else None
-    if scheme is not None and scheme in SOURCES and not Path(addresses[0]).exists():
+    if name == "camera" and addresses[:1] == (_PICAMERA,):
+        name = _PICAMERA
+    elif scheme is not None and scheme in SOURCES and not Path(addresses[0]).exists():
         name = scheme
-    return SOURCES.load(name)(SourceRequest(addresses=addresses, span=span, on_skipped=on_skipped))
+    source = SOURCES.load(name)(SourceRequest(addresses=addresses, **options))
+    return RotatedSource(source, rotate) if rotate else source
 
 
 def source_of(source: str | Path | int) -> Source:
@@ -45,7 +49,8 @@ def source_of(source: str | Path | int) -> Source:
     from fer_edge.sources.images import ImageSource, find_images, is_image_path
 
     name = os.fspath(source) if not isinstance(source, int) else str(source)
-    if isinstance(source, int) or name.startswith(("rtsp://", "/dev/video")):
+    is_picamera = name == _PICAMERA and not Path(name).exists()
+    if isinstance(source, int) or is_picamera or name.startswith(("rtsp://", "rtsps://", "/dev/video")):
         return create_source("camera", name)
     if not name:
         raise UsageError("expected a path, a URL or a camera's index, got an empty text")

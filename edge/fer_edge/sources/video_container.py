@@ -19,7 +19,17 @@ from fer_edge.sources.interruptible import CallThread
 from fer_edge.sources.pipe import PipeReader
 from fer_edge.sources.urls import is_url, redact_credentials
 
-__all__ = ["MOST_PIXELS", "READ_TIMEOUT_S", "STDIN", "UNKNOWN_RATE", "OpenVideo", "open_video", "title_of"]
+__all__ = [
+    "MOST_PIXELS",
+    "OPTIONS",
+    "READ_TIMEOUT_S",
+    "STDIN",
+    "UNKNOWN_RATE",
+    "OpenVideo",
+    "find_video",
+    "open_video",
+    "title_of",
+]
 
 STDIN: Final = "-"
 MOST_PIXELS: Final = 1 << 26  # of a frame: twice 8K; a small file may claim any size
@@ -28,11 +38,12 @@ READ_TIMEOUT_S: Final = 10.0  # until the next packet, of streams from the netwo
 UNKNOWN_RATE: Final = Fraction(1_000_000, 39_999)
 """What FFmpeg shall assume where it would assume 25: a rate that no stream states."""
 
-_OPTIONS: Final = {
+OPTIONS: Final = {
     "max_pixels": str(MOST_PIXELS),
     "framerate": f"{UNKNOWN_RATE.numerator}/{UNKNOWN_RATE.denominator}",
     "pattern_type": "none",  # of images: a %d in a name is a part of it
 }
+"""FFmpeg's options for whatever is opened."""
 _TEXT_CODECS: Final = frozenset({"ansi", "bintext", "idf", "xbin"})  # FFmpeg draws texts
 # A pipe's first row must not wait for megabytes: so much is looked at to find out what is in it.
 _PROBE: Final = {"formatprobesize": "32768", "probesize": "65536", "analyzeduration": "500000"}
@@ -81,7 +92,7 @@ def open_video(address: str) -> OpenVideo:
     video = OpenVideo()
     try:
         _open_container(video, address)
-        video.stream = _find_video(video.container, title_of(address))
+        video.stream = find_video(video.container, title_of(address))
     except TimeoutError as error:
         raise SourceError(
             f"{title_of(address)}: expected a video, there was no answer within {OPEN_TIMEOUT_S:g} s; "
@@ -114,7 +125,7 @@ def _open_container(video: OpenVideo, address: str) -> None:
         video.calls = CallThread()
         limit = {"rw_timeout": f"{READ_TIMEOUT_S * 1e6:.0f}", "timeout": f"{READ_TIMEOUT_S * 1e6:.0f}"}
         video.container = video.calls.run(
-            partial(av.open, address, metadata_errors="replace", options=_OPTIONS | limit), OPEN_TIMEOUT_S
+            partial(av.open, address, metadata_errors="replace", options=OPTIONS | limit), OPEN_TIMEOUT_S
         )
         return
     else:
@@ -122,14 +133,14 @@ def _open_container(video: OpenVideo, address: str) -> None:
     if video.pipe is not None:
         video.container = _open_pipe(video.pipe)
     elif video.file is not None:
-        video.container = av.open(video.file, metadata_errors="replace", options=_OPTIONS)
+        video.container = av.open(video.file, metadata_errors="replace", options=OPTIONS)
 
 
 def _open_pipe(pipe: PipeReader) -> Any:
     """Open what a pipe gives, from as little of it as will do."""
     jpeg = pipe.peek(len(_JPEG)) == _JPEG
     pipe.raise_failure()
-    options = _OPTIONS | (_PROBE_JPEG if jpeg else _PROBE)
+    options = OPTIONS | (_PROBE_JPEG if jpeg else _PROBE)
     return av.open(pipe, format="mjpeg" if jpeg else None, metadata_errors="replace", options=options)
 
 
@@ -169,10 +180,10 @@ def _open_path(video: OpenVideo, path: Path, name: str) -> None:
         video.file = path.open("rb")
         return
     # A name may hold a colon, and would be taken for a protocol's.
-    video.container = av.open(f"file:{path}", metadata_errors="replace", options=_OPTIONS)
+    video.container = av.open(f"file:{path}", metadata_errors="replace", options=OPTIONS)
 
 
-def _find_video(container: Any, title: str) -> Any:
+def find_video(container: Any, title: str) -> Any:
     """The first stream that is a video: the cover of a song is not."""
     images = container.streams.video
     streams = [s for s in images if not s.disposition & s.disposition.attached_pic]

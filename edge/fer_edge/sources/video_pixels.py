@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import threading
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from functools import cache
 from typing import Any, Final
@@ -113,7 +114,14 @@ def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
     return Geometry((width, height), stretched, _display_matrix(decoded))
 
 
-def to_frame(decoded: Any, geometry: Geometry, source: str, index: int, time_s: float) -> Frame:
+def to_frame(
+    decoded: Any,
+    geometry: Geometry,
+    source: str,
+    index: int,
+    time_s: float,
+    clock: datetime | None = None,
+) -> Frame:
     """The frame that shows a decoded one; nothing is converted yet."""
     return Frame(
         lambda: geometry.apply(_to_bgr(decoded)),
@@ -122,6 +130,7 @@ def to_frame(decoded: Any, geometry: Geometry, source: str, index: int, time_s: 
         time_s,
         gray=lambda: geometry.apply(_to_gray(decoded)),
         size=geometry.size,
+        clock=clock,
     )
 
 

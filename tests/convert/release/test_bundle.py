@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,13 @@ def test_a_run_becomes_the_bundled_model_with_its_card(
     status, out, _ = make_bundle(run_folder)
     assert status == 0
     assert "Now bundled" in out
-    assert sorted(path.name for path in checkout.iterdir()) == ["default.md", "default.tflite"]
+    assert sorted(path.name for path in checkout.iterdir()) == [
+        "default.answers.json",
+        "default.md",
+        "default.tflite",
+    ]
+    answers = json.loads((checkout / "default.answers.json").read_text())
+    assert sum(answers.values()) == pytest.approx(1, abs=0.01)
     spec = read_spec(checkout / "default.tflite")
     assert spec.variant == "int8"
     assert spec.accuracy["PublicTest"]["samples"] == 70

@@ -6,9 +6,11 @@ import csv
 import http.server
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import cv2
 import pytest
 
 from fer_edge.types import Image
-from tests.edge.support import names_in, read_rows, read_video, run_fer_edge, wait_until
+from tests.edge.support import FerEdge, names_in, read_rows, read_video, run_fer_edge, wait_until
 
 
 class _Stream(http.server.BaseHTTPRequestHandler):
@@ -82,12 +84,119 @@ class TestCamera:
 
     @pytest.mark.parametrize("stream", [15], indirect=True)
     def test_a_camera_that_is_lost_keeps_what_it_gave(self, stream: str, tmp_path: Path) -> None:
-        done = run_fer_edge("camera", stream, "-r", tmp_path / "r.csv", "--summary", tmp_path / "s.json")
+        done = run_fer_edge(
+            "camera", stream, "--reconnect", 0, "-r", tmp_path / "r.csv", "--summary", tmp_path / "s.json"
+        )
         assert done.returncode == 1
-        assert "no more pictures" in done.stderr
+        assert "it closed the connection" in done.stderr
+        assert "what was written is kept" in done.stderr
         with (tmp_path / "r.csv").open(newline="") as file:
             assert 0 < len(list(csv.DictReader(file))) <= 15
-        assert "no more pictures" in json.loads((tmp_path / "s.json").read_text())["errors"][-1]
+        assert "it closed the connection" in json.loads((tmp_path / "s.json").read_text())["errors"][-1]
+
+    @pytest.mark.parametrize("stream", [15], indirect=True)
+    def test_one_that_breaks_off_again_and_again_is_one_run(self, stream: str, tmp_path: Path) -> None:
+        done = run_fer_edge("camera", stream, "--max-frames", 40, "-r", "-", "--summary", tmp_path / "s.json")
+        assert done.returncode == 0, done.stderr
+        records = read_rows(done.stdout)
+        numbers = [record["frame"] for record in records]
+        assert numbers == sorted(set(numbers))
+        times = [record["time_s"] for record in records]
+        assert times == sorted(set(times))
+        assert all(record["clock"] for record in records)
+        assert json.loads((tmp_path / "s.json").read_text())["reconnects"] >= 2
+        assert "lost after" in done.stderr
+        assert "it closed the connection; trying again" in done.stderr
+        assert f"camera {stream}: back, 410×480" in done.stderr
+
+    @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.parametrize("scheme", ["http", "rtsp"])
+    def test_a_signal_ends_the_wait_for_a_camera_that_says_nothing(
+        self, scheme: str, sent: signal.Signals, status: int
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/"
+            process = subprocess.Popen(
+                [sys.executable, "-m", "fer_edge", "camera", url, "--no-show"],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            try:
+                connection = server.accept()[0]
+                time.sleep(0.3)
+                process.send_signal(sent)
+                _, stderr = process.communicate(timeout=4)
+                connection.close()
+            finally:
+                process.kill()
+        assert process.returncode == status, stderr
+        assert "Traceback" not in stderr
+
+    @pytest.mark.parametrize("stream", [15], indirect=True)
+    def test_what_it_does_while_the_camera_is_lost_is_shown(
+        self, stream: str, monkeypatch: pytest.MonkeyPatch, fer_edge: FerEdge
+    ) -> None:
+        monkeypatch.setattr("fer_edge.cli.report._STATUS_EVERY_S", 0.1)
+        monkeypatch.setattr("fer_edge.sources.reconnecting.FIRST_WAIT_S", 1.4)
+        done = fer_edge("camera", stream, "--max-frames", 20, "-r", "-", "--no-show")
+        assert done.returncode == 0, done.stderr
+        assert f"{stream}: reconnecting for 0 s" in done.stderr
+
+    def test_a_duration_ends_it_while_the_camera_is_gone(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        url = f"http://127.0.0.1:{port}/"
+        done = run_fer_edge("camera", url, "--reconnect", 600, "--duration", 1, "-r", tmp_path / "r.csv")
+        assert done.returncode == 0, done.stderr
+        assert "connection refused); waiting for it" in done.stderr
+
+    @pytest.mark.parametrize("stream", [0], indirect=True)
+    def test_rotate_turns_frames_and_coordinates(self, stream: str, tmp_path: Path) -> None:
+        output = tmp_path / "o.mp4"
+        done = run_fer_edge("camera", stream, "--rotate", 180, "--max-frames", 5, "-o", output)
+        assert done.returncode == 0, done.stderr
+        assert "410×480" in done.stderr
+        frames, _ = read_video(output)
+        assert frames[0].shape == (480, 410, 3)
+        done = run_fer_edge("camera", stream, "--rotate", 90, "--max-frames", 5, "-o", output, "--overwrite")
+        assert read_video(output)[0][0].shape == (410, 480, 3)
+        assert "480×410" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            (["--size", "640x480"], "--size and --rate are for cameras of this machine"),
+            (["--rate", "15"], "--size and --rate are for cameras of this machine"),
+            (["--size", "640"], "expected width and height, such as 1280x720"),
+            (["--size", "1x1"], "expected 16 to 16384 pixels"),
+            (["--rate", "0"], "--rate"),
+            (["--rotate", "45"], "--rotate"),
+            (["--reconnect", "-1"], "--reconnect"),
+            (["--reconnect", "inf"], "--reconnect"),
+        ],
+    )
+    def test_options_that_make_no_sense(self, options: list[str], message: str, fer_edge: FerEdge) -> None:
+        done = fer_edge("camera", "rtsp://127.0.0.1:9/x", *options)
+        assert done.returncode == 2
+        assert message in done.stderr
+
+    @pytest.mark.parametrize("command", ["video", "image", "folder"])
+    @pytest.mark.parametrize("option", [["--rotate", "90"], ["--size", "64x64"], ["--reconnect", "1"]])
+    def test_they_are_the_camera_s_alone(self, command: str, option: list[str], fer_edge: FerEdge) -> None:
+        done = fer_edge(command, "x", *option)
+        assert done.returncode == 2
+        assert "No such option" in done.stderr
+
+    def test_a_password_is_in_no_output(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        for scheme in ("http", "rtsp"):
+            done = run_fer_edge(
+                "camera", f"{scheme}://me:s3cret@127.0.0.1:{port}/", "--summary", tmp_path / f"{scheme}.json"
+            )
+            assert done.returncode == 1
+            assert "me:***@127.0.0.1" in done.stderr
+            assert "s3cret" not in done.stderr + done.stdout + (tmp_path / f"{scheme}.json").read_text()
 
     @pytest.mark.parametrize("stream", [0], indirect=True)
     @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

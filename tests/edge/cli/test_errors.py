@@ -26,7 +26,7 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["video", "."], 1, "fer-edge folder"),
     (["camera", "97"], 1, "camera 97"),
     (["camera", "clip.mp4"], 2, "fer-edge video"),
-    (["camera", "http://127.0.0.1:9/stream"], 1, "cannot be opened"),
+    (["camera", "http://127.0.0.1:9/stream"], 1, "nobody answers"),
     (["image", "face.jpg", "-r", "rows.xlsx"], 2, "jsonl, csv"),
     (["image", "face.jpg", "-r", "nowhere/rows.csv"], 1, "nowhere"),
     (["image", "face.jpg", "-o", "out.xyz"], 2, "expected a picture to write to"),

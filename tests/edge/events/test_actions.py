@@ -23,7 +23,7 @@ from fer_edge.events.engine import Event
 from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.events.webhook import WebhookAction
-from tests.edge.support import LABELS, make_result
+from tests.edge.support import LABELS, make_result, wait_until
 
 RULE = parse_rule("happy > 0.7", LABELS)
 
@@ -101,7 +101,7 @@ class TestCommands:
         perform(CommandAction(python(program), limit_s=1.0))
         assert time.monotonic() - started < 20
         assert "ran past 1 s" in caplog.text
-        assert not any(is_running(int(pid)) for pid in pids.read_text().split())
+        wait_until(lambda: not any(is_running(int(pid)) for pid in pids.read_text().split()))
 
     def test_one_that_leaves_a_child_behind_is_done(self) -> None:
         started = time.monotonic()
@@ -311,7 +311,8 @@ class Recorder:
 class TestDispatch:
     def test_a_rule_may_start_several_actions_and_is_counted_once(self) -> None:
         first, second, heard = Recorder(), Recorder(), Recorder()
-        dispatcher = EventDispatcher([(RULE, first), (RULE, second)], [heard.perform])
+        dispatcher = EventDispatcher([(RULE, first), (RULE, second)])
+        dispatcher.listen(heard.perform)
         dispatcher.take(make_result(0, time_s=0.0))
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}

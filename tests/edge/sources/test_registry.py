@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import UsageError
-from fer_edge.sources.camera import CameraSource
 from fer_edge.sources.images import ImageSource
+from fer_edge.sources.reconnecting import ReconnectingSource
 from fer_edge.sources.registry import SOURCES, create_source, source_of
 from fer_edge.sources.video import VideoSource
 
@@ -18,9 +18,12 @@ from fer_edge.sources.video import VideoSource
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
-        (0, CameraSource),
-        ("/dev/video2", CameraSource),
-        ("rtsp://host/stream", CameraSource),
+        (0, ReconnectingSource),
+        ("/dev/video2", ReconnectingSource),
+        ("rtsp://host/stream", ReconnectingSource),
+        ("rtsps://host/stream", ReconnectingSource),
+        ("picamera", ReconnectingSource),
+        ("picamera:1", ReconnectingSource),
         ("http://host/clip.jpg", VideoSource),
         ("clip.mp4", VideoSource),
         ("clip", VideoSource),
@@ -32,7 +35,7 @@ def test_a_source_is_known_by_its_name(source: str | Path | int, kind: type) -> 
     made = source_of(source)
     assert type(made) is kind
     assert made.info.name == str(source)
-    assert made.info.live is (kind is CameraSource)
+    assert made.info.live is (kind is ReconnectingSource)
     assert made.info.still is (kind is ImageSource)
 
 
@@ -51,7 +54,9 @@ def test_no_name_is_no_source() -> None:
 @pytest.mark.parametrize(
     ("name", "addresses", "kind"),
     [
-        ("camera", ["0"], CameraSource),
+        ("camera", ["0"], ReconnectingSource),
+        ("camera", ["picamera"], ReconnectingSource),
+        ("camera", ["picamera:1"], ReconnectingSource),
         ("images", ["a.jpg", "b.jpg"], ImageSource),
         ("video", ["clip.mp4"], VideoSource),
         ("video", ["http://host/clip"], VideoSource),  # a scheme that names no source

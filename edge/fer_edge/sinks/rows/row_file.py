@@ -6,11 +6,9 @@ import sys
 from contextlib import suppress
 from io import FileIO, TextIOWrapper
 from pathlib import Path
-from threading import Event
 from typing import Final
 
 from fer_edge.runtime.atomic_files import output_errors
-from fer_edge.types import StreamInfo
 
 __all__ = ["RowFile"]
 
@@ -33,9 +31,6 @@ class RowFile:
     def is_empty(self) -> bool:
         """Whether the file holds nothing yet."""
         return self._size == 0
-
-    def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Nothing to open before there is a row."""
 
     def close(self) -> None:
         """Close the file."""

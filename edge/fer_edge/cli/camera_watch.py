@@ -1,0 +1,61 @@
+"""What people see of a camera beside its frames: what it gives, that it is lost, that it is back."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Thread
+from typing import Final, Protocol
+
+from fer_edge.cli.messages import say
+from fer_edge.pipeline import Pipeline
+from fer_edge.types import StreamInfo
+
+__all__ = ["CameraWatch"]
+
+_LOOK_EVERY_S: Final = 0.5
+
+
+class _Progress(Protocol):
+    def show_state(self, text: str) -> None: ...
+
+
+class CameraWatch:
+    """Looks at a camera while a run goes on, also while no frame comes; says on standard error what changes."""
+
+    def __init__(self, pipeline: Pipeline, progress: _Progress) -> None:
+        self._pipeline, self._progress = pipeline, progress
+        self._closed = Event()
+        self._lost_s: float | None = None
+        self._reconnects, self._described = 0, ""
+        self._look()
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End it."""
+        self._closed.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.wait(_LOOK_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        stream = self._pipeline.stream
+        if stream.lost:
+            self._lost_s = self._lost_s or time.monotonic()
+            self._progress.show_state(f"reconnecting for {time.monotonic() - self._lost_s:.0f} s")
+            return
+        description, self._lost_s = _describe(stream), None
+        if stream.reconnects > self._reconnects:
+            say(f"camera {stream.name}: back, {description}")
+        elif description != self._described:
+            say(f"camera {stream.name}: {description}")
+        self._reconnects, self._described = stream.reconnects, description
+
+
+def _describe(stream: StreamInfo) -> str:
+    """What the camera gives, such as ``1280×720 at 30 frames a second``."""
+    size = "its images" if stream.size is None else "{}×{}".format(*stream.size)
+    rate = "at its own rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
+    return f"{size} {rate}"

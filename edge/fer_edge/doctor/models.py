@@ -1,0 +1,130 @@
+"""The bundled models, whether they are as they were made, and whether they answer as they did."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Final
+
+from fer_edge.doctor.finding import Finding
+
+__all__ = ["ANSWERS_SUFFIX", "answer", "check_detectors", "check_models"]
+
+ANSWERS_SUFFIX: Final = ".answers.json"
+"""Of the file beside a bundled model that holds its scores of a known face, as written when it was bundled."""
+
+_TOLERANCE: Final = 0.1  # of a score: kernels of different processors round differently
+
+
+def answer(model: str | Path) -> dict[str, float]:
+    """The scores that a model gives to the drawn face, by label; no detector is asked where it is."""
+    from fer_edge.benchmark.synthetic_video import draw_frames
+    from fer_edge.classification.classifier import Classifier
+    from fer_edge.models.find_model import find_model
+    from fer_edge.types import Detection, Frame
+
+    image, head = next(draw_frames(1))
+    with Classifier(find_model(model), threads=1) as classifier:
+        scores = classifier.classify(Frame(image), Detection(head.grown(-head.width // 8)))
+    return {label: round(value, 4) for label, value in scores.as_dict().items()}
+
+
+def check_models() -> Iterator[Finding]:
+    """Each bundled model: its hash, its contract, its answer."""
+    from fer_edge.models.find_model import bundled_models
+
+    names = bundled_models()
+    if not names:
+        yield Finding("red", "models", "no bundled model is installed", "install fer-edge again")
+    for name in names:
+        yield _check_model(name)
+    yield _check_detection()
+
+
+def _check_model(name: str) -> Finding:
+    from fer_edge.errors import FerEdgeError
+    from fer_edge.models.find_model import find_model
+
+    title = f"model {name}"
+    try:
+        model = find_model(name)
+        if not _is_as_installed(model.path):
+            return Finding(
+                "red", title, "its file is not the one that was installed", "install fer-edge again"
+            )
+        found = answer(name)
+        started = time.perf_counter()
+        answer(name)
+        took_ms = 1000 * (time.perf_counter() - started)
+    except FerEdgeError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        return Finding("red", title, what or remedy, remedy if what else "install fer-edge again")
+    expected_path = model.path.with_suffix(ANSWERS_SUFFIX)
+    what = f"{model.spec.variant}, sha256 {model.sha256[:12]}…"
+    if not expected_path.is_file():
+        return Finding(
+            "amber", title, f"{what}; nobody wrote down what it should answer", "install fer-edge again"
+        )
+    expected = json.loads(expected_path.read_text("utf-8"))
+    worst = max(abs(found[label] - value) for label, value in expected.items())
+    if worst > _TOLERANCE:
+        return Finding(
+            "red",
+            title,
+            f"{what}; it answers {worst:.2f} off what it should on a known face",
+            "install LiteRT again: pip install --force-reinstall ai-edge-litert; if that does not help, report this",
+        )
+    return Finding("green", title, f"{what}; right on a known face, {took_ms:.0f} ms with its loading")
+
+
+def _is_as_installed(path: Path) -> bool:
+    """Whether a file has the hash that its wheel states; a source checkout states none."""
+    try:
+        stated = files("fer-edge") or []
+    except PackageNotFoundError:
+        return True
+    for file in stated:
+        if file.name == path.name and file.hash is not None and Path(str(file.locate())) == path:
+            digest = hashlib.new(file.hash.mode, path.read_bytes()).digest()
+            return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == file.hash.value
+    return True
+
+
+def _check_detection() -> Finding:
+    from fer_edge.benchmark.synthetic_video import draw_frames
+    from fer_edge.detectors.registry import create_detector
+    from fer_edge.types import Frame
+
+    image, head = next(draw_frames(1))
+    detector = create_detector("haar", still_image=False)
+    started = time.perf_counter()
+    found = detector.detect(Frame(image))
+    took_ms = 1000 * (time.perf_counter() - started)
+    if not any(head.cover(face.box) > 0.8 for face in found):
+        return Finding(
+            "red",
+            "detection",
+            "Haar misses a face that it should find",
+            "pip install --force-reinstall 'opencv-python-headless<5'",
+        )
+    return Finding("green", "detection", f"Haar finds a known face, {took_ms:.0f} ms for 960×540 pixels")
+
+
+def check_detectors() -> Iterator[Finding]:
+    """The detectors' models that were downloaded; those that were not are no fault."""
+    from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
+
+    for name, file in DETECTOR_FILES.items():
+        path = detectors_folder() / file.file_name
+        if not path.is_file():
+            continue
+        fault = file.find_fault(path.read_bytes())
+        if fault is None:
+            yield Finding("green", f"detector {name}", str(path))
+        else:
+            yield Finding("red", f"detector {name}", f"{path}: {fault}", f"fer-edge get {name}")

@@ -1,0 +1,143 @@
+"""Python, the packages, OpenCV and FFmpeg."""
+
+from __future__ import annotations
+
+import platform
+import struct
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distributions, version
+from typing import Any, Final
+
+from fer_edge._version import __version__
+from fer_edge.doctor.finding import Finding
+
+__all__ = ["check_opencv", "check_packages", "check_python", "check_video"]
+
+_LEAST_PYTHON: Final = (3, 11)
+_PACKAGES: Final = {"numpy": "numpy", "av": "PyAV", "PIL": "Pillow", "click": "Click", "tqdm": "tqdm"}
+_OPENCVS: Final = frozenset(
+    {"opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
+)
+_REINSTALL: Final = (
+    "install fer-edge again in an environment of its own: python3 -m venv ~/fer && . ~/fer/bin/activate"
+)
+
+
+def check_python() -> Iterator[Finding]:
+    """The interpreter's version and size."""
+    bits = 8 * struct.calcsize("P")
+    found = f"fer-edge {__version__}, Python {platform.python_version()}, {bits} bit, {platform.platform()}"
+    if sys.version_info < _LEAST_PYTHON:
+        yield Finding("red", "Python", found, "use Python 3.11 or newer")
+    elif bits == 32:
+        yield Finding(
+            "amber", "Python", found, "use a 64-bit system: the 32-bit one has an old, slow runtime only"
+        )
+    else:
+        yield Finding("green", "Python", found)
+
+
+def check_packages() -> Iterator[Finding]:
+    """What fer-edge imports, and the interpreter of models."""
+    for module, name in _PACKAGES.items():
+        yield _check_import(module, name)
+    litert = _check_import("ai_edge_litert.interpreter", "LiteRT")
+    if litert.status == "green":
+        yield litert
+        return
+    old = _check_import("tflite_runtime.interpreter", "tflite-runtime")
+    if old.status == "green":
+        yield Finding(
+            "amber",
+            "LiteRT",
+            f"{old.found} in its place, which is slow",
+            "use a 64-bit system, which has LiteRT",
+        )
+    else:
+        yield Finding("red", "LiteRT", litert.found, "pip install ai-edge-litert")
+
+
+def _check_import(module: str, name: str) -> Finding:
+    try:
+        imported = import_module(module)
+    except Exception as error:  # noqa: BLE001  (a package that is broken raises whatever it likes)
+        reason = " ".join(str(error).split())
+        return Finding("red", name, f"it cannot be imported: {reason}", _REINSTALL)
+    return Finding("green", name, _version_of(module.partition(".")[0], imported))
+
+
+def _version_of(package: str, module: Any) -> str:
+    for name in (package.replace("_", "-"), package):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return str(getattr(module, "__version__", "of an unknown version"))
+
+
+def check_opencv() -> Iterator[Finding]:
+    """Whether there is one OpenCV, of a version that has cascades, and whether those load."""
+    installed = sorted({d.name.lower() for d in distributions() if d.name} & _OPENCVS)
+    try:
+        import cv2
+    except Exception as error:  # noqa: BLE001  (such as libGL.so.1, which the system lacks)
+        reason = " ".join(str(error).split())
+        remedy = "pip install --force-reinstall 'opencv-python-headless<5'"
+        if "libGL" in reason:
+            remedy = "pip uninstall opencv-python; pip install --force-reinstall 'opencv-python-headless<5'"
+        yield Finding("red", "OpenCV", f"it cannot be imported: {reason}", remedy)
+        return
+    found = f"{cv2.__version__} ({', '.join(installed) or 'not from a wheel'})"
+    if len(installed) > 1:
+        others = " ".join(name for name in installed if name != "opencv-python-headless")
+        yield Finding(
+            "amber",
+            "OpenCV",
+            f"{found}: they overwrite each other",
+            f"keep one: pip uninstall {others}; pip install --force-reinstall 'opencv-python-headless<5'",
+        )
+    else:
+        yield Finding("green", "OpenCV", found)
+    from fer_edge.detectors.haar import load_cascade
+    from fer_edge.errors import DetectorError
+
+    try:
+        load_cascade()
+    except DetectorError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        yield Finding("red", "Haar cascade", what, remedy)
+    else:
+        yield Finding("green", "Haar cascade", "it loads")
+
+
+def check_video() -> Iterator[Finding]:
+    """The decoders and encoders of FFmpeg that videos commonly want."""
+    try:
+        import av
+    except Exception:  # noqa: BLE001  (told among the packages)
+        return
+    lacking = [name for name in ("h264", "hevc", "mjpeg", "vp9") if not _has_codec(av, name, "r")]
+    encoders = [name for name in ("libx264", "libvpx-vp9", "aac", "libopus") if _has_codec(av, name, "w")]
+    if lacking:
+        yield Finding(
+            "red", "video", f"FFmpeg lacks decoders: {', '.join(lacking)}", "pip install --force-reinstall av"
+        )
+    elif "libx264" not in encoders:
+        yield Finding(
+            "amber",
+            "video",
+            "FFmpeg has no libx264: annotated .mp4 cannot be written",
+            "pip install --force-reinstall av, or write .webm",
+        )
+    else:
+        yield Finding("green", "video", f"FFmpeg of PyAV {av.__version__}, encoders {', '.join(encoders)}")
+
+
+def _has_codec(av: Any, name: str, mode: str) -> bool:
+    try:
+        av.codec.Codec(name, mode)
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True

@@ -1,0 +1,204 @@
+"""The state of a run as its viewers see it: the newest image and row, how the run does."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypedDict
+
+import cv2
+import numpy as np
+
+from fer_edge.rendering.palette import Color, color_of, ink_on
+from fer_edge.rendering.view import View
+from fer_edge.runtime.system import temperature
+from fer_edge.sinks.base import RunStatus
+from fer_edge.sinks.http.history import HISTORY_S, FaceHistory
+from fer_edge.sinks.http.latest import Latest
+from fer_edge.types import FaceResult, Image, StreamInfo
+
+__all__ = ["STALLED_S", "EncodedOnce", "LiveState", "LiveStatus"]
+
+STALLED_S: Final = 5.0
+"""Without a frame for so long, a run counts as stalled."""
+
+_IMAGE_EVERY_S: Final = 1 / 40  # at least: faster videos are shown at fewer images a second
+_ROW_EVERY_S: Final = 1 / 16
+_LONGEST_SIDE: Final = 1280
+_QUALITY: Final = 75
+_FPS_OVER_S: Final = 2.0
+_FPS_FRAMES: Final = 5  # that are looked at, however long ago they were
+_TEMPERATURE_EVERY_S: Final = 2.0
+_MOST_EVENTS: Final = 100  # of rules, that a slow viewer may be behind
+
+
+class LiveStatus(TypedDict):
+    """How a run does; ``state`` is starting, running or stalled, ``frame_age_s`` None before the first frame."""
+
+    state: str
+    source: str
+    live: bool
+    time_s: float
+    frames: int
+    frames_dropped: int
+    reconnects: int
+    faces: int
+    fps: float
+    frame_age_s: float | None
+    temperature_c: float | None
+    viewers: int
+
+
+class EncodedOnce:
+    """An image that becomes a JPEG when the first viewer asks for it, once however many ask."""
+
+    def __init__(self, image: Image) -> None:
+        self._image: Image | None = image
+        self._jpeg = b""
+        self._lock = threading.Lock()
+
+    def jpeg(self) -> bytes:
+        """The JPEG; images of more than 1280 pixels a side are made smaller. b"" where it cannot be encoded."""
+        with self._lock:
+            if self._image is not None:
+                self._jpeg = _encode(self._image)
+                self._image = None
+            return self._jpeg
+
+
+class LiveState:
+    """Takes every result of a run; hands the newest to viewers in other threads.
+
+    ``images`` and ``rows`` hold what is watched; a row is the bytes of one JSON object. ``labels`` are the model's.
+    """
+
+    def __init__(self, status: RunStatus, labels: tuple[str, ...], stream: StreamInfo) -> None:
+        self.images: Latest[EncodedOnce] = Latest()
+        self.rows: Latest[bytes] = Latest()
+        self.labels = labels
+        self._run, self._stream = status, stream
+        self._started = time.monotonic()
+        self._history = FaceHistory()
+        self._faces: tuple[FaceResult, ...] = ()
+        self._times: deque[float] = deque(maxlen=240)
+        self._image_at = self._row_at = float("-inf")
+        self._temperature: tuple[float, float | None] = (float("-inf"), None)
+        self._event_number = 0
+        self._events: deque[tuple[int, bytes]] = deque(maxlen=_MOST_EVENTS)
+
+    def begin(self, stream: StreamInfo) -> None:
+        """Another stream begins."""
+        self._stream = stream
+
+    def take(self, view: View) -> None:
+        """Take a frame's result; nothing of its image is touched as long as nobody watches."""
+        now = time.monotonic()
+        self._faces = view.faces
+        self._times.append(now)
+        self._history.add(view.faces, now - self._started)
+        if self.images.watchers and now - self._image_at >= _IMAGE_EVERY_S:
+            self._image_at = now
+            self.images.put(EncodedOnce(view.image()))
+        if self.rows.watchers and now - self._row_at >= _ROW_EVERY_S:
+            self._row_at = now
+            self.rows.put(self._format_row(view, now))
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Take a rule's event, as JSON has it, for whoever reads the events now."""
+        self._event_number += 1
+        self._events.append((self._event_number, json.dumps(event).encode()))
+
+    @property
+    def event_number(self) -> int:
+        """The number of the newest event; 0 before the first."""
+        return self._event_number
+
+    def events_after(self, number: int) -> list[tuple[int, bytes]]:
+        """The events with a higher number, each with its own; of many the newest."""
+        return [event for event in tuple(self._events) if event[0] > number]
+
+    def end(self) -> None:
+        """The run is over."""
+        self.images.end()
+        self.rows.end()
+
+    def _format_row(self, view: View, now: float) -> bytes:
+        row: dict[str, Any] = {**view.as_record(), "live_s": round(now - self._started, 3), "size": view.size}
+        for face, record in zip(view.faces, row["faces"], strict=True):
+            record["label"] = face.label  # as it is drawn
+        return json.dumps(row).encode()
+
+    def describe(self) -> Mapping[str, Any]:
+        """What a page needs once: labels, their colors, what the faces showed until now."""
+        colors = [color_of(label, self.labels) for label in self.labels]
+        return {
+            "labels": self.labels,
+            "colors": [_css(color) for color in colors],
+            "inks": [_css(ink_on(color)) for color in colors],
+            "history_s": HISTORY_S,
+            "history": self._history.as_list(),
+        }
+
+    def status(self) -> LiveStatus:
+        """How the run does now."""
+        now = time.monotonic()
+        times = tuple(self._times)
+        age = now - times[-1] if times else None
+        stalled = age is not None and age > STALLED_S
+        return {
+            "state": "starting" if age is None else "stalled" if stalled else "running",
+            "source": self._stream.name,
+            "live": self._stream.live,
+            "time_s": round(now - self._started, 3),
+            "frames": self._run.frames,
+            "frames_dropped": self._run.frames_dropped,
+            "reconnects": self._run.reconnects,
+            "faces": 0 if stalled else len(self._faces),
+            "fps": 0.0 if stalled else round(_compute_fps(times), 1),
+            "frame_age_s": None if age is None else round(age, 3),
+            "temperature_c": self._read_temperature(now),
+            "viewers": self.images.watchers,
+        }
+
+    def rule_counts(self) -> Mapping[str, int]:
+        """How often each rule came true."""
+        return dict(self._run.events)
+
+    def shares(self) -> dict[str, float]:
+        """Each label's share of the faces in view, 0…1."""
+        faces = self._faces if self.status()["state"] == "running" else ()
+        counts = Counter(face.emotion for face in faces)
+        return {label: counts[label] / max(1, len(faces)) for label in self.labels}
+
+    def _read_temperature(self, now: float) -> float | None:
+        read_at, value = self._temperature
+        if now - read_at >= _TEMPERATURE_EVERY_S:
+            value = temperature()
+            self._temperature = now, value
+        return value
+
+
+def _encode(image: Image) -> bytes:
+    height, width = image.shape[:2]
+    scale = _LONGEST_SIDE / max(height, width)
+    pixels: Any = image
+    if scale < 1:
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        pixels = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    done, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return content.tobytes() if done else b""
+
+
+def _compute_fps(times: Sequence[float]) -> float:
+    """Frames per second over the last seconds, or over the last few frames where there were fewer."""
+    recent = sum(time_ > times[-1] - _FPS_OVER_S for time_ in times) if times else 0
+    span = times[-max(recent, _FPS_FRAMES) :]
+    return (len(span) - 1) / (span[-1] - span[0]) if len(span) > 1 and span[-1] > span[0] else 0.0
+
+
+def _css(color: Color) -> str:
+    blue, green, red = color
+    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -1,0 +1,251 @@
+"""The server: a bounded number of connections, a thread each, none of which can hold up the run."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import socketserver
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final
+
+from fer_edge.sinks.http.access import Access
+from fer_edge.sinks.http.address import Listener
+from fer_edge.sinks.http.live import LiveState
+from fer_edge.sinks.http.request import Request, RequestError, read_request
+from fer_edge.sinks.http.response import HTML, TEXT, Response, format_head, respond_with_error
+from fer_edge.sinks.http.routes import ROUTES, Route, respond_without_token
+
+__all__ = ["LiveServer"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+_MOST_CONNECTIONS: Final = 48
+_MOST_STREAMS: Final = 32  # of them: images and events; the others remain for monitoring
+_MOST_REFUSED: Final = 128  # that are still told so
+_SILENT_S: Final = 1.0  # after which one that asked for nothing yet makes room for another
+_SEND_S: Final = 5.0  # after which a viewer who takes nothing is given up
+_POLL_S: Final = 0.1
+_LINGER_S: Final = 1.0  # for an answer to arrive before its connection is closed
+_CLOSE_S: Final = 0.5
+_SCARCE_S: Final = 0.05
+
+_BUSY: Final = respond_with_error(
+    RequestError(503, "Too many connections; close other pages and try again.", {"Retry-After": "5"})
+).encode(head_only=False)
+
+
+class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """Serves a live state on a listener's socket from threads of its own, until ``stop``."""
+
+    daemon_threads = True
+    block_on_close = False  # threads are waited for with a limit
+
+    def __init__(self, listener: Listener, access: Access, live: LiveState) -> None:
+        super().__init__(("", 0), _Connection, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener.socket
+        self.access, self.live = access, live
+        self.streams = threading.BoundedSemaphore(_MOST_STREAMS)
+        self._open: dict[socket.socket, threading.Thread | None] = {}
+        self._silent: dict[socket.socket, float] = {}  # since when, the oldest first
+        self._refused: deque[tuple[float, socket.socket]] = deque()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(_POLL_S,), name="fer-edge-http", daemon=True
+        )
+
+    def start(self) -> None:
+        """Serve from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every connection and thread; takes about half a second where a viewer takes nothing more."""
+        self.live.end()
+        if self._thread.is_alive():
+            self.shutdown()
+        self.socket.close()
+        deadline = time.monotonic() + _CLOSE_S
+        for connection, thread in self._connections():
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for connection, thread in self._connections():
+            if thread is not None:
+                thread.join(_CLOSE_S)
+            connection.close()
+        while self._refused:
+            self._refused.popleft()[1].close()
+
+    def _connections(self) -> list[tuple[socket.socket, threading.Thread | None]]:
+        with self._lock:
+            return list(self._open.items())
+
+    # What socketserver calls.
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; where files are scarce, not at once again."""
+        try:
+            return self.socket.accept()
+        except OSError:
+            time.sleep(_SCARCE_S)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection a thread, or refuse it where there are too many."""
+        now = time.monotonic()
+        with self._lock:
+            accepted = len(self._open) < _MOST_CONNECTIONS or self._make_room(now)
+            if accepted:
+                self._open[request], self._silent[request] = None, now
+        if not accepted:
+            self._refuse(request)
+            return
+        thread = threading.Thread(
+            target=self.process_request_thread, args=(request, client_address), daemon=True
+        )
+        with self._lock:
+            self._open[request] = thread
+        thread.start()
+
+    def _make_room(self, now: float) -> bool:
+        """Give up the connection that has been silent for longest, if it has been for long; whether there was one."""
+        oldest = next(iter(self._silent), None)
+        if oldest is None or now - self._silent[oldest] < _SILENT_S:
+            return False
+        del self._silent[oldest], self._open[oldest]
+        with suppress(OSError):
+            oldest.shutdown(socket.SHUT_RDWR)  # its thread closes it
+        return True
+
+    def note_request(self, connection: socket.socket) -> None:
+        """A connection is not silent any more."""
+        with self._lock:
+            self._silent.pop(connection, None)
+
+    def _refuse(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            connection.setblocking(False)
+            connection.send(_BUSY)  # which fits into the buffer of a new connection
+            connection.shutdown(socket.SHUT_WR)
+        self._refused.append((time.monotonic() + _LINGER_S, connection))
+        if len(self._refused) > _MOST_REFUSED:
+            self._refused.popleft()[1].close()
+
+    def service_actions(self) -> None:
+        """Close refused connections once they have had the time to read why."""
+        while self._refused and self._refused[0][0] <= time.monotonic():
+            connection = self._refused.popleft()[1]
+            with suppress(OSError):
+                while connection.recv(4096):  # closed with something unread, the answer would be lost
+                    pass
+            connection.close()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection so that the answer arrives."""
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_WR)
+            _drain(request)
+        request.close()
+        with self._lock:
+            self._open.pop(request, None)
+            self._silent.pop(request, None)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log what went wrong in a connection's thread; the run goes on."""
+        _LOG.exception("a connection to the live view failed")
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    """One connection: one request, one answer."""
+
+    server: LiveServer
+    request: socket.socket
+
+    def handle(self) -> None:
+        """Answer the request; a viewer who goes away ends it quietly."""
+        with suppress(OSError):
+            _configure(self.request)
+            head_only = False
+            try:
+                request = read_request(self.request)
+                self.server.note_request(self.request)
+                if request is None:
+                    return
+                head_only = request.method == "HEAD"
+                response = self._answer(request, head_only)
+            except RequestError as error:
+                response = respond_with_error(error)
+            if response is not None:
+                self.request.settimeout(_SEND_S)
+                self.request.sendall(response.encode(head_only=head_only))
+
+    def _answer(self, request: Request, head_only: bool) -> Response | None:
+        """The answer, or None where it was a stream that has been sent; raises RequestError."""
+        if request.method not in ("GET", "HEAD"):
+            raise RequestError(405, "Only GET and HEAD are answered.", {"Allow": "GET, HEAD"})
+        access, live = self.server.access, self.server.live
+        access.check_host(request)
+        route = ROUTES.get(request.path)
+        access.check_site(request, document=route is not None and route.document)
+        if route is None:
+            raise RequestError(404, "There is nothing under this address.")
+        if access.accepts(request.parameter("token")):
+            return _hand_over_cookie(request, access)
+        if not route.open_to_all and not access.is_allowed(request):
+            return respond_without_token(request)
+        if route.respond is not None:
+            return route.respond(live)
+        self._stream(route, head_only)
+        return None
+
+    def _stream(self, route: Route, head_only: bool) -> None:
+        assert route.stream is not None
+        if not self.server.streams.acquire(blocking=False):
+            raise RequestError(
+                503, "Too many viewers; close other pages and try again.", {"Retry-After": "5"}
+            )
+        try:
+            self.request.settimeout(_SEND_S)
+            self.request.sendall(format_head(200, route.kind, {"X-Accel-Buffering": "no"}))
+            if not head_only:
+                route.stream(self.request, self.server.live)
+        finally:
+            self.server.streams.release()
+
+
+def _hand_over_cookie(request: Request, access: Access) -> Response:
+    """Replace the token in an address by a cookie.
+
+    Browsers send a strict cookie along a redirect only where no other site linked to the first address, and not all of
+    them say whether one did: where one may have, a page of ours leads on.
+    """
+    headers = {"Set-Cookie": access.format_cookie()}
+    unsaid = "none" if "text/html" not in request.headers.get("accept", "") else ""
+    if request.headers.get("sec-fetch-site", unsaid) == "none":
+        return Response(b"", TEXT, 303, {"Location": request.path, **headers})
+    page = (
+        f'<!doctype html><meta http-equiv="refresh" content="0; url={request.path}"><title>fer-edge</title>'
+    )
+    return Response(page.encode(), HTML, 200, headers)
+
+
+def _configure(connection: socket.socket) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # A viewer that vanishes while nothing is sent; the names are Linux's.
+    for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2)):
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _drain(connection: socket.socket) -> None:
+    """Read and drop what is still sent, for a moment: closed with something unread, the answer would be lost."""
+    deadline = time.monotonic() + _LINGER_S
+    while (remaining := deadline - time.monotonic()) > 0:
+        connection.settimeout(remaining)
+        if not connection.recv(4096):
+            return

@@ -1,0 +1,82 @@
+"""A finished file gets its name without taking another one's place; what a kill left is found again."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from fer_edge.errors import OutputError
+from fer_edge.runtime.atomic_files import find_leftovers
+from fer_edge.sinks.rotation.journal import FileJournal
+from fer_edge.sinks.rotation.timed_name import TimedName, number_path
+
+__all__ = ["publish_file", "recover_files"]
+
+_logger = logging.getLogger(__name__)
+
+_MOST_NUMBERS: Final = 10_000
+
+
+def publish_file(part: Path, target: Path, journal: FileJournal, *, replace: bool = False) -> Path:
+    """Give ``part`` the name of ``target``, or with a number where that exists, and list it; raises OSError.
+
+    ``replace`` takes the place of a file of that name.
+    """
+    for number in range(1, _MOST_NUMBERS):
+        candidate = number_path(target, number)
+        if os.path.lexists(candidate) and not (replace and number == 1):
+            continue
+        journal.finish(candidate, part)
+        try:
+            if replace:
+                part.replace(candidate)
+            else:
+                _rename_to_new(part, candidate)
+        except FileExistsError:
+            journal.drop(journal.name.relative(candidate))
+            continue
+        journal.announce()
+        return candidate
+    raise OutputError(f"{target}: no name is free any more; name another place")
+
+
+def recover_files(name: TimedName, journal: FileJournal, is_usable: Callable[[Path], bool]) -> None:
+    """Give the files that killed runs were writing their names, as far as they can be used; remove the others."""
+    for part, target in _find_parts(name):
+        try:
+            if part.stat().st_nlink > 1 or not is_usable(part):  # it has its name already, or is of no use
+                part.unlink()
+            else:
+                published = publish_file(part, target, journal)
+                _logger.warning("%s: a run that was ended by force left it; what it holds is kept", published)
+        except (OSError, OutputError) as error:
+            _logger.warning("%s: it cannot be recovered: %s", part, error)
+
+
+def _find_parts(name: TimedName) -> list[tuple[Path, Path]]:
+    found = []
+    for folder in name.find_folders():
+        with suppress(OSError):  # it is gone, or may not be read
+            found += [
+                (part, target) for part, target in find_leftovers(folder) if name.owns(name.relative(target))
+            ]
+    return found
+
+
+def _rename_to_new(part: Path, target: Path) -> None:
+    """Rename without replacing; raises FileExistsError."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT has no links
+        if os.path.lexists(target):
+            raise FileExistsError(target) from None
+        part.rename(target)
+        return
+    with suppress(OSError):
+        part.unlink()

@@ -1,0 +1,158 @@
+"""Where a camera's rows go on after a restart: which face ids are taken, without reading a year of rows."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fer_edge.errors import OutputError
+from fer_edge.runtime.atomic_files import output_errors, write_json
+from fer_edge.sinks.rotation.journal import hidden_path
+from fer_edge.sinks.rotation.timed_name import TimedName
+from fer_edge.sinks.rows.append_file import cut_off_half_row
+from fer_edge.sinks.rows.format import RowFormat
+from fer_edge.sinks.rows.next_id import find_next_id
+
+__all__ = ["STATE_SUFFIX", "STATE_VERSION", "LiveState"]
+
+_logger = logging.getLogger(__name__)
+
+STATE_SUFFIX: Final = ".state.json"
+STATE_VERSION: Final = 1
+_SAVE_EVERY_S: Final = 60.0
+_TAIL: Final = 4096  # bytes before the remembered place that have to be the same
+_NEWEST: Final = 3  # files that are looked through where nothing is remembered
+
+
+@dataclass(slots=True)
+class _Place:
+    """Until where in which file ids are known; ``tail`` is a checksum of what comes before."""
+
+    file: str
+    size: int
+    tail: int
+
+
+class LiveState:
+    """The next free id of a camera's results, kept beside them each minute.
+
+    Without it, or where the file is another one now, the file is looked through.
+    """
+
+    def __init__(self, name: TimedName, path: Path) -> None:
+        self._name, self._path = name, path
+        self.next_id = 0
+        self._complete: dict[str, Any] = {}
+        self._written: tuple[Path, int] | None = None
+        self._saved_at = time.monotonic()
+        self._warned = False
+
+    @classmethod
+    def of(cls, name: TimedName) -> LiveState:
+        """The state of the files of that name."""
+        if name.rotates:
+            return cls(name, hidden_path(name, STATE_SUFFIX))
+        path = name.folder / name.pattern.replace("%%", "%")
+        return cls(name, path.with_name(path.name + STATE_SUFFIX))
+
+    def load(self, format_: RowFormat) -> int:
+        """The first id that is free in what earlier runs wrote, whose half rows are cut off; raises OutputError.
+
+        What was found is kept at once, so that it is looked for but once.
+        """
+        place = self._read()
+        files = list(self._list_files(place, format_))
+        if not files and not self._name.rotates:
+            self.next_id = 0
+        for path in files:
+            start = 0
+            if place is not None and self._name.relative(path) == place.file:
+                start = place.size if _read_tail(path, place.size) == place.tail else 0
+            self.next_id = max(self.next_id, find_next_id(path, format_, start))
+            if place is None and self.next_id and self._name.rotates:
+                break
+        if files:
+            self._written = (files[0], files[0].stat().st_size)
+            self.save()
+        return self.next_id
+
+    def note(self, path: Path, size: int, highest_id: int) -> None:
+        """Rows were written until byte ``size`` of a file."""
+        self.next_id = max(self.next_id, highest_id + 1)
+        self._written = (path, size)
+        if time.monotonic() >= self._saved_at + _SAVE_EVERY_S:
+            self.save()
+
+    def save(self) -> None:
+        """Write what is known; where that fails, the next start takes longer."""
+        self._saved_at = time.monotonic()
+        if self._written is None:
+            return
+        path, size = self._written
+        place = {"file": self._name.relative(path), "size": size, "tail": _read_tail(path, size)}
+        complete = {} if self._name.rotates else self._complete | {"": size}
+        try:
+            write_json(
+                self._path,
+                {"version": STATE_VERSION, "complete": complete, "next_id": self.next_id, "live": place},
+            )
+        except OutputError as error:
+            if not self._warned:
+                _logger.warning("%s", error)
+            self._warned = True
+
+    def _read(self) -> _Place | None:
+        try:
+            state = json.loads(self._path.read_text("utf-8"))
+            self._complete = dict(state.get("complete", {}))
+            place = state["live"]
+            self.next_id = max(0, int(state["next_id"]))
+            return _Place(str(place["file"]), int(place["size"]), int(place["tail"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+            self.next_id = 0
+            return None
+
+    def _list_files(self, place: _Place | None, format_: RowFormat) -> Iterator[Path]:
+        """The files to look through, the newest first; of a name that changes those of another kind are left out."""
+        if not self._name.rotates:
+            path = self._name.folder / self._name.pattern.replace("%%", "%")
+            if path.is_file():
+                _prepare(path, format_)
+                yield path
+            return
+        found = sorted(self._name.find_files(), key=lambda path: -path.stat().st_mtime)
+        if place is None:
+            found = found[:_NEWEST]
+        else:
+            saved = self._path.stat().st_mtime - 2 * _SAVE_EVERY_S
+            found = [path for path in found if path.stat().st_mtime >= saved]
+        for path in found:
+            with suppress(OutputError):
+                _prepare(path, format_)
+                yield path
+
+
+def _prepare(path: Path, format_: RowFormat) -> None:
+    format_.check_content(path)
+    with output_errors(path):
+        cut_off_half_row(path)
+
+
+def _read_tail(path: Path, size: int) -> int:
+    """The checksum of the last bytes before a place in a file; -1 where the file is shorter."""
+    try:
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) < size:
+                return -1
+            file.seek(max(0, size - _TAIL))
+            return zlib.crc32(file.read(min(size, _TAIL)))
+    except OSError:
+        return -1

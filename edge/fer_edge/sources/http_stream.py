@@ -1,0 +1,240 @@
+"""A body that a server sends as long as it likes, over HTTP: opened with a reason for whatever goes wrong, and read as
+it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from fer_edge._version import __version__
+from fer_edge.sources.live import CameraFault
+from fer_edge.sources.urls import redact_credentials
+
+__all__ = ["HttpStream", "describe_network_error", "describe_status"]
+
+_CHECK: Final = "check the address and that the camera is on"
+_CHUNK: Final = 1 << 16
+_BUSY: Final = frozenset({408, 425, 429})
+_STATUSES: Final = {
+    403: ("it refuses the address or the user", "check the user's rights in the camera's settings"),
+    404: ("it has nothing at this address", "check the path in the camera's manual or settings"),
+    405: ("it does not give this address to a reader", "check the path in the camera's manual or settings"),
+    410: ("it has nothing at this address any more", "check the path in the camera's manual or settings"),
+}
+
+
+class HttpStream:
+    """The body of a URL; ``timeout_s`` is how long the server may be silent.
+
+    User and password of the URL are used for Basic and Digest. Certificates are not verified: cameras sign their
+    own. ``read`` gives bytes as FFmpeg asks for them; ``peek`` looks at the first.
+    """
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._url, self._timeout_s = url, timeout_s
+        self._opened = _Opened()
+        self._response: Any = None
+        self._peeked = b""
+
+    def open(self) -> None:
+        """Send the request; raises CameraFault."""
+        parts = urlsplit(self._url)
+        user, secret = unquote(parts.username or ""), unquote(parts.password or "")
+        address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+        context = ssl._create_unverified_context()
+        handlers: list[urllib.request.BaseHandler] = [_Http(self._opened), _Https(self._opened, context)]
+        if user:
+            passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+            passwords.add_password(None, address, user, secret)
+            handlers += [
+                _Digest(passwords),
+                urllib.request.HTTPBasicAuthHandler(passwords),
+            ]
+        opener = urllib.request.build_opener(*handlers)
+        opener.addheaders = [("User-Agent", f"fer-edge/{__version__}"), ("Accept", "*/*")]
+        try:
+            self._response = opener.open(address, timeout=self._timeout_s)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise describe_status(error.code, error.reason, self._url) from None
+        except urllib.error.URLError as error:
+            raise describe_network_error(error.reason) from error
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if "uthentication" in str(error) or "AuthHandler" in str(error):
+                raise CameraFault(
+                    "it asks for a password in a way that is not known here",
+                    "let the camera use Digest",
+                    permanent=True,
+                ) from error
+            raise describe_network_error(error) from error
+        if self._response.status == 204:
+            raise CameraFault("it answers with nothing (204)", _CHECK, permanent=True)
+
+    @property
+    def kind(self) -> str:
+        """The content type that the server states, in lower case, without its parameters."""
+        text: str = self._response.headers.get("Content-Type", "")
+        return text.partition(";")[0].strip().lower()
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes the server states for the whole body; None where it states none."""
+        text: str = self._response.headers.get("Content-Length", "")
+        return int(text) if text.isdecimal() else None
+
+    def peek(self, size: int) -> bytes:
+        """The first bytes, as far as they came until now, in one piece of at most so many; they are read once more."""
+        if not self._peeked:
+            self._peeked = self._read(size)
+        return self._peeked
+
+    def peek_more(self) -> bool:
+        """Look at more of the first bytes; whether any came."""
+        more = self._read(_CHUNK)
+        self._peeked += more
+        return bool(more)
+
+    def read(self, size: int = _CHUNK) -> bytes:
+        """Up to so many bytes, as soon as there are any; none at the end. Raises CameraFault."""
+        if self._peeked:
+            peeked, self._peeked = self._peeked[:size], self._peeked[size:]
+            return peeked
+        return self._read(size)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data: bytes = self._response.read1(size)
+        except TimeoutError as error:
+            raise CameraFault(f"nothing came for {self._timeout_s:g} s", _CHECK) from error
+        except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
+            raise describe_network_error(error) from error
+        return data
+
+    def interrupt(self) -> None:
+        """End a wait in another thread."""
+        self._opened.shut_down()
+
+    def close(self) -> None:
+        """Close the connection; nobody may be reading."""
+        self._opened.shut_down()
+        self._opened.close()
+
+
+class _Digest(urllib.request.HTTPDigestAuthHandler):
+    """Digest with SHA-256, too, which newer cameras ask for (RFC 7616)."""
+
+    def get_algorithm_impls(self, algorithm: str) -> Any:
+        if algorithm.upper() != "SHA-256":
+            return super().get_algorithm_impls(algorithm.upper())
+
+        def digest(text: str) -> str:
+            return hashlib.sha256(text.encode()).hexdigest()
+
+        return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
+class _Opened:
+    """The sockets and responses of a stream: a wait for them can be ended, and each is closed."""
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        self.responses: list[http.client.HTTPResponse] = []
+
+    def connection(self, kind: Any) -> Any:
+        """A class of connections that are known here."""
+        sockets = self.sockets
+
+        class Connection(kind):  # type: ignore[misc]
+            def connect(self) -> None:
+                super().connect()
+                sockets.append(self.sock)
+
+        return Connection
+
+    def shut_down(self) -> None:
+        """End a wait in another thread."""
+        for connection in list(self.sockets):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close everything."""
+        for response in self.responses:  # also those that asked for a password first
+            with suppress(OSError, http.client.HTTPException):
+                response.close()
+        for connection in self.sockets:
+            with suppress(OSError):
+                connection.close()
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, opened: _Opened) -> None:
+        super().__init__()
+        self._opened = opened
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        response = self.do_open(self._opened.connection(http.client.HTTPConnection), req)
+        self._opened.responses.append(response)
+        return response
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, opened: _Opened, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._opened, self._own_context = opened, context
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        kind = self._opened.connection(http.client.HTTPSConnection)
+        response = self.do_open(kind, req, context=self._own_context)
+        self._opened.responses.append(response)
+        return response
+
+
+def describe_status(status: int, reason: object, url: str) -> CameraFault:
+    """The fault that a status of HTTP or RTSP stands for, as the answer of that URL."""
+    scheme, asked = urlsplit(url).scheme, urlsplit(url).username is not None
+    if status in (401, 407):
+        if asked:
+            return CameraFault(f"it refuses the user and password ({status})", "check them", permanent=True)
+        return CameraFault(
+            f"it asks for a user and password ({status})",
+            f"put them into the address: {scheme}://user:password@host/path",
+            permanent=True,
+        )
+    if 300 <= status < 400:
+        return CameraFault(f"it redirects to nothing that can be read ({status})", _CHECK, permanent=True)
+    if status in _STATUSES:
+        what, remedy = _STATUSES[status]
+        return CameraFault(f"{what} ({status})", remedy, permanent=True)
+    return CameraFault(
+        f"it answers with an error ({status} {' '.join(str(reason).split())})",
+        _CHECK,
+        permanent=400 <= status < 500 and status not in _BUSY,
+    )
+
+
+def describe_network_error(error: object) -> CameraFault:
+    """The fault that an exception of a connection stands for."""
+    if isinstance(error, CameraFault):
+        return error
+    if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
+        return CameraFault("no host of this name is known", "check the address", permanent=True)
+    if isinstance(error, TimeoutError):
+        return CameraFault("there was no answer", _CHECK)
+    if isinstance(error, ConnectionRefusedError):
+        return CameraFault("nobody answers at this address (connection refused)", _CHECK)
+    if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected | ConnectionError):
+        return CameraFault("it closed the connection", _CHECK)
+    if isinstance(error, http.client.InvalidURL | ValueError):
+        return CameraFault("this is not an address of the network", "check it", permanent=True)
+    if isinstance(error, http.client.HTTPException):
+        return CameraFault("its answer is not HTTP", "check the port and the address", permanent=True)
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return CameraFault(redact_credentials(" ".join(str(text).split())), _CHECK)

@@ -1,0 +1,176 @@
+"""A camera on the network: its packets, read in a thread of their own, become frames where they are taken."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import av
+
+from fer_edge.sources import network_stream
+from fer_edge.sources.live import CameraFault, LiveClock
+from fer_edge.sources.live_reader import Backlog, LiveReader, Waiting
+from fer_edge.sources.network_stream import NetworkStream
+from fer_edge.sources.urls import redact_credentials
+from fer_edge.sources.video_container import MOST_PIXELS
+from fer_edge.sources.video_pixels import GeometryReader, to_frame
+from fer_edge.types import Frame
+
+__all__ = ["NetworkCamera"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+OPEN_TIMEOUT_S: Final = 10.0  # for the address, the connection, and what has to be known of the stream
+_THREADS: Final = (
+    4  # at most, each for a slice of an image: several images at a time would wait for each other
+)
+_STALE_S: Final = 0.1  # a frame this old is left out where another one waits
+_STALE_FOR_S: Final = 0.2  # but not for longer than that: a slow decoder's frames would all be
+_BEHIND_S: Final = 0.5  # so old are the frames of a decoder that does not keep up
+_CATCH_UP_S: Final = 0.7  # of decoding, in which it did not
+_KEY_FRAME_S: Final = 10.0  # a stream that marks none is shown all the same
+_MOST_ERRORS: Final = 100  # of the decoder in a row
+_SLOW_REMEDY: Final = "name its smaller stream, or set a smaller size or rate in the camera"
+
+
+class NetworkCamera:
+    """One connection to an ``rtsp://`` or ``http://`` address, or another that FFmpeg connects to.
+
+    The thread that takes frames decodes them; packets are read beside it, whatever it does. Frames begin at a key
+    frame. Where decoding is too slow for the stream, parts of it are left out until the next key frame, so that what
+    is shown is never old.
+    """
+
+    def __init__(self, address: str, clock: LiveClock) -> None:
+        self.size: tuple[int, int] | None = None
+        self.frame_rate: float | None = None
+        self._name = redact_credentials(address)
+        self._clock = clock
+        backlog: Backlog[Any] = Backlog()
+        self._stream = NetworkStream(address, self._name, backlog)
+        self.reader = LiveReader(self._stream, backlog, self._name)
+
+    def open(self) -> None:
+        """Connect; raises CameraFault, InterruptedError."""
+        try:
+            self.reader.open(OPEN_TIMEOUT_S)
+        except TimeoutError as error:
+            raise CameraFault("there was no answer", "check the address and that the camera is on") from error
+        self.size, self.frame_rate = self._stream.size, self._stream.frame_rate
+
+    def close(self) -> None:
+        """End it, in whatever thread it is used."""
+        self.reader.close()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until its thread has ended, at most so long."""
+        self.reader.join(timeout_s)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, the newest where they come faster than they are taken; raises CameraFault, InterruptedError."""
+        decoder = _LiveDecoder(self._stream.context, self._name)
+        geometries = GeometryReader()
+        skipped = 0
+        given_s = time.monotonic()
+        while True:
+            if not self.reader.waiting:
+                given_s = time.monotonic()
+            waiting = self._take()
+            started, left_out = time.perf_counter(), decoder.left_out
+            images = decoder.decode(waiting)
+            skipped += waiting.skipped + decoder.left_out - left_out
+            if decoder.falls_behind(waiting.arrival.age_s, time.perf_counter() - started):
+                self.reader.drop_waiting()
+            for number, image in enumerate(images):
+                left = len(images) - number - 1 + self.reader.waiting
+                stale = waiting.arrival.age_s > _STALE_S and time.monotonic() < given_s + _STALE_FOR_S
+                if left and stale:
+                    skipped += 1
+                    continue
+                geometry = geometries.read(image, self._stream.pixel_shape or decoder.pixel_shape)
+                stamp = self._clock.stamp(waiting.arrival, skipped)
+                skipped = 0
+                yield to_frame(image, geometry, self._name, stamp.index, stamp.time_s, stamp.clock)
+                given_s = time.monotonic()
+            del images, waiting
+
+    def _take(self) -> Waiting[Any]:
+        try:
+            return self.reader.take(network_stream.SILENCE_S)
+        except TimeoutError as error:
+            raise CameraFault(
+                f"nothing came for {network_stream.SILENCE_S:g} s", "check the camera and the network"
+            ) from error
+
+
+class _LiveDecoder:
+    """Decodes packets at once, from a key frame on, and notices when it does not keep up.
+
+    ``left_out`` counts packets that came while it waited for a key frame.
+    """
+
+    def __init__(self, context: Any, name: str) -> None:
+        self._context, self._name = context, name
+        self._wants_key, self._wanted_since = True, time.monotonic()
+        self.left_out = self._errors = 0
+        self._spent_s = 0.0  # on decoding since it was up to date
+        self._told = False
+        context.thread_type, context.thread_count = "SLICE", _THREADS
+        context.options = {"max_pixels": str(MOST_PIXELS)}
+
+    @property
+    def pixel_shape(self) -> Any:
+        """A pixel's width to its height, as the codec states it; None where it does not."""
+        return self._context.sample_aspect_ratio
+
+    def decode(self, waiting: Waiting[Any]) -> list[Any]:
+        """The images (``av.VideoFrame``) that a packet completes; none before a key frame. Raises CameraFault."""
+        packet = waiting.item
+        if waiting.broken and not packet.is_keyframe:
+            self._restart()
+        if self._wants_key and not packet.is_keyframe:
+            if time.monotonic() - self._wanted_since < _KEY_FRAME_S:
+                self.left_out += 1
+                return []
+        elif (waiting.broken or self._wants_key) and self._context.is_open:
+            self._context.flush_buffers()
+        self._wants_key = False
+        try:
+            images = [image for image in self._context.decode(packet) if not image.is_corrupt]
+        except av.error.EOFError:
+            return []
+        except av.error.FFmpegError as error:
+            self._errors += 1
+            if self._errors >= _MOST_ERRORS:
+                raise CameraFault(
+                    f"its images cannot be decoded ({error.strerror})", "restart the camera"
+                ) from error
+            return []
+        self._errors = 0 if images else self._errors
+        return images
+
+    def falls_behind(self, age_s: float, spent_s: float) -> bool:
+        """Whether decoding cannot keep up, after a packet of that age that took so long to decode.
+
+        It then waits for a key frame.
+        """
+        self._spent_s = 0.0 if age_s < _STALE_S else self._spent_s + spent_s
+        if age_s < _BEHIND_S or self._spent_s < _CATCH_UP_S:
+            return False
+        if not self._told:
+            self._told = True
+            _LOG.warning(
+                "camera %s: decoding its %d×%d is too slow here, parts are left out; %s",
+                self._name,
+                self._context.width,
+                self._context.height,
+                _SLOW_REMEDY,
+            )
+        self._restart()
+        self._spent_s = 0.0
+        return True
+
+    def _restart(self) -> None:
+        self._wants_key, self._wanted_since = True, time.monotonic()

@@ -1,0 +1,220 @@
+"""Cameras that come back: a source that connects once more whenever its connection is lost."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Final, Self
+
+from fer_edge.errors import SourceError, SourceLostError
+from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.tables import counted
+from fer_edge.sources.base import SourceItem
+from fer_edge.sources.live import CameraFault, LiveClock, LiveConnection, RecordingEnded
+from fer_edge.types import Discontinuity, Frame, StreamInfo
+
+__all__ = ["FOREVER", "ReconnectingSource"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+FOREVER: Final = math.inf
+LASTED_S: Final = 2.0  # a connection that gave frames for so long: the next one is tried at once
+OFTEN_S: Final = 600.0  # for so long it is tried often
+FIRST_WAIT_S: Final = 0.25
+OFTEN_WAIT_S: Final = 1.5
+SELDOM_WAIT_S: Final = 30.0
+_JOIN_S: Final = 1.0
+_PATIENCE_S: Final = 0.1  # how often a wait looks for a signal
+
+
+class ReconnectingSource:
+    """A camera of which ``create`` makes one connection after the other; their frames are those of one run.
+
+    Numbers and times of frames run on. A connection that fails is lost, and tried again for ``patience_s`` seconds: at
+    once, then every one or two seconds, after ten minutes every thirty. When it is back, a Discontinuity
+    ``reconnect`` with the new ``info`` comes before its first frame; while it is lost, ``info.lost`` says so.
+    Where frames change their size without that, a Discontinuity ``size`` comes before the first of the new ones.
+    ``waits`` also has it wait for a camera that cannot be reached at first, which then begins with a Discontinuity
+    ``connect``.
+
+    Opening raises SourceError where there is no frame at first, iterating SourceLostError when the camera is given up.
+    Another thread may close it while it is iterated, which then ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        create: Callable[[LiveClock], LiveConnection],
+        *,
+        patience_s: float = FOREVER,
+        waits: bool = False,
+    ) -> None:
+        self.info = StreamInfo(name=name, live=True)
+        self._create, self._patience_s, self._waits = create, patience_s, waits
+        self._clock = LiveClock()
+        self._closed = threading.Event()
+        self._connection: LiveConnection | None = None
+        self._ended: LiveConnection | None = None  # the last one that was closed
+        self._lock = threading.Lock()
+        self._first: Frame | None = None
+        self._frames: Iterator[Frame] = iter(())
+
+    def __enter__(self) -> Self:
+        try:
+            self._connect()
+        except CameraFault as fault:
+            self._disconnect()
+            if not self._waits or fault.permanent:
+                raise SourceError(f"{self._title}: {fault}") from fault
+            _LOG.warning("%s: %s; waiting for it", self._title, fault.reason)
+            self.info = replace(self.info, lost=True)
+        except InterruptedError:
+            pass  # closed meanwhile: no frame comes
+        except BaseException:
+            self._disconnect()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        self._disconnect()
+        # A thread that is still in FFmpeg or a driver when the interpreter goes takes the process with it.
+        if self._ended is not None:
+            self._ended.join(_JOIN_S)
+
+    def __iter__(self) -> Iterator[SourceItem]:
+        fault: CameraFault | None = None
+        while not self._closed.is_set():
+            if self._first is None:
+                back = self._reconnect(fault)
+                if back is None:
+                    return
+                yield back
+            began_s = time.monotonic()
+            try:
+                yield from self._take_frames()
+            except InterruptedError:
+                return
+            except RecordingEnded as end:
+                raise SourceLostError(f"{self._title}: {end}") from end
+            except CameraFault as lost:
+                fault = lost
+                self._lose(fault, time.monotonic() - began_s)
+            finally:
+                self._disconnect()
+
+    @property
+    def _title(self) -> str:
+        return f"camera {self.info.name}"
+
+    def _take_frames(self) -> Iterator[SourceItem]:
+        frame, self._first = self._first, None
+        assert frame is not None
+        while True:
+            if frame.size != self.info.size:
+                self.info = replace(self.info, size=frame.size)
+                yield Discontinuity("size", stream=self.info)
+            yield frame
+            del frame
+            frame = next(self._frames)
+
+    def _lose(self, fault: CameraFault, lasted_s: float) -> None:
+        """Tell that a connection was lost; raises SourceLostError where it is not tried again."""
+        if self._patience_s <= 0:
+            raise self._give_up(fault)
+        _LOG.warning("%s: lost after %s: %s; trying again", self._title, _duration(lasted_s), fault.reason)
+        self.info = replace(self.info, lost=True)
+        fault.at_once = lasted_s >= LASTED_S
+
+    def _connect(self) -> None:
+        """Make a connection and wait for its first frame; raises CameraFault, InterruptedError."""
+        connection = self._create(self._clock)
+        with self._lock:
+            if self._closed.is_set():
+                raise InterruptedError
+            self._connection = connection
+        connection.open()
+        self._frames = iter(connection)
+        self._first = next(self._frames)
+        self.info = replace(self.info, size=self._first.size, frame_rate=connection.frame_rate, lost=False)
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            self._ended = connection
+
+    def _reconnect(self, lost: CameraFault | None) -> Discontinuity | None:
+        """Try until the camera is back; None once this is closed. Raises SourceError, SourceLostError."""
+        since_s = time.monotonic()
+        wait_s = 0.0 if lost is not None and lost.at_once else FIRST_WAIT_S
+        fault = lost
+        while self._sleep(wait_s, since_s):
+            try:
+                self._connect()
+            except InterruptedError:
+                return None
+            except CameraFault as error:
+                self._disconnect()
+                fault = error
+                if lost is None and error.permanent:
+                    raise SourceError(f"{self._title}: {error}") from error
+            except BaseException:
+                self._disconnect()
+                raise
+            else:
+                if lost is None:
+                    return Discontinuity("connect", stream=self.info)
+                self.info = replace(self.info, reconnects=self.info.reconnects + 1)
+                return Discontinuity("reconnect", stream=self.info)
+            waited_s = time.monotonic() - since_s
+            if waited_s >= self._patience_s:
+                raise self._give_up(fault)
+            wait_s = _next_wait(wait_s, waited_s)
+        if self._closed.is_set():
+            return None
+        raise self._give_up(fault)
+
+    def _sleep(self, seconds: float, since_s: float) -> bool:
+        """Wait so long, at most until it is given up; whether it goes on."""
+        until_s = min(time.monotonic() + seconds, since_s + self._patience_s)
+        while (left_s := until_s - time.monotonic()) > 0:
+            if self._closed.wait(min(left_s, _PATIENCE_S)):
+                return False
+            raise_if_interrupted()
+        return not self._closed.is_set()
+
+    def _give_up(self, fault: CameraFault | None) -> SourceError:
+        reason = "it gave no frame" if fault is None else fault.reason
+        remedy = "look at its cable or network" if fault is None else fault.remedy
+        patience = f", and it was not back within {self._patience_s:g} s" if self._patience_s > 0 else ""
+        frames = self._clock.frames
+        if not frames:
+            return SourceError(f"{self._title}: {reason}{patience}; {remedy}")
+        return SourceLostError(
+            f"{self._title}: it was lost after {counted(frames, 'frame')}: {reason}{patience}; {remedy}; "
+            "what was written is kept"
+        )
+
+
+def _next_wait(wait_s: float, waited_s: float) -> float:
+    """How long to wait before the next try, a little less at random: many may wait for one network."""
+    often_s = min(max(2 * wait_s, FIRST_WAIT_S), OFTEN_WAIT_S)
+    longest_s = SELDOM_WAIT_S if waited_s >= OFTEN_S else often_s
+    return longest_s * random.uniform(0.75, 1.0)
+
+
+def _duration(seconds: float) -> str:
+    """A time as people say it: 12 s, 5 min, 3 h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
