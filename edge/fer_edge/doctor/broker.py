@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fer_edge.doctor.finding import Finding
-from fer_edge.errors import MissingExtraError, UsageError
+from fer_edge.errors import FerEdgeError
 
 __all__ = ["check_broker"]
 
@@ -25,7 +25,7 @@ def check_broker(url: str) -> Iterator[Finding]:
     try:
         address = parse_address(url)
         connection = BrokerConnection(address, f"fer-edge-doctor-{uuid.uuid4().hex[:12]}")
-    except (UsageError, MissingExtraError) as error:
+    except FerEdgeError as error:
         what, _, remedy = str(error).rpartition("; ")
         yield Finding("red", "broker", what or remedy, remedy)
         return
