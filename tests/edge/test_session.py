@@ -382,3 +382,50 @@ class TestStatistics:
             "errors": ["b: broken"],
         }
         assert [person["frames"] for person in summary["people"]] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_hidden_faces_are_shown_in_time_while_a_camera_gives_nothing(model: ModelFile, threads: int) -> None:
+    sink, written = RecordingSink(), Event()
+
+    def camera() -> Iterator[SourceItem]:
+        for index in range(3):
+            yield numbered_frame(index)
+        assert written.wait(20)
+
+    def note(result: FrameResult | SkippedInput) -> None:
+        if isinstance(result, FrameResult) and result.frame.index == 2:
+            written.set()
+
+    with Pipeline(
+        ItemSource(camera(), live=True), FixedDetector([FaceBox(0, 0, 60, 60)]), model, threads=threads
+    ) as pipeline:
+        Session(pipeline, [sink], hide="blur").run(note)
+    assert sink.results
+
+
+class IdleRecorder(RecordingSink):
+    """A sink that does something while nothing comes, and then ends the run."""
+
+    def idle(self) -> None:
+        self._note("idle")
+        self._stop.set()
+
+
+def test_a_sink_may_work_while_a_camera_gives_nothing(run: Run) -> None:
+    sink, over = IdleRecorder(), Event()
+
+    def camera() -> Iterator[SourceItem]:
+        yield numbered_frame(0)
+        over.wait(20)
+
+    Timer(10, over.set).start()
+    run(camera(), sink, live=True)
+    assert sink.events[:3] == ["open", "write", "idle"]
+    over.set()
+
+
+@pytest.mark.parametrize("seconds", [1e10, 1e300])
+def test_a_run_may_last_for_ever(run: Run, seconds: float) -> None:
+    session = run(numbered_frames(2), live=True, stop=StopConditions(seconds=seconds))
+    assert session.statistics.frames == 2

@@ -20,6 +20,7 @@ __all__ = ["CommandAction", "create_action"]
 
 _LIMIT_S: Final = 30.0
 _AT_ONCE: Final = 4
+_KILLED_S: Final = 1.0  # for a program to be gone once it was ended
 _KEPT: Final = 1000  # bytes of what it said last
 _CHUNK: Final = 1 << 16
 
@@ -127,4 +128,5 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):  # of another user, such as what sudo started
+            process.wait(_KILLED_S)

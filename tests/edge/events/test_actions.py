@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.server
 import json
 import shlex
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from fer_edge.events.engine import Event
 from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.events.webhook import WebhookAction
-from tests.edge.support import LABELS, make_result
+from tests.edge.support import LABELS, make_result, wait_until
 
 RULE = parse_rule("happy > 0.7", LABELS)
 
@@ -48,6 +50,30 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+@contextmanager
+def dripping_server(told: bytes) -> Iterator[str]:
+    """A server that answers so, and then with a byte every now and then; its URL."""
+    ending = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(told)
+            while not ending.wait(0.03):
+                connection.sendall(b"H")
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        ending.set()
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 class TestCommands:
@@ -101,7 +127,7 @@ class TestCommands:
         perform(CommandAction(python(program), limit_s=1.0))
         assert time.monotonic() - started < 20
         assert "ran past 1 s" in caplog.text
-        assert not any(is_running(int(pid)) for pid in pids.read_text().split())
+        wait_until(lambda: not any(is_running(int(pid)) for pid in pids.read_text().split()))
 
     def test_one_that_leaves_a_child_behind_is_done(self) -> None:
         started = time.monotonic()
@@ -226,6 +252,25 @@ class TestWebhooks:
         perform(WebhookAction("http://127.0.0.1:9/", first_pause_s=0.001))
         assert "Connection refused" in caplog.text
 
+    @pytest.mark.parametrize("told", [b"", b"HTTP/1.0 "])
+    def test_an_answer_that_drips_is_given_up(self, told: bytes, caplog: pytest.LogCaptureFixture) -> None:
+        with dripping_server(told) as url:
+            perform(WebhookAction(url, first_pause_s=0.001, timeout_s=0.1))
+        assert "no whole answer within 0.3 s" in caplog.text
+        assert "given up after 8 attempts" in caplog.text
+
+    def test_the_end_breaks_off_what_drips(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(base, "_END_S", 0.2)
+        threads = threading.active_count()
+        with dripping_server(b"HTTP/1.0 ") as url:
+            perform(WebhookAction(url, first_pause_s=0.001))
+            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own
+
+    def test_an_answer_whose_text_never_ends_was_taken(self, caplog: pytest.LogCaptureFixture) -> None:
+        with dripping_server(b"HTTP/1.0 200 OK\r\n\r\nx") as url:
+            perform(WebhookAction(url, first_pause_s=0.001, timeout_s=0.5))
+        assert caplog.messages == []
+
     def test_a_password_is_sent_and_not_shown(
         self, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -317,6 +362,17 @@ class TestDispatch:
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}
 
+    def test_they_end_at_the_same_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(base, "_END_S", 1.0)
+        actions = [SlowAction() for _ in range(30)]
+        dispatcher = EventDispatcher([(RULE, action) for action in actions])
+        dispatcher.take(make_result(0, time_s=0.0))
+        started = time.monotonic()
+        dispatcher.close()
+        assert time.monotonic() - started < 15
+        for action in actions:
+            action.go.set()
+
     def test_all_are_closed_also_where_one_fails(self) -> None:
         actions = [Recorder(), Recorder(RuntimeError("x")), Recorder()]
         dispatcher = EventDispatcher([(RULE, action) for action in actions])
@@ -335,3 +391,15 @@ def test_unknown_actions_are_refused_with_the_known_ones() -> None:
 def test_printed_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     perform(create_action("print"), 2)
     assert capsys.readouterr().out == "0.10 s: happy > 0.7 (face 0)\n0.20 s: happy > 0.7 (face 0)\n"
+
+
+def test_a_line_that_cannot_be_printed_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        perform(create_action("print"), 2)
+        assert caplog.messages == ["print: standard output takes nothing: No space left on device"] * 2
+        monkeypatch.undo()
+        with suppress(OSError):
+            full.close()
