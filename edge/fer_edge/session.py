@@ -70,6 +70,7 @@ class Session:
         self._on_result: OnResult | None = None
         self._stop = pipeline.stop
         self._newest = (0.0, 0.0)  # a live source's: its time, and when it came on the monotonic clock
+        self._size = (0, 0)  # and its size in pixels
         pipeline.on_idle = self._pass_time
 
     def run(self, on_result: OnResult | None = None) -> RunStatistics:
@@ -96,7 +97,8 @@ class Session:
             stack.callback(self._flush)
             for result in self._pipeline:
                 if isinstance(result, Discontinuity):
-                    self._flush()
+                    if not self._shows_the_same(result):
+                        self._flush()
                     self._begin(result)
                     continue
                 if limits.seconds is not None and self._clock(result, started) >= limits.seconds:
@@ -120,7 +122,7 @@ class Session:
             self._flush()
             self._deliver(result)
         else:
-            self._newest = (result.frame.time_s or 0.0, time.monotonic())
+            self._newest, self._size = (result.frame.time_s or 0.0, time.monotonic()), result.frame.size
             for ready, covers in self._anonymizer.add(result):
                 self._deliver(ready, covers)
 
@@ -152,6 +154,10 @@ class Session:
         except Exception:
             self._anonymizer = None  # what waits cannot be written either
             raise
+
+    def _shows_the_same(self, change: Discontinuity) -> bool:
+        """Whether a camera is back with images like those before: faces stay hidden where they were a moment ago."""
+        return change.stream is not None and change.stream.live and change.stream.size == self._size
 
     def _begin(self, change: Discontinuity) -> None:
         """Tell the sinks of the stream that comes next, and whoever wants to know of the one that ended."""

@@ -81,7 +81,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             detector,
             model,
             # A face that nobody looked for would be seen.
-            detect_every=options.detect_every or (1 if options.anonymize else None),
+            detect_every=1 if options.anonymize else options.detect_every,
             smoothing=options.smoothing or 0.0,
             flip_average=bool(options.flip_average),
             threads=threads,
@@ -123,6 +123,10 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             )
     if options.rules and stream.still:
         raise UsageError("--when is about what happens over time; it takes a video or a camera")
+    if options.anonymize and (options.detect_every or 1) > 1:
+        raise UsageError(
+            "--anonymize searches every frame, and --detect-every would let faces be seen; leave it out"
+        )
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
     if options.serve is not None and stream.still:

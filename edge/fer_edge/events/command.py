@@ -22,6 +22,7 @@ _LIMIT_S: Final = 30.0
 _AT_ONCE: Final = 4
 _KILLED_S: Final = 1.0  # for a program to be gone once it was ended
 _KEPT: Final = 1000  # bytes of what it said last
+_SHOWN: Final = 200  # characters of its last line
 _CHUNK: Final = 1 << 16
 
 
@@ -97,7 +98,7 @@ class _LastWords:
         """The last line that was said."""
         self._thread.join(0.2)  # something that it started may keep the pipe open
         lines = self._kept.decode("utf-8", "replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return next((line.strip()[-_SHOWN:] for line in reversed(lines) if line.strip("\0 \t\r")), "")
 
 
 def create_action(request: ActionRequest) -> Action:
