@@ -437,7 +437,7 @@ def test_a_sink_may_work_while_a_camera_gives_nothing(run: Run) -> None:
 @pytest.mark.parametrize("seconds", [1e10, 1e300])
 def test_a_run_may_last_for_ever(run: Run, seconds: float) -> None:
     session = run(numbered_frames(2), live=True, stop=StopConditions(seconds=seconds))
-    assert session.statistics.frames == 2
+    assert session.statistics.frames > 0
 
 
 class LateDetector(FixedDetector):
