@@ -1,7 +1,8 @@
 """Whether memory stays flat over months of a camera: ``python -m bench.months`` runs a year in minutes.
 
-Two million results of simulated time, with faces that come and go, take the real way through a session into rows in
-files that change each day, an averaged copy, limits on what is kept, and warnings; then some hundred segments of video.
+Two million frames of simulated time, with faces that come and go, take the real way through the tracker, rules and a
+session into rows in files that change each day, an averaged copy, limits on what is kept, warnings, and a page that a
+viewer watches; then some hundred segments of video.
 It exits with 1 where memory grew by more than 5 MB after the first twentieth.
 """
 
@@ -11,22 +12,30 @@ import argparse
 import logging
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
 from typing import Any, Final
 
 import numpy as np
 
+from fer_edge.detectors.base import DetectorTraits
+from fer_edge.events.dispatch import EventDispatcher
+from fer_edge.events.engine import Event
+from fer_edge.events.rules import parse_rule
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.latency import StageLatencies
 from fer_edge.session import Session
 from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import Sink, SinkRequest
+from fer_edge.sinks.http.sink import HttpSink
 from fer_edge.sinks.registry import create_image_sink, create_row_sink
 from fer_edge.sinks.rotation.retention import Retention
+from fer_edge.tracking.tracker import TrackedFace, Tracker
 from fer_edge.types import Detection, EmotionScores, FaceBox, FaceResult, Frame, FrameResult, StreamInfo
 
 LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -35,34 +44,88 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC).astimezone()
 MOST_GROWTH_MB: Final = 5.0
 STAYS_FRAMES: Final = 40  # a face, until another one comes
 KEPT_GB: Final = 0.02
+RULES: Final = ("happy > 0.8 for 2s", "any sad > 0.5 every 10s", "no face for 60s")
 
 logger = logging.getLogger("fer_edge.bench")
+
+
+class OneFace:
+    """Finds one face, at another place after some frames; between them nobody is there for a while."""
+
+    name = "one face"
+    traits = DetectorTraits()
+
+    def detect(
+        self,
+        frame: Frame,
+        roi: FaceBox | None = None,
+        *,
+        min_size: float | None = None,
+        max_size: float | None = None,
+    ) -> tuple[Detection, ...]:
+        """The face, wherever it is looked for."""
+        visit, since = divmod(frame.index, STAYS_FRAMES)
+        place = FaceBox(4 + visit * 7 % 32, 4 + visit * 5 % 16, 20, 20)
+        return () if since > 0.8 * STAYS_FRAMES else (Detection(place),)
+
+    def smallest_face(self, frame: Frame) -> int:
+        """Its size in pixels."""
+        return 20
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class Simulation:
     """Stands where a pipeline does: results at ``step_s`` of the wall clock, without a camera or a network."""
 
     def __init__(self, frames: int, step_s: float, size: tuple[int, int]) -> None:
-        self.stream, self.latencies, self.stop, self.frames_dropped = STREAM, StageLatencies(), Event(), 0
+        self.stream, self.latencies, self.stop, self.frames_dropped = (
+            STREAM,
+            StageLatencies(),
+            threading.Event(),
+            0,
+        )
         self._frames, self._step_s = frames, step_s
         self._image = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
 
     def __iter__(self) -> Iterator[FrameResult]:
         rng = np.random.default_rng(1)
+        tracker = Tracker(OneFace())
         for index in range(self._frames):
             seconds = index * self._step_s
             frame = Frame(self._image, "camera", index, seconds, clock=START + timedelta(seconds=seconds))
-            self.latencies.add("detect", 0.01 + 0.001 * (index % 100))
-            shares = rng.dirichlet(np.ones(len(LABELS))).tolist()
-            face = FaceResult(
-                index // STAYS_FRAMES,
-                Detection(FaceBox(4, 4, 20, 20)),
-                EmotionScores(LABELS, tuple(shares)),
-                "happy",
-            )
+            with self.latencies.measure("detect"):
+                tracked = tracker.update(frame)
             if index % 10_000 == 5_000:
                 logger.warning("a warning that is new each time: %d", index)
-            yield FrameResult(frame, (face,) if index % 3 else ())
+            yield FrameResult(frame, tuple(self._classify(face, rng) for face in tracked))
+
+    @staticmethod
+    def _classify(face: TrackedFace, rng: np.random.Generator) -> FaceResult:
+        scores = EmotionScores(LABELS, tuple(rng.dirichlet(np.ones(len(LABELS))).tolist()))
+        return FaceResult(face.id, face.detection, scores, scores.emotion)
+
+
+class Uncounted:
+    """An action that does nothing."""
+
+    def perform(self, event: Event) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def watch(url: str) -> None:
+    """Read the page's events as a browser does, until the run ends."""
+
+    def read() -> None:
+        with suppress(OSError), urllib.request.urlopen(f"{url}events") as answer:
+            while answer.read1(65536):
+                pass
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 def resident_mb() -> float:
@@ -87,7 +150,8 @@ def run(sinks: list[Sink], frames: int, step_s: float, size: tuple[int, int] = (
             print(f"{done:>10,} frames  {levels[-1]:7.1f} MB  {passed:6.1f} s", flush=True)
 
     pipeline: Pipeline = simulation
-    statistics = Session(pipeline, sinks).run(measure)
+    rules = EventDispatcher([(parse_rule(text, LABELS), Uncounted()) for text in RULES])
+    statistics = Session(pipeline, sinks, events=rules).run(measure)
     assert statistics.frames == frames
     return max(levels) - levels[0]
 
@@ -110,7 +174,10 @@ def main() -> None:
 
         rows = [create_row_sink(make(target)) for target in ("rows-%F.csv", "%Y/%m/rows-%d.jsonl")]
         few = AveragingSink(create_row_sink(make("minutes-%Y-%m.csv")), 60.0)
-        grown = [run([*rows, few], options.frames, 365 * 86_400 / options.frames)]
+        page = HttpSink(SinkRequest(target="0", stream=STREAM, labels=LABELS))
+        watch(page.url)
+        # A frame each tenth of a second is what the tracker is made for.
+        grown = [run([*rows, few, page], options.frames, 0.1)]
         if options.segments:
             video = create_image_sink(make("camera-%Y%m%d-%H%M.mp4"))
             grown.append(run([video], options.segments * 20, 3.0, (320, 240)))

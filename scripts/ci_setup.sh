@@ -17,6 +17,10 @@ command -v chromium >/dev/null || command -v chromium-browser >/dev/null || comm
 /usr/bin/python3 tests/edge/sources/rtsp_server.py --check >/dev/null 2>&1 ||
     missing="$missing python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
     gstreamer1.0-plugins-ugly"
+# A broker, its password tool, and certificates for it.
+for program in mosquitto:mosquitto mosquitto_passwd:mosquitto openssl:openssl; do
+    PATH="$PATH:/usr/sbin" command -v "${program%%:*}" >/dev/null || missing="$missing ${program#*:}"
+done
 if [ -n "$missing" ]; then
     echo "Installing$missing"
     if [ "$(id -u)" = 0 ]; then sudo=; else sudo="sudo -n"; fi

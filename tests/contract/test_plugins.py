@@ -1,4 +1,4 @@
-"""Another package adds a source, a detector and sinks, and fer-edge runs them without any edit of its own.
+"""Another package adds a source, a detector, sinks and an action, and fer-edge runs them without any edit of its own.
 
 The package is installed as pip would install it: a module and its ``dist-info``, on the path. What it adds goes
 through the real command line.
@@ -30,6 +30,9 @@ fake = fer_edge_fakes:create_row_sink
 
 [fer_edge.image_sinks]
 fake = fer_edge_fakes:create_image_sink
+
+[fer_edge.event_actions]
+fake = fer_edge_fakes:FakeAction
 """
 
 _MODULE = '''
@@ -105,6 +108,19 @@ class FakeSink:
 
     def close(self):
         note(f"{self._kind} closed")
+
+
+class FakeAction:
+    """Notes the events of a rule."""
+
+    def __init__(self, request):
+        self._target = request.target
+
+    def perform(self, event):
+        note(f"{self._target} {event.rule.text} {event.result.frame.index}")
+
+    def close(self):
+        note("action closed")
 
 
 def create_source(request):
@@ -206,6 +222,16 @@ def test_a_source_and_a_detector_with_what_is_built_in(fakes: Fakes) -> None:
     assert [record["faces"][0]["box"] for record in records] == [[10, 10, 50, 50]] * 5
     assert {record["faces"][0]["confidence"] for record in records} == {0.875}
     assert (fakes.out / "a.mp4").stat().st_size > 0
+
+
+def test_an_action_is_started_by_a_rule(fakes: Fakes) -> None:
+    done = fakes.run(
+        *("video", "fake:anything", "--detector", "fake"),
+        *("--when", "face for 200ms", "--then", "fake:bell"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fake:bell face for 200ms 2" in fakes.notes
+    assert fakes.notes.count("action closed") == 1
 
 
 def test_a_row_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) -> None:

@@ -19,11 +19,11 @@ _SIGNS: Final = {"green": ("ok", "green"), "amber": ("note", "yellow"), "red": (
 _WIDTH: Final = 16
 
 
-def run_doctor(*, as_json: bool) -> None:
+def run_doctor(*, as_json: bool, broker: str | None = None) -> None:
     """Examine the machine and print the findings; leaves with 1 where one is red."""
     findings = []
     with suppress_native_stderr():
-        for finding in examine():
+        for finding in examine(broker):
             findings.append(finding)
             if not as_json:
                 _show(finding)

@@ -185,9 +185,14 @@ def get(name: str, debug: bool) -> None:
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.option("--mqtt", "broker", metavar="URL", help="Try to connect to this broker as well.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
-def doctor(as_json: bool, debug: bool) -> None:
+def doctor(as_json: bool, broker: str | None, debug: bool) -> None:
     """Find what on this machine would stop fer-edge, and say what to do about it."""
     from fer_edge.cli.doctor import run_doctor
 
-    run_doctor(as_json=as_json)
+    if broker is not None:
+        from fer_edge.runtime.process_title import hide_password
+
+        hide_password(broker)
+    run_doctor(as_json=as_json, broker=broker)

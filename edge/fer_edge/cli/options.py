@@ -277,7 +277,30 @@ _OPTIONS: Final = (
         "actions",
         multiple=True,
         metavar="ACTION",
-        help="What the rule starts: print, exec:COMMAND or https://URL.",
+        help="What the rule starts: print, exec:COMMAND, https://URL or, with --mqtt, mqtt:TOPIC.",
+    ),
+    click.option(
+        "--mqtt",
+        metavar="URL",
+        help="Publish rows, state and events to mqtt[s]://[user:password@]host[:port]/topic.",
+    ),
+    click.option(
+        "--mqtt-ca",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="Certificate (PEM) of the authority that signed the broker's.  [default: the system's]",
+    ),
+    click.option(
+        "--mqtt-cert",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="Certificate (PEM) to show the broker.",
+    ),
+    click.option(
+        "--mqtt-key",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="Its key, if it is not in there.",
     ),
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
     click.option(

@@ -23,6 +23,7 @@ from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.process_title import hide_password
 from fer_edge.runtime.service import ServiceNotifier
 from fer_edge.sinks.averaging import AveragingSink
 from fer_edge.sinks.base import RunStatus, Sink, SinkRequest
@@ -43,13 +44,15 @@ from fer_edge.sinks.rotation.timed_name import TimedName, has_fields
 from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
 
-if TYPE_CHECKING:  # loaded where it is asked for
+if TYPE_CHECKING:  # loaded where they are asked for
     from fer_edge.sinks.http.sink import HttpSink
+    from fer_edge.sinks.mqtt.sink import MqttSink
 
 __all__ = [
     "Sinks",
     "check_outputs",
     "create_events",
+    "create_publisher",
     "create_sinks",
     "create_windows",
     "open_continuation",
@@ -197,8 +200,32 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
     return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
 
 
-def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | None:
-    """The rules of ``--when`` with the actions of ``--then``; raises UsageError for what cannot be meant."""
+def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -> MqttSink | None:
+    """The sink of ``--mqtt``; raises UsageError, OutputError, MissingExtraError where it cannot be."""
+    if options.mqtt is None:
+        return None
+    hide_password(options.mqtt)
+    from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
+    from fer_edge.sinks.mqtt.sink import MqttSink
+
+    files = TlsFiles(authority=options.mqtt_ca, certificate=options.mqtt_cert, key=options.mqtt_key)
+    return MqttSink(
+        parse_address(options.mqtt, files),
+        labels=model.spec.labels,
+        model=model.spec.name,
+        rules=options.rules,
+        every_s=options.every,
+        status=status,
+    )
+
+
+def create_events(
+    options: RunOptions, model: ModelFile, publisher: MqttSink | None = None
+) -> EventDispatcher | None:
+    """The rules of ``--when`` with the actions of ``--then``; raises UsageError for what cannot be meant.
+
+    ``publisher`` is told of every event.
+    """
     if len(options.rules) != len(options.actions):
         raise UsageError(
             f"--when and --then come in pairs, got {len(options.rules)} and {len(options.actions)} of them"
@@ -210,7 +237,12 @@ def create_events(options: RunOptions, model: ModelFile) -> EventDispatcher | No
             "--then print and --results - both want standard output; give another action or a file"
         )
     rules = [parse_rule(text, model.spec.labels) for text in options.rules]
-    return EventDispatcher(list(zip(rules, map(create_action, options.actions), strict=True)))
+    publish = None if publisher is None else publisher.publish_event
+    actions = [create_action(text, publish) for text in options.actions]
+    dispatcher = EventDispatcher(list(zip(rules, actions, strict=True)))
+    if publish is not None:
+        dispatcher.listen(lambda event: publish(event.as_record()))
+    return dispatcher
 
 
 def _create_live_view(request: SinkRequest) -> HttpSink:

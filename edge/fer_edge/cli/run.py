@@ -15,6 +15,7 @@ from fer_edge.cli.outputs import (
     Sinks,
     check_outputs,
     create_events,
+    create_publisher,
     create_sinks,
     create_windows,
     open_continuation,
@@ -58,11 +59,13 @@ def run(inputs: Inputs, options: RunOptions) -> None:
         live=stream.live,
     )
     _check_options(options, stream)
-    events = create_events(options, model)
+    status = RunStatus()
+    publisher = create_publisher(options, model, status)
+    events = create_events(options, model, publisher)
     continuation = open_continuation(options, model, live=stream.live)
-    status = RunStatus() if events is None else RunStatus(events=events.counts)
     sinks = create_sinks(inputs, options, model, status)
     if events is not None:
+        status.events = events.counts
         for view in sinks.views:
             events.listen(view.tell)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
@@ -89,6 +92,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             ahead=len(sinks.every) > len(options.results) or wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
+        if publisher is not None:
+            sinks.every.append(publisher)
         _Run(pipeline, sinks, inputs, options, model, continuation, status, events).run(threads)
 
 
@@ -96,7 +101,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
     """Refuse options that say nothing about this kind of source."""
     if options.every is not None and stream.still:
         raise UsageError("--every is about time, which still images have not; leave it out")
-    if options.every is not None and not options.results:
+    if options.every is not None and not options.results and options.mqtt is None:
         raise UsageError("--every makes fewer rows; name where they go with --results")
     if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
         raise UsageError(
@@ -108,6 +113,10 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             "--keep-days and --keep-gb do not delete the images of --faces, which would grow without end; give one "
             "of them"
         )
+    if options.mqtt is not None and stream.still:
+        raise UsageError("--mqtt publishes what happens over time; it takes a video or a camera")
+    if options.mqtt is None and (options.mqtt_ca or options.mqtt_cert or options.mqtt_key):
+        raise UsageError("--mqtt-ca, --mqtt-cert and --mqtt-key are for a broker; name it with --mqtt")
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +41,10 @@ class RunOptions:
     mirror: bool
     rules: tuple[str, ...]
     actions: tuple[str, ...]
+    mqtt: str | None = field(repr=False)  # it may hold a password
+    mqtt_ca: Path | None
+    mqtt_cert: Path | None
+    mqtt_key: Path | None
     faces: str | None
     anonymize: Literal["blur", "pixelate"] | None
     ids: bool

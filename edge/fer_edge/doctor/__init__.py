@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from fer_edge.doctor.broker import check_broker
 from fer_edge.doctor.finding import Finding
 from fer_edge.doctor.hardware import check_board, check_cameras, check_display, check_processor
 from fer_edge.doctor.models import check_detectors, check_models
@@ -28,12 +30,16 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 )
 
 
-def examine() -> Iterator[Finding]:
-    """Look at everything, in the order in which people read it; a check that fails itself is a finding."""
-    for check in CHECKS:
+def examine(broker: str | None = None) -> Iterator[Finding]:
+    """Look at everything, in the order in which people read it; a check that fails itself is a finding.
+
+    ``broker`` is the URL of one that shall be tried as well.
+    """
+    named = () if broker is None else (partial(check_broker, broker),)
+    for check in (*CHECKS, *named):
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001  (the reason why somebody runs this may be anything)
-            name = check.__name__.removeprefix("check_").replace("_", " ")
+            name = getattr(check, "__name__", "check_broker").removeprefix("check_").replace("_", " ")
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             yield Finding("red", name, f"it could not be examined: {reason}", "report this")

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from fer_edge.events.engine import Event
+from fer_edge.events.engine import Event, EventRecord
 from fer_edge.runtime.shutdown import is_interrupted
 
-__all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction"]
+__all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction", "Publisher"]
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -35,11 +35,19 @@ class Action(Protocol):
         """The run is over; what was asked for is done or, after a while, given up."""
 
 
+Publisher = Callable[[EventRecord, str], None]
+"""Publishes an event to an MQTT topic, at once or as soon as there is a connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """What an action is made from: ``target``, the whole text after ``--then``."""
+    """What an action is made from: ``target``, the whole text after ``--then``, and what it may use.
+
+    ``publish`` is the run's way to an MQTT broker; None where it has none.
+    """
 
     target: str
+    publish: Publisher | None = None
 
     @property
     def rest(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fer_edge.errors import UsageError
-from fer_edge.events.base import Action, ActionFactory, ActionRequest
+from fer_edge.events.base import Action, ActionFactory, ActionRequest, Publisher
 from fer_edge.runtime.registry import Registry
 
 __all__ = ["ACTIONS", "create_action"]
@@ -17,18 +17,22 @@ ACTIONS: Final = Registry[ActionFactory](
         "exec": "fer_edge.events.command:create_action",
         "http": "fer_edge.events.webhook:create_action",
         "https": "fer_edge.events.webhook:create_action",
+        "mqtt": "fer_edge.events.publishing:create_action",
         "print": "fer_edge.events.printing:create_action",
     },
 )
 """What ``--then`` names: ``NAME``, or ``NAME:target``."""
 
 
-def create_action(target: str) -> Action:
-    """Make the action that the text after ``--then`` stands for; raises UsageError."""
+def create_action(target: str, publish: Publisher | None = None) -> Action:
+    """Make the action that the text after ``--then`` stands for; raises UsageError.
+
+    ``publish`` is the run's way to an MQTT broker.
+    """
     name = target.partition(":")[0].lower()
     if name not in ACTIONS:
         raise UsageError(
             f"unknown action {name!r}; write one of {', '.join(ACTIONS.names)}, such as print, exec:COMMAND or "
             "https://HOST/PATH"
         )
-    return ACTIONS.load(name)(ActionRequest(target))
+    return ACTIONS.load(name)(ActionRequest(target, publish))

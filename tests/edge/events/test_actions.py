@@ -383,7 +383,7 @@ class TestDispatch:
 
 
 def test_unknown_actions_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"unknown action 'mail'.*exec, http, https, print"):
+    with pytest.raises(UsageError, match=r"unknown action 'mail'.*exec, http, https, mqtt, print"):
         create_action("mail:me")
     with pytest.raises(UsageError, match="takes nothing"):
         create_action("print:x")

@@ -1,0 +1,62 @@
+"""Whether a broker can be published to."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Final
+
+from fer_edge.doctor.finding import Finding
+from fer_edge.errors import FerEdgeError
+
+__all__ = ["check_broker"]
+
+_PATIENCE_S: Final = 6.0
+_LOOK_EVERY_S: Final = 0.02
+
+
+def check_broker(url: str) -> Iterator[Finding]:
+    """Connect to the broker of a URL as ``--mqtt`` takes it, and part from it; nothing is published."""
+    from fer_edge.sinks.mqtt.address import parse_address
+    from fer_edge.sinks.mqtt.connection import BrokerConnection
+
+    try:
+        address = parse_address(url)
+        connection = BrokerConnection(address, f"fer-edge-doctor-{uuid.uuid4().hex[:12]}")
+    except FerEdgeError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        yield Finding("red", "broker", what or remedy, remedy)
+        return
+    heard = _Listener()
+    logger = logging.getLogger("fer_edge.sinks.mqtt")
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(heard)
+    started = time.monotonic()
+    try:
+        connection.start()
+        while not connection.connections and not heard.text and time.monotonic() < started + _PATIENCE_S:
+            time.sleep(_LOOK_EVERY_S)
+        took_s = time.monotonic() - started
+        connection.close()
+    finally:
+        logger.removeHandler(heard)
+        logger.propagate = propagated
+    if connection.connections:
+        yield Finding("green", "broker", f"{address}, connected in {1000 * took_s:.0f} ms")
+    else:
+        remedy = "check the address, the network, and that the broker runs"
+        yield Finding("red", "broker", heard.text or f"{address}: it does not answer", remedy)
+
+
+class _Listener(logging.Handler):
+    """Hears why there is no connection."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the first reason."""
+        self.text = self.text or record.getMessage().partition("; the run goes on")[0]

@@ -1,0 +1,157 @@
+"""What Home Assistant is told of a device, so that its entities appear there by themselves.
+
+It is the device-based discovery of its MQTT integration, of version 2024.12 and later: one retained message for all
+entities of a device (https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fer_edge._version import __version__
+
+__all__ = [
+    "BIRTH_TOPIC",
+    "EVENT_TYPE",
+    "OFFLINE",
+    "ONLINE",
+    "DeviceInfo",
+    "build_device_id",
+    "build_discovery",
+    "build_discovery_topic",
+    "build_rule_id",
+]
+
+BIRTH_TOPIC: Final = "homeassistant/status"
+"""Where Home Assistant says ``online`` once it has started."""
+
+ONLINE: Final = "online"
+OFFLINE: Final = "offline"
+EVENT_TYPE: Final = "came_true"
+"""The type of every event: a rule came true."""
+
+_NAME: Final = "fer-edge"
+_EXPIRES_S: Final = 120  # a state is published at least each half minute
+_LONGEST_NAME: Final = 120  # characters of a rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceInfo:
+    """A device as Home Assistant shows it: its id there, its name, the model that it runs, and its base topic."""
+
+    id: str
+    name: str
+    model: str
+    topic: str
+
+
+def build_device_id(machine: str, topic: str) -> str:
+    """An id that stays the same while machine and topic do, and tells neither."""
+    return f"fer_edge_{_hash(f'fer-edge/{machine}/{topic}', 16)}"
+
+
+def build_rule_id(text: str) -> str:
+    """An id for a rule, the same in every run."""
+    return _hash(text, 8)
+
+
+def build_discovery_topic(device: DeviceInfo) -> str:
+    """Where the device's discovery message belongs."""
+    return f"homeassistant/device/{device.id}/config"
+
+
+def build_discovery(
+    device: DeviceInfo, labels: Sequence[str], rules: Sequence[str], nobody: str
+) -> dict[str, Any]:
+    """The device's discovery message: emotion, faces, frame rate, connection, and an event for each rule.
+
+    ``nobody`` is the emotion of an empty scene.
+    """
+    components = _describe_sensors(device, list(dict.fromkeys([*labels, nobody])))
+    for text in rules:
+        components[f"rule_{build_rule_id(text)}"] = _describe_rule(device, text)
+    for name, component in components.items():
+        component["unique_id"] = f"{device.id}_{name}"
+    return {
+        "device": {
+            "identifiers": [device.id],
+            "name": device.name,
+            "manufacturer": _NAME,
+            "model": device.model,
+            "sw_version": __version__,
+        },
+        "origin": {"name": _NAME, "sw_version": __version__},
+        "state_topic": f"{device.topic}/state",
+        "components": components,
+    }
+
+
+def _describe_sensors(device: DeviceInfo, emotions: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What every device has; all but the connection itself is unavailable while there is none."""
+    available = {"availability_topic": f"{device.topic}/availability"}
+    return {
+        "emotion": {
+            "platform": "sensor",
+            "name": "Emotion",
+            "device_class": "enum",
+            "options": list(emotions),
+            "value_template": "{{ value_json.emotion }}",
+            "json_attributes_topic": f"{device.topic}/state",
+            "json_attributes_template": "{{ {'score': value_json.score} | tojson }}",
+            "expire_after": _EXPIRES_S,
+            "icon": "mdi:emoticon-outline",
+            **available,
+        },
+        "faces": {
+            "platform": "sensor",
+            "name": "Faces in view",
+            "state_class": "measurement",
+            "value_template": "{{ value_json.faces }}",
+            "expire_after": _EXPIRES_S,
+            "icon": "mdi:face-recognition",
+            **available,
+        },
+        "fps": {
+            "platform": "sensor",
+            "name": "Frame rate",
+            "state_class": "measurement",
+            "unit_of_measurement": "fps",
+            "suggested_display_precision": 1,
+            "value_template": "{{ value_json.fps }}",
+            "expire_after": _EXPIRES_S,
+            "entity_category": "diagnostic",
+            "icon": "mdi:speedometer",
+            **available,
+        },
+        "connection": {
+            "platform": "binary_sensor",
+            "name": "Connection",
+            "device_class": "connectivity",
+            "state_topic": f"{device.topic}/availability",
+            "payload_on": ONLINE,
+            "payload_off": OFFLINE,
+            "entity_category": "diagnostic",
+        },
+    }
+
+
+def _describe_rule(device: DeviceInfo, text: str) -> dict[str, Any]:
+    """The event entity of a rule: of all events on the topic, it takes those that carry the rule's id."""
+    name = " ".join(text.split())
+    return {
+        "platform": "event",
+        "name": name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+        "state_topic": f"{device.topic}/events",
+        "availability_topic": f"{device.topic}/availability",
+        "event_types": [EVENT_TYPE],
+        "value_template": f"{{% if value_json.rule_id == '{build_rule_id(text)}' %}}{{{{ value }}}}{{% endif %}}",
+        "qos": 1,
+        "icon": "mdi:bell-ring-outline",
+    }
+
+
+def _hash(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:digits]

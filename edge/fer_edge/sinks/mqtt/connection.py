@@ -1,0 +1,351 @@
+"""A connection to a broker that is kept up beside the run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_edge.errors import MissingExtraError
+from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.tables import counted
+from fer_edge.sinks.mqtt.address import BrokerAddress
+from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal
+from fer_edge.sinks.mqtt.outbox import Kind, Message, Outbox
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, MQTTMessage
+
+__all__ = ["BrokerConnection", "Hooks"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+_KEEPALIVE_S: Final = 30
+_ANSWER_S: Final = 5.0  # for so long it is waited for a connection, TLS, and the broker's word
+_FIRST_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
+_SLOW_PAUSE_S: Final = 60.0  # after a refusal that people have to mend
+_LONGEST_SLOW_PAUSE_S: Final = 300.0
+_STEADY_S: Final = 10.0  # a connection that lasts so long lets the next pause be short again
+_TICK_S: Final = 0.5
+_FLUSH_S: Final = 3.0  # for so long the end of a run waits for the broker
+_INTERRUPTED_FLUSH_S: Final = 1.0  # and that of an interrupted one
+_FAREWELL_S: Final = 0.3  # of which so much is kept for the last message
+_MOST_IN_FLIGHT: Final = 20  # messages without their acknowledgement
+
+
+def _no_messages() -> Sequence[Message]:
+    return ()
+
+
+def _ignore_message(topic: str, payload: bytes) -> None:
+    """Nobody wants it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the owner of a connection has to say, called in the connection's thread.
+
+    ``greet`` gives what is published at each connection. ``tick`` is called about twice a second, connected or not;
+    what it gives is published. ``receive`` is told of what comes in on ``subscriptions`` while connected, not of what
+    the broker had retained.
+    """
+
+    greet: Callable[[], Sequence[Message]] = _no_messages
+    tick: Callable[[], Sequence[Message]] = _no_messages
+    receive: Callable[[str, bytes], None] = _ignore_message
+    subscriptions: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Talk:
+    """One connection: what was sent and not yet acknowledged, and what the broker said to it."""
+
+    in_flight: dict[int, Message] = field(default_factory=dict)
+    answer: Any = None
+    since: float = 0.0
+
+
+class BrokerConnection:
+    """Publishes what is put into ``outbox``, in a thread of its own that connects again whenever it has to.
+
+    It never raises: a broker that cannot be reached is a warning, and tried again after 1, 2, 4, … 60 seconds, a
+    quarter more or less; one that refuses the password or has the wrong certificate after a minute or more. ``will``
+    is what the broker publishes where the program vanishes, ``farewell`` what is published last. Raises
+    MissingExtraError where Paho is not installed.
+    """
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        *,
+        hooks: Hooks = Hooks(),
+        will: Message | None = None,
+        farewell: Message | None = None,
+        outbox: Outbox | None = None,
+    ) -> None:
+        try:
+            import paho.mqtt.client  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("paho-mqtt", "mqtt") from error
+        self.outbox = Outbox() if outbox is None else outbox
+        self.connections = 0
+        self._address, self._client_id = address, client_id
+        self._hooks, self._will, self._farewell = hooks, will, farewell
+        self._ending = threading.Event()
+        self._deadline = float("inf")
+        self._waker: socket.socket | None = None
+        self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
+        self._said: str | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._awake, self._waker = socket.socketpair()
+        for end in (self._awake, self._waker):
+            end.setblocking(False)
+        self._thread.start()
+
+    def publish(self, message: Message) -> None:
+        """Send a message as soon as it goes."""
+        self.outbox.put(message)
+        self._wake()
+
+    def close(self) -> None:
+        """Send what waits, within a few seconds, and part from the broker in good order."""
+        if not self._thread.is_alive():
+            return
+        try:
+            raise_if_interrupted()
+        except BaseException:  # noqa: BLE001  (it is raised already; only the wait is shorter)
+            seconds = _INTERRUPTED_FLUSH_S
+        else:
+            seconds = _FLUSH_S
+        self._deadline = time.monotonic() + seconds
+        self._ending.set()
+        self._wake()
+        self._thread.join(seconds + _FAREWELL_S)
+        self._report_loss()
+
+    def _report_loss(self) -> None:
+        outbox = self.outbox
+        for what, lost in (
+            ("row", outbox.dropped[Kind.ROW] + outbox.count(Kind.ROW)),
+            ("event", outbox.dropped[Kind.EVENT] + outbox.count(Kind.EVENT)),
+        ):
+            if lost:
+                _LOG.warning("%s: %s could not be published", self._address, counted(lost, what))
+
+    def _wake(self) -> None:
+        if self._waker is not None:
+            with contextlib.suppress(OSError):  # it is full: the thread wakes anyway
+                self._waker.send(b"\0")
+
+    def _serve(self) -> None:
+        assert self._waker is not None
+        with self._awake, self._waker:
+            self._keep_connected()
+
+    def _keep_connected(self) -> None:
+        """Connect, talk, and after a pause again, until the end."""
+        pause_s = 0.0
+        while True:
+            talk = _Talk()
+            failure = self._attempt(talk)
+            self.outbox.put_back(list(talk.in_flight.values()))
+            if failure is None:
+                return
+            if self._ending.is_set():
+                _LOG.debug("%s: %s", self._address, failure.reason)
+                return
+            self._report(failure)
+            if talk.since and time.monotonic() - talk.since >= _STEADY_S:
+                pause_s = 0.0
+            least, most = (
+                (_SLOW_PAUSE_S, _LONGEST_SLOW_PAUSE_S)
+                if failure.lasting
+                else (_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+            )
+            pause_s = min(max(2 * pause_s, least), most)
+            self._pause(pause_s * random.uniform(0.75, 1.25))
+            if self._ending.is_set() and (failure.lasting or not len(self.outbox)):
+                return
+
+    def _report(self, failure: Failure) -> None:
+        """Warn of what is new; the same failure again is a detail."""
+        again = "it is tried again every few minutes" if failure.lasting else "it is tried again"
+        level = logging.DEBUG if failure.reason == self._said else logging.WARNING
+        _LOG.log(level, "%s: %s; the run goes on, %s", self._address, failure.reason, again)
+        self._said = failure.reason
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before the next attempt; the end of the run makes it short."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._ending.wait(min(left, _TICK_S)):
+            self._tick()
+
+    def _tick(self) -> None:
+        for message in self._hooks.tick():
+            self.outbox.put(message)
+
+    def _attempt(self, talk: _Talk) -> Failure | None:
+        """Connect and talk until the end of the run (None), or until something fails."""
+        client: Client | None = None
+        try:
+            client = self._create_client(talk)
+            client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_S)
+            return self._talk(client, talk)
+        except Exception as error:  # noqa: BLE001  (whatever Paho makes of what a stranger sends)
+            if talk.since:
+                return Failure(f"the connection is lost: {error}")
+            return explain_error(error, encrypted=self._address.tls is not None)
+        finally:
+            if client is not None and (connected := client.socket()) is not None:
+                with contextlib.suppress(OSError):
+                    connected.close()
+
+    def _create_client(self, talk: _Talk) -> Client:
+        from paho.mqtt.client import Client, MQTTv311
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            protocol=MQTTv311,
+            reconnect_on_failure=False,  # a new one is made for each attempt
+        )
+        client.connect_timeout = _ANSWER_S
+        if self._address.user is not None:
+            client.username_pw_set(self._address.user, self._address.password)
+        if self._address.tls is not None:
+            client.tls_set_context(self._address.tls)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
+
+        def on_connect(_client: Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+            talk.answer = reason
+
+        def on_publish(_client: Client, _data: Any, number: int, _reason: Any, _more: Any) -> None:
+            talk.in_flight.pop(number, None)
+
+        def on_message(_client: Client, _data: Any, message: MQTTMessage) -> None:
+            if not message.retain:
+                self._hooks.receive(message.topic, bytes(message.payload))
+
+        client.on_connect, client.on_publish, client.on_message = on_connect, on_publish, on_message
+        return client
+
+    def _talk(self, client: Client, talk: _Talk) -> Failure | None:
+        asked = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._awake, selectors.EVENT_READ)
+            connected: Any = client.socket()
+            if connected is not None:
+                selector.register(connected, selectors.EVENT_READ)
+            while client.socket() is not None:
+                now = time.monotonic()
+                if talk.answer is None:
+                    if now - asked > _ANSWER_S or now > self._deadline:
+                        return Failure("it takes the connection and does not answer")
+                elif talk.answer.is_failure:
+                    return explain_refusal(talk.answer)
+                elif not talk.since:
+                    self._greet(client, talk)
+                self._tick()
+                if talk.since and self._advance(client, talk):
+                    return None
+                self._wait(client, selector, connected)
+        if talk.answer is not None and talk.answer.is_failure:
+            return explain_refusal(talk.answer)
+        if not talk.since:
+            return Failure(
+                "it ends the connection before it has answered (it may want TLS: mqtts://, or a certificate)"
+            )
+        return Failure("the connection is lost")
+
+    def _greet(self, client: Client, talk: _Talk) -> None:
+        """The broker has taken the connection: publish anew what it may have forgotten."""
+        talk.since = time.monotonic()
+        self.connections += 1
+        level = logging.INFO if self._said is None else logging.WARNING
+        _LOG.log(level, "%s: connected%s", self._address, " again" if self.connections > 1 else "")
+        self._said = None
+        for message in self._hooks.greet():
+            self.outbox.put(message)
+        for topic in self._hooks.subscriptions:
+            client.subscribe(topic)
+
+    def _advance(self, client: Client, talk: _Talk) -> bool:
+        """Send as much as the connection takes; whether the run has ended and everything is said."""
+        self._send(client, talk)
+        if not self._ending.is_set():
+            return False
+        is_done = not (len(self.outbox) or talk.in_flight or client.want_write())
+        if not is_done and time.monotonic() < self._deadline - _FAREWELL_S:
+            return False
+        self._part(client, talk)
+        return True
+
+    def _send(self, client: Client, talk: _Talk) -> None:
+        """Hand over messages as long as the last one has left, so that what waits is in the outbox and bounded."""
+        while (
+            client.socket() is not None
+            and not client.want_write()
+            and len(talk.in_flight) < _MOST_IN_FLIGHT
+            and (message := self.outbox.take()) is not None
+        ):
+            self._publish(client, talk, message)
+
+    def _publish(self, client: Client, talk: _Talk, message: Message) -> None:
+        # Its acknowledgement comes by this thread too, so that it cannot come before the number is known.
+        info = client.publish(message.topic, message.payload, message.qos, message.retain)
+        if message.qos:
+            talk.in_flight[info.mid] = message
+
+    def _part(self, client: Client, talk: _Talk) -> None:
+        """Publish the farewell, wait for its acknowledgement, and end the connection."""
+        if self._farewell is not None:
+            self._publish(client, talk, self._farewell)
+        with selectors.DefaultSelector() as selector:
+            connected: Any = client.socket()
+            if connected is None:
+                return
+            selector.register(connected, selectors.EVENT_READ)
+            while talk.in_flight and client.socket() is not None and time.monotonic() < self._deadline:
+                self._wait(client, selector, connected, longest_s=0.05)
+        client.disconnect()
+
+    def _wait(
+        self,
+        client: Client,
+        selector: selectors.DefaultSelector,
+        connected: Any,
+        longest_s: float = _TICK_S,
+    ) -> None:
+        """Wait for something to come, to go or to be said, and let Paho do its part."""
+        if client.socket() is None:
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)
+        selector.modify(connected, wanted)
+        if isinstance(connected, ssl.SSLSocket) and connected.pending():
+            longest_s = 0.0
+        if self._ending.is_set():
+            longest_s = min(longest_s, 0.05)
+        ready = {key.fileobj for key, _ in selector.select(longest_s)}
+        if self._awake in ready:
+            with contextlib.suppress(OSError):
+                self._awake.recv(4096)
+        if connected in ready or longest_s == 0.0:
+            client.loop_read()
+        if client.socket() is not None and client.want_write():
+            client.loop_write()
+        if client.socket() is not None:
+            client.loop_misc()

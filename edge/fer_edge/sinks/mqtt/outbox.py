@@ -1,0 +1,118 @@
+"""Messages on their way to a broker, as many as fit while there is none."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from threading import Lock
+from typing import Final
+
+__all__ = ["Kind", "Message", "Outbox"]
+
+_MOST_MESSAGES: Final = 1000
+_MOST_BYTES: Final = 4 << 20
+_OVERHEAD: Final = 200  # bytes of memory beside topic and payload, about
+
+
+class Kind(Enum):
+    """What becomes of a message that has to wait: rows go first, events last, of a state only the newest counts."""
+
+    ROW = "row"
+    STATE = "state"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A topic, what is published to it, and how: states are retained; all but rows are acknowledged (QoS 1)."""
+
+    kind: Kind
+    topic: str
+    payload: bytes
+
+    @property
+    def qos(self) -> int:
+        """0: sent once; 1: sent until the broker has it."""
+        return 0 if self.kind is Kind.ROW else 1
+
+    @property
+    def retain(self) -> bool:
+        """Whether the broker keeps it for those who subscribe later."""
+        return self.kind is Kind.STATE
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        return len(self.topic) + len(self.payload) + _OVERHEAD
+
+
+class Outbox:
+    """A queue for any thread that holds a thousand messages and 4 MiB at most.
+
+    States are taken first, each topic's newest alone; then events, then rows, in their order. Where it is full, the
+    oldest row is dropped; without one, the oldest event. ``dropped`` counts both.
+    """
+
+    def __init__(self, most_messages: int = _MOST_MESSAGES, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_messages, self._most_bytes = most_messages, most_bytes
+        self._lock = Lock()
+        self._states: dict[str, Message] = {}
+        self._events: deque[Message] = deque()
+        self._rows: deque[Message] = deque()
+        self._bytes = 0
+        self.dropped = dict.fromkeys((Kind.ROW, Kind.EVENT), 0)
+
+    def put(self, message: Message) -> None:
+        """Put a message at the end."""
+        with self._lock:
+            if message.kind is Kind.STATE:
+                self._states.pop(message.topic, None)
+                self._states[message.topic] = message
+                return
+            (self._events if message.kind is Kind.EVENT else self._rows).append(message)
+            self._bytes += message.size
+            self._make_room()
+
+    def put_back(self, messages: Sequence[Message]) -> None:
+        """Put what was taken and not acknowledged before everything else, in its order."""
+        with self._lock:
+            for message in reversed(messages):
+                if message.kind is Kind.STATE:
+                    newer = self._states.get(message.topic, message)
+                    self._states[message.topic] = newer
+                elif message.kind is Kind.EVENT:
+                    self._events.appendleft(message)
+                    self._bytes += message.size
+            self._make_room()
+
+    def take(self) -> Message | None:
+        """The next message, which is no longer in here; None where nothing waits."""
+        with self._lock:
+            if self._states:
+                return self._states.pop(next(iter(self._states)))
+            queue = self._events or self._rows
+            if not queue:
+                return None
+            message = queue.popleft()
+            self._bytes -= message.size
+            return message
+
+    def count(self, kind: Kind) -> int:
+        """How many of a kind wait."""
+        with self._lock:
+            waiting = {Kind.STATE: self._states, Kind.EVENT: self._events, Kind.ROW: self._rows}
+            return len(waiting[kind])
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._states) + len(self._events) + len(self._rows)
+
+    def _make_room(self) -> None:
+        while (
+            len(self._events) + len(self._rows) > self._most_messages or self._bytes > self._most_bytes
+        ) and (queue := self._rows or self._events):
+            message = queue.popleft()
+            self._bytes -= message.size
+            self.dropped[message.kind] += 1

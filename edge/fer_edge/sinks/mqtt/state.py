@@ -1,0 +1,137 @@
+"""What a run sees at the moment, and when it is worth telling."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Final, TypedDict
+
+from fer_edge.rendering.view import View
+from fer_edge.sinks.base import RunStatus
+from fer_edge.types import FaceResult
+
+__all__ = ["NOBODY", "StateRecord", "StateTracker"]
+
+NOBODY: Final = "none"
+"""The emotion of an empty scene."""
+
+_LEAST_S: Final = 0.5  # between two states
+_LONGEST_S: Final = 30.0  # without one
+_STALE_S: Final = 10.0  # without a frame nothing is known of the scene
+_WINDOW_S: Final = 10.0  # of the frame rate
+_MARGIN: Final = 0.1  # of the score, below which a change is none
+
+
+class StateRecord(TypedDict):
+    """The run's state in JSON.
+
+    ``emotion`` and ``score`` are those of the largest face, ``none`` and null without one; ``faces`` are in view. All
+    three are null before the first frame, and where none has come for ten seconds. ``fps`` is the frame rate of the
+    last ten seconds. ``clock`` and ``time_s`` are those of the last frame.
+    """
+
+    emotion: str | None
+    score: float | None
+    faces: int | None
+    fps: float
+    reconnects: int
+    frames_dropped: int
+    source: str | None
+    clock: str | None
+    time_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The last frame, without its pixels, and when it came by the tracker's clock."""
+
+    source: str
+    clock: datetime | None
+    time_s: float | None
+    faces: tuple[FaceResult, ...]
+    now_s: float
+
+
+class StateTracker:
+    """Follows what is in view. ``see`` is called by the run; the rest by any thread, with a clock of one's own."""
+
+    def __init__(self, status: RunStatus) -> None:
+        self._status = status
+        self._lock = Lock()
+        self._last: _Seen | None = None
+        self._frames = 0
+        self._samples: deque[tuple[float, int]] = deque()
+        self._told: StateRecord | None = None
+        self._told_s = self._looked_s = float("-inf")
+
+    def see(self, view: View, now_s: float) -> None:
+        """Take a frame."""
+        self._frames += 1
+        self._last = _Seen(view.source, view.clock, view.time_s, view.faces, now_s)
+
+    def take_change(self, now_s: float) -> StateRecord | None:
+        """The state where it has changed since it was last taken, or half a minute has passed; at most two a second."""
+        with self._lock:
+            if now_s - self._looked_s < _LEAST_S:
+                return None
+            self._looked_s = now_s
+            self._samples.append((now_s, self._frames))
+            while now_s - self._samples[0][0] > _WINDOW_S:
+                self._samples.popleft()
+            record = self._compose(now_s)
+            if now_s - self._told_s < _LONGEST_S and not _differs(record, self._told):
+                return None
+            return self._tell(record, now_s)
+
+    def take(self, now_s: float) -> StateRecord:
+        """The state as it is."""
+        with self._lock:
+            return self._tell(self._compose(now_s), now_s)
+
+    def _tell(self, record: StateRecord, now_s: float) -> StateRecord:
+        self._told, self._told_s = record, now_s
+        return record
+
+    def _compose(self, now_s: float) -> StateRecord:
+        record: StateRecord = {
+            "emotion": None,
+            "score": None,
+            "faces": None,
+            "fps": self._measure_rate(now_s),
+            "reconnects": self._status.reconnects,
+            "frames_dropped": self._status.frames_dropped,
+            "source": None,
+            "clock": None,
+            "time_s": None,
+        }
+        last = self._last
+        if last is None:
+            return record
+        record["source"] = last.source
+        record["clock"] = None if last.clock is None else last.clock.isoformat(timespec="milliseconds")
+        record["time_s"] = None if last.time_s is None else round(last.time_s, 3)
+        if now_s - last.now_s > _STALE_S:
+            return record
+        largest = max(last.faces, key=lambda face: face.box.area, default=None)
+        record["faces"] = len(last.faces)
+        record["emotion"] = NOBODY if largest is None else largest.emotion
+        record["score"] = None if largest is None else round(largest.score, 3)
+        return record
+
+    def _measure_rate(self, now_s: float) -> float:
+        if not self._samples:
+            return 0.0
+        first_s, first = self._samples[0]
+        return round((self._frames - first) / (now_s - first_s), 1) if now_s > first_s else 0.0
+
+
+def _differs(record: StateRecord, told: StateRecord | None) -> bool:
+    """Whether anything but the clock and the frame rate is another."""
+    if told is None:
+        return True
+    keys = ("emotion", "faces", "reconnects", "source")
+    if any(record[key] != told[key] for key in keys):  # type: ignore[literal-required]
+        return True
+    return abs((record["score"] or 0.0) - (told["score"] or 0.0)) >= _MARGIN
