@@ -12,8 +12,10 @@ def main() -> None:
     try:
         from fer_edge.cli.app import run_command
         from fer_edge.cli.main import cli
+        from fer_edge.runtime.shutdown import ignore_signals
 
         status = run_command(cli, sys.argv[1:], "fer-edge")
+        ignore_signals()
     except KeyboardInterrupt:  # before there was anything to interrupt
         status = 130
     sys.exit(status)

@@ -6,7 +6,7 @@ What is done with the results is the caller's: the pipeline reads its source and
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Event
 from types import TracebackType
@@ -92,6 +92,8 @@ class Pipeline:
         self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHysteresis()
         self.stop = Event()
         """Ends the iteration once it is set, in whatever thread and whatever the source waits for."""
+        self.on_idle: Callable[[], None] | None = None
+        """Called now and then in the thread that iterates, while a live source gives nothing."""
         self._stages: list[Prefetcher[Any]] = []
         self._in_flight = ByteBudget(_IN_FLIGHT, self.stop)
 
@@ -125,7 +127,10 @@ class Pipeline:
         else:
             items = self._beside(items, _READ_AHEAD)
         results = self._classify_all(self._beside(self._track_all(items)))
-        return self._release(self._beside(results) if self._ahead else results)
+        results = self._beside(results) if self._ahead else results
+        if self.stream.live:
+            self._stages[-1].on_idle = self.on_idle  # the one for which the caller waits
+        return self._release(results)
 
     def _beside(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
         """The same items, made in a thread of their own where there are threads for it."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Event, Timer
+from threading import TIMEOUT_MAX, Event, Timer
 from types import TracebackType
 from typing import NotRequired, Self, TypedDict
 
@@ -16,7 +16,7 @@ from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.anonymize import Anonymizer, AnonymizerMode, Cover
 from fer_edge.rendering.view import View
-from fer_edge.sinks.base import RunStatus, Sink
+from fer_edge.sinks.base import IdleSink, RunStatus, Sink
 from fer_edge.statistics import PersonSummary, RunStatistics, WarningCollector, compute_shares
 from fer_edge.types import Discontinuity, FrameResult, SkippedInput
 
@@ -69,6 +69,9 @@ class Session:
         self._events = events
         self._on_result: OnResult | None = None
         self._stop = pipeline.stop
+        self._newest = (0.0, 0.0)  # a live source's: its time, and when it came on the monotonic clock
+        self._size = (0, 0)  # and its size in pixels
+        pipeline.on_idle = self._pass_time
 
     def run(self, on_result: OnResult | None = None) -> RunStatistics:
         """Run to the end of the source, to a stop condition, or until a sink sets the stop event.
@@ -94,7 +97,8 @@ class Session:
             stack.callback(self._flush)
             for result in self._pipeline:
                 if isinstance(result, Discontinuity):
-                    self._flush()
+                    if not self._shows_the_same(result):
+                        self._flush()
                     self._begin(result)
                     continue
                 if limits.seconds is not None and self._clock(result, started) >= limits.seconds:
@@ -118,7 +122,18 @@ class Session:
             self._flush()
             self._deliver(result)
         else:
+            self._newest, self._size = (result.frame.time_s or 0.0, time.monotonic()), result.frame.size
             for ready, covers in self._anonymizer.add(result):
+                self._deliver(ready, covers)
+
+    def _pass_time(self) -> None:
+        """Deliver what has waited long enough while nothing comes, such as from a camera that is lost."""
+        for sink in self._sinks:
+            if isinstance(sink, IdleSink):
+                sink.idle()
+        if self._anonymizer is not None:
+            newest_s, came_at = self._newest
+            for ready, covers in self._anonymizer.release(newest_s + time.monotonic() - came_at):
                 self._deliver(ready, covers)
 
     def _flush(self) -> None:
@@ -140,14 +155,21 @@ class Session:
             self._anonymizer = None  # what waits cannot be written either
             raise
 
+    def _shows_the_same(self, change: Discontinuity) -> bool:
+        """Whether a camera is back with images like those before: faces stay hidden where they were a moment ago."""
+        return change.stream is not None and change.stream.live and change.stream.size == self._size
+
     def _begin(self, change: Discontinuity) -> None:
         """Tell the sinks of the stream that comes next, and whoever wants to know of the one that ended."""
         if change.finished is not None and self._on_finished is not None:
             self._on_finished(change.finished)
         if change.stream is not None:
             self._status.reconnects = change.stream.reconnects
-            if self._events is not None and not change.stream.live:
-                self._events.reset()
+            if self._events is not None:
+                if change.stream.live:
+                    self._events.interrupt()
+                else:
+                    self._events.reset()
             if not change.stream.live:  # whose clock runs on
                 self._clock_base_s += self._last_s
                 self._last_s, self._start_s = 0.0, change.stream.start_s
@@ -192,7 +214,7 @@ class _Deadline:
         """Let it be so many seconds from now on, instead of what was set before; None: never."""
         self._cancel()
         if seconds is not None:
-            self._timer = Timer(seconds, self._stop.set)
+            self._timer = Timer(min(seconds, TIMEOUT_MAX), self._stop.set)
             self._timer.daemon = True
             self._timer.start()
 

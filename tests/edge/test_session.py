@@ -21,7 +21,16 @@ from fer_edge.rendering.view import View
 from fer_edge.runtime.latency import STAGES
 from fer_edge.session import RunStatistics, Session, StopConditions, build_summary
 from fer_edge.sources.base import SourceItem
-from fer_edge.types import Detection, FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
+from fer_edge.types import (
+    Detection,
+    Discontinuity,
+    FaceBox,
+    Frame,
+    FrameResult,
+    Image,
+    SkippedInput,
+    StreamInfo,
+)
 from tests.edge.support import (
     FixedDetector,
     ItemSource,
@@ -382,3 +391,77 @@ class TestStatistics:
             "errors": ["b: broken"],
         }
         assert [person["frames"] for person in summary["people"]] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_hidden_faces_are_shown_in_time_while_a_camera_gives_nothing(model: ModelFile, threads: int) -> None:
+    sink, written = RecordingSink(), Event()
+
+    def camera() -> Iterator[SourceItem]:
+        for index in range(3):
+            yield numbered_frame(index)
+        assert written.wait(20)
+
+    def note(result: FrameResult | SkippedInput) -> None:
+        if isinstance(result, FrameResult) and result.frame.index == 2:
+            written.set()
+
+    with Pipeline(
+        ItemSource(camera(), live=True), FixedDetector([FaceBox(0, 0, 60, 60)]), model, threads=threads
+    ) as pipeline:
+        Session(pipeline, [sink], hide="blur").run(note)
+    assert sink.results
+
+
+class IdleRecorder(RecordingSink):
+    """A sink that does something while nothing comes, and then ends the run."""
+
+    def idle(self) -> None:
+        self._note("idle")
+        self._stop.set()
+
+
+def test_a_sink_may_work_while_a_camera_gives_nothing(run: Run) -> None:
+    sink, over = IdleRecorder(), Event()
+
+    def camera() -> Iterator[SourceItem]:
+        yield numbered_frame(0)
+        over.wait(20)
+
+    Timer(10, over.set).start()
+    run(camera(), sink, live=True)
+    assert sink.events[:3] == ["open", "write", "idle"]
+    over.set()
+
+
+@pytest.mark.parametrize("seconds", [1e10, 1e300])
+def test_a_run_may_last_for_ever(run: Run, seconds: float) -> None:
+    session = run(numbered_frames(2), live=True, stop=StopConditions(seconds=seconds))
+    assert session.statistics.frames > 0
+
+
+class LateDetector(FixedDetector):
+    """Finds the face from the third frame on."""
+
+    def detect(self, frame: Frame, *arguments: Any, **options: Any) -> tuple[Detection, ...]:
+        return super().detect(frame, *arguments, **options) if frame.index >= 2 else ()
+
+
+@pytest.mark.parametrize(("size", "hidden"), [((200, 120), True), ((400, 240), False)])
+def test_a_face_that_is_found_after_a_reconnect_was_there_before(
+    model: ModelFile, size: tuple[int, int], hidden: bool
+) -> None:
+    images = [noise(200, 120), noise(200, 120), noise(*size)]
+
+    def camera() -> Iterator[SourceItem]:
+        for index, image in enumerate(images):
+            if index == 2:
+                yield Discontinuity("reconnect", StreamInfo(name="0", live=True, size=size, reconnects=1))
+            yield Frame(image, "0", index, index / 10)
+
+    sink = RecordingSink(draws=True)
+    detector = LateDetector([FaceBox(10, 10, 60, 60)])
+    with Pipeline(ItemSource(camera()), detector, model, detect_every=1) as pipeline:
+        Session(pipeline, [sink], hide="pixelate").run()
+    assert [view.index for view in sink.results if isinstance(view, View)] == [0, 1, 2]
+    assert (sink.images[1][30:50, 30:50] != images[1][30:50, 30:50]).any() == hidden

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import click
 
-from fer_edge.cli.messages import ERROR, install_log_handler, is_json, say
+from fer_edge.cli.messages import ERROR, configure_messages, install_log_handler, is_json, say
 from fer_edge.errors import FerEdgeError
 from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 
@@ -19,6 +21,7 @@ __all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command"]
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 
+_JSON: Final = ("--log-format", "json")
 _MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
 
 
@@ -39,6 +42,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     install_signal_handlers()
     install_log_handler()
+    _prepare_messages(arguments)
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:
@@ -50,7 +54,8 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         if is_json():
             say(error.format_message(), ERROR)
         else:
-            error.show()
+            with suppress(OSError):  # nobody can be told
+                error.show()
         return error.exit_code
     except BrokenPipeError:
         _give_up_stdout()
@@ -77,6 +82,12 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     except Terminated:
         return TERMINATED
     return 0
+
+
+def _prepare_messages(arguments: list[str]) -> None:
+    """Say also what is wrong with the arguments as JSON where they ask for that: it is said before they are parsed."""
+    if _JSON in pairwise(arguments) or "=".join(_JSON) in arguments:
+        configure_messages(log_format="json")
 
 
 def _give_up_stdout() -> None:

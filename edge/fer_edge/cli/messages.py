@@ -85,10 +85,16 @@ def say(message: str, level: int = INFO) -> None:
             "level": logging.getLevelName(level).lower(),
             "message": message,
         }
-        click.echo(json.dumps(record), err=True)
+        _write(json.dumps(record))
         return
     line = one_line(f"{_PREFIXES.get(level, '')}{message}")
-    click.echo(f"<{_SYSLOG.get(level, 6)}>{line}" if _is_journal() else line, err=True)
+    _write(f"<{_SYSLOG.get(level, 6)}>{line}" if _is_journal() else line)
+
+
+def _write(line: str) -> None:
+    """Write a line; one that nobody can be told, such as on a full disk or a terminal that is gone, is lost."""
+    with suppress(OSError):
+        click.echo(line, err=True)
 
 
 def one_line(text: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from fer_edge.cli.app import has_standard_output
 from fer_edge.cli.inputs import Inputs
-from fer_edge.cli.messages import say
+from fer_edge.cli.messages import is_silent, say
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.events.dispatch import EventDispatcher
@@ -250,6 +250,12 @@ def _create_live_view(request: SinkRequest) -> HttpSink:
     from fer_edge.sinks.http.sink import TOKEN_VARIABLE, create_sink
 
     view = create_sink(request)
+    if is_silent() and view.is_secret:
+        view.close()
+        raise UsageError(
+            f"--quiet would keep the address of the live view to itself; name a port, and set the token in "
+            f"{TOKEN_VARIABLE} where another host than this machine's own is named"
+        )
     hint = f" (it asks for the token in {TOKEN_VARIABLE})" if view.own_token else ""
     say(f"Live view: {view.url}{hint}")
     return view

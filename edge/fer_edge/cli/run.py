@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from typing import Final
 
 import click
 import cv2
 
 from fer_edge.cli.inputs import Inputs
-from fer_edge.cli.messages import say
+from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.outputs import (
     Sinks,
     check_outputs,
@@ -32,7 +33,7 @@ from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.atomic_files import write_json
 from fer_edge.runtime.malloc import keep_freed_memory
 from fer_edge.runtime.native_stderr import suppress_native_stderr
-from fer_edge.runtime.shutdown import Terminated
+from fer_edge.runtime.shutdown import Terminated, is_interrupted, raise_if_interrupted
 from fer_edge.runtime.system import thread_count
 from fer_edge.runtime.tables import counted
 from fer_edge.session import Session, StopConditions, build_summary
@@ -42,6 +43,10 @@ from fer_edge.sinks.registry import is_standard_output
 from fer_edge.types import StreamInfo
 
 __all__ = ["RunOptions", "run", "select_videos"]
+
+# Frames between two searches that pass within the half second for which results wait.
+_MOST_UNSEARCHED: Final = 8
+_INTERRUPTED: Final = "Interrupted; what was written until now is kept."
 
 
 def run(inputs: Inputs, options: RunOptions) -> None:
@@ -105,6 +110,11 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             "--keep-days and --keep-gb delete a camera's files with the time in their names; give one such as "
             "--results rows-%Y-%m-%d.csv"
         )
+    if (options.keep_days or options.keep_gb) and options.faces:
+        raise UsageError(
+            "--keep-days and --keep-gb do not delete the images of --faces, which would grow without end; give one "
+            "of them"
+        )
     if options.mqtt is not None and stream.still:
         raise UsageError("--mqtt publishes what happens over time; it takes a video or a camera")
     if options.mqtt is None and (options.mqtt_ca or options.mqtt_cert or options.mqtt_key):
@@ -124,6 +134,11 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             )
     if options.rules and stream.still:
         raise UsageError("--when is about what happens over time; it takes a video or a camera")
+    if options.anonymize and (options.detect_every or 1) > _MOST_UNSEARCHED:
+        raise UsageError(
+            f"with --anonymize faces that come between two searches would be seen; give --detect-every "
+            f"{_MOST_UNSEARCHED} at most, or leave it out: then every frame is searched"
+        )
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
     if options.serve is not None and stream.still:
@@ -175,9 +190,15 @@ class _Run:
                 self._session.run(self._report.take)
         except FerEdgeError as error:
             statistics.add_error(str(error))
+            if (
+                is_interrupted()
+            ):  # what cannot be written any more is said, and the run was interrupted all the same
+                say(str(error), ERROR)
+                say(_INTERRUPTED)
+                raise_if_interrupted()
             raise
         except (KeyboardInterrupt, Terminated):
-            say("Interrupted; what was written until now is kept.")
+            say(_INTERRUPTED)
             raise
         finally:
             self._report.end()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fer_edge.events.engine import Event, EventRecord
-from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.shutdown import is_interrupted
 
 __all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction", "Publisher"]
 
@@ -21,6 +21,7 @@ _LOG: Final = logging.getLogger(__name__)
 _MOST_WAITING: Final = 100  # events
 _END_S: Final = 30.0  # for so long the end of a run waits for what is still to be done
 _INTERRUPTED_END_S: Final = 2.0  # and that of an interrupted one
+_JOIN_S: Final = 1.0  # for threads that were told to end
 _PATIENCE_S: Final = 0.05
 
 
@@ -107,18 +108,16 @@ class BackgroundAction(ABC):
                 self._changed.notify_all()
             if left:
                 self.warn(f"{left} of its events were given up at the end of the run")
+            deadline = time.monotonic() + _JOIN_S
             for thread in self._threads:
-                thread.join(_INTERRUPTED_END_S)
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def _wait_for_end(self) -> None:
-        try:
-            raise_if_interrupted()
-        except BaseException:  # noqa: BLE001  (it is raised already; only the wait is shorter)
-            deadline = time.monotonic() + _INTERRUPTED_END_S
-        else:
-            deadline = time.monotonic() + _END_S
+        begun = time.monotonic()
         with self._changed:
-            while (self._waiting or self._busy) and time.monotonic() < deadline:
+            while self._waiting or self._busy:
+                if time.monotonic() >= begun + (_INTERRUPTED_END_S if is_interrupted() else _END_S):
+                    break
                 self._changed.wait(_PATIENCE_S)
 
     def _serve(self) -> None:

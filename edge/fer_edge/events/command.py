@@ -20,7 +20,9 @@ __all__ = ["CommandAction", "create_action"]
 
 _LIMIT_S: Final = 30.0
 _AT_ONCE: Final = 4
+_KILLED_S: Final = 1.0  # for a program to be gone once it was ended
 _KEPT: Final = 1000  # bytes of what it said last
+_SHOWN: Final = 200  # characters of its last line
 _CHUNK: Final = 1 << 16
 
 
@@ -96,7 +98,7 @@ class _LastWords:
         """The last line that was said."""
         self._thread.join(0.2)  # something that it started may keep the pipe open
         lines = self._kept.decode("utf-8", "replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return next((line.strip()[-_SHOWN:] for line in reversed(lines) if line.strip("\0 \t\r")), "")
 
 
 def create_action(request: ActionRequest) -> Action:
@@ -127,4 +129,5 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):  # of another user, such as what sudo started
+            process.wait(_KILLED_S)

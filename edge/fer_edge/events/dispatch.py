@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from threading import Thread
+from typing import Final
 
 from fer_edge.events.base import Action
 from fer_edge.events.engine import Event, RuleEngine
@@ -14,6 +15,8 @@ from fer_edge.types import FrameResult
 __all__ = ["EventDispatcher", "Listener"]
 
 Listener = Callable[[Event], None]
+
+_PATIENCE_S: Final = 0.1
 
 
 class EventDispatcher:
@@ -47,8 +50,33 @@ class EventDispatcher:
         """Another stream begins, whose clock and faces are others."""
         self._engine.reset()
 
+    def interrupt(self) -> None:
+        """The stream goes on after a time in which nobody saw what happened, with other faces."""
+        self._engine.interrupt()
+
     def close(self) -> None:
-        """The run is over: every action ends, also where another one fails."""
-        with ExitStack() as stack:
-            for _, action in self._pairs:
-                stack.callback(action.close)
+        """The run is over: all actions end at the same time, also where another one fails."""
+        failures: list[Exception] = []
+
+        def end(action: Action) -> None:
+            try:
+                action.close()
+            except Exception as error:  # noqa: BLE001  (raised below)
+                failures.append(error)
+
+        threads = [Thread(target=end, args=(action,), daemon=True) for _, action in self._pairs]
+        for thread in threads:
+            thread.start()
+        try:
+            _join(threads)
+        except BaseException:  # a signal's, which shortens their waiting
+            _join(threads)
+            raise
+        if failures:
+            raise failures[0]
+
+
+def _join(threads: Sequence[Thread]) -> None:
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(_PATIENCE_S)  # without a limit a signal could not end it everywhere

@@ -121,24 +121,46 @@ class RuleEngine:
         self._states = [_RuleState(rule) for rule in self._rules]
         self._seen: dict[int, _Seen] = {}
         self._face_s: float | None = None  # when a face was last in view, or the stream began
+        self._last_s = 0.0
+
+    def interrupt(self) -> None:
+        """The stream goes on after a time in which nothing was seen, with other faces: what has to last begins again.
+
+        Events go on counting, and so does the time between them.
+        """
+        for state in self._states:
+            state.faces.clear()
+            state.scene.past.clear()
+            state.scene.since_s.clear()
+        self._seen.clear()
+        self._face_s = None
 
     def update(self, result: FrameResult) -> list[Event]:
         """Take the next result; the events of it, in the rules' order."""
         time_s = result.frame.time_s or 0.0
         if self._face_s is None or result.faces:
             self._face_s = time_s
+        gone = self._find_replaced(result)
         for face in result.faces:
             self._seen[face.id] = _Seen(face, time_s)
-        gone = [
+        gone += [
             number for number, seen in self._seen.items() if time_s - seen.time_s >= _MISSED_S - _EPSILON_S
         ]
-        for number in gone:
+        for number in dict.fromkeys(gone):
             del self._seen[number]
+        self._last_s = time_s
         events: list[Event] = []
         for state in self._states:
             state.forget(gone)
             events += self._check(state, result, time_s)
         return events
+
+    def _find_replaced(self, result: FrameResult) -> list[int]:
+        """Faces in whose place others come in this very frame: after a cut, or where a face gets another id."""
+        now = {face.id for face in result.faces}
+        come = len(now - self._seen.keys())
+        vanished = [n for n, seen in self._seen.items() if n not in now and seen.time_s == self._last_s]
+        return vanished[:come]
 
     def _check(self, state: _RuleState, result: FrameResult, time_s: float) -> Iterator[Event]:
         rule, scene = state.rule, state.scene

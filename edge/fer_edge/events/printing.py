@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from typing import Final
 
 from fer_edge.errors import UsageError
 from fer_edge.events.base import Action, ActionRequest
 from fer_edge.events.engine import Event
-from fer_edge.runtime.atomic_files import output_errors
 
 __all__ = ["PrintAction", "create_action"]
 
 
+_LOG: Final = logging.getLogger(__name__)
+
+
 class PrintAction:
-    """Prints when it was, which rule, and whose face; raises OutputError where standard output takes nothing."""
+    """Prints when it was, which rule, and whose face; a closed pipe ends the run, any other failure is a warning."""
 
     def perform(self, event: Event) -> None:
         """Print a line."""
@@ -22,9 +26,13 @@ class PrintAction:
             f"{frame.clock:%Y-%m-%d %H:%M:%S}" if frame.clock is not None else f"{frame.time_s or 0.0:.2f} s"
         )
         whose = "" if event.face is None else f" (face {event.face})"
-        with output_errors("standard output"):
+        try:
             sys.stdout.write(f"{when}: {' '.join(event.rule.text.split())}{whose}\n")
             sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _LOG.warning("print: standard output takes nothing: %s", error.strerror or error)
 
     def close(self) -> None:
         """Nothing is held open."""

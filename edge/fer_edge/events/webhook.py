@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import urllib.error
 import urllib.request
 import uuid
-from http.client import HTTPException
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from threading import Timer
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -19,7 +22,8 @@ from fer_edge.sources.urls import redact_credentials
 
 __all__ = ["WebhookAction", "create_action"]
 
-_TIMEOUT_S: Final = 5.0
+_TIMEOUT_S: Final = 5.0  # of silence
+_LIMIT: Final = 3  # times that, for a whole attempt
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _TOO_MANY: Final = 429
@@ -44,7 +48,10 @@ class WebhookAction(BackgroundAction):
         if parts.username is not None:
             secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
             self._headers["Authorization"] = f"Basic {base64.b64encode(secret).decode()}"
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._connection = _Connection()
+        self._opener = urllib.request.build_opener(
+            _NoRedirects, _HttpHandler(self._connection), _HttpsHandler(self._connection)
+        )
 
     def work_on(self, event: Event) -> None:
         """Post it until it is taken, refused, or given up."""
@@ -71,17 +78,76 @@ class WebhookAction(BackgroundAction):
 
     def _post(self, request: urllib.request.Request) -> tuple[str | None, bool]:
         """Why it failed, None where it did not; whether trying again may help."""
+        limit = Timer(_LIMIT * self._timeout_s, self._connection.break_off)
+        limit.daemon = True
+        limit.start()
         try:
-            with self._opener.open(request, timeout=self._timeout_s) as answer:
-                answer.read(_MOST_ANSWER)
+            answer = self._opener.open(request, timeout=self._timeout_s)
+            with answer, suppress(OSError, HTTPException):  # it was taken, whatever else comes
+                answer.read1(_MOST_ANSWER)
             return None, False
         except urllib.error.HTTPError as error:
             with error:
                 return f"status {error.code}", error.code >= 500 or error.code == _TOO_MANY
-        except urllib.error.URLError as error:
-            return str(getattr(error.reason, "strerror", None) or error.reason), True
         except (OSError, HTTPException, ValueError) as error:
-            return str(getattr(error, "strerror", None) or error or type(error).__name__), True
+            if limit.finished.is_set():
+                return f"no whole answer within {_LIMIT * self._timeout_s:g} s", True
+            reason = getattr(error, "reason", error)
+            return str(getattr(reason, "strerror", None) or reason or type(error).__name__), True
+        finally:
+            limit.cancel()
+
+    def close(self) -> None:
+        """End it, and the attempt that is under way."""
+        super().close()
+        self._connection.break_off()
+
+
+class _Connection:
+    """The connection of an attempt, which another thread may break off.
+
+    A server that sends a byte now and then never lets a time-out pass.
+    """
+
+    def __init__(self) -> None:
+        self.current: HTTPConnection | None = None
+
+    def break_off(self) -> None:
+        """End it: who reads from it sees its end."""
+        used = None if self.current is None else self.current.sock
+        if used is not None:
+            with suppress(OSError):
+                used.shutdown(socket.SHUT_RDWR)
+
+
+class _HttpHandler(urllib.request.HTTPHandler):
+    """Notes the connection that it makes."""
+
+    def __init__(self, note: _Connection) -> None:
+        super().__init__()
+        self._note = note
+
+    def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> Any:
+        return super().do_open(_noting(http_class, self._note), req, **options)
+
+
+class _HttpsHandler(urllib.request.HTTPSHandler):
+    """Notes the connection that it makes."""
+
+    def __init__(self, note: _Connection) -> None:
+        super().__init__()
+        self._note = note
+
+    def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> Any:
+        return super().do_open(_noting(http_class, self._note), req, **options)
+
+
+def _noting(http_class: Any, note: _Connection) -> Any:
+    def connect(*arguments: Any, **options: Any) -> Any:
+        note.current = http_class(*arguments, **options)
+        return note.current
+
+    return connect
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -174,6 +174,10 @@ class Anonymizer:
                 newest.hide(number, seen.at(time_s))
         self._waiting.append(newest)
         self._held += newest.bytes
+        yield from self.release(time_s)
+
+    def release(self, time_s: float) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
+        """The results that have waited long enough at a time of the source's clock, where no other result comes."""
         while self._waiting and self._is_done(self._waiting[0], time_s):
             yield self._release()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 __all__ = ["suppress_native_stderr"]
@@ -25,15 +25,17 @@ def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, _STDERR)
-        with os.fdopen(
-            os.dup(kept), "w", buffering=1, encoding="utf-8", errors="backslashreplace"
-        ) as through:
+        through = os.fdopen(os.dup(kept), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
+        try:
             # A test's or notebook's own stream does not end at the descriptor and stays.
             if _descriptor(ours) == _STDERR:
                 sys.stderr = through
             yield
+        finally:
+            sys.stderr = ours
+            with suppress(OSError):  # a full disk, on which what was said last is lost
+                through.close()
     finally:
-        sys.stderr = ours
         os.dup2(kept, _STDERR)
         os.close(kept)
         os.close(nowhere)

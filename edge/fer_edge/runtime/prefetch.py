@@ -56,11 +56,13 @@ class Prefetcher(Generic[T]):
 
     Every item arrives, in order; an exception of ``items`` arrives after the items before it. Once
     ``stop`` is set the thread ends, and closes ``items`` in the thread that ran it. ``dropped`` counts items
-    that never arrived: none here.
+    that never arrived: none here. ``on_idle`` is called now and then in the thread that iterates this, while it
+    waits.
     """
 
     def __init__(self, items: Iterable[T], depth: int, stop: threading.Event) -> None:
         self.dropped = 0
+        self.on_idle: Callable[[], None] | None = None
         self._items = items
         self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
         self._stop = stop
@@ -104,6 +106,8 @@ class Prefetcher(Generic[T]):
                 # With a limit: without one, Ctrl-C cannot interrupt the wait on every system.
                 item = self._queue.get(timeout=_PATIENCE_S)
             except queue.Empty:
+                if self.on_idle is not None:
+                    self.on_idle()
                 continue
             if isinstance(item, _Failure):
                 raise item.error

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType
-from typing import NoReturn
+from typing import Final
 
-__all__ = ["Terminated", "install_signal_handlers", "raise_if_interrupted"]
+__all__ = [
+    "Terminated",
+    "ignore_signals",
+    "install_signal_handlers",
+    "is_interrupted",
+    "raise_if_interrupted",
+]
+
+_REPEATED_S: Final = 2.0  # within which another signal is the same wish: closing takes a moment
 
 
 class Terminated(BaseException):
@@ -17,10 +26,14 @@ class _Interruption:
     """The exception that stands for the signal which arrived last."""
 
     kind: type[BaseException] | None = None
+    raised_at = 0.0  # on the monotonic clock
 
 
 def install_signal_handlers() -> None:
-    """Raise KeyboardInterrupt at SIGINT, Terminated at SIGTERM and SIGHUP, unless they are ignored on purpose."""
+    """Raise KeyboardInterrupt at SIGINT, Terminated at SIGTERM and SIGHUP, unless they are ignored on purpose.
+
+    Who is impatient and sends several within two seconds interrupts once: what is being closed is closed.
+    """
     _Interruption.kind = None
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
@@ -29,9 +42,25 @@ def install_signal_handlers() -> None:
         signal.signal(signal.SIGHUP, _interrupt)
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    now = time.monotonic()
+    if _Interruption.kind is not None and now < _Interruption.raised_at + _REPEATED_S:
+        return
     _Interruption.kind = KeyboardInterrupt if number == signal.SIGINT else Terminated
+    _Interruption.raised_at = now
     raise _Interruption.kind
+
+
+def ignore_signals() -> None:
+    """The program is over: a signal that comes now changes neither its exit status nor what it says."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
+def is_interrupted() -> bool:
+    """Whether a signal has arrived that ends the run."""
+    return _Interruption.kind is not None
 
 
 def raise_if_interrupted() -> None:

@@ -46,7 +46,7 @@ class AveragingSink:
 
     def __init__(self, sink: Sink, seconds: float) -> None:
         self._sink, self._seconds = sink, seconds
-        self._span = 0
+        self._span = 0.0
         self._last: View | None = None
         self._faces: dict[int, _Seen] = {}
         self._begun = 0.0
@@ -90,7 +90,7 @@ class AveragingSink:
                 self._sink.write(last.with_faces(tuple(seen.average() for seen in faces.values())))
 
     def _gather(self, result: View) -> None:
-        span = int((result.time_s or 0.0) / self._seconds)
+        span = (result.time_s or 0.0) // self._seconds
         if span != self._span:
             self.flush()
         if self._last is None:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from fer_edge.rendering.view import View
 from fer_edge.sinks.rotation.retention import Retention
 from fer_edge.types import SkippedInput, StreamInfo
 
-__all__ = ["RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
+__all__ = ["IdleSink", "RunStatus", "Sink", "SinkFactory", "SinkRequest", "StatelessSink"]
 
 
 @dataclass(slots=True)
@@ -50,6 +50,14 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """The run is over, by its end, an error or an interruption; called once, also where ``open`` failed."""
+
+
+@runtime_checkable
+class IdleSink(Protocol):
+    """A sink that also has something to do while a live source gives nothing, such as a window."""
+
+    def idle(self) -> None:
+        """Called several times a second then, in the thread that writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import OutputError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import check_folder, make_folder
+from fer_edge.runtime.atomic_files import check_folder, make_folder, output_errors
+from fer_edge.runtime.tables import counted
 from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
 from fer_edge.sinks.images import write_image
 from fer_edge.types import FaceResult, SkippedInput
 
 __all__ = ["FacesSink", "create_sink"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 _EVERY_S: Final = 1.0
 _MOST_REMEMBERED: Final = 1000  # faces
@@ -24,13 +28,17 @@ _LONGEST: Final = 80  # characters of a source's or label's name
 class FacesSink(StatelessSink):
     """Writes heads as .jpg files into a folder, named by source, time, face id and emotion.
 
-    A face in view is written again after a second of its source's clock.
+    A face in view is written again after a second of its source's clock. A ``live`` source goes on where the disk is
+    full or can only be read: one warning says that faces are missing, one that they are written again, and closing
+    raises OutputError where they still are not.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, live: bool = False) -> None:
         check_folder(folder)
-        self._folder = folder
+        self._folder, self._live = folder, live
         self._written_s: dict[int, float] = {}
+        self._trouble: OutputError | None = None
+        self._missing = 0
 
     def write(self, result: View | SkippedInput) -> None:
         """Write the faces whose turn it is; raises OutputError."""
@@ -38,8 +46,30 @@ class FacesSink(StatelessSink):
             return
         for face in result.faces:
             if self._is_due(face.id, result.time_s):
-                make_folder(self._folder)
-                write_image(_free_path(self._folder / _name(result, face)), result.crop_face(face))
+                self._write(result, face)
+
+    def close(self) -> None:
+        """Raise OutputError where faces could not be written at last."""
+        if self._trouble is not None:
+            raise OutputError(f"{self._trouble} ({counted(self._missing, 'face')} not written)")
+
+    def _write(self, view: View, face: FaceResult) -> None:
+        try:
+            make_folder(self._folder)
+            with output_errors(self._folder):
+                path = _free_path(self._folder / _name(view, face))
+            write_image(path, view.crop_face(face))
+        except OutputError as error:
+            if not self._live or not isinstance(error.__cause__, OSError):
+                raise
+            if self._trouble is None:
+                _LOG.warning("%s; the camera goes on, and faces are written as soon as they can be", error)
+            self._trouble = error
+            self._missing += 1
+            return
+        if self._trouble is not None:
+            _LOG.warning("%s: faces are written again; %s missing", self._folder, f"{self._missing:,}")
+            self._trouble, self._missing = None, 0
 
     def _is_due(self, face: int, time_s: float | None) -> bool:
         if time_s is None:
@@ -61,7 +91,7 @@ def create_sink(request: SinkRequest) -> Sink:
         raise OutputError(
             f"{folder}: expected an empty folder for faces, it holds files; name another, or add to it with --append"
         )
-    return FacesSink(folder)
+    return FacesSink(folder, live=request.stream.live)
 
 
 def _name(view: View, face: FaceResult) -> str:

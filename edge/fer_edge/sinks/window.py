@@ -72,6 +72,11 @@ class WindowSink:
             self._root.update()
             self._root.after(20)
 
+    def idle(self) -> None:
+        """Handle the window's events while no image comes."""
+        if not self._stop.is_set():
+            self._root.update()
+
     def _fitted(self, image: Image) -> Any:
         height, width = image.shape[:2]
         scale = min(

@@ -57,13 +57,13 @@ def test_rows_and_video_in_many_files(stream: str, tmp_path: Path) -> None:
 
 @RUNNING
 def test_the_oldest_are_deleted_as_it_runs(stream: str, tmp_path: Path) -> None:
-    most = 6_000  # bytes: the rows of a second or two
     done = run_fer_edge(
-        "camera", stream, "--duration", 4.2, "-r", tmp_path / "r-%H%M%S.jsonl", "--keep-gb", most / 1e9
+        *("camera", stream, "--duration", 4.2, "-r", tmp_path / "r-%H%M%S.jsonl", "--every", 0.1),
+        *("--keep-gb", 4_500 / 1e9),  # more than the rows of a second
     )
     assert done.returncode == 0, done.stderr
     kept = [tmp_path / name for name in visible(tmp_path)]
-    assert sum(path.stat().st_size for path in kept[:-1]) <= most
+    assert sum(path.stat().st_size for path in kept) <= 4_500
     assert read_rows(kept[0].read_text())[0]["frame"] > 0
 
 
@@ -110,6 +110,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
         (("-r", "r.csv", "--keep-days", "3"), "delete a camera's files"),
         (("--keep-gb", "3"), "delete a camera's files"),
         (("-r", "r-%Y.csv", "--keep-days", "0"), "not in the range"),
+        (("-r", "r-%Y.csv", "--keep-days", "9", "--faces", "f"), "do not delete the images of --faces"),
         (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected seconds"),
         (("-r", "%H.csv", "-r", "%M.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", "./r-%Y.csv"), "named twice"),

@@ -18,6 +18,8 @@ from tests.edge.support import FerEdge, run_fer_edge
 
 Capture = pytest.CaptureFixture[str]
 
+FER_EDGE = (sys.executable, "-m", "fer_edge")
+
 
 @pytest.fixture(autouse=True)
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -126,3 +128,68 @@ class TestOptions:
 
     def test_both_are_refused(self, fer_edge: FerEdge, clip: Path) -> None:
         assert fer_edge("video", clip, "-q", "-v").returncode == 2
+
+
+class TestStandardErrorThatTakesNothing:
+    """A log on a full disk, a terminal that is gone: what is said there is lost, and nothing else."""
+
+    def test_a_full_disk(self, clip: Path, tmp_path: Path) -> None:
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [
+                    *FER_EDGE,
+                    "video",
+                    clip,
+                    "--max-frames",
+                    "2",
+                    "-r",
+                    tmp_path / "r.csv",
+                    "--serve",
+                    "0",
+                    "-v",
+                ],
+                stderr=full,
+                stdout=subprocess.PIPE,
+                check=False,
+            )
+        assert done.returncode == 0
+        assert done.stdout.startswith(b"2 frames")
+
+    def test_a_reader_that_is_gone(self, clip: Path) -> None:
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(
+            [*FER_EDGE, "video", clip, "--max-frames", "2", "--serve", "0"],
+            stderr=write,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        os.close(write)
+        assert done.returncode == 0
+        assert done.stdout.startswith(b"2 frames")
+
+    def test_wrong_usage_is_wrong_usage(self) -> None:
+        with Path("/dev/full").open("w") as full:
+            assert subprocess.run([*FER_EDGE, "video", "--bogus"], stderr=full, check=False).returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--bogus", "--log-format", "json"),
+        ("--log-format=json", "--bogus"),
+        ("--log-format", "json", "--duration", "x"),
+        ("--log-format", "json", "--serve", "x"),
+    ],
+)
+def test_wrong_usage_is_said_as_json_too(fer_edge: FerEdge, clip: Path, arguments: tuple[str, ...]) -> None:
+    done = fer_edge("video", clip, *arguments)
+    assert done.returncode == 2
+    assert json.loads(done.stderr)["level"] == "error"
+
+
+@pytest.mark.parametrize("address", ["0", "127.0.0.1:0", "0.0.0.0:0"])
+def test_an_address_that_nobody_would_be_told_is_refused(fer_edge: FerEdge, clip: Path, address: str) -> None:
+    done = fer_edge("video", clip, "--serve", address, "--quiet")
+    assert done.returncode == 2
+    assert "FER_EDGE_TOKEN" in done.stderr

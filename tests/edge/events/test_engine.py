@@ -196,3 +196,51 @@ def test_a_clock_may_begin_anywhere(start_s: float) -> None:
     engine = RuleEngine([parse_rule("no face for 1s", LABELS)])
     found = [event for n in range(20) for event in engine.update(result(n, {}, start_s))]
     assert times(found) == [start_s + 1.0]
+
+
+class TestInterruption:
+    """A camera that is lost: nobody knows what happened meanwhile."""
+
+    @staticmethod
+    def play(text: str, before: dict[int, float], after: dict[int, float]) -> list[float]:
+        """The times of the events: for a second as before, an hour of nothing, five seconds as after."""
+        engine = RuleEngine([parse_rule(text, LABELS)])
+        found = [event for n in range(10) for event in engine.update(result(n, before))]
+        engine.interrupt()
+        found += [event for n in range(36_000, 36_050) for event in engine.update(result(n, after))]
+        return [round(time_s, 1) for time_s in times(found)]
+
+    @pytest.mark.parametrize(
+        ("text", "before", "after", "expected"),
+        [
+            ("no face for 2s", {}, {}, [3602.0]),
+            ("no face for 2s", {0: 1.0}, {}, [3602.0]),
+            ("no face", {}, {}, [0.5, 3600.5]),
+            ("any happy for 2s", {0: 1.0}, {1: 1.0}, [3602.0]),
+            ("happy for 2s", {0: 1.0}, {1: 1.0}, [3602.0]),
+            ("faces == 0 for 2s", {}, {}, [3602.0]),
+            ("faces >= 2", {0: 1.0}, {1: 1.0}, []),
+            ("face", {0: 1.0}, {1: 1.0}, [0.0]),
+        ],
+    )
+    def test_it_counts_for_nothing(
+        self, text: str, before: dict[int, float], after: dict[int, float], expected: list[float]
+    ) -> None:
+        assert self.play(text, before, after) == expected
+
+    def test_events_go_on_counting(self) -> None:
+        engine = RuleEngine([parse_rule("any happy every 1h", LABELS)])
+        first = engine.update(result(0, {0: 1.0}))
+        engine.interrupt()
+        assert engine.update(result(10, {1: 0.0})) + engine.update(result(11, {1: 1.0})) == []
+        second = engine.update(result(36_000, {1: 1.0}))
+        assert [event.number for event in (*first, *second)] == [1, 2]
+
+
+def test_a_face_that_gets_another_id_is_not_two() -> None:
+    assert times(run("faces >= 2", faces=lambda t: {int(t): 0.0})) == []
+
+
+def test_a_second_face_that_is_missed_is_two_all_the_same() -> None:
+    faces = {True: {0: 0.0, 1: 0.0}, False: {0: 0.0}}
+    assert times(run("faces >= 2", faces=lambda t: faces[round(t * RATE) % 3 == 0])) == [0.0]

@@ -197,3 +197,15 @@ class TestOverTime:
         assert found is item
         assert is_hidden(still(0), covers)
         assert [covers for _, covers in anonymizer.add(FrameResult(Frame(noise(*SIZE), "b.jpg"), ()))] == [()]
+
+    def test_what_waits_leaves_in_time_also_where_nothing_comes(self) -> None:
+        anonymizer = Anonymizer()
+        assert list(anonymizer.add(result(0, [make_face(still(0), number=1)]))) == []
+        assert list(anonymizer.add(result(1))) == []
+        assert list(anonymizer.release(0.49)) == []
+        [(found, _)] = anonymizer.release(0.51)
+        assert found.frame.index == 0
+        [(found, covers)] = anonymizer.release(10.0)
+        assert found.frame.index == 1
+        assert is_hidden(still(0), covers)
+        assert list(anonymizer.flush()) == []

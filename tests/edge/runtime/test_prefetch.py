@@ -236,3 +236,19 @@ class TestByteBudget:
         stop.set()
         waiting.join(30)
         assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("latest", [False, True])
+def test_who_waits_is_told_that_nothing_comes(latest: bool, stop: threading.Event) -> None:
+    told = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        assert told.wait(10)
+        yield 1
+
+    stage = LatestOnly(items(), stop) if latest else Prefetcher(items(), 1, stop)
+    told_in: list[threading.Thread] = []
+    stage.on_idle = lambda: (told_in.append(threading.current_thread()), told.set())[0]
+    assert list(stage) == [0, 1]
+    assert set(told_in) == {threading.current_thread()}

@@ -8,7 +8,14 @@ from contextlib import suppress
 
 import pytest
 
-from fer_edge.runtime.shutdown import Terminated, install_signal_handlers, raise_if_interrupted
+from fer_edge.runtime import shutdown
+from fer_edge.runtime.shutdown import (
+    Terminated,
+    ignore_signals,
+    install_signal_handlers,
+    is_interrupted,
+    raise_if_interrupted,
+)
 
 pytestmark = [
     pytest.mark.usefixtures("own_signal_handlers"),
@@ -51,3 +58,24 @@ def test_what_is_ignored_on_purpose_stays_ignored(number: signal.Signals) -> Non
     install_signal_handlers()
     os.kill(os.getpid(), number)
     raise_if_interrupted()
+
+
+def test_several_in_a_moment_interrupt_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_signal_handlers()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        raise_if_interrupted()
+    monkeypatch.setattr(shutdown, "_REPEATED_S", 0.0)
+    with pytest.raises(Terminated):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_the_end_of_a_program_is_not_interrupted() -> None:
+    install_signal_handlers()
+    ignore_signals()
+    for number, _ in SIGNALS:
+        os.kill(os.getpid(), number)
+    assert not is_interrupted()

@@ -55,3 +55,11 @@ def test_a_rotated_name_is_that_of_the_span_s_last_frame(tmp_path: Path) -> None
         for index in range(20):
             sink.write(seen(NOON + timedelta(seconds=index / 10), index))
     assert [rows_in(path) for path in sorted(tmp_path.glob("r-*"))] == [[(9, 1)], [(19, 1)]]
+
+
+def test_a_span_may_be_shorter_than_any_step_of_time(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with opened(AveragingSink(camera_rows(path), 1e-320)) as sink:
+        for index in range(3):
+            sink.write(seen(NOON + timedelta(seconds=index / 10), index))
+    assert rows_in(path)[-1] == (2, 1)

@@ -13,6 +13,7 @@ from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.faces import FacesSink
 from fer_edge.sinks.registry import create_faces_sink
 from fer_edge.types import FaceBox, Frame, FrameResult, SkippedInput, StreamInfo
+from tests.edge.sinks.filling import full_disk
 from tests.edge.support import make_face, names_in, noise, read_back
 
 
@@ -86,3 +87,37 @@ def test_hidden_faces_cannot_be_cut_out() -> None:
     hidden = View(FrameResult(Frame(noise()), (face,)), hidden=("blur", ()))
     with pytest.raises(ValueError, match="hidden"):
         hidden.crop_face(face)
+
+
+def test_a_camera_goes_on_where_the_disk_is_full(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sink = FacesSink(tmp_path / "faces", live=True)
+    sink.write(view(0.0, 1, source="0"))
+    with full_disk(100):
+        sink.write(view(1.0, 1, 2, source="0"))
+        sink.write(view(2.0, 1, source="0"))
+    assert len(caplog.messages) == 1
+    assert "the camera goes on" in caplog.text
+    sink.write(view(3.0, 1, source="0"))
+    assert caplog.messages[1:] == [f"{tmp_path / 'faces'}: faces are written again; 3 missing"]
+    sink.close()
+    assert len(names_in(tmp_path / "faces")) == 2
+
+
+def test_a_disk_that_stays_full_is_an_error_at_the_end(tmp_path: Path) -> None:
+    sink = FacesSink(tmp_path, live=True)
+    with full_disk(100):
+        sink.write(view(0.0, 1))
+    with pytest.raises(OutputError, match="1 face not written"):
+        sink.close()
+    with full_disk(100), pytest.raises(OutputError):
+        FacesSink(tmp_path).write(view(0.0, 1))
+    assert names_in(tmp_path) == []
+
+
+def test_a_folder_that_becomes_a_file_ends_no_camera(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = FacesSink(tmp_path / "faces", live=True)
+    (tmp_path / "faces").write_text("x")
+    sink.write(view(0.0, 1))
+    assert "the camera goes on" in caplog.text

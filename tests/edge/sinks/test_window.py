@@ -196,3 +196,11 @@ def test_a_display_is_expected(
     if display is not None:
         monkeypatch.setenv("DISPLAY", display)
     assert has_display() is expected
+
+
+def test_its_button_ends_a_run_also_while_no_image_comes(screen: Screen) -> None:
+    window, stop = WindowSink("w"), Event()
+    window.open(STREAM, stop)
+    screen.on_update = screen.press_close_button
+    window.idle()
+    assert stop.is_set()

@@ -31,8 +31,8 @@ class HttpSink:
 
     ``address`` is ``[HOST:]PORT``. ``given_token`` is the user's own, "" for none: then another host than the
     loopback one gets a random one. ``url`` is what a browser opens, a random token included; ``own_token`` tells
-    that the user's has to be added. Raises UsageError for an address or a token that cannot be meant, OutputError
-    where the address cannot be served on.
+    that the user's has to be added. ``is_secret``: nobody knows it who is not told. Raises UsageError for an
+    address or a token that cannot be meant, OutputError where the address cannot be served on.
     """
 
     def __init__(self, request: SinkRequest, given_token: str = "") -> None:
@@ -41,6 +41,7 @@ class HttpSink:
         try:
             token = choose_token(listener, given_token)
             self.own_token = bool(given_token)
+            self.is_secret = address.port == 0 or (token is not None and not given_token)
             self.url = listener.url if token is None or given_token else f"{listener.url}?token={token}"
             self._live = LiveState(request.status, request.labels, request.stream)
             server = LiveServer(listener, Access(listener, token), self._live)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from fer_edge.errors import OutputError
 from fer_edge.sinks.rows.format import MOST_LINE
 
-__all__ = ["AppendFile", "cut_off_half_row"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["AppendFile", "check_unused", "cut_off_half_row"]
 
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -19,15 +24,22 @@ _BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 class AppendFile:
     """An open file; its methods raise OSError.
 
-    ``truncate`` empties it first. Without ``follow`` a symbolic link is refused.
+    ``truncate`` empties it first. Without ``follow`` a symbolic link is refused. Raises OutputError where another
+    program has it open in this way: the rows of both, with the same ids, would be in one file.
     """
 
     def __init__(self, path: Path, *, truncate: bool = False, follow: bool = True) -> None:
         self.path = path
         self._torn_at: int | None = None
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY
-        flags |= (os.O_TRUNC if truncate else 0) | (0 if follow else _NO_LINK)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY | (0 if follow else _NO_LINK)
         self._descriptor = os.open(path, flags, 0o666)
+        try:
+            _lock(self._descriptor, path)
+            if truncate:
+                os.ftruncate(self._descriptor, 0)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
 
     @property
     def size(self) -> int:
@@ -67,6 +79,24 @@ class AppendFile:
         """Close it; of a file system that reports late, nothing can be done any more."""
         with suppress(OSError):
             os.close(self._descriptor)
+
+
+def check_unused(path: Path) -> None:
+    """Raise OutputError where another program is appending to a file."""
+    with suppress(OSError):  # what else is wrong with it is seen when it is opened
+        AppendFile(path).close()
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    """Keep others of this kind from a file until it is closed, where its file system knows locks."""
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutputError(f"{path}: another program is writing to it; name another file") from None
+    except OSError:
+        return
 
 
 def cut_off_half_row(path: Path) -> None:

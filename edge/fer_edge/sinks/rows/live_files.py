@@ -16,7 +16,7 @@ from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
 from fer_edge.sinks.rotation.timed_name import TimedName, number_path
-from fer_edge.sinks.rows.append_file import AppendFile, cut_off_half_row
+from fer_edge.sinks.rows.append_file import AppendFile, check_unused, cut_off_half_row
 from fer_edge.sinks.rows.format import RowFormat
 from fer_edge.sinks.rows.live_state import LiveState
 from fer_edge.sinks.rows.pending import MOST_PENDING, Batch, PendingRows
@@ -52,8 +52,10 @@ class LiveRowFiles:
         state: LiveState | None = None,
     ) -> None:
         check_first_file(name, first, overwrite=overwrite or append)
-        if append and first.is_file():
-            format_.check_content(first)
+        if first.is_file():
+            check_unused(first)
+            if append:
+                format_.check_content(first)
         self._name, self._format = name, format_
         self._replaced = first if overwrite else None
         self._journal, self._state = journal, state
