@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from threading import Event as Flag
 from threading import Timer
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -78,7 +79,13 @@ class WebhookAction(BackgroundAction):
 
     def _post(self, request: urllib.request.Request) -> tuple[str | None, bool]:
         """Why it failed, None where it did not; whether trying again may help."""
-        limit = Timer(_LIMIT * self._timeout_s, self._connection.break_off)
+        expired = Flag()
+
+        def expire() -> None:
+            expired.set()
+            self._connection.break_off()
+
+        limit = Timer(_LIMIT * self._timeout_s, expire)
         limit.daemon = True
         limit.start()
         try:
@@ -90,7 +97,7 @@ class WebhookAction(BackgroundAction):
             with error:
                 return f"status {error.code}", error.code >= 500 or error.code == _TOO_MANY
         except (OSError, HTTPException, ValueError) as error:
-            if limit.finished.is_set():
+            if expired.is_set():
                 return f"no whole answer within {_LIMIT * self._timeout_s:g} s", True
             reason = getattr(error, "reason", error)
             return str(getattr(reason, "strerror", None) or reason or type(error).__name__), True
