@@ -25,6 +25,7 @@ __all__ = ["WebhookAction", "create_action"]
 
 _TIMEOUT_S: Final = 5.0  # of silence
 _LIMIT: Final = 3  # times that, for a whole attempt
+_SHOWN: Final = 200  # characters of what a server said that is not HTTP
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _TOO_MANY: Final = 429
@@ -100,7 +101,8 @@ class WebhookAction(BackgroundAction):
             if expired.is_set():
                 return f"no whole answer within {_LIMIT * self._timeout_s:g} s", True
             reason = getattr(error, "reason", error)
-            return str(getattr(reason, "strerror", None) or reason or type(error).__name__), True
+            text = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+            return text[:_SHOWN], True
         finally:
             limit.cancel()
 
