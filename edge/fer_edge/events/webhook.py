@@ -24,6 +24,7 @@ __all__ = ["WebhookAction", "create_action"]
 
 _TIMEOUT_S: Final = 5.0  # of silence
 _LIMIT: Final = 3  # times that, for a whole attempt
+_SHOWN: Final = 200  # characters of what a server said that is no HTTP
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _TOO_MANY: Final = 429
@@ -90,10 +91,11 @@ class WebhookAction(BackgroundAction):
             with error:
                 return f"status {error.code}", error.code >= 500 or error.code == _TOO_MANY
         except (OSError, HTTPException, ValueError) as error:
-            if limit.finished.is_set():
+            if self._connection.broken_off:
                 return f"no whole answer within {_LIMIT * self._timeout_s:g} s", True
             reason = getattr(error, "reason", error)
-            return str(getattr(reason, "strerror", None) or reason or type(error).__name__), True
+            text = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+            return text[:_SHOWN], True
         finally:
             limit.cancel()
 
@@ -111,9 +113,11 @@ class _Connection:
 
     def __init__(self) -> None:
         self.current: HTTPConnection | None = None
+        self.broken_off = False
 
     def break_off(self) -> None:
         """End it: who reads from it sees its end."""
+        self.broken_off = True
         used = None if self.current is None else self.current.sock
         if used is not None:
             with suppress(OSError):
@@ -144,7 +148,7 @@ class _HttpsHandler(urllib.request.HTTPSHandler):
 
 def _noting(http_class: Any, note: _Connection) -> Any:
     def connect(*arguments: Any, **options: Any) -> Any:
-        note.current = http_class(*arguments, **options)
+        note.current, note.broken_off = http_class(*arguments, **options), False
         return note.current
 
     return connect
