@@ -25,7 +25,7 @@ CHROMIUM: Final = next(
 )
 
 _FLAGS: Final = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
     "--force-color-profile=srgb", "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip

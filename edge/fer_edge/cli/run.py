@@ -44,6 +44,8 @@ from fer_edge.types import StreamInfo
 
 __all__ = ["RunOptions", "run", "select_videos"]
 
+# Frames between two searches that pass within the half second for which results wait.
+_MOST_UNSEARCHED: Final = 8
 _INTERRUPTED: Final = "Interrupted; what was written until now is kept."
 
 
@@ -84,7 +86,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             detector,
             model,
             # A face that nobody looked for would be seen.
-            detect_every=1 if options.anonymize else options.detect_every,
+            detect_every=options.detect_every or (1 if options.anonymize else None),
             smoothing=options.smoothing or 0.0,
             flip_average=bool(options.flip_average),
             threads=threads,
@@ -132,9 +134,10 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             )
     if options.rules and stream.still:
         raise UsageError("--when is about what happens over time; it takes a video or a camera")
-    if options.anonymize and (options.detect_every or 1) > 1:
+    if options.anonymize and (options.detect_every or 1) > _MOST_UNSEARCHED:
         raise UsageError(
-            "--anonymize searches every frame, and --detect-every would let faces be seen; leave it out"
+            f"with --anonymize faces that come between two searches would be seen; give --detect-every "
+            f"{_MOST_UNSEARCHED} at most, or leave it out: then every frame is searched"
         )
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces shows them; give one of them")

@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
+from threading import Event as Flag
 from threading import Timer
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -79,7 +80,13 @@ class WebhookAction(BackgroundAction):
 
     def _post(self, request: urllib.request.Request) -> tuple[str | None, bool]:
         """Why it failed, None where it did not; whether trying again may help."""
-        limit = Timer(_LIMIT * self._timeout_s, self._connection.break_off)
+        expired = Flag()
+
+        def expire() -> None:
+            expired.set()
+            self._connection.break_off()
+
+        limit = Timer(_LIMIT * self._timeout_s, expire)
         limit.daemon = True
         limit.start()
         try:
@@ -91,7 +98,7 @@ class WebhookAction(BackgroundAction):
             with error:
                 return f"status {error.code}", error.code >= 500 or error.code == _TOO_MANY
         except (OSError, HTTPException, ValueError) as error:
-            if self._connection.broken_off:
+            if expired.is_set():
                 return f"no whole answer within {_LIMIT * self._timeout_s:g} s", True
             reason = getattr(error, "reason", error)
             text = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
@@ -113,11 +120,9 @@ class _Connection:
 
     def __init__(self) -> None:
         self.current: HTTPConnection | None = None
-        self.broken_off = False
 
     def break_off(self) -> None:
         """End it: who reads from it sees its end."""
-        self.broken_off = True
         used = None if self.current is None else self.current.sock
         if used is not None:
             with suppress(OSError):
@@ -148,7 +153,7 @@ class _HttpsHandler(urllib.request.HTTPSHandler):
 
 def _noting(http_class: Any, note: _Connection) -> Any:
     def connect(*arguments: Any, **options: Any) -> Any:
-        note.current, note.broken_off = http_class(*arguments, **options), False
+        note.current = http_class(*arguments, **options)
         return note.current
 
     return connect

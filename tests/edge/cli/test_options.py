@@ -177,7 +177,7 @@ class TestFacesAndHiding:
         hidden = ("video", clip, "--anonymize", "blur", "-o", tmp_path / "o.mp4", "--max-frames", "1")
         done = fer_edge(*hidden, "--detect-every", "30")
         assert done.returncode == 2
-        assert "searches every frame" in done.stderr
+        assert "every frame is searched" in done.stderr
         assert fer_edge(*hidden, "--detect-every", "1").returncode == 0
 
     def test_hiding_is_refused_where_no_image_is_made(self, fer_edge: FerEdge, portrait_path: Path) -> None:
