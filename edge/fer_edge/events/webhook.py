@@ -25,7 +25,7 @@ __all__ = ["WebhookAction", "create_action"]
 
 _TIMEOUT_S: Final = 5.0  # of silence
 _LIMIT: Final = 3  # times that, for a whole attempt
-_SHOWN: Final = 200  # characters of what a server said that is no HTTP
+_SHOWN: Final = 200  # characters of what a server said that is not HTTP
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _TOO_MANY: Final = 429
