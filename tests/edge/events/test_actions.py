@@ -268,6 +268,12 @@ class TestWebhooks:
             perform(WebhookAction(url, first_pause_s=0.001))
             wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own
 
+    def test_nonsense_is_not_shown_at_length(self, caplog: pytest.LogCaptureFixture) -> None:
+        with dripping_server(b"x" * 60_000 + b"\n") as url:
+            perform(WebhookAction(url, first_pause_s=0.001, timeout_s=0.5))
+        assert "xxx" in caplog.text
+        assert all(len(message) < 400 for message in caplog.messages)
+
     def test_an_answer_whose_text_never_ends_was_taken(self, caplog: pytest.LogCaptureFixture) -> None:
         with dripping_server(b"HTTP/1.0 200 OK\r\n\r\nx") as url:
             perform(WebhookAction(url, first_pause_s=0.001, timeout_s=0.5))
