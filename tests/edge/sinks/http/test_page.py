@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +26,11 @@ from fer_edge.types import (
 from tests.edge.sinks.http.serving import TOKEN, Served
 from tests.edge.support import noise, wait_until
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    # Some kernels hang for good in wait4 when a browser's many processes end: not on every run.
+    pytest.mark.skipif("FER_TEST_PAGE" not in os.environ, reason="FER_TEST_PAGE is not set"),
+]
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SCORES = (0.05, 0.02, 0.03, 0.5, 0.1, 0.1, 0.2)
