@@ -16,7 +16,7 @@ from fer_edge.cli.messages import ERROR, configure_messages, install_log_handler
 from fer_edge.errors import FerEdgeError
 from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 
-__all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command"]
+__all__ = ["INTERRUPTED", "TERMINATED", "give_up_stderr", "has_standard_output", "run_command"]
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
@@ -96,6 +96,15 @@ def _give_up_stdout() -> None:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def give_up_stderr() -> None:
+    """Where standard error takes nothing any more, keep the interpreter's exit from failing over it."""
+    try:
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def has_standard_output() -> bool:
