@@ -56,20 +56,20 @@ if data:
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{number}.png"), faces.pixels[number])
 PYTHON
-rm -rf "$root/work"
-mkdir "$root/work"
-cp -r "$files"/. "$root/work"
+rm -rf "$root/trial"
+mkdir "$root/trial"
+cp -r "$files"/. "$root/trial"
 
-run() { chroot "$root" /bin/sh -ec "cd /work && $1"; }
+run() { chroot "$root" /bin/sh -ec "cd /trial && $1"; }
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 trap 'umount "$root/proc" 2>/dev/null || true' EXIT
 echo "Installing it there"
-run "python3 -m venv venv && venv/bin/python -m pip install --quiet --no-index --find-links wheels wheels/fer_edge-*.whl"
+run "python3 -m venv venv && venv/bin/python -m pip install --quiet --no-deps wheels/*.whl && venv/bin/python -m pip check"
 run "uname -m && venv/bin/fer-edge --version"
 run "venv/bin/fer-edge doctor"
 run "venv/bin/fer-edge image portrait.jpg --output annotated.jpg --results -" | tee "$files/image.jsonl"
 run "venv/bin/fer-edge video clip.mp4 --output annotated.mp4 --results rows.jsonl --summary summary.json"
-"$python" - "$root/work" <<'PYTHON'
+"$python" - "$root/trial" <<'PYTHON'
 import json, sys
 from pathlib import Path
 work = Path(sys.argv[1])
@@ -80,7 +80,7 @@ assert (work / "annotated.mp4").stat().st_size > 10_000
 PYTHON
 if [ -n "$data" ]; then
     model=edge/fer_edge/models/default.tflite
-    cp "$model" "$root/work/default.tflite"
+    cp "$model" "$root/trial/default.tflite"
     "$(dirname "$python")/fer-convert" verify "$model" --data "$files/faces" | tee "$files/verify-here.txt"
     run "venv/bin/fer-convert verify default.tflite --data faces" | tee "$files/verify-arm.txt"
     "$python" - "$files" <<'PYTHON'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from io import TextIOWrapper
+from io import FileIO, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from fer_edge.cli.messages import ERROR, configure_messages, install_log_handler
 from fer_edge.errors import FerEdgeError
 from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 
-__all__ = ["INTERRUPTED", "TERMINATED", "give_up_stderr", "has_standard_output", "run_command"]
+__all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command", "unbuffer_standard_error"]
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
@@ -98,13 +98,15 @@ def _give_up_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def give_up_stderr() -> None:
-    """Where standard error takes nothing any more, keep the interpreter's exit from failing over it."""
-    try:
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def unbuffer_standard_error() -> None:
+    """Let each message stand for itself.
+
+    Python's buffer keeps what a full disk did not take, and fails over it later, at the latest at the exit.
+    """
+    ours = sys.stderr
+    if isinstance(ours, TextIOWrapper):
+        raw = FileIO(ours.fileno(), "w", closefd=False)
+        sys.stderr = TextIOWrapper(raw, ours.encoding, "backslashreplace", write_through=True)
 
 
 def has_standard_output() -> bool:

@@ -133,10 +133,10 @@ class TestOptions:
 class TestStandardErrorThatTakesNothing:
     """A log on a full disk, a terminal that is gone: what is said there is lost, and nothing else."""
 
-    @pytest.fixture(autouse=True)
-    def unbuffered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Python itself keeps what a full disk did not take, and fails over it at its end, unless told not to."""
-        monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    @pytest.fixture(autouse=True, params=["", "1"])
+    def buffered(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With Python's own buffer, and without."""
+        monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
 
     def test_a_full_disk(self, clip: Path, tmp_path: Path) -> None:
         with Path("/dev/full").open("w") as full:
