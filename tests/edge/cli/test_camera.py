@@ -3,62 +3,18 @@
 from __future__ import annotations
 
 import csv
-import http.server
 import json
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import pytest
 
-from fer_edge.types import Image
+from tests.edge.cli.loopback_camera import stream as stream
 from tests.edge.support import FerEdge, names_in, read_rows, read_video, run_fer_edge, wait_until
-
-
-class _Stream(http.server.BaseHTTPRequestHandler):
-    """An MJPEG camera: the portrait, about thirty times a second, ``frames`` times (0: for ever)."""
-
-    picture = b""
-    frames = 0
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        sent = 0
-        try:
-            while (sent < self.frames or not self.frames) and not self.server.ending.is_set():  # type: ignore[attr-defined]
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.picture)}\r\n\r\n"
-                self.wfile.write(head.encode() + self.picture + b"\r\n")
-                sent += 1
-                self.server.ending.wait(1 / 30)  # type: ignore[attr-defined]
-        except OSError:
-            return
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def stream(request: pytest.FixtureRequest, portrait: Image) -> Iterator[str]:
-    """The URL of a camera on loopback; the parameter is the number of its frames."""
-    picture = bytes(cv2.imencode(".jpg", cv2.resize(portrait, (410, 480)))[1])
-    handler = type("Handler", (_Stream,), {"picture": picture, "frames": request.param})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        server.ending = threading.Event()  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/stream"
-        server.ending.set()  # type: ignore[attr-defined]
-        server.shutdown()
-        thread.join()
 
 
 class TestCamera:
