@@ -108,7 +108,8 @@ def cpu_alone_ms(broker: Broker, seconds: float, *, active: bool) -> float:
     pairs = [
         (parse_rule(rule, LABELS), create_action("mqtt:bench/alarm", sink.publish_event)) for rule in RULES
     ]
-    dispatcher = EventDispatcher(pairs, [lambda event: sink.publish_event(event.as_record())])
+    dispatcher = EventDispatcher(pairs)
+    dispatcher.listen(lambda event: sink.publish_event(event.as_record()))
     if active:
         sink.open(StreamInfo(name="0", live=True), threading.Event())
     time.sleep(1)

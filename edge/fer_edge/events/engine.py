@@ -80,9 +80,11 @@ class _RuleState:
         self.faces: dict[int, _Scope] = {}
         self.number = 0
         self.last_s: float | None = None
-        # Conditions on the scene last on where no face is there to ask about.
+        # Conditions on the scene last on where a rule about each face has no face to ask about.
         self.lasting = [
-            part for part in walk(rule.condition) if isinstance(part, Lasting) and not part.per_face
+            part
+            for part in walk(rule.condition)
+            if rule.per_face and isinstance(part, Lasting) and not part.per_face
         ]
 
     def forget(self, faces: Sequence[int]) -> None:

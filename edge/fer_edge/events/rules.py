@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from fer_edge.errors import UsageError
@@ -76,15 +76,17 @@ class NoFace:
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """A condition that has held for so long."""
+    """A condition that has held for so long.
+
+    ``per_face``: it is about each face by itself. Worked out once, since it is asked for in every frame.
+    """
 
     condition: Condition
     seconds: float
+    per_face: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def per_face(self) -> bool:
-        """Whether it is about each face by itself."""
-        return _is_per_face(self.condition)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "per_face", _is_per_face(self.condition))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +115,18 @@ Condition = EmotionIs | FaceCount | NoFace | Lasting | Not | And | Or
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition as it was written, and the least time between two of its events, in seconds."""
+    """A condition as it was written, and the least time between two of its events, in seconds.
+
+    ``per_face``: it is about each face by itself, since it names an emotion without ``any``.
+    """
 
     text: str
     condition: Condition
     every_s: float | None = None
+    per_face: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def per_face(self) -> bool:
-        """Whether it is about each face by itself: it names an emotion without ``any``."""
-        return _is_per_face(self.condition)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "per_face", _is_per_face(self.condition))
 
 
 def parse_rule(text: str, labels: Sequence[str]) -> Rule:
