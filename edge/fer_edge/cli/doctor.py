@@ -12,6 +12,7 @@ from fer_edge._version import __version__
 from fer_edge.cli.messages import one_line
 from fer_edge.doctor import Finding, examine
 from fer_edge.runtime.native_stderr import suppress_native_stderr
+from fer_edge.sinks.mqtt.address import TlsFiles
 
 __all__ = ["run_doctor"]
 
@@ -19,11 +20,14 @@ _SIGNS: Final = {"green": ("ok", "green"), "amber": ("note", "yellow"), "red": (
 _WIDTH: Final = 16
 
 
-def run_doctor(*, as_json: bool, broker: str | None = None) -> None:
-    """Examine the machine and print the findings; leaves with 1 where one is red."""
+def run_doctor(*, as_json: bool, broker: str | None, files: TlsFiles) -> None:
+    """Examine the machine and print the findings; leaves with 1 where one is red.
+
+    ``broker`` is the URL of one that is tried as well, ``files`` those of its TLS.
+    """
     findings = []
     with suppress_native_stderr():
-        for finding in examine(broker):
+        for finding in examine(broker, files):
             findings.append(finding)
             if not as_json:
                 _show(finding)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from fer_edge._version import __version__
-from fer_edge.cli.options import PathThatNames, camera_options, run_options
+from fer_edge.cli.options import PathThatNames, camera_options, run_options, tls_options
 
 __all__ = ["cli"]
 
@@ -186,13 +186,23 @@ def get(name: str, debug: bool) -> None:
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
 @click.option("--mqtt", "broker", metavar="URL", help="Try to connect to this broker as well.")
+@tls_options
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
-def doctor(as_json: bool, broker: str | None, debug: bool) -> None:
+def doctor(
+    as_json: bool,
+    broker: str | None,
+    mqtt_ca: Path | None,
+    mqtt_cert: Path | None,
+    mqtt_key: Path | None,
+    debug: bool,
+) -> None:
     """Find what on this machine would stop fer-edge, and say what to do about it."""
+    from fer_edge.cli.broker import create_tls_files
     from fer_edge.cli.doctor import run_doctor
 
+    files = create_tls_files(broker, mqtt_ca, mqtt_cert, mqtt_key)
     if broker is not None:
         from fer_edge.runtime.process_title import hide_password
 
         hide_password(broker)
-    run_doctor(as_json=as_json, broker=broker)
+    run_doctor(as_json=as_json, broker=broker, files=files)

@@ -6,7 +6,7 @@ import importlib
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ _CLOCK_TIME: Final = re.compile(
 
 _SIZE: Final = re.compile(r"(?P<width>\d{1,5})[x×X](?P<height>\d{1,5})", re.ASCII)
 
-__all__ = ["PathThatNames", "RegistryChoice", "Seconds", "camera_options", "run_options"]
+__all__ = ["PathThatNames", "RegistryChoice", "Seconds", "camera_options", "run_options", "tls_options"]
 
 
 if TYPE_CHECKING:
@@ -139,6 +139,27 @@ def _configure_messages(context: click.Context, parameter: click.Parameter, valu
         raise click.UsageError("--verbose and --quiet contradict each other; give one of them", context)
     configure_messages(**chosen)
 
+
+_TLS_OPTIONS: Final = (
+    click.option(
+        "--mqtt-ca",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="Certificate (PEM) of the authority that signed the broker's.  [default: the system's]",
+    ),
+    click.option(
+        "--mqtt-cert",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="Certificate (PEM) to show the broker.",
+    ),
+    click.option(
+        "--mqtt-key",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="Its key, if it is not in there.",
+    ),
+)
 
 _OPTIONS: Final = (
     click.option(
@@ -284,24 +305,7 @@ _OPTIONS: Final = (
         metavar="URL",
         help="Publish rows, state and events to mqtt[s]://[user:password@]host[:port]/topic.",
     ),
-    click.option(
-        "--mqtt-ca",
-        type=PathThatNames(path_type=Path),
-        metavar="FILE",
-        help="Certificate (PEM) of the authority that signed the broker's.  [default: the system's]",
-    ),
-    click.option(
-        "--mqtt-cert",
-        type=PathThatNames(path_type=Path),
-        metavar="FILE",
-        help="Certificate (PEM) to show the broker.",
-    ),
-    click.option(
-        "--mqtt-key",
-        type=PathThatNames(path_type=Path),
-        metavar="FILE",
-        help="Its key, if it is not in there.",
-    ),
+    *_TLS_OPTIONS,
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
     click.option(
         "-v",
@@ -338,9 +342,12 @@ _OPTIONS: Final = (
 
 def run_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that camera, image, folder and video share."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return _decorate(function, _OPTIONS)
+
+
+def tls_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the files with which ``--mqtt`` takes a broker with TLS."""
+    return _decorate(function, _TLS_OPTIONS)
 
 
 _CAMERA_OPTIONS: Final = (
@@ -367,6 +374,12 @@ _CAMERA_OPTIONS: Final = (
 
 def camera_options(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that are about a camera alone."""
-    for option in reversed(_CAMERA_OPTIONS):
+    return _decorate(function, _CAMERA_OPTIONS)
+
+
+def _decorate(
+    function: Callable[..., None], options: Sequence[Callable[..., Callable[..., None]]]
+) -> Callable[..., None]:
+    for option in reversed(options):
         function = option(function)
     return function

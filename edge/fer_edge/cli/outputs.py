@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from fer_edge.cli.app import has_standard_output
+from fer_edge.cli.broker import create_tls_files
 from fer_edge.cli.inputs import Inputs
 from fer_edge.cli.messages import is_silent, say
 from fer_edge.cli.run_options import RunOptions
@@ -205,10 +206,10 @@ def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -
     if options.mqtt is None:
         return None
     hide_password(options.mqtt)
-    from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
+    from fer_edge.sinks.mqtt.address import parse_address
     from fer_edge.sinks.mqtt.sink import MqttSink
 
-    files = TlsFiles(authority=options.mqtt_ca, certificate=options.mqtt_cert, key=options.mqtt_key)
+    files = create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     return MqttSink(
         parse_address(options.mqtt, files),
         labels=model.spec.labels,

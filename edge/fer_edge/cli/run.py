@@ -9,6 +9,7 @@ from typing import Final
 import click
 import cv2
 
+from fer_edge.cli.broker import create_tls_files
 from fer_edge.cli.inputs import Inputs
 from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.outputs import (
@@ -117,8 +118,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         )
     if options.mqtt is not None and stream.still:
         raise UsageError("--mqtt publishes what happens over time; it takes a video or a camera")
-    if options.mqtt is None and (options.mqtt_ca or options.mqtt_cert or options.mqtt_key):
-        raise UsageError("--mqtt-ca, --mqtt-cert and --mqtt-key are for a broker; name it with --mqtt")
+    create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):

@@ -11,6 +11,7 @@ from fer_edge.doctor.hardware import check_board, check_cameras, check_display, 
 from fer_edge.doctor.models import check_detectors, check_models
 from fer_edge.doctor.places import check_memory, check_places
 from fer_edge.doctor.software import check_opencv, check_packages, check_python, check_video
+from fer_edge.sinks.mqtt.address import TlsFiles
 
 __all__ = ["CHECKS", "Finding", "examine"]
 
@@ -30,12 +31,12 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 )
 
 
-def examine(broker: str | None = None) -> Iterator[Finding]:
+def examine(broker: str | None = None, files: TlsFiles | None = None) -> Iterator[Finding]:
     """Look at everything, in the order in which people read it; a check that fails itself is a finding.
 
-    ``broker`` is the URL of one that shall be tried as well.
+    ``broker`` is the URL of one that shall be tried as well, ``files`` are those of its TLS.
     """
-    named = () if broker is None else (partial(check_broker, broker),)
+    named = () if broker is None else (partial(check_broker, broker, files),)
     for check in (*CHECKS, *named):
         try:
             yield from check()

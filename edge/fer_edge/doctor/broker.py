@@ -10,6 +10,7 @@ from typing import Final
 
 from fer_edge.doctor.finding import Finding
 from fer_edge.errors import FerEdgeError
+from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 
 __all__ = ["check_broker"]
 
@@ -17,13 +18,15 @@ _PATIENCE_S: Final = 6.0
 _LOOK_EVERY_S: Final = 0.02
 
 
-def check_broker(url: str) -> Iterator[Finding]:
-    """Connect to the broker of a URL as ``--mqtt`` takes it, and part from it; nothing is published."""
-    from fer_edge.sinks.mqtt.address import parse_address
+def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
+    """Connect to the broker of a URL as ``--mqtt`` takes it, and part from it; nothing is published.
+
+    ``files`` are the certificates and the key with which TLS is spoken.
+    """
     from fer_edge.sinks.mqtt.connection import BrokerConnection
 
     try:
-        address = parse_address(url)
+        address = parse_address(url, files or TlsFiles())
         connection = BrokerConnection(address, f"fer-edge-doctor-{uuid.uuid4().hex[:12]}")
     except FerEdgeError as error:
         what, _, remedy = str(error).rpartition("; ")
@@ -46,8 +49,10 @@ def check_broker(url: str) -> Iterator[Finding]:
     if connection.connections:
         yield Finding("green", "broker", f"{address}, connected in {1000 * took_s:.0f} ms")
     else:
-        remedy = "check the address, the network, and that the broker runs"
-        yield Finding("red", "broker", heard.text or f"{address}: it does not answer", remedy)
+        found, _, remedy = (heard.text or f"{address}: it does not answer").partition("; ")
+        yield Finding(
+            "red", "broker", found, remedy or "check the address, the network, and that the broker runs"
+        )
 
 
 class _Listener(logging.Handler):

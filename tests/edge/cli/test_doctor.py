@@ -13,7 +13,11 @@ import pytest
 
 from fer_edge import doctor
 from fer_edge.doctor import Finding, examine
+from tests.edge.sinks.brokers import Authority, Broker
 from tests.edge.support import FerEdge
+
+# Paho leaves the socket of a TLS handshake that fails to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 
 class TestCommand:
@@ -63,3 +67,23 @@ class TestCommand:
         found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
         assert all(found[name]["status"] == "red" for name in ("numpy", "PyAV", "OpenCV", "LiteRT"))
         assert "headless" in found["OpenCV"]["remedy"]
+
+    def test_a_broker_with_tls_is_tried_with_the_options_of_camera(
+        self, fer_edge: FerEdge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(doctor, "CHECKS", ())
+        authority = Authority(tmp_path, "authority")
+        certificate, key = authority.sign("broker")
+        with Broker(tmp_path, f"certfile {certificate}", f"keyfile {key}") as broker:
+            address = f"mqtts://127.0.0.1:{broker.port}/home/door"
+            trusted = fer_edge("doctor", "--mqtt", address, "--mqtt-ca", str(authority.certificate))
+            stranger = fer_edge("doctor", "--mqtt", address)
+        assert trusted.returncode == 0
+        assert "connected in" in trusted.stdout
+        assert stranger.returncode == 1
+        assert "→ name the authority that signed it with --mqtt-ca" in stranger.stdout
+
+    def test_certificates_without_a_broker_are_refused(self, fer_edge: FerEdge, tmp_path: Path) -> None:
+        done = fer_edge("doctor", "--mqtt-ca", str(tmp_path / "ca.pem"))
+        assert done.returncode == 2
+        assert "name it with --mqtt" in done.stderr

@@ -40,6 +40,14 @@ def free_port() -> int:
         return port
 
 
+def hash_password(folder: Path, user: str, password: str) -> Path:
+    """The file of passwords in which Mosquitto finds that user's."""
+    find_mosquitto()
+    passwords = folder / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, user, password], check=True)
+    return passwords
+
+
 class Broker:
     """Mosquitto without persistence, to be started and stopped at will; a context manager."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from fer_edge.sinks.mqtt import sink as sinks
 from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 from fer_edge.sinks.mqtt.sink import MqttSink
 from fer_edge.types import StreamInfo
-from tests.edge.sinks.brokers import Authority, Broker, Listener, free_port, read_retained
+from tests.edge.sinks.brokers import Authority, Broker, Listener, free_port, hash_password, read_retained
 from tests.edge.support import LABELS, make_view, wait_until
 
 TOPIC = "home/door"
@@ -335,8 +334,7 @@ class TestBroker:
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
-        passwords = tmp_path / "passwords"
-        subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "me", "right"], check=True)
+        passwords = hash_password(tmp_path, "me", "right")
         with Broker(tmp_path, f"password_file {passwords}", anonymous=False) as broker:
             with Run(url(broker, user="me:hidden-word@")) as run:
                 wait_until(lambda: "refuses the user or the password" in caplog.text)

@@ -18,7 +18,7 @@ from fer_edge.errors import MissingExtraError
 from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.runtime.tables import counted
 from fer_edge.sinks.mqtt.address import BrokerAddress
-from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal
+from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal, explain_silence
 from fer_edge.sinks.mqtt.outbox import Kind, Message, Outbox
 
 if TYPE_CHECKING:
@@ -266,9 +266,7 @@ class BrokerConnection:
         if talk.answer is not None and talk.answer.is_failure:
             return explain_refusal(talk.answer)
         if not talk.since:
-            return Failure(
-                "it ends the connection before it has answered (it may want TLS: mqtts://, or a certificate)"
-            )
+            return explain_silence(encrypted=self._address.tls is not None)
         return Failure("the connection is lost")
 
     def _greet(self, client: Client, talk: _Talk) -> None:

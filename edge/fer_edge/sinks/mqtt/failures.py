@@ -7,7 +7,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["Failure", "explain_error", "explain_refusal"]
+__all__ = ["Failure", "explain_error", "explain_refusal", "explain_silence"]
 
 _BAD_USER: Final = 134  # reason codes of MQTT 5, to which Paho translates older ones
 _NOT_AUTHORIZED: Final = 135
@@ -51,3 +51,9 @@ def explain_refusal(reason: Any) -> Failure:
     if reason.value in (_BAD_USER, _NOT_AUTHORIZED):
         return Failure("it refuses the user or the password; check both", lasting=True)
     return Failure(f"it refuses the connection: {reason}")
+
+
+def explain_silence(*, encrypted: bool) -> Failure:
+    """Say why a broker may have ended a connection before it answered; ``encrypted``: it was one with TLS."""
+    wanted = "a certificate that it accepts (--mqtt-cert)" if encrypted else "TLS (mqtts:// in the address)"
+    return Failure(f"it ends the connection before it has answered; it may want {wanted}")
