@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -107,18 +107,20 @@ def read_network(path: Path) -> YuNetNetwork:
         ) from error
     if (other := identify_content(content)) is not None:
         raise DetectorError(f"{path}: it is {other}, not YuNet's model; {_REMEDY}")
-    _check_outputs(content, path)
+    _check_network(content, path)
     network = YuNetNetwork(content, str(path))
     network.detect(np.zeros((64, 64, 3), np.uint8))
     return network
 
 
-def _check_outputs(content: bytes, path: Path) -> None:
-    """Refuse what OpenCV cannot read, and networks with other outputs than YuNet's."""
+def _check_network(content: bytes, path: Path) -> None:
+    """Refuse what OpenCV cannot read or run, other networks, and weights whose results would look like "no face"."""
     try:
         with _quiet_opencv():
             net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
-            outputs = frozenset(net.getUnconnectedOutLayersNames())
+            outputs = net.getUnconnectedOutLayersNames()
+            is_yunet = frozenset(outputs) == _OUTPUTS
+            results = _run_probe(net, outputs) if is_yunet else ()
     except cv2.error as error:
         reason = _reason(error)
         if "Failed to parse onnx" in reason or "has_graph" in reason:
@@ -127,11 +129,21 @@ def _check_outputs(content: bytes, path: Path) -> None:
             f"{path}: OpenCV {cv2.__version__} cannot run this network ({reason}); "
             f"install a newer OpenCV 4, or {_REMEDY}"
         ) from error
-    if outputs != _OUTPUTS:
+    if not is_yunet:
         named = ", ".join(sorted(outputs)[:4]) or "none"
         raise DetectorError(
             f"{path}: it is another network or a YuNet from before 2023 (its outputs are {named}); {_REMEDY}"
         )
+    if not all(np.isfinite(result).all() for result in results):
+        raise DetectorError(f"{path}: it is damaged, what it computes are no numbers; {_REMEDY}")
+
+
+def _run_probe(net: Any, outputs: Sequence[str]) -> Sequence[NDArray[np.float32]]:
+    """What the network computes of noise, which every one of its weights has a part in."""
+    noise = np.random.default_rng(0).integers(0, 256, (_LEAST_SIDE, _LEAST_SIDE, 3), np.uint8)
+    net.setInput(cv2.dnn.blobFromImage(noise))
+    results: Sequence[NDArray[np.float32]] = net.forward(outputs)
+    return results
 
 
 @contextmanager

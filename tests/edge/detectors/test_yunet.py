@@ -132,6 +132,17 @@ class TestDamagedModel:
         with pytest.raises(DetectorError, match="fer-edge get yunet"):
             create_detector("yunet", model=path).detect(Frame(portrait))
 
+    @pytest.mark.parametrize("start", range(30_000, 200_000, 34_000))
+    def test_weights_that_are_no_numbers_are_an_error_and_not_no_face(
+        self, start: int, tmp_path: Path
+    ) -> None:
+        content = bytearray(MODEL.read_bytes())
+        content[start : start + 256] = b"\xff" * 256  # a block that a bad card gives back
+        path = tmp_path / "model.onnx"
+        path.write_bytes(content)
+        with pytest.raises(DetectorError, match=r"model\.onnx: it is damaged.*fer-edge get yunet"):
+            create_detector("yunet", model=path)
+
 
 @pytest.fixture
 def yunet() -> Iterator[YuNetDetector]:
