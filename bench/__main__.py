@@ -12,9 +12,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import speed, training
+from fer_edge.errors import ModelError
+from fer_edge.models.detector_files import find_detector_file
 from fer_edge.runtime.system import processor_count
 
 RESULTS = Path(__file__).with_name("results.json")
+
+
+def find_downloaded_yunet() -> Path | None:
+    """The file of ``fer-edge get yunet``; None where it has not been downloaded."""
+    try:
+        return find_detector_file("yunet")
+    except ModelError:
+        return None
 
 
 def main() -> None:
@@ -24,6 +34,7 @@ def main() -> None:
         "--video", type=Path, help="a video to loop (default: one composed from the portrait)"
     )
     parser.add_argument("--baseline", type=Path, help="the fer-edge of another version, to compare with")
+    parser.add_argument("--yunet", type=Path, help="YuNet's model (default: the one that was downloaded)")
     parser.add_argument("--only", choices=("speed", "training"))
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
@@ -35,7 +46,9 @@ def main() -> None:
         },
     }
     if options.only != "training":
-        results["speed"] = speed.measure(options.video, options.baseline)
+        results["speed"] = speed.measure(
+            options.video, options.baseline, options.yunet or find_downloaded_yunet()
+        )
     if options.only != "speed":
         results["training"] = training.measure()
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")

@@ -33,10 +33,11 @@ REFERENCE_FRAMES = 60
 ROUNDS = 7
 
 
-def measure(video: Path | None, baseline: Path | None) -> dict[str, Any]:
+def measure(video: Path | None, baseline: Path | None, yunet: Path | None) -> dict[str, Any]:
     """Every figure, by name; ``video`` is looped, None composes one from the portrait.
 
-    ``baseline`` is the ``fer-edge`` of another version, which annotates the same video.
+    ``baseline`` is the ``fer-edge`` of another version, which annotates the same video; ``yunet`` is YuNet's model,
+    without which there are no figures of it.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -46,7 +47,7 @@ def measure(video: Path | None, baseline: Path | None) -> dict[str, Any]:
         media.looped_video(clip, video, frames=FRAMES)
         return {
             "video": "composed from the portrait" if video.parent == folder else video.name,
-            **video_speed(folder, clip, baseline),
+            **video_speed(folder, clip, baseline, yunet),
             **many_faces(folder),
             **live_latency(clip),
             **classification(),
@@ -55,10 +56,11 @@ def measure(video: Path | None, baseline: Path | None) -> dict[str, Any]:
         }
 
 
-def video_speed(folder: Path, clip: Path, baseline: Path | None) -> dict[str, Any]:
+def video_speed(folder: Path, clip: Path, baseline: Path | None, yunet: Path | None) -> dict[str, Any]:
     """Frames per second of decoding alone, of the reference loop, and ours with rows and with a video.
 
-    Beside the last: FFmpeg that encodes the same video as fast, where it is installed, and another version.
+    Beside the last: FFmpeg that encodes the same video as fast, where it is installed, and another version; beside
+    rows those of ``--detector yunet``.
     """
     network = reference.float_network(folder)
     ours = [sys.executable, "-m", "fer_edge"]
@@ -70,6 +72,11 @@ def video_speed(folder: Path, clip: Path, baseline: Path | None) -> dict[str, An
         "rows_fps": lambda: run_fps(folder, ours, "video", clip, "-r", folder / "rows.jsonl"),
         "annotated_fps": lambda: run_fps(folder, ours, "video", clip, "-o", folder / "out.mp4"),
     }
+    if yunet is not None:
+        detector = ("--detector", "yunet", "--detector-model", yunet)
+        measured["yunet_rows_fps"] = lambda: run_fps(
+            folder, ours, "video", clip, "-r", folder / "rows.jsonl", *detector
+        )
     if (ffmpeg := shutil.which("ffmpeg")) is not None:
         measured["transcode_fps"] = lambda: transcode_fps(ffmpeg, clip, folder / "transcoded.mp4")
     if baseline is not None:
@@ -81,11 +88,12 @@ def video_speed(folder: Path, clip: Path, baseline: Path | None) -> dict[str, An
     for name, over, under in (
         ("rows_to_decode", "rows_fps", "decode_fps"),
         ("rows_to_reference", "rows_fps", "reference_fps"),
+        ("yunet_rows_to_reference", "yunet_rows_fps", "reference_fps"),
         ("annotated_to_reference", "annotated_fps", "reference_fps"),
         ("annotated_to_transcode", "annotated_fps", "transcode_fps"),
         ("annotated_to_baseline", "annotated_fps", "baseline_annotated_fps"),
     ):
-        if under in measured:
+        if over in measured and under in measured:
             figures[name] = round(statistics.median(r[over] / r[under] for r in rounds), 2)
     return figures
 
