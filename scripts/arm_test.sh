@@ -10,6 +10,16 @@ files=$PWD/build/arm/files
 portrait=$PWD/tests/data/grace_hopper.jpg
 
 [ "$(id -u)" = 0 ] || { echo "Error: expected root, which a foreign system needs; run: sudo make arm-test" >&2; exit 1; }
+# What debootstrap and the trial mount is released at every exit: nothing may be deleted through a mount.
+release() {
+    for folder in proc sys dev/pts dev; do
+        while mountpoint -q "$root/$folder"; do umount "$root/$folder" || return 0; done
+    done
+}
+trap release EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+release
 rm -rf "$files"
 mkdir -p "$files/wheels"
 
@@ -21,7 +31,7 @@ apt-get install --yes --quiet --no-install-recommends qemu-user-static debootstr
 [ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] ||
     grep -h . /usr/lib/binfmt.d/qemu-aarch64.conf >/proc/sys/fs/binfmt_misc/register
 if [ ! -e "$root/ready" ]; then
-    rm -rf "$root"
+    rm -rf --one-file-system "$root"
     debootstrap --arch=arm64 --foreign --variant=minbase --include=python3,python3-venv "$suite" "$root" \
         >"$files/debootstrap.log" 2>&1 || { tail -20 "$files/debootstrap.log"; exit 1; }
     chroot "$root" /debootstrap/debootstrap --second-stage >>"$files/debootstrap.log" 2>&1 ||
@@ -62,7 +72,6 @@ cp -r "$files"/. "$root/trial"
 
 run() { chroot "$root" /bin/sh -ec "cd /trial && $1"; }
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-trap 'umount "$root/proc" 2>/dev/null || true' EXIT
 echo "Installing it there"
 run "python3 -m venv venv && venv/bin/python -m pip install --quiet --no-deps wheels/*.whl && venv/bin/python -m pip check"
 run "uname -m && venv/bin/fer-edge --version"

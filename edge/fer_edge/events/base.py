@@ -88,8 +88,12 @@ class BackgroundAction(ABC):
             self._waiting.append(event)
             if self._busy + len(self._waiting) > len(self._threads) < self._most_threads:
                 thread = threading.Thread(target=self._serve, name=f"action {self._name}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # the system gives no more of them; the event waits for the next one's
+                    self.warn("the system starts no further thread; its events wait")
+                else:
+                    self._threads.append(thread)
             self._changed.notify()
 
     def warn(self, what: str) -> None:
@@ -131,6 +135,9 @@ class BackgroundAction(ABC):
                 self._busy += 1
             try:
                 self.work_on(event)
+            except Exception as error:  # noqa: BLE001  (one event's failure must not end those to come)
+                _LOG.debug("%s failed", self._name, exc_info=True)
+                self.warn(f"it failed: {error or type(error).__name__}")
             finally:
                 with self._changed:
                     self._busy -= 1

@@ -259,8 +259,11 @@ class _Parser:
         number = self._token
         if number.kind != "number" or number.unit or not number.text.isdecimal():
             raise self._error("expected a whole number of faces")
+        count = int(number.text)
+        if (operator, count) == ("<", 0):
+            raise self._error("there are never fewer faces than none; write no face")
         self._next += 1
-        return FaceCount(operator, int(number.text))
+        return FaceCount(operator, count)
 
     def _emotion(self, *, anyone: bool) -> EmotionIs:
         label = self._label()
@@ -270,7 +273,11 @@ class _Parser:
             return EmotionIs(label, anyone=anyone)
         if operator in ("==", "!="):
             raise self._error(f"a score is never exactly a number; write {label} > 0.8 or <", at)
-        return EmotionIs(label, operator, self._score(), anyone)
+        at = self._token.start
+        score = self._score()
+        if (operator, score) in ((">", 1), ("<", 0)):
+            raise self._error("no score is above 1 or below 0; the rule would never come true", at)
+        return EmotionIs(label, operator, score, anyone)
 
     def _label(self) -> str:
         token = self._token
@@ -282,8 +289,8 @@ class _Parser:
         ]
         if len(found) != 1:
             near = difflib.get_close_matches(name.casefold(), self._labels, 1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise self._error(f"unknown emotion; {hint}The model knows {', '.join(self._labels)};")
+            hint = f"did you mean {near[0]}? The" if near else "the"
+            raise self._error(f"unknown emotion; {hint} model knows {', '.join(self._labels)};")
         self._next += 1
         return found[0]
 

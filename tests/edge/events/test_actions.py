@@ -336,6 +336,35 @@ class TestQueues:
         assert "5 of its events were given up" in caplog.text
         action.go.set()
 
+    def test_one_that_fails_in_an_unforeseen_way_goes_on_with_the_next(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Brittle(SlowAction):
+            def work_on(self, event: Event) -> None:
+                if event.number == 1:
+                    raise RuntimeError("can't start new thread")
+                self.done.append(event.number)
+
+        action = Brittle()
+        perform(action, 3)
+        assert action.done == [2, 3]
+        assert caplog.messages == ["slow: it failed: can't start new thread"]
+
+    def test_where_the_system_gives_no_thread_the_run_goes_on_and_the_event_waits(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        action = SlowAction()
+        action.go.set()
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            action.perform(event(1))
+        perform(action)
+        assert len(action.done) == 2
+        assert caplog.messages == ["slow: the system starts no further thread; its events wait"]
+
     def test_threads_end_with_it(self) -> None:
         before = threading.active_count()
         for _ in range(5):

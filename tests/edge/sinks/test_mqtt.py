@@ -357,6 +357,25 @@ class TestBroker:
             with Run(url(broker, "office/door")):
                 wait_until(lambda: "access list" in caplog.text)
 
+    def test_a_message_that_it_does_not_take_keeps_no_other_from_arriving(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        large = {**RECORD, "source": "x" * 2000}
+        with (
+            Broker(tmp_path, "max_packet_size 1000") as broker,
+            Listener(broker.port) as listener,
+            Run(url(broker)) as run,
+        ):
+            listener.wait_for(f"{TOPIC}/state")  # discovery, which comes before it, is too large
+            run.sink.publish_event(large)
+            run.sink.publish_event({**RECORD, "number": 2})
+            listener.wait_for(f"{TOPIC}/events")
+            listener.wait_for(f"{TOPIC}/faces")
+        assert [each.json["number"] for each in listener.on(f"{TOPIC}/events")] == [2]
+        assert caplog.text.count("is left out, because the broker ends the connection") == 2
+        assert "bytes to homeassistant/device/" in caplog.text
+        assert "1 event could not be published" in caplog.text
+
     def test_nothing_is_kept_without_end_while_it_is_away(
         self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ) -> None:

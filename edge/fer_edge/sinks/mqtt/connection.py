@@ -20,6 +20,7 @@ from fer_edge.runtime.tables import counted
 from fer_edge.sinks.mqtt.address import BrokerAddress
 from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal, explain_silence
 from fer_edge.sinks.mqtt.outbox import Kind, Message, Outbox
+from fer_edge.sinks.mqtt.suspects import Suspects
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
@@ -72,6 +73,7 @@ class _Talk:
     in_flight: dict[int, Message] = field(default_factory=dict)
     answer: Any = None
     since: float = 0.0
+    sent: float = 0.0  # when the last message was handed over
 
 
 class BrokerConnection:
@@ -106,6 +108,7 @@ class BrokerConnection:
         self._waker: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
         self._said: str | None = None
+        self._suspects = Suspects()
 
     def start(self) -> None:
         """Begin to connect."""
@@ -160,6 +163,7 @@ class BrokerConnection:
         while True:
             talk = _Talk()
             failure = self._attempt(talk)
+            self._give_up_suspect(talk)
             self.outbox.put_back(list(talk.in_flight.values()))
             if failure is None:
                 return
@@ -178,6 +182,27 @@ class BrokerConnection:
             self._pause(pause_s * random.uniform(0.75, 1.25))
             if self._ending.is_set() and (failure.lasting or not len(self.outbox)):
                 return
+
+    def _give_up_suspect(self, talk: _Talk) -> None:
+        """Leave out the message after which the broker has ended one connection after another."""
+        now = time.monotonic()
+        if talk.since and now - talk.since >= _STEADY_S:
+            self._suspects.forget()
+        if not talk.sent or now - talk.sent > _ANSWER_S:
+            return
+        message = self._suspects.note_loss(list(talk.in_flight.values()))
+        if message is None:
+            return
+        talk.in_flight.clear()
+        if message.kind is Kind.EVENT:
+            self.outbox.dropped[Kind.EVENT] += 1
+        _LOG.warning(
+            "%s: a message of %s bytes to %s is left out, because the broker ends the connection when it comes; "
+            "see which sizes and topics the broker allows this user",
+            self._address,
+            f"{len(message.payload):,}",
+            message.topic,
+        )
 
     def _report(self, failure: Failure) -> None:
         """Warn of what is new; the same failure again is a detail."""
@@ -234,7 +259,8 @@ class BrokerConnection:
             talk.answer = reason
 
         def on_publish(_client: Client, _data: Any, number: int, _reason: Any, _more: Any) -> None:
-            talk.in_flight.pop(number, None)
+            if (message := talk.in_flight.pop(number, None)) is not None:
+                self._suspects.note_acknowledged(message)
 
         def on_message(_client: Client, _data: Any, message: MQTTMessage) -> None:
             if not message.retain:
@@ -294,17 +320,20 @@ class BrokerConnection:
 
     def _send(self, client: Client, talk: _Talk) -> None:
         """Hand over messages as long as the last one has left, so that what waits is in the outbox and bounded."""
+        most = 1 if self._suspects.is_searching else _MOST_IN_FLIGHT
         while (
             client.socket() is not None
             and not client.want_write()
-            and len(talk.in_flight) < _MOST_IN_FLIGHT
+            and len(talk.in_flight) < most
             and (message := self.outbox.take()) is not None
         ):
-            self._publish(client, talk, message)
+            if self._suspects.allows(message):
+                self._publish(client, talk, message)
 
     def _publish(self, client: Client, talk: _Talk, message: Message) -> None:
         # Its acknowledgement comes by this thread too, so that it cannot come before the number is known.
         info = client.publish(message.topic, message.payload, message.qos, message.retain)
+        talk.sent = time.monotonic()
         if message.qos:
             talk.in_flight[info.mid] = message
 

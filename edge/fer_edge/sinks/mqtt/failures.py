@@ -56,4 +56,6 @@ def explain_refusal(reason: Any) -> Failure:
 def explain_silence(*, encrypted: bool) -> Failure:
     """Say why a broker may have ended a connection before it answered; ``encrypted``: it was one with TLS."""
     wanted = "a certificate that it accepts (--mqtt-cert)" if encrypted else "TLS (mqtts:// in the address)"
-    return Failure(f"it ends the connection before it has answered; it may want {wanted}")
+    return Failure(
+        f"it ends the connection before it has answered; it may want {wanted}, or take no retained messages"
+    )
