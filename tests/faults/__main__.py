@@ -1,7 +1,8 @@
 """``python -m tests.faults``: kill -9 at random moments, hundreds of times.
 
 After each kill every file under a final name has to be readable; the same command, run again, has to succeed, to
-remove what the killed one left half done, and to come to the same rows. The exit status is 1 where anything was otherwise.
+remove what the killed one left half done, and to come to the same rows. The exit status is 1 where anything was
+otherwise.
 """
 
 from __future__ import annotations
