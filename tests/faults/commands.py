@@ -27,8 +27,8 @@ class Command:
     """A command line, and how it is run again.
 
     ``{inputs}`` and ``{out}`` stand for folders, ``{camera}`` for the URL of a camera; ``again`` is added to the
-    next run after a kill. ``seconds`` bounds the moment of the kill. ``same`` names files that the next run has to leave exactly
-    as a run that nobody killed.
+    next run after a kill. ``seconds`` bounds the moment of the kill. ``same`` names files that the next run has to
+    leave exactly as a run that nobody killed.
     """
 
     arguments: tuple[str, ...]
