@@ -54,9 +54,10 @@ test-mediapipe: $(VENV)/.everything ## Run the tests of MediaPipe, in an environ
 ci-setup: $(VENV)/.everything ## Install what optional tests need, as CI does (apt, PyTorch)
 	@sh scripts/ci_setup.sh $(BIN)/python
 
-check: $(VENV)/.everything ## Lint, formatting, types
+check: $(VENV)/.everything ## Lint, formatting, spelling, types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 
 format: $(VENV)/.everything ## Format the code and mend what the linter can mend
