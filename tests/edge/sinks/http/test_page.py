@@ -248,7 +248,7 @@ def test_the_end_is_said_and_the_next_run_on_that_port_is_shown(browser: Browser
     with Show(portrait, target=str(show.port)) as show:
         show.feed(0.04)
         wait_for_state(browser, "running")
-        count = browser.evaluate("Number(document.querySelector('#image').dataset.count)")
+        count = browser.evaluate("Number(document.querySelector('#image').dataset.count ?? 0)")
         browser.wait_for(f"Number(document.querySelector('#image').dataset.count) > {count}")
 
 
