@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import add
 from typing import Final
 
 __all__ = ["FIRST_WIDTH", "Timeline"]
@@ -14,7 +15,7 @@ FIRST_WIDTH: Final = 1 / 32
 class Timeline:
     """Sums of scores in bins of one width along an axis.
 
-    A bin is ``[frames, faces, score, …]`` with one sum for each label; where nothing was there is no bin. When there
+    A bin has its frames, its faces, and the sum of each label's scores; where nothing was there is no bin. When there
     would be more than ``most`` of them, each two become one. ``width`` is a power of two times the first width.
     """
 
@@ -22,31 +23,28 @@ class Timeline:
 
     def __init__(self, labels: int, most: int, width: float = FIRST_WIDTH) -> None:
         self._labels, self.most, self.width = labels, most, width
-        self._bins: dict[int, list[float]] = {}
+        self._bins: dict[int, _Bin] = {}
 
     def set_labels(self, labels: int) -> None:
         """Know how many labels there are, before any face came."""
         self._labels = labels
-        self._bins = {index: sums[:2] + [0.0] * labels for index, sums in self._bins.items()}
+        for bin_ in self._bins.values():
+            bin_.sums = [0.0] * labels
 
     def __len__(self) -> int:
         return len(self._bins)
 
     def add(self, at: float, scores: Sequence[Sequence[float]]) -> None:
         """Count one frame at a place of the axis and the scores of its faces, one for each label."""
-        index = int(at // self.width)
-        sums = self._bins.get(index)
-        if sums is None:
-            if len(self._bins) >= self.most:
+        bin_ = self._bins.get(int(at // self.width))
+        if bin_ is None:
+            while len(self._bins) >= self.most and int(at // self.width) not in self._bins:
                 self._grow()
-                self.add(at, scores)
-                return
-            sums = self._bins[index] = [0.0] * (2 + self._labels)
-        sums[0] += 1
+            bin_ = self._bins.setdefault(int(at // self.width), _Bin(self._labels))
+        bin_.frames += 1
         for face in scores:
-            sums[1] += 1
-            for number, score in enumerate(face, 2):
-                sums[number] += score
+            bin_.faces += 1
+            bin_.sums = list(map(add, bin_.sums, face))
 
     def limit(self, most: int) -> None:
         """Have no more than ``most`` bins from now on."""
@@ -56,17 +54,27 @@ class Timeline:
 
     def _grow(self) -> None:
         self.width *= 2
-        joined: dict[int, list[float]] = {}
-        for index, sums in self._bins.items():
-            other = joined.get(index // 2)
-            if other is None:
-                joined[index // 2] = sums
-            else:
-                joined[index // 2] = [one + two for one, two in zip(other, sums, strict=True)]
+        joined: dict[int, _Bin] = {}
+        for index, bin_ in self._bins.items():
+            other = joined.setdefault(index // 2, bin_)
+            if other is not bin_:
+                other.frames += bin_.frames
+                other.faces += bin_.faces
+                other.sums = list(map(add, other.sums, bin_.sums))
         self._bins = joined
 
     def bins(self) -> Iterator[tuple[int, int, int, list[float]]]:
         """Each bin in order: its index, its frames, its faces, and the mean score of each label (0 without faces)."""
         for index in sorted(self._bins):
-            frames, faces, *sums = self._bins[index]
-            yield index, int(frames), int(faces), [total / faces if faces else 0.0 for total in sums]
+            bin_ = self._bins[index]
+            yield index, bin_.frames, bin_.faces, [total / max(1, bin_.faces) for total in bin_.sums]
+
+
+class _Bin:
+    """What came in one part of the axis."""
+
+    __slots__ = ("faces", "frames", "sums")
+
+    def __init__(self, labels: int) -> None:
+        self.frames, self.faces = 0, 0
+        self.sums = [0.0] * labels

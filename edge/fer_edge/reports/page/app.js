@@ -133,9 +133,26 @@ class Card {
     ]);
   }
 
+  /** The colors; one that is pressed is drawn alone. */
   makeLegend() {
     const legend = element("p", "legend");
-    legend.append(...this.model.labels.map((_, index) => makeTag(index, this.model)));
+    legend.setAttribute("role", "group");
+    legend.setAttribute("aria-label", "Draw one emotion alone");
+    const buttons = this.model.labels.map((label, index) => {
+      const button = element("button");
+      button.type = "button";
+      button.title = `Draw ${label} alone`;
+      button.append(makeTag(index, this.model));
+      button.addEventListener("click", () => {
+        this.timeline.only = this.timeline.only === index ? null : index;
+        buttons.forEach((each, number) => each.setAttribute("aria-pressed", String(number === this.timeline.only)));
+        legend.classList.toggle("chosen", this.timeline.only !== null);
+        this.timeline.draw();
+      });
+      button.setAttribute("aria-pressed", "false");
+      return button;
+    });
+    legend.append(...buttons);
     return legend;
   }
 
@@ -147,13 +164,18 @@ class Card {
       const shown = count(source.people.length, "face");
       notes.push(`${shown} of ${peopleOf(source).toLocaleString("en")} are shown, those that were longest in view; the sums hold all.`);
     }
-    const unit = source.kind === "images" ? (width) => count(width, "image") : formatWidth;
-    notes.push(`Each column is the mean of ${unit(source.timeline.width)} or less.`);
+    notes.push(describeWidth(source));
     return element("p", "note", notes.join(" "));
   }
 }
 
-const formatWidth = (seconds) => (seconds < 1 ? `${Math.round(1000 * seconds)} ms` : formatLength(seconds));
+/** How much is in a column of the timeline. */
+function describeWidth({ kind, timeline: { width }, interval }) {
+  const images = kind === "images";
+  if (width <= (images ? 1 : interval)) return `Each column is one ${images ? "image" : "frame"}.`;
+  const length = images ? count(width, "image") : width < 1 ? `${Math.round(1000 * width)} ms` : formatLength(width);
+  return `Each column is the mean of ${length} or less.`;
+}
 
 function makeFigures(figures) {
   const list = element("dl", "figures");

@@ -80,6 +80,7 @@ export class Timeline {
     this.rows.length -= this.hiddenRows;
     this.binsOf = new Map(source.people.map((person) => [person, readBins(person.timeline, count, source.interval)]));
     this.finest = Math.min(source.timeline.width, ...source.people.map((person) => person.timeline.width));
+    this.only = null; // the number of an emotion that is drawn alone
     this.row = -1; // the one that keys read: -1 is all faces
     this.cursor = null;
     this.build();
@@ -173,6 +174,7 @@ export class Timeline {
     const { context, width, ratio } = prepared;
     const place = (time) => ((time - this.from) / (this.to - this.from)) * width;
     const style = getComputedStyle(this.root);
+    this.pale = style.getPropertyValue("--pale");
     this.drawBins(context, this.bins, place, 0, ALL_HEIGHT * ratio, style.getPropertyValue("--track"));
     this.rows.forEach((row, number) => {
       const top = (ALL_HEIGHT + ROW_GAP + number * (ROW_HEIGHT + ROW_GAP)) * ratio;
@@ -189,12 +191,25 @@ export class Timeline {
     const seen = bins.filter((bin) => bin.end > this.from && bin.begin < this.to);
     const look = { colors: this.model.colors, place, top, height };
     for (const bin of thin(seen, place)) {
-      if (bin.scores) drawStack(context, bin, look);
+      if (bin.scores && this.only === null) drawStack(context, bin, look);
+      else if (bin.scores) this.drawOnly(context, bin, look);
       else if (ground) {
         context.fillStyle = ground;
-        context.fillRect(Math.round(place(bin.begin)), top, Math.max(1, place(bin.end) - place(bin.begin)), height);
+        const left = Math.round(place(bin.begin));
+        context.fillRect(left, top, Math.max(1, Math.round(place(bin.end)) - left), height);
       }
     }
+  }
+
+  /** Draw the chosen emotion alone, from the bottom, on its own pale ground. */
+  drawOnly(context, bin, { colors, place, top, height }) {
+    const left = Math.round(place(bin.begin));
+    const width = Math.max(1, Math.round(place(bin.end)) - left);
+    const part = (bin.scores[this.only] / 1000) * height;
+    context.fillStyle = this.pale;
+    context.fillRect(left, top, width, height);
+    context.fillStyle = colors[this.only];
+    context.fillRect(left, top + height - part, width, part);
   }
 
   /** Hatch where no rows are. */
@@ -243,7 +258,7 @@ export class Timeline {
 
   drawAxis() {
     this.axis.replaceChildren();
-    const most = Math.max(2, Math.floor(this.plot.clientWidth / 92));
+    const most = Math.max(3, Math.floor(this.plot.clientWidth / 92));
     for (const { at, text } of listTicks(this.source, this.from, this.to, most)) {
       const share = (at - this.from) / (this.to - this.from);
       const tick = element("span", share < 0.06 ? "first" : share > 0.94 ? "last" : "", text);

@@ -37,13 +37,13 @@ const formatOffset = (minutes) =>
   `UTC${minutes < 0 ? "−" : "+"}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
 
 /** A time of the axis in full. */
-export function formatTime(source, time, digits = 1) {
+export function formatTime(source, time, digits = source.last - source.first < 120 ? 1 : 0) {
   if (source.kind === "images") return `Image ${Math.floor(time) + 1}`;
   if (source.kind === "camera") {
     const { day, clock, seconds } = readClock(source, time);
     return `${day} ${clock}:${two(Math.floor(seconds))}`;
   }
-  const seconds = Math.max(0, time + source.origin);
+  const seconds = Math.floor(Math.max(0, time + source.origin) * 10 ** digits + 1e-6) / 10 ** digits;
   const rest = (seconds % 60).toFixed(digits);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   return `${hours ? `${hours}:${two(minutes)}` : minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import ErrorRow, FaceRow, FrameRow, Item, Problem
@@ -15,6 +15,13 @@ from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number
 __all__ = ["read_rows"]
 
 _BAD = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, IndexError)
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
@@ -48,7 +55,7 @@ def _refuse_other_formats(path: Path | None, content: bytes) -> None:
 
 
 def _parse(content: bytes) -> FrameRow | ErrorRow:
-    record = json.loads(content, parse_constant=_refuse_constant)
+    record = _DECODER.decode(content.decode())
     source = record["source"]
     if not isinstance(source, str):
         raise TypeError("source is not a text")
@@ -57,7 +64,7 @@ def _parse(content: bytes) -> FrameRow | ErrorRow:
     faces: list[FaceRow] = []
     labels: tuple[str, ...] = ()
     for face in record["faces"]:
-        labels = labels or tuple(map(str, face["scores"]))
+        labels = labels or tuple(face["scores"])
         faces.append(_parse_face(face, labels))
     time_s, clock = record["time_s"], record.get("clock")  # version 0.1 wrote no clock
     return FrameRow(
@@ -72,8 +79,10 @@ def _parse(content: bytes) -> FrameRow | ErrorRow:
 
 def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
     scores = face["scores"]
-    if len(scores) != len(labels):
+    if tuple(scores) != labels:
         raise ValueError("its faces have different labels")
+    values = tuple(scores.values())
+    parse_number(sum(values))  # of which a single one that is infinite would tell
     x, y, width, height = face["box"]
     confidence = face["confidence"]
     return FaceRow(
@@ -82,12 +91,8 @@ def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
         None if confidence is None else parse_number(confidence),
         str(face["emotion"]),
         parse_number(face["score"]),
-        tuple([parse_number(scores[label]) for label in labels]),
+        values,
     )
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not a number")
 
 
 def _describe(error: Exception, content: bytes, *, ended: bool) -> str:
