@@ -11,8 +11,8 @@ from fer_edge.reports.summary import Limits, SourceKind, SourceSummary
 
 __all__ = ["MOST_BINS", "MOST_SOURCES", "Report"]
 
-MOST_BINS: Final = 120_000
-"""Bins of all timelines together, about: 30 bytes each in the page, 350 in memory."""
+MOST_BINS: Final = 80_000
+"""Bins of all timelines together, about: 35 bytes each in the page, 300 in memory."""
 
 MOST_SOURCES: Final = 2000
 """Sources that are kept; further ones are only counted."""

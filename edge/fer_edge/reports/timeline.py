@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from operator import add
 from typing import Final
@@ -29,7 +30,7 @@ class Timeline:
         """Know how many labels there are, before any face came."""
         self._labels = labels
         for bin_ in self._bins.values():
-            bin_.sums = [0.0] * labels
+            bin_.sums = array("d", bytes(8 * labels))
 
     def __len__(self) -> int:
         return len(self._bins)
@@ -44,7 +45,7 @@ class Timeline:
         bin_.frames += 1
         for face in scores:
             bin_.faces += 1
-            bin_.sums = list(map(add, bin_.sums, face))
+            bin_.sums = array("d", map(add, bin_.sums, face))
 
     def limit(self, most: int) -> None:
         """Have no more than ``most`` bins from now on."""
@@ -60,7 +61,7 @@ class Timeline:
             if other is not bin_:
                 other.frames += bin_.frames
                 other.faces += bin_.faces
-                other.sums = list(map(add, other.sums, bin_.sums))
+                other.sums = array("d", map(add, other.sums, bin_.sums))
         self._bins = joined
 
     def bins(self) -> Iterator[tuple[int, int, int, list[float]]]:
@@ -77,4 +78,4 @@ class _Bin:
 
     def __init__(self, labels: int) -> None:
         self.frames, self.faces = 0, 0
-        self.sums = [0.0] * labels
+        self.sums = array("d", bytes(8 * labels))

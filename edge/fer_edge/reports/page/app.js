@@ -2,7 +2,7 @@
 
 import { drawStack, element, findLargest, percent, prepareCanvas } from "/charts.js";
 import { makeCertainty, makeDetails, makeGaps, makeImages, makeList, makePeople, makeShares, makeStrip, makeTag, makeTimelineTable } from "/tables.js";
-import { readBins, Timeline } from "/timeline.js";
+import { readBins, thin, Timeline } from "/timeline.js";
 import { describeShares, formatLength, formatSpan } from "/times.js";
 
 const $ = (id) => document.getElementById(id);
@@ -84,7 +84,7 @@ class Card {
     const look = { colors: this.model.colors, place: (time) => ((time - first) / span) * width, top: 0, height };
     context.fillStyle = getComputedStyle(this.root).getPropertyValue("--track");
     context.fillRect(0, 0, width, height);
-    for (const bin of readBins(this.source.timeline, this.model.labels.length, interval)) {
+    for (const bin of thin(readBins(this.source.timeline, this.model.labels.length, interval), look.place)) {
       if (bin.scores) drawStack(context, bin, look);
     }
   }
@@ -146,7 +146,6 @@ class Card {
       button.addEventListener("click", () => {
         this.timeline.only = this.timeline.only === index ? null : index;
         buttons.forEach((each, number) => each.setAttribute("aria-pressed", String(number === this.timeline.only)));
-        legend.classList.toggle("chosen", this.timeline.only !== null);
         this.timeline.draw();
       });
       button.setAttribute("aria-pressed", "false");

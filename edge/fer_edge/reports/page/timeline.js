@@ -14,9 +14,10 @@ const CLICK_PX = 5;
 /** Bins as objects, each as long as it stands for: until the next one where rows come as they should. */
 export function readBins({ width, bins }, labels, interval) {
   const read = [];
-  for (let at = 0; at < bins.length; ) {
-    const [index, frames, faces] = bins.slice(at, at + 3);
-    const scores = faces ? bins.slice(at + 3, at + 3 + labels) : null;
+  const numbers = JSON.parse(`[${bins}]`);
+  for (let at = 0; at < numbers.length; ) {
+    const [index, frames, faces] = [numbers[at], numbers[at + 1], numbers[at + 2]];
+    const scores = faces ? numbers.slice(at + 3, at + 3 + labels) : null;
     at += faces ? 3 + labels : 3;
     read.push({ begin: index * width, end: 0, frames, faces, scores });
   }
@@ -28,7 +29,7 @@ export function readBins({ width, bins }, labels, interval) {
 }
 
 /** Join the bins that begin in the same pixel, weighted by their faces. */
-function thin(bins, place) {
+export function thin(bins, place) {
   const joined = [];
   let pixel = NaN;
   for (const bin of bins) {
