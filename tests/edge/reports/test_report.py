@@ -42,11 +42,20 @@ def make_camera(begin: datetime, seconds: int, *, first_frame: int = 0, number: 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 def test_a_video_with_people(tmp_path: Path, suffix: str) -> None:
     views = [
-        make_frame(index, [make_face(7, "happy")] * (index < 30) + [make_face(8, "sad")] * (index >= 10), time_s=index / 10)
+        make_frame(
+            index,
+            [make_face(7, "happy")] * (index < 30) + [make_face(8, "sad")] * (index >= 10),
+            time_s=index / 10,
+        )
         for index in range(40)
     ]
     (source,) = gather(write_rows(tmp_path / f"rows.{suffix}", views)).sources
-    assert (source.name, source.kind, source.frames, source.frames_with_faces) == ("clip.mp4", "video", 40, 40)
+    assert (source.name, source.kind, source.frames, source.frames_with_faces) == (
+        "clip.mp4",
+        "video",
+        40,
+        40,
+    )
     seven, eight = source.people.values()
     assert (seven.id, seven.first_s, seven.last_s) == (7, 0, 2.9)
     assert (eight.id, eight.first_s, eight.last_s) == (8, 1, 3.9)
@@ -57,7 +66,9 @@ def test_a_video_with_people(tmp_path: Path, suffix: str) -> None:
 
 
 def test_frames_before_the_first_face_count(tmp_path: Path) -> None:
-    views = [make_frame(index, time_s=index / 10) for index in range(10)] + [make_frame(10, [make_face()], time_s=1.0)]
+    views = [make_frame(index, time_s=index / 10) for index in range(10)] + [
+        make_frame(10, [make_face()], time_s=1.0)
+    ]
     (source,) = gather(write_rows(tmp_path / "rows.jsonl", views)).sources
     assert (source.frames, source.frames_with_faces, source.labels) == (11, 1, LABELS)
 
@@ -98,14 +109,19 @@ def test_the_images_of_a_folder_are_one_source(tmp_path: Path) -> None:
     report = gather(path)
     photos, others = report.sources
     assert (photos.name, photos.kind, photos.frames, others.name) == ("photos", "images", 2, "others")
-    assert [(image.name, image.faces) for image in photos.images] == [("photos/a.jpg", 2), ("photos/c.jpg", 0)]
+    assert [(image.name, image.faces) for image in photos.images] == [
+        ("photos/a.jpg", 2),
+        ("photos/c.jpg", 0),
+    ]
     assert [error.source for error in photos.errors] == ["photos/b.jpg"]
     assert not photos.people
     assert report.errors == []
 
 
 def test_an_error_of_a_source_that_gave_nothing_is_the_report_s(tmp_path: Path) -> None:
-    path = write_rows(tmp_path / "rows.jsonl", [*make_clip(1), SkippedInput("b.mp4", "b.mp4: cannot open video")])
+    path = write_rows(
+        tmp_path / "rows.jsonl", [*make_clip(1), SkippedInput("b.mp4", "b.mp4: cannot open video")]
+    )
     report = gather(path)
     assert [(error.source, error.error) for error in report.errors] == [("b.mp4", "b.mp4: cannot open video")]
 
@@ -127,7 +143,9 @@ def test_two_files_of_one_run_are_counted_once(tmp_path: Path) -> None:
 
 def test_other_labels_are_a_source_of_their_own_and_told(tmp_path: Path) -> None:
     other = ("smile", "other")
-    faces = [make_frame(index, [make_face(9, "smile", 0.9, other)], time_s=4 + index / 10) for index in range(10)]
+    faces = [
+        make_frame(index, [make_face(9, "smile", 0.9, other)], time_s=4 + index / 10) for index in range(10)
+    ]
     path = write_rows(tmp_path / "rows.jsonl", [*make_clip(), *faces])
     report = gather(path)
     assert [source.labels for source in report.sources] == [LABELS, other]

@@ -206,11 +206,11 @@ let shown = PAGE;
 
 /** The cards that the filter lets through, in order. */
 function chooseCards() {
-  const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const part = $("filter").value.trim().toLowerCase();
   const emotion = $("emotion").value;
-  const found = cards.filter(({ source }) => {
-    const name = `${source.name} ${source.file}`.toLowerCase();
-    return words.every((word) => name.includes(word)) && (!emotion || modelOf(source).labels[findLargest(source.emotions)] === emotion && source.faces);
+  const isMostly = (source) => source.faces && modelOf(source).labels[findLargest(source.emotions)] === emotion;
+  const found = cards.filter(({ root, source }) => {
+    return root.querySelector("h3").textContent.toLowerCase().includes(part) && (!emotion || isMostly(source));
   });
   const sort = $("sort").value;
   const compare = SORTS[sort]?.[1] ?? ((one, other) => shareOf(other, sort.slice(1)) - shareOf(one, sort.slice(1)));
