@@ -142,7 +142,8 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
 def report(**options: Any) -> None:
     """A page with charts of what runs wrote: who showed what, when, for how long.
 
-    ROWS are files that --results wrote (.jsonl, .csv), folders of them, patterns, or - for JSON Lines on standard
+    ROWS are files that --results wrote (.jsonl, .csv) or an archive has
+    (.parquet), folders of them, patterns, or - for JSON Lines on standard
     input. The files of one camera become one timeline.
     """
     from fer_edge.cli.html_report import ReportOptions, run_report

@@ -20,6 +20,7 @@ from fer_edge.runtime.tables import counted
 __all__ = ["ResultsFile", "open_results", "read_file"]
 
 _PEEKED: Final = 50  # rows by which two files of one run are known
+_ARCHIVE: Final = "archive.json"  # in the folder of an archive: its rows are in one below
 _LATEST: Final = float("inf")
 
 
@@ -123,6 +124,8 @@ def _find_in_folder(folder: str) -> list[str]:
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if _ARCHIVE in names:
+            folders[:], names = ["rows"], []
         found += [
             os.path.join(parent, name)  # noqa: PTH118  (a text as it was given)
             for name in sorted(names)

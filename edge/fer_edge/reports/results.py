@@ -37,7 +37,7 @@ def read_results(
 ) -> Any:
     """Read what ``--results`` wrote as a table with one row per face and frame.
 
-    ``paths`` are files (.jsonl, .csv), folders, patterns, or several of them. The columns are those of the CSV:
+    ``paths`` are files (.jsonl, .csv, .parquet), folders, patterns, or several. The columns are those of the CSV:
     ``source`` and ``emotion`` are categorical, ``frame`` is a whole number, ``time_s`` and ``confidence`` are floats
     and ``clock`` is a time in UTC, each missing where the run had none; ``face_id``, ``x``, ``y``, ``width`` and
     ``height`` are whole numbers, which a frame without a face lacks, as it lacks the scores. Such a frame has one row,

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_done(
     for name, said in {
         "half.csv": "line 41: half a row: the run was interrupted, or is still writing; left out, the others are shown",
         "empty.jsonl": "no rows; leave it out",
-        "photo.jpg": "expected a file that ends in .jsonl, .csv",
+        "photo.jpg": "expected a file that ends in .jsonl, .csv, .parquet",
         "other.csv": "name a file that -r wrote",
         "missing.jsonl": "No such file",
         "no*.csv": "no file matches",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from fer_edge.errors import SourceError
+from fer_edge import read_results
+from fer_edge.errors import MissingExtraError, SourceError
 from fer_edge.reports.readers.base import ErrorRow, FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.registry import READERS
 from fer_edge.types import SkippedInput
@@ -107,6 +110,32 @@ def test_what_is_not_a_number_is_a_problem_of_its_row_in_csv(tmp_path: Path, val
     assert isinstance(good, FrameRow)
 
 
+def test_parquet_has_the_same_rows(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    views = [
+        make_frame(0, time_s=0.0, clock=CLOCK),
+        make_frame(1, [make_face(3, "sad", 0.4), make_face(4)], time_s=0.1, clock=CLOCK),
+        make_frame(0, [make_face(5)], source="a.jpg"),
+    ]
+    rows = write_rows(tmp_path / "rows.csv", views)
+    table = read_results(rows, "arrow")
+    pq.write_table(table, tmp_path / "rows.parquet")
+    assert read(tmp_path / "rows.parquet") == read(rows)
+    # An archive has other columns beside, and says which are the labels; its clock is a text.
+    archived = table.drop_columns(["clock"]).append_column("room", pa.array([1.5] * 4))
+    archived = archived.append_column("clock", pa.array([CLOCK.isoformat()] * 3 + [None], pa.string()))
+    stated = {"fer_edge": json.dumps({"labels": LABELS})}
+    pq.write_table(archived.replace_schema_metadata(stated), tmp_path / "archived.parquet")
+    assert read(tmp_path / "archived.parquet") == read(rows)
+
+
+def test_an_archive_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"fer-edge\[archive\]"):
+        read(tmp_path / "rows.parquet")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -114,6 +143,7 @@ def test_what_is_not_a_number_is_a_problem_of_its_row_in_csv(tmp_path: Path, val
         ("rows.jsonl", b"<!doctype html>\n", "not JSON Lines of fer-edge; name a file that -r wrote"),
         ("rows.csv", b'{"source": "a"}\n', "JSON Lines, not CSV; give it a name that ends in .jsonl"),
         ("rows.csv", b"epoch,loss\n1,2\n", "not CSV of fer-edge, its first line has no column 'source'"),
+        ("rows.parquet", b"source,frame\n", "cannot read as Parquet"),
         ("rows.csv", b"\x89PNG\r\n\x1a\n", "not CSV of fer-edge"),
     ],
 )

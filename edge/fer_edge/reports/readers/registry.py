@@ -15,6 +15,7 @@ READERS: Final[Registry[Reader]] = Registry(
     {
         "jsonl": "fer_edge.reports.readers.jsonl:read_rows",
         "csv": "fer_edge.reports.readers.csv:read_rows",
+        "parquet": "fer_edge.reports.readers.parquet:read_rows",
     },
 )
 """What ``fer-edge report`` and ``read_results`` read."""
