@@ -111,7 +111,9 @@ def _find_files(paths: Sequence[str | os.PathLike[str]], problems: list[str]) ->
                 continue
             path = Path(name)
             suffix = path.suffix.lower().removeprefix(".")
-            if suffix not in READERS:
+            if not path.exists():
+                problems.append(f"{name}: does not exist; check the path")
+            elif suffix not in READERS:
                 names = ", ".join(f".{known}" for known in READERS.names)
                 problems.append(f"{name}: unknown kind of results; expected a file that ends in {names}")
             elif (resolved := path.resolve()) not in known:

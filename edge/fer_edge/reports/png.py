@@ -104,7 +104,7 @@ class _Axis:
         if source.kind == "images":
             step, shift = max(1.0, float(np.ceil(self.span / _MOST_TICKS))), 1.0
         else:
-            step = next((each for each in _STEPS if self.span / each <= _MOST_TICKS), _STEPS[-1])
+            step = next((each for each in _STEPS if self.span / each <= _MOST_TICKS), self.span)
             shift = source.origin_s + 60 * source.offset_min
         number = int(np.ceil((self.begin + shift) / step))
         first = True

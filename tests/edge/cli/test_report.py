@@ -84,7 +84,7 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_done(
         "empty.jsonl": "no rows; leave it out",
         "photo.jpg": "expected a file that ends in .jsonl, .csv, .parquet",
         "other.csv": "name a file that -r wrote",
-        "missing.jsonl": "No such file",
+        "missing.jsonl": "does not exist; check the path",
         "no*.csv": "no file matches",
     }.items():
         (line,) = [line for line in lines if f"{tmp_path / name}: " in line]

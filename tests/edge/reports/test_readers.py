@@ -99,6 +99,20 @@ def test_what_is_not_a_number_is_a_problem_of_its_row(tmp_path: Path, value: str
     assert good == again
 
 
+@FORMATS
+@pytest.mark.parametrize(("field", "old", "value"), [("face_id", "3", "9" * 30), ("time_s", "7.5", "1e300")])
+def test_a_number_that_is_too_large_is_a_problem_of_its_row(
+    tmp_path: Path, suffix: str, field: str, old: str, value: str
+) -> None:
+    path = write_rows(tmp_path / f"rows.{suffix}", [make_frame(5, [make_face(3)], time_s=7.5)])
+    mark = f"{old}," if suffix == "csv" else f'"{field.removeprefix("face_")}": {old}'
+    content = path.read_text()
+    assert mark in content
+    path.write_text(content.replace(mark, mark.replace(old, value), 1))
+    (bad,) = read(path)
+    assert isinstance(bad, Problem)
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "x"])
 def test_what_is_not_a_number_is_a_problem_of_its_row_in_csv(tmp_path: Path, value: str) -> None:
     path = write_rows(tmp_path / "rows.csv", make_clip(0.2))

@@ -113,7 +113,7 @@ def test_what_could_not_be_read_is_stated(tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_where_nothing_can_be_read_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="No such file"):
+    with pytest.raises(SourceError, match="does not exist"):
         read_results(tmp_path / "rows.jsonl")
 
 

@@ -68,7 +68,7 @@ export function formatSpan(source, from, to) {
 export function listTicks(source, from, to, most) {
   const images = source.kind === "images";
   const steps = images ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000] : STEPS;
-  const step = steps.find((each) => (to - from) / each <= most) ?? steps.at(-1);
+  const step = steps.find((each) => (to - from) / each <= most) ?? steps.at(-1) * Math.ceil((to - from) / most / steps.at(-1));
   const shift = images ? 1 : source.kind === "camera" ? source.origin + 60 * source.offset : source.origin;
   const ticks = [];
   for (let number = Math.ceil((from + shift) / step); number * step - shift <= to; number++) {

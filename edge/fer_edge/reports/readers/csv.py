@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.lines import open_rows, read_lines
-from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number
+from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number, parse_time, parse_whole
 
 __all__ = ["read_rows"]
 
@@ -129,8 +129,8 @@ def _parse(record: _Record, layout: _Layout) -> FrameRow | Problem:
         clock = cells[at["clock"]] if at["clock"] >= 0 else ""
         return FrameRow(
             cells[at["source"]],
-            int(cells[at["frame"]]),
-            parse_number(time_s) if time_s else None,
+            parse_whole(cells[at["frame"]]),
+            parse_time(time_s) if time_s else None,
             parse_clock(clock) if clock else None,
             layout.labels,
             (_parse_face(cells, layout),) if cells[at["face_id"]] else (),
@@ -149,8 +149,13 @@ def _parse_face(cells: Sequence[str], layout: _Layout) -> FaceRow:
     at = layout.columns
     confidence = cells[at["confidence"]] if at["confidence"] >= 0 else ""
     return FaceRow(
-        int(cells[at["face_id"]]),
-        (int(cells[at["x"]]), int(cells[at["y"]]), int(cells[at["width"]]), int(cells[at["height"]])),
+        parse_whole(cells[at["face_id"]]),
+        (
+            parse_whole(cells[at["x"]]),
+            parse_whole(cells[at["y"]]),
+            parse_whole(cells[at["width"]]),
+            parse_whole(cells[at["height"]]),
+        ),
         parse_number(confidence) if confidence else None,
         cells[at["emotion"]],
         parse_number(cells[at["score"]]),

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import ErrorRow, FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.lines import open_rows, read_lines
-from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number
+from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number, parse_time, parse_whole
 
 __all__ = ["read_rows"]
 
@@ -69,8 +69,8 @@ def _parse(content: bytes) -> FrameRow | ErrorRow:
     time_s, clock = record["time_s"], record.get("clock")  # version 0.1 wrote no clock
     return FrameRow(
         source,
-        int(record["frame"]),
-        None if time_s is None else parse_number(time_s),
+        parse_whole(record["frame"]),
+        None if time_s is None else parse_time(time_s),
         None if clock is None else parse_clock(clock),
         labels,
         tuple(faces),
@@ -86,8 +86,8 @@ def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
     x, y, width, height = face["box"]
     confidence = face["confidence"]
     return FaceRow(
-        int(face["id"]),
-        (int(x), int(y), int(width), int(height)),
+        parse_whole(face["id"]),
+        (parse_whole(x), parse_whole(y), parse_whole(width), parse_whole(height)),
         None if confidence is None else parse_number(confidence),
         str(face["emotion"]),
         parse_number(face["score"]),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fer_edge.errors import MissingExtraError, SourceError
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
-from fer_edge.reports.readers.values import parse_clock, parse_number
+from fer_edge.reports.readers.values import parse_clock, parse_number, parse_time
 from fer_edge.sinks.csv import COLUMNS
 
 __all__ = ["read_rows"]
@@ -79,7 +79,7 @@ def _parse(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[_Key | None, s
         key = (
             row["source"],
             int(row["frame"]),
-            None if time_s is None else parse_number(time_s),
+            None if time_s is None else parse_time(time_s),
             _parse_clock(clock),
         )
         return key, "", None if row["face_id"] is None else _parse_face(row, labels)

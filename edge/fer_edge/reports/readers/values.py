@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["HALF_ROW", "parse_clock", "parse_number"]
+__all__ = ["HALF_ROW", "parse_clock", "parse_number", "parse_time", "parse_whole"]
 
 HALF_ROW = "half a row: the run was interrupted, or is still writing"
 """What is said of a last line that is cut off."""
+
+_MOST: Final = 2**62
+_LONGEST_S: Final = 1e10
 
 
 def parse_number(value: Any) -> float:
@@ -18,6 +21,22 @@ def parse_number(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{value} is not a number")
     return number
+
+
+def parse_whole(value: Any) -> int:
+    """A whole number of 63 bits; raises ValueError, TypeError."""
+    number = int(value)
+    if abs(number) > _MOST:
+        raise ValueError(f"{str(value)[:40]} is too large a number")
+    return number
+
+
+def parse_time(value: Any) -> float:
+    """Seconds of a source's clock, less than some centuries; raises ValueError, TypeError."""
+    seconds = parse_number(value)
+    if abs(seconds) > _LONGEST_S:
+        raise ValueError(f"{value} is no time in seconds")
+    return seconds
 
 
 def parse_clock(text: str) -> datetime:
