@@ -69,6 +69,21 @@ class Report:
             source = by_name.get(error.source) or by_name.get(_folder_of(error.source))
             (rest if source is None else source.errors).append(error)
         self.errors = rest
+        self._tell_other_labels()
+
+    def _tell_other_labels(self) -> None:
+        """Say which files hold another model's results: the sums of all sources are of one model's labels."""
+        with_labels = [source for source in self.sources if source.labels]
+        told: dict[tuple[str, tuple[str, ...]], None] = {}
+        for source in with_labels:
+            if source.labels != with_labels[0].labels:
+                told.setdefault((source.file, source.labels))
+        for file, labels in told:
+            shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
+            self.problems.append(
+                f"{file}: other labels ({shown}) than in {with_labels[0].file}; its sources are shown apart, give each "
+                "model's results their own report"
+            )
 
     def _find_source(self, row: FrameRow, file: str) -> SourceSummary | None:
         """The source that a row belongs to, made where it is new; None where there are too many."""
@@ -78,7 +93,7 @@ class Report:
             if current.file != file and current.kind != "camera":
                 current = self._begin(key, file)  # another run, perhaps with another model
             elif row.labels and current.labels and row.labels != current.labels:
-                current = self._change_labels(key, current, row.labels, file)
+                current = self._change_labels(key, row.labels, file)
             return current
         if len(self.sources) < MOST_SOURCES:
             return self._begin(key, file)
@@ -96,18 +111,12 @@ class Report:
         self.sources.append(source)
         return source
 
-    def _change_labels(
-        self, key: _Key, current: SourceSummary, labels: tuple[str, ...], file: str
-    ) -> SourceSummary:
+    def _change_labels(self, key: _Key, labels: tuple[str, ...], file: str) -> SourceSummary:
         """The part of a source that has other labels, another model's."""
         for source in self.sources:
             if (source.kind, source.name, source.labels) == (*key, labels):
                 self._current[key] = source
                 return source
-        self.problems.append(
-            f"{file}: {current.name}: other labels than before ({', '.join(labels)}); shown as a source of its own, "
-            "give each model's results their own report"
-        )
         return self._begin(key, file)
 
     def _keep_small(self) -> None:

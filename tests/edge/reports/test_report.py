@@ -153,6 +153,19 @@ def test_other_labels_are_a_source_of_their_own_and_told(tmp_path: Path) -> None
     assert "other labels" in problem
 
 
+def test_a_file_of_another_model_is_told(tmp_path: Path) -> None:
+    other = ("smile", "other")
+    clip = [make_frame(0, [make_face(9, "smile", 0.9, other)], source="b.mp4", time_s=0.0)]
+    report = gather(
+        write_rows(tmp_path / "a.jsonl", make_clip()), write_rows(tmp_path / "b.csv", clip, other)
+    )
+    assert len(report.sources) == 2
+    (problem,) = report.problems
+    assert problem.startswith(
+        f"{tmp_path / 'b.csv'}: other labels (smile, other) than in {tmp_path / 'a.jsonl'}; "
+    )
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
 def test_an_empty_file_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
