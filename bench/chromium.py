@@ -21,14 +21,22 @@ from typing import Any, Final, Self
 __all__ = ["CHROMIUM", "Browser"]
 
 CHROMIUM: Final = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    filter(
+        None,
+        map(shutil.which, ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")),
+    ),
+    None,
 )
+"""The browser; Debian's package chromium-headless-shell is the smallest, and runs in one process."""
 
 _FLAGS: Final = (
     "--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-    "--force-color-profile=srgb", "--hide-scrollbars", "--remote-debugging-pipe",
+    "--force-color-profile=srgb", "--hide-scrollbars", "--autoplay-policy=no-user-gesture-required",
+    "--remote-debugging-pipe",
 )  # fmt: skip
+# Some kernels hang for good in wait4 when the many processes of a browser end: the small one runs in a single process.
+_ONE_PROCESS: Final = ("--single-process", "--in-process-gpu")
 _ANSWER_S: Final = 60.0
 
 # Chromium reads from the file with the number 3 and writes to that with 4; a shell knows small numbers only.
@@ -54,7 +62,8 @@ class Browser:
         self.on_event: Callable[[str, dict[str, Any]], None] = lambda name, data: None
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
-        program = [CHROMIUM, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        one_process = _ONE_PROCESS if CHROMIUM.endswith("headless-shell") else ()
+        program = [CHROMIUM, *_FLAGS, *one_process, f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _START, str(to_browser), str(from_browser), *program],
             pass_fds=(to_browser, from_browser),

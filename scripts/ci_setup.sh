@@ -10,9 +10,8 @@ for library in libusb-1.0.so.0:libusb-1.0-0 libGL.so.1:libgl1 libgthread-2.0.so.
     "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "${library%%:*}" 2>/dev/null ||
         missing="$missing ${library#*:}"
 done
-# A browser, in which annotated videos are played.
-command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
-    missing="$missing chromium"
+# A browser, in which pages are opened and annotated videos played: the one that runs in a single process.
+command -v chromium-headless-shell >/dev/null || missing="$missing chromium-headless-shell"
 # An RTSP camera: GStreamer's server, with Debian's own Python.
 /usr/bin/python3 tests/edge/sources/rtsp_server.py --check >/dev/null 2>&1 ||
     missing="$missing python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good \

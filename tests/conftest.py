@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+from bench.chromium import CHROMIUM, Browser
 
 # A shell's background job ignores Ctrl-C, and so would the processes that tests start to be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,6 +40,27 @@ def fer2013_path() -> Path | None:
     """FER-2013 where it is there, otherwise None."""
     path = Path(os.environ.get("FER_DATA", REPOSITORY / "../shared/data/fer2013.tar.gz"))
     return path if path.exists() else None
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """The one browser of a test session; tests take it by ``browser``."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Browser:
+    """The browser with an empty page of 1440 × 900 pixels in light colors, which knows of no problem."""
+    chromium.on_event = lambda name, data: None
+    chromium.resize(1440, 900)
+    chromium.prefer("light")
+    chromium.open("about:blank")
+    chromium.wait_for("document.readyState === 'complete' && location.href === 'about:blank'")
+    chromium.problems.clear()
+    return chromium
 
 
 def allowed_skips() -> list[str]:

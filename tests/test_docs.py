@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fer_convert.cli.main import cli as fer_convert
 from fer_edge.cli.main import cli as fer_edge
 from fer_train.cli.main import cli as fer_train
+from tests.edge.reports.rows import make_face, make_frame, write_rows
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")])
@@ -101,6 +102,32 @@ def test_the_readme_s_python_runs(
     (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     exec(compile(example, "README.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 1 + 3
+
+
+RESULTS = (REPOSITORY / "docs/results.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", range(RESULTS.count("```python")))
+def test_the_examples_of_results_run(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Two people; the second one smiles from second 62 to 66.
+    views = [
+        make_frame(
+            index,
+            [make_face(0, "sad"), make_face(1, "happy" if 620 <= index < 660 else "sad")],
+            time_s=index / 10,
+        )
+        for index in range(1000)
+    ]
+    write_rows(tmp_path / "rows.jsonl", views)
+    (tmp_path / "labels.csv").write_text("source,begin,end,label\nclip.mp4,62,63.95,happy\n")
+    monkeypatch.chdir(tmp_path)
+    example = re.findall(r"```python\n(.*?)```", RESULTS, re.DOTALL)[number]
+    exec(compile(example, "results.md", "exec"), {})
+    printed = capsys.readouterr().out
+    for said in ("0.05", "0.05", "62.0", "agreement: 50% of 40 faces", "2000 rows")[number].split(";"):
+        assert said in printed
 
 
 def test_the_changelog_names_the_version() -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fer_edge.models.spec import ModelSpec
     from fer_edge.recognizer import EmotionRecognizer
     from fer_edge.rendering.annotate import annotate
+    from fer_edge.reports.results import read_results
     from fer_edge.types import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ModelSpec",
     "__version__",
     "annotate",
+    "read_results",
 ]
 
 _MODULES = {
@@ -44,6 +46,7 @@ _MODULES = {
     "FrameResult": "types",
     "ModelSpec": "models.spec",
     "annotate": "rendering.annotate",
+    "read_results": "reports.results",
 }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,6 +11,7 @@ from typing import Final
 from fer_edge.cli.messages import say
 from fer_edge.cli.progress import SkippingBar
 from fer_edge.errors import SourceError, UsageError
+from fer_edge.runtime.paths import expand_paths
 from fer_edge.sources.base import WHOLE, Source, Span
 from fer_edge.sources.registry import create_source
 from fer_edge.sources.sequence import SourceSequence
@@ -34,8 +34,6 @@ VIDEO_SUFFIXES: Final = frozenset(
     }
 )  # fmt: skip
 """What is taken for a video in a folder; a video that is named may have any suffix."""
-
-_GLOB: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,44 +104,12 @@ def expand_images(paths: Sequence[str]) -> list[str]:
     """Replace folders by the images in them, and globs that the shell left alone by what they match."""
     from fer_edge.sources.images import find_images
 
-    return _expand(paths, lambda folder: map(os.fspath, find_images(folder)))
+    return expand_paths(paths, lambda folder: map(os.fspath, find_images(folder)), keep=is_url)
 
 
 def expand_videos(paths: Sequence[str]) -> list[str]:
     """Replace folders by the videos in them, and globs that the shell left alone by what they match; each once."""
-    return list(dict.fromkeys(_expand(paths, _find_videos)))
-
-
-def _expand(paths: Sequence[str], find: Callable[[str], Iterable[str]]) -> list[str]:
-    expanded: list[str] = []
-    for path in paths:
-        if is_url(path) or _exists(path, Path.is_file):
-            expanded.append(path)
-        elif _exists(path, Path.is_dir):
-            expanded += find(path)
-        elif _GLOB & set(path):
-            expanded += _match(path)
-        else:
-            expanded.append(path)  # what is wrong with it is said when its turn comes
-    return expanded
-
-
-def _exists(path: str, kind: Callable[[Path], bool]) -> bool:
-    try:
-        return kind(Path(path))
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL
-        return False
-
-
-def _match(pattern: str) -> list[str]:
-    matches = sorted(
-        match
-        for match in glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
-        if not Path(match).is_dir()
-    )
-    if not matches:
-        raise SourceError(f"{pattern}: no file matches; check the pattern")
-    return matches
+    return list(dict.fromkeys(expand_paths(paths, _find_videos, keep=is_url)))
 
 
 def _find_videos(folder: str) -> list[str]:

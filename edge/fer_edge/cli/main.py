@@ -56,6 +56,7 @@ def cli() -> None:
     fer-edge image face.jpg -o annotated.jpg
     fer-edge folder photos -o out -r rows.csv
     fer-edge video input.mp4 -o output.mp4 -r rows.jsonl
+    fer-edge report rows.jsonl -o report.html  what happened, as a page with charts
     """
 
 
@@ -119,6 +120,35 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
     addresses = select_videos(expand_videos(paths), parsed)
     if addresses:
         run(open_videos(addresses, span=parsed.span, resumable=parsed.append), parsed)
+
+
+@cli.command()
+@click.argument("rows", metavar="ROWS...", nargs=-1, required=True, type=PathThatNames())
+@click.option(
+    "-o",
+    "--output",
+    type=PathThatNames(path_type=Path),
+    metavar="FILE.html",
+    help="The page: one file that needs no other, and no network.",
+)
+@click.option(
+    "--png",
+    type=PathThatNames(path_type=Path),
+    metavar="DIR",
+    help="The charts as images, one for each source.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that already exist.")
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+def report(**options: Any) -> None:
+    """A page with charts of what runs wrote: who showed what, when, for how long.
+
+    ROWS are files that --results wrote (.jsonl, .csv) or an archive has
+    (.parquet), folders of them, patterns, or - for JSON Lines on standard
+    input. The files of one camera become one timeline.
+    """
+    from fer_edge.cli.html_report import ReportOptions, run_report
+
+    run_report(ReportOptions(**options))
 
 
 @cli.command()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,21 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.chromium import Browser
 from fer_edge.sinks.video import VideoSink
 from fer_edge.types import StreamInfo
 from tests.edge.sinks.filling import fill
 from tests.edge.sinks.movies import every, movie_views, write_movie
 from tests.edge.sinks.test_video import stripes
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--autoplay-policy=no-user-gesture-required",
-    "--disable-dev-shm-usage", "--force-color-profile=srgb",
-)  # fmt: skip
 
 PAGE = """<!doctype html><video id="v" src="/video" preload="auto"></video><script>
 const video = document.getElementById("v"), seen = {};
@@ -97,22 +86,16 @@ def _served(video: Path) -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
         server.shutdown()
 
 
-def play(video: Path, profile: Path) -> dict[str, Any]:
+def play(browser: Browser, video: Path) -> dict[str, Any]:
     """What the browser saw when it had played a video to its end."""
-    assert CHROMIUM is not None
     with _served(video) as (address, reports):
-        process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={profile}", address],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        browser.open(address)
         try:
             return reports.get(timeout=90)
         except Empty:
             raise AssertionError("the browser reported nothing within 90 s") from None
         finally:
-            process.terminate()
-            process.wait(30)
+            browser.open("about:blank")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +107,9 @@ def play(video: Path, profile: Path) -> dict[str, Any]:
         (".webm", None, (1280, 720)),
     ],
 )
-def test_it_plays(suffix: str, codec: str | None, size: tuple[int, int], tmp_path: Path) -> None:
+def test_it_plays(
+    browser: Browser, suffix: str, codec: str | None, size: tuple[int, int], tmp_path: Path
+) -> None:
     sound = write_movie(tmp_path / "s.mkv", codec=codec, rate=48_000) if codec else None
     image = stripes(*size)
     fill(
@@ -132,7 +117,7 @@ def test_it_plays(suffix: str, codec: str | None, size: tuple[int, int], tmp_pat
         movie_views("", every(0.04, 2), image),
         StreamInfo(name="clip", frame_rate=25.0),
     )
-    seen = play(tmp_path / f"a{suffix}", tmp_path / "profile")
+    seen = play(browser, tmp_path / f"a{suffix}")
     assert "error" not in seen
     assert seen["duration"] == pytest.approx(2, abs=0.06)
     assert seen["currentTime"] == pytest.approx(seen["duration"], abs=0.01)

@@ -152,9 +152,11 @@ def _not_waiting(connection: socket.socket) -> Iterator[None]:
 
 ROUTES: Final[Mapping[str, Route]] = {
     "/": _page_file("index.html", HTML, document=True),
+    "/theme.css": _page_file("theme.css", "text/css; charset=utf-8", open_to_all=True),
     "/style.css": _page_file("style.css", "text/css; charset=utf-8", open_to_all=True),
     "/icon.svg": _page_file("icon.svg", "image/svg+xml", open_to_all=True),
     "/app.js": _page_file("app.js", "text/javascript; charset=utf-8"),
+    "/charts.js": _page_file("charts.js", "text/javascript; charset=utf-8"),
     "/connection.js": _page_file("connection.js", "text/javascript; charset=utf-8"),
     "/faces.js": _page_file("faces.js", "text/javascript; charset=utf-8"),
     "/stream": Route(stream=_stream_images, kind=f"multipart/x-mixed-replace; boundary={_BOUNDARY}"),

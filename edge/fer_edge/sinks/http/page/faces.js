@@ -1,20 +1,14 @@
 // The faces in view: a card for each, with its scores as bars and as a chart over the last minutes.
 
+import { drawStack, element, findLargest, percent, prepareCanvas } from "/charts.js";
+
 const SAMPLE_S = 0.5;
 const KEPT_S = 6; // a card of a face that left
 const MOST_CARDS = 8;
 const MOST_ROWS = 12;
 const GAP_S = 2; // between two samples, and the chart shows that the face was away
 
-const percent = (value) => `${Math.round(100 * value)}%`;
 const $ = (id) => document.getElementById(id);
-
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 /** One face's card. */
 class Card {
@@ -77,29 +71,18 @@ class Card {
   /** A stacked area: each label's share at each time, the newest at the right edge. */
   draw(samples, now) {
     const { labels, colors, history_s: span } = this.model;
-    const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(this.canvas.clientWidth * ratio);
-    const height = Math.round(this.canvas.clientHeight * ratio);
-    if (!width || !height) return;
-    if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
-    const context = this.canvas.getContext("2d");
-    context.clearRect(0, 0, width, height);
+    const prepared = prepareCanvas(this.canvas);
+    if (!prepared) return;
+    const { context, width, height } = prepared;
+    const look = { colors, top: 0, height, place: (time) => width * (1 - (now - time) / span) };
     for (let at = 0; at < samples.length; at++) {
       const [begin, ...scores] = samples[at];
       const next = at + 1 < samples.length ? samples[at + 1][0] : now;
       const end = Math.min(next, begin + (next - begin > GAP_S ? SAMPLE_S : GAP_S));
-      const left = Math.round(width * (1 - (now - begin) / span));
-      const right = Math.max(left + 1, Math.round(width * (1 - (now - end) / span)));
-      let top = 0; // the first label on top, as in the bars above
-      scores.forEach((score, index) => {
-        const bottom = index === scores.length - 1 ? height : top + (score / 1000) * height;
-        context.fillStyle = colors[index];
-        context.fillRect(left, top, right - left, bottom - top);
-        top = bottom;
-      });
+      drawStack(context, { begin, end, scores }, look); // the first label on top, as in the bars above
     }
     const sums = labels.map((_, index) => samples.reduce((sum, sample) => sum + sample[index + 1], 0));
-    const most = labels[sums.indexOf(Math.max(...sums))];
+    const most = labels[findLargest(sums)];
     this.canvas.setAttribute("aria-label", `Shares of the emotions over the last minutes, most of all ${most}`);
     this.canvas.title = this.canvas.getAttribute("aria-label");
   }

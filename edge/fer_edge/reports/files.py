@@ -1,0 +1,158 @@
+"""Which files of results are read, in which order, and what is wrong with them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from fer_edge.errors import MissingExtraError, PluginError, SourceError
+from fer_edge.reports.readers.base import STANDARD_INPUT, ErrorRow, FrameRow, Item, Problem
+from fer_edge.reports.readers.registry import READERS
+from fer_edge.runtime.paths import expand_paths
+from fer_edge.runtime.tables import counted
+
+__all__ = ["ResultsFile", "open_results", "read_file"]
+
+_PEEKED: Final = 50  # rows by which two files of one run are known
+_ARCHIVE: Final = "archive.json"  # in the folder of an archive: its rows are in one below
+_LATEST: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsFile:
+    """A file of results; ``path`` None is standard input, ``format`` a name of READERS."""
+
+    name: str
+    path: Path | None
+    format: str
+
+    def read(self) -> Iterator[Item]:
+        """Its rows; raises SourceError, MissingExtraError."""
+        return READERS.load(self.format)(self.path)
+
+
+@dataclass(slots=True)
+class _Peek:
+    """The beginning of a file: when it was, and a hash of its rows, "" where no face is among them."""
+
+    clock_s: float = _LATEST
+    digest: str = ""
+
+
+def open_results(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -> list[ResultsFile]:
+    """The files that ``paths`` name, those of cameras in the order of their clocks.
+
+    Folders are searched with their subfolders. A file that cannot be read, and one with the same rows as another, such
+    as the CSV beside the JSON Lines of one run, is left out; ``problems`` gets a line for each. Raises SourceError
+    where nothing is left.
+    """
+    found: list[tuple[float, ResultsFile]] = []
+    seen: dict[str, str] = {}
+    for file in _find_files(paths, problems):
+        try:
+            peek = _Peek() if file.path is None else _look_into(file)
+        except (SourceError, MissingExtraError, PluginError) as error:
+            problems.append(str(error))
+            continue
+        if peek.digest and peek.digest in seen:
+            problems.append(
+                f"{file.name}: the same rows as in {seen[peek.digest]}; left out, name one of them"
+            )
+            continue
+        seen[peek.digest] = file.name
+        found.append((peek.clock_s, file))
+    if not found:
+        raise SourceError("; ".join(problems[:3]) or "no results to read; name files that -r wrote")
+    return [file for _, file in sorted(found, key=lambda pair: pair[0])]
+
+
+def read_file(file: ResultsFile, problems: list[str]) -> Iterator[FrameRow | ErrorRow]:
+    """A file's rows; ``problems`` gets one line at its end where some of it could not be read."""
+    first: Problem | None = None
+    bad = rows = 0
+    try:
+        for item in file.read():
+            if isinstance(item, Problem):
+                first, bad = first or item, bad + 1
+            else:
+                rows += 1
+                yield item
+    except SourceError as error:
+        problems.append(f"{error}; {counted(rows, 'row')} before that are shown" if rows else str(error))
+    if first is not None:
+        what = f"{counted(bad, 'row')} left out" if bad > 1 else "left out"
+        problems.append(f"{file.name}: {first.place}: {first.reason}; {what}, {_remedy(rows)}")
+    elif not rows:
+        problems.append(f"{file.name}: no rows; leave it out, or look whether its run failed")
+
+
+def _remedy(rows: int) -> str:
+    return "the others are shown" if rows else "name a file that -r wrote"
+
+
+def _find_files(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -> Iterator[ResultsFile]:
+    """Each file once, by its format."""
+    known = set[Path]()
+    for given in [os.fspath(path) for path in paths]:
+        try:
+            expanded = expand_paths([given], _find_in_folder, keep=lambda path: path == STANDARD_INPUT)
+        except SourceError as error:
+            problems.append(str(error))
+            continue
+        for name in expanded:
+            if name == STANDARD_INPUT:
+                yield ResultsFile("standard input", None, "jsonl")
+                continue
+            path = Path(name)
+            suffix = path.suffix.lower().removeprefix(".")
+            if not path.exists():
+                problems.append(f"{name}: does not exist; check the path")
+            elif suffix not in READERS:
+                names = ", ".join(f".{known}" for known in READERS.names)
+                problems.append(f"{name}: unknown kind of results; expected a file that ends in {names}")
+            elif (resolved := path.resolve()) not in known:
+                known.add(resolved)
+                yield ResultsFile(name, path, suffix)
+
+
+def _find_in_folder(folder: str) -> list[str]:
+    suffixes = {f".{name}" for name in READERS.names}
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if _ARCHIVE in names:
+            folders[:], names = ["rows"], []
+        found += [
+            os.path.join(parent, name)  # noqa: PTH118  (a text as it was given)
+            for name in sorted(names)
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
+        ]
+    if not found:
+        raise SourceError(f"{folder}: no results in this folder; name the folder or the files that -r wrote")
+    return found
+
+
+def _look_into(file: ResultsFile) -> _Peek:
+    peek, digest, faces = _Peek(), hashlib.sha256(), 0
+    for item in islice(file.read(), _PEEKED):
+        if not isinstance(item, FrameRow):
+            continue
+        if peek.clock_s == _LATEST and item.clock is not None:
+            peek.clock_s = _seconds(item.clock)
+        scores = [(face.id, face.box, face.scores) for face in item.faces]
+        faces += len(scores)
+        digest.update(
+            repr((item.source, item.frame, item.time_s, item.clock, scores)).encode("utf-8", "replace")
+        )
+    peek.digest = digest.hexdigest() if faces else ""
+    return peek
+
+
+def _seconds(clock: datetime) -> float:
+    return clock.timestamp()

@@ -1,0 +1,1 @@
+"""The formats of results files, read row by row."""

@@ -1,0 +1,163 @@
+"""Reads CSV of fer-edge: the rows of a frame's faces become one frame again."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from fer_edge.errors import SourceError
+from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
+from fer_edge.reports.readers.lines import open_rows, read_lines
+from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number, parse_time, parse_whole
+
+__all__ = ["read_rows"]
+
+_NEEDED: Final = ("source", "frame", "time_s", "face_id", "x", "y", "width", "height", "emotion", "score")
+
+
+_SUM_TOLERANCE: Final = 2e-3
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the columns are; the labels are those after ``score``. ``clock`` is -1 in files of version 0.1."""
+
+    columns: Mapping[str, int]
+    labels: tuple[str, ...]
+    width: int
+
+
+def read_rows(path: Path | None) -> Iterator[Item]:
+    """The rows of a CSV file; see :class:`fer_edge.reports.readers.base.Reader`."""
+    with open_rows(path) as file:
+        records = _Records(file)
+        header = next(records, None)
+        if header is None:
+            return
+        layout = _read_header("standard input" if path is None else str(path), header.cells)
+        parsed = (_parse(record, layout) for record in records)
+        for _, rows in groupby(parsed, key=lambda row: row[:4] if isinstance(row, FrameRow) else object()):
+            first, *rest = rows
+            if isinstance(first, FrameRow) and rest:
+                first = first._replace(
+                    faces=first.faces
+                    + tuple(row.faces[0] for row in rest if isinstance(row, FrameRow) and row.faces)
+                )
+            yield first
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The cells between two line ends that are not quoted; None where they could not be told apart."""
+
+    line: int
+    cells: Sequence[str] | None
+    reason: str = ""
+    ended: bool = True
+
+
+class _Records:
+    """The records of a CSV file, one after the other."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._lines = read_lines(file)
+        self._number, self._ended = 0, True
+        self._too_long = False
+        self._reader = csv.reader(self._decode())
+
+    def _decode(self) -> Iterator[str]:
+        for line in self._lines:
+            self._number, self._ended = line.number, line.ended
+            if line.content is None:
+                self._too_long = True
+                yield ""
+                continue
+            content = line.content.removeprefix(b"\xef\xbb\xbf") if line.number == 1 else line.content
+            yield content.decode("utf-8", "replace") + "\n"
+
+    def __iter__(self) -> Iterator[_Record]:
+        return self
+
+    def __next__(self) -> _Record:
+        while True:
+            number = self._number + 1
+            try:
+                cells = next(self._reader)
+            except csv.Error:  # such as a quotation mark that is never closed
+                self._reader = csv.reader(self._decode())
+                return _Record(number, None, "its quotation marks do not match")
+            if self._too_long:
+                self._too_long = False
+                return _Record(self._number, None, "too long for a row")
+            if cells:
+                return _Record(number, cells, ended=self._ended)
+
+
+def _read_header(name: str, cells: Sequence[str] | None) -> _Layout:
+    header = cells or ()
+    if header and header[0].startswith("{"):
+        raise SourceError(f"{name}: JSON Lines, not CSV; give it a name that ends in .jsonl")
+    missing = [column for column in _NEEDED if column not in header]
+    if missing:
+        raise SourceError(
+            f"{name}: not CSV of fer-edge, its first line has no column {missing[0]!r}; name a file that -r wrote"
+        )
+    after = header.index("score") + 1
+    columns = {column: header.index(column) for column in _NEEDED}
+    for optional in ("clock", "confidence"):
+        columns[optional] = header.index(optional) if optional in header else -1
+    return _Layout(columns, tuple(header[after:]), len(header))
+
+
+def _parse(record: _Record, layout: _Layout) -> FrameRow | Problem:
+    place = f"line {record.line}"
+    cells, at = record.cells, layout.columns
+    if cells is None:
+        return Problem(place, record.reason)
+    if len(cells) != layout.width:
+        if not record.ended:
+            return Problem(place, HALF_ROW)
+        return Problem(place, f"{len(cells)} columns instead of {layout.width}")
+    try:
+        if not record.ended and not _is_whole(cells, layout):
+            return Problem(place, HALF_ROW)
+        time_s = cells[at["time_s"]]
+        clock = cells[at["clock"]] if at["clock"] >= 0 else ""
+        return FrameRow(
+            cells[at["source"]],
+            parse_whole(cells[at["frame"]]),
+            parse_time(time_s) if time_s else None,
+            parse_clock(clock) if clock else None,
+            layout.labels,
+            (_parse_face(cells, layout),) if cells[at["face_id"]] else (),
+        )
+    except (ValueError, OverflowError) as error:
+        return Problem(place, str(error) if record.ended else HALF_ROW)
+
+
+def _is_whole(cells: Sequence[str], layout: _Layout) -> bool:
+    """Whether a last line without an end has all of its last number: the scores sum to 1, or there is no face."""
+    scores = cells[layout.width - len(layout.labels) :]
+    return not any(scores) or abs(sum(map(parse_number, scores)) - 1) < _SUM_TOLERANCE
+
+
+def _parse_face(cells: Sequence[str], layout: _Layout) -> FaceRow:
+    at = layout.columns
+    confidence = cells[at["confidence"]] if at["confidence"] >= 0 else ""
+    return FaceRow(
+        parse_whole(cells[at["face_id"]]),
+        (
+            parse_whole(cells[at["x"]]),
+            parse_whole(cells[at["y"]]),
+            parse_whole(cells[at["width"]]),
+            parse_whole(cells[at["height"]]),
+        ),
+        parse_number(confidence) if confidence else None,
+        cells[at["emotion"]],
+        parse_number(cells[at["score"]]),
+        tuple(map(parse_number, cells[layout.width - len(layout.labels) :])),
+    )

@@ -1,0 +1,105 @@
+"""Reads JSON Lines of fer-edge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from fer_edge.errors import SourceError
+from fer_edge.reports.readers.base import ErrorRow, FaceRow, FrameRow, Item, Problem
+from fer_edge.reports.readers.lines import open_rows, read_lines
+from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number, parse_time, parse_whole
+
+__all__ = ["read_rows"]
+
+_BAD = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, IndexError)
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def read_rows(path: Path | None) -> Iterator[Item]:
+    """The rows of a file of JSON Lines; see :class:`fer_edge.reports.readers.base.Reader`."""
+    with open_rows(path) as file:
+        for line in read_lines(file):
+            place = f"line {line.number}"
+            if line.content is None:
+                yield Problem(place, "too long for a row")
+                continue
+            content = line.content.strip(b" \t\r\0")  # zeros are what a power cut leaves
+            if line.number == 1:
+                content = content.removeprefix(b"\xef\xbb\xbf")
+                _refuse_other_formats(path, content)
+            if not content:
+                if line.content.strip():
+                    yield Problem(place, "zeros, as a power cut leaves them")
+                continue
+            try:
+                yield _parse(content)
+            except _BAD as error:
+                yield Problem(place, _describe(error, content, ended=line.ended))
+
+
+def _refuse_other_formats(path: Path | None, content: bytes) -> None:
+    name = "standard input" if path is None else str(path)
+    if content.startswith(b"source,"):
+        raise SourceError(f"{name}: CSV, not JSON Lines; give it a name that ends in .csv")
+    if content and not content.startswith(b"{"):
+        raise SourceError(f"{name}: not JSON Lines of fer-edge; name a file that -r wrote")
+
+
+def _parse(content: bytes) -> FrameRow | ErrorRow:
+    record = _DECODER.decode(content.decode())
+    source = record["source"]
+    if not isinstance(source, str):
+        raise TypeError("source is not a text")
+    if "error" in record and "faces" not in record:
+        return ErrorRow(source, str(record["error"]))
+    faces: list[FaceRow] = []
+    labels: tuple[str, ...] = ()
+    for face in record["faces"]:
+        labels = labels or tuple(face["scores"])
+        faces.append(_parse_face(face, labels))
+    time_s, clock = record["time_s"], record.get("clock")  # version 0.1 wrote no clock
+    return FrameRow(
+        source,
+        parse_whole(record["frame"]),
+        None if time_s is None else parse_time(time_s),
+        None if clock is None else parse_clock(clock),
+        labels,
+        tuple(faces),
+    )
+
+
+def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
+    scores = face["scores"]
+    if tuple(scores) != labels:
+        raise ValueError("its faces have different labels")
+    values = tuple(scores.values())
+    parse_number(sum(values))  # of which a single one that is infinite would tell
+    x, y, width, height = face["box"]
+    confidence = face["confidence"]
+    return FaceRow(
+        parse_whole(face["id"]),
+        (parse_whole(x), parse_whole(y), parse_whole(width), parse_whole(height)),
+        None if confidence is None else parse_number(confidence),
+        str(face["emotion"]),
+        parse_number(face["score"]),
+        values,
+    )
+
+
+def _describe(error: Exception, content: bytes, *, ended: bool) -> str:
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return "not JSON" if ended else HALF_ROW
+    if isinstance(error, KeyError):
+        return f"not a row of fer-edge, it has no {error}"
+    if isinstance(error, ValueError) and str(error):
+        return str(error)
+    return "not a row of fer-edge"

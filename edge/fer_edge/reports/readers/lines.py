@@ -1,0 +1,54 @@
+"""Lines of a file, however long: one that is too long for a row is passed over."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from fer_edge.errors import SourceError
+from fer_edge.sinks.rows.format import MOST_LINE
+
+__all__ = ["Line", "open_rows", "read_lines"]
+
+_SKIP = 1 << 20  # bytes that are passed over at a time
+
+
+class Line(NamedTuple):
+    """A line without its end; ``content`` is None where it is too long. ``ended``: it has an end."""
+
+    number: int
+    content: bytes | None
+    ended: bool
+
+
+@contextmanager
+def open_rows(path: Path | None) -> Iterator[BinaryIO]:
+    """Open a file, None is standard input; errors of the system in the block become SourceError."""
+    name = "standard input" if path is None else str(path)
+    try:
+        if path is None:
+            if sys.stdin is None:
+                raise SourceError("standard input is closed; name a file")
+            yield sys.stdin.buffer
+            return
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise SourceError(f"{name}: cannot read: {error.strerror or error}; check the path") from error
+
+
+def read_lines(file: BinaryIO) -> Iterator[Line]:
+    """Each line of a file, numbered from 1; memory does not grow with a line's length."""
+    number = 0
+    while line := file.readline(MOST_LINE):
+        number += 1
+        ended = line.endswith(b"\n")
+        if ended or len(line) < MOST_LINE:
+            yield Line(number, line.rstrip(b"\r\n"), ended)
+            continue
+        while (rest := file.readline(_SKIP)) and not rest.endswith(b"\n"):
+            pass
+        yield Line(number, None, rest.endswith(b"\n"))

@@ -1,0 +1,105 @@
+"""Reads Parquet with the columns of the CSV: the rows of an archive, or a table that read_results gave to Arrow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from fer_edge.errors import MissingExtraError, SourceError
+from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
+from fer_edge.reports.readers.values import parse_clock, parse_number, parse_time
+from fer_edge.sinks.csv import COLUMNS
+
+__all__ = ["read_rows"]
+
+_BATCH: Final = 1 << 14  # rows
+_METADATA: Final = b"fer_edge"
+"""Where an archive's file says of itself, as JSON, which of its columns are labels."""
+
+_Key = tuple[str, int, float | None, datetime | None]
+
+
+def read_rows(path: Path | None) -> Iterator[Item]:
+    """The rows of a Parquet file; see :class:`fer_edge.reports.readers.base.Reader`."""
+    if path is None:
+        raise SourceError("standard input: Parquet cannot be read as a stream; name a file")
+    file = _open(path)
+    with file:
+        labels = _find_labels(path, file)
+        batches = file.iter_batches(_BATCH, columns=[*COLUMNS, *labels])
+        rows = (_parse(row, labels) for batch in batches for row in batch.to_pylist())
+        for (key, problem), faces in groupby(rows, lambda row: row[:2]):
+            if key is None:
+                yield from (Problem("a row", problem) for _ in faces)
+                continue
+            source, frame, time_s, clock = key
+            found = tuple(face for *_, face in faces if face is not None)
+            yield FrameRow(source, frame, time_s, clock, labels, found)
+
+
+def _open(path: Path) -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "archive") from error
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise SourceError(f"{path}: cannot read as Parquet: {reason}; check the path") from error
+
+
+def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
+    """The labels that the file states, otherwise the columns of floats after ``score``."""
+    schema = file.schema_arrow
+    missing = [name for name in COLUMNS if name not in schema.names]
+    if missing:
+        raise SourceError(
+            f"{path}: not rows of fer-edge, it has no column {missing[0]!r}; name a file of rows"
+        )
+    stated = (schema.metadata or {}).get(_METADATA)
+    try:
+        if stated is not None:
+            return tuple(map(str, json.loads(stated)["labels"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SourceError(f"{path}: what it says of itself cannot be read; archive it again") from error
+    after = schema.names[schema.names.index("score") + 1 :]
+    return tuple(name for name in after if str(schema.field(name).type) in ("float", "double"))
+
+
+def _parse(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[_Key | None, str, FaceRow | None]:
+    """The frame of a row and its face; without a frame what is wrong with the row."""
+    try:
+        time_s, clock = row["time_s"], row["clock"]
+        key = (
+            row["source"],
+            int(row["frame"]),
+            None if time_s is None else parse_time(time_s),
+            _parse_clock(clock),
+        )
+        return key, "", None if row["face_id"] is None else _parse_face(row, labels)
+    except (ValueError, TypeError) as error:
+        return None, str(error), None
+
+
+def _parse_clock(clock: Any) -> datetime | None:
+    if isinstance(clock, datetime):
+        return clock if clock.tzinfo is not None else clock.replace(tzinfo=UTC)
+    return None if clock is None else parse_clock(clock)
+
+
+def _parse_face(row: dict[str, Any], labels: tuple[str, ...]) -> FaceRow:
+    confidence = row["confidence"]
+    return FaceRow(
+        row["face_id"],
+        (row["x"], row["y"], row["width"], row["height"]),
+        None if confidence is None else round(parse_number(confidence), 6),
+        row["emotion"],
+        round(parse_number(row["score"]), 6),
+        tuple([round(parse_number(row[label]), 6) for label in labels]),
+    )

@@ -1,0 +1,21 @@
+"""The readers by the suffix of their files. A new one is a module in this folder and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fer_edge.reports.readers.base import Reader
+from fer_edge.runtime.registry import Registry
+
+__all__ = ["READERS"]
+
+READERS: Final[Registry[Reader]] = Registry(
+    "results format",
+    "fer_edge.readers",
+    {
+        "jsonl": "fer_edge.reports.readers.jsonl:read_rows",
+        "csv": "fer_edge.reports.readers.csv:read_rows",
+        "parquet": "fer_edge.reports.readers.parquet:read_rows",
+    },
+)
+"""What ``fer-edge report`` and ``read_results`` read."""
