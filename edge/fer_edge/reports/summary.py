@@ -31,6 +31,7 @@ MOST_PEOPLE: Final = 300
 """People of a source that are kept, those who were longest in view."""
 
 _NEWEST: Final = 50  # people who came last and may stay
+_FRAMES_OF_BIN: Final = 1.5  # at least; frames come a little early and late
 _MOST_IMAGES: Final = 2000  # of a folder, that are listed by name
 _MOST_FACES: Final = 8  # of an image, that are listed
 
@@ -153,6 +154,12 @@ class SourceSummary:
         self.people = {key: person for key, person in self.people.items() if key in kept}
         self.further_people += forgotten
         return forgotten
+
+    def widen_bins(self) -> None:
+        """Let each bin hold a frame: narrower ones would show gaps where there are none."""
+        if self.kind != "images":
+            for timeline in self.timelines():
+                timeline.widen(_FRAMES_OF_BIN * self.gaps.interval_s)
 
     def timelines(self) -> Iterator[Timeline]:
         """Its own and those of its people."""

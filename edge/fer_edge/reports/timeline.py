@@ -53,6 +53,11 @@ class Timeline:
         while len(self._bins) > most:
             self._grow()
 
+    def widen(self, least: float) -> None:
+        """Have bins of at least that width."""
+        while self.width < least:
+            self._grow()
+
     def _grow(self) -> None:
         self.width *= 2
         joined: dict[int, _Bin] = {}

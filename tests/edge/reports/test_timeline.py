@@ -8,6 +8,8 @@ import random
 import pytest
 
 from fer_edge.reports.gaps import GapFinder
+from fer_edge.reports.readers.base import FrameRow
+from fer_edge.reports.report import Report
 from fer_edge.reports.timeline import FIRST_WIDTH, Timeline
 
 YES, NO = (1.0, 0.0), (0.0, 1.0)
@@ -101,3 +103,14 @@ def test_the_longest_gaps_are_kept_and_all_are_counted() -> None:
     assert gaps.count == 500
     assert len(gaps.longest()) == 100
     assert min(gap.length_s for gap in gaps.longest()) > 400
+
+
+@pytest.mark.parametrize("rate", [7.0, 23.976, 29.97, 60.0])
+def test_bins_of_a_source_hold_a_frame_each_at_any_rate(rate: float) -> None:
+    report = Report()
+    report.add(
+        (FrameRow("clip.mp4", index, index / rate, None, (), ()) for index in range(500)), "rows.jsonl"
+    )
+    report.finish()
+    indices = [index for index, _, _, _ in report.sources[0].timeline.bins()]
+    assert indices == list(range(len(indices)))
