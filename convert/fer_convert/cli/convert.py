@@ -96,6 +96,7 @@ def convert(
     out: Path,
     spec: Path | None,
     max_drop: float,
+    split: str | None,
     overwrite: bool,
     debug: bool,
     **options: Any,
@@ -109,14 +110,16 @@ def convert(
         from fer_convert.conversion import convert as conversion
         from fer_convert.conversion.table import format_conversion_table
         from fer_train.data.crops import prepare_faces
-        from fer_train.data.dataset import load_faces
+        from fer_train.data.held_out import choose_split, load_faces_of_model
 
         try:
+            faces = prepare_faces(source.spec, load_faces_of_model(source.spec, data))
+            split = choose_split(source.spec, faces, split, str(data))
             report = conversion.convert_model(
                 source,
-                prepare_faces(source.spec, load_faces(data)),
+                faces,
                 out,
-                ConversionOptions(**options),
+                ConversionOptions(split=split, **options),
                 data=str(data),
                 overwrite=overwrite,
                 progress=show_progress,

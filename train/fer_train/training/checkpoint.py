@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_edge.errors import OutputError, RunError
 from fer_edge.runtime.atomic_files import staged_file
@@ -19,18 +20,26 @@ from fer_train.training.history import EpochReport
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
 
-def save_checkpoint(path: Path, model: keras.Model, history: Sequence[EpochReport]) -> None:
+def save_checkpoint(
+    path: Path,
+    model: keras.Model,
+    history: Sequence[EpochReport],
+    best: Sequence[NDArray[np.float32]] = (),
+) -> None:
     """Write the weights, the optimizer's state and the history of the finished epochs.
+
+    ``best`` are the weights of the best epoch so far, in the order of the model's, where these are kept.
 
     Raises RunError when it cannot be written; the previous checkpoint then stays.
     """
     arrays = {
         f"model_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_list_variables(model))
     }
+    kept = {f"best_{i}": weights for i, weights in enumerate(best)}
     rows = np.array(json.dumps([asdict(report) for report in history]))
     try:
         with staged_file(path, sync=True) as part:
-            np.savez(part, history=rows, **arrays)  # type: ignore[arg-type]
+            np.savez(part, history=rows, **arrays, **kept)  # type: ignore[arg-type]
     except OutputError as error:
         reason = getattr(error.__cause__, "strerror", None) or error
         raise RunError(
@@ -39,14 +48,17 @@ def save_checkpoint(path: Path, model: keras.Model, history: Sequence[EpochRepor
         ) from error
 
 
-def load_checkpoint(path: Path, model: keras.Model) -> list[EpochReport]:
-    """Restore what :func:`save_checkpoint` wrote into a compiled model; return the history.
+def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], list[NDArray[np.float32]]]:
+    """Restore what :func:`save_checkpoint` wrote into a compiled model; return the history and the best weights.
 
     Raises RunError for an unreadable file and for a checkpoint of another network.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = [archive[f"model_{i}"] for i in range(len(archive.files) - 1)]
+            best = [
+                archive[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in archive.files))
+            ]
+            arrays = [archive[f"model_{i}"] for i in range(len(archive.files) - 1 - len(best))]
             history = [EpochReport(**row) for row in json.loads(str(archive["history"]))]
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise RunError(f"{path}: expected a checkpoint of fer-train, cannot read it: {error}") from error
@@ -58,7 +70,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> list[EpochReport]:
         )
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return history
+    return history, best
 
 
 def _list_variables(model: keras.Model) -> list[Any]:

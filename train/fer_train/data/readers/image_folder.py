@@ -20,7 +20,7 @@ from fer_edge.sources.image_io import ImageFile, load_image
 from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES, is_system_file
 from fer_edge.types import Detection, Frame
 from fer_train.data.readers.label_names import LabelNames, resolve_label_folders
-from fer_train.data.readers.split_names import ALL_TRAINING, MERGED_TEST, find_split, resolve_merged_test
+from fer_train.data.readers.split_names import MERGED_TEST, find_split, resolve_merged_test
 from fer_train.data.readers.table_layout import SIDE
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,12 +35,16 @@ _MOST_NAMED: Final = 20  # unreadable images; the rest are counted
 
 @dataclass(frozen=True, slots=True)
 class ImageList:
-    """The images of a data set: their paths, indices into ``label_names``, and splits; aligned."""
+    """The images of a data set: their paths, indices into ``label_names``, and splits; aligned.
+
+    ``names_splits``: the folder has folders of splits; otherwise all images are Training.
+    """
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
     splits: tuple[str, ...]
     label_names: tuple[str, ...]
+    names_splits: bool = True
 
 
 def find_labelled_images(root: Path) -> ImageList:
@@ -81,7 +85,7 @@ def find_labelled_images(root: Path) -> ImageList:
         found += [(path, labels.names.index(name), split) for path in images]
     _warn_of_missing_labels(splits, {(split, labels.names[label]) for _, label, split in found}, labels)
     paths, indices, split_names = zip(*found, strict=True)
-    return ImageList(paths, indices, split_names, labels.names)
+    return ImageList(paths, indices, split_names, labels.names, names_splits=_names_splits(root, splits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,12 @@ def _find_split_folders(root: Path) -> dict[str, Path]:
     }
 
 
+def _names_splits(root: Path, splits: dict[str, Path]) -> bool:
+    """Whether the data set has folders of splits, not of labels alone."""
+    training = splits.get("Training")
+    return len(splits) > 1 or training is None or (training != root and find_split(training.name) is not None)
+
+
 def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path]:
     """The folder that holds labels' folders, as that of Training."""
     nested = next((folder for folder in folders if _subfolders(folder)), None)
@@ -189,7 +199,6 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
         for folder in folders:
             _refuse_loose_images(folder)
         raise DataError(f"{root}: {_NO_IMAGES}")
-    _LOG.warning("%s: the folder has labels and no splits (train, test): %s", root, ALL_TRAINING)
     return {"Training": root}
 
 
