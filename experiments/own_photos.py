@@ -1,14 +1,14 @@
 """Fine-tuned against trained from scratch, on labels that the bundled network does not have: docs/experiments.md.
 
 FER+'s eight emotions (contempt is one that FER-2013 lacks), from a number of faces of each label, a fifth of them held
-out to stop by; measured on PublicTest, from which neither network has learned. With ``--from-split PublicTest`` they come
-from one half of it, which the bundled network has not seen either, and are measured on the other half.
+out to stop by; measured on PublicTest, from which neither network has learned. With ``--from-split PublicTest`` they
+come from one half of it, which the bundled network has not seen either, and are measured on the other half.
 
     python -m experiments.own_photos table DATA VOTES --out DIR [--sizes 50 100 300] [--seeds 0 1] [--epochs 60]
     python -m experiments.own_photos recovery DATA
 
-``table`` prints a line for each training, keeps it in DIR and leaves out what is there already. ``recovery`` compares the
-network that fine-tuning begins with, out of the bundled int8 file, with the file itself.
+``table`` prints a line for each training, keeps it in DIR and leaves out what is there already. ``recovery`` compares
+the network that fine-tuning begins with, out of the bundled int8 file, with the file itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from fer_train.training.run import compute_class_weights
 from fer_train.training.trainer import Trainer
 
 ARCH = "mini-resnet"
-METHODS = ("scratch", "fine-tuned")
+METHODS = ("fine-tuned", "scratch")
 
 
 def select_per_label(faces: FaceDataset, count: int, seed: int) -> FaceDataset:
@@ -64,10 +65,13 @@ def choose_faces(options: argparse.Namespace) -> tuple[FaceDataset, FaceDataset]
 
 
 def find_method_recipe(method: str, epochs: int) -> Recipe:
-    """Find the recipe: of a training from scratch with small batches too, so that it has enough steps."""
+    """Find the recipe: of a training from scratch with small batches too, so that it has enough steps.
+
+    In float32, because bfloat16 is emulated on many processors.
+    """
     if method == "fine-tuned":
         return find_recipe(FINE_TUNE, ARCH)
-    return find_recipe("modern", ARCH).resize(epochs, 32)
+    return replace(find_recipe("modern", ARCH), bfloat16=False, ema=0.99).resize(epochs, 32)
 
 
 def train(method: str, faces: FaceDataset, folder: Path, seed: int, epochs: int) -> tuple[Any, int]:

@@ -7,6 +7,7 @@ import click
 from fer_edge._version import __version__
 from fer_edge.cli.app import run_command
 from fer_train.cli.archs import list_archs
+from fer_train.cli.crop import crop
 from fer_train.cli.evaluate import evaluate_model
 from fer_train.cli.fit import fit
 from fer_train.cli.inspect import inspect_data
@@ -34,5 +35,5 @@ def cli() -> None:
     """
 
 
-for _command in (fit, evaluate_model, inspect_data, make_soft_labels, list_archs):
+for _command in (crop, fit, evaluate_model, inspect_data, make_soft_labels, list_archs):
     cli.add_command(_command)

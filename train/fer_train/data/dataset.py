@@ -135,9 +135,9 @@ def load_faces(
     :mod:`fer_train.data.readers.fer2013_csv`, :mod:`fer_train.data.readers.archive`. A folder with one, or a folder
     of images: ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`. What was assumed
     is said by warnings. With ``skip_unreadable`` images and rows that cannot be read are left out, which a warning
-    says; without ``explain_splits`` none says that a folder names no splits. Later it comes from a cache, whose key is
-    a hash of the content. Raises DataError naming the file, lines or images at fault, and MissingExtraError where a table
-    is to be read without pandas.
+    says; without ``explain_splits`` none says that a folder names no splits. Later it comes from a cache, whose key
+    is a hash of the content. Raises DataError naming the file, lines or images at fault, and MissingExtraError where
+    a table is to be read without pandas.
     """
     path = Path(path)
     if not path.exists():
