@@ -136,6 +136,12 @@ def _write_and_verify(
     path.write_bytes(embed_spec(network, spec.replace(accuracy={report["split"]: accuracy})))
     model = find_model(path)
     report["files"][path.name] = build_file_report(
-        model, metrics, predictions, report["keras"], reference, measure_latency(model, images)
+        model,
+        metrics,
+        predictions,
+        report["keras"],
+        reference,
+        test.labels,
+        measure_latency(model, images),
     )
     return predictions
