@@ -19,7 +19,7 @@ from fer_train.data.held_out import choose_split, load_faces_of_model
 from fer_train.evaluation.evaluate import evaluate, write_evaluation
 from fer_train.evaluation.report import format_report
 from fer_train.models.loading import is_tflite, read_model_spec
-from fer_train.models.run_files import CONFUSION_FILE, REPORT_FILE
+from fer_train.models.run_files import CONFUSION_FILE, LABELS_FILE, RELIABILITY_FILE, REPORT_FILE
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["evaluate_model"]
@@ -35,7 +35,7 @@ _LOG: Final = logging.getLogger(__name__)
     type=click.Choice(SPLITS),
     help="The faces to measure on; test: those held out of your own.  [default: PublicTest, or test]",
 )
-@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and {CONFUSION_FILE} there.")
+@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and its plots there.")
 @click.option("--votes", type=PATH, metavar="CSV", help="FER+'s votes, for a model of FER+'s eight labels.")
 @click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
 @skip_unreadable_option
@@ -72,7 +72,8 @@ def evaluate_model(
             write_evaluation(out, report)
     click.echo(format_report(report))
     if out is not None:
-        click.echo(f"\nWritten to {out}: {REPORT_FILE}, {CONFUSION_FILE}")
+        names = (REPORT_FILE, CONFUSION_FILE, LABELS_FILE, RELIABILITY_FILE)
+        click.echo(f"\nWritten to {out}: {', '.join(names)}")
 
 
 def _warn_of_concerns(faces: FaceDataset, report: dict[str, Any], name: str) -> None:

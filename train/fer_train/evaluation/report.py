@@ -25,7 +25,8 @@ def format_report(report: dict[str, Any]) -> str:
     ]
     lines = [
         f"{report['model']} on {report['samples']:,} faces of {report['split']}",
-        f"accuracy {format_percent(report['accuracy'])} (95 % interval {format_interval(report['accuracy_interval'])}), "
+        f"accuracy {format_percent(report['accuracy'])} "
+        f"(95 % interval {format_interval(report['accuracy_interval'])}), "
         f"mean of the classes {format_percent(report['mean_class_accuracy'])}",
         f"cross-entropy {report['loss']:.4f}, expected calibration error {calibration['ece']:.4f}",
         "",

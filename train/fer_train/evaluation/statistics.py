@@ -32,4 +32,5 @@ def mcnemar_p_value(lost: int, won: int) -> float:
     changed = lost + won
     tail = sum(math.comb(changed, count) for count in range(min(lost, won) + 1))
     # Python's integers are exact; the quotient of two large ones is what a float can hold.
-    return min(1.0, 2 * tail / 2**changed)
+    total: int = 2**changed
+    return min(1.0, 2 * tail / total)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fer_edge.rendering.typeface import render_text
 from fer_edge.runtime.tables import counted
+from fer_edge.sources.image_io import read_image
 
 __all__ = ["MOST_SHOWN", "draw_contact_sheet"]
 
@@ -60,7 +61,7 @@ def _spread(paths: Sequence[Path]) -> Sequence[Path]:
 
 
 def _read_thumbnail(path: Path) -> NDArray[np.uint8]:
-    image = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    image = read_image(path)
     return np.asarray(cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
