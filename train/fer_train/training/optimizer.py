@@ -59,15 +59,16 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
     def set_body(self, is_body: Sequence[bool], rate: float, head_steps: int) -> None:
         """Let some of the variables, in the model's order, learn at ``rate`` times the learning rate.
 
-        In the first ``head_steps`` steps they do not learn at all.
+        In the first ``head_steps`` steps they do not learn at all, and in as many after them at a rising rate: at once
+        they would forget what they know.
         """
         self._is_body, self._body_rate, self._head_steps = list(is_body), rate, head_steps
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         """Take a step. Gradients are scaled, which with momentum is the same as scaling the learning rate."""
         if any(self._is_body):
-            trains_all = ops.cast(self.iterations >= self._head_steps, "float32")
-            factor = self._body_rate * trains_all
+            beyond = ops.cast(self.iterations, "float32") - self._head_steps
+            factor = self._body_rate * ops.clip(beyond / max(1, self._head_steps), 0.0, 1.0)
             grads = [
                 gradient * ops.cast(factor, gradient.dtype) if body else gradient
                 for gradient, body in zip(grads, self._is_body, strict=True)

@@ -33,8 +33,8 @@ class Recipe:
     temperature of the network that is kept is fitted on it (0: none is).
     ``crop_mode``: the whole data set image, or the face that Haar finds in it (the whole where none).
     ``head_epochs`` at the beginning train the last layer alone, of a network that begins with another one's weights;
-    after them the others learn at ``body_rate`` times the learning rate. ``freeze_norms`` leaves batch norms as
-    that network has them, statistics included.
+    after them the others learn at a rate that rises, within as many epochs, to ``body_rate`` times the learning
+    rate. ``freeze_norms`` leaves batch norms as that network has them, statistics included.
     ``patience`` ends the training after so many epochs, of those that train everything, in which the validation
     loss has not fallen, and keeps the weights with which it was least (0: trains all and keeps the last weights).
     ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
@@ -139,19 +139,19 @@ RECIPES: Final = {
         # Chosen by experiments/own_photos.py, on 50 to 300 faces of each label.
         Recipe(
             name=FINE_TUNE,
-            epochs=60,
+            epochs=40,
             batch_size=32,
-            learning_rate=0.02,
+            learning_rate=0.01,
             schedule="cosine",
             nesterov=True,
             warmup_epochs=1,
             ema=0.98,
             label_smoothing=0.1,
             calibration_folds=30,
-            head_epochs=10,
-            body_rate=0.3,
+            head_epochs=5,
+            body_rate=0.1,
             freeze_norms=True,
-            patience=12,
+            patience=10,
             augmentation=Augmentation(
                 flip=True, rotation=12.0, shift=0.1, scale=0.12, contrast=0.3, brightness=25.0, erase=0.25
             ),
