@@ -27,11 +27,15 @@ def cli() -> None:
     """Train facial emotion classifiers on FER-2013 or your own faces, and measure them.
 
     DATA is FER-2013 as it comes (fer2013.tar.gz, fer2013.csv, icml_face_data.csv; plain, .gz, .zip or
-    .tar.gz) or folders of pictures: train/<emotion>/… and test/<emotion>/….
+    .tar.gz) or folders of images: train/<emotion>/… and test/<emotion>/…, or a folder for each label.
 
     \b
     fer-train fit fer2013.tar.gz --arch mini-resnet --out runs/mini-resnet
     fer-train evaluate runs/mini-resnet fer2013.tar.gz --split PublicTest
+
+    \b
+    fer-train crop photos --out photos-cropped
+    fer-train fit photos-cropped --from default --val-share 0.2 --out runs/mine
     """
 
 
