@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import OutputError, RunError
+from fer_edge.errors import OutputError, RunError, reason_of
 from fer_edge.runtime.atomic_files import staged_file
+from fer_edge.runtime.json_text import parse_json
+from fer_train.data.array_files import read_arrays
 from fer_train.training.history import EpochReport
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
+
+_LARGEST: Final = 8 << 30  # bytes, unpacked
 
 
 def save_checkpoint(
@@ -54,16 +57,17 @@ def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], 
     Raises RunError for an unreadable file and for a checkpoint of another network.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            best = [
-                archive[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in archive.files))
-            ]
-            arrays = [archive[f"model_{i}"] for i in range(len(archive.files) - 1 - len(best))]
-            history = [EpochReport(**row) for row in json.loads(str(archive["history"]))]
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}: expected a checkpoint of fer-train, cannot read it: {error}") from error
+        stored = read_arrays(path, _LARGEST)
+        best = [stored[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in stored))]
+        arrays = [stored[f"model_{i}"] for i in range(len(stored) - 1 - len(best))]
+        history = [EpochReport(**row) for row in parse_json(str(stored["history"]))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path}: expected a checkpoint of fer-train, cannot read it: {reason_of(error)}"
+        ) from error
     variables = _list_variables(model)
-    if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
+    shapes, weights = ([tuple(v.shape) for v in some] for some in (variables, model.weights))
+    if shapes != [a.shape for a in arrays] or [a.shape for a in best] not in ([], weights):
         raise RunError(
             f"{path}: expected a checkpoint of {model.name} with {len(variables)} variables, got one of "
             "another network or recipe; resume with the options the run was started with"
