@@ -80,8 +80,8 @@ def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validat
         *accuracy.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2
     )
     if validation is not None:
-        legend.set_title(_WHY_ABOVE, prop={"size": 8.5})
-        legend.get_title().set(color=SOFT, horizontalalignment="center")
+        legend.set_title(_WHY_ABOVE)
+        legend.get_title().set(color=SOFT, fontsize=8.5, horizontalalignment="center")
     for axes in (accuracy, loss):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -80,7 +80,7 @@ def draw_confusion_matrix(
                 fontsize=9,
                 color="white" if shares[row, column] > 55 else INK,
             )
-    for row in np.flatnonzero(totals == 0):
+    for row in np.flatnonzero(totals == 0).tolist():
         axes.text((len(labels) - 1) / 2, row, "no faces", ha="center", va="center", fontsize=9, color=SOFT)
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels if show_true_labels else [""] * len(labels))
