@@ -109,8 +109,8 @@ def compute_calibration_bins(
         {
             "range": [round(index / bins, 6), round((index + 1) / bins, 6)],
             "count": int((place == index).sum()),
-            "confidence": round(float(confidence[place == index].mean()), 6),
-            "accuracy": round(float(right[place == index].mean()), 6),
+            "confidence": round(float(confidence[place == index].mean()), 4),
+            "accuracy": round(float(right[place == index].mean()), 4),
         }
         for index in np.unique(place).tolist()
     ]
