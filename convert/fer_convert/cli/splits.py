@@ -6,15 +6,13 @@ from typing import Final
 
 import click
 
-from fer_convert.conversion.options import DEFAULT_SPLIT
+from fer_train.data.dataset import SPLITS
 
 __all__ = ["split_option"]
 
 split_option: Final = click.option(
     "--split",
-    type=click.Choice(["Training", "PublicTest", "PrivateTest"]),
-    default=DEFAULT_SPLIT,
-    show_default=True,
-    help="The faces to measure on.",
+    type=click.Choice(SPLITS),
+    help="The faces to measure on; test: those held out of your own.  [default: PublicTest, or test]",
 )
 """Adds ``--split``, the same for every command."""

@@ -18,7 +18,7 @@ __all__ = ["verify"]
 @data_option("FER-2013 in any of its forms, or your own faces.", required=True)
 @split_option
 @debug_option
-def verify(file: Path, data: Path, split: str, debug: bool) -> None:
+def verify(file: Path, data: Path, split: str | None, debug: bool) -> None:
     """Measure a file's accuracy and latency on this device, without TensorFlow.
 
     FILE is a .tflite file that carries its model spec.
@@ -27,10 +27,11 @@ def verify(file: Path, data: Path, split: str, debug: bool) -> None:
     from fer_convert.verification.verify import verify as verify_model
     from fer_edge.models.find_model import find_model
     from fer_train.data.crops import prepare_faces
-    from fer_train.data.dataset import load_faces
+    from fer_train.data.held_out import choose_split, load_faces_of_model
 
     with suppress_native_stderr(debug):
         model = find_model(file)
-        faces = prepare_faces(model.spec, load_faces(data))
+        faces = prepare_faces(model.spec, load_faces_of_model(model.spec, data))
+        split = choose_split(model.spec, faces, split, str(data))
         report = verify_model(model, faces, split, str(data), show_progress)
     click.echo(format_verification_table(model, report))

@@ -73,16 +73,16 @@ def convert_model(
             None if calibration is None else describe_calibration(calibration, options.seed),
             compute_metrics(reference, test),
         )
-        predictions = {"keras": reference}
         for variant in options.variants:
             spec = _build_spec(source, variant, report["calibration"])
             network = _convert_variant(model, variant, calibration, progress)
             path = staging / f"{variant}.tflite"
-            predictions[variant] = _write_and_verify(path, network, spec, test, report, reference, progress)
+            _write_and_verify(path, network, spec, test, report, reference, progress)
         write_json(staging / _REPORT, report)
-        title = f"{source.spec.name} on {len(test):,} faces of {options.split}, % of each row"
-        draw_confusion_matrices(staging / _CONFUSION, report["files"], title)
-        draw_reliability(staging / _RELIABILITY, predictions, test)
+        where = f"{source.spec.name} on {len(test):,} faces of {options.split}"
+        draw_confusion_matrices(staging / _CONFUSION, report["files"], where)
+        by_variant = {"keras": report["keras"]} | {file["variant"]: file for file in report["files"].values()}
+        draw_reliability(staging / _RELIABILITY, by_variant, f"{where}\nhow often predictions are right")
     return report
 
 
@@ -122,8 +122,8 @@ def _write_and_verify(
     report: ConversionReport,
     reference: NDArray[np.float32],
     progress: Progress,
-) -> NDArray[np.float32]:
-    """Write a file with its measured accuracy, and add it to the report; the file's predictions."""
+) -> None:
+    """Write a file with its measured accuracy, and add it to the report."""
     images = extract_images(test)
     path.write_bytes(embed_spec(network, spec))
     predictions = predict_with_runtime(find_model(path), images, progress, f"Verifying {spec.variant}")
@@ -136,6 +136,11 @@ def _write_and_verify(
     path.write_bytes(embed_spec(network, spec.replace(accuracy={report["split"]: accuracy})))
     model = find_model(path)
     report["files"][path.name] = build_file_report(
-        model, metrics, predictions, report["keras"], reference, measure_latency(model, images)
+        model,
+        metrics,
+        predictions,
+        report["keras"],
+        reference,
+        test.labels,
+        measure_latency(model, images),
     )
-    return predictions

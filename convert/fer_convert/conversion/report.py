@@ -15,7 +15,7 @@ from fer_convert.conversion.options import ConversionOptions
 from fer_convert.tflite.container import extract_network
 from fer_convert.tflite.inspection import list_operators
 from fer_convert.trained_model import TrainedModel
-from fer_convert.verification.predictions import compare_predictions
+from fer_convert.verification.predictions import compare_predictions, compute_drop_p_value
 from fer_convert.verification.report import Metrics
 from fer_edge._version import __version__
 from fer_edge.models.find_model import ModelFile
@@ -55,6 +55,7 @@ class FileReport(Metrics):
     """A converted file: its identity, quality, cost and speed.
 
     ``accuracy_drop_points``: accuracy before minus accuracy after conversion, in percentage points.
+    ``drop_p_value``: how probable such a change is by chance, by McNemar's exact test on the paired answers, 0…1.
     ``top1_agreement``: the share of faces, 0…1, with the same prediction as the Keras network. The
     differences are between probabilities, over all faces and labels. ``latency_ms``: milliseconds for one
     face, by the number of threads.
@@ -65,6 +66,7 @@ class FileReport(Metrics):
     sha256: str
     operators: list[str]
     accuracy_drop_points: float
+    drop_p_value: float
     top1_agreement: float
     mean_probability_difference: float
     max_probability_difference: float
@@ -131,11 +133,13 @@ def build_file_report(
     predictions: NDArray[np.float32],
     before: Metrics,
     reference: NDArray[np.float32],
+    labels: NDArray[np.int64],
     latency_ms: dict[str, float],
 ) -> FileReport:
     """Build the report of one file from its metrics and float32 (n, labels) predictions.
 
-    ``before`` and ``reference`` are the metrics and the predictions of the Keras network.
+    ``before`` and ``reference`` are the metrics and the predictions of the Keras network, ``labels`` the true ones,
+    int64 (n,).
     """
     agreement = compare_predictions(reference, predictions)
     return {
@@ -145,6 +149,7 @@ def build_file_report(
         "operators": list(list_operators(extract_network(model.path.read_bytes()))),
         **metrics,
         "accuracy_drop_points": round(100 * (before["accuracy"] - metrics["accuracy"]), 4),
+        "drop_p_value": round(compute_drop_p_value(reference, predictions, labels), 6),
         "top1_agreement": round(agreement.top1, 6),
         "mean_probability_difference": round(agreement.mean_difference, 6),
         "max_probability_difference": round(agreement.max_difference, 6),

@@ -5,7 +5,7 @@ Their number and the effect of excluding non-faces were measured: docs/conversio
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from fer_edge.detectors.haar import load_cascade
 from fer_edge.errors import DataError
 from fer_train.data.dataset import FaceDataset
+from fer_train.data.face_check import shows_face
 
 __all__ = ["select_calibration_faces"]
-
-_BORDER: Final = 8  # pixels added around a tightly cropped face, for the detector
 
 
 def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
@@ -51,10 +50,5 @@ def _select_detectable(
     for index in candidates.tolist():
         if len(found) >= count:
             break
-        (found if _shows_face(pixels[index], detector) else others).append(index)
+        (found if shows_face(pixels[index], detector) else others).append(index)
     return (found + others)[:count]
-
-
-def _shows_face(pixels: NDArray[np.uint8], detector: Any) -> bool:
-    surrounded = np.pad(pixels, _BORDER, mode="edge")
-    return len(detector.detectMultiScale(surrounded, 1.1, 3, minSize=(28, 28))) > 0

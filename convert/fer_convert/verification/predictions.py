@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 
 from fer_edge.classification.classifier import Classifier
 from fer_edge.models.find_model import ModelFile
+from fer_train.evaluation.statistics import mcnemar_p_value
 from fer_train.models.prediction import Progress, no_progress, predict, wrap_classifier
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Agreement", "compare_predictions", "predict_with_keras", "predict_with_runtime"]
+__all__ = [
+    "Agreement",
+    "compare_predictions",
+    "compute_drop_p_value",
+    "predict_with_keras",
+    "predict_with_runtime",
+]
 
 _THREADS: Final = 2
 
@@ -38,6 +45,17 @@ def compare_predictions(reference: NDArray[np.float32], converted: NDArray[np.fl
     difference = np.abs(reference.astype(np.float64) - converted)
     same = reference.argmax(axis=1) == converted.argmax(axis=1)
     return Agreement(float(same.mean()), float(difference.mean()), float(difference.max()))
+
+
+def compute_drop_p_value(
+    reference: NDArray[np.float32], converted: NDArray[np.float32], labels: NDArray[np.int64]
+) -> float:
+    """Compute how probable the change of accuracy is by chance: McNemar's exact test, 0…1.
+
+    ``reference`` and ``converted`` are float32 (n, labels), ``labels`` the true ones, int64 (n,).
+    """
+    before, after = (predicted.argmax(axis=1) == labels for predicted in (reference, converted))
+    return mcnemar_p_value(int((before & ~after).sum()), int((after & ~before).sum()))
 
 
 def predict_with_keras(

@@ -21,6 +21,7 @@ class Metrics(TypedDict):
 
     samples: int
     accuracy: float
+    accuracy_interval: list[float]
     mean_class_accuracy: float
     loss: float
     per_class: dict[str, dict[str, Any]]

@@ -44,7 +44,20 @@ SPEC_FILE: Final = "fer_edge_spec.json"
 SPEC_VERSION: Final = 1
 
 RESERVED_LABELS: Final = frozenset(
-    {"source", "frame", "time_s", "face_id", "x", "y", "width", "height", "confidence", "emotion", "score"}
+    {
+        "source",
+        "frame",
+        "time_s",
+        "clock",
+        "face_id",
+        "x",
+        "y",
+        "width",
+        "height",
+        "confidence",
+        "emotion",
+        "score",
+    }
 )
 """Columns of the CSV results; a label of one of these names would collide."""
 

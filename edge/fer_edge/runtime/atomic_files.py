@@ -139,7 +139,7 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """An empty folder whose files move into ``folder`` at the end, all of them or, after an error, none.
 
     A folder that already holds files is refused without ``overwrite``; with it, files of the same names
-    are replaced and others stay. Raises OutputError.
+    are replaced and others stay, in folders below it too. Raises OutputError.
     """
     check_staged_folder(folder, overwrite=overwrite)
     is_new = not folder.exists()
@@ -151,12 +151,20 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         try:
             with tempfile.TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-", dir=folder) as staging:
                 yield Path(staging)
-                for path in sorted(Path(staging).iterdir()):
-                    path.replace(folder / path.name)
+                _move_into(Path(staging), folder)
         except BaseException:
             if is_new and not any(folder.iterdir()):
                 folder.rmdir()
             raise
+
+
+def _move_into(staging: Path, folder: Path) -> None:
+    for path in sorted(staging.iterdir()):
+        target = folder / path.name
+        if path.is_dir() and target.is_dir():
+            _move_into(path, target)
+        else:
+            path.replace(target)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -131,11 +131,22 @@ def test_a_keras_file_with_its_spec_is_converted_as_its_run_is(
 def test_a_loss_above_max_drop_exits_3_and_keeps_the_files(
     degraded_run: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
-    options = ("--formats", "float32,int8", "--max-drop", "0.5")
+    options = ("--formats", "float32,int8", "--max-drop", "0.5", "--split", "Training")
     status, _, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
     assert status == 3
-    assert "accuracy on PublicTest dropped by more than 0.5 points" in err
+    assert "accuracy on Training dropped by more than 0.5 points" in err
     assert "int8.tflite" in err
     report = json.loads((tmp_path / "out/conversion.json").read_text())
     assert report["files"]["int8.tflite"]["accuracy_drop_points"] > 0.5
+    assert report["files"]["int8.tflite"]["drop_p_value"] < 0.05
     assert (tmp_path / "out/int8.tflite").is_file()
+
+
+def test_a_loss_on_few_faces_is_a_warning(
+    degraded_run: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    options = ("--formats", "int8", "--max-drop", "0.5")
+    status, _, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
+    assert status == 0
+    assert "Warning: accuracy on PublicTest dropped by more than 0.5 points: by " in err
+    assert "on 70 faces, too few to tell a loss from chance" in err

@@ -22,7 +22,7 @@ class Runs:
 
     files = frozenset(
         {"model.keras", "spec.json", "config.json", "history.csv", "curves.png", "report.json", "confusion.png",
-         "checkpoint.npz", "tensorboard"}
+         "labels.png", "reliability.png", "checkpoint.npz", "tensorboard"}
     )  # fmt: skip
     small = (
         "--arch", "mini-resnet", "--recipe", "paper", "--epochs", "3", "--batch-size", "16", "--limit", "64",

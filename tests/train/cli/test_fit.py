@@ -23,20 +23,24 @@ Rows = list[tuple[int, str, str]]
 class TestRun:
     def test_it_holds_every_file(self, trained: Path, runs: Any) -> None:
         assert {path.name for path in trained.iterdir()} == runs.files
-        for name in ("curves.png", "confusion.png"):
+        for name in ("curves.png", "confusion.png", "labels.png", "reliability.png"):
             assert cv2.imread(str(trained / name)) is not None
 
     def test_the_report_is_as_documented(self, trained: Path) -> None:
         report = json.loads((trained / "report.json").read_text())
         assert list(report) == [
-            "model", "sha256", "split", "samples", "accuracy", "mean_class_accuracy", "loss", "per_class",
-            "confusion", "calibration",
+            "model", "sha256", "split", "samples", "accuracy", "accuracy_interval", "mean_class_accuracy", "loss",
+            "per_class", "confusion", "calibration",
         ]  # fmt: skip
         assert (report["split"], report["samples"]) == ("PublicTest", 64)
         assert report["sha256"] == sha256_of_file(trained / "model.keras")
         assert report["confusion"]["labels"] == list(FER2013_LABELS)
         assert sum(map(sum, report["confusion"]["counts"])) == 64
-        assert set(report["per_class"]["happy"]) == {"precision", "recall", "f1", "support"}
+        figures = {"precision", "recall", "recall_interval", "f1", "support"}
+        assert set(report["per_class"]["happy"]) == figures
+        low, high = report["accuracy_interval"]
+        assert 0 <= low < report["accuracy"] < high <= 1
+        assert sum(point["count"] for point in report["calibration"]["reliability"]) == 64
         assert 0 <= report["calibration"]["ece"] <= 1
 
     def test_the_history_has_a_row_for_each_epoch(self, trained: Path, runs: Any) -> None:

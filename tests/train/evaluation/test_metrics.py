@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,11 +35,22 @@ def test_mean_class_accuracy_leaves_classes_without_faces_out() -> None:
     assert mean_class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 2]])) == pytest.approx((3 / 4 + 1) / 2)
 
 
+def without_intervals(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in figures.items() if not name.endswith("interval")}
+
+
 def test_class_figures_are_those_of_the_textbook() -> None:
     figures = compute_class_metrics(COUNTS, ("a", "b", "c"))
-    assert figures["a"] == {"precision": 0.666667, "recall": 0.666667, "f1": 0.666667, "support": 3}
-    assert figures["b"] == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
-    assert figures["c"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
+    assert without_intervals(figures["a"]) == {
+        "precision": 0.666667,
+        "recall": 0.666667,
+        "f1": 0.666667,
+        "support": 3,
+    }
+    assert without_intervals(figures["b"]) == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "support": 2}
+    low, high = figures["a"]["recall_interval"]
+    assert low < figures["a"]["recall"] < high
+    assert without_intervals(figures["c"]) == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 1}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +64,9 @@ def test_class_figures_are_those_of_the_textbook() -> None:
 def test_a_class_without_faces_or_predictions_is_no_division_by_zero(
     counts: list[list[int]], figures: dict[str, float | None]
 ) -> None:
-    assert compute_class_metrics(np.array(counts), ("a", "b"))["b"] == figures
+    found = compute_class_metrics(np.array(counts), ("a", "b"))["b"]
+    assert without_intervals(found) == figures
+    assert (found["recall_interval"] is None) == (figures["recall"] is None)
 
 
 def test_log_loss_is_the_mean_surprise() -> None:

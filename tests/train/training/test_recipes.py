@@ -49,5 +49,5 @@ def test_a_run_ends_with_mild_and_then_plain_epochs() -> None:
 
 
 def test_an_unknown_recipe_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"expected a recipe \(paper, modern\), got 'soup'"):
+    with pytest.raises(UsageError, match=r"expected a recipe \(paper, modern, fine-tune\), got 'soup'"):
         find_recipe("soup", "bn-cnn")

@@ -25,6 +25,7 @@ from fer_train.training.trainer import Trainer
 
 PAPER = RECIPES["paper"].resize(3, 14)
 MODERN = RECIPES["modern"].resize(3, 14)
+FINE = dataclasses.replace(RECIPES["fine-tune"].resize(3, 14), head_epochs=1, patience=2)
 
 
 def build_tiny(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> Any:
@@ -72,8 +73,8 @@ def weights(trainer: Trainer) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     "recipe",
-    [PAPER, MODERN, dataclasses.replace(MODERN, mixup=0.4)],
-    ids=["float32", "bfloat16, averaged, votes", "mixed"],
+    [PAPER, MODERN, dataclasses.replace(MODERN, mixup=0.4), FINE],
+    ids=["float32", "bfloat16, averaged, votes", "mixed", "fine-tuned"],
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(recipe: Recipe, tmp_path: Path) -> None:
     for name in ("whole", "halves"):
@@ -116,6 +117,56 @@ def test_the_network_that_is_kept_is_the_one_that_was_validated(tmp_path: Path) 
     # bfloat16 in validation, float32 now: no more than a face may tip over.
     assert abs(right.mean() - (history[-1].val_accuracy or 0)) <= 1 / 21
     assert all(np.array_equal(a, b) for a, b in zip(before, weights(run), strict=True))
+
+
+def begin_with_a_trained_one(folder: Path, recipe: Recipe) -> tuple[Trainer, Trainer]:
+    """A network that has learned, and one that begins with its body."""
+    (folder / "source").mkdir()
+    source = trainer(folder / "source", dataclasses.replace(PAPER, learning_rate=0.05))
+    list(source.train_epochs())
+    tuned = trainer(folder, recipe)
+    tuned.begin_with(source.build_trained_model(), "source")
+    return source, tuned
+
+
+def body_of(run: Trainer) -> list[np.ndarray]:
+    return [
+        keras.ops.convert_to_numpy(variable)
+        for variable in run.model.weights
+        if not variable.path.startswith("logits/")
+    ]
+
+
+def test_fine_tuning_trains_the_last_layer_first_and_leaves_norms_alone(tmp_path: Path) -> None:
+    _, run = begin_with_a_trained_one(tmp_path, dataclasses.replace(FINE, head_epochs=2))
+    before, epochs = body_of(run), run.train_epochs()
+    for _ in range(2):
+        next(epochs)
+        assert all(np.array_equal(a, b) for a, b in zip(before, body_of(run), strict=True))
+    next(epochs)
+    changed = [not np.array_equal(a, b) for a, b in zip(before, body_of(run), strict=True)]
+    names = [variable.path for variable in run.model.weights if not variable.path.startswith("logits/")]
+    assert {name for name, other in zip(names, changed, strict=True) if other} == {"conv/kernel", "conv/bias"}
+
+
+def test_training_ends_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    # A rate at which each step of the last layer makes it worse.
+    recipe = dataclasses.replace(
+        RECIPES["fine-tune"].resize(30, 14), learning_rate=3.0, head_epochs=0, patience=3, ema=0.0
+    )
+    run = trainer(tmp_path, recipe)
+    history = list(run.train_epochs())
+    losses = [row.val_loss or 0.0 for row in history]
+    best = int(np.argmin(losses))
+    assert run.is_complete
+    assert run.best_epoch == best + 1
+    assert len(history) == best + 1 + 3 < 30
+    kept = predict(run.build_trained_model(), VALIDATION.pixels)
+    assert log_loss(kept, VALIDATION.labels) == pytest.approx(losses[best], rel=1e-4)
+    again = trainer(tmp_path, recipe)
+    again.resume()
+    assert again.is_complete
+    assert np.array_equal(kept, predict(again.build_trained_model(), VALIDATION.pixels))
 
 
 CALIBRATION = made_faces(140, seed=2)

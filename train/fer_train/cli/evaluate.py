@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Any, Final
 
 import click
+import numpy as np
 
 from fer_edge.runtime.atomic_files import check_file_in_folder
 from fer_train.cli.options import PATH, debug_option, require_keras, require_package, skip_unreadable_option
 from fer_train.cli.progress import show_progress
-from fer_train.data.dataset import SPLITS, load_faces
+from fer_train.data.checks import find_concerns, find_prediction_concerns, is_own
+from fer_train.data.dataset import SPLITS, FaceDataset
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
+from fer_train.data.held_out import choose_split, load_faces_of_model
 from fer_train.evaluation.evaluate import evaluate, write_evaluation
 from fer_train.evaluation.report import format_report
-from fer_train.models.loading import is_tflite
-from fer_train.models.run_files import CONFUSION_FILE, REPORT_FILE
+from fer_train.models.loading import is_tflite, read_model_spec
+from fer_train.models.run_files import CONFUSION_FILE, LABELS_FILE, RELIABILITY_FILE, REPORT_FILE
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["evaluate_model"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @click.command("evaluate")
@@ -26,11 +33,9 @@ __all__ = ["evaluate_model"]
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    default="PublicTest",
-    show_default=True,
-    help="The faces to measure on.",
+    help="The faces to measure on; test: those held out of your own.  [default: PublicTest, or test]",
 )
-@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and {CONFUSION_FILE} there.")
+@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and its plots there.")
 @click.option("--votes", type=PATH, metavar="CSV", help="FER+'s votes, for a model of FER+'s eight labels.")
 @click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
 @skip_unreadable_option
@@ -38,7 +43,7 @@ __all__ = ["evaluate_model"]
 def evaluate_model(
     model: Path,
     data: Path,
-    split: str,
+    split: str | None,
     out: Path | None,
     votes: Path | None,
     overwrite: bool,
@@ -56,12 +61,24 @@ def evaluate_model(
         if out is not None:
             require_package("matplotlib", "Matplotlib")
             check_file_in_folder(out, REPORT_FILE, overwrite=overwrite)
-        faces = load_faces(data, skip_unreadable=skip_unreadable)
+        spec = read_model_spec(model)
+        faces = load_faces_of_model(spec, data, skip_unreadable=skip_unreadable)
+        split = choose_split(spec, faces, split, str(data))
         if votes is not None:
             faces = relabel_by_votes(faces, lookup_votes(faces, votes))
         report = evaluate(model, faces, split, show_progress)
+        _warn_of_concerns(faces.split(split), report, str(data))
         if out is not None:
             write_evaluation(out, report)
     click.echo(format_report(report))
     if out is not None:
-        click.echo(f"\nWritten to {out}: {REPORT_FILE}, {CONFUSION_FILE}")
+        names = (REPORT_FILE, CONFUSION_FILE, LABELS_FILE, RELIABILITY_FILE)
+        click.echo(f"\nWritten to {out}: {', '.join(names)}")
+
+
+def _warn_of_concerns(faces: FaceDataset, report: dict[str, Any], name: str) -> None:
+    """Say what is amiss with the faces that were measured on, and with the predictions."""
+    confusion = report["confusion"]
+    concerns = find_prediction_concerns(np.array(confusion["counts"]), tuple(confusion["labels"]))
+    for concern in [*(find_concerns(faces, name) if is_own(faces) else []), *concerns]:
+        _LOG.warning("%s", concern)

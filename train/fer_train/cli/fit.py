@@ -18,14 +18,16 @@ from fer_train.cli.options import (
     require_keras,
     require_package,
     skip_unreadable_option,
+    val_share_option,
 )
 from fer_train.cli.progress import TrainingBar
 from fer_train.data.duplicates import Fold
 from fer_train.evaluation.report import format_report
+from fer_train.models.initial import find_initial_model
 from fer_train.models.loading import locate_model
 from fer_train.models.registry import ARCHITECTURES
 from fer_train.native_stderr import suppress_native_stderr
-from fer_train.training.recipes import RECIPES, Recipe, find_recipe
+from fer_train.training.recipes import FINE_TUNE, RECIPES, Recipe, find_recipe
 from fer_train.training.run_config import RunConfig
 from fer_train.training.run_folder import RunFolder
 
@@ -41,17 +43,24 @@ __all__ = ["fit"]
     "--arch",
     type=click.Choice(ARCHITECTURES.names),
     default="bn-cnn",
-    show_default=True,
-    help="The network; `fer-train archs` describes them.",
+    help="The network; `fer-train archs` describes them.  [default: bn-cnn, or that of --from]",
 )
 @click.option(
     "--recipe",
     "recipe_name",
     type=click.Choice(list(RECIPES)),
     default="modern",
-    show_default=True,
-    help="How it is trained: as in the paper, or better.",
+    help="How it is trained: as in the paper, or better; fine-tune goes with --from.  [default: modern, or fine-tune]",
 )
+@click.option(
+    "--from",
+    "initial",
+    type=PATH,
+    metavar="MODEL",
+    help="Begin with the weights of a bundled model (default), a run folder, or a .keras or .tflite file; DATA's "
+    "labels may be others.",
+)
+@val_share_option
 @click.option(
     "--out", type=PATH, metavar="RUN", required=True, help="The run folder, which must not be there yet."
 )
@@ -99,8 +108,7 @@ __all__ = ["fit"]
     "--class-weights",
     type=click.Choice(["none", "balanced"]),
     default="none",
-    show_default=True,
-    help="balanced: every label weighs the same, however rare.",
+    help="balanced: every label weighs the same, however rare.  [default: none; with --from balanced]",
 )
 @click.option(
     "--mixup",
@@ -151,6 +159,12 @@ def fit(
             require_package(module, name)
         from fer_train.training.run import resume_run, start_run
 
+        if options["initial"] is not None:
+            options |= _choose_for_initial(context, options)
+        elif options["recipe_name"] == FINE_TUNE and not resume:
+            raise UsageError(
+                f"the recipe {FINE_TUNE} begins with a trained network; name one with --from, such as default"
+            )
         config, recipe = _build_run_config(**options)
         _check_targets(config, recipe, resume=resume)
         folder = RunFolder(out)
@@ -171,6 +185,25 @@ def fit(
     click.echo(f"\nWritten to {out}" if run.is_complete else f"\nStopped {_describe_state(run)}")
 
 
+def _choose_for_initial(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """The options that follow from ``--from`` where they are not given; raises UsageError where they contradict it."""
+    spec = find_initial_model(options["initial"]).spec
+    chosen: dict[str, Any] = {"arch": spec.name, "recipe_name": FINE_TUNE}
+    for name, option in (("arch", "--arch"), ("recipe_name", "--recipe")):
+        if _is_given(context, name) and options[name] != chosen[name]:
+            raise UsageError(
+                f"--from {options['initial']} goes with {option} {chosen[name]}, not {options[name]}; "
+                f"leave {option} out"
+            )
+    if not _is_given(context, "class_weights"):
+        chosen["class_weights"] = "balanced"
+    return chosen
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
 def _build_run_config(
     *,
     arch: str,
@@ -181,6 +214,7 @@ def _build_run_config(
     teachers: tuple[Path, ...],
     mixup: float | None,
     objectives: tuple[str, ...],
+    initial: Path | None,
     **others: Any,
 ) -> tuple[RunConfig, Recipe]:
     """What decides the outcome of the run, and its recipe; ``others`` are stored as they are."""
@@ -196,6 +230,7 @@ def _build_run_config(
         teachers=[locate_model(teacher) for teacher in teachers],
         mixup=recipe.mixup,
         objectives=list(objectives),
+        initial=None if initial is None else locate_model(initial),
         **others,
     )
     return config, recipe
@@ -229,6 +264,5 @@ def _list_given(context: click.Context, config: RunConfig) -> dict[str, Any]:
     return {
         names.get(name, name): getattr(config, names.get(name, name))
         for name in context.params
-        if hasattr(config, names.get(name, name))
-        and context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if hasattr(config, names.get(name, name)) and _is_given(context, name)
     }

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Final
 
 import click
 
 from fer_edge.runtime.atomic_files import check_file_in_folder
-from fer_train.cli.options import PATH, debug_option, require_package, skip_unreadable_option
+from fer_train.cli.options import (
+    PATH,
+    debug_option,
+    require_package,
+    skip_unreadable_option,
+    val_share_option,
+)
+from fer_train.data.checks import find_concerns, is_own
 from fer_train.data.dataset import load_faces
+from fer_train.data.held_out import hold_out
 from fer_train.data.inspection import GRID_FILE, format_inspection, inspect_dataset
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["inspect_data"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @click.command("inspect")
@@ -21,17 +33,29 @@ __all__ = ["inspect_data"]
     "--plot", type=PATH, metavar="DIR", help="Draw the sample grid and the class distribution there."
 )
 @click.option("--overwrite", is_flag=True, help="Replace pictures that DIR holds.")
+@val_share_option
 @skip_unreadable_option
 @debug_option
-def inspect_data(data: Path, plot: Path | None, overwrite: bool, skip_unreadable: bool, debug: bool) -> None:
+def inspect_data(
+    data: Path,
+    plot: Path | None,
+    overwrite: bool,
+    val_share: float | None,
+    skip_unreadable: bool,
+    debug: bool,
+) -> None:
     """Count DATA's faces, and find blank, equal and nearly equal pictures."""
     with suppress_native_stderr(debug):
         if plot is not None:
             require_package("matplotlib", "Matplotlib")
             check_file_in_folder(plot, GRID_FILE, overwrite=overwrite)
-        faces = load_faces(data, skip_unreadable=skip_unreadable)
+        faces = load_faces(data, skip_unreadable=skip_unreadable, explain_splits=val_share is None)
+        if val_share is not None:
+            faces = hold_out(faces, val_share, str(data))
         found = inspect_dataset(faces)
         click.echo(format_inspection(found, str(data)))
+        for concern in find_concerns(faces, str(data)) if is_own(faces) else []:
+            _LOG.warning("%s", concern)
         if plot is not None:
             from fer_train.evaluation.plots import draw_inspection
 

@@ -7,6 +7,7 @@ import click
 from fer_edge._version import __version__
 from fer_edge.cli.app import run_command
 from fer_train.cli.archs import list_archs
+from fer_train.cli.crop import crop
 from fer_train.cli.evaluate import evaluate_model
 from fer_train.cli.fit import fit
 from fer_train.cli.inspect import inspect_data
@@ -26,13 +27,17 @@ def cli() -> None:
     """Train facial emotion classifiers on FER-2013 or your own faces, and measure them.
 
     DATA is FER-2013 as it comes (fer2013.tar.gz, fer2013.csv, icml_face_data.csv; plain, .gz, .zip or
-    .tar.gz) or folders of pictures: train/<emotion>/… and test/<emotion>/….
+    .tar.gz) or folders of images: train/<emotion>/… and test/<emotion>/…, or a folder for each label.
 
     \b
     fer-train fit fer2013.tar.gz --arch mini-resnet --out runs/mini-resnet
     fer-train evaluate runs/mini-resnet fer2013.tar.gz --split PublicTest
+
+    \b
+    fer-train crop photos --out photos-cropped
+    fer-train fit photos-cropped --from default --val-share 0.2 --out runs/mine
     """
 
 
-for _command in (fit, evaluate_model, inspect_data, make_soft_labels, list_archs):
+for _command in (crop, fit, evaluate_model, inspect_data, make_soft_labels, list_archs):
     cli.add_command(_command)

@@ -13,7 +13,15 @@ import click
 
 from fer_edge.errors import MissingExtraError, RunError
 
-__all__ = ["PATH", "Number", "debug_option", "require_keras", "require_package", "skip_unreadable_option"]
+__all__ = [
+    "PATH",
+    "Number",
+    "debug_option",
+    "require_keras",
+    "require_package",
+    "skip_unreadable_option",
+    "val_share_option",
+]
 
 PATH: Final = click.Path(path_type=Path)
 
@@ -42,6 +50,16 @@ def skip_unreadable_option(function: Callable[..., None]) -> Callable[..., None]
         "--skip-unreadable",
         is_flag=True,
         help="Go on without images and rows of DATA that cannot be read; they are named.",
+    )(function)
+
+
+def val_share_option(function: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--val-share``, the same for every command that splits DATA."""
+    return click.option(
+        "--val-share",
+        type=Number(0, 0.9, min_open=True),
+        metavar="SHARE",
+        help="Hold that share of DATA out as the split test, such as 0.2, where its folders are labels alone.",
     )(function)
 
 

@@ -11,14 +11,20 @@ from numpy.typing import NDArray
 
 from fer_edge.classification.preprocess import extract_face
 from fer_edge.detectors.haar import load_cascade
-from fer_edge.models.spec import ModelSpec
+from fer_edge.models.spec import Crop, ModelSpec
 from fer_edge.types import Detection, FaceBox, Frame
 from fer_train.data.cache import load_arrays, save_arrays
 from fer_train.data.dataset import FaceDataset
 
-__all__ = ["CropMode", "apply_crop_mode", "choose_interpolation", "prepare_faces"]
+__all__ = ["FER2013_CROP", "CropMode", "apply_crop_mode", "choose_interpolation", "prepare_faces"]
 
 CropMode = Literal["whole", "haar"]
+
+FER2013_CROP: Final = Crop(square=True)
+"""How a detector's box becomes what a network sees that was trained on FER-2013's loose framing.
+
+By experiments/framing.py, through the whole runtime.
+"""
 
 # OpenCV's own defaults; the paper names none.
 _STEP: Final = 1.1

@@ -24,11 +24,14 @@ from fer_train.data.readers.archive import compute_unpacked_limit, open_tables, 
 from fer_train.data.readers.fer2013_csv import read_fer2013_csv
 from fer_train.data.readers.image_folder import find_labelled_images, read_images
 from fer_train.data.readers.label_names import canonicalize_label
+from fer_train.data.readers.split_names import ALL_TRAINING
 from fer_train.data.readers.table_choice import find_table_file
 
-__all__ = ["BLANK_STD", "SPLITS", "FaceDataset", "load_faces"]
+__all__ = ["BLANK_STD", "SPLITS", "TEST", "FaceDataset", "load_faces"]
 
-SPLITS: Final = ("Training", "PublicTest", "PrivateTest")
+TEST: Final = "test"
+"""The faces that are held out of one's own."""
+SPLITS: Final = ("Training", "PublicTest", "PrivateTest", TEST)
 BLANK_STD: Final = 2.0
 """The standard deviation, in gray levels, below which an image shows nothing."""
 _LOG: Final = logging.getLogger(__name__)
@@ -87,13 +90,19 @@ class FaceDataset:
 
     def split(self, name: str) -> FaceDataset:
         """Return the faces of one split; raises DataError where it is absent."""
-        mask = self.splits == name
+        mask = self.splits == self._resolve_split(name)
         if not mask.any():
             raise DataError(
                 f"expected the split {name} in the data, found {', '.join(self.present_splits) or 'none'}; "
                 f"ask for another split, or add one: a folder, or rows with the Usage {name}"
             )
         return self.select(mask)
+
+    def _resolve_split(self, name: str) -> str:
+        """The split that a name stands for: images in folders have ``test`` as one of FER-2013's two."""
+        if name != TEST or TEST in self.present_splits or (self.source_rows >= 0).any():
+            return name
+        return next((split for split in ("PrivateTest", "PublicTest") if split in self.present_splits), name)
 
     def relabel(self, label_names: tuple[str, ...]) -> FaceDataset:
         """Return the same faces under a model's labels, which may be more and in another order.
@@ -117,15 +126,18 @@ class FaceDataset:
         return FaceDataset(self.pixels, table[self.labels], self.splits, self.source_rows, label_names)
 
 
-def load_faces(path: str | Path, *, skip_unreadable: bool = False) -> FaceDataset:
+def load_faces(
+    path: str | Path, *, skip_unreadable: bool = False, explain_splits: bool = True
+) -> FaceDataset:
     """Read a data set in any of the forms in which FER-2013 is handed around, or one's own.
 
     A file, which takes pandas: ``fer2013.csv``, ``icml_face_data.csv`` or a table like them, as it is or packed:
     :mod:`fer_train.data.readers.fer2013_csv`, :mod:`fer_train.data.readers.archive`. A folder with one, or a folder
     of images: ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`. What was assumed
     is said by warnings. With ``skip_unreadable`` images and rows that cannot be read are left out, which a warning
-    says. Later it comes from a cache, whose key is a hash of the content. Raises DataError naming the file, lines or
-    images at fault, and MissingExtraError where a table is to be read without pandas.
+    says; without ``explain_splits`` none says that a folder names no splits. Later it comes from a cache, whose key
+    is a hash of the content. Raises DataError naming the file, lines or images at fault, and MissingExtraError where
+    a table is to be read without pandas.
     """
     path = Path(path)
     if not path.exists():
@@ -137,7 +149,7 @@ def load_faces(path: str | Path, *, skip_unreadable: bool = False) -> FaceDatase
         if not path.is_dir():
             return _load_table(path, skip_unreadable)
         if (found := find_table_file(path)) is None:
-            return _load_folder(path, skip_unreadable)
+            return _load_folder(path, skip_unreadable, explain_splits)
         table, assumptions = found
         _warn(path, assumptions)
         with raise_data_error(table):
@@ -175,8 +187,10 @@ def _warn(path: Path, notes: Iterable[str]) -> None:
         _LOG.warning("%s: %s", path, note)
 
 
-def _load_folder(root: Path, skip_unreadable: bool) -> FaceDataset:
+def _load_folder(root: Path, skip_unreadable: bool, explain_splits: bool) -> FaceDataset:
     images = find_labelled_images(root)
+    if explain_splits and not images.names_splits:
+        _warn(root, [f"the folder has labels and no splits (train, test): {ALL_TRAINING}"])
     key = _make_key({"contents": [_hash_image(path) for path in images.paths]})
     arrays = load_arrays(key)
     if arrays is None or set(arrays) != {"pixels"}:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_edge.errors import DataError
 from fer_train.data.crops import CropMode, apply_crop_mode
-from fer_train.data.dataset import FaceDataset
+from fer_train.data.dataset import TEST, FaceDataset
 from fer_train.data.duplicates import Fold, assign_folds, duplicate_groups
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
 
@@ -57,8 +57,9 @@ class DatasetSplits:
 def split_dataset(faces: FaceDataset, request: SplitRequest) -> DatasetSplits:
     """Split a data set.
 
-    The report is about the fold that is requested, otherwise PublicTest, otherwise PrivateTest, otherwise the
-    training faces themselves. Raises DataError where Training is absent or too small for its fold.
+    The report is about the fold that is requested, otherwise PublicTest, otherwise the faces held out of one's own,
+    otherwise PrivateTest, otherwise the training faces themselves. Raises DataError where Training is absent or too
+    small for its fold.
     """
     fold, mode = request.fold, request.crop_mode
     named = _name_splits(faces.split("Training"), fold, request.calibration_folds)
@@ -70,11 +71,11 @@ def split_dataset(faces: FaceDataset, request: SplitRequest) -> DatasetSplits:
     if fold is not None:
         held_out = apply_crop_mode(_label_faces(named.select(named.splits == fold.title), request), mode)
         return DatasetSplits(training, held_out, calibration, held_out, fold.title)
-    tests = [name for name in ("PublicTest", "PrivateTest") if name in faces.present_splits]
+    tests = [name for name in ("PublicTest", TEST, "PrivateTest") if name in faces.present_splits]
     if not tests:
         return DatasetSplits(training, None, calibration, training, "Training")
     reported = apply_crop_mode(_label_faces(faces.split(tests[0]), request), mode)
-    validation = reported if tests[0] == "PublicTest" else None
+    validation = None if tests[0] == "PrivateTest" else reported
     return DatasetSplits(training, validation, calibration, reported, tests[0])
 
 

@@ -13,9 +13,9 @@ from fer_train.data.dataset import FaceDataset
 from fer_train.evaluation.metrics import compute_metrics
 from fer_train.models.loading import open_predictor
 from fer_train.models.prediction import Progress, no_progress, predict
-from fer_train.models.run_files import CONFUSION_FILE, REPORT_FILE
+from fer_train.models.run_files import CONFUSION_FILE, LABELS_FILE, RELIABILITY_FILE, REPORT_FILE
 
-__all__ = ["evaluate", "write_evaluation"]
+__all__ = ["draw_report", "evaluate", "write_evaluation"]
 
 
 def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = no_progress) -> dict[str, Any]:
@@ -43,9 +43,17 @@ def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = n
 
 
 def write_evaluation(folder: Path, report: dict[str, Any]) -> None:
-    """Write ``report.json`` and ``confusion.png``; raises OutputError."""
-    from fer_train.evaluation.plots import draw_confusion
-
+    """Write ``report.json`` and its plots; raises OutputError."""
     make_folder(folder)
     write_json(folder / REPORT_FILE, report)
-    draw_confusion(folder / CONFUSION_FILE, report, Path(report["model"]).name)
+    draw_report(folder, report, Path(report["model"]).name)
+
+
+def draw_report(folder: Path, report: dict[str, Any], title: str) -> None:
+    """Draw the plots of a report into a folder: confusion, labels, reliability; raises OutputError."""
+    from fer_train.evaluation.report_plots import draw_confusion, draw_labels, draw_reliability
+
+    draw_confusion(folder / CONFUSION_FILE, report, title)
+    draw_labels(folder / LABELS_FILE, report, title)
+    what = f"how often predictions are right, {report['samples']:,} faces of {report['split']}"
+    draw_reliability(folder / RELIABILITY_FILE, {title: report["calibration"]}, f"{title}\n{what}")

@@ -10,9 +10,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_train.evaluation.statistics import wilson_interval
+
 __all__ = [
     "CALIBRATION_BINS",
     "calibration_error",
+    "compute_calibration_bins",
     "compute_class_metrics",
     "compute_metrics",
     "count_confusions",
@@ -40,6 +43,7 @@ def compute_metrics(
     return {
         "samples": len(labels),
         "accuracy": round(float(np.trace(counts) / counts.sum()), 6),
+        "accuracy_interval": _round_interval(int(np.trace(counts)), len(labels)),
         "mean_class_accuracy": round(mean_class_accuracy(counts), 6),
         "loss": round(log_loss(probabilities, labels), 6),
         "per_class": compute_class_metrics(counts, label_names),
@@ -48,6 +52,7 @@ def compute_metrics(
             "ece": round(calibration_error(probabilities, labels), 6),
             "bins": CALIBRATION_BINS,
             "mean_confidence": round(float(probabilities.max(axis=1).mean()), 6),
+            "reliability": compute_calibration_bins(probabilities, labels),
         },
     }
 
@@ -71,7 +76,8 @@ def mean_class_accuracy(counts: NDArray[np.int64]) -> float:
 def compute_class_metrics(counts: NDArray[np.int64], label_names: tuple[str, ...]) -> dict[str, Any]:
     """Compute precision, recall, F1 and support (true faces) by label, from a confusion matrix.
 
-    Recall and F1 of a class without faces are None; precision where nothing was predicted is 0.
+    Recall, its interval (Wilson, 95 %) and F1 of a class without faces are None; precision where nothing was predicted
+    is 0.
     """
     right, support, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     figures = {}
@@ -83,10 +89,31 @@ def compute_class_metrics(counts: NDArray[np.int64], label_names: tuple[str, ...
         figures[name] = {
             "precision": round(precision, 6),
             "recall": None if recall is None else round(recall, 6),
+            "recall_interval": _round_interval(int(right[index]), int(support[index])) if present else None,
             "f1": None if f1 is None else round(f1, 6),
             "support": int(support[index]),
         }
     return figures
+
+
+def compute_calibration_bins(
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int = CALIBRATION_BINS
+) -> list[dict[str, Any]]:
+    """Compute the points of a reliability diagram: for each bin that holds answers their number and means.
+
+    ``confidence`` is the mean highest probability and ``accuracy`` the share of right answers, both 0…1; ``range`` is
+    the bin's. The bins are those of :func:`calibration_error`.
+    """
+    confidence, right, place = _assign_bins(probabilities, labels, bins)
+    return [
+        {
+            "range": [round(index / bins, 6), round((index + 1) / bins, 6)],
+            "count": int((place == index).sum()),
+            "confidence": round(float(confidence[place == index].mean()), 4),
+            "accuracy": round(float(right[place == index].mean()), 4),
+        }
+        for index in np.unique(place).tolist()
+    ]
 
 
 def log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
@@ -103,9 +130,21 @@ def calibration_error(
     Over equally wide bins (lower end open, upper end closed), weighted by their faces: C. Guo et al.,
     "On Calibration of Modern Neural Networks", 2017, equation 3.
     """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    confidence, right, place = _assign_bins(probabilities, labels, bins)
     # Within a bin, |mean confidence - share right| times its faces is |sum of the differences|.
     differences = np.bincount(place, confidence - right, minlength=bins)
     return float(np.abs(differences).sum() / len(labels))
+
+
+def _assign_bins(
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """The confidence of each answer, float64 (n,), whether it is right, bool (n,), and its bin, int64 (n,)."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return confidence, np.asarray(right), place
+
+
+def _round_interval(right: int, total: int) -> list[float]:
+    return [round(bound, 6) for bound in wilson_interval(right, total)]

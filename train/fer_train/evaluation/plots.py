@@ -1,4 +1,4 @@
-"""The plots beside a run, a report and an inspection. Importing this module imports Matplotlib."""
+"""The plots of a run's epochs and of an inspection. Importing this module imports Matplotlib."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 
-from fer_edge.runtime.atomic_files import make_folder, staged_file
-from fer_train.data.dataset import FaceDataset
+from fer_edge.runtime.atomic_files import make_folder
+from fer_train.data.dataset import TEST, FaceDataset
 from fer_train.data.inspection import GRID_FILE, Inspection
+from fer_train.evaluation.figures import BLUE, GRID, INK, RED, SOFT, label_room, new_figure, save_figure
 
 __all__ = [
     "EpochFigures",
-    "draw_confusion",
-    "draw_confusion_matrix",
     "draw_curves",
     "draw_distribution",
     "draw_inspection",
@@ -29,10 +24,11 @@ __all__ = [
 
 _DISTRIBUTION_FILE: Final = "distribution.png"
 
-_TRAINING: Final = "#0b6ea8"
-_VALIDATION: Final = "#d1495b"
-_INK: Final = "#222222"
-_SPLIT_COLORS: Final = {"Training": "#0b6ea8", "PublicTest": "#e3a13a", "PrivateTest": "#9a9a9a"}
+_SPLIT_COLORS: Final = {"Training": BLUE, "PublicTest": "#e3a13a", "PrivateTest": "#9a9a9a", TEST: "#e3a13a"}
+_WHY_ABOVE: Final = (
+    "Training is measured during the epoch, on changed images and with dropout; validation after it, on images as "
+    "they are\nand with averaged weights where the recipe has them. So validation may lie above training."
+)
 _SAMPLES: Final = 12  # faces of each label
 _GAP: Final = 2  # pixels between them
 
@@ -66,83 +62,34 @@ def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validat
 
     ``validation`` names the faces that were validated on, None where there were none.
     """
-    figure = Figure(figsize=(10, 4.2), dpi=120, layout="constrained")
+    figure = new_figure(10, 4.6)
     accuracy, loss = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]
     style: dict[str, Any] = {"linewidth": 1.6, "marker": "o", "markersize": 3 if len(epochs) > 1 else 6}
-    accuracy.plot(epochs, [row.accuracy for row in history], color=_TRAINING, label="training", **style)
-    loss.plot(epochs, [row.loss for row in history], color=_TRAINING, label="training", **style)
+    accuracy.plot(epochs, [row.accuracy for row in history], color=BLUE, label="training", **style)
+    loss.plot(epochs, [row.loss for row in history], color=BLUE, label="training", **style)
     if validation is not None:
         label = f"validation ({validation})"
         figures = [(row.val_accuracy, row.val_loss) for row in history]
-        accuracy.plot(epochs, [pair[0] for pair in figures], color=_VALIDATION, label=label, **style)
-        loss.plot(epochs, [pair[1] for pair in figures], color=_VALIDATION, label=label, **style)
+        accuracy.plot(epochs, [pair[0] for pair in figures], color=RED, label=label, **style)
+        loss.plot(epochs, [pair[1] for pair in figures], color=RED, label=label, **style)
     accuracy.set_title("accuracy")
     accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     loss.set_title("cross-entropy, nats")
-    figure.legend(*accuracy.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2)
+    legend = figure.legend(
+        *accuracy.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2
+    )
+    if validation is not None:
+        legend.set_title(_WHY_ABOVE)
+        legend.get_title().set(color=SOFT, fontsize=8.5, horizontalalignment="center")
     for axes in (accuracy, loss):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(color="#e6e6e6")
+        axes.grid(color=GRID)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title)
-    _save(figure, path)
-
-
-def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
-    """Draw a report's confusion matrix, in % of each true class and counts: the paper's figure 6."""
-    labels = report["confusion"]["labels"]
-    side = 2.6 + 0.72 * len(labels)
-    figure = Figure(figsize=(side + 0.6, side), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    image = draw_confusion_matrix(axes, np.array(report["confusion"]["counts"]), labels)
-    axes.set_title(
-        f"{title}: {100 * report['accuracy']:.1f} % of {report['samples']:,} faces of {report['split']} correct",
-        fontsize=11,
-    )
-    bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
-    bar.set_label("% of the true class")
-    bar.outline.set_visible(False)
-    _save(figure, path)
-
-
-def draw_confusion_matrix(
-    axes: Axes,
-    counts: NDArray[np.int64],
-    labels: Sequence[str],
-    *,
-    show_counts: bool = True,
-    show_true_labels: bool = True,
-) -> AxesImage:
-    """Draw a confusion matrix, int64 (labels, labels), into given axes: true classes in rows, % of each row.
-
-    ``show_counts`` writes the counts below the percentages; ``show_true_labels`` names the rows, which plots side
-    by side need but once. Returns the image, for a color bar of 0…100 %.
-    """
-    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    if len(labels) <= 20:  # more do not leave room for figures
-        for row, column in np.ndindex(*shares.shape):
-            share, count = f"{shares[row, column]:.0f} %", f"\n{counts[row, column]:,}"
-            axes.text(
-                column,
-                row,
-                share + count if show_counts else share,
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if shares[row, column] > 55 else _INK,
-            )
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(labels)), labels if show_true_labels else [""] * len(labels))
-    axes.set_xlabel("predicted")
-    if show_true_labels:
-        axes.set_ylabel("true")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    return image
+    save_figure(figure, path)
 
 
 def draw_inspection(folder: Path, faces: FaceDataset, found: Inspection) -> tuple[str, ...]:
@@ -163,20 +110,21 @@ def draw_samples(path: Path, faces: FaceDataset) -> None:
             top, left = row * (side + _GAP), column * (side + _GAP)
             grid[top : top + side, left : left + side] = faces.pixels[index]
     height = 0.62 * len(shown)
-    figure = Figure(figsize=(0.62 * _SAMPLES + 0.9, height + 0.1), dpi=160, layout="constrained")
+    width = 0.62 * _SAMPLES + label_room(faces.label_names) + 0.3
+    figure = new_figure(width, height + 0.3, dpi=160)
     axes = figure.subplots()
     axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_yticks([row * (side + _GAP) + side / 2 for row in range(len(shown))], faces.label_names)
     axes.set_xticks([])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_distribution(path: Path, found: Inspection) -> None:
     """Draw how many faces each label has in each split."""
     labels = found.label_names
-    figure = Figure(figsize=(7.5, 1.4 + 0.42 * len(labels)), dpi=120, layout="constrained")
+    figure = new_figure(6.6 + label_room(labels), 1.7 + 0.42 * len(labels))
     axes = figure.subplots()
     done = np.zeros(len(labels), np.int64)
     for split, counts in zip(found.splits, found.counts, strict=True):
@@ -184,17 +132,14 @@ def draw_distribution(path: Path, found: Inspection) -> None:
         done += counts
     for place, count in enumerate(done):
         share = f"  {count:,} ({100 * count / max(1, done.sum()):.1f} %)"
-        axes.text(float(count), place, share, va="center", fontsize=9, color=_INK)
+        axes.text(float(count), place, share, va="center", fontsize=9, color=INK)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.25 * done.max())
+    axes.set_xlim(0, 1.3 * done.max())
     axes.set_xlabel("faces")
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.legend(frameon=False, loc="lower right")
+    figure.legend(
+        *axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=len(found.splits)
+    )
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with staged_file(path) as part:
-        figure.savefig(part)
+    save_figure(figure, path)

@@ -6,7 +6,7 @@ from typing import Any
 
 from fer_edge.runtime.tables import aligned
 
-__all__ = ["format_percent", "format_report"]
+__all__ = ["format_interval", "format_percent", "format_report"]
 
 
 def format_report(report: dict[str, Any]) -> str:
@@ -18,17 +18,19 @@ def format_report(report: dict[str, Any]) -> str:
             f"{figures['support']:,}",
             format_percent(figures["precision"]),
             format_percent(figures["recall"]),
+            format_interval(figures["recall_interval"]),
             format_percent(figures["f1"]),
         )
         for label, figures in report["per_class"].items()
     ]
     lines = [
         f"{report['model']} on {report['samples']:,} faces of {report['split']}",
-        f"accuracy {format_percent(report['accuracy'])}, "
+        f"accuracy {format_percent(report['accuracy'])} "
+        f"(95 % interval {format_interval(report['accuracy_interval'])}), "
         f"mean of the classes {format_percent(report['mean_class_accuracy'])}",
         f"cross-entropy {report['loss']:.4f}, expected calibration error {calibration['ece']:.4f}",
         "",
-        *aligned(("", "faces", "precision", "recall", "F1"), rows),
+        *aligned(("", "faces", "precision", "recall", "95 % interval", "F1"), rows),
     ]
     labels = report["confusion"]["labels"]
     if len(labels) <= 12:  # a wider matrix is for the picture
@@ -38,6 +40,11 @@ def format_report(report: dict[str, Any]) -> str:
         ]
         lines += ["", *aligned(("true, predicted", *labels), matrix)]
     return "\n".join(lines)
+
+
+def format_interval(interval: list[float] | None) -> str:
+    """Format an interval of a share as text, a dash where there is none: ``61.2–68.9 %``."""
+    return "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f} %"
 
 
 def format_percent(share: float | None) -> str:

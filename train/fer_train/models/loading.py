@@ -24,7 +24,16 @@ from fer_train.models.run_files import MODEL_FILE, SPEC_FILE
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["Predictor", "is_bundled", "is_tflite", "load_keras_model", "locate_model", "open_predictor"]
+__all__ = [
+    "Predictor",
+    "find_keras_file",
+    "is_bundled",
+    "is_tflite",
+    "load_keras_model",
+    "locate_model",
+    "open_predictor",
+    "read_model_spec",
+]
 
 
 _LARGEST: Final = 4 << 30  # bytes of a .keras file, unpacked
@@ -62,6 +71,16 @@ def open_predictor(model: Path, *, bfloat16: bool = False) -> Predictor:
     Raises ModelError when there is none, ContractError when its contract is missing or contradicts it.
     """
     return _TFLitePredictor(model) if is_tflite(model) else _KerasPredictor(model, bfloat16)
+
+
+def read_model_spec(model: Path) -> ModelSpec:
+    """Read the spec of a run folder, ``.keras`` or ``.tflite`` file, or a bundled model; loads no network.
+
+    Raises ModelError when there is none, ContractError when its contract is missing or malformed.
+    """
+    if is_tflite(model):
+        return find_model(model).spec
+    return read_spec(find_keras_file(model).with_name(SPEC_FILE))
 
 
 def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
@@ -104,7 +123,7 @@ class _TFLitePredictor:
 
 class _KerasPredictor:
     def __init__(self, model: Path, bfloat16: bool) -> None:
-        self.path = _find_keras_file(model)
+        self.path = find_keras_file(model)
         self.spec = read_spec(self.path.with_name(SPEC_FILE))
         self._model = load_keras_model(self.path, self.spec)
         if bfloat16:
@@ -115,7 +134,11 @@ class _KerasPredictor:
         return np.asarray(self._model.predict_on_batch(normalize(pixels)[..., None]), np.float32)
 
 
-def _find_keras_file(model: Path) -> Path:
+def find_keras_file(model: Path) -> Path:
+    """Find the network of a run folder, or a ``.keras`` file, that has its spec beside it.
+
+    Raises ModelError when there is none, ContractError where its contract is missing.
+    """
     path = model / MODEL_FILE if model.is_dir() else model
     if not path.is_file() or path.suffix != ".keras":
         state = (

@@ -11,7 +11,9 @@ __all__ = [
     "CURVES_FILE",
     "EVENTS_FOLDER",
     "HISTORY_FILE",
+    "LABELS_FILE",
     "MODEL_FILE",
+    "RELIABILITY_FILE",
     "REPORT_FILE",
     "RUN_FILES",
     "SPEC_FILE",
@@ -24,6 +26,8 @@ HISTORY_FILE: Final = "history.csv"
 CURVES_FILE: Final = "curves.png"
 REPORT_FILE: Final = "report.json"
 CONFUSION_FILE: Final = "confusion.png"
+LABELS_FILE: Final = "labels.png"
+RELIABILITY_FILE: Final = "reliability.png"
 CHECKPOINT_FILE: Final = "checkpoint.npz"
 EVENTS_FOLDER: Final = "tensorboard"
 """A folder of event files, which TensorBoard reads."""
@@ -36,6 +40,8 @@ RUN_FILES: Final = (
     CURVES_FILE,
     REPORT_FILE,
     CONFUSION_FILE,
+    LABELS_FILE,
+    RELIABILITY_FILE,
     CHECKPOINT_FILE,
 )
 """All of them but the folder."""

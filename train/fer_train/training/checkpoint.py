@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from fer_edge.errors import OutputError, RunError, reason_of
 from fer_edge.runtime.atomic_files import staged_file
@@ -22,18 +23,26 @@ __all__ = ["load_checkpoint", "save_checkpoint"]
 _LARGEST: Final = 8 << 30  # bytes, unpacked
 
 
-def save_checkpoint(path: Path, model: keras.Model, history: Sequence[EpochReport]) -> None:
+def save_checkpoint(
+    path: Path,
+    model: keras.Model,
+    history: Sequence[EpochReport],
+    best: Sequence[NDArray[np.float32]] = (),
+) -> None:
     """Write the weights, the optimizer's state and the history of the finished epochs.
+
+    ``best`` are the weights of the best epoch so far, in the order of the model's, where these are kept.
 
     Raises RunError when it cannot be written; the previous checkpoint then stays.
     """
     arrays = {
         f"model_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_list_variables(model))
     }
+    kept = {f"best_{i}": weights for i, weights in enumerate(best)}
     rows = np.array(json.dumps([asdict(report) for report in history]))
     try:
         with staged_file(path, sync=True) as part:
-            np.savez(part, history=rows, **arrays)  # type: ignore[arg-type]
+            np.savez(part, history=rows, **arrays, **kept)  # type: ignore[arg-type]
     except OutputError as error:
         reason = getattr(error.__cause__, "strerror", None) or error
         raise RunError(
@@ -42,28 +51,30 @@ def save_checkpoint(path: Path, model: keras.Model, history: Sequence[EpochRepor
         ) from error
 
 
-def load_checkpoint(path: Path, model: keras.Model) -> list[EpochReport]:
-    """Restore what :func:`save_checkpoint` wrote into a compiled model; return the history.
+def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], list[NDArray[np.float32]]]:
+    """Restore what :func:`save_checkpoint` wrote into a compiled model; return the history and the best weights.
 
     Raises RunError for an unreadable file and for a checkpoint of another network.
     """
     try:
         stored = read_arrays(path, _LARGEST)
-        arrays = [stored[f"model_{i}"] for i in range(len(stored) - 1)]
+        best = [stored[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in stored))]
+        arrays = [stored[f"model_{i}"] for i in range(len(stored) - 1 - len(best))]
         history = [EpochReport(**row) for row in parse_json(str(stored["history"]))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{path}: expected a checkpoint of fer-train, cannot read it: {reason_of(error)}"
         ) from error
     variables = _list_variables(model)
-    if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
+    shapes, weights = ([tuple(v.shape) for v in some] for some in (variables, model.weights))
+    if shapes != [a.shape for a in arrays] or [a.shape for a in best] not in ([], weights):
         raise RunError(
             f"{path}: expected a checkpoint of {model.name} with {len(variables)} variables, got one of "
             "another network or recipe; resume with the options the run was started with"
         )
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
-    return history
+    return history, best
 
 
 def _list_variables(model: keras.Model) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -43,6 +44,10 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
     as in TensorFlow's ExponentialMovingAverage.
     """
 
+    _is_body: Sequence[bool] = ()
+    _body_rate = 1.0
+    _head_steps = 0
+
     def _update_model_variables_moving_average(self, trainable_variables: Any) -> None:
         if not self.use_ema:
             return
@@ -51,12 +56,36 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
         for variable, average in zip(trainable_variables, self._model_variables_moving_average, strict=True):
             average.assign(momentum * average + (1 - momentum) * variable)
 
+    def set_body(self, is_body: Sequence[bool], rate: float, head_steps: int) -> None:
+        """Let some of the variables, in the model's order, learn at ``rate`` times the learning rate.
+
+        In the first ``head_steps`` steps they do not learn at all, and in as many after them at a rising rate: at once
+        they would forget what they know.
+        """
+        self._is_body, self._body_rate, self._head_steps = list(is_body), rate, head_steps
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
+        """Take a step. Gradients are scaled, which with momentum is the same as scaling the learning rate."""
+        if any(self._is_body):
+            beyond = ops.cast(self.iterations, "float32") - self._head_steps
+            factor = self._body_rate * ops.clip(beyond / max(1, self._head_steps), 0.0, 1.0)
+            grads = [
+                gradient * ops.cast(factor, gradient.dtype) if body else gradient
+                for gradient, body in zip(grads, self._is_body, strict=True)
+            ]
+        return super().apply(grads, trainable_variables)
+
     def finalize_variable_values(self, var_list: Any) -> None:
         """Leave the trained weights as they are."""
 
 
-def build_optimizer(recipe: Recipe, steps_per_epoch: int, epochs: int) -> keras.optimizers.Optimizer:
-    """Build the recipe's optimizer; its schedule spans ``epochs``."""
+def build_optimizer(
+    recipe: Recipe, steps_per_epoch: int, epochs: int, *, is_body: Sequence[bool] = ()
+) -> keras.optimizers.Optimizer:
+    """Build the recipe's optimizer; its schedule spans ``epochs``.
+
+    ``is_body`` tells which of the model's trainable variables are not the last layer's.
+    """
     schedule: Any
     if recipe.schedule == "cosine":
         warmup = round(min(recipe.warmup_epochs, epochs / 4) * steps_per_epoch)
@@ -73,6 +102,8 @@ def build_optimizer(recipe: Recipe, steps_per_epoch: int, epochs: int) -> keras.
         use_ema=recipe.ema > 0,
         ema_momentum=recipe.ema or 0.99,
     )
+    if recipe.head_epochs or recipe.body_rate != 1:
+        optimizer.set_body(is_body, recipe.body_rate, recipe.head_epochs * steps_per_epoch)
     if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

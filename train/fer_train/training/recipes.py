@@ -9,7 +9,7 @@ from fer_edge.errors import UsageError
 from fer_train.data.augmentation import Augmentation
 from fer_train.data.crops import CropMode
 
-__all__ = ["ARCH_OVERRIDES", "RECIPES", "Recipe", "find_recipe"]
+__all__ = ["ARCH_OVERRIDES", "FINE_TUNE", "RECIPES", "Recipe", "find_recipe"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,11 @@ class Recipe:
     ``calibration_folds``: one in that many groups of duplicates is left out of the training, and the
     temperature of the network that is kept is fitted on it (0: none is).
     ``crop_mode``: the whole data set image, or the face that Haar finds in it (the whole where none).
+    ``head_epochs`` at the beginning train the last layer alone, of a network that begins with another one's weights;
+    after them the others learn at a rate that rises, within as many epochs, to ``body_rate`` times the learning
+    rate. ``freeze_norms`` leaves batch norms as that network has them, statistics included.
+    ``patience`` ends the training after so many epochs, of those that train everything, in which the validation
+    loss has not fallen, and keeps the weights with which it was least (0: trains all and keeps the last weights).
     ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
     that has it.
     """
@@ -58,12 +63,16 @@ class Recipe:
     calibration_folds: int = 0
     crop_mode: CropMode = "whole"
     bfloat16: bool = False
+    head_epochs: int = 0
+    body_rate: float = 1.0
+    freeze_norms: bool = False
+    patience: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def resize(self, epochs: int | None, batch_size: int | None) -> Recipe:
         """Return the recipe with another number of epochs or batch size.
 
-        Mild epochs, and those with flips only, stay the same share.
+        Mild epochs, those with flips only and those of the last layer alone stay the same share.
         """
         epochs = epochs or self.epochs
         return replace(
@@ -72,6 +81,7 @@ class Recipe:
             batch_size=batch_size or self.batch_size,
             flip_only_epochs=round(self.flip_only_epochs * epochs / self.epochs),
             mild_epochs=round(self.mild_epochs * epochs / self.epochs),
+            head_epochs=round(self.head_epochs * epochs / self.epochs),
         )
 
     def is_flip_only(self, epoch: int) -> bool:
@@ -86,6 +96,9 @@ class Recipe:
             return self.augmentation.halved()
         return self.augmentation
 
+
+FINE_TUNE: Final = "fine-tune"
+"""The recipe of a training that begins with the weights of another network."""
 
 RECIPES: Final = {
     recipe.name: recipe
@@ -121,6 +134,27 @@ RECIPES: Final = {
             bfloat16=True,
             augmentation=Augmentation(
                 flip=True, rotation=10.0, shift=0.1, scale=0.1, contrast=0.3, brightness=25.0, erase=0.25
+            ),
+        ),
+        # Not searched for. Of 230 photos the training loss trebled when the other layers joined in at once at 0.3
+        # times a rate of 0.02; with these rates it goes on falling.
+        Recipe(
+            name=FINE_TUNE,
+            epochs=40,
+            batch_size=32,
+            learning_rate=0.01,
+            schedule="cosine",
+            nesterov=True,
+            warmup_epochs=1,
+            ema=0.98,
+            label_smoothing=0.1,
+            calibration_folds=30,
+            head_epochs=5,
+            body_rate=0.1,
+            freeze_norms=True,
+            patience=10,
+            augmentation=Augmentation(
+                flip=True, rotation=12.0, shift=0.1, scale=0.12, contrast=0.3, brightness=25.0, erase=0.25
             ),
         ),
     )

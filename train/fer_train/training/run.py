@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from importlib.metadata import version
 from itertools import chain
@@ -16,9 +17,11 @@ from fer_edge._version import __version__
 from fer_edge.errors import RunError, UsageError
 from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_edge.runtime.shutdown import Terminated
-from fer_train.data.crops import choose_interpolation
+from fer_train.data.checks import find_concerns, find_prediction_concerns, is_own
+from fer_train.data.crops import FER2013_CROP, choose_interpolation
 from fer_train.data.dataset import FaceDataset, load_faces
 from fer_train.data.duplicates import Fold
+from fer_train.data.held_out import hold_out
 from fer_train.data.splits import SplitRequest, split_dataset
 from fer_train.evaluation.metrics import compute_metrics
 from fer_train.evaluation.temperature_scaling import scale_model
@@ -36,14 +39,13 @@ from fer_train.training.run_config import (
     read_config,
 )
 from fer_train.training.run_folder import RunFolder
+from fer_train.training.starting_point import StartingPoint, read_starting_point
 from fer_train.training.trainer import Trainer
 
 __all__ = ["TrainingRun", "compute_class_weights", "resume_run", "start_run"]
 
+_LOG: Final = logging.getLogger(__name__)
 _FER2013_FACES: Final = 28_709  # in Training
-# How a detector's box becomes what a network sees that was trained on FER-2013's loose framing: by
-# experiments/framing.py, through the whole runtime.
-_CROP: Final = Crop(square=True)
 
 
 class TrainingRun:
@@ -52,15 +54,24 @@ class TrainingRun:
     ``report_split`` names the faces that the final report is about: those of a fold of Training where one is
     asked for, otherwise PublicTest, otherwise PrivateTest, otherwise the training faces themselves.
     ``report`` is that report once there is one. ``digest`` is the hash of the data set, ``file_digests`` are
-    those of the other files that the objectives learn from.
+    those of the other files that the objectives learn from. ``concerns`` are lines for people on data of their own.
     """
 
     def __init__(
-        self, folder: RunFolder, data: Path, config: RunConfig, recipe: Recipe, faces: FaceDataset
+        self,
+        folder: RunFolder,
+        data: Path,
+        config: RunConfig,
+        recipe: Recipe,
+        faces: FaceDataset,
+        start: StartingPoint | None = None,
     ) -> None:
         self.folder, self.config, self.recipe = folder, config, recipe
         self.report: dict[str, Any] | None = None
         self.digest = faces.digest()
+        if config.val_share is not None:
+            faces = hold_out(faces, config.val_share, str(data))
+        self.concerns = find_concerns(faces, str(data)) if is_own(faces) else []
         splits = split_dataset(faces, _request_splits(config, recipe))
         self.report_split, self._reported = splits.report_split, splits.reported
         self._calibration = splits.calibration
@@ -69,6 +80,8 @@ class TrainingRun:
         )
         self.file_digests = [*chain.from_iterable(objective.file_digests for objective in objectives)]
         self._provenance = _describe_origin(data, faces, config, self.digest)
+        if start is not None:
+            self._provenance |= start.provenance
         for objective in objectives:
             self._provenance |= objective.provenance
         self.trainer = Trainer(
@@ -81,13 +94,14 @@ class TrainingRun:
             class_weights=compute_class_weights(splits.training)
             if config.class_weights == "balanced"
             else None,
+            pixel_std=None if start is None else start.pixel_std,
             seed=config.seed,
         )
 
     @property
     def is_complete(self) -> bool:
-        """Whether every epoch is done."""
-        return len(self.trainer.history) >= self.recipe.epochs
+        """Whether no epoch is left: every one is done, or the last ones brought nothing."""
+        return self.trainer.is_complete
 
     @property
     def plan(self) -> TrainingPlan:
@@ -141,6 +155,10 @@ class TrainingRun:
         digest = self.folder.write_model(model)
         reported = self._reported
         metrics = compute_metrics(predict(model, reported.pixels), reported.labels, reported.label_names)
+        for concern in find_prediction_concerns(
+            np.array(metrics["confusion"]["counts"]), reported.label_names
+        ):
+            _LOG.warning("%s", concern)
         self.report = {
             "model": str(self.folder.model),
             "sha256": digest,
@@ -153,9 +171,10 @@ class TrainingRun:
             name=self.config.arch,
             labels=reported.label_names,
             interpolation=choose_interpolation(mode),
-            crop=_CROP if mode == "whole" else Crop(),
+            crop=FER2013_CROP if mode == "whole" else Crop(),
             accuracy={self.report_split: brief},
             provenance={**self._provenance, "framing": mode, "epochs": len(history)}
+            | ({} if self.trainer.best_epoch is None else {"best_epoch": self.trainer.best_epoch})
             | ({} if temperature is None else {"temperature": round(temperature, 4)}),
         )
         self.folder.write_history(history)
@@ -173,14 +192,24 @@ def start_run(
 ) -> TrainingRun:
     """Begin a run; makes its folder once the data have been read.
 
-    Raises OutputError when the folder is there and ``overwrite`` is not given, DataError for the data.
+    Raises OutputError when the folder is there and ``overwrite`` is not given, DataError for the data, ModelError for
+    the model to begin with.
     """
     if not overwrite:
         folder.refuse_if_present()
-    faces = load_faces(data, skip_unreadable=skip_unreadable)
-    run = TrainingRun(folder, data, config, recipe, faces)
+    faces = _load(data, config, skip_unreadable)
+    start = None if config.initial is None else read_starting_point(config.initial)
+    run = TrainingRun(folder, data, config, recipe, faces, start)
+    for concern in run.concerns:
+        _LOG.warning("%s", concern)
+    if start is not None:
+        run.trainer.begin_with(start.load(), start.name)
     stored = build_config(config, recipe, data.absolute(), run.digest)
-    folder.create(stored | {"teachers_sha256": run.file_digests})
+    folder.create(
+        stored
+        | {"teachers_sha256": run.file_digests}
+        | ({} if start is None else {"initial": start.as_dict()})
+    )
     return run
 
 
@@ -193,10 +222,11 @@ def resume_run(
     an option or the data contradict it.
     """
     stored = read_config(folder.path)
-    faces = load_faces(data, skip_unreadable=skip_unreadable)
-    check_resume_compatible(stored, asked, faces.digest())
     config = RunConfig(**stored["options"])
-    run = TrainingRun(folder, data, config, load_recipe(stored["recipe"]), faces)
+    faces = _load(data, config, skip_unreadable)
+    check_resume_compatible(stored, asked, faces.digest())
+    start = StartingPoint.from_dict(stored["initial"]) if "initial" in stored else None
+    run = TrainingRun(folder, data, config, load_recipe(stored["recipe"]), faces, start)
     # A run of an earlier version does not say.
     if stored.get("teachers_sha256", run.file_digests) != run.file_digests:
         raise UsageError(
@@ -206,7 +236,13 @@ def resume_run(
     folder.remove_unfinished_files()
     if folder.checkpoint.exists():  # otherwise it was killed within its first epoch
         run.trainer.resume()
+    elif start is not None:
+        run.trainer.begin_with(start.load(), start.name)
     return run
+
+
+def _load(data: Path, config: RunConfig, skip_unreadable: bool) -> FaceDataset:
+    return load_faces(data, skip_unreadable=skip_unreadable, explain_splits=config.val_share is None)
 
 
 def compute_class_weights(faces: FaceDataset) -> NDArray[np.float32]:
@@ -255,6 +291,7 @@ def _describe_origin(data: Path, faces: FaceDataset, config: RunConfig, digest: 
         "recipe": config.recipe,
         "mixup": config.mixup or None,
         "seed": config.seed,
+        "val_share": config.val_share,
         "objectives": ", ".join(config.objectives) or None,
         "licence": "weights learned from research-only data (FER-2013)"
         if is_fer2013

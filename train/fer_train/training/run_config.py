@@ -29,7 +29,8 @@ __all__ = [
 
 _STORED_NAMES: Final = {"flip_only_epochs": "plain_epochs", "crop_mode": "framing"}
 """The names that ``config.json`` has for fields of a recipe."""
-_OPTION_NAMES: Final = {"teachers": "--teacher", "objectives": "--objective"}
+_OPTION_NAMES: Final = {"teachers": "--teacher", "objectives": "--objective", "initial": "--from"}
+_LISTS: Final = frozenset({"teachers", "objectives"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class RunConfig:
     ``limit`` keeps that many faces of each split. ``votes`` is the absolute path of FER+'s votes,
     ``teachers`` are those of the models that are taught from, or bundled models' names. ``fold``, such as
     ``1/5``, is the one of Training that is measured on. ``objectives`` are those of other packages.
+    ``initial`` is the absolute path, or the bundled name, of the model whose weights the training begins with;
+    ``val_share``, 0…1, is the share of the faces that is held out of data without splits.
     """
 
     arch: str
@@ -55,6 +58,8 @@ class RunConfig:
     mixup: float = 0.0
     fold: str | None = None
     objectives: Sequence[str] = ()
+    initial: str | None = None
+    val_share: float | None = None
 
 
 def build_config(config: RunConfig, recipe: Recipe, data: Path, digest: str) -> dict[str, Any]:
@@ -120,7 +125,7 @@ def check_resume_compatible(stored: dict[str, Any], asked: dict[str, Any], diges
         had, got = options[name], value
         if got != had:
             option = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
-            if name in _OPTION_NAMES:
+            if name in _LISTS:
                 had, got = ", ".join(had) or None, ", ".join(got)
             before = f"without {option}" if had is None else f"{option} {had}"
             raise UsageError(

@@ -14,7 +14,6 @@ from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.models.run_files import (
     CHECKPOINT_FILE,
     CONFIG_FILE,
-    CONFUSION_FILE,
     CURVES_FILE,
     EVENTS_FOLDER,
     HISTORY_FILE,
@@ -96,12 +95,13 @@ class RunFolder:
         return sha256_of_file(self.model)
 
     def write_results(self, spec: ModelSpec, report: dict[str, Any], history: Sequence[EpochReport]) -> None:
-        """Write ``spec.json``, ``report.json`` and the two plots."""
-        from fer_train.evaluation.plots import draw_confusion, draw_curves
+        """Write ``spec.json``, ``report.json`` and the plots."""
+        from fer_train.evaluation.evaluate import draw_report
+        from fer_train.evaluation.plots import draw_curves
 
         with staged_file(self.path / SPEC_FILE) as part:
             part.write_text(spec.to_json(), encoding="utf-8")
         write_json(self.path / REPORT_FILE, report)
         validation = None if history[-1].val_loss is None else report["split"]
         draw_curves(self.path / CURVES_FILE, history, f"{spec.name}: training", validation)
-        draw_confusion(self.path / CONFUSION_FILE, report, spec.name)
+        draw_report(self.path, report, spec.name)

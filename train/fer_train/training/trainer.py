@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +18,7 @@ from fer_train.data.batches import Batches
 from fer_train.data.dataset import FaceDataset
 from fer_train.evaluation.metrics import log_loss
 from fer_train.models.architecture import Architecture
+from fer_train.models.initial import copy_body
 from fer_train.models.prediction import predict
 from fer_train.models.run_files import CHECKPOINT_FILE
 from fer_train.objectives.base import Objective, combine_weights
@@ -37,6 +40,7 @@ class Trainer:
     ``training`` and ``validation`` are the faces to learn from and to measure on (``validation`` may be None).
     ``objectives`` are what is learned; the first is the one that is measured, and that the network is kept for.
     ``class_weights``, float32 (labels,), weigh each face by its label. ``folder``, the run folder, must exist.
+    ``pixel_std`` is that of a network whose weights are taken over by :meth:`begin_with`, None: the training faces'.
     Raises DataError where no faces are left to learn from, and what the objectives raise.
     """
 
@@ -50,11 +54,13 @@ class Trainer:
         folder: Path,
         *,
         class_weights: NDArray[np.float32] | None = None,
+        pixel_std: float | None = None,
         seed: int = 0,
     ) -> None:
         self._arch, self._recipe, self._objectives = arch, recipe, list(objectives)
         self._training, self._validation = _select_usable(training, objectives), validation
-        self._folder, self._seed = folder, seed
+        self._folder, self._seed, self._pixel_std = folder, seed, pixel_std
+        self._best: list[NDArray[np.float32]] = []
         targets = {o.name: o.compute_targets(self._training) for o in objectives}
         self._targets = {name: values for name, values in targets.items() if values is not None}
         self._batch_targets = {o.name: o.compute_batch for o in objectives if o.computes_batches}
@@ -72,8 +78,12 @@ class Trainer:
             training = keras.Model(model.input, outputs, name=model.name)
         finally:
             keras.mixed_precision.set_dtype_policy("float32")
+        if recipe.freeze_norms:
+            _freeze_norms(training)
         training.compile(
-            build_optimizer(recipe, self.steps_per_epoch, recipe.epochs),
+            build_optimizer(
+                recipe, self.steps_per_epoch, recipe.epochs, is_body=_find_body(training, self._objectives)
+            ),
             loss={objective.name: objective.build_loss() for objective in self._objectives},
             loss_weights=combine_weights(self._objectives),
             metrics={
@@ -92,7 +102,9 @@ class Trainer:
 
     @property
     def pixel_std(self) -> float:
-        """The standard deviation of the mean-free training pixels, in gray levels."""
+        """The standard deviation of the mean-free pixels by which the network divides, in gray levels."""
+        if self._pixel_std is not None:
+            return self._pixel_std
         return float(np.sqrt(np.mean(self._training.compute_contrasts() ** 2)))
 
     @property
@@ -115,6 +127,32 @@ class Trainer:
         """The network in training, compiled, with an output for each objective."""
         return self._model
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch, counted from 1, whose weights are kept; None where they are the last one's."""
+        losses = [math.inf if report.val_loss is None else report.val_loss for report in self.history]
+        return int(np.argmin(losses)) + 1 if losses and self._stops_early else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is no epoch left to train."""
+        done = len(self.history)
+        if done >= self._recipe.epochs:
+            return True
+        best = self.best_epoch
+        return best is not None and done - max(best, self._recipe.head_epochs) >= self._recipe.patience
+
+    @property
+    def _stops_early(self) -> bool:
+        return self._recipe.patience > 0 and self._validation is not None
+
+    def begin_with(self, network: keras.Model, name: str) -> None:
+        """Take over the weights of a trained network of the same architecture, but for those of its last layer.
+
+        ``name`` is that of the network in messages. Raises ModelError where its layers are others.
+        """
+        copy_body(network, self._model, name)
+
     def resume(self) -> None:
         """Go back to the end of the last finished epoch; raises RunError where no checkpoint fits."""
         path = self._folder / CHECKPOINT_FILE
@@ -123,7 +161,7 @@ class Trainer:
                 f"{self._folder}: expected a checkpoint to resume from, found none; "
                 "start anew with --overwrite instead of --resume"
             )
-        self.history = load_checkpoint(path, self._model)
+        self.history, self._best = load_checkpoint(path, self._model)
 
     def train_epochs(self, on_step: OnStep | None = None) -> Iterator[EpochReport]:
         """Train the remaining epochs; after each the checkpoint is on disk.
@@ -131,10 +169,10 @@ class Trainer:
         ``on_step`` is called after each step. Raises RunError as soon as the loss is no longer a number; the last
         epoch's checkpoint stays.
         """
-        for epoch in range(len(self.history), self._recipe.epochs):
-            report = self._train_epoch(epoch, on_step)
+        while not self.is_complete:
+            report = self._train_epoch(len(self.history), on_step)
+            save_checkpoint(self._folder / CHECKPOINT_FILE, self._model, [*self.history, report], self._best)
             self.history.append(report)
-            save_checkpoint(self._folder / CHECKPOINT_FILE, self._model, self.history)
             yield report
 
     def _train_epoch(self, epoch: int, on_step: OnStep | None) -> EpochReport:
@@ -186,16 +224,36 @@ class Trainer:
         with averaged_weights(self._model, self._training.pixels, self._seed):
             output = self._model.outputs[self._model.output_names.index(self._main_output)]
             predicted = predict(keras.Model(self._model.input, output), self._validation.pixels)
+            loss = log_loss(predicted, self._validation.labels)
+            if self._stops_early and all(loss < (before.val_loss or 0) for before in self.history):
+                self._best = [keras.ops.convert_to_numpy(weights) for weights in self._model.weights]
         accuracy = float(np.mean(predicted.argmax(axis=1) == self._validation.labels))
-        return log_loss(predicted, self._validation.labels), accuracy
+        return loss, accuracy
 
     def build_trained_model(self) -> keras.Model:
-        """Build the network to keep: averaged weights, float32, without the outputs of other objectives."""
+        """Build the network to keep: averaged weights, float32, without the outputs of other objectives.
+
+        They are those of the best epoch where the recipe ends the training early.
+        """
         model = self._arch.build(len(self._training.label_names), pixel_std=self.pixel_std)
-        with averaged_weights(self._model, self._training.pixels, self._seed):
+        with self._kept_weights():
             for layer in model.layers:
                 layer.set_weights(self._model.get_layer(layer.name).get_weights())
         return model
+
+    @contextmanager
+    def _kept_weights(self) -> Iterator[None]:
+        """Put the weights to keep into the network in training for the length of the block."""
+        if not self._best:
+            with averaged_weights(self._model, self._training.pixels, self._seed):
+                yield
+            return
+        trained = [keras.ops.convert_to_numpy(weights) for weights in self._model.weights]
+        try:
+            _assign(self._model.weights, self._best)
+            yield
+        finally:
+            _assign(self._model.weights, trained)
 
 
 class _StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -235,6 +293,24 @@ def _select_usable(faces: FaceDataset, objectives: Sequence[Objective]) -> FaceD
     if not is_usable.any():
         raise DataError(f"expected faces to train on, got {len(faces)} pictures that show none")
     return faces.select(is_usable)
+
+
+def _freeze_norms(model: keras.Model) -> None:
+    """Let batch norms normalize by the statistics that they have, and leave their gain and shift alone."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
+
+
+def _find_body(model: keras.Model, objectives: Sequence[Objective]) -> list[bool]:
+    """Which of the trainable variables are not those of a last layer, of the labels or of another objective."""
+    heads = [f"{name}/" for name in ("logits", *(f"{objective.name}_logits" for objective in objectives))]
+    return [not variable.path.startswith(tuple(heads)) for variable in model.trainable_variables]
+
+
+def _assign(variables: Sequence[Any], values: Sequence[NDArray[np.float32]]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:

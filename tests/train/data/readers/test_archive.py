@@ -161,7 +161,7 @@ def test_kaggles_train_csv_is_read_beside_tables_without_labels(
         assert [record.getMessage() for record in caplog.records] == [
             f"{path}: train.csv is read; without labelled faces: test.csv, example_submission.csv",
             f"{path}: the table does not say which faces are for tests (the column Usage): all faces are taken for "
-            "Training; fer-train fit --fold 1/5 holds a part of them out to measure on",
+            "Training; fer-train fit --val-share 0.2 holds a part of them out to measure on",
         ]
 
 

@@ -153,7 +153,7 @@ def test_without_usage_all_faces_are_training_which_is_said(
     path = write(tmp_path / "train.csv", text)
     assert_is_read(path, [(emotion, face, "Training") for emotion, face, _ in ROWS])
     (record,) = caplog.records
-    assert "all faces are taken for Training; fer-train fit --fold 1/5 holds" in record.getMessage()
+    assert "all faces are taken for Training; fer-train fit --val-share 0.2 holds" in record.getMessage()
 
 
 def test_one_test_split_is_public_test(tmp_path: Path) -> None:

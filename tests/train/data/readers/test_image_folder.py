@@ -230,6 +230,6 @@ def test_labels_without_splits_are_training_which_is_said(
     assert (faces.label_names, faces.splits.tolist()) == (names, ["Training"] * 2)
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        "faces: the folder has labels and no splits (train, test): all faces are taken for Training; "
-        "fer-train fit --fold 1/5 holds a part of them out to measure on"
+        ": the folder has labels and no splits (train, test): all faces are taken for Training; "
+        "fer-train fit --val-share 0.2 holds a part of them out to measure on"
     )

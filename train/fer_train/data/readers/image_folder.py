@@ -20,14 +20,26 @@ from fer_edge.sources.image_io import ImageFile, load_image
 from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES, is_system_file
 from fer_edge.types import Detection, Frame
 from fer_train.data.readers.label_names import LabelNames, resolve_label_folders
-from fer_train.data.readers.split_names import ALL_TRAINING, MERGED_TEST, find_split, resolve_merged_test
+from fer_train.data.readers.split_names import MERGED_TEST, find_split, resolve_merged_test
 from fer_train.data.readers.table_layout import SIDE
 
 _LOG: Final = logging.getLogger(__name__)
 
-__all__ = ["ImageList", "ReadImages", "find_labelled_images", "read_images"]
+__all__ = [
+    "CONTACT_SHEET",
+    "NO_IMAGES",
+    "ImageList",
+    "ReadImages",
+    "find_labelled_images",
+    "find_split_folders",
+    "list_label_folders",
+    "read_images",
+]
 
-_NO_IMAGES: Final = (
+CONTACT_SHEET: Final = "contact-sheet.png"
+"""The name of the image of all crops that lies beside the folders of labels, and is not one of them."""
+
+NO_IMAGES: Final = (
     "there are no images in folders of labels, such as train/happy/ and test/happy/; put them there"
 )
 _MOST_NAMED: Final = 20  # unreadable images; the rest are counted
@@ -35,12 +47,16 @@ _MOST_NAMED: Final = 20  # unreadable images; the rest are counted
 
 @dataclass(frozen=True, slots=True)
 class ImageList:
-    """The images of a data set: their paths, indices into ``label_names``, and splits; aligned."""
+    """The images of a data set: their paths, indices into ``label_names``, and splits; aligned.
+
+    ``names_splits``: the folder has folders of splits; otherwise all images are Training.
+    """
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
     splits: tuple[str, ...]
     label_names: tuple[str, ...]
+    names_splits: bool = True
 
 
 def find_labelled_images(root: Path) -> ImageList:
@@ -55,17 +71,15 @@ def find_labelled_images(root: Path) -> ImageList:
 
     Raises DataError naming the folder or file that is amiss.
     """
-    splits = _find_split_folders(root)
-    for split_folder in splits.values():
-        _refuse_loose_images(split_folder)
+    splits = find_split_folders(root)
     folders = [
         (split, label, images)
         for split, folder in splits.items()
-        for label in _subfolders(folder)
+        for label in list_label_folders(folder)
         if (images := _list_images_or_warn(label))
     ]
     if not folders:
-        raise DataError(f"{root}: {_NO_IMAGES}")
+        raise DataError(f"{root}: {NO_IMAGES}")
     labels = resolve_label_folders(str(root), [(split, folder.name) for split, folder, _ in folders])
     for line in labels.assumptions:
         _LOG.warning("%s: %s", root, line)
@@ -81,7 +95,7 @@ def find_labelled_images(root: Path) -> ImageList:
         found += [(path, labels.names.index(name), split) for path in images]
     _warn_of_missing_labels(splits, {(split, labels.names[label]) for _, label, split in found}, labels)
     paths, indices, split_names = zip(*found, strict=True)
-    return ImageList(paths, indices, split_names, labels.names)
+    return ImageList(paths, indices, split_names, labels.names, names_splits=_names_splits(root, splits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +160,15 @@ def _name_unreadable(errors: list[str], remedy: str) -> str:
     return f"{len(errors)} images cannot be read: {'; '.join(errors[:_MOST_NAMED])}{more}; {remedy}"
 
 
-def _find_split_folders(root: Path) -> dict[str, Path]:
-    """The folder of each split, in the order of FER-2013's; looks into a folder that is alone."""
+def find_split_folders(root: Path) -> dict[str, Path]:
+    """Find the folder of each split, in the order of FER-2013's; looks into a folder that is alone.
+
+    Without folders of splits it is Training's alone. Raises DataError naming the folder or image that is amiss.
+    """
     folders = _subfolders(root)
     named = {folder: find_split(folder.name) for folder in folders}
     if len(folders) == 1 and not named[folders[0]] and _subfolders(folders[0]):
-        return _find_split_folders(folders[0])
+        return find_split_folders(folders[0])
     if not any(named.values()):
         return _take_labels_for_training(root, folders)
     splits: dict[str, Path] = {}
@@ -176,6 +193,12 @@ def _find_split_folders(root: Path) -> dict[str, Path]:
     }
 
 
+def _names_splits(root: Path, splits: dict[str, Path]) -> bool:
+    """Whether the data set has folders of splits, not of labels alone."""
+    training = splits.get("Training")
+    return len(splits) > 1 or training is None or (training != root and find_split(training.name) is not None)
+
+
 def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path]:
     """The folder that holds labels' folders, as that of Training."""
     nested = next((folder for folder in folders if _subfolders(folder)), None)
@@ -185,11 +208,10 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
             f"{nested.name} is not a split's name and holds the folder {_subfolders(nested)[0].name}; rearrange them"
         )
     _refuse_loose_images(root)
-    if len(folders) < 2 or not any(map(_list_images, folders)):
+    if len(folders) < 2 or not any(map(_holds_files, folders)):
         for folder in folders:
             _refuse_loose_images(folder)
-        raise DataError(f"{root}: {_NO_IMAGES}")
-    _LOG.warning("%s: the folder has labels and no splits (train, test): %s", root, ALL_TRAINING)
+        raise DataError(f"{root}: {NO_IMAGES}")
     return {"Training": root}
 
 
@@ -210,18 +232,30 @@ def _skip_repeated(split: Path) -> Path:
     return split
 
 
+def list_label_folders(split: Path) -> list[Path]:
+    """List the folders of a split, one for each label, sorted; raises DataError for an image beside them."""
+    _refuse_loose_images(split)
+    return _subfolders(split)
+
+
 def _subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not is_system_file(path.name))
 
 
 def _refuse_loose_images(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
+        if path.name == CONTACT_SHEET:
+            continue
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not is_system_file(path.name):
             parent = folder if find_split(folder.name) else folder / "train"
             raise DataError(
                 f"{path}: an image belongs into the folder of its label, such as "
                 f"{parent / 'happy' / path.name}; move or remove it"
             )
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(path.is_file() and not is_system_file(path.name) for path in folder.iterdir())
 
 
 def _list_images(folder: Path) -> list[Path]:

@@ -12,7 +12,7 @@ MERGED_TEST: Final = "test"
 """A test split that may be FER-2013's PublicTest, its PrivateTest or both in one."""
 
 ALL_TRAINING: Final = (
-    "all faces are taken for Training; fer-train fit --fold 1/5 holds a part of them out to measure on"
+    "all faces are taken for Training; fer-train fit --val-share 0.2 holds a part of them out to measure on"
 )
 """What follows where no splits are named, for messages."""
 

@@ -1,0 +1,1 @@
+"""Ordinary photos in folders of labels, and the faces cut out of them."""

@@ -1,0 +1,168 @@
+"""Photos in, crops of their faces out: the label folders kept, and a list of what was left out and why."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fer_edge.detectors.base import Detector
+from fer_edge.errors import DataError, SourceError
+from fer_edge.runtime.atomic_files import staged_folder
+from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.tables import counted
+from fer_edge.sinks.images import write_image
+from fer_edge.sources.image_io import load_image
+from fer_edge.types import Detection, Frame
+from fer_train.data.photos.contact_sheet import draw_contact_sheet
+from fer_train.data.photos.faces import FaceChoice, cut_out, find_doubt
+from fer_train.data.photos.folders import Photo, find_photos
+from fer_train.data.readers.image_folder import CONTACT_SHEET
+
+__all__ = ["CROP_LIST", "CropSummary", "crop_photos"]
+
+CROP_LIST: Final = "crops.csv"
+"""The name of the list of photos and what became of each."""
+_COLUMNS: Final = ("photo", "crop", "left_out", "faces", "x", "y", "width", "height", "score", "tilt")
+_UNREADABLE: Final = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What became of a photo: ``left_out`` says why it has no crop. ``found`` are its faces, largest first."""
+
+    photo: Photo
+    left_out: str | None
+    found: Sequence[Detection] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CropSummary:
+    """What a cropping came to: the crops by label, and the photos left out by reason."""
+
+    crops: Counter[str]
+    left_out: Counter[str]
+
+    @property
+    def unreadable(self) -> int:
+        """The photos that could not be read."""
+        return self.left_out[_UNREADABLE]
+
+    def format_lines(self) -> list[str]:
+        """Format it for people: a line of the crops by label, and one of what was left out."""
+        labels = ", ".join(f"{label} {count:,}" for label, count in self.crops.items())
+        lines = [f"{counted(self.crops.total(), 'face')} cut out: {labels}"]
+        if self.left_out:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.left_out.most_common())
+            lines.append(f"{counted(self.left_out.total(), 'photo')} left out: {reasons}")
+        return lines
+
+
+def crop_photos(
+    root: Path,
+    out: Path,
+    detector: Detector,
+    *,
+    choice: FaceChoice,
+    min_face: int,
+    overwrite: bool = False,
+    progress: Callable[[str, Iterable[Any]], Iterable[Any]] | None = None,
+) -> CropSummary:
+    """Cut the face out of each photo below ``root`` into the folder ``out``.
+
+    ``out`` gets the same folders of splits and labels with a PNG for each photo that has one good face, a contact
+    sheet, and ``crops.csv``, which says of each photo what became of it. ``overwrite`` replaces the crops that an
+    earlier cropping made there. ``progress`` wraps the photos, under the name of the task.
+
+    Raises DataError where there are no photos, or no face in any of them, and OutputError; then nothing is in ``out``.
+    """
+    photos = find_photos(root)
+    with staged_folder(out, overwrite=overwrite) as staging:
+        steps = photos if progress is None else progress("Cropping", photos)
+        results = list(_crop_each(steps, staging, detector, choice, min_face))
+        crops = defaultdict[str, list[Path]](list)
+        for result in results:
+            if result.left_out is None:
+                crops[result.photo.label].append(staging / result.photo.crop)
+        summary = CropSummary(
+            Counter({label: len(paths) for label, paths in crops.items()}),
+            Counter(_shorten(result.left_out) for result in results if result.left_out is not None),
+        )
+        if not crops:
+            reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.left_out.most_common())
+            raise DataError(
+                f"{root}: not one of {counted(len(photos), 'photo')} gives a face ({reasons}); look at them, or find "
+                "faces with --detector yunet, which also sees tilted and turned ones"
+            )
+        write_image(staging / CONTACT_SHEET, draw_contact_sheet(crops))
+        _write_list(staging / CROP_LIST, root, results)
+        if overwrite:
+            _remove_crops(out)
+    return summary
+
+
+def _crop_each(
+    photos: Iterable[Photo], staging: Path, detector: Detector, choice: FaceChoice, min_face: int
+) -> Iterator[_Result]:
+    for photo in photos:
+        raise_if_interrupted()
+        yield _crop(photo, staging, detector, choice, min_face)
+
+
+def _crop(photo: Photo, staging: Path, detector: Detector, choice: FaceChoice, min_face: int) -> _Result:
+    if not photo.is_image:
+        return _Result(photo, "not an image")
+    try:
+        frame = Frame(load_image(photo.path).image)
+    except SourceError as error:
+        return _Result(photo, f"{_UNREADABLE}: {str(error).removeprefix(f'{photo.path}: ')}")
+    found = detector.detect(frame)
+    doubt = find_doubt(frame, found, choice, min_face)
+    if doubt is None:
+        target = staging / photo.crop
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_image(target, cut_out(frame, found[0]))
+    return _Result(photo, doubt, found)
+
+
+def _shorten(reason: str) -> str:
+    """The kind of a reason, without what belongs to one photo."""
+    kind = reason.partition(":")[0].partition(",")[0]
+    return "several faces" if kind.endswith(" faces") else kind
+
+
+def _write_list(path: Path, root: Path, results: Iterable[_Result]) -> None:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for result in results:
+            photo, first = result.photo, result.found[0] if result.found else None
+            box = None if first is None else first.box
+            writer.writerow(
+                [
+                    photo.path.relative_to(root).as_posix(),
+                    photo.crop.as_posix() if result.left_out is None else "",
+                    result.left_out or "",
+                    len(result.found),
+                    *(("",) * 4 if box is None else (box.x, box.y, box.width, box.height)),
+                    "" if first is None or first.score is None else round(first.score, 4),
+                    "" if first is None else round(first.tilt, 1),
+                ]
+            )
+
+
+def _remove_crops(out: Path) -> None:
+    """Remove the crops that an earlier cropping listed, so that none of a photo that is gone stays among the new."""
+    try:
+        with (out / CROP_LIST).open(newline="", encoding="utf-8") as file:
+            names = [row["crop"] for row in csv.DictReader(file) if row.get("crop")]
+    except (OSError, ValueError, csv.Error):
+        return
+    (out / CROP_LIST).unlink()
+    for name in names:
+        path = out / name
+        if path.suffix == ".png" and path.resolve().is_relative_to(out.resolve()):
+            path.unlink(missing_ok=True)

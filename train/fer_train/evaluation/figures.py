@@ -1,0 +1,41 @@
+"""What all plots share: colors, room for labels, files that are complete. Importing this module imports Matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from fer_edge.runtime.atomic_files import staged_file
+
+__all__ = ["BLUE", "GRID", "INK", "RED", "SOFT", "label_room", "new_figure", "save_figure"]
+
+BLUE: Final = "#0b6ea8"
+RED: Final = "#d1495b"
+INK: Final = "#222222"
+SOFT: Final = "#5c5c5c"
+GRID: Final = "#e6e6e6"
+_LETTER: Final = 0.072  # inches, of the labels of an axis
+
+
+def label_room(labels: Sequence[str]) -> float:
+    """The width in inches that the longest of some labels takes beside an axis."""
+    return max(0.4, _LETTER * max(map(len, labels)))
+
+
+def new_figure(width: float, height: float, *, dpi: int = 120) -> Figure:
+    """Make a figure of a size in inches, whose parts make room for each other, with some at its edges."""
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(w_pad=0.1, h_pad=0.1)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as an image of the suffix's format; raises OutputError."""
+    with staged_file(path) as part:
+        figure.savefig(part)

@@ -1,0 +1,215 @@
+"""The plots of a report: confusion, labels one by one, reliability. Importing this module imports Matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+
+from fer_train.evaluation.figures import BLUE, GRID, INK, SOFT, label_room, new_figure, save_figure
+from fer_train.evaluation.statistics import wilson_interval
+
+__all__ = [
+    "confusion_side",
+    "draw_color_bar",
+    "draw_confusion",
+    "draw_confusion_matrix",
+    "draw_labels",
+    "draw_reliability",
+]
+
+_MOST_FIGURES: Final = 20  # labels; more do not leave room for figures in the cells
+_CELL: Final = 0.72  # inches
+_SMALL_CELL: Final = 0.3
+_PERCENT: Final = PercentFormatter(1, decimals=0, symbol=" %")
+
+
+def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
+    """Draw a report's confusion matrix, in % of each true class and counts: figure 6 of the reference paper."""
+    labels = report["confusion"]["labels"]
+    side = confusion_side(labels)
+    room = label_room(labels)
+    figure = new_figure(max(5.2, side + room + 1.7), side + 0.75 * room + 1.3)
+    axes = figure.subplots()
+    image = draw_confusion_matrix(axes, np.array(report["confusion"]["counts"]), labels)
+    figure.suptitle(
+        f"{title}\n{100 * report['accuracy']:.1f} % of {report['samples']:,} faces of {report['split']} correct",
+        fontsize=11,
+    )
+    draw_color_bar(figure, image, [axes])
+    save_figure(figure, path)
+
+
+def confusion_side(labels: Sequence[str]) -> float:
+    """The side, in inches, of a confusion matrix that has room for its figures."""
+    return max(1.8, (_CELL if len(labels) <= _MOST_FIGURES else _SMALL_CELL) * len(labels))
+
+
+def draw_confusion_matrix(
+    axes: Axes,
+    counts: NDArray[np.int64],
+    labels: Sequence[str],
+    *,
+    show_counts: bool = True,
+    show_true_labels: bool = True,
+) -> AxesImage:
+    """Draw a confusion matrix, int64 (labels, labels), into given axes: true classes in rows, % of each row.
+
+    ``show_counts`` writes the counts below the percentages; ``show_true_labels`` names the rows, which plots side
+    by side need but once. A row without faces stays empty. Returns the image, for a color bar of 0…100 %.
+    """
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.where(totals > 0, 100 * counts / np.maximum(totals, 1), np.nan)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    if len(labels) <= _MOST_FIGURES:
+        for row, column in np.argwhere(np.isfinite(shares)):
+            share, count = f"{shares[row, column]:.0f} %", f"\n{counts[row, column]:,}"
+            axes.text(
+                column,
+                row,
+                share + count if show_counts else share,
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if shares[row, column] > 55 else INK,
+            )
+    for row in np.flatnonzero(totals == 0).tolist():
+        axes.text((len(labels) - 1) / 2, row, "no faces", ha="center", va="center", fontsize=9, color=SOFT)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), labels if show_true_labels else [""] * len(labels))
+    axes.set_xlabel("predicted")
+    if show_true_labels:
+        axes.set_ylabel("true")
+    axes.tick_params(length=0, labelsize=9)
+    axes.spines[:].set_visible(False)
+    return image
+
+
+def draw_color_bar(figure: Figure, image: AxesImage, all_axes: Sequence[Axes]) -> None:
+    """Draw the color bar of confusion matrices."""
+    bar = figure.colorbar(image, ax=list(all_axes), fraction=0.046, pad=0.03)
+    bar.set_label("% of the true class")
+    bar.outline.set_visible(False)
+
+
+def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
+    """Draw the recall of each label with its 95 % interval, its number of faces, and the mean of all."""
+    figures = report["per_class"]
+    labels = list(figures)
+    figure = new_figure(6.2 + label_room(labels), 1.9 + 0.36 * len(labels))
+    axes = figure.subplots()
+    for place, label in enumerate(labels):
+        recall, interval = figures[label]["recall"], figures[label]["recall_interval"]
+        count = f"{figures[label]['support']:,}"
+        axes.text(
+            1.02,
+            place,
+            count,
+            va="center",
+            ha="left",
+            fontsize=9,
+            color=SOFT,
+            transform=axes.get_yaxis_transform(),
+        )
+        if recall is None:
+            axes.text(0.01, place, "no faces", va="center", fontsize=9, color=SOFT)
+            continue
+        axes.barh(place, recall, height=0.62, color=BLUE)
+        errors = [[max(0.0, recall - interval[0])], [max(0.0, interval[1] - recall)]]
+        axes.errorbar(recall, place, xerr=errors, color=INK, linewidth=1.2, capsize=3, fmt="none")
+    mean = report["mean_class_accuracy"]
+    axes.axvline(mean, color=SOFT, linestyle="--", linewidth=1, zorder=0)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.set_xlabel(f"recall, with 95 % interval; dashed: the mean of the classes, {100 * mean:.1f} %")
+    axes.text(
+        1.02,
+        -0.85,
+        "faces",
+        va="bottom",
+        ha="left",
+        fontsize=9,
+        color=SOFT,
+        transform=axes.get_yaxis_transform(),
+    )
+    axes.set_ylim(len(labels) - 0.4, -0.8)
+    axes.grid(axis="x", color=GRID)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    figure.suptitle(
+        f"{title}\nrecognized of each label, {report['samples']:,} faces of {report['split']}", fontsize=11
+    )
+    save_figure(figure, path)
+
+
+def draw_reliability(
+    path: Path,
+    calibrations: Mapping[str, dict[str, Any]],
+    title: str,
+    colors: Mapping[str, str] | None = None,
+) -> None:
+    """Draw the share of correct predictions against their probability, and how many predictions have which.
+
+    ``calibrations`` are the calibrations of reports, by the name of each model; ``colors`` are theirs. A single one
+    has 95 % intervals.
+    """
+    figure = new_figure(6.4, 6.6)
+    curves, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    curves.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1, label="as it should be")
+    for name, calibration in calibrations.items():
+        color = (colors or {}).get(name, BLUE)
+        _draw_reliability_curve(curves, counts, name, calibration, color, fill=len(calibrations) == 1)
+    curves.set_ylabel("share of correct predictions")
+    curves.set_ylim(0, 1.03)
+    figure.legend(*curves.get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize=9)
+    counts.set_xlabel("probability of the prediction")
+    counts.set_ylabel("predictions")
+    counts.yaxis.set_major_formatter("{x:,.0f}")
+    counts.set_xlim(0, 1)
+    for axis in (curves.yaxis, counts.xaxis):
+        axis.set_major_formatter(_PERCENT)
+    for axes in (curves, counts):
+        axes.grid(color=GRID)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    save_figure(figure, path)
+
+
+def _draw_reliability_curve(
+    curves: Axes, counts: Axes, name: str, calibration: dict[str, Any], color: str, *, fill: bool
+) -> None:
+    bins = calibration["reliability"]
+    label = f"{name}: expected calibration error {100 * calibration['ece']:.1f} %"
+    curves.plot(
+        [point["confidence"] for point in bins],
+        [point["accuracy"] for point in bins],
+        marker="o", markersize=4, color=color, label=label,
+    )  # fmt: skip
+    edges = np.linspace(0, 1, calibration["bins"] + 1)
+    sizes = np.zeros(calibration["bins"], int)
+    for point in bins:
+        sizes[round(point["range"][0] * calibration["bins"])] = point["count"]
+    if not fill:
+        counts.step(edges, [*sizes, sizes[-1]], where="post", color=color, linewidth=1.2)
+        return
+    for point in bins:  # how far the share may be off for so few predictions
+        low, high = wilson_interval(round(point["accuracy"] * point["count"]), point["count"])
+        curves.plot([point["confidence"]] * 2, [low, high], color=color, linewidth=1, alpha=0.5)
+    counts.bar(edges[:-1], sizes, width=1 / len(sizes), align="edge", color=color, edgecolor="white")
+    for left, size in zip(edges[:-1], sizes, strict=True):
+        if size:
+            counts.text(
+                left + 0.5 / len(sizes), size, f"{size:,}", ha="center", va="bottom", fontsize=8, color=INK
+            )
+    counts.set_ylim(0, 1.25 * sizes.max())

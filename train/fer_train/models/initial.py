@@ -1,0 +1,88 @@
+"""The trained network that a training begins with: its architecture, and the weights of all but its last layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from fer_edge.errors import ModelError
+from fer_edge.models.find_model import DEFAULT_MODEL, bundled_models, find_model
+from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.runtime.hashing import sha256_of_file
+from fer_train.models.loading import find_keras_file, is_bundled, is_tflite, load_keras_model
+from fer_train.models.recovery import recover_network
+from fer_train.models.registry import ARCHITECTURES
+from fer_train.models.run_files import SPEC_FILE
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["InitialModel", "copy_body", "find_initial_model", "load_initial_network"]
+
+_INPUT: Final = (48, 48, "gray")
+_HEAD: Final = "logits"
+_PLANNED: Final = frozenset({"accurate"})
+"""Names of models that the documentation speaks of, whether or not this version bundles them."""
+
+
+@dataclass(frozen=True, slots=True)
+class InitialModel:
+    """A trained network to begin with: the file itself, its spec, and the file's SHA-256 in hexadecimal digits."""
+
+    path: Path
+    spec: ModelSpec
+    sha256: str
+
+
+def find_initial_model(model: Path) -> InitialModel:
+    """Find the model that a run folder, a ``.keras`` or ``.tflite`` file or a bundled model's name stands for.
+
+    Raises ModelError where there is none, or it is not one that fer-train can build: another input, an architecture
+    that is not known.
+    """
+    if str(model) in _PLANNED and not is_bundled(model) and not model.exists():
+        raise ModelError(
+            f"{model}: this version of fer-edge bundles only {', '.join(bundled_models())}; take {DEFAULT_MODEL}"
+        )
+    if is_tflite(model):
+        file = find_model(model)
+        found = InitialModel(file.path, file.spec, file.sha256)
+    else:
+        path = find_keras_file(model)
+        found = InitialModel(path, read_spec(path.with_name(SPEC_FILE)), sha256_of_file(path))
+    spec = found.spec
+    if (spec.width, spec.height, spec.color) != _INPUT:
+        raise ModelError(
+            f"{model}: its input is {spec.width}×{spec.height} pixels in {spec.color}, but fer-train trains on "
+            f"48×48 in gray; begin with {DEFAULT_MODEL}, or a run of fer-train"
+        )
+    if spec.name not in ARCHITECTURES.names:
+        raise ModelError(
+            f"{model}: its architecture, {spec.name!r}, is not one that fer-train can build "
+            f"({', '.join(ARCHITECTURES.names)}); begin with {DEFAULT_MODEL}, or a run of fer-train"
+        )
+    return found
+
+
+def load_initial_network(initial: InitialModel) -> keras.Model:
+    """Load the network; of a ``.tflite`` file with its weights in float32. Raises ModelError or ContractError."""
+    if initial.path.suffix == ".tflite":
+        return recover_network(find_model(initial.path), ARCHITECTURES.load(initial.spec.name))
+    return load_keras_model(initial.path, initial.spec)
+
+
+def copy_body(source: keras.Model, target: keras.Model, name: str) -> None:
+    """Copy the weights of every layer but the last dense one; ``name`` is the source's in messages.
+
+    The two are of one architecture and may have other labels. Raises ModelError where their layers differ.
+    """
+    for layer in target.layers:
+        if layer.name == _HEAD or not layer.weights:
+            continue
+        try:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+        except ValueError as error:
+            raise ModelError(
+                f"{name}: its layer {layer.name} is not that of {target.name}; begin with a run of this version"
+            ) from error
