@@ -62,8 +62,8 @@ class Report:
 
     def finish(self) -> None:
         """Give each error to its source, where that is there, and keep the page small."""
-        for source in self.sources:
-            source.widen_bins()
+        for found in self.sources:
+            found.widen_bins()
         self._keep_small()
         by_name = {source.name: source for source in reversed(self.sources)}
         rest: list[ErrorRow] = []
