@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from fer_edge.cli.messages import say
 from fer_edge.cli.progress import SkippingBar
-from fer_edge.errors import SourceError, UsageError
+from fer_edge.errors import UsageError
 from fer_edge.sources.base import WHOLE, Source, Span
+from fer_edge.sources.expansion import expand, expand_videos
 from fer_edge.sources.registry import create_source
 from fer_edge.sources.sequence import SourceSequence
 from fer_edge.sources.urls import is_url
@@ -26,16 +25,6 @@ __all__ = [
     "open_images",
     "open_videos",
 ]
-
-VIDEO_SUFFIXES: Final = frozenset(
-    {
-        ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv",
-        ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-    }
-)  # fmt: skip
-"""What is taken for a video in a folder; a video that is named may have any suffix."""
-
-_GLOB: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,56 +95,4 @@ def expand_images(paths: Sequence[str]) -> list[str]:
     """Replace folders by the images in them, and globs that the shell left alone by what they match."""
     from fer_edge.sources.images import find_images
 
-    return _expand(paths, lambda folder: map(os.fspath, find_images(folder)))
-
-
-def expand_videos(paths: Sequence[str]) -> list[str]:
-    """Replace folders by the videos in them, and globs that the shell left alone by what they match; each once."""
-    return list(dict.fromkeys(_expand(paths, _find_videos)))
-
-
-def _expand(paths: Sequence[str], find: Callable[[str], Iterable[str]]) -> list[str]:
-    expanded: list[str] = []
-    for path in paths:
-        if is_url(path) or _exists(path, Path.is_file):
-            expanded.append(path)
-        elif _exists(path, Path.is_dir):
-            expanded += find(path)
-        elif _GLOB & set(path):
-            expanded += _match(path)
-        else:
-            expanded.append(path)  # what is wrong with it is said when its turn comes
-    return expanded
-
-
-def _exists(path: str, kind: Callable[[Path], bool]) -> bool:
-    try:
-        return kind(Path(path))
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL
-        return False
-
-
-def _match(pattern: str) -> list[str]:
-    matches = sorted(
-        match
-        for match in glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
-        if not Path(match).is_dir()
-    )
-    if not matches:
-        raise SourceError(f"{pattern}: no file matches; check the pattern")
-    return matches
-
-
-def _find_videos(folder: str) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(
-                entry.path
-                for entry in entries
-                if not entry.name.startswith(".") and Path(entry.name).suffix.lower() in VIDEO_SUFFIXES
-            )
-    except OSError as error:
-        raise SourceError(f"{folder}: the folder cannot be read: {error.strerror}") from error
-    if not found:
-        raise SourceError(f"{folder}: no video in this folder; for its images use: fer-edge folder")
-    return found
+    return expand(paths, lambda folder: map(os.fspath, find_images(folder)))
