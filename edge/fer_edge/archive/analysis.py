@@ -88,14 +88,13 @@ def analyze_span(
                 session.run(lambda _: watch.beat())
         except (SourceError, DetectorError) as failure:
             error = str(failure)
-        rate = source.info.frame_rate
         first_s = span.start_s if begin_s is None else begin_s
         summary = SectionSummary(
             frames=rows.frames,
             frames_with_faces=rows.frames_with_faces,
             faces=rows.faces,
             face_ids=len(rows.ids),
-            duration_s=max(0.0, rows.last_s - first_s + (1 / rate if rate else 0.0)) if rows.frames else 0.0,
+            duration_s=rows.measure(first_s, span.end_s, source.info.frame_rate),
             worker_s=time.monotonic() - started,
             error=error,
             warnings=tuple(session.statistics.list_warnings()),

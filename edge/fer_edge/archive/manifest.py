@@ -110,7 +110,7 @@ def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
         )
     try:
         table = pa.concat_tables(tables, promote_options="default")
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise SourceError(
             f"the manifests have columns of the same name and different types ({_one_line(error)}); "
             "give one of them at a time"
@@ -146,7 +146,7 @@ def _read_table(path: str, labels: tuple[str, ...]) -> Any:
     try:
         with _open(path) as file:
             table = _READERS[suffix](file)
-    except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"{path}: the manifest cannot be read: {_one_line(error)}") from error
     if _PATH not in table.column_names:
         raise SourceError(

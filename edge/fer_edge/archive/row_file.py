@@ -102,6 +102,13 @@ class RowSink(StatelessSink):
         """Write what is left."""
         self._flush()
 
+    def measure(self, begin_s: float, end_s: float | None, rate: float | None) -> float:
+        """The seconds from ``begin_s`` to the last frame's end, ``end_s`` at the latest; 0 without a frame."""
+        if not self.frames:
+            return 0.0
+        last_s = self.last_s + (1 / rate if rate else 0.0)
+        return max(0.0, (last_s if end_s is None else min(last_s, end_s)) - begin_s)
+
     def _format(self, record: FrameRecord, leads: bool) -> Sequence[list[Any]]:
         frame = [record["frame"], record["time_s"], record["clock"]]
         if not record["faces"]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from fer_edge.cli.messages import say
 from fer_edge.cli.progress import SkippingBar
 from fer_edge.errors import UsageError
+from fer_edge.runtime.paths import expand_paths
 from fer_edge.sources.base import WHOLE, Source, Span
-from fer_edge.sources.expansion import expand, expand_videos
+from fer_edge.sources.expansion import expand_videos
 from fer_edge.sources.registry import create_source
 from fer_edge.sources.sequence import SourceSequence
 from fer_edge.sources.urls import is_url
@@ -95,4 +96,4 @@ def expand_images(paths: Sequence[str]) -> list[str]:
     """Replace folders by the images in them, and globs that the shell left alone by what they match."""
     from fer_edge.sources.images import find_images
 
-    return expand(paths, lambda folder: map(os.fspath, find_images(folder)))
+    return expand_paths(paths, lambda folder: map(os.fspath, find_images(folder)), keep=is_url)

@@ -1,17 +1,17 @@
-"""Files that paths name: those of folders and patterns, and which of them are videos."""
+"""The videos that paths, folders and patterns name."""
 
 from __future__ import annotations
 
-import glob
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import SourceError
+from fer_edge.runtime.paths import expand_paths
 from fer_edge.sources.urls import is_url
 
-__all__ = ["VIDEO_SUFFIXES", "expand", "expand_videos", "find_videos", "is_video_path"]
+__all__ = ["VIDEO_SUFFIXES", "expand_videos", "find_videos", "is_video_path"]
 
 VIDEO_SUFFIXES: Final = frozenset(
     {
@@ -20,8 +20,6 @@ VIDEO_SUFFIXES: Final = frozenset(
     }
 )  # fmt: skip
 """What is taken for a video in a folder; a video that is named may have any suffix."""
-
-_GLOB: Final = frozenset("*?[")
 
 
 def is_video_path(name: str) -> bool:
@@ -44,37 +42,4 @@ def find_videos(folder: str) -> list[str]:
 
 def expand_videos(paths: Sequence[str]) -> list[str]:
     """Replace folders by the videos in them, and globs that the shell left alone by what they match; each once."""
-    return list(dict.fromkeys(expand(paths, find_videos)))
-
-
-def expand(paths: Sequence[str], find: Callable[[str], Iterable[str]]) -> list[str]:
-    """Replace folders by what ``find`` finds in them, and globs that the shell left alone by what they match."""
-    expanded: list[str] = []
-    for path in paths:
-        if is_url(path) or _exists(path, Path.is_file):
-            expanded.append(path)
-        elif _exists(path, Path.is_dir):
-            expanded += find(path)
-        elif _GLOB & set(path):
-            expanded += _match(path)
-        else:
-            expanded.append(path)  # what is wrong with it is said when its turn comes
-    return expanded
-
-
-def _exists(path: str, kind: Callable[[Path], bool]) -> bool:
-    try:
-        return kind(Path(path))
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL
-        return False
-
-
-def _match(pattern: str) -> list[str]:
-    matches = sorted(
-        match
-        for match in glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
-        if not Path(match).is_dir()
-    )
-    if not matches:
-        raise SourceError(f"{pattern}: no file matches; check the pattern")
-    return matches
+    return list(dict.fromkeys(expand_paths(paths, find_videos, keep=is_url)))
