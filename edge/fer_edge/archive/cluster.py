@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ RETRIES: Final = 2
 
 _STORE_BYTES: Final = 128 << 20  # of Ray's store for objects: results are small
 _CONNECT_S: Final = 5.0
+_STATUS_S: Final = 60.0  # most of it for starting Python and Ray on a busy machine
 _CLIENT: Final = "ray://"
 _LONGEST_TEMP: Final = 40  # characters: the sockets below have 107 for their paths
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -110,6 +113,21 @@ def _check_answer(address: str) -> None:
             f"{address}: no Ray cluster answers there ({getattr(error, 'strerror', None) or error}); start one with: "
             "ray start --head --port 6379 --disable-usage-stats, or check the address"
         ) from error
+    if not address.startswith(_CLIENT):
+        _check_status(address)
+
+
+def _check_status(address: str) -> None:
+    """Raise ClusterError where something else than a cluster listens, for which Ray itself waits without end."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=_STATUS_S)
+    except subprocess.TimeoutExpired:
+        raise ClusterError(
+            f"{address}: what listens there does not answer as a Ray cluster; check the address with: ray status"
+        ) from None
+    if ran.returncode:
+        raise ClusterError(_describe_start_failure(RuntimeError(ran.stderr[-400:]), f"at {address}"))
 
 
 def _describe_start_failure(error: BaseException, where: str) -> str:

@@ -33,7 +33,8 @@ def list_row_files(archive: Path | str) -> list[Path]:
     """The files of rows of an archive, one for each source, sorted by name; raises SourceError where it is none."""
     if not is_archive(archive):
         raise SourceError(f"{archive}: not an archive; name a folder that fer-edge archive wrote")
-    return sorted((Path(archive) / ROWS_FOLDER).glob("*/*.parquet"), key=lambda path: (path.name, path))
+    found = (Path(archive) / ROWS_FOLDER).glob("*/[!.]*.parquet")  # without those that are being written
+    return sorted(found, key=lambda path: (path.name, path))
 
 
 def read_sources(archive: Path | str) -> Any:

@@ -100,6 +100,7 @@ class ArchiveRun:
                     context = TaskContext(self.options, identity, folder.storage)
                     self._analyze(context, missing, table, progress)
             finally:
+                folder.storage.remove_half_files()  # of workers that crashed; Ray has ended by now
                 table.write()
             return progress, table.select(self.manifest.keys)
 

@@ -18,7 +18,7 @@ SIZE = (480, 270)
 
 
 def write_faces(path: Path, seconds: float, *, phase: float = 0.0, gop: int = RATE) -> Path:
-    """Write a video of two portraits that move; the second one comes and goes every eight seconds."""
+    """Write a video of two portraits that move; the second one is away from the third second to the seventh."""
     portrait = face((80, 96))
     with av.open(str(path), "w") as output:
         stream: Any = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
@@ -33,7 +33,7 @@ def write_faces(path: Path, seconds: float, *, phase: float = 0.0, gop: int = RA
 
 def _draw(portrait: Image, number: int, phase: float) -> Image:
     image = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
-    for face_number in range(1 if number // (8 * RATE) % 2 else 2):
+    for face_number in range(1 if 3 * RATE <= number < 7 * RATE else 2):
         x = round(30 + 220 * face_number + 60 * (1 + math.sin(number / 30 + phase + face_number)))
         y = round(80 + 50 * math.sin(number / 50 + face_number + phase))
         image[y : y + 96, x : x + 80] = portrait
