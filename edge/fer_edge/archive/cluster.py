@@ -25,6 +25,7 @@ RETRIES: Final = 2
 """How often Ray starts a task again whose worker was lost."""
 
 _STORE_BYTES: Final = 128 << 20  # of Ray's store for objects: results are small
+_START_S: Final = "120"  # of patience with a busy machine; by default 30
 _CONNECT_S: Final = 5.0
 _STATUS_S: Final = 60.0  # most of it for starting Python and Ray on a busy machine
 _CLIENT: Final = "ray://"
@@ -41,6 +42,7 @@ def ray_session(address: str | None, threads: int) -> Iterator[Any]:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # by default for ever
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", _START_S)
     if address is not None:
         _check_answer(address)
     import ray

@@ -45,11 +45,12 @@ class ArchiveProgress:
     video_s: float = 0.0
     partly_done: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    ended: float | None = None
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since Ray was there."""
-        return time.monotonic() - self.started
+        """Seconds since Ray was there, until the last source was over."""
+        return (time.monotonic() if self.ended is None else self.ended) - self.started
 
     @property
     def realtime_factor(self) -> float:
@@ -92,7 +93,7 @@ class ArchiveRun:
         with folder.lock():
             folder.prepare(identity, overwrite=self.overwrite)
             table = SourceTable(folder, carried)
-            missing = self._find_missing(table.load())
+            missing = self.find_missing(table.load())
             progress = ArchiveProgress(len(self.manifest.keys))
             progress.skipped = progress.sources - len(missing)
             try:
@@ -112,7 +113,8 @@ class ArchiveRun:
         with closing(detector):
             pass
 
-    def _find_missing(self, done: set[int]) -> NDArray[np.intp]:
+    def find_missing(self, done: set[int]) -> NDArray[np.intp]:
+        """The places in the manifest of the sources whose keys are not in ``done``."""
         complete = np.fromiter(done, np.uint64, len(done))
         return np.flatnonzero(~np.isin(self.manifest.keys, complete))
 
@@ -138,6 +140,7 @@ class ArchiveRun:
                 progress.partly_done = scheduler.partly_done
                 self.on_progress(progress)
                 self._write_now_and_then(table)
+            progress.ended = time.monotonic()
 
     def _count(self, summary: SourceSummary, progress: ArchiveProgress) -> None:
         progress.done += 1

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -19,10 +20,6 @@ from tests.edge.archive.videos import write_faces
 
 pytestmark = [
     pytest.mark.slow,
-    # Ray's own modules, threads and sockets.
-    pytest.mark.filterwarnings(
-        "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
-    ),
     pytest.mark.skipif(sys.platform == "win32", reason="Ray is tried on Linux and macOS"),
 ]
 
@@ -82,14 +79,20 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def start(*arguments: object, **options: object) -> subprocess.Popen[str]:
+@contextmanager
+def start(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process that does not outlive the block."""
     command = [sys.executable, "-m", "fer_edge", "archive", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload,no-any-return]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    process = start(*arguments)
-    out, err = process.communicate(timeout=300)
+    with start(*arguments) as process:
+        out, err = process.communicate(timeout=400)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
@@ -114,7 +117,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: object, seconds: float = 120.0) -> None:
+def wait_until(condition: object, seconds: float = 240.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
@@ -177,22 +180,22 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
         10,
     )
 
-    process = start(*command)
-    wait_until(lambda: list(out.glob("rows/*/a-*.parquet")))
-    below = descendants(process.pid)
-    assert below
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    with start(*command) as process:
+        wait_until(lambda: list(out.glob("rows/*/a-*.parquet")))
+        below = descendants(process.pid)
+        assert below
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
     assert "Interrupted; what is done is kept" in err
     wait_until(lambda: not any(map(is_running, below)), 20)
     assert statuses(out) == {"a.mp4": "complete"}
 
-    process = start(*command)
-    wait_until(lambda: list(out.glob("_sections/*/*.parquet")))
-    below = descendants(process.pid)
-    process.kill()
-    process.communicate(timeout=60)
+    with start(*command) as process:
+        wait_until(lambda: list(out.glob("_sections/*/*.parquet")))
+        below = descendants(process.pid)
+        process.kill()
+        process.communicate(timeout=60)
     wait_until(lambda: not any(map(is_running, below)), 60)
     written = {path: path.stat().st_mtime_ns for path in out.glob("rows/*/*.parquet")}
 
@@ -213,18 +216,28 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
     assert "--overwrite" in refused.stderr
 
 
-@pytest.fixture
-def cluster() -> Iterator[str]:
-    """The address of a cluster of two nodes with one processor each, whose processes end with the test."""
-    import ray
-    from ray.cluster_utils import Cluster
+_CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+nodes.add_node(num_cpus=1)
+print(nodes.address, flush=True)
+sys.stdin.read()
+nodes.shutdown()
+"""
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
-    yield nodes.address
-    ray.shutdown()
-    nodes.shutdown()
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a cluster of two nodes with one processor each, in a process of its own."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "120")
+    with subprocess.Popen(
+        [sys.executable, "-c", _CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.communicate(timeout=60)
 
 
 def test_two_nodes_share_the_work(cluster: str, tmp_path: Path) -> None:
