@@ -1,6 +1,6 @@
-"""The archive: against ``fer-edge video``, one node against two, sections against none, a million paths.
+"""The archive: the cost of an hour, ratios to ``fer-edge video``, nodes, sections, a million paths.
 
-    python -m bench.archive [ratio] [nodes] [sections] [million] [--seconds S] [--out FILE]
+    python -m bench.archive [cost] [ratio] [nodes] [sections] [million] [--seconds S] [--out FILE]
 
 Without names all of it. Ratios are measured side by side, in turn, on this machine; Ray's start does not count. Videos
 are drawn for it: 960×540 pixels, 30 frames a second, one face. Needs the extra ``archive``.
@@ -27,6 +27,7 @@ from fer_edge.archive.reading import list_row_files, read_frames
 from fer_edge.archive.run import ArchiveProgress, ArchiveRun
 from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import SourceSummary
+from fer_edge.archive.tasks import TaskContext, run_source
 from fer_edge.benchmark.synthetic_video import write_synthetic_video
 from fer_edge.models.find_model import find_model
 from fer_edge.recognizer import EmotionRecognizer
@@ -50,6 +51,28 @@ def analyze(paths: list[str], out: Path, threads: int, cluster: str | None = Non
     """Make an archive; how it went, counted from when Ray was there."""
     run = ArchiveRun(AnalysisOptions(), read_manifest(paths, ()), str(out), threads=threads, cluster=cluster)
     return run.run()[0]
+
+
+def measure_cost(folder: Path, seconds: float) -> dict[str, Any]:
+    """Processor time and bytes for an hour of such video, in a worker that is warm; no Ray in it."""
+    (video,) = make_videos(folder, 1, seconds)
+    run = ArchiveRun(AnalysisOptions(), read_manifest([video], ()), str(folder / "out"))
+    model = find_model()
+    archive = ArchiveFolder(Storage.of(run.out))
+    identity = Identity.of(run.options, model, {})
+    archive.prepare(identity, overwrite=False)
+    context, job = TaskContext(run.options, identity, archive.storage), run.manifest.job(0)
+    run_source(context, job)
+    began = time.process_time()
+    run_source(context, job)
+    cpu_s = time.process_time() - began
+    size = Path(archive.storage.address(job.file)).stat().st_size
+    return {
+        "frames": round(seconds * RATE),
+        "cpu_ms_a_frame": 1000 * cpu_s / (seconds * RATE),
+        "core_hours_an_hour": cpu_s / seconds,
+        "mb_an_hour": size / 1e6 / seconds * 3600,
+    }
 
 
 def measure_ratio(folder: Path, seconds: float) -> dict[str, Any]:
@@ -183,6 +206,7 @@ def resume(manifest: str, out: str) -> None:
 
 
 PARTS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
+    "cost": measure_cost,
     "ratio": measure_ratio,
     "nodes": measure_nodes,
     "sections": measure_sections,
