@@ -21,6 +21,7 @@ from fer_edge.archive.summary import SectionSummary, SourceSummary
 from fer_edge.archive.tasks import TaskContext
 from fer_edge.detectors.registry import create_detector
 from fer_edge.models.find_model import find_model
+from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.runtime.system import thread_count
 
 __all__ = ["ArchiveProgress", "ArchiveRun"]
@@ -100,6 +101,9 @@ class ArchiveRun:
                 if len(missing):
                     context = TaskContext(self.options, identity, folder.storage)
                     self._analyze(context, missing, table, progress)
+            except BaseException:
+                raise_if_interrupted()  # Ray makes another exception of a signal's
+                raise
             finally:
                 folder.storage.remove_half_files()  # of workers that crashed; Ray has ended by now
                 table.write()

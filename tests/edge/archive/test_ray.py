@@ -92,7 +92,7 @@ def start(*arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     with start(*arguments) as process:
-        out, err = process.communicate(timeout=400)
+        out, err = process.communicate(timeout=500)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
@@ -117,7 +117,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_until(condition: object, seconds: float = 240.0) -> None:
+def wait_until(condition: object, seconds: float = 500.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
@@ -188,7 +188,7 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
         _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
     assert "Interrupted; what is done is kept" in err
-    wait_until(lambda: not any(map(is_running, below)), 20)
+    wait_until(lambda: not any(map(is_running, below)))
     assert statuses(out) == {"a.mp4": "complete"}
 
     with start(*command) as process:
@@ -196,7 +196,7 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
         below = descendants(process.pid)
         process.kill()
         process.communicate(timeout=60)
-    wait_until(lambda: not any(map(is_running, below)), 60)
+    wait_until(lambda: not any(map(is_running, below)))
     written = {path: path.stat().st_mtime_ns for path in out.glob("rows/*/*.parquet")}
 
     done = run(*command)
