@@ -19,7 +19,7 @@ from typing import Any, Final
 from fer_edge.errors import ClusterError
 from fer_edge.runtime.shutdown import raise_if_interrupted
 
-__all__ = ["RETRIES", "describe_task_failure", "ray_session"]
+__all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
 
 RETRIES: Final = 2
 """How often Ray starts a task again whose worker was lost."""
@@ -85,7 +85,7 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
     except SystemExit as end:  # its handler of SIGTERM
         raise KeyboardInterrupt from end
     except Exception as error:
-        raise ClusterError(_describe_start_failure(error, where)) from error
+        raise ClusterError(describe_start_failure(error, where)) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
@@ -129,10 +129,11 @@ def _check_status(address: str) -> None:
             f"{address}: what listens there does not answer as a Ray cluster; check the address with: ray status"
         ) from None
     if ran.returncode:
-        raise ClusterError(_describe_start_failure(RuntimeError(ran.stderr[-400:]), f"at {address}"))
+        raise ClusterError(describe_start_failure(RuntimeError(ran.stderr[-400:]), f"at {address}"))
 
 
-def _describe_start_failure(error: BaseException, where: str) -> str:
+def describe_start_failure(error: BaseException, where: str) -> str:
+    """Why Ray could not be started or joined, and what to do; ``where`` is ``at ADDRESS`` or ``on this machine``."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
     if "ersion mismatch" in text:
         found = text[text.index("ersion mismatch") + len("ersion mismatch") :].lstrip(": ")[:160]

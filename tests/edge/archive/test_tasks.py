@@ -165,6 +165,19 @@ def test_another_model_than_where_it_was_started_ends_the_run(
     assert "every node" in outcome.message
 
 
+def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Path) -> None:
+    context = open_archive(small_disk / "out", AnalysisOptions(), model)
+    with pytest.raises(OSError, match="No space left"):
+        (small_disk / "filling").write_bytes(bytes(2 << 20))
+    outcome = run_source(context, job_of(short))
+    assert isinstance(outcome, Fatal)
+    assert outcome.kind is OutputError
+    assert "cannot be written" in outcome.message
+    assert "No space left on device; free some space" in outcome.message
+    (small_disk / "filling").unlink()
+    assert isinstance(run_source(context, job_of(short)), SourceSummary)
+
+
 class TestFolder:
     def test_other_options_are_refused(self, tmp_path: Path, model: ModelFile) -> None:
         open_archive(tmp_path, AnalysisOptions(), model)
