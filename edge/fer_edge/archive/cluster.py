@@ -25,7 +25,8 @@ RETRIES: Final = 2
 """How often Ray starts a task again whose worker was lost."""
 
 _STORE_BYTES: Final = 128 << 20  # of Ray's store for objects: results are small
-_START_S: Final = "120"  # of patience with a busy machine; by default 30
+_STARTS: Final = 3  # on a busy machine Ray gives up after 30 s
+_SLOW: Final = "timed out during startup"
 _CONNECT_S: Final = 5.0
 _STATUS_S: Final = 60.0  # most of it for starting Python and Ray on a busy machine
 _CLIENT: Final = "ray://"
@@ -42,7 +43,6 @@ def ray_session(address: str | None, threads: int) -> Iterator[Any]:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # by default for ever
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", _START_S)
     if address is not None:
         _check_answer(address)
     import ray
@@ -78,7 +78,7 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
     address = options["address"]
     where = "on this machine" if address == "local" else f"at {address}"
     try:
-        ray.init(**options)
+        _init(ray, options)
     except KeyboardInterrupt:
         raise_if_interrupted()
         raise
@@ -91,6 +91,18 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
             for number, handler in handlers.items():
                 with suppress(TypeError):  # one that was not installed by Python
                     signal.signal(number, handler)
+
+
+def _init(ray: Any, options: dict[str, Any]) -> None:
+    """Call ``ray.init`` again where only time was missing."""
+    for tries_left in reversed(range(_STARTS)):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:
+            if _SLOW not in str(error) or not tries_left:
+                raise
+            ray.shutdown()
 
 
 def _short_temp() -> str:
