@@ -15,7 +15,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle bench wheel-test arm-test test-mediapipe ci-setup clean
+.PHONY: help setup demo test check format train convert bundle fuzz faults bench wheel-test arm-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -54,9 +54,10 @@ test-mediapipe: $(VENV)/.everything ## Run the tests of MediaPipe, in an environ
 ci-setup: $(VENV)/.everything ## Install what optional tests need, as CI does (apt, PyTorch)
 	@sh scripts/ci_setup.sh $(BIN)/python
 
-check: $(VENV)/.everything ## Lint, formatting, types
+check: $(VENV)/.everything ## Lint, formatting, spelling, types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 
 format: $(VENV)/.everything ## Format the code and mend what the linter can mend
@@ -75,6 +76,12 @@ convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= O
 
 bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
 	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
+
+fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
+	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
+
+faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED=]
+	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")

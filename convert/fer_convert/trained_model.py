@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from fer_edge.errors import ContractError, ConversionError, ModelError, RunError, UsageError
 from fer_edge.models.spec import ModelSpec, read_spec
 from fer_edge.runtime.hashing import sha256_of_file
+from fer_edge.runtime.json_text import parse_json
 from fer_train.models.run_files import CONFIG_FILE, MODEL_FILE, SPEC_FILE
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _find_keras_file(run: Path) -> Path:
 
 def _read_data(config: Path) -> Path | None:
     try:
-        data = json.loads(config.read_text(encoding="utf-8"))["data"]
+        data = parse_json(config.read_text(encoding="utf-8"))["data"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Path(data) if isinstance(data, str) else None

@@ -25,6 +25,9 @@ after ``Error:`` and leave with ``exit_code``.
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Final
+
 __all__ = [
     "AccuracyLossError",
     "ClusterError",
@@ -42,13 +45,37 @@ __all__ = [
     "SourceError",
     "SourceLostError",
     "UsageError",
+    "one_line",
+    "reason_of",
 ]
+
+
+_LONGEST_REASON: Final = 300
+# Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
+_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def one_line(text: str) -> str:
+    """Escape line breaks and control characters: a file's name may hold anything."""
+    return "".join(
+        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
+        for c in text
+    )
+
+
+def reason_of(error: object) -> str:
+    """What a library says of its failure, in one line of at most 300 characters; its type where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 class FerEdgeError(Exception):
     """Something expected went wrong; the message says what, and what to do."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class UsageError(FerEdgeError):

@@ -79,7 +79,7 @@ SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.progress"}
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 """Modules of fer_edge outside ``cli`` and ``__main__`` that may import click."""
 
-RUN_AS_COMMANDS: Final = {"pytest", "xdist", "ruff", "mypy", "build", "moto"}
+RUN_AS_COMMANDS: Final = {"pytest", "xdist", "ruff", "mypy", "build", "codespell_lib", "moto"}
 """Tools of the dev group that are run by name and need no import."""
 
 LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend that KERAS_BACKEND names"}

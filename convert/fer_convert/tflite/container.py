@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,8 +11,9 @@ import numpy as np
 
 from fer_convert.tflite.flatbuffer import pack_model, parse_model
 from fer_convert.tflite.metadata import LABELS_FILE, METADATA_NAME, build_metadata
-from fer_edge.errors import ContractError
+from fer_edge.errors import ContractError, reason_of
 from fer_edge.models.spec import SPEC_FILE, ModelSpec
+from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
 
 __all__ = ["embed_spec", "extract_network", "read_appended_files"]
 
@@ -25,29 +25,23 @@ def extract_network(content: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return content[: min((entry.header_offset for entry in archive.infolist()), default=len(content))]
-    except zipfile.BadZipFile:
+    except ZIP_DAMAGE:
         return content
 
 
 def read_appended_files(content: bytes) -> dict[str, bytes]:
     """Read the files appended to a ``.tflite`` file's bytes, by name; empty where there are none.
 
-    Raises ContractError when they are damaged, encrypted or larger than 16 MiB.
+    Raises ContractError when they are damaged, encrypted, packed in another way than deflated, or larger than 16 MiB.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with open_zip(io.BytesIO(content), _MOST_APPENDED_BYTES) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if sum(entry.file_size for entry in entries) > _MOST_APPENDED_BYTES:
-                raise ContractError(
-                    f"the files appended to it are larger than {_MOST_APPENDED_BYTES >> 20} MiB"
-                )
             return {entry.filename: archive.read(entry) for entry in entries}
-    except zipfile.BadZipFile as error:
-        if zipfile.is_zipfile(io.BytesIO(content)):
-            raise ContractError("the files appended to it are damaged") from error
-        return {}
-    except (NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
-        raise ContractError("the files appended to it are damaged or encrypted") from error
+    except ZIP_DAMAGE as error:
+        if isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(io.BytesIO(content)):
+            return {}
+        raise ContractError(f"the files appended to it cannot be read: {reason_of(error)}") from error
 
 
 def embed_spec(network: bytes, spec: ModelSpec, others: Mapping[str, bytes] | None = None) -> bytes:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from fer_edge.errors import ModelError
+from fer_edge.errors import ModelError, reason_of
 
 __all__ = ["allocate", "has_free_size", "open_interpreter"]
 
@@ -41,7 +41,7 @@ def allocate(interpreter: Any, path: Path) -> None:
 
 
 def _explain(path: Path, error: Exception) -> ModelError:
-    reason = " ".join(str(error).split())
+    reason = reason_of(error)
     operator = _NODE.search(reason)
     if "Select TensorFlow op" in reason or "unresolved custom op" in reason:
         what = "TensorFlow's own" if "Select TensorFlow op" in reason else "custom ones"

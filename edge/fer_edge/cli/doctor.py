@@ -9,8 +9,8 @@ from typing import Final
 import click
 
 from fer_edge._version import __version__
-from fer_edge.cli.messages import one_line
 from fer_edge.doctor import Finding, examine
+from fer_edge.errors import one_line
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 
 __all__ = ["run_doctor"]

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import click
 
-from fer_edge.cli.messages import one_line
 from fer_edge.cli.progress import progress_bar
-from fer_edge.errors import UsageError
+from fer_edge.errors import UsageError, one_line
 from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder
 from fer_edge.models.download import Download, download_detector
 from fer_edge.runtime.native_stderr import suppress_native_stderr

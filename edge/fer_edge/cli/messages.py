@@ -6,13 +6,14 @@ import json
 import logging
 import os
 import sys
-import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
 import click
+
+from fer_edge.errors import one_line
 
 __all__ = [
     "ERROR",
@@ -22,7 +23,6 @@ __all__ = [
     "install_log_handler",
     "is_json",
     "is_silent",
-    "one_line",
     "say",
 ]
 
@@ -33,8 +33,6 @@ INFO: Final = logging.INFO
 _PACKAGES: Final = ("fer_edge", "fer_train", "fer_convert")
 _SYSLOG: Final = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 _PREFIXES: Final = {logging.ERROR: "Error: ", logging.WARNING: "Warning: "}
-# Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
-_UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(slots=True)
@@ -95,14 +93,6 @@ def _write(line: str) -> None:
     """Write a line; one that nobody can be told, such as on a full disk or a terminal that is gone, is lost."""
     with suppress(OSError):
         click.echo(line, err=True)
-
-
-def one_line(text: str) -> str:
-    """The text with line breaks and control characters escaped: a file's name may hold anything."""
-    return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
-        for c in text
-    )
 
 
 def install_log_handler() -> None:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from fer_edge.cli.messages import one_line
+from fer_edge.errors import one_line
 from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder
 from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, bundled_models, find_model
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE

@@ -11,8 +11,9 @@ from typing import Any, Final
 import click
 
 from fer_edge.cli.camera_watch import CameraWatch
-from fer_edge.cli.messages import ERROR, is_json, one_line, say
+from fer_edge.cli.messages import ERROR, is_json, say
 from fer_edge.cli.progress import progress_bar
+from fer_edge.errors import one_line
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.tables import counted
 from fer_edge.statistics import RunStatistics

@@ -17,7 +17,7 @@ import cv2
 from fer_edge.detectors.base import DetectorRequest, DetectorTraits
 from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
-from fer_edge.errors import DetectorError, MissingExtraError
+from fer_edge.errors import DetectorError, MissingExtraError, reason_of
 from fer_edge.models.detector_files import DETECTOR_FILES, find_detector_file, identify_content
 from fer_edge.types import Detection, FaceBox, Frame, Framing
 
@@ -105,7 +105,7 @@ class MediaPipeDetector:
             picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
             detections = self._detector.detect(picture).detections
         except _FAILURES as error:
-            raise DetectorError(f"MediaPipe's face detector failed: {_one_line(error)}") from error
+            raise DetectorError(f"MediaPipe's face detector failed: {reason_of(error)}") from error
         found = [_detection(detection, part, frame) for detection in detections]
         return [face for face in found if face is not None and face.box.width >= self._min_face]
 
@@ -189,7 +189,7 @@ def _load(model: Path) -> tuple[Any, Any]:
     except _FAILURES as error:
         raise DetectorError(
             f"expected a face detection model of MediaPipe's in {model}, got another file or a damaged one "
-            f"({_one_line(error)}); {_REMEDY}"
+            f"({reason_of(error)}); {_REMEDY}"
         ) from error
 
 
@@ -208,7 +208,7 @@ def _import() -> Any:
 
 def _broken(error: Exception) -> DetectorError:
     return DetectorError(
-        f"MediaPipe is installed but does not load ({_one_line(error)}); "
+        f"MediaPipe is installed but does not load ({reason_of(error)}); "
         "install it anew: pip install --force-reinstall 'fer-edge[mediapipe]', or use --detector haar"
     )
 
@@ -217,7 +217,3 @@ def _broken(error: Exception) -> DetectorError:
 def _warn_of_telemetry() -> None:
     """Warn once in a process of what MediaPipe tells Google."""
     _LOG.warning(DETECTOR_FILES[MediaPipeDetector.name].notice)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DetectorError
+from fer_edge.errors import DetectorError, reason_of
 from fer_edge.models.detector_files import identify_content
 
 __all__ = ["YuNetNetwork", "read_network"]
@@ -148,6 +148,6 @@ def _quiet_opencv() -> Iterator[None]:
 
 def _reason(error: cv2.error) -> str:
     """OpenCV's message without its version, source file and line; of nested ones the innermost."""
-    text = " ".join(str(error).split())
+    text = reason_of(error)
     innermost = text.rpartition("error: (")[2].partition(") ")[2].partition(" in function '")[0]
     return innermost or text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, files
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.doctor.finding import Finding
+from fer_edge.runtime.json_text import parse_json
 
 __all__ = ["ANSWERS_SUFFIX", "answer", "check_detectors", "check_models"]
 
@@ -70,7 +70,7 @@ def _check_model(name: str) -> Finding:
         return Finding(
             "amber", title, f"{what}; nobody wrote down what it should answer", "install fer-edge again"
         )
-    expected = json.loads(expected_path.read_text("utf-8"))
+    expected = parse_json(expected_path.read_text("utf-8"))
     worst = max(abs(found[label] - value) for label, value in expected.items())
     if worst > _TOLERANCE:
         return Finding(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fer_edge._version import __version__
 from fer_edge.doctor.finding import Finding
+from fer_edge.errors import reason_of
 
 __all__ = ["check_opencv", "check_packages", "check_python", "check_video"]
 
@@ -63,7 +64,7 @@ def _check_import(module: str, name: str) -> Finding:
     try:
         imported = import_module(module)
     except Exception as error:  # noqa: BLE001  (a package that is broken raises whatever it likes)
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         return Finding("red", name, f"it cannot be imported: {reason}", _REINSTALL)
     return Finding("green", name, _version_of(module.partition(".")[0], imported))
 
@@ -83,7 +84,7 @@ def check_opencv() -> Iterator[Finding]:
     try:
         import cv2
     except Exception as error:  # noqa: BLE001  (such as libGL.so.1, which the system lacks)
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         remedy = "pip install --force-reinstall 'opencv-python-headless<5'"
         if "libGL" in reason:
             remedy = "pip uninstall opencv-python; pip install --force-reinstall 'opencv-python-headless<5'"

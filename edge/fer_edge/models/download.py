@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from fer_edge._version import __version__
-from fer_edge.errors import DownloadError
+from fer_edge.errors import DownloadError, reason_of
 from fer_edge.models.detector_files import DetectorFile
 from fer_edge.runtime.atomic_files import check_folder, make_folder, output_errors, staged_file
 from fer_edge.runtime.hashing import sha256_of_file
@@ -153,4 +153,4 @@ def _explain(error: Exception) -> str:
     if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
         return "the connection was closed"
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
-    return " ".join(str(reason).split()) or type(error).__name__
+    return reason_of(reason)

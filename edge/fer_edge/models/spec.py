@@ -14,12 +14,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from fer_edge.errors import ContractError
+from fer_edge.errors import ContractError, reason_of
+from fer_edge.runtime.json_text import parse_json
+from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
 
 __all__ = [
     "FER2013_LABELS",
@@ -53,6 +54,7 @@ Variant = Literal["keras", "float32", "float16", "dynamic", "int8"]
 
 _LABEL = re.compile(r"[^\x00-\x1f,\"]{1,40}")
 _MAX_SPEC_BYTES = 1 << 20
+_MAX_APPENDED_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,15 +193,17 @@ class ModelSpec:
         except KeyError as error:
             raise ContractError(f"the model's spec lacks the field {error}") from error
         except (TypeError, AttributeError) as error:
-            raise ContractError(f"the model's spec has a field of the wrong type: {error}") from error
+            raise ContractError(
+                f"the model's spec has a field of the wrong type: {reason_of(error)}"
+            ) from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelSpec:
         """Read :meth:`to_json`'s text; raises ContractError."""
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ContractError(f"the model's spec is not JSON: {error}") from error
+            data = parse_json(text)
+        except ValueError as error:
+            raise ContractError(f"the model's spec is not JSON: {reason_of(error)}") from error
         return cls.from_dict(data)
 
 
@@ -212,7 +216,7 @@ def read_spec(path: str | Path) -> ModelSpec:
     try:
         if path.suffix == ".json":
             return ModelSpec.from_json(path.read_bytes())
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path, _MAX_APPENDED_BYTES) as archive:
             entry = archive.getinfo(SPEC_FILE)
             # A spec is a few kilobytes; a larger one is an attack or an accident.
             _require(
@@ -223,7 +227,7 @@ def read_spec(path: str | Path) -> ModelSpec:
             return ModelSpec.from_json(archive.read(entry))
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from error
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except ZIP_DAMAGE as error:
         raise ContractError(
             f"{path}: expected a model that carries its contract ({SPEC_FILE}), found none; "
             "the file may be truncated, or comes from elsewhere: "
@@ -239,4 +243,6 @@ def _is_number(value: object, low: float, high: float) -> bool:
 
 def _require(condition: bool, expected: str, received: object) -> None:
     if not condition:
-        raise ContractError(f"the model's spec is invalid: expected {expected}, got {received!r}")
+        raise ContractError(
+            f"the model's spec is invalid: expected {expected}, got {reason_of(repr(received))}"
+        )

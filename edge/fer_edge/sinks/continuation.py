@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from fer_edge.errors import OutputError
+from fer_edge.errors import OutputError, reason_of
 from fer_edge.runtime.atomic_files import output_errors, write_json
+from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.csv import CsvFormat
 from fer_edge.sinks.jsonl import JsonLinesFormat
 from fer_edge.sinks.rotation.timed_name import TimedName
@@ -45,13 +45,13 @@ class _ResultsFile:
         if not self.state_path.is_file() or not self.path.is_file():
             return
         try:
-            state = json.loads(self.state_path.read_text("utf-8"))
+            state = parse_json(self.state_path.read_text("utf-8"))
             if state["version"] != STATE_VERSION:
                 raise ValueError(f"version {state['version']}")
             self.ends = {str(source): int(end) for source, end in state["complete"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OutputError(
-                f"{self.state_path}: not a state file of fer-edge ({error}); remove it to append without it"
+                f"{self.state_path}: not a state file of fer-edge ({reason_of(error)}); remove it to append without it"
             ) from error
 
     def write_state(self) -> None:

@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from fer_edge.errors import OutputError
+from fer_edge.errors import OutputError, reason_of
 from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows.format import MOST_LINE
 from fer_edge.sinks.rows.row_file import RowFile
@@ -50,17 +51,19 @@ class JsonLinesFormat:
     def _check_row(self, path: Path, line: bytes) -> bool:
         """Check one row; whether it told the labels."""
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             faces = record.get("faces", [])
             if "source" not in record:
                 raise ValueError("a row without source")
             if faces and tuple(faces[0]["scores"]) != self._labels:
                 raise OutputError(f"{path}: its labels are not the model's; name another file")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             half = not line.endswith(b"\n") and line.startswith(b'{"source": "'[: len(line)])
             if half or not line.strip(b"\0"):  # zeros are what a power cut leaves
                 return False
-            raise OutputError(f"{path}: not JSON Lines of fer-edge ({error}); name another file") from error
+            raise OutputError(
+                f"{path}: not JSON Lines of fer-edge ({reason_of(error)}); name another file"
+            ) from error
         return bool(faces)
 
 

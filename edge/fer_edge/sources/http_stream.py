@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from fer_edge._version import __version__
+from fer_edge.errors import reason_of
 from fer_edge.sources.live import CameraFault
 from fer_edge.sources.urls import redact_credentials
 
@@ -237,4 +238,4 @@ def describe_network_error(error: object) -> CameraFault:
     if isinstance(error, http.client.HTTPException):
         return CameraFault("its answer is not HTTP", "check the port and the address", permanent=True)
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return CameraFault(redact_credentials(" ".join(str(text).split())), _CHECK)
+    return CameraFault(redact_credentials(reason_of(text)), _CHECK)

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import UsageError
+from fer_edge.errors import UsageError, reason_of
 from fer_edge.sources.base import Source, SourceRequest
 from fer_edge.sources.live import CameraFault, Stamp
 from fer_edge.sources.local_camera import create_local_source
@@ -49,7 +49,7 @@ class PicameraDevice:
         try:
             from picamera2 import Picamera2
         except (ImportError, ValueError) as error:  # the latter where its numpy is another one
-            reason = " ".join(str(error).split())
+            reason = reason_of(error)
             missing = isinstance(error, ModuleNotFoundError) and error.name == "picamera2"
             what = "picamera2 is not installed" if missing else f"picamera2 cannot be imported ({reason})"
             raise CameraFault(what, _INSTALL, permanent=True) from error

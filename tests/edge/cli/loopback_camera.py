@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import pytest
 
 from fer_edge.types import Image
 
-__all__ = ["stream"]
+__all__ = ["loopback_camera", "stream"]
 
 
 class _Stream(http.server.BaseHTTPRequestHandler):
@@ -38,11 +39,11 @@ class _Stream(http.server.BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def stream(request: pytest.FixtureRequest, portrait: Image) -> Iterator[str]:
-    """The URL of a camera on loopback; the parameter is the number of its frames."""
-    picture = bytes(cv2.imencode(".jpg", cv2.resize(portrait, (410, 480)))[1])
-    handler = type("Handler", (_Stream,), {"picture": picture, "frames": request.param})
+@contextmanager
+def loopback_camera(image: Image, frames: int = 0) -> Iterator[str]:
+    """The URL of a camera on loopback that sends an image so many times; 0: for ever."""
+    picture = bytes(cv2.imencode(".jpg", cv2.resize(image, (410, 480)))[1])
+    handler = type("Handler", (_Stream,), {"picture": picture, "frames": frames})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         server.ending = threading.Event()  # type: ignore[attr-defined]
@@ -52,3 +53,10 @@ def stream(request: pytest.FixtureRequest, portrait: Image) -> Iterator[str]:
         server.ending.set()  # type: ignore[attr-defined]
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def stream(request: pytest.FixtureRequest, portrait: Image) -> Iterator[str]:
+    """The URL of a camera on loopback; the parameter is the number of its frames."""
+    with loopback_camera(portrait, request.param) as url:
+        yield url

@@ -11,8 +11,7 @@ import click
 import pytest
 
 from fer_edge.cli.app import INTERRUPTED, TERMINATED, run_command
-from fer_edge.cli.messages import one_line
-from fer_edge.errors import AccuracyLossError, OutputError, UsageError
+from fer_edge.errors import AccuracyLossError, OutputError, UsageError, one_line
 from fer_edge.runtime.shutdown import raise_if_interrupted
 
 pytestmark = pytest.mark.usefixtures("own_signal_handlers")

@@ -134,7 +134,7 @@ class TestAFile:
     def test_that_would_fill_the_memory_is_refused_unread(self, tmp_path: Path) -> None:
         about = np.array(json.dumps({"labels": ["a", "b"], "origin": ""}))
         np.savez_compressed(tmp_path / "soft.npz", keys=np.zeros(1 << 26), about=about)
-        with pytest.raises(DataError, match="more than 256 MB"):
+        with pytest.raises(DataError, match="unpacks to more than 268,435,456 bytes"):
             read_soft_labels(tmp_path / "soft.npz", ("a", "b"))
 
 

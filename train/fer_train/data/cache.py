@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +17,14 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import staged_file
+from fer_train.data.array_files import read_arrays
 
 __all__ = ["find_cache_folder", "load_arrays", "save_arrays"]
 
 _LOG: Final = logging.getLogger(__name__)
 _KEPT: Final = 8  # data sets; the one that has not been used for longest goes first
+
+_LARGEST: Final = 8 << 30  # bytes of a data set, unpacked
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -44,10 +46,9 @@ def load_arrays(key: str) -> Arrays | None:
     """Load what :func:`save_arrays` kept under a key; None where there is nothing, or it is damaged."""
     try:
         path = _find_path(key)
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(path, _LARGEST)
         os.utime(path)
-    except (OSError, RuntimeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         _LOG.debug("not in the cache: %s", error)
         return None
     return arrays

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError
+from fer_edge.errors import DataError, reason_of
 from fer_train.data.dataset import FaceDataset
 from fer_train.optional_packages import import_pandas
 
@@ -107,7 +107,7 @@ def _read_table(path: Path) -> Any:
         return pandas.DataFrame()
     except (pandas.errors.ParserError, pandas.errors.ParserWarning, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path}: expected a row of {len(_COLUMNS)} numbers of votes in each line: {_shorten(error)}"
+            f"{path}: expected a row of {len(_COLUMNS)} numbers of votes in each line: {reason_of(error)}"
         ) from error
     except OSError as error:
         raise DataError(f"{path}: the votes cannot be read: {error.strerror or error}") from error
@@ -115,7 +115,3 @@ def _read_table(path: Path) -> Any:
 
 def _describe_bad_line(path: Path, number: int) -> DataError:
     return DataError(f"{path}, line {number}: expected a row of {len(_COLUMNS)} numbers of votes")
-
-
-def _shorten(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -7,16 +7,17 @@ runtime, on any device.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import normalize
-from fer_edge.errors import ContractError, ModelError
+from fer_edge.errors import ContractError, ModelError, reason_of
 from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.runtime.zip_files import check_zip
 from fer_train.models.prediction import wrap_classifier
 from fer_train.models.run_files import MODEL_FILE, SPEC_FILE
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = ["Predictor", "is_bundled", "is_tflite", "load_keras_model", "locate_model", "open_predictor"]
+
+
+_LARGEST: Final = 4 << 30  # bytes of a .keras file, unpacked
 
 
 class Predictor(Protocol):
@@ -70,9 +74,10 @@ def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
     import fer_train.models.layers  # noqa: F401  (registers the layers that a saved network may name)
 
     try:
-        model = keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        check_zip(path, _LARGEST)
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = reason_of(error)
         raise ModelError(
             f"{path}: expected a network of Keras' own layers and fer-train's, Keras cannot load it: {reason}"
         ) from error

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +16,17 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError, RunError
+from fer_edge.errors import DataError, RunError, reason_of
 from fer_edge.runtime.atomic_files import staged_file
 from fer_edge.runtime.hashing import sha256_of_file
+from fer_edge.runtime.json_text import parse_json
+from fer_train.data.array_files import read_arrays
 from fer_train.data.dataset import FaceDataset
 from fer_train.models.loading import Predictor
 from fer_train.models.prediction import Progress, no_progress, predict, predict_with_flip
 
 __all__ = ["SoftLabels", "compute_soft_labels", "is_soft_labels", "read_soft_labels", "write_soft_labels"]
 
-# What zipfile, zlib and NumPy raise at a damaged or made-up archive: encrypted, of another kind, too large, …
-_DAMAGE: Final = (
-    OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError, MemoryError, SyntaxError,
-    zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error,
-)  # fmt: skip
 _LARGEST: Final = 256 << 20  # bytes, unpacked: a million faces of a hundred labels are 208 MB
 
 
@@ -102,17 +95,14 @@ def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
         state = "it is a folder" if path.is_dir() else "nothing is there"
         raise DataError(f"{path}: expected a file of soft labels, {state}; make one: fer-train soft-labels")
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _LARGEST:
-                raise ValueError("it unpacks to more than 256 MB")
-        with np.load(path, allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            soft = SoftLabels(
-                tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"])
-            )
+        arrays = read_arrays(path, _LARGEST)
+        about = parse_json(str(arrays["about"]))
+        soft = SoftLabels(
+            tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"])
+        )
         _check(soft)
-    except _DAMAGE as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        reason = reason_of(error)
         raise DataError(
             f"{path}: expected soft labels, as fer-train soft-labels writes them: {reason}"
         ) from error

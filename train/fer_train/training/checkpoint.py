@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
 
-from fer_edge.errors import OutputError, RunError
+from fer_edge.errors import OutputError, RunError, reason_of
 from fer_edge.runtime.atomic_files import staged_file
+from fer_edge.runtime.json_text import parse_json
+from fer_train.data.array_files import read_arrays
 from fer_train.training.history import EpochReport
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
+
+_LARGEST: Final = 8 << 30  # bytes, unpacked
 
 
 def save_checkpoint(path: Path, model: keras.Model, history: Sequence[EpochReport]) -> None:
@@ -45,11 +48,13 @@ def load_checkpoint(path: Path, model: keras.Model) -> list[EpochReport]:
     Raises RunError for an unreadable file and for a checkpoint of another network.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = [archive[f"model_{i}"] for i in range(len(archive.files) - 1)]
-            history = [EpochReport(**row) for row in json.loads(str(archive["history"]))]
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path}: expected a checkpoint of fer-train, cannot read it: {error}") from error
+        stored = read_arrays(path, _LARGEST)
+        arrays = [stored[f"model_{i}"] for i in range(len(stored) - 1)]
+        history = [EpochReport(**row) for row in parse_json(str(stored["history"]))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path}: expected a checkpoint of fer-train, cannot read it: {reason_of(error)}"
+        ) from error
     variables = _list_variables(model)
     if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
         raise RunError(

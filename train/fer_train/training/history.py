@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fer_edge.errors import RunError
+from fer_edge.errors import RunError, reason_of
 from fer_edge.runtime.atomic_files import staged_file
 from fer_train.optional_packages import import_pandas
 
@@ -52,4 +52,6 @@ def read_history(path: Path) -> list[EpochReport]:
         rows = table.where(table.notna(), None).to_dict("records")
         return [EpochReport(**{**row, "epoch": int(row["epoch"])}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path}: expected a history of fer-train, cannot read it: {error}") from error
+        raise RunError(
+            f"{path}: expected a history of fer-train, cannot read it: {reason_of(error)}"
+        ) from error

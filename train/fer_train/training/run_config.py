@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge._version import __version__
-from fer_edge.errors import RunError, UsageError
+from fer_edge.errors import RunError, UsageError, reason_of
+from fer_edge.runtime.json_text import parse_json
 from fer_train.data.augmentation import Augmentation
 from fer_train.models.run_files import CONFIG_FILE
 from fer_train.training.recipes import Recipe
@@ -86,13 +86,13 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder}: expected a run of fer-train to resume, found none; start it without --resume"
         )
     try:
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         RunConfig(**stored["options"])
         load_recipe(stored["recipe"])
         _ = stored["data"], stored["data_sha256"], stored["backend"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{folder}: expected a run of fer-train to resume, cannot read its {CONFIG_FILE}: {error}"
+            f"{folder}: expected a run of fer-train to resume, cannot read its {CONFIG_FILE}: {reason_of(error)}"
         ) from error
     return stored
 

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
-import cv2
-import numpy as np
-
 from fer_edge.rendering.palette import Color, color_of, ink_on
 from fer_edge.rendering.view import View
 from fer_edge.runtime.system import temperature
 from fer_edge.sinks.base import RunStatus
+from fer_edge.sinks.http.encoded_image import EncodedOnce, ImageRate
 from fer_edge.sinks.http.history import HISTORY_S, FaceHistory
 from fer_edge.sinks.http.latest import Latest
-from fer_edge.types import FaceResult, Image, StreamInfo
+from fer_edge.types import FaceResult, StreamInfo
 
-__all__ = ["STALLED_S", "EncodedOnce", "LiveState", "LiveStatus"]
+__all__ = ["STALLED_S", "LiveState", "LiveStatus"]
 
 STALLED_S: Final = 5.0
 """Without a frame for so long, a run counts as stalled."""
 
-_IMAGE_EVERY_S: Final = 1 / 40  # at least: faster videos are shown at fewer images a second
 _ROW_EVERY_S: Final = 1 / 16
-_LONGEST_SIDE: Final = 1280
-_QUALITY: Final = 75
 _FPS_OVER_S: Final = 2.0
 _FPS_FRAMES: Final = 5  # that are looked at, however long ago they were
 _TEMPERATURE_EVERY_S: Final = 2.0
@@ -52,23 +46,6 @@ class LiveStatus(TypedDict):
     viewers: int
 
 
-class EncodedOnce:
-    """An image that becomes a JPEG when the first viewer asks for it, once however many ask."""
-
-    def __init__(self, image: Image) -> None:
-        self._image: Image | None = image
-        self._jpeg = b""
-        self._lock = threading.Lock()
-
-    def jpeg(self) -> bytes:
-        """The JPEG; images of more than 1280 pixels a side are made smaller. b"" where it cannot be encoded."""
-        with self._lock:
-            if self._image is not None:
-                self._jpeg = _encode(self._image)
-                self._image = None
-            return self._jpeg
-
-
 class LiveState:
     """Takes every result of a run; hands the newest to viewers in other threads.
 
@@ -84,7 +61,8 @@ class LiveState:
         self._history = FaceHistory()
         self._faces: tuple[FaceResult, ...] = ()
         self._times: deque[float] = deque(maxlen=240)
-        self._image_at = self._row_at = float("-inf")
+        self._image_rate = ImageRate()
+        self._row_at = float("-inf")
         self._temperature: tuple[float, float | None] = (float("-inf"), None)
         self._event_number = 0
         self._events: deque[tuple[int, bytes]] = deque(maxlen=_MOST_EVENTS)
@@ -99,9 +77,8 @@ class LiveState:
         self._faces = view.faces
         self._times.append(now)
         self._history.add(view.faces, now - self._started)
-        if self.images.watchers and now - self._image_at >= _IMAGE_EVERY_S:
-            self._image_at = now
-            self.images.put(EncodedOnce(view.image()))
+        if self.images.watchers and self._image_rate.is_due(now):
+            self.images.put(EncodedOnce(view.image(), self._image_rate))
         if self.rows.watchers and now - self._row_at >= _ROW_EVERY_S:
             self._row_at = now
             self.rows.put(self._format_row(view, now))
@@ -179,17 +156,6 @@ class LiveState:
             value = temperature()
             self._temperature = now, value
         return value
-
-
-def _encode(image: Image) -> bytes:
-    height, width = image.shape[:2]
-    scale = _LONGEST_SIDE / max(height, width)
-    pixels: Any = image
-    if scale < 1:
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pixels = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    done, content = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return content.tobytes() if done else b""
 
 
 def _compute_fps(times: Sequence[float]) -> float:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import staged_file
+from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.rotation.timed_name import TimedName
 
 __all__ = ["FileJournal", "WrittenFile", "hidden_path"]
@@ -155,7 +156,7 @@ class FileJournal:
         for line in self._read():
             self._lines += 1
             try:
-                record = json.loads(line)
+                record = parse_json(line)
                 relative = record["file"]
                 if not isinstance(relative, str) or not self.name.owns(relative):
                     continue
@@ -165,7 +166,7 @@ class FileJournal:
                     begun[relative] = int(record["begun"])
                 elif "size" in record:
                     self._add(relative, _parse_file(record))
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            except (ValueError, KeyError, TypeError, OverflowError):
                 continue
         for relative, inode in begun.items():
             path = self.name.folder / relative

@@ -26,11 +26,13 @@ class TimedName:
     """A path that strftime fields such as ``%Y`` make another one as time goes by, in local time.
 
     ``%%`` stands for a percent sign. Raises UsageError for a field that is unknown, or whose text depends on the
-    language of the machine.
+    language of the machine, and for a folder.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
+        if not Path(text).name or text.endswith("/"):
+            raise UsageError(f"{text or '(empty)'}: this is a folder; name a file")
         for field in _PIECES.findall(text):
             if field != "%" and field not in _FIELDS:
                 raise UsageError(
@@ -51,7 +53,7 @@ class TimedName:
         self._regex = re.compile(_to_regex(self.pattern))
         suffix = PurePosixPath(self.pattern).suffix
         stem = self.pattern.removesuffix(suffix)
-        self._numbered = re.compile(_to_regex(stem) + r"(?:-\d+)?" + re.escape(suffix))
+        self._numbered = re.compile(_to_regex(stem) + r"(?:-\d+)?" + _to_regex(suffix))
 
     def expand(self, clock: datetime) -> Path:
         """The path at that time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import output_errors, write_json
+from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.rotation.journal import hidden_path
 from fer_edge.sinks.rotation.timed_name import TimedName
 from fer_edge.sinks.rows.append_file import cut_off_half_row
@@ -111,12 +111,12 @@ class LiveState:
 
     def _read(self) -> _Place | None:
         try:
-            state = json.loads(self._path.read_text("utf-8"))
+            state = parse_json(self._path.read_text("utf-8"))
             self._complete = dict(state.get("complete", {}))
             place = state["live"]
             self.next_id = max(0, int(state["next_id"]))
             return _Place(str(place["file"]), int(place["size"]), int(place["tail"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             self.next_id = 0
             return None
 

@@ -12,7 +12,7 @@ import pytest
 
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import RunStatus
-from fer_edge.sinks.http import live, routes
+from fer_edge.sinks.http import encoded_image, live, routes
 from fer_edge.types import FaceBox, Frame, FrameResult, Image, SkippedInput, StreamInfo
 from tests.edge.sinks.http.serving import STREAM, Events, Served, format_request, parse, read_image
 from tests.edge.support import corners, make_face, make_view, wait_until
@@ -62,13 +62,13 @@ class TestStream:
         self, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         encoded = []
-        encode = live._encode
+        encode = encoded_image._encode
 
         def count(image: Image) -> bytes:
             encoded.append(image)
             return encode(image)
 
-        monkeypatch.setattr(live, "_encode", count)
+        monkeypatch.setattr(encoded_image, "_encode", count)
         with served.watch("/stream") as one, served.watch("/stream") as two, served.watch("/stream") as three:
             wait_until(lambda: b"fer_edge_viewers 3" in served.get("/metrics").body)
             served.write()

@@ -43,6 +43,17 @@ def test_other_fields_are_refused(text: str) -> None:
         TimedName(text)
 
 
+@pytest.mark.parametrize("text", ["", "/", "//", ".", "rows-%Y/", "a/%d/"])
+def test_a_folder_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="this is a folder"):
+        TimedName(text)
+
+
+def test_fields_may_be_in_the_suffix() -> None:
+    name = TimedName("rows.%Y")
+    assert name.owns(name.relative(name.expand(TIME)))
+
+
 def test_a_name_that_changes_leads_nowhere_else() -> None:
     with pytest.raises(UsageError, match=r"may be no \.\."):
         TimedName("%Y/../rows.csv")

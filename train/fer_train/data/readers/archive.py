@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Final, cast
 
-from fer_edge.errors import DataError
+from fer_edge.errors import DataError, reason_of
+from fer_edge.runtime.zip_files import open_zip
 from fer_edge.sources.images import is_system_file
 from fer_train.data.readers.foreign_files import refuse_archive_of_another_kind
 from fer_train.data.readers.table_choice import KNOWN_TABLES, TABLE_SUFFIXES, choose_table
@@ -81,7 +82,8 @@ def raise_data_error(path: Path) -> Iterator[None]:
         tarfile.TarError,
         zipfile.BadZipFile,
     ) as error:
-        raise DataError(f"{path}: the archive is cut off or damaged ({error}); get it again") from error
+        reason = reason_of(error)
+        raise DataError(f"{path}: the archive is cut off or damaged ({reason}); get it again") from error
     except (NotImplementedError, RuntimeError) as error:  # how zipfile says: unknown method, encrypted
         raise DataError(
             f"{path}: the archive cannot be unpacked: {error}; unpack it with another program, and name "
@@ -126,7 +128,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _in_zip(path: Path) -> Iterator[OpenTable]:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         unpacked = 0
         for info in archive.infolist():
             unpacked += info.file_size

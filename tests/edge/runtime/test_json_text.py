@@ -1,0 +1,17 @@
+"""JSON that is none, or that is made to break whoever reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from fer_edge.runtime.json_text import parse_json
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 200_000, '{"a":' * 100_000, "9" * 5000, b"\xff\xfe", "nul"])
+def test_anything_else_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (the decoder's own words)
+        parse_json(text)
+
+
+def test_json_is_read() -> None:
+    assert parse_json(b'{"a": [1, 2.5, null]}') == {"a": [1, 2.5, None]}

@@ -1,0 +1,45 @@
+"""``python -m tests.faults``: kill -9 at random moments, hundreds of times.
+
+After each kill every file under a final name has to be readable; the same command, run again, has to succeed, to
+remove what the killed one left half done, and to come to the same rows. The exit status is 1 where anything was
+otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from tests.faults.commands import COMMANDS
+from tests.faults.kills import kill_at_random
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--commands", default=",".join(COMMANDS), help=f"some of: {', '.join(COMMANDS)}")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    counts: Counter[tuple[str, str]] = Counter()
+    for kill in kill_at_random(folder / "work", options.commands.split(","), options.kills, options.seed):
+        counts[kill.command, "killed" if kill.was_running else "already done"] += 1
+        if kill.faults:
+            counts[kill.command, "wrong"] += 1
+            print(f"--- {kill.command} after {kill.after_s} s", *kill.faults, sep="\n", flush=True)
+    columns = ("killed", "already done", "wrong")
+    print(f"{'command':12}" + "".join(f"{name:>14}" for name in columns))
+    for name in options.commands.split(","):
+        print(f"{name:12}" + "".join(f"{counts[name, column]:14}" for column in columns))
+    wrong = sum(count for (_, column), count in counts.items() if column == "wrong")
+    if wrong:
+        print(f"what they left is in {folder}")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Commands that are killed at random moments, and what has to hold afterwards."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+import cv2
+import numpy as np
+
+from bench.media import PORTRAIT, faces_video
+from fer_edge.models.find_model import find_model
+from fer_edge.models.spec import read_spec
+
+__all__ = ["COMMANDS", "Command", "check_readable", "prepare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line, and how it is run again.
+
+    ``{inputs}`` and ``{out}`` stand for folders, ``{camera}`` for the URL of a camera; ``again`` is added to the
+    next run after a kill. ``seconds`` bounds the moment of the kill. ``same`` names files that the next run has to
+    leave exactly as a run that nobody killed.
+    """
+
+    arguments: tuple[str, ...]
+    again: tuple[str, ...] = ("--overwrite",)
+    program: str = "fer_edge"
+    seconds: float = 2.5
+    same: tuple[str, ...] = ()
+
+    def line(self, places: Mapping[str, str], *, again: bool = False) -> list[str]:
+        """The command line, with Python before it."""
+        arguments = (*self.arguments, *(self.again if again else ()))
+        return [sys.executable, "-m", self.program, *(text.format_map(places) for text in arguments)]
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "video": Command(
+        ("video", "{inputs}/clip.mp4", "-r", "{out}/rows.jsonl", "-r", "{out}/rows.csv", "-o", "{out}/clip.mp4",
+         "--summary", "{out}/summary.json"),
+        same=("rows.jsonl", "rows.csv"),
+    ),
+    "append": Command(
+        ("video", "{inputs}/clip.mp4", "{inputs}/second.mp4", "-r", "{out}/rows.jsonl", "--append"),
+        again=(),
+        same=("rows.jsonl",),
+    ),
+    "folder": Command(
+        ("folder", "{inputs}/photos", "-r", "{out}/rows.csv", "-o", "{out}/photos"), same=("rows.csv",)
+    ),
+    "camera": Command(
+        ("camera", "{camera}", "--no-show", "--duration", "4", "--append", "-r",
+         "{out}/rows-%Y%m%d-%H%M%S.jsonl", "-o", "{out}/video-%Y%m%d-%H%M%S.mp4", "--keep-gb", "1"),
+        again=(),
+        seconds=5.0,
+    ),
+    "fit": Command(
+        ("fit", "{inputs}/fer2013.csv", "--arch", "mini-resnet", "--epochs", "2", "--batch-size", "16", "--out",
+         "{out}/run"),
+        program="fer_train",
+        seconds=25.0,
+    ),
+    "convert": Command(
+        ("{inputs}/run", "--data", "{inputs}/fer2013.csv", "--out", "{out}/models", "--max-drop", "100"),
+        program="fer_convert",
+        seconds=20.0,
+    ),
+}  # fmt: skip
+
+
+def prepare(folder: Path, names: set[str]) -> None:
+    """Make the inputs of the commands that are named."""
+    folder.mkdir(parents=True)
+    faces_video(folder / "clip.mp4", 2, 60)
+    faces_video(folder / "second.mp4", 1, 40)
+    photos = folder / "photos"
+    photos.mkdir()
+    portrait = cv2.imread(str(PORTRAIT))
+    assert portrait is not None
+    for number in range(12):
+        cv2.imwrite(str(photos / f"{number}.jpg"), np.roll(portrait, 8 * number, axis=1))
+    if names & {"fit", "convert"}:
+        _write_faces(folder / "fer2013.csv")
+
+
+def _write_faces(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with path.open("w") as file:
+        file.write("emotion,pixels,Usage\n")
+        for usage, count in (("Training", 140), ("PublicTest", 70)):
+            for index in range(count):
+                face = rng.integers(0, 120, (48, 48))
+                face[index % 7 * 6 : index % 7 * 6 + 8] += 100
+                file.write(f"{index % 7},{' '.join(map(str, face.ravel()))},{usage}\n")
+
+
+def check_readable(folder: Path) -> list[str]:
+    """What is wrong with the files under final names, which are those without a leading dot."""
+    faults = []
+    for path in sorted(folder.rglob("*")):
+        visible = not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        check = _CHECKS.get(path.suffix)
+        if path.is_file() and visible and check is not None:
+            try:
+                check(path)
+            except Exception as error:  # noqa: BLE001  (whatever it is, the file is not readable)
+                faults.append(f"{path.relative_to(folder)}: {type(error).__name__}: {error}")
+    return faults
+
+
+def _check_json_lines(path: Path) -> None:
+    for line in path.read_bytes().splitlines(keepends=True):
+        assert line.endswith(b"\n"), "half a row"
+        json.loads(line)
+
+
+def _check_csv(path: Path) -> None:
+    assert path.read_bytes().endswith(b"\n"), "half a row"
+    with path.open(newline="") as file:
+        widths = {len(row) for row in csv.reader(file)}
+    assert len(widths) == 1, f"rows of {widths} columns"
+
+
+def _check_video(path: Path) -> None:
+    with av.open(str(path)) as video:
+        assert next(video.decode(video=0), None) is not None, "no frame"
+
+
+def _check_image(path: Path) -> None:
+    assert cv2.imread(str(path)) is not None
+
+
+def _check_arrays(path: Path) -> None:
+    with np.load(path, allow_pickle=False) as arrays:
+        assert all(arrays[name] is not None for name in arrays.files)
+
+
+def _check_keras(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+
+
+_CHECKS: Final[dict[str, Callable[[Path], object]]] = {
+    ".jsonl": _check_json_lines,
+    ".csv": _check_csv,
+    ".json": lambda path: json.loads(path.read_bytes()),
+    ".mp4": _check_video,
+    ".jpg": _check_image,
+    ".png": _check_image,
+    ".npz": _check_arrays,
+    ".keras": _check_keras,
+    ".tflite": lambda path: (find_model(path), read_spec(path)),
+}

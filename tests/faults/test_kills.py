@@ -1,0 +1,16 @@
+"""A few kills of the commands that start fast; ``python -m tests.faults`` does five hundred of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.kills import kill_at_random
+
+
+@pytest.mark.slow
+def test_a_kill_leaves_nothing_half_done_and_stops_no_later_run(tmp_path: Path) -> None:
+    kills = list(kill_at_random(tmp_path / "work", ["video", "append", "folder", "camera"], 8, seed=1))
+    assert not [kill for kill in kills if kill.faults]
+    assert any(kill.was_running for kill in kills)

@@ -1,0 +1,1 @@
+"""Damaged and hostile input for everything that is read: ``python -m tests.fuzz``."""

@@ -1,0 +1,61 @@
+"""``python -m tests.fuzz``: thousands of cases, each in a process that may die, and what became of them.
+
+The same seed makes the same cases. A case that went wrong is made again by ``--case KIND:SEED:INDEX``. The exit
+status is 1 where a case ended in a traceback or a crash, took over 10 s or over 1 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+from tests.fuzz.campaign import Campaign, plan, run_one
+from tests.fuzz.case import BAD, CaseName
+from tests.fuzz.kinds import KINDS
+
+COLUMNS = ("result", "error", *BAD)
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="tests.fuzz", description=__doc__)
+    parser.add_argument("--cases", type=int, default=20_000, help="about how many (default: 20000)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", help=f"some of: {', '.join(KINDS)}")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--case", type=CaseName.parse, help="run one case again: kind:seed:index")
+    parser.add_argument("--report", type=Path, help="write the counts as JSON")
+    options = parser.parse_args()
+    if options.case:
+        outcome = run_one(options.case)
+        print(f"{outcome.what} after {outcome.seconds:g} s, {outcome.memory_mb:g} MB\n{outcome.detail}")
+        sys.exit(outcome.what in BAD)
+    kinds = options.kinds.split(",") if options.kinds else list(KINDS)
+    started = time.monotonic()
+    campaign = Campaign()
+    for outcome in campaign.run(plan(options.cases, options.seed, kinds), options.workers):
+        print(f"\n--- {outcome.what}: --case {outcome.case}\n{outcome.detail}", flush=True)
+    show(campaign, time.monotonic() - started)
+    if options.report:
+        options.report.write_text(
+            json.dumps({name: dict(c) for name, c in campaign.counts.items()}, indent=2)
+        )
+    sys.exit(bool(campaign.outcomes))
+
+
+def show(campaign: Campaign, seconds: float) -> None:
+    """Print how many cases of each kind went which way."""
+    print(f"\n{'kind':20}" + "".join(f"{name:>11}" for name in COLUMNS) + f"{'longest':>11}")
+    for kind, counts in sorted(campaign.counts.items()):
+        cells = "".join(f"{counts[name]:11,}" for name in COLUMNS)
+        print(f"{kind:20}{cells}{campaign.slowest[kind]:9.1f} s")
+    total = sum(sum(counts.values()) for counts in campaign.counts.values())
+    print(f"{'all':20}" + "".join(f"{campaign.count(name):11,}" for name in COLUMNS))
+    print(f"{total:,} cases in {seconds / 60:.1f} minutes")
+
+
+if __name__ == "__main__":
+    main()
