@@ -74,7 +74,7 @@ class Manifest:
 
     def job(self, index: int) -> SourceJob:
         """The video of a row."""
-        row = self.table.take([index])
+        row = self.table.slice(index, 1).take([0])  # a copy of one row, not a view of all
         source, address = (row.column(name)[0].as_py() for name in ("source", "address"))
         return SourceJob(format_key(self.keys[index]), source, address, row.select(range(2, row.num_columns)))
 
@@ -115,7 +115,7 @@ def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
             f"the manifests have columns of the same name and different types ({_one_line(error)}); "
             "give one of them at a time"
         ) from error
-    return _drop_duplicates(table, errors)
+    return _drop_duplicates(table.combine_chunks(), errors)
 
 
 def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
