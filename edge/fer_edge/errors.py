@@ -15,6 +15,7 @@
     ├── RunError                a training run cannot be started, resumed or read
     ├── ConversionError         a network cannot be converted
     │   └── AccuracyLossError   a conversion lost more accuracy than was allowed         (exit 3)
+    ├── ClusterError            a Ray cluster cannot be started, joined or used
     ├── PluginError             another package's detector, source, sink or architecture cannot be imported
     └── MissingExtraError       an optional dependency is not installed
 
@@ -29,6 +30,7 @@ from typing import Final
 
 __all__ = [
     "AccuracyLossError",
+    "ClusterError",
     "ContractError",
     "ConversionError",
     "DataError",
@@ -126,6 +128,10 @@ class AccuracyLossError(ConversionError):
     """A conversion lost more accuracy than was allowed."""
 
     exit_code = 3
+
+
+class ClusterError(FerEdgeError):
+    """A Ray cluster cannot be started, joined or used."""
 
 
 class PluginError(FerEdgeError):

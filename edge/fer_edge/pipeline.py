@@ -59,7 +59,8 @@ class Pipeline:
     A context manager around an open source; iterate it once. With one thread everything runs in the
     caller's; with more, reading, detection and classification run beside each other, a few frames ahead
     of the caller; without ``ahead`` classification runs in the caller's thread, which is faster where the
-    caller does little with a result. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
+    caller does little with a result. ``classifiers`` that are given are used and stay open, for runs of the same
+    model one after the other. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
     off; drawn labels are steadied all the same. ``flip_average`` averages each face's scores and those of its
     mirror image. Nothing is carried over a hard cut. Face ids count from ``first_id``.
 
@@ -78,6 +79,7 @@ class Pipeline:
         threads: int = 1,
         ahead: bool = True,
         first_id: int = 0,
+        classifiers: ClassifierPool | None = None,
     ) -> None:
         self.latencies = StageLatencies()
         self._source = source
@@ -86,8 +88,11 @@ class Pipeline:
         self._tracker, self._cuts = Tracker(detector, detect_every, first_id=first_id), CutDetector()
         # Where each frame is one face, cut out before, the image around it tells of no cut.
         self._follows = detector.traits.tracked
+        self._owns_classifiers = classifiers is None
         # Reading and detection take a thread each.
-        self._classifiers = ClassifierPool(model, max(1, threads - 2), flip_average=flip_average)
+        self._classifiers = classifiers or ClassifierPool(
+            model, max(1, threads - 2), flip_average=flip_average
+        )
         self._smoothed = smoothing > 0
         self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHysteresis()
         self.stop = Event()
@@ -116,7 +121,8 @@ class Pipeline:
         self.stop.set()
         for stage in self._stages:
             stage.join()
-        self._classifiers.close()
+        if self._owns_classifiers:
+            self._classifiers.close()
 
     def __iter__(self) -> Iterator[ResultItem]:
         items = self._read()

@@ -41,7 +41,8 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "events | sinks",
         "pipeline | statistics",
         "session | recognizer",
-        "benchmark | reports | archive",
+        "benchmark | archive",
+        "reports",
         "doctor",
         "cli",
         "__main__",
@@ -78,7 +79,7 @@ SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.progress"}
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 """Modules of fer_edge outside ``cli`` and ``__main__`` that may import click."""
 
-RUN_AS_COMMANDS: Final = {"pytest", "xdist", "ruff", "mypy", "build", "codespell_lib"}
+RUN_AS_COMMANDS: Final = {"pytest", "xdist", "ruff", "mypy", "build", "codespell_lib", "moto"}
 """Tools of the dev group that are run by name and need no import."""
 
 LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend that KERAS_BACKEND names"}
@@ -391,5 +392,5 @@ def test_what_runs_on_a_raspberry_pi_loads_nothing_of_the_desktop(module: str) -
     assert ran.returncode == 0, ran.stderr
     loaded = set(ran.stdout.split())
     assert module.partition(".")[0] in loaded
-    heavy = (declared()["train"] | {"mediapipe", "jax", "torch", "ray"}) - {"flatbuffers"}
+    heavy = (declared()["train"] | {"mediapipe", "jax", "torch", "ray", "pyarrow"}) - {"flatbuffers"}
     assert not loaded & heavy, f"{module} loads {sorted(loaded & heavy)}"

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from fer_edge.cli.messages import say
 from fer_edge.cli.progress import SkippingBar
-from fer_edge.errors import SourceError, UsageError
+from fer_edge.errors import UsageError
 from fer_edge.runtime.paths import expand_paths
 from fer_edge.sources.base import WHOLE, Source, Span
+from fer_edge.sources.expansion import expand_videos
 from fer_edge.sources.registry import create_source
 from fer_edge.sources.sequence import SourceSequence
 from fer_edge.sources.urls import is_url
@@ -26,14 +26,6 @@ __all__ = [
     "open_images",
     "open_videos",
 ]
-
-VIDEO_SUFFIXES: Final = frozenset(
-    {
-        ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mjpeg", ".mjpg", ".mkv",
-        ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
-    }
-)  # fmt: skip
-"""What is taken for a video in a folder; a video that is named may have any suffix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,23 +97,3 @@ def expand_images(paths: Sequence[str]) -> list[str]:
     from fer_edge.sources.images import find_images
 
     return expand_paths(paths, lambda folder: map(os.fspath, find_images(folder)), keep=is_url)
-
-
-def expand_videos(paths: Sequence[str]) -> list[str]:
-    """Replace folders by the videos in them, and globs that the shell left alone by what they match; each once."""
-    return list(dict.fromkeys(expand_paths(paths, _find_videos, keep=is_url)))
-
-
-def _find_videos(folder: str) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(
-                entry.path
-                for entry in entries
-                if not entry.name.startswith(".") and Path(entry.name).suffix.lower() in VIDEO_SUFFIXES
-            )
-    except OSError as error:
-        raise SourceError(f"{folder}: the folder cannot be read: {error.strerror}") from error
-    if not found:
-        raise SourceError(f"{folder}: no video in this folder; for its images use: fer-edge folder")
-    return found

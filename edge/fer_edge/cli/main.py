@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from fer_edge._version import __version__
-from fer_edge.cli.options import PathThatNames, camera_options, run_options, tls_options
+from fer_edge.cli.options import PathThatNames, archive_options, camera_options, run_options, tls_options
 
 __all__ = ["cli"]
 
@@ -34,7 +34,7 @@ class _Commands(click.Group):
 
 def _command_for(path: str) -> str:
     """The command that reads what a path or URL names."""
-    from fer_edge.cli.inputs import VIDEO_SUFFIXES
+    from fer_edge.sources.expansion import VIDEO_SUFFIXES
 
     if Path(path).is_dir():
         names = (entry.suffix.lower() for entry in Path(path).iterdir())
@@ -149,6 +149,20 @@ def report(**options: Any) -> None:
     from fer_edge.cli.html_report import ReportOptions, run_report
 
     run_report(ReportOptions(**options))
+
+
+@cli.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
+@archive_options
+def archive(paths: tuple[str, ...], **options: Any) -> None:
+    """Many videos, on this machine or a cluster, into Parquet; what is interrupted goes on where it was.
+
+    PATH is a video, a folder, a pattern, or a .txt, .csv or .parquet that lists videos in a column "path"; here or
+    at s3:// and gs://. It needs the extra "archive". The same command again does what is missing.
+    """
+    from fer_edge.cli.archive import ArchiveCommand, run_archive
+
+    run_archive(ArchiveCommand(paths, **options))
 
 
 @cli.command()

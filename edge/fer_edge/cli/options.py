@@ -18,7 +18,15 @@ _CLOCK_TIME: Final = re.compile(
 
 _SIZE: Final = re.compile(r"(?P<width>\d{1,5})[x×X](?P<height>\d{1,5})", re.ASCII)
 
-__all__ = ["PathThatNames", "RegistryChoice", "Seconds", "camera_options", "run_options", "tls_options"]
+__all__ = [
+    "PathThatNames",
+    "RegistryChoice",
+    "Seconds",
+    "archive_options",
+    "camera_options",
+    "run_options",
+    "tls_options",
+]
 
 
 if TYPE_CHECKING:
@@ -161,7 +169,7 @@ _TLS_OPTIONS: Final = (
     ),
 )
 
-_OPTIONS: Final = (
+_ANALYSIS: Final = (
     click.option(
         "-m", "--model", metavar="NAME|PATH", help="Bundled model or .tflite file.  [default: default]"
     ),
@@ -202,6 +210,62 @@ _OPTIONS: Final = (
         help="Average each face's scores and its mirror image's.  [default: off]",
     ),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Processor threads.  [default: all]"),
+)
+
+_OVERWRITE: Final = click.option("--overwrite", is_flag=True, help="Replace outputs that are already there.")
+
+_EVERY: Final = click.option(
+    "--every",
+    type=Seconds(0, min_open=True),
+    metavar="SECONDS",
+    help="One row set per that time, its scores averaged; every frame is still looked at.",
+)
+
+_SPAN: Final = (
+    click.option(
+        "--start",
+        type=ClockTime(),
+        metavar="T",
+        help="Begin at that time of a video: seconds or [hh:]mm:ss.",
+    ),
+    click.option("--end", type=ClockTime(), metavar="T", help="End before that time of a video."),
+)
+
+_MESSAGES: Final = (
+    click.option(
+        "-v",
+        "--verbose",
+        count=True,
+        expose_value=False,
+        is_eager=True,  # so that errors of other options are said like that
+        callback=_configure_messages,
+        help="Say more on standard error; -vv: details.",
+    ),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_configure_messages,
+        help="Say nothing but errors there.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        expose_value=False,
+        is_eager=True,
+        callback=_configure_messages,
+        help="How it is said there; json: an object a line.",
+    ),
+    click.option(
+        "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
+    ),
+)
+
+_OPTIONS: Final = (
+    *_ANALYSIS,
     click.option(
         "-o",
         "--output",
@@ -220,7 +284,7 @@ _OPTIONS: Final = (
     click.option(
         "--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="JSON summary of the run."
     ),
-    click.option("--overwrite", is_flag=True, help="Replace outputs that are already there."),
+    _OVERWRITE,
     click.option(
         "--append",
         is_flag=True,
@@ -238,12 +302,7 @@ _OPTIONS: Final = (
         metavar="N",
         help="Of these outputs, delete the oldest files until all take no more than N GB.",
     ),
-    click.option(
-        "--every",
-        type=Seconds(0, min_open=True),
-        metavar="SECONDS",
-        help="One row set per that time, its scores averaged; every frame is still looked at.",
-    ),
+    _EVERY,
     click.option(
         "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
     ),
@@ -261,13 +320,7 @@ _OPTIONS: Final = (
         metavar="S",
         help="Stop after S seconds of the source.",
     ),
-    click.option(
-        "--start",
-        type=ClockTime(),
-        metavar="T",
-        help="Begin at that time of a video: seconds or [hh:]mm:ss.",
-    ),
-    click.option("--end", type=ClockTime(), metavar="T", help="End before that time of a video."),
+    *_SPAN,
     click.option(
         "--encoder",
         metavar="NAME",
@@ -307,37 +360,44 @@ _OPTIONS: Final = (
     ),
     *_TLS_OPTIONS,
     click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
-    click.option(
-        "-v",
-        "--verbose",
-        count=True,
-        expose_value=False,
-        is_eager=True,  # so that errors of other options are said like that
-        callback=_configure_messages,
-        help="Say more on standard error; -vv: details.",
-    ),
-    click.option(
-        "-q",
-        "--quiet",
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=_configure_messages,
-        help="Say nothing but errors there.",
-    ),
-    click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        expose_value=False,
-        is_eager=True,
-        callback=_configure_messages,
-        help="How it is said there; json: an object a line.",
-    ),
-    click.option(
-        "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
-    ),
+    *_MESSAGES,
 )
+
+
+_ARCHIVE: Final = (
+    click.option(
+        "--out",
+        required=True,
+        type=PathThatNames(),
+        metavar="DIR",
+        help="The archive's folder, or s3://… or gs://…; the same command goes on with it.",
+    ),
+    click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Join this Ray cluster (HOST:PORT, ray://HOST:PORT, auto).  [default: start Ray on this machine]",
+    ),
+    click.option(
+        "--section",
+        type=Seconds(0),
+        default=300.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Cut longer videos into pieces for several workers; 0: never.",
+    ),
+    *_ANALYSIS,
+    _EVERY,
+    *_SPAN,
+    _OVERWRITE,
+    *_MESSAGES,
+)
+
+
+def archive_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of an archive."""
+    for option in reversed(_ARCHIVE):
+        function = option(function)
+    return function
 
 
 def run_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -16,6 +16,7 @@ import av
 
 from fer_edge.errors import SourceError
 from fer_edge.sources.interruptible import CallThread
+from fer_edge.sources.object_store import is_object_url, open_object
 from fer_edge.sources.pipe import PipeReader
 from fer_edge.sources.urls import is_url, redact_credentials
 
@@ -121,6 +122,12 @@ def _open_container(video: OpenVideo, address: str) -> None:
         if sys.stdin is None:
             raise SourceError("expected a video on standard input, it is closed; name a file")
         video.pipe = PipeReader(sys.stdin.fileno())
+    elif is_object_url(address):
+        try:
+            video.file = open_object(address)
+        except OSError as error:
+            reason = " ".join(str(error.strerror or error).split())
+            raise SourceError(f"{address}: the video cannot be opened: {reason}") from error
     elif is_url(address) and not address.lower().startswith("file://"):
         video.calls = CallThread()
         limit = {"rw_timeout": f"{READ_TIMEOUT_S * 1e6:.0f}", "timeout": f"{READ_TIMEOUT_S * 1e6:.0f}"}

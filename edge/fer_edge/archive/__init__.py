@@ -1,0 +1,1 @@
+"""Many videos, on one machine or a cluster, resumable, into Parquet; Ray schedules, pyarrow stores."""

@@ -1,0 +1,181 @@
+"""Ray, started on this machine or joined elsewhere, and what of it people need to know when it fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from fer_edge.errors import ClusterError
+from fer_edge.runtime.shutdown import raise_if_interrupted
+
+__all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
+
+RETRIES: Final = 2
+"""How often Ray starts a task again whose worker was lost."""
+
+_STORE_BYTES: Final = 128 << 20  # of Ray's store for objects: results are small
+_STARTS: Final = 3  # on a busy machine Ray gives up after 30 s
+_SLOW: Final = "timed out during startup"
+_CONNECT_S: Final = 5.0
+_STATUS_S: Final = 60.0  # most of it for starting Python and Ray on a busy machine
+_CLIENT: Final = "ray://"
+_LONGEST_TEMP: Final = 40  # characters: the sockets below have 107 for their paths
+_SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def ray_session(address: str | None, threads: int) -> Iterator[Any]:
+    """The module ``ray``, connected to a cluster, or to one of ``threads`` processors on this machine.
+
+    No usage is reported to Ray's makers. Ray's own messages go nowhere: they tell of what is handled here. Afterwards
+    Ray's processes on this machine are ended, and its signal handlers replaced by those before. Raises ClusterError.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # by default for ever
+    if address is not None:
+        _check_answer(address)
+    import ray
+
+    folder = None if address is not None else Path(tempfile.mkdtemp(prefix="fer-edge-", dir=_short_temp()))
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if folder is None:
+        options |= {"address": address}
+    else:
+        options |= {
+            "address": "local",
+            "num_cpus": threads,
+            "include_dashboard": False,
+            "object_store_memory": _STORE_BYTES,
+            "_temp_dir": os.fspath(folder),
+        }
+    try:
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
+            _connect(ray, options)
+            try:
+                yield ray
+            finally:
+                ray.shutdown()
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _connect(ray: Any, options: dict[str, Any]) -> None:
+    """Call ``ray.init``, whose handlers of signals do not stay."""
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    address = options["address"]
+    where = "on this machine" if address == "local" else f"at {address}"
+    try:
+        _init(ray, options)
+    except KeyboardInterrupt:
+        raise_if_interrupted()
+        raise
+    except SystemExit as end:  # its handler of SIGTERM
+        raise KeyboardInterrupt from end
+    except Exception as error:
+        raise ClusterError(describe_start_failure(error, where)) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                with suppress(TypeError):  # one that was not installed by Python
+                    signal.signal(number, handler)
+
+
+def _init(ray: Any, options: dict[str, Any]) -> None:
+    """Call ``ray.init`` again where only time was missing."""
+    for tries_left in reversed(range(_STARTS)):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:
+            if _SLOW not in str(error) or not tries_left:
+                raise
+            ray.shutdown()
+
+
+def _short_temp() -> str:
+    """The folder for temporary files, or another where its name is too long for sockets."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= _LONGEST_TEMP or os.name != "posix" else "/tmp"
+
+
+def _check_answer(address: str) -> None:
+    """Raise ClusterError where nothing listens: Ray itself tries for minutes."""
+    host, separator, port = address.removeprefix(_CLIENT).rpartition(":")
+    if address == "auto":
+        return
+    if not (separator and host and port.isdecimal()):
+        raise ClusterError(
+            f"{address}: expected a cluster's address, such as 10.0.0.1:6379, ray://10.0.0.1:10001 or auto"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(
+            f"{address}: no Ray cluster answers there ({getattr(error, 'strerror', None) or error}); start one with: "
+            "ray start --head --port 6379 --disable-usage-stats, or check the address"
+        ) from error
+    if not address.startswith(_CLIENT):
+        _check_status(address)
+
+
+def _check_status(address: str) -> None:
+    """Raise ClusterError where something else than a cluster listens, for which Ray itself waits without end."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=_STATUS_S)
+    except subprocess.TimeoutExpired:
+        raise ClusterError(
+            f"{address}: what listens there does not answer as a Ray cluster; check the address with: ray status"
+        ) from None
+    if ran.returncode:
+        raise ClusterError(describe_start_failure(RuntimeError(ran.stderr[-400:]), f"at {address}"))
+
+
+def describe_start_failure(error: BaseException, where: str) -> str:
+    """Why Ray could not be started or joined, and what to do; ``where`` is ``at ADDRESS`` or ``on this machine``."""
+    text = " ".join(f"{error} {error.__cause__ or ''}".split())
+    if "ersion mismatch" in text:
+        found = text[text.index("ersion mismatch") + len("ersion mismatch") :].lstrip(": ")[:160]
+        return f"Ray {where}: other versions than here ({found}); install the same Ray and Python on every machine"
+    if "token" in text.lower() and "auth" in text.lower():
+        return f"Ray {where}: its token is needed ({text[:160]}); copy ~/.ray/auth_token from the head node"
+    if where == "on this machine":
+        return f"Ray cannot be started {where}: {text[:300]}; fer-edge video --append works without it"
+    return f"Ray {where}: it cannot be joined: {text[:300]}; check it with: ray status"
+
+
+def describe_task_failure(error: BaseException) -> tuple[str, bool]:
+    """Why a task failed that did not say so itself, and whether every other one would fail alike."""
+    import ray.exceptions as failures
+
+    tries = RETRIES + 1
+    if isinstance(error, failures.OutOfMemoryError):
+        return (
+            f"its worker ran out of memory, {tries} times; give the machine more memory, or fewer --threads",
+            False,
+        )
+    cause = getattr(error, "cause", None) or error
+    text = " ".join(str(cause).split())
+    if "ModuleNotFoundError" in text or isinstance(cause, ImportError):
+        return (
+            "a node of the cluster cannot import fer-edge; install the same fer-edge[archive] on every node "
+            f"({text[-160:]})"
+        ), True
+    if isinstance(error, failures.RayTaskError):
+        return f"unexpected {type(cause).__name__}: {text[:300]}", False
+    if isinstance(error, failures.WorkerCrashedError | failures.NodeDiedError | failures.ObjectLostError):
+        return f"its worker crashed or stopped, {tries} times; the video may be damaged", False
+    return f"Ray failed: {text[:300]}", False

@@ -1,0 +1,227 @@
+"""The folder of an archive: what it is, what is in it, and what of it is complete."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.archive.manifest import compute_key
+from fer_edge.archive.options import Identity
+from fer_edge.archive.schema import METADATA_KEY, sources_schema
+from fer_edge.archive.storage import Storage
+from fer_edge.archive.summary import SourceSummary, parse_source_summary
+from fer_edge.archive.tasks import read_metadata
+from fer_edge.errors import OutputError
+from fer_edge.sources.object_store import is_object_url
+
+__all__ = ["IDENTITY_FILE", "ROWS_FOLDER", "SOURCES_FILE", "ArchiveFolder", "SourceTable"]
+
+IDENTITY_FILE: Final = "archive.json"
+SOURCES_FILE: Final = "sources.parquet"
+ROWS_FOLDER: Final = "rows"
+_SECTIONS_FOLDER: Final = "_sections"
+_LOCK: Final = ".lock"
+_KEY_DIGITS: Final = 16
+_SUFFIX: Final = ".parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFolder:
+    """An archive's folder. Raises OutputError where it holds something else, or cannot be written."""
+
+    storage: Storage
+
+    def prepare(self, identity: Identity, *, overwrite: bool) -> None:
+        """Begin an archive, or go on with one of the same identity; ``overwrite`` begins again.
+
+        What killed processes were writing is removed.
+        """
+        present = self.read_identity()
+        if present is None:
+            self._check_empty()
+        elif overwrite:
+            for name in (ROWS_FOLDER, _SECTIONS_FOLDER):
+                self.storage.remove_folder(name)
+            for name in (SOURCES_FILE, IDENTITY_FILE):
+                self.storage.remove_file(name)
+        else:
+            difference = present.find_difference(identity)
+            if difference is not None:
+                raise OutputError(
+                    f"{self.storage.root}: the archive was made with {difference}; use the same options, name another "
+                    "folder, or begin again with --overwrite"
+                )
+            self.storage.remove_half_files()
+            return
+        self.storage.write(IDENTITY_FILE, identity.format())
+
+    def read_identity(self) -> Identity | None:
+        """What the archive was made with; None where there is none. Raises OutputError for another kind."""
+        try:
+            return Identity.parse(self.storage.read(IDENTITY_FILE))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise OutputError(
+                f"{self.storage.address(IDENTITY_FILE)}: it cannot be read as an archive's description ({reason}); "
+                "name another folder"
+            ) from error
+
+    def _check_empty(self) -> None:
+        """Refuse a folder that holds something else."""
+        if self.storage.is_local and Path(self.storage.root).is_file():
+            raise OutputError(f"{self.storage.root}: expected a folder, it is a file; name another")
+        names = [*self.storage.list_folders(), *self.storage.list_files()]
+        if names:
+            raise OutputError(
+                f"{self.storage.root}: it is not an archive and holds {names[0]}; name a new or an empty folder"
+            )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other programs of this kind from the folder, where its file system knows locks."""
+        if not self.storage.is_local or sys.platform == "win32":
+            yield
+            return
+        import fcntl
+
+        folder = Path(self.storage.root)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: it cannot be written: {error.strerror or error}; name another place"
+            ) from error
+        try:
+            with suppress(OSError):
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise OutputError(
+                        f"{folder}: another fer-edge archive is writing to it; wait for it, or name another folder"
+                    ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def list_rows(self) -> dict[int, str]:
+        """The files of complete sources, by the sources' keys."""
+        files = {}
+        for shard in self.storage.list_folders(ROWS_FOLDER):
+            for name in self.storage.list_files(f"{ROWS_FOLDER}/{shard}"):
+                with suppress(ValueError):
+                    key = int(name.removesuffix(_SUFFIX)[-_KEY_DIGITS:], 16)
+                    files[key] = f"{ROWS_FOLDER}/{shard}/{name}"
+        return files
+
+
+@dataclass(slots=True)
+class SourceTable:
+    """The table of sources: what earlier runs wrote, and what this one adds."""
+
+    folder: ArchiveFolder
+    carried: Any
+    table: Any = None
+    _keys: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    _new: dict[int, tuple[dict[str, Any], Any]] = field(default_factory=dict)
+
+    def load(self) -> set[int]:
+        """Read the table, and return the keys of sources that need not be done again.
+
+        Sources that were finished after the table was last written are added from their files; those whose files
+        are gone do not count.
+        """
+        import pyarrow.parquet as pq
+
+        storage, schema = self.folder.storage, sources_schema(self.carried)
+        self.table = schema.empty_table()
+        files = self.folder.list_rows()
+        if storage.is_file(SOURCES_FILE):
+            file_system, path = storage.open(SOURCES_FILE)
+            self.table = pq.read_table(path, filesystem=file_system).select(schema.names).cast(schema)
+        self._keys = np.fromiter(
+            (compute_key(address) for address in self.table.column("address").to_pylist()),
+            np.uint64,
+            self.table.num_rows,
+        )
+        done = self._select_done(files)
+        known = set(self._keys.tolist())
+        for key, name in files.items():
+            if key not in known:
+                self._add_from_file(key, name)
+                done.add(key)
+        return done
+
+    def _select_done(self, files: dict[int, str]) -> set[int]:
+        statuses = self.table.column("status").to_pylist()
+        addresses = self.table.column("address").to_pylist()
+        return {
+            key
+            for key, status, address in zip(self._keys.tolist(), statuses, addresses, strict=True)
+            # What broke off on its way through the network is tried again.
+            if key in files and (status == "complete" or (status == "damaged" and not is_object_url(address)))
+        }
+
+    def _add_from_file(self, key: int, name: str) -> None:
+        import pyarrow.parquet as pq
+
+        storage = self.folder.storage
+        try:
+            summary = parse_source_summary(read_metadata(storage, name))
+        except (ValueError, OSError) as error:
+            raise OutputError(
+                f"{storage.address(name)}: not a file of this archive ({error}); remove it"
+            ) from error
+        file_system, path = storage.open(name)
+        with pq.ParquetFile(path, filesystem=file_system) as file:
+            batch = next(file.iter_batches(1, columns=self.carried.names))
+        self._new[key] = (summary.as_row(), batch)
+
+    def add(self, summary: SourceSummary, carried: Any) -> None:
+        """Add or replace a source's row; ``carried`` is the manifest's row of it, a table."""
+        self._new[int(summary.key, 16)] = (summary.as_row(), carried)
+
+    def write(self) -> None:
+        """Write the table as it is now."""
+        import pyarrow.parquet as pq
+
+        self._merge()
+        identity = self.folder.read_identity()
+        metadata = {} if identity is None else {METADATA_KEY: identity.format()}
+        with self.folder.storage.stage(SOURCES_FILE) as path:
+            pq.write_table(self.table.replace_schema_metadata(metadata), path, compression="zstd")
+
+    def _merge(self) -> None:
+        import pyarrow as pa
+
+        if not self._new:
+            return
+        schema = sources_schema(self.carried)
+        own = pa.schema(list(schema)[: len(schema) - len(self.carried)])
+        added = pa.Table.from_pylist([row for row, _ in self._new.values()], schema=own)
+        for name in self.carried.names:
+            values = [carried.column(name)[0] for _, carried in self._new.values()]
+            added = added.append_column(
+                self.carried.field(name),
+                pa.array([value.as_py() for value in values], self.carried.field(name).type),
+            )
+        new = np.fromiter(self._new, np.uint64, len(self._new))
+        kept = np.flatnonzero(~np.isin(self._keys, new))
+        self.table = pa.concat_tables([self.table.take(kept), added.cast(schema)])
+        self._keys = np.concatenate([self._keys[kept], new])
+        self._new = {}
+
+    def select(self, keys: Sequence[int] | NDArray[np.uint64]) -> Any:
+        """The rows of some sources, a ``pyarrow.Table``."""
+        self._merge()
+        return self.table.take(np.flatnonzero(np.isin(self._keys, np.asarray(keys, np.uint64))))

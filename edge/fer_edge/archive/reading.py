@@ -1,0 +1,99 @@
+"""Reading an archive back: its table of sources, and its rows as Arrow batches or as JSON Lines has them.
+
+for path in list_row_files("out"):
+    for record in read_frames(path):
+        print(record["source"], record["time_s"], [face["emotion"] for face in record["faces"]])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from fer_edge.archive.folder import IDENTITY_FILE, ROWS_FOLDER, SOURCES_FILE
+from fer_edge.archive.options import Identity
+from fer_edge.archive.schema import METADATA_KEY
+from fer_edge.errors import MissingExtraError, SourceError
+from fer_edge.types import FaceRecord, FrameRecord
+
+__all__ = ["is_archive", "list_row_files", "read_batches", "read_frames", "read_labels", "read_sources"]
+
+_BATCH: Final = 1 << 14  # rows
+_FRAME: Final = ("source", "frame", "time_s", "clock")
+
+
+def is_archive(path: Path | str) -> bool:
+    """Whether a folder is an archive of ``fer-edge archive``."""
+    return (Path(path) / IDENTITY_FILE).is_file()
+
+
+def list_row_files(archive: Path | str) -> list[Path]:
+    """The files of rows of an archive, one for each source, sorted by name; raises SourceError where it is none."""
+    if not is_archive(archive):
+        raise SourceError(f"{archive}: not an archive; name a folder that fer-edge archive wrote")
+    found = (Path(archive) / ROWS_FOLDER).glob("*/[!.]*.parquet")  # without those that are being written
+    return sorted(found, key=lambda path: (path.name, path))
+
+
+def read_sources(archive: Path | str) -> Any:
+    """The table of sources, a ``pyarrow.Table``; raises SourceError, MissingExtraError."""
+    return _open(Path(archive) / SOURCES_FILE).read()
+
+
+def read_labels(path: Path | str) -> tuple[str, ...]:
+    """The model's labels, in the order of its scores, of a file of rows; raises SourceError, MissingExtraError."""
+    with _open(Path(path)) as file:
+        return _labels(Path(path), file)
+
+
+def read_batches(path: Path | str, columns: list[str] | None = None) -> Iterator[Any]:
+    """The rows of a file as ``pyarrow.RecordBatch``, in constant memory; raises SourceError, MissingExtraError."""
+    with _open(Path(path)) as file:
+        yield from file.iter_batches(_BATCH, columns=columns)
+
+
+def read_frames(path: Path | str) -> Iterator[FrameRecord]:
+    """The frames of a file of rows, each with its faces; raises SourceError, MissingExtraError."""
+    with _open(Path(path)) as file:
+        labels = _labels(Path(path), file)
+        rows = (row for batch in file.iter_batches(_BATCH) for row in batch.to_pylist())
+        for (source, frame, time_s, clock), faces in groupby(
+            rows, lambda row: tuple(row[name] for name in _FRAME)
+        ):
+            found = [_build_face(row, labels) for row in faces if row["face_id"] is not None]
+            yield {"source": source, "frame": frame, "time_s": time_s, "clock": clock, "faces": found}
+
+
+def _build_face(row: dict[str, Any], labels: tuple[str, ...]) -> FaceRecord:
+    confidence = row["confidence"]
+    return {
+        "id": row["face_id"],
+        "box": [row["x"], row["y"], row["width"], row["height"]],
+        "confidence": None if confidence is None else round(confidence, 6),
+        "emotion": row["emotion"],
+        "score": round(row["score"], 6),
+        "scores": {label: round(row[label], 6) for label in labels},
+    }
+
+
+def _open(path: Path) -> Any:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "archive") from error
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path}: it cannot be read as Parquet: {' '.join(str(error).split())}") from error
+
+
+def _labels(path: Path, file: Any) -> tuple[str, ...]:
+    try:
+        return Identity.parse((file.metadata.metadata or {})[METADATA_KEY]).labels
+    except (KeyError, ValueError) as error:
+        raise SourceError(
+            f"{path}: not rows of fer-edge archive; name a file in its folder {ROWS_FOLDER}"
+        ) from error

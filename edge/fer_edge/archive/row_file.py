@@ -1,0 +1,151 @@
+"""Writing rows to Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from fer_edge.archive.manifest import SourceJob
+from fer_edge.archive.schema import LEAD, METADATA_KEY, rows_schema
+from fer_edge.rendering.view import View
+from fer_edge.sinks.base import StatelessSink
+from fer_edge.types import FrameRecord, SkippedInput
+
+__all__ = ["RowFile", "RowSink", "open_rows"]
+
+_ROWS: Final = 1 << 15  # in memory at a time
+
+
+class RowFile:
+    """A Parquet file that is written batch by batch; a context manager, after which it is complete.
+
+    What :meth:`describe` is given goes into the file's metadata.
+    """
+
+    def __init__(self, path: Path, schema: Any) -> None:
+        import pyarrow.parquet as pq
+
+        # Of few labels and a source's name the dictionaries are short; scores are all different.
+        self._writer = pq.ParquetWriter(
+            path, schema, compression="zstd", use_dictionary=_repetitive(schema), store_schema=True
+        )
+        self.schema = schema
+
+    def write(self, table: Any) -> None:
+        """Write a ``pyarrow.Table`` of the file's schema."""
+        self._writer.write_table(table)
+
+    def describe(self, metadata: bytes) -> None:
+        """Add what the file says of itself."""
+        self._writer.add_key_value_metadata({METADATA_KEY: metadata})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+
+def _repetitive(schema: Any) -> list[str]:
+    """The columns in which few values stand again and again."""
+    import pyarrow as pa
+
+    return [f.name for f in schema if pa.types.is_string(f.type) or f.name in ("face_id", "width", "height")]
+
+
+def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: bool = False) -> RowFile:
+    """Begin the file of a source's rows, or of a section's, which says which rows lead in."""
+    import pyarrow as pa
+
+    schema = rows_schema(labels, job.carried.schema)
+    return RowFile(path, schema.append(pa.field(LEAD, pa.bool_())) if section else schema)
+
+
+class RowSink(StatelessSink):
+    """Writes results to a :class:`RowFile`, a frame without a face as a row without one.
+
+    ``begin_s``: in a section's file, the time before which rows lead in. ``frames``, ``frames_with_faces`` and
+    ``faces`` count what does not lead in; ``ids`` are the faces' ids in it, ``last_s`` is its last frame's time.
+    """
+
+    def __init__(
+        self, file: RowFile, job: SourceJob, labels: tuple[str, ...], begin_s: float | None = None
+    ) -> None:
+        self._file, self._job, self._labels, self._begin_s = file, job, labels, begin_s
+        self._rows: list[list[Any]] = []
+        self.frames = self.frames_with_faces = self.faces = 0
+        self.ids: set[int] = set()
+        self.last_s = 0.0
+
+    def write(self, result: View | SkippedInput) -> None:
+        """Take a frame's faces."""
+        if isinstance(result, SkippedInput):
+            return
+        record = result.as_record()
+        time_s = record["time_s"] or 0.0
+        leads = self._begin_s is not None and time_s < self._begin_s
+        if not leads:
+            self.frames += 1
+            self.faces += len(record["faces"])
+            self.frames_with_faces += bool(record["faces"])
+            self.ids.update(face["id"] for face in record["faces"])
+            self.last_s = time_s
+        self._rows += self._format(record, leads)
+        if len(self._rows) >= _ROWS:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        self._flush()
+
+    def measure(self, begin_s: float, end_s: float | None, rate: float | None) -> float:
+        """The seconds from ``begin_s`` to the last frame's end, ``end_s`` at the latest; 0 without a frame."""
+        if not self.frames:
+            return 0.0
+        last_s = self.last_s + (1 / rate if rate else 0.0)
+        return max(0.0, (last_s if end_s is None else min(last_s, end_s)) - begin_s)
+
+    def _format(self, record: FrameRecord, leads: bool) -> Sequence[list[Any]]:
+        frame = [record["frame"], record["time_s"], record["clock"]]
+        if not record["faces"]:
+            return [[*frame, *[None] * (8 + len(self._labels)), leads]]
+        return [
+            [
+                *frame,
+                face["id"],
+                *face["box"],
+                face["confidence"],
+                face["emotion"],
+                face["score"],
+                *(face["scores"][label] for label in self._labels),
+                leads,
+            ]
+            for face in record["faces"]
+        ]
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        columns = list(zip(*self._rows, strict=True))
+        count, fields = len(self._rows), list(self._file.schema)
+        self._rows = []
+        arrays = [pa.repeat(pa.scalar(self._job.source, pa.string()), count)]
+        own = len(columns) - 1  # without what leads in
+        arrays += [pa.array(columns[i], fields[i + 1].type) for i in range(own)]
+        for column in self._job.carried.columns:
+            arrays.append(_repeat(column[0], count))
+        if self._begin_s is not None or fields[-1].name == LEAD:
+            arrays.append(pa.array(columns[-1], pa.bool_()))
+        self._file.write(pa.Table.from_arrays(arrays, schema=self._file.schema))
+
+
+def _repeat(value: Any, count: int) -> Any:
+    import pyarrow as pa
+
+    return pa.nulls(count, value.type) if not value.is_valid else pa.repeat(value, count)

@@ -1,0 +1,59 @@
+"""The columns of an archive's two tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fer_edge.errors import SourceError
+from fer_edge.sinks.csv import COLUMNS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LEAD", "METADATA_KEY", "check_carried", "rows_schema", "sources_schema"]
+
+METADATA_KEY: Final = b"fer_edge"
+"""Where a file's metadata hold the archive's identity and the source's summary, as JSON."""
+
+LEAD: Final = "lead"
+"""The column of a section's file that is true for the rows before the section's begin."""
+
+_TYPES: Final = {
+    "source": "string", "frame": "int64", "time_s": "float64", "clock": "string", "face_id": "int64",
+    "x": "int32", "y": "int32", "width": "int32", "height": "int32",
+    "confidence": "float32", "emotion": "string", "score": "float32",
+}  # fmt: skip
+
+_SOURCES: Final = {
+    "source": "string", "address": "string", "file": "string", "status": "string", "frames": "int64",
+    "frames_with_faces": "int64", "faces": "int64", "face_ids": "int64", "duration_s": "float64",
+    "sections": "int32", "worker_s": "float64", "finished": "string", "error": "string",
+}  # fmt: skip
+
+
+def rows_schema(labels: tuple[str, ...], carried: pa.Schema) -> Any:
+    """The schema of rows: the columns of CSV, the model's labels, then the manifest's columns."""
+    import pyarrow as pa
+
+    fields = [pa.field(name, pa.type_for_alias(_TYPES[name])) for name in COLUMNS]
+    return pa.schema([*fields, *(pa.field(label, pa.float32()) for label in labels), *carried])
+
+
+def sources_schema(carried: pa.Schema) -> Any:
+    """The schema of the table of sources, the manifest's columns last."""
+    import pyarrow as pa
+
+    fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in _SOURCES.items()]
+    return pa.schema([*fields, pa.field("warnings", pa.list_(pa.string())), *carried])
+
+
+def check_carried(names: list[str], labels: tuple[str, ...], where: str) -> None:
+    """Raise SourceError where columns of a manifest have the name of another column, or none."""
+    taken = {*COLUMNS, *labels, *_SOURCES, "warnings", LEAD}
+    clash = [name for name in names if name in taken]
+    if clash:
+        raise SourceError(
+            f"{where}: its column {clash[0]!r} has the name of a column of the archive; rename it in the manifest"
+        )
+    if "" in names or len(set(names)) < len(names):
+        raise SourceError(f"{where}: expected a name of its own for each column; name them in the manifest")

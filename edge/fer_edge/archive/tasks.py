@@ -1,0 +1,182 @@
+"""The three tasks that Ray runs: a source, a section of a long one, and the joining of its sections.
+
+Each returns what came of it; what is expected to go wrong is in there. A task that is run twice does no harm: a file
+is complete when it appears, and the same again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fer_edge.archive.analysis import StallWatch, Worker, analyze_span, open_worker
+from fer_edge.archive.joining import join_sections
+from fer_edge.archive.manifest import SourceJob
+from fer_edge.archive.options import AnalysisOptions, Identity
+from fer_edge.archive.row_file import open_rows
+from fer_edge.archive.schema import METADATA_KEY
+from fer_edge.archive.sections import Section, plan_sections
+from fer_edge.archive.storage import Storage
+from fer_edge.archive.summary import (
+    Division,
+    Fatal,
+    Outcome,
+    SectionSummary,
+    SourceSummary,
+    format_metadata,
+    parse_section_summary,
+)
+from fer_edge.errors import FerEdgeError, MissingExtraError, SourceError
+from fer_edge.runtime.native_stderr import suppress_native_stderr
+
+__all__ = ["TaskContext", "parts_folder", "read_metadata", "run_join", "run_section", "run_source"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContext:
+    """What every task of a run needs."""
+
+    options: AnalysisOptions
+    identity: Identity
+    storage: Storage
+
+    def open_worker(self) -> Worker:
+        """What this process has loaded."""
+        return open_worker(self.options, self.identity.model_sha256)
+
+
+def parts_folder(key: str) -> str:
+    """The folder of a source's sections, as long as it is not complete; readers of Parquet skip such a name."""
+    return f"_sections/{key}"
+
+
+def run_source(context: TaskContext, job: SourceJob) -> Outcome:
+    """Analyze a short video, or divide a long one."""
+
+    def work() -> Outcome:
+        worker = context.open_worker()
+        with StallWatch(context.options.stall_s):
+            sections = plan_sections(job.address, context.options)
+        if len(sections) > 1:
+            return Division(sections, _find_done(context, job, sections))
+
+        def write(path: Path) -> SectionSummary:
+            return analyze_span(worker, job, sections[0].span, path, describe)
+
+        def describe(part: SectionSummary) -> bytes:
+            return format_metadata(context.identity, SourceSummary.of(job, [part]))
+
+        return SourceSummary.of(job, [_store(context.storage, job.file, write)])
+
+    return _guard(work, lambda error: SourceSummary.failure(job, error))
+
+
+def run_section(context: TaskContext, job: SourceJob, section: Section) -> Outcome:
+    """Analyze a section of a long video."""
+
+    def work() -> Outcome:
+        worker = context.open_worker()
+
+        def write(path: Path) -> SectionSummary:
+            begin_s = section.begin_s if section.number else section.read_s
+            return analyze_span(worker, job, section.span, path, describe, begin_s)
+
+        def describe(part: SectionSummary) -> bytes:
+            return format_metadata(context.identity, part)
+
+        return _store(context.storage, f"{parts_folder(job.key)}/{section.name}", write, empty=True)
+
+    return _guard(work, lambda error: SourceSummary.failure(job, error))
+
+
+def run_join(context: TaskContext, job: SourceJob, sections: Sequence[Section]) -> Outcome:
+    """Make one file of a long video's sections, and remove those."""
+
+    def work() -> Outcome:
+        storage, folder = context.storage, parts_folder(job.key)
+        summaries = [_read_summary(storage, f"{folder}/{section.name}") for section in sections]
+        summary = SourceSummary.of(job, summaries)
+        with ExitStack() as stack:
+            if summary.frames:
+                paths = [stack.enter_context(_fetch(storage, f"{folder}/{each.name}")) for each in sections]
+                path = stack.enter_context(storage.stage(job.file))
+                with open_rows(path, context.identity.labels, job) as file:
+                    summary = replace(summary, face_ids=join_sections(paths, file))
+                    file.describe(format_metadata(context.identity, summary))
+        storage.remove_folder(folder)
+        return summary
+
+    return _guard(work, lambda error: SourceSummary.failure(job, error))
+
+
+class _NoRowError(Exception):
+    """There is nothing to keep."""
+
+
+def _store(
+    storage: Storage, name: str, write: Callable[[Path], SectionSummary], *, empty: bool = False
+) -> SectionSummary:
+    """Put a file into the archive, one without rows only where ``empty`` says so."""
+    summary = SectionSummary()
+    with suppress(_NoRowError), storage.stage(name) as path:
+        summary = write(path)
+        if not (summary.frames or empty):
+            raise _NoRowError
+    return summary
+
+
+def _guard(work: Callable[[], Outcome], fail: Callable[[str], Outcome]) -> Outcome:
+    """Do some work; what is wrong with the source fails the source, everything else that is expected the run."""
+    try:
+        with suppress_native_stderr():
+            return work()
+    except SourceError as error:
+        return fail(str(error))
+    except MissingExtraError as error:  # which is made in another way
+        return Fatal(FerEdgeError, str(error))
+    except FerEdgeError as error:
+        return Fatal(type(error), str(error))
+    except MemoryError:
+        return fail("the memory is used up; give each worker more, or make smaller videos of it")
+
+
+def _find_done(
+    context: TaskContext, job: SourceJob, sections: Sequence[Section]
+) -> dict[int, SectionSummary]:
+    """The sections that an earlier run has done."""
+    there = set(context.storage.list_files(parts_folder(job.key)))
+    return {
+        section.number: _read_summary(context.storage, f"{parts_folder(job.key)}/{section.name}")
+        for section in sections
+        if section.name in there
+    }
+
+
+def _read_summary(storage: Storage, name: str) -> SectionSummary:
+    return parse_section_summary(read_metadata(storage, name))
+
+
+def read_metadata(storage: Storage, name: str) -> bytes:
+    """What a file of rows says of itself; raises ValueError where it is not one of fer-edge."""
+    import pyarrow.parquet as pq
+
+    file_system, path = storage.open(name)
+    found: bytes | None = (pq.read_metadata(path, filesystem=file_system).metadata or {}).get(METADATA_KEY)
+    if found is None:
+        raise ValueError("not written by fer-edge")
+    return found
+
+
+@contextmanager
+def _fetch(storage: Storage, name: str) -> Iterator[Path]:
+    """A path of this machine with the content of a file in the archive."""
+    if storage.is_local:
+        yield Path(storage.address(name))
+        return
+    with tempfile.TemporaryDirectory(prefix="fer-edge-") as folder:
+        copy = Path(folder) / "part.parquet"
+        copy.write_bytes(storage.read(name))
+        yield copy

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from fer_edge.archive.cluster import describe_start_failure, describe_task_failure, ray_session
+from fer_edge.errors import ClusterError
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("ray://127.0.0.1:1", "no Ray cluster answers there"),
+        ("127.0.0.1:99999", "no Ray cluster answers there"),
+        ("somewhere", "such as 10.0.0.1:6379"),
+        ("", "such as 10.0.0.1:6379"),
+    ],
+)
+def test_an_address_without_a_cluster_is_refused_at_once(address: str, message: str) -> None:
+    with pytest.raises(ClusterError) as raised, ray_session(address, 1):
+        pass
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_another_version() -> None:
+    error = RuntimeError(
+        "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\n"
+        "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
+    )
+    message = describe_start_failure(error, "at 10.0.0.1:6379")
+    assert "The cluster was started with: Ray: 2.9.0 Python: 3.10.1" in message
+    assert "install the same Ray and Python on every machine" in message
+    assert "\n" not in message
+
+
+def test_a_node_without_fer_edge_ends_the_run() -> None:
+    message, fatal = describe_task_failure(ModuleNotFoundError("No module named 'fer_edge'"))
+    assert fatal
+    assert "install the same fer-edge[archive] on every node" in message
+
+
+def test_what_nobody_expected_fails_one_source() -> None:
+    message, fatal = describe_task_failure(RuntimeError("strange\nthing"))
+    assert not fatal
+    assert message == "Ray failed: strange thing"
