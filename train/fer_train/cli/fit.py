@@ -27,6 +27,7 @@ from fer_train.models.initial import find_initial_model
 from fer_train.models.loading import locate_model
 from fer_train.models.registry import ARCHITECTURES
 from fer_train.native_stderr import suppress_native_stderr
+from fer_train.training.precision import choose_precision
 from fer_train.training.recipes import FINE_TUNE, RECIPES, Recipe, find_recipe
 from fer_train.training.run_config import RunConfig
 from fer_train.training.run_folder import RunFolder
@@ -218,7 +219,7 @@ def _build_run_config(
     **others: Any,
 ) -> tuple[RunConfig, Recipe]:
     """What decides the outcome of the run, and its recipe; ``others`` are stored as they are."""
-    recipe = find_recipe(recipe_name, arch).resize(epochs, batch_size)
+    recipe = choose_precision(find_recipe(recipe_name, arch)).resize(epochs, batch_size)
     if mixup is not None:
         recipe = replace(recipe, mixup=mixup)
     config = RunConfig(

@@ -37,8 +37,7 @@ class Recipe:
     rate. ``freeze_norms`` leaves batch norms as that network has them, statistics included.
     ``patience`` ends the training after so many epochs, of those that train everything, in which the validation
     loss has not fallen, and keeps the weights with which it was least (0: trains all and keeps the last weights).
-    ``bfloat16`` computes in bfloat16 with float32 weights; about 1.5 times as fast on a processor
-    that has it.
+    ``bfloat16`` computes in bfloat16 with float32 weights, on a machine that has it: about 1.5 times as fast.
     """
 
     name: str
