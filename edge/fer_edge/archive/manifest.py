@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.archive.schema import check_carried
-from fer_edge.errors import SourceError
+from fer_edge.errors import SourceError, reason_of
 from fer_edge.runtime.tables import counted
 from fer_edge.sources.expansion import expand_videos, is_video_path
 from fer_edge.sources.object_store import file_system_of, is_object_url
@@ -112,7 +112,7 @@ def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
         table = pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException as error:
         raise SourceError(
-            f"the manifests have columns of the same name and different types ({_one_line(error)}); "
+            f"the manifests have columns of the same name and different types ({reason_of(error)}); "
             "give one of them at a time"
         ) from error
     return _drop_duplicates(table.combine_chunks(), errors)
@@ -147,10 +147,10 @@ def _read_table(path: str, labels: tuple[str, ...]) -> Any:
         with _open(path) as file:
             table = _READERS[suffix](file)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: the manifest cannot be read: {_one_line(error)}") from error
+        raise SourceError(f"{path}: the manifest cannot be read: {reason_of(error)}") from error
     if _PATH not in table.column_names:
         raise SourceError(
-            f"{path}: the manifest has no column {_PATH!r}, only {', '.join(table.column_names)}; "
+            f"{path}: the manifest has no column {_PATH!r}, only {reason_of(', '.join(table.column_names))}; "
             f"rename the one with the paths to {_PATH!r}"
         )
     carried = [name for name in table.column_names if name != _PATH]
@@ -242,7 +242,7 @@ def _expand_object(url: str) -> list[str]:
     try:
         return list(_search_object(url))
     except OSError as error:
-        raise SourceError(f"{url}: it cannot be listed: {_one_line(error)}") from error
+        raise SourceError(f"{url}: it cannot be listed: {reason_of(error)}") from error
 
 
 def _search_object(url: str) -> Iterator[str]:
@@ -273,7 +273,3 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -15,12 +15,13 @@ from typing import Any, Final
 from fer_edge.archive.folder import IDENTITY_FILE, ROWS_FOLDER, SOURCES_FILE
 from fer_edge.archive.options import Identity
 from fer_edge.archive.schema import METADATA_KEY
-from fer_edge.errors import MissingExtraError, SourceError
+from fer_edge.errors import SourceError
+from fer_edge.runtime import parquet_files
+from fer_edge.runtime.parquet_files import open_parquet
 from fer_edge.types import FaceRecord, FrameRecord
 
 __all__ = ["is_archive", "list_row_files", "read_batches", "read_frames", "read_labels", "read_sources"]
 
-_BATCH: Final = 1 << 14  # rows
 _FRAME: Final = ("source", "frame", "time_s", "clock")
 
 
@@ -39,26 +40,26 @@ def list_row_files(archive: Path | str) -> list[Path]:
 
 def read_sources(archive: Path | str) -> Any:
     """The table of sources, a ``pyarrow.Table``; raises SourceError, MissingExtraError."""
-    return _open(Path(archive) / SOURCES_FILE).read()
+    return open_parquet(Path(archive) / SOURCES_FILE).read()
 
 
 def read_labels(path: Path | str) -> tuple[str, ...]:
     """The model's labels, in the order of its scores, of a file of rows; raises SourceError, MissingExtraError."""
-    with _open(Path(path)) as file:
+    with open_parquet(Path(path)) as file:
         return _labels(Path(path), file)
 
 
 def read_batches(path: Path | str, columns: list[str] | None = None) -> Iterator[Any]:
     """The rows of a file as ``pyarrow.RecordBatch``, in constant memory; raises SourceError, MissingExtraError."""
-    with _open(Path(path)) as file:
-        yield from file.iter_batches(_BATCH, columns=columns)
+    with open_parquet(Path(path)) as file:
+        yield from parquet_files.read_batches(Path(path), file, columns)
 
 
 def read_frames(path: Path | str) -> Iterator[FrameRecord]:
     """The frames of a file of rows, each with its faces; raises SourceError, MissingExtraError."""
-    with _open(Path(path)) as file:
+    with open_parquet(Path(path)) as file:
         labels = _labels(Path(path), file)
-        rows = (row for batch in file.iter_batches(_BATCH) for row in batch.to_pylist())
+        rows = (row for batch in parquet_files.read_batches(Path(path), file) for row in batch.to_pylist())
         for (source, frame, time_s, clock), faces in groupby(
             rows, lambda row: tuple(row[name] for name in _FRAME)
         ):
@@ -76,18 +77,6 @@ def _build_face(row: dict[str, Any], labels: tuple[str, ...]) -> FaceRecord:
         "score": round(row["score"], 6),
         "scores": {label: round(row[label], 6) for label in labels},
     }
-
-
-def _open(path: Path) -> Any:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "archive") from error
-    try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path}: it cannot be read as Parquet: {' '.join(str(error).split())}") from error
 
 
 def _labels(path: Path, file: Any) -> tuple[str, ...]:

@@ -21,9 +21,9 @@ from tests.fuzz.case import Kind
 from tests.fuzz.kinds.media import portrait
 from tests.fuzz.kinds.mutation import damaged_bytes, damaged_json, damaged_text, odd_json
 
-__all__ = ["OUTPUTS", "run_fer_edge"]
+__all__ = ["LABELS", "OUTPUTS", "make_row", "run_fer_edge"]
 
-_LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 def run_fer_edge(*arguments: str) -> tuple[int, str]:
@@ -40,8 +40,8 @@ def run_fer_edge(*arguments: str) -> tuple[int, str]:
 # --- rows to append to ---
 
 
-def _row(index: int) -> dict[str, Any]:
-    scores = dict.fromkeys(_LABELS, 0.142857)
+def make_row(index: int) -> dict[str, Any]:
+    scores = dict.fromkeys(LABELS, 0.142857)
     face = {
         "id": index,
         "box": [1, 2, 30, 30],
@@ -54,8 +54,8 @@ def _row(index: int) -> dict[str, Any]:
 
 
 def _rows() -> SearchStrategy[tuple[str, bytes, str | None]]:
-    lines = "".join(json.dumps(_row(index)) + "\n" for index in range(3))
-    header = ",".join((*COLUMNS, *_LABELS))
+    lines = "".join(json.dumps(make_row(index)) + "\n" for index in range(3))
+    header = ",".join((*COLUMNS, *LABELS))
     table = (
         header
         + "\r\n"

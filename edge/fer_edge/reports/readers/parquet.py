@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from fer_edge.errors import MissingExtraError, SourceError
+from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.values import parse_clock, parse_number, parse_time
+from fer_edge.runtime.json_text import parse_json
+from fer_edge.runtime.parquet_files import open_parquet, read_batches
 from fer_edge.sinks.csv import COLUMNS
 
 __all__ = ["read_rows"]
 
-_BATCH: Final = 1 << 14  # rows
 _METADATA: Final = b"fer_edge"
 """Where an archive's file says of itself, as JSON, which of its columns are labels."""
 
@@ -27,31 +27,24 @@ def read_rows(path: Path | None) -> Iterator[Item]:
     """The rows of a Parquet file; see :class:`fer_edge.reports.readers.base.Reader`."""
     if path is None:
         raise SourceError("standard input: Parquet cannot be read as a stream; name a file")
-    file = _open(path)
-    with file:
+    with open_parquet(path) as file:
         labels = _find_labels(path, file)
-        batches = file.iter_batches(_BATCH, columns=[*COLUMNS, *labels])
-        rows = (_parse(row, labels) for batch in batches for row in batch.to_pylist())
-        for (key, problem), faces in groupby(rows, lambda row: row[:2]):
-            if key is None:
-                yield from (Problem("a row", problem) for _ in faces)
-                continue
-            source, frame, time_s, clock = key
-            found = tuple(face for *_, face in faces if face is not None)
-            yield FrameRow(source, frame, time_s, clock, labels, found)
+        try:
+            yield from _read_frames(path, file, labels)
+        except SourceError as error:  # what came before it is whole
+            yield Problem("the rest", str(error).removeprefix(f"{path}: "))
 
 
-def _open(path: Path) -> Any:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "archive") from error
-    try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise SourceError(f"{path}: cannot read as Parquet: {reason}; check the path") from error
+def _read_frames(path: Path, file: Any, labels: tuple[str, ...]) -> Iterator[Item]:
+    batches = read_batches(path, file, [*COLUMNS, *labels])
+    rows = (_parse(row, labels) for batch in batches for row in batch.to_pylist())
+    for (key, problem), faces in groupby(rows, lambda row: row[:2]):
+        if key is None:
+            yield from (Problem("a row", problem) for _ in faces)
+            continue
+        source, frame, time_s, clock = key
+        found = tuple(face for *_, face in faces if face is not None)
+        yield FrameRow(source, frame, time_s, clock, labels, found)
 
 
 def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
@@ -65,7 +58,7 @@ def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
     stated = (schema.metadata or {}).get(_METADATA)
     try:
         if stated is not None:
-            return tuple(map(str, json.loads(stated)["labels"]))
+            return tuple(map(str, parse_json(stated)["labels"]))
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{path}: what it says of itself cannot be read; archive it again") from error
     after = schema.names[schema.names.index("score") + 1 :]
