@@ -16,7 +16,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from fer_edge.errors import ClusterError
+from fer_edge.errors import ClusterError, reason_of
 from fer_edge.runtime.shutdown import raise_if_interrupted
 
 __all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
@@ -168,7 +168,7 @@ def describe_task_failure(error: BaseException) -> tuple[str, bool]:
             False,
         )
     cause = getattr(error, "cause", None) or error
-    text = " ".join(str(cause).split())
+    text = reason_of(cause)
     if "ModuleNotFoundError" in text or isinstance(cause, ImportError):
         return (
             "a node of the cluster cannot import fer-edge; install the same fer-edge[archive] on every node "

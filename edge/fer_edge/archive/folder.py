@@ -19,7 +19,7 @@ from fer_edge.archive.schema import METADATA_KEY, sources_schema
 from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import SourceSummary, parse_source_summary
 from fer_edge.archive.tasks import read_metadata
-from fer_edge.errors import OutputError
+from fer_edge.errors import OutputError, reason_of
 from fer_edge.sources.object_store import is_object_url
 
 __all__ = ["IDENTITY_FILE", "ROWS_FOLDER", "SOURCES_FILE", "ArchiveFolder", "SourceTable"]
@@ -70,7 +70,7 @@ class ArchiveFolder:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
+            reason = reason_of(error)
             raise OutputError(
                 f"{self.storage.address(IDENTITY_FILE)}: it cannot be read as an archive's description ({reason}); "
                 "name another folder"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from fer_edge._version import __version__
 from fer_edge.errors import MissingExtraError, ModelError
 from fer_edge.models.find_model import ModelFile, find_model
+from fer_edge.runtime.json_text import parse_json
 from fer_edge.sources.base import WHOLE, Span
 
 __all__ = ["LEAD_S", "AnalysisOptions", "Identity", "check_model", "require_extra"]
@@ -76,7 +77,7 @@ class Identity:
     def parse(cls, text: str | bytes) -> Identity:
         """Read what :meth:`format` wrote; raises ValueError for anything else."""
         try:
-            record = json.loads(text)
+            record = parse_json(text)
             if record["format"] != _FORMAT:
                 raise ValueError(f"format {record['format']!r}")
             model = record["model"]

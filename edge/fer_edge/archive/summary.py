@@ -12,6 +12,7 @@ from fer_edge.archive.manifest import SourceJob
 from fer_edge.archive.options import Identity
 from fer_edge.archive.sections import Section
 from fer_edge.errors import FerEdgeError
+from fer_edge.runtime.json_text import parse_json
 
 __all__ = ["Division", "Fatal", "Outcome", "SectionSummary", "SourceSummary", "Status"]
 
@@ -127,7 +128,7 @@ def parse_section_summary(metadata: bytes) -> SectionSummary:
 
 def _parse(metadata: bytes) -> dict[str, Any]:
     try:
-        record: dict[str, Any] = json.loads(metadata)["summary"]
+        record: dict[str, Any] = parse_json(metadata)["summary"]
         return record | {"warnings": tuple(record["warnings"])}
     except (KeyError, TypeError) as error:
         raise ValueError(f"no summary: {error}") from error

@@ -224,5 +224,5 @@ def test_only_archives_are_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not an archive"):
         list_row_files(tmp_path)
     (tmp_path / "x.parquet").write_bytes(b"x")
-    with pytest.raises(SourceError, match="cannot be read as Parquet"):
+    with pytest.raises(SourceError, match="cannot read as Parquet"):
         next(read_frames(tmp_path / "x.parquet"))
