@@ -52,7 +52,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def browser(chromium: Browser) -> Browser:
+def browser(chromium: Browser) -> Iterator[Browser]:
     """The browser with an empty page of 1440 × 900 pixels in light colors, which knows of no problem."""
     chromium.on_event = lambda name, data: None
     chromium.resize(1440, 900)
@@ -60,7 +60,8 @@ def browser(chromium: Browser) -> Browser:
     chromium.open("about:blank")
     chromium.wait_for("document.readyState === 'complete' && location.href === 'about:blank'")
     chromium.problems.clear()
-    return chromium
+    yield chromium
+    chromium.open("about:blank")  # a page that is left open draws on, beside the tests after it
 
 
 def allowed_skips() -> list[str]:

@@ -17,6 +17,7 @@ from av.video.reformatter import Interpolation
 
 from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.scheduling import keep_scheduling
 from fer_edge.sinks.soundtrack import Soundtrack
 from fer_edge.sinks.video_file import VideoFile
 from fer_edge.sinks.video_kinds import EncoderSettings, VideoKind
@@ -130,7 +131,8 @@ class VideoEncoder:
         self._stream = self._add_stream()
         if sound is not None:
             self._sound = Soundtrack.of(sound, self._output, self._kind, sound_start_s)
-        self._output.start_encoding()  # now: an interruption in the middle of it would lose the first image
+        with keep_scheduling():
+            self._output.start_encoding()  # now: an interruption in the middle of it would lose the first image
 
     def _add_stream(self) -> Any:
         settings = self._settings

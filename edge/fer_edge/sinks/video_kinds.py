@@ -11,6 +11,7 @@ import av
 from av.codec import Codec, CodecContext
 
 from fer_edge.errors import OutputError, UsageError
+from fer_edge.runtime.scheduling import keep_scheduling
 
 __all__ = ["VIDEO_SUFFIXES", "EncoderSettings", "VideoKind", "choose_encoder", "kind_of"]
 
@@ -192,7 +193,8 @@ def _try(settings: EncoderSettings) -> None:
     context.pix_fmt, context.framerate = settings.pixels, 25
     context.options = dict(settings.options)
     try:
-        context.open()
+        with keep_scheduling():
+            context.open()
     except av.error.FFmpegError as error:
         raise OutputError(
             f"the encoder {settings.name} cannot be used on this machine: {error.strerror or error}; "

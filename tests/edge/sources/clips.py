@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 
+from fer_edge.runtime.scheduling import keep_scheduling
 from fer_edge.types import Image
 from tests.edge.support import read_back
 
@@ -55,7 +56,7 @@ def write_clip(
     **context: Any,
 ) -> Path:
     """Write such frames; ``stamps`` gives their times in units of ``time_base`` (default 1 / rate)."""
-    with av.open(str(path), "w", format=format) as output:
+    with keep_scheduling(), av.open(str(path), "w", format=format) as output:
         stream: Any = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height = size
         stream.pix_fmt = pixels
