@@ -41,7 +41,7 @@ def allocate(interpreter: Any, path: Path) -> None:
 
 
 def _explain(path: Path, error: Exception) -> ModelError:
-    reason = reason_of(error)
+    reason = " ".join(str(error).split())
     operator = _NODE.search(reason)
     if "Select TensorFlow op" in reason or "unresolved custom op" in reason:
         what = "TensorFlow's own" if "Select TensorFlow op" in reason else "custom ones"
@@ -51,7 +51,7 @@ def _explain(path: Path, error: Exception) -> ModelError:
             "and convert with tf.lite.OpsSet.TFLITE_BUILTINS alone"
         )
     return ModelError(
-        f"{path}: the interpreter refused it: {reason}; "
+        f"{path}: the interpreter refused it: {reason_of(reason)}; "
         "the file may be truncated, or made for a newer LiteRT: copy it again, or convert the network again"
     )
 

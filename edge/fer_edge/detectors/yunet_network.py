@@ -160,6 +160,6 @@ def _quiet_opencv() -> Iterator[None]:
 
 def _reason(error: cv2.error) -> str:
     """OpenCV's message without its version, source file and line; of nested ones the innermost."""
-    text = reason_of(error)
+    text = " ".join(str(error).split())
     innermost = text.rpartition("error: (")[2].partition(") ")[2].partition(" in function '")[0]
-    return innermost or text
+    return reason_of(innermost or text)

@@ -70,7 +70,8 @@ def choose_split(spec: ModelSpec, faces: FaceDataset, asked: str | None, data: s
     """
     present = faces.present_splits
     if asked is None:
-        asked = next((name for name in ("PublicTest", TEST, "PrivateTest") if name in present), TEST)
+        usual = "PublicTest" if (faces.source_rows >= 0).any() else TEST
+        asked = next((name for name in ("PublicTest", TEST, "PrivateTest") if name in present), usual)
     if asked == TEST and present == ("Training",) and "val_share" in spec.provenance:
         raise DataError(
             f"{data}: the images are not those that the model was trained on, or have changed since, so that it is not "

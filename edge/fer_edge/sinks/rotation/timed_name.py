@@ -32,7 +32,7 @@ class TimedName:
     def __init__(self, text: str) -> None:
         self.text = text
         if not Path(text).name or text.endswith("/"):
-            raise UsageError(f"{text or '(empty)'}: this is a folder; name a file")
+            raise UsageError(f"{text or '(empty)'}: it is a folder; name a file")
         for field in _PIECES.findall(text):
             if field != "%" and field not in _FIELDS:
                 raise UsageError(
