@@ -52,7 +52,7 @@ class Detector:
                 mark.touch()
                 os.kill(os.getpid(), 9)
         if name.startswith("slow"):
-            time.sleep(0.2)
+            time.sleep(0.1)
         return self._haar.detect(frame, roi, **sizes)
 
     def smallest_face(self, frame):

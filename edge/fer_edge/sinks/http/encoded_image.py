@@ -16,16 +16,17 @@ __all__ = ["EncodedOnce", "ImageRate"]
 _LONGEST_SIDE: Final = 1280
 _QUALITY: Final = 75
 
-_SHARE: Final = 1 / 20  # of one core
-_MOST_PER_S: Final = 40.0
-_FEWEST_PER_S: Final = 10.0
+# Three viewers cost a run about a tenth more with these, and the page does not stutter.
+_SHARE: Final = 1 / 30  # of one core
+_MOST_PER_S: Final = 15.0
+_FEWEST_PER_S: Final = 8.0
 _NEW: Final = 0.2  # the weight of the newest encoding's time
 
 
 class ImageRate:
-    """How often viewers get an image, so that encoding takes about a twentieth of one core.
+    """How often viewers get an image, so that encoding takes about a thirtieth of one core.
 
-    Ten to forty times a second; what encoding takes is measured, image by image.
+    Eight to fifteen times a second; what encoding takes is measured, image by image.
     """
 
     def __init__(self) -> None:
