@@ -18,6 +18,7 @@ _CELL: Final = 8  # pixels of the frame to a cell
 _CHANGE: Final = 8.0  # gray levels by which the mean of 3×3 cells must differ; noise of 10 averages to 2.4
 _DENSE: Final = 0.2  # of a window's cells
 _AROUND_FACE: Final = 0.4  # of its size: the border of a followed face whose changes are its own
+_BESIDE: Final = 0.05  # of that border: what half a face that comes out beside the followed one changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +51,56 @@ class MotionDetector:
     """Notices where a frame changed since it was last searched there, by the mean gray of its cells.
 
     A cell's mean is compared with what it was when the cell was last searched, so that a slow change is
-    noticed when it has become large enough.
+    noticed when it has become large enough. The borders of followed faces are searched by themselves.
     """
 
     def __init__(self) -> None:
         self._searched: NDArray[np.int16] = np.zeros((0, 0), np.int16)
+        self._now = self._beside = self._searched
 
     def update(self, gray: GrayImage, faces: list[FaceBox]) -> MotionMask | None:
         """What changed outside the followed faces, which will now be searched; None where nothing did."""
-        now = _cell_means(gray)
-        difference = (now - self._searched).astype(np.float32)
-        changed = np.abs(cv2.blur(difference, (3, 3))) > _CHANGE
+        self._now = now = _cell_means(gray)
+        changed = _differs(now, self._searched)
         for face in faces:
-            border_x, border_y = _AROUND_FACE * face.width, _AROUND_FACE * face.height
-            rows = slice(_cell(face.y - border_y), _cell(face.y + face.height + border_y) + 1)
-            columns = slice(_cell(face.x - border_x), _cell(face.x + face.width + border_x) + 1)
             # A cell that a face covers stays as it is: it is looked at when the face has left it.
-            changed[rows, columns] = False
+            changed[_cells(face, _AROUND_FACE)] = False
         self._searched[changed] = now[changed]
         return MotionMask(changed) if changed.any() else None
 
+    def update_beside(self, face: FaceBox, others: list[FaceBox]) -> bool:
+        """Whether the border of a followed face, which will now be searched, shows something else since it was.
+
+        In the frame of the last :meth:`update`; what changed there is the face's own or another one that it covered.
+        """
+        border = np.zeros(self._now.shape, bool)
+        around = _cells(face, _AROUND_FACE)
+        border[around] = True
+        for box in (face, *others):
+            border[_cells(box, 0.0)] = False
+        changed = border[around] & _differs(self._now[around], self._beside[around])
+        if changed.sum() < _BESIDE * border.sum():
+            return False
+        self._beside[around] = self._now[around]
+        return True
+
     def mark_searched(self, gray: GrayImage) -> None:
         """The whole frame, of a new size perhaps, has just been searched."""
-        self._searched = _cell_means(gray)
+        self._now = self._searched = _cell_means(gray)
+        self._beside = self._now.copy()
+
+
+def _differs(now: NDArray[np.int16], before: NDArray[np.int16]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(cv2.blur((now - before).astype(np.float32), (3, 3))) > _CHANGE)
+
+
+def _cells(face: FaceBox, border: float) -> tuple[slice, slice]:
+    """The rows and columns of the cells of a face with so many of its sizes around it."""
+    x, y = border * face.width, border * face.height
+    return (
+        slice(_cell(face.y - y), _cell(face.y + face.height + y) + 1),
+        slice(_cell(face.x - x), _cell(face.x + face.width + x) + 1),
+    )
 
 
 def _cell(pixel: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +18,7 @@ _SURE: Final = 0.92  # similarity below which it may have another size
 _SCALE_STEP: Final = 1.06
 _SCALE_REACH: Final = 0.15  # of its size, how far it is from where it was found at another size
 _SCALE_GAIN: Final = 0.005  # of similarity that speaks for another size
+_SCALE_LIMIT: Final = 1.3  # how much larger or smaller than when its detector last saw it
 _MOVING_S: Final = 0.15  # for so long an unseen face is taken to move on; then it is where it was last seen
 
 
@@ -27,6 +29,7 @@ class Track:
     ``misses`` counts the searches in a row in which its detector did not see it; ``missed`` is one that
     was there a moment ago and may be again.
     ``scale`` is how large it is compared with its template. ``coverer`` is who stood in front of it when it got lost.
+    ``hid_s`` is when another face was last lost behind it, ``beside_s`` when its border was last searched for others.
     """
 
     id: int
@@ -39,6 +42,8 @@ class Track:
     missed: bool = False
     scale: float = 1.0
     coverer: Track | None = None
+    hid_s: float = -math.inf
+    beside_s: float = -math.inf
 
     @property
     def box(self) -> FaceBox:
@@ -53,9 +58,12 @@ class Track:
     def match(self, gray: GrayImage, time_s: float) -> Match:
         """Find the place and size at which the face looks most as it did."""
         best = match_template(gray, self.template, self.predict(time_s), size=self.scale)
-        if best.similarity >= _SURE:
+        if best.similarity >= _SURE or self.misses:
+            # What its detector does not see may be a face that gets covered: it seems to shrink.
             return best
         for scale in (self.scale * _SCALE_STEP, self.scale / _SCALE_STEP):
+            if not 1 / _SCALE_LIMIT <= scale <= _SCALE_LIMIT:
+                continue
             (x, y), template = best.box.center, self.template.box
             w, h = round(scale * template.width), round(scale * template.height)
             near = FaceBox(round(x - w / 2), round(y - h / 2), w, h)

@@ -16,13 +16,13 @@ from fer_edge.tracking.association import (
     find_coverer,
     find_duplicates,
     is_same_face,
-    keep_best_supported,
     match_tracks,
 )
-from fer_edge.tracking.motion import MotionDetector, MotionMask
+from fer_edge.tracking.motion import MotionDetector
+from fer_edge.tracking.searches import detect_beside, detect_changes, detect_near, is_sure
 from fer_edge.tracking.template import Template
 from fer_edge.tracking.track import Track
-from fer_edge.types import Detection, FaceBox, Frame
+from fer_edge.types import Detection, Frame
 
 __all__ = ["TrackedFace", "Tracker"]
 
@@ -35,7 +35,7 @@ _FULL_EVERY: Final = 90
 _FULL_S: Final = 3.0
 
 # Frames between the searches of everything at a start: one misses a face here and there, or comes too early.
-_EARLY: Final = (0, 8, 20)
+_EARLY: Final = (0, 8, 10, 10)
 
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
@@ -49,12 +49,9 @@ _MISSED_S: Final = 0.3  # for so long a lost face is looked for where it is expe
 _MISSES: Final = 3  # a face that its detector does not see so often in a row is not a face
 _EPSILON_S: Final = 5e-4  # clocks are rounded
 
-# The search for one face: by which factor its size may have changed, and how much of it must be where it was.
-_SIZE_CHANGE: Final = 1.2
-_NEAR_IOU: Final = 0.2
-# The search of what changed: sizes searched at once, a little more than twice, for a face is hit at several sizes.
-_OCTAVE: Final = 2.6
-_DETAIL: Final = 1.5  # how much larger than need be a detector looks at parts of a frame
+# The search beside a face that may cover others.
+_BESIDE_S: Final = 1.0  # how often one is searched that changed
+_HIDES_S: Final = 10.0  # for so long those behind which a face got lost are searched more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +67,9 @@ class Tracker:
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
     frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
-    source's clock, whichever is less; the whole frame twice soon after the first time, and then after 90 frames that
-    last three seconds or more. What changed is searched at once in a frame in which a face got lost. A frame
-    without a time is a still image of its own, whose faces are new ones. Ids count from ``first_id``.
+    source's clock, whichever is less; the whole frame three times soon after the first time, and then after
+    90 frames that last three seconds or more. What changed is searched at once in a frame in which a face got
+    lost. A frame without a time is a still image of its own, whose faces are new ones. Ids count from ``first_id``.
     """
 
     def __init__(self, detector: Detector, detect_every: int | None = None, *, first_id: int = 0) -> None:
@@ -88,6 +85,7 @@ class Tracker:
         self._motion = MotionDetector()
         self._since_search = self._since_full = self._searches = 0
         self._searched_s = self._full_s = self._before_s = -math.inf
+        self._beside_s = -math.inf
         self._step_s = math.inf  # since the frame before
 
     def update(self, frame: Frame) -> tuple[TrackedFace, ...]:
@@ -151,8 +149,8 @@ class Tracker:
             alike = match.similarity >= _ALIKE
             if not alike and time_s - track.seen_s > _MISSED_S:
                 continue
-            face = self._detect_near(frame, match.box if alike else track.predict(time_s))
-            if face is None or not (alike or self._is_sure(face)):
+            face = detect_near(self._detector, frame, match.box if alike else track.predict(time_s))
+            if face is None or not (alike or is_sure(self._detector, face)):
                 continue
             if not any(is_same_face(t.box, face.box) for t in (*self._tracks, *returned)):
                 track.confirm(frame.gray, face, time_s)
@@ -169,7 +167,26 @@ class Tracker:
         lost = [track for track in self._tracks if track.seen_s != time_s]
         changes = self._motion.update(frame.gray, [t.box for t in self._tracks if t not in lost])
         if changes is not None:
-            self._associate(self._detect_in(changes, frame), frame, time_s)
+            self._associate(detect_changes(self._detector, frame, changes), frame, time_s)
+        self._search_beside(frame, time_s)
+
+    def _search_beside(self, frame: Frame, time_s: float) -> None:
+        """Search beside one of the faces that may cover others: who comes out there is in its border of changes."""
+        seen = [track for track in self._tracks if track.seen_s == time_s]
+        boxes = [track.box for track in seen]
+        if time_s - self._beside_s >= _BESIDE_S - _EPSILON_S:
+            candidates = sorted(seen, key=lambda track: track.beside_s)
+        else:
+            candidates = [track for track in seen if time_s - track.hid_s <= _HIDES_S]
+            candidates.sort(key=lambda track: track.beside_s)
+        for track in candidates:
+            if not self._motion.update_beside(track.box, [box for box in boxes if box is not track.box]):
+                continue
+            track.beside_s = self._beside_s = time_s
+            found = detect_beside(self._detector, frame, track.box)
+            new = [face for face in found if not any(is_same_face(box, face.box) for box in boxes)]
+            self._associate(new, frame, time_s, [track for track in self._tracks if track not in seen])
+            break
 
     def _search_everywhere(self, frame: Frame, time_s: float) -> None:
         self._since_search = self._since_full = 0
@@ -183,33 +200,6 @@ class Tracker:
             if track not in confirmed:
                 self._confirm(track, frame, time_s)
 
-    def _detect_in(self, changes: MotionMask, frame: Frame) -> list[Detection]:
-        """Faces where the frame changed, one octave of sizes at a time.
-
-        What changed may be large enough for some sizes and not for others. Where the octaves together would
-        cost more than one search of everything, or parts save nothing, everything is searched.
-        """
-        if not self._detector.traits.cheap_parts:
-            return list(self._detector.detect(frame))
-        width, height = frame.size
-        smallest = self._detector.smallest_face(frame)
-        octaves, work, size = [], 0.0, smallest
-        while size <= min(width, height):
-            centers = changes.around(size)
-            part = None if centers is None else centers.grown(size).clipped(width, height)
-            if part is not None:
-                octaves.append((part, size))
-                work += part.area / max(smallest, size / _DETAIL) ** 2
-            size *= 2
-        if work > width * height / smallest**2:
-            return list(self._detector.detect(frame))
-        found = [
-            face
-            for part, size in octaves
-            for face in self._detector.detect(frame, part, min_size=size, max_size=_OCTAVE * size)
-        ]
-        return keep_best_supported(found)
-
     def _confirm(self, track: Track, frame: Frame, time_s: float) -> None:
         face = self._detect_again(track, frame, time_s)
         if face is not None:
@@ -219,32 +209,24 @@ class Tracker:
 
     def _detect_again(self, track: Track, frame: Frame, time_s: float) -> Detection | None:
         """The face where it is expected, as the detector sees it; not one that another track follows."""
-        face = self._detect_near(frame, track.predict(time_s))
+        face = detect_near(self._detector, frame, track.predict(time_s))
         if face is None:
             return None
         # Of two tracks that nest the surer one keeps the face: were each denied by the other, none would.
         others = (t for t in self._tracks if t is not track and t.doubt < track.doubt)
         return None if any(is_same_face(t.box, face.box) for t in others) else face
 
-    def _detect_near(self, frame: Frame, box: FaceBox) -> Detection | None:
-        """The face that was in ``box`` a moment ago, at about its size; None where the detector sees none."""
-        size = max(box.width, box.height)
-        part = box.grown(round(self._detector.traits.follow_margin * size)).clipped(*frame.size)
-        if part is None:
-            return None
-        found = self._detector.detect(frame, part, min_size=size / _SIZE_CHANGE, max_size=size * _SIZE_CHANGE)
-        face = max(found, key=lambda face: box.iou(face.box), default=None)
-        return face if face is not None and box.iou(face.box) >= _NEAR_IOU else None
+    def _associate(
+        self, faces: list[Detection], frame: Frame, time_s: float, among: list[Track] | None = None
+    ) -> list[Track]:
+        """Give each detection to the face that is expected there, to one that was lost, or to a new one.
 
-    def _is_sure(self, face: Detection) -> bool:
-        return face.support is None or face.support >= self._detector.traits.sure_support
-
-    def _associate(self, faces: list[Detection], frame: Frame, time_s: float) -> list[Track]:
-        """Give each detection to the face that is expected there, to one that was lost, or to a new one."""
+        ``among`` are the followed faces that may be meant; None: all.
+        """
         gray = frame.gray
         placed = []
         near = min(_MOST_REACH, _REACH + _REACH_PER_S * self._step_s)
-        for tracks, reach in ((self._tracks, near), (self._lost, _LOST_REACH)):
+        for tracks, reach in ((self._tracks if among is None else among, near), (self._lost, _LOST_REACH)):
             for track, face in match_tracks(tracks, faces, gray, time_s, reach):
                 track.confirm(gray, face, time_s)
                 faces.remove(face)
@@ -265,6 +247,9 @@ class Tracker:
                 # What its detector does not see, or another track follows, is not looked for.
                 track.missed = track.seen_s != time_s
                 track.coverer = find_coverer(track, kept, time_s)
+                for other in kept:
+                    if track.missed and other.box.cover(track.box) > 0:
+                        other.hid_s = time_s
                 if not track.is_leaving(size):
                     self._lost.append(track)
         self._tracks = kept

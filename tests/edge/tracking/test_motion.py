@@ -85,3 +85,21 @@ def test_after_a_search_of_everything_nothing_has_changed(motion: MotionDetector
 
 def test_a_mask_without_changes_has_no_box() -> None:
     assert MotionMask(np.zeros((30, 40), np.bool_)).around(50) is None
+
+
+class TestTheBorderOfAFollowedFace:
+    FACE = FaceBox(96, 80, 80, 80)
+    BESIDE = FaceBox(72, 88, 24, 56)
+
+    def test_has_changed_once_where_something_comes_out_beside_the_face(self, motion: MotionDetector) -> None:
+        assert motion.update(with_patch(self.BESIDE), [self.FACE]) is None
+        assert motion.update_beside(self.FACE, [])
+        assert not motion.update_beside(self.FACE, [])
+
+    def test_has_not_where_only_the_face_changed(self, motion: MotionDetector) -> None:
+        motion.update(with_patch(FaceBox(104, 88, 64, 64)), [self.FACE])
+        assert not motion.update_beside(self.FACE, [])
+
+    def test_has_not_where_another_followed_face_is_what_changed(self, motion: MotionDetector) -> None:
+        motion.update(with_patch(self.BESIDE), [self.FACE, FaceBox(48, 64, 48, 96)])
+        assert not motion.update_beside(self.FACE, [FaceBox(48, 64, 48, 96)])

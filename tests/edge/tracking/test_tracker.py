@@ -150,6 +150,27 @@ class TestFindingFaces:
         assert len(run[math.ceil((start_s + 0.33) * RATE)]) == 2
         assert ids(run[-1]) == [0, 1]
 
+    @pytest.mark.parametrize("cheap_parts", [True, False])
+    @pytest.mark.parametrize("offset", [-60, 60])
+    def test_one_that_comes_out_beside_a_followed_face_is_found_within_two_thirds_of_a_second(
+        self, offset: int, cheap_parts: bool
+    ) -> None:
+        front = still(120, 80, 90)
+        behind = hidden(still(130 + offset, 90, 70), 0, 2)
+        scene = Scene(behind, front)
+        run = track(scene, 3, None, SceneDetector(scene, cheap_parts=cheap_parts))
+        assert ids(run[49]) == [0]
+        assert all(ids(faces) == [0, 1] for faces in run[math.ceil(2.66 * RATE) :])
+        assert id_at(run[-1], front(3)) == 0
+
+    @EVERY
+    def test_one_that_the_first_searches_miss_is_found_within_three_quarters_of_a_second(
+        self, detect_every: int | None
+    ) -> None:
+        scene = Scene(still(150, 80))
+        detector = SceneDetector(scene, misses=lambda time_s: time_s < 0.4)
+        assert all(ids(faces) == [0] for faces in track(scene, 2, detect_every, detector)[18:])
+
     @EVERY
     def test_one_seen_once_where_there_is_none_goes_away(self, detect_every: int | None) -> None:
         scene = Scene(still(150, 80))
@@ -214,9 +235,9 @@ class TestSearching:
         scene = Scene(still(20, 60), rate=rate)
         detector = SceneDetector(scene)
         track(scene, 38, None, detector)
-        # Twice more soon after the start, as one search misses a face here and there.
-        assert detector.searched_everywhere[:3] == [0, 8, 28]
-        assert set(np.diff(detector.searched_everywhere[2:])) == {max(90, round(3 * rate))}
+        # Three times more soon after the start, as one search misses a face here and there.
+        assert detector.searched_everywhere[:4] == [0, 8, 18, 28]
+        assert set(np.diff(detector.searched_everywhere[3:])) == {max(90, round(3 * rate))}
 
     def test_every_frame_where_that_is_wanted(self) -> None:
         scene = Scene(still(20, 60))
