@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -96,7 +97,7 @@ class TestCamera:
         monkeypatch.setattr("fer_edge.sources.reconnecting.FIRST_WAIT_S", 1.4)
         done = fer_edge("camera", stream, "--max-frames", 20, "-r", "-", "--no-show")
         assert done.returncode == 0, done.stderr
-        assert f"{stream}: reconnecting for 0 s" in done.stderr
+        assert re.search(rf"{re.escape(stream)}: reconnecting for \d+ s", done.stderr)
 
     def test_a_duration_ends_it_while_the_camera_is_gone(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
