@@ -15,18 +15,15 @@ from numpy.typing import NDArray
 
 from fer_edge.archive.manifest import compute_key
 from fer_edge.archive.options import Identity
-from fer_edge.archive.schema import METADATA_KEY, sources_schema
+from fer_edge.archive.schema import IDENTITY_FILE, METADATA_KEY, ROWS_FOLDER, SOURCES_FILE, sources_schema
 from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import SourceSummary, parse_source_summary
 from fer_edge.archive.tasks import read_metadata
 from fer_edge.errors import OutputError, reason_of
 from fer_edge.sources.object_store import is_object_url
 
-__all__ = ["IDENTITY_FILE", "ROWS_FOLDER", "SOURCES_FILE", "ArchiveFolder", "SourceTable"]
+__all__ = ["ArchiveFolder", "SourceTable"]
 
-IDENTITY_FILE: Final = "archive.json"
-SOURCES_FILE: Final = "sources.parquet"
-ROWS_FOLDER: Final = "rows"
 _SECTIONS_FOLDER: Final = "_sections"
 _LOCK: Final = ".lock"
 _KEY_DIGITS: Final = 16

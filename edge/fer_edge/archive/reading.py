@@ -12,9 +12,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from fer_edge.archive.folder import IDENTITY_FILE, ROWS_FOLDER, SOURCES_FILE
 from fer_edge.archive.options import Identity
-from fer_edge.archive.schema import METADATA_KEY
+from fer_edge.archive.schema import IDENTITY_FILE, METADATA_KEY, ROWS_FOLDER, SOURCES_FILE
 from fer_edge.errors import SourceError
 from fer_edge.runtime import parquet_files
 from fer_edge.runtime.parquet_files import open_parquet

@@ -1,4 +1,4 @@
-"""The columns of an archive's two tables."""
+"""What the parts of an archive are called, and the columns of its two tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from fer_edge.sinks.csv import COLUMNS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LEAD", "METADATA_KEY", "check_carried", "rows_schema", "sources_schema"]
+__all__ = [
+    "IDENTITY_FILE",
+    "LEAD",
+    "METADATA_KEY",
+    "ROWS_FOLDER",
+    "SOURCES_FILE",
+    "check_carried",
+    "rows_schema",
+    "sources_schema",
+]
+
+IDENTITY_FILE: Final = "archive.json"
+SOURCES_FILE: Final = "sources.parquet"
+ROWS_FOLDER: Final = "rows"
 
 METADATA_KEY: Final = b"fer_edge"
 """Where a file's metadata hold the archive's identity and the source's summary, as JSON."""

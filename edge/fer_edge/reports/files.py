@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from fer_edge.archive.schema import IDENTITY_FILE, ROWS_FOLDER
 from fer_edge.errors import MissingExtraError, PluginError, SourceError
 from fer_edge.reports.readers.base import STANDARD_INPUT, ErrorRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.registry import READERS
@@ -20,7 +21,6 @@ from fer_edge.runtime.tables import counted
 __all__ = ["ResultsFile", "open_results", "read_file"]
 
 _PEEKED: Final = 50  # rows by which two files of one run are known
-_ARCHIVE: Final = "archive.json"  # in the folder of an archive: its rows are in one below
 _LATEST: Final = float("inf")
 
 
@@ -126,8 +126,8 @@ def _find_in_folder(folder: str) -> list[str]:
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if _ARCHIVE in names:
-            folders[:], names = ["rows"], []
+        if IDENTITY_FILE in names:  # an archive, whose other tables are no rows
+            folders[:], names = [ROWS_FOLDER], []
         found += [
             os.path.join(parent, name)  # noqa: PTH118  (a text as it was given)
             for name in sorted(names)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from fer_edge.archive.folder import SOURCES_FILE
 from fer_edge.archive.reading import list_row_files, read_frames
+from fer_edge.archive.schema import SOURCES_FILE
 from tests.edge.archive.videos import write_faces
 
 pytestmark = [

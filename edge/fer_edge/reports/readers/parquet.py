@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from fer_edge.archive.schema import METADATA_KEY
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.values import parse_clock, parse_number, parse_time
@@ -16,9 +17,6 @@ from fer_edge.runtime.parquet_files import open_parquet, read_batches
 from fer_edge.sinks.csv import COLUMNS
 
 __all__ = ["read_rows"]
-
-_METADATA: Final = b"fer_edge"
-"""Where an archive's file says of itself, as JSON, which of its columns are labels."""
 
 _Key = tuple[str, int, float | None, datetime | None]
 
@@ -55,7 +53,7 @@ def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
         raise SourceError(
             f"{path}: not rows of fer-edge, it has no column {missing[0]!r}; name a file of rows"
         )
-    stated = (schema.metadata or {}).get(_METADATA)
+    stated = (schema.metadata or {}).get(METADATA_KEY)
     try:
         if stated is not None:
             return tuple(map(str, parse_json(stated)["labels"]))
