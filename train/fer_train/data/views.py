@@ -72,9 +72,8 @@ def make_views(
 ) -> Views:
     """Make view number ``view`` of uint8 (n, height, width) faces.
 
-    With ``groups``, (n,), faces are only mixed with others of their own group: a teacher that learned without a group has
-    seen nothing of its views.
-    Raises ValueError for a number that ``settings`` do not have.
+    With ``groups``, (n,), faces are only mixed with others of their own group, so that a teacher that learned
+    without a group has seen nothing of its views. Raises ValueError for a number that ``settings`` do not have.
     """
     settings = settings or ViewSettings()
     if not 0 <= view < settings.count:
