@@ -13,7 +13,8 @@ from fer_train.cli.progress import show_progress
 from fer_train.data.dataset import load_faces
 from fer_train.models.loading import is_tflite
 from fer_train.native_stderr import suppress_native_stderr
-from fer_train.objectives.soft_labels import compute_soft_labels, is_soft_labels, write_soft_labels
+from fer_train.objectives.answer_files import is_answer_file
+from fer_train.objectives.soft_labels import compute_soft_labels, write_soft_labels
 from fer_train.objectives.teachers import open_teacher
 
 __all__ = ["make_soft_labels"]
@@ -42,7 +43,7 @@ def make_soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrit
     with suppress_native_stderr(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
             require_keras()
-        if not is_soft_labels(out):
+        if not is_answer_file(out):
             raise UsageError(f"expected a file name that ends in .npz for soft labels, got {str(out)!r}")
         check_file(out, overwrite=overwrite)
         faces = load_faces(data).split("Training")

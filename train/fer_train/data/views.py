@@ -7,8 +7,9 @@ A view is a function of (seed, view, face): the same on every machine, in whatev
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, Self, TypeVar
 
 import cv2
 import numpy as np
@@ -16,8 +17,12 @@ from numpy.typing import NDArray
 
 from fer_train.data.augmentation import Augmentation, augment
 
-__all__ = ["ViewSettings", "Views", "make_views"]
+__all__ = ["VIEWS_VERSION", "ViewSettings", "Views", "make_views"]
 
+VIEWS_VERSION: Final = 1
+"""Changes whenever the same faces, settings and seed give other views: answers about the old ones do not fit then."""
+
+_T = TypeVar("_T")
 _STRONG = Augmentation(rotation=15.0, shift=0.1, scale=0.18, contrast=0.3, brightness=25.0, erase=0.25)
 _MILD = Augmentation(rotation=7.0, shift=0.05, scale=0.08, contrast=0.15, brightness=12.0)
 
@@ -42,6 +47,37 @@ class ViewSettings:
     def count(self) -> int:
         """All views of a face."""
         return self.strong_count + self.mild_count
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON can hold them; :meth:`from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Read what :meth:`as_dict` gave, in which nothing may be missing; raises ValueError for anything else."""
+        changes = {name: _read_fields(Augmentation, stored[name]) for name in ("strong", "mild")}
+        settings = _read_fields(cls, {**stored, **changes})
+        if settings.count < 1:
+            raise ValueError("its settings have no views")
+        return settings
+
+
+def _read_fields(kind: type[_T], stored: dict[str, Any]) -> _T:
+    """Build settings of plain numbers that are stored by name; raises ValueError for anything else."""
+    default = kind()
+    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    if set(stored) != names:
+        raise ValueError(f"its settings have {', '.join(sorted(names ^ set(stored)))} too many or too few")
+    for name, value in stored.items():
+        usual = getattr(default, name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(usual, float) and number:
+            fits = math.isfinite(value) and value >= 0
+        else:
+            fits = type(value) is type(usual) and (not isinstance(value, int) or value >= 0)
+        if not fits:
+            raise ValueError(f"its setting {name} is {value!r}")
+    return kind(**stored)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +108,8 @@ def make_views(
 ) -> Views:
     """Make view number ``view`` of uint8 (n, height, width) faces.
 
-    With ``groups``, (n,), faces are only mixed with others of their own group: a teacher that learned without a group has
-    seen nothing of its views.
+    With ``groups``, (n,), faces are only mixed with others of their own group: a teacher that learned without a group
+    has seen nothing of its views.
     Raises ValueError for a number that ``settings`` do not have.
     """
     settings = settings or ViewSettings()

@@ -12,8 +12,9 @@ from fer_edge.errors import UsageError
 from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.data.dataset import FaceDataset
 from fer_train.models.loading import Predictor
+from fer_train.objectives.answer_files import is_answer_file
 from fer_train.objectives.base import Objective, ObjectiveRequest
-from fer_train.objectives.soft_labels import SoftLabels, is_soft_labels, read_soft_labels
+from fer_train.objectives.soft_labels import SoftLabels, read_soft_labels
 from fer_train.objectives.teachers import TeacherEnsemble, apply_temperature, open_teacher
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def build_distillation(request: ObjectiveRequest) -> DistillationObjective:
     teachers: list[Predictor | SoftLabels] = []
     titles, digests = [], []
     for path in request.teachers:
-        if is_soft_labels(path):
+        if is_answer_file(path):
             soft = read_soft_labels(path, request.label_names)
             teachers.append(soft)
             titles.append(f"{path.name} ({soft.origin})")
