@@ -20,7 +20,7 @@ from fer_train.objectives.teachers import TeacherEnsemble, apply_temperature, op
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["DistillationObjective", "build_distillation"]
+__all__ = ["DistillationObjective", "build_distillation", "build_softened_output"]
 
 
 class DistillationObjective(Objective):
@@ -64,17 +64,22 @@ class DistillationObjective(Objective):
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
         """Add the softmax of the network's own logits, divided by the temperature."""
-        import keras
-
-        logits = model.get_layer("logits").output
-        softer = keras.layers.Rescaling(1 / self._temperature, name="softened")(logits)
-        return keras.layers.Softmax(dtype="float32", name=self.name)(softer)
+        return build_softened_output(model, self._temperature, self.name)
 
     def build_loss(self) -> keras.losses.Loss:
         """Build the cross-entropy."""
         import keras
 
         return keras.losses.CategoricalCrossentropy()
+
+
+def build_softened_output(model: keras.Model, temperature: float, name: str) -> keras.KerasTensor:
+    """Add the softmax of a network's logits, divided by the temperature, as an output of that name."""
+    import keras
+
+    logits = model.get_layer("logits").output
+    softer = keras.layers.Rescaling(1 / temperature, name="softened")(logits)
+    return keras.layers.Softmax(dtype="float32", name=name)(softer)
 
 
 def build_distillation(request: ObjectiveRequest) -> DistillationObjective:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import RunError
 from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
-from fer_train.data.views import VIEWS_VERSION, Views, ViewSettings, make_views
+from fer_train.data.views import VIEWS_VERSION, ViewMaker, Views, ViewSettings
 from fer_train.objectives.answer_files import (
     check_keys,
     check_labels,
@@ -69,9 +69,13 @@ class ViewAnswers:
         levels = self.probabilities[:, view].astype(np.float32)
         return np.asarray(levels / levels.sum(axis=1, keepdims=True), np.float32)
 
+    def view_maker(self, pixels: NDArray[np.uint8], view: int) -> ViewMaker:
+        """Return the maker of a view of the faces, uint8 (n, height, width), which are in the order of ``keys``."""
+        return ViewMaker(pixels, view, seed=self.seed, settings=self.settings, groups=self.groups)
+
     def make_views(self, pixels: NDArray[np.uint8], view: int) -> Views:
-        """Make the view that the answers are about, of uint8 (n, height, width) faces in the order of ``keys``."""
-        return make_views(pixels, view, seed=self.seed, settings=self.settings, groups=self.groups)
+        """Make the view of all faces."""
+        return self.view_maker(pixels, view).make(np.arange(len(pixels)))
 
 
 def encode_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
