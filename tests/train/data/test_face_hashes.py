@@ -21,6 +21,11 @@ def test_equal_faces_are_found_one_after_the_other() -> None:
     assert find_faces(hash_faces(FACES[[1]]), twice).tolist() == [0]
 
 
+def test_of_equal_faces_the_one_is_found_that_keeps_the_order() -> None:
+    listed = FACES[[1, 0, 1, 2]]  # the first of them has no answers
+    assert find_faces(hash_faces(FACES[[0, 1, 2]]), listed).tolist() == [1, 2, 3]
+
+
 def test_what_is_not_found_is_minus_one() -> None:
     assert find_faces(hash_faces(FACES[[1, 1, 3]]), FACES[:3]).tolist() == [1, -1, -1]
     assert find_faces(hash_faces(FACES[:2]), FACES[:0]).tolist() == [-1, -1]

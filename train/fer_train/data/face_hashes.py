@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +23,18 @@ def hash_faces(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
 def find_faces(keys: NDArray[np.uint64], pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Find the faces of these hashes, uint64 (n,), among uint8 (m, height, width): their places, int64 (n,).
 
-    A hash that occurs several times finds as many equal faces, in their order. -1 where no face is left for it.
+    A hash that occurs several times finds as many equal faces. Of equal faces that one is taken which comes after the
+    face that was found before: equal pictures may differ in their labels, and data sets are mostly in one order. -1
+    where no face is left for a hash.
     """
-    places: defaultdict[int, Iterator[int]] = defaultdict(lambda: iter(()))
     listed: defaultdict[int, list[int]] = defaultdict(list)
     for place, key in enumerate(hash_faces(pixels).tolist()):
         listed[key].append(place)
-    places.update((key, iter(equal)) for key, equal in listed.items())
-    return np.array([next(places[key], -1) for key in keys.tolist()], np.int64)
+    places = np.full(len(keys), -1, np.int64)
+    before = -1
+    for index, key in enumerate(keys.tolist()):
+        if equal := listed.get(key):
+            before = next((place for place in equal if place > before), equal[0])
+            equal.remove(before)
+            places[index] = before
+    return places

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import RunError
-from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.face_hashes import hash_faces
 from fer_train.models.loading import Predictor
 from fer_train.models.prediction import Progress, no_progress, predict, predict_with_flip
 from fer_train.objectives.answer_files import check_keys, check_labels, read_answer_file, write_answer_file
+from fer_train.objectives.teachers import describe_teachers
 
 __all__ = ["SoftLabels", "compute_soft_labels", "read_soft_labels", "write_soft_labels"]
 
@@ -70,8 +70,9 @@ def compute_soft_labels(
 
     probabilities = predict(compute, faces.pixels, progress=progress, task="Asking the teachers")
     keys, first = np.unique(hash_faces(faces.pixels), return_index=True)
-    origin = ", ".join(f"{network.spec.name} {sha256_of_file(network.path)[:8]}" for network in networks)
-    return SoftLabels(faces.label_names, keys, probabilities[first].astype(np.float16), origin)
+    return SoftLabels(
+        faces.label_names, keys, probabilities[first].astype(np.float16), describe_teachers(networks)
+    )
 
 
 def write_soft_labels(path: Path, soft: SoftLabels) -> None:

@@ -9,6 +9,7 @@ functions of the faces' places.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,11 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import RunError
 from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
-from fer_train.data.views import VIEWS_VERSION, ViewMaker, Views, ViewSettings
+from fer_train.data.dataset import FaceDataset
+from fer_train.data.face_hashes import hash_faces
+from fer_train.data.views import VIEWS_VERSION, ViewMaker, Views, ViewSettings, make_views
+from fer_train.models.loading import Predictor
+from fer_train.models.prediction import Progress, no_progress, predict
 from fer_train.objectives.answer_files import (
     check_keys,
     check_labels,
@@ -26,9 +31,11 @@ from fer_train.objectives.answer_files import (
     read_answer_file,
     write_answer_file,
 )
+from fer_train.objectives.teachers import TeacherEnsemble, describe_teachers
 
 __all__ = [
     "ViewAnswers",
+    "compute_view_answers",
     "encode_probabilities",
     "is_view_answers",
     "read_view_answers",
@@ -81,6 +88,36 @@ class ViewAnswers:
 def encode_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
     """Turn probabilities, float (…, labels), into what :class:`ViewAnswers` holds of them, uint8 of the same shape."""
     return np.asarray(np.rint(_LEVELS * probabilities), np.uint8)
+
+
+def compute_view_answers(
+    faces: FaceDataset,
+    networks: Sequence[Predictor],
+    settings: ViewSettings,
+    *,
+    temperature: float = 2.0,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> ViewAnswers:
+    """Compute the mean answers of networks of the same labels about views of faces, all of one group.
+
+    ``progress`` wraps the views.
+    """
+    ensemble = TeacherEnsemble(networks, temperature)
+    probabilities = np.empty((len(faces), settings.count, len(faces.label_names)), np.uint8)
+    for view in progress("Asking the teachers", range(settings.count)):
+        seen = make_views(faces.pixels, view, seed=seed, settings=settings).pixels
+        probabilities[:, view] = encode_probabilities(predict(ensemble, seen))
+    return ViewAnswers(
+        labels=faces.label_names,
+        keys=hash_faces(faces.pixels),
+        groups=np.zeros(len(faces), np.uint8),
+        probabilities=probabilities,
+        temperature=temperature,
+        seed=seed,
+        settings=settings,
+        origin=describe_teachers(networks),
+    )
 
 
 def is_view_answers(path: Path) -> bool:

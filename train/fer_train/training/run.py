@@ -73,6 +73,7 @@ class TrainingRun:
         splits, objectives = inputs.splits, inputs.objectives
         self.report_split, self._reported = splits.report_split, splits.reported
         self._calibration = splits.calibration
+        self._unanswered = inputs.unanswered
         self.file_digests = [*chain.from_iterable(objective.file_digests for objective in objectives)]
         self._provenance = _describe_origin(data, faces, config, self.digest)
         if start is not None:
@@ -114,6 +115,8 @@ class TrainingRun:
             epochs=self.recipe.epochs,
             done=len(self.trainer.history),
             report_split=self.report_split,
+            unanswered=self._unanswered,
+            calibration=0 if self._calibration is None else len(self._calibration),
         )
 
     def train(self, callback: TrainingCallback, *, stop_after_s: float | None = None) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from fer_edge.errors import UsageError
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import Fold
@@ -24,11 +26,16 @@ __all__ = ["RunInputs", "check_teachers", "prepare_inputs"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunInputs:
-    """What a run learns from and is measured on; ``view_answers`` are None where faces are augmented."""
+    """What a run learns from and is measured on.
+
+    ``view_answers`` are None where faces are augmented. ``unanswered`` is the number of Training's faces that they are
+    not about.
+    """
 
     splits: DatasetSplits
     objectives: Sequence[Objective]
     view_answers: ViewAnswers | None
+    unanswered: int
 
 
 def check_teachers(config: RunConfig, recipe: Recipe) -> None:
@@ -46,10 +53,10 @@ def check_teachers(config: RunConfig, recipe: Recipe) -> None:
             f"the recipe {config.recipe} needs one file of view answers (.npz) as its teacher, got {given}; name one, "
             "or make one: fer-train soft-labels"
         )
-    if config.fold is not None:
+    if config.fold is not None or config.val_share is not None:
         raise UsageError(
-            f"the recipe {config.recipe} learns from all faces that its view answers are about, so that no fold can be "
-            "left out; train without a fold"
+            f"the recipe {config.recipe} learns from all faces that its view answers are about, so that none of them "
+            "can be held out to measure on; train without a fold or share"
         )
     if recipe.mixup:
         raise UsageError(f"the views of the recipe {config.recipe} are mixed already; train without mixup")
@@ -70,7 +77,9 @@ def prepare_inputs(config: RunConfig, recipe: Recipe, faces: FaceDataset) -> Run
     if (calibration := splits.calibration) is not None:
         usable = calibration.select(find_learnable(calibration, objectives))
         splits = replace(splits, calibration=keep_if_enough(usable))
-    return RunInputs(splits, objectives, answers)
+    training = int(np.count_nonzero(faces.splits == "Training"))
+    unanswered = 0 if answers is None else training - len(answers)
+    return RunInputs(splits, objectives, answers, unanswered)
 
 
 def _request_splits(config: RunConfig, recipe: Recipe, answers: ViewAnswers | None) -> SplitRequest:
