@@ -44,6 +44,16 @@ def small(*changes: str, epochs: int = 3) -> list[str]:
     return [*options, *changes]
 
 
+@pytest.fixture(scope="module")
+def whole(table: Path, answers: Path, tmp_path_factory: pytest.TempPathFactory, runs: Any) -> Path:
+    """A run that went through without an interruption."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    process = runs.start(table, "--out", str(folder), "--teacher", str(answers), *small())
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return folder
+
+
 class TestSoftLabelsOfViews:
     def test_three_quarters_of_the_views_are_strong(self, answers: Path) -> None:
         read = read_view_answers(answers, FER2013_LABELS)
@@ -95,14 +105,6 @@ class TestSoftLabelsOfViews:
 
 @pytest.mark.slow
 class TestResume:
-    @pytest.fixture(scope="class")
-    def whole(self, table: Path, answers: Path, tmp_path_factory: pytest.TempPathFactory, runs: Any) -> Path:
-        folder = tmp_path_factory.mktemp("runs") / "whole"
-        process = runs.start(table, "--out", str(folder), "--teacher", str(answers), *small())
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        return folder
-
     def test_killed_and_resumed_it_ends_with_the_same_weights(
         self, whole: Path, table: Path, answers: Path, tmp_path: Path, runs: Any
     ) -> None:
