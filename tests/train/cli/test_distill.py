@@ -77,6 +77,16 @@ class TestSoftLabelsOfViews:
         assert run(command) == 0
         assert "135 faces, 1 view of each" in capsys.readouterr().out  # of 140
 
+    def test_images_that_show_nothing_are_refused(
+        self, tmp_path: Path, csv_text: Callable[[Rows], str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        table, out = tmp_path / "faces.csv", tmp_path / "answers.npz"
+        table.write_text(csv_text([(0, " ".join(["7"] * 2304), "Training")] * 3))
+        command = ["soft-labels", str(table), "--teacher", "default", "--views", "1", "--out", str(out)]
+        assert run(command) == 1
+        assert "got 3 images that show nothing" in capsys.readouterr().err
+        assert not out.exists()
+
     @pytest.mark.slow
     def test_a_network_learns_from_them_and_is_calibrated_on_the_others(
         self,

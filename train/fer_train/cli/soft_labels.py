@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from fer_edge.errors import UsageError
+from fer_edge.errors import DataError, UsageError
 from fer_edge.runtime.atomic_files import check_file
 from fer_train.cli.options import PATH, debug_option, require_keras
 from fer_train.cli.progress import show_progress
@@ -85,6 +85,8 @@ def _write_soft_labels(out: Path, faces: FaceDataset, networks: Sequence[Predict
 def _write_view_answers(out: Path, faces: FaceDataset, networks: Sequence[Predictor], views: int) -> str:
     training = split_dataset(faces, SplitRequest(calibration_folds=_CALIBRATION_FOLDS)).training
     shown = training.select(~training.is_blank())
+    if not len(shown):
+        raise DataError(f"expected training faces, got {len(training)} images that show nothing")
     settings = ViewSettings(strong_count=views - views // 4, mild_count=views // 4)
     write_view_answers(out, compute_view_answers(shown, networks, settings, progress=show_progress))
     return f"{len(shown):,} faces, {views} {'view' if views == 1 else 'views'} of each"

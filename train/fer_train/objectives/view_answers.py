@@ -154,22 +154,31 @@ def read_view_answers(path: Path, labels: tuple[str, ...]) -> ViewAnswers:
     Raises DataError where it holds none, RunError where they are of other labels, or about views that this version
     of fer-train makes differently.
     """
-    answers, version = read_answer_file(path, _KIND, _build)
+
+    def build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
+        _check_version(path, about["views_version"])  # another one may have other settings
+        return _build(about, arrays)
+
+    answers = read_answer_file(path, _KIND, build)
     check_labels(path, _KIND, answers.labels, labels)
+    return answers
+
+
+def _check_version(path: Path, version: Any) -> None:
+    if type(version) is not int:
+        raise ValueError(f"its views are of version {version!r}")
     if version != VIEWS_VERSION:
-        remedy = "make the file again" if version < VIEWS_VERSION else "update fer-edge"
+        remedy = (
+            "make the file again: fer-train soft-labels" if version < VIEWS_VERSION else "update fer-edge"
+        )
         raise RunError(
             f"{path}: expected answers about views of version {VIEWS_VERSION}, they are about views of version "
             f"{version}; {remedy}"
         )
-    return answers
 
 
-def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> tuple[ViewAnswers, int]:
+def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
     """Build what :func:`write_view_answers` wrote; raises ValueError, KeyError or TypeError for anything else."""
-    version = about["views_version"]
-    if type(version) is not int:
-        raise ValueError(f"its views are of version {version!r}")
     answers = ViewAnswers(
         labels=tuple(about["labels"]),
         keys=arrays["keys"],
@@ -181,7 +190,7 @@ def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> tuple[View
         origin=str(about["origin"]),
     )
     _check(answers)
-    return answers, version
+    return answers
 
 
 def _check(answers: ViewAnswers) -> None:
