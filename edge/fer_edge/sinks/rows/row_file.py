@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.sinks.rows.format import state_path
 
 __all__ = ["RowFile"]
 
@@ -49,7 +50,7 @@ class RowFile:
                 sys.stdout.flush()
                 self._size += len(content)
                 return
-            self._file = self._file or FileIO(self._path, "a" if self._append else "w")
+            self._file = self._file or self._open(self._path)
             rest = content
             try:
                 while rest:
@@ -59,3 +60,11 @@ class RowFile:
                     self._file.truncate(self._size)  # no part of a row stays
                 raise
             self._size += len(content)
+
+    def _open(self, path: Path) -> FileIO:
+        """Open the file; where it is replaced, what is known about the old one's rows goes first."""
+        if self._append:
+            return FileIO(path, "a")
+        if path.is_file():
+            state_path(path).unlink(missing_ok=True)
+        return FileIO(path, "w")
