@@ -10,9 +10,13 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; leaves with the documented exit status."""
     try:
+        from fer_edge.cli.app import unbuffer_standard_error
+        from fer_edge.runtime.shutdown import ignore_signals
         from fer_train.cli.main import run
 
+        unbuffer_standard_error()
         status = run(sys.argv[1:])
+        ignore_signals()
     except KeyboardInterrupt:  # before there was anything to interrupt
         status = 130
     sys.exit(status)

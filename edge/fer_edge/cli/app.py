@@ -31,6 +31,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     An error is one line on standard error, a traceback only where ``--debug`` is among the arguments. A
     closed pipe ends it quietly; where there is no standard output at all, what would be printed is lost.
     """
+    _occupy_standard_descriptors()
     # Closed by whoever started us.
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
@@ -82,6 +83,19 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     except Terminated:
         return TERMINATED
     return 0
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open the null device in place of each of the three that is closed.
+
+    The next file to be opened would get its number, and with it what libraries in C print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(opened, True)
 
 
 def _prepare_messages(arguments: list[str]) -> None:
