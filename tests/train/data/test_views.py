@@ -44,6 +44,13 @@ def test_targets_are_mixed_as_the_faces_are(faces: NDArray[np.uint8]) -> None:
             assert mixed[face, views.partners[face]] == pytest.approx(1 - views.shares[face])
 
 
+def test_faces_are_mixed_with_their_own_group_alone(faces: NDArray[np.uint8]) -> None:
+    groups = np.arange(len(faces)) % 3
+    views = make_views(faces, 0, groups=groups)
+    assert np.array_equal(groups[views.partners], groups)
+    assert (views.partners != np.arange(len(faces))).any()
+
+
 def test_a_view_that_does_not_exist_is_refused(faces: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match="0 to 15"):
         make_views(faces, 16)

@@ -8,6 +8,7 @@ A view is a function of (seed, view, face): the same on every machine, in whatev
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,21 +63,39 @@ class Views:
 
 
 def make_views(
-    pixels: NDArray[np.uint8], view: int, *, seed: int = 0, settings: ViewSettings | None = None
+    pixels: NDArray[np.uint8],
+    view: int,
+    *,
+    seed: int = 0,
+    settings: ViewSettings | None = None,
+    groups: NDArray[np.integer[Any]] | None = None,
 ) -> Views:
     """Make view number ``view`` of uint8 (n, height, width) faces.
 
-    Raises ValueError for a number that ``settings`` do not have.
+    With ``groups``, (n,), faces are only mixed with others of their own group, so that a teacher that learned
+    without a group has seen nothing of its views. Raises ValueError for a number that ``settings`` do not have.
     """
     settings = settings or ViewSettings()
     if not 0 <= view < settings.count:
         raise ValueError(f"view must be 0 to {settings.count - 1}, but got {view}")
-    partners = np.random.default_rng((seed, view)).permutation(len(pixels))
+    partners = _choose_partners(len(pixels), groups, np.random.default_rng((seed, view)))
     made, shares = np.empty_like(pixels), np.ones(len(pixels), np.float32)
     for face in range(len(pixels)):
         rng = np.random.default_rng((seed, view, face))
         made[face], shares[face] = _make_view(pixels[face], pixels[partners[face]], view, settings, rng)
     return Views(made, shares, partners)
+
+
+def _choose_partners(
+    count: int, groups: NDArray[np.integer[Any]] | None, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    if groups is None:
+        return rng.permutation(count)
+    partners = np.empty(count, np.int64)
+    for group in np.unique(groups):
+        (members,) = np.nonzero(groups == group)
+        partners[members] = rng.permutation(members)
+    return partners
 
 
 def _make_view(
