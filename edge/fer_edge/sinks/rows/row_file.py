@@ -26,6 +26,7 @@ class RowFile:
         self._path = path
         self._file: FileIO | None = None
         self._append = append
+        self._created = False
         self._size = path.stat().st_size if append and path is not None and path.is_file() else 0
 
     @property
@@ -58,11 +59,16 @@ class RowFile:
             except OSError:
                 with suppress(OSError):  # a pipe
                     self._file.truncate(self._size)  # no part of a row stays
+                    if (
+                        self._created and not self._size
+                    ):  # nor a file without any, which the next run would refuse
+                        self._path.unlink()
                 raise
             self._size += len(content)
 
     def _open(self, path: Path) -> FileIO:
         """Open the file; where it is replaced, what is known about the old one's rows goes first."""
+        self._created = not path.exists()
         if self._append:
             return FileIO(path, "a")
         if path.is_file():
