@@ -64,7 +64,7 @@ format: $(VENV)/.everything ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RECIPE= EPOCHS= SEED= LIMIT= VOTES= TEACHER= MIXUP= FOLD=1/5 RUN= RESUME=1 OVERWRITE=1]
+train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RECIPE=modern|paper|distill EPOCHS= SEED= LIMIT= VOTES= TEACHER= MIXUP= FOLD=1/5 RUN= RESUME=1 OVERWRITE=1]
 	@test -n "$(DATA)" || { \
 	echo "Error: expected DATA=PATH, the FER-2013 data set; get it from Kaggle (\"Challenges in Representation Learning: Facial Expression Recognition Challenge\"). Accepted: fer2013.tar.gz as it is, fer2013.csv or icml_face_data.csv (plain, .gz, .zip, .tar.gz), or a folder train/<emotion>/*.png. Then: make train DATA=path/to/fer2013.tar.gz" >&2; exit 1; }
 	@$(BIN)/fer-train fit "$(DATA)" --arch $(ARCH) --recipe $(RECIPE) --out "$(RUN)" \

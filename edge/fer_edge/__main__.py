@@ -10,16 +10,20 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; leaves with the documented exit status."""
     try:
-        from fer_edge.cli.app import run_command, unbuffer_standard_error
-        from fer_edge.cli.main import cli
-        from fer_edge.runtime.shutdown import ignore_signals
+        from fer_edge.runtime.shutdown import run_program
+    except KeyboardInterrupt:  # before a signal is handled in another way
+        sys.exit(130)
+    run_program(_run)
 
-        unbuffer_standard_error()
-        status = run_command(cli, sys.argv[1:], "fer-edge")
-        ignore_signals()
-    except KeyboardInterrupt:  # before there was anything to interrupt
-        status = 130
-    sys.exit(status)
+
+def _run() -> int:
+    from fer_edge.cli.app import run_command, unbuffer_standard_error
+    from fer_edge.cli.main import cli
+    from fer_edge.runtime.shutdown import raise_if_interrupted
+
+    raise_if_interrupted()  # a module that was being imported may have swallowed it
+    unbuffer_standard_error()
+    return run_command(cli, sys.argv[1:], "fer-edge")
 
 
 if __name__ == "__main__":

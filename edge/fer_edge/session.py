@@ -16,6 +16,7 @@ from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.anonymize import Anonymizer, AnonymizerMode, Cover
 from fer_edge.rendering.view import View
+from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.sinks.base import IdleSink, RunStatus, Sink
 from fer_edge.statistics import PersonSummary, RunStatistics, WarningCollector, compute_shares
 from fer_edge.types import Discontinuity, FrameResult, SkippedInput
@@ -96,6 +97,7 @@ class Session:
                 sink.open(self._pipeline.stream, self._stop)
             stack.callback(self._flush)
             for result in self._pipeline:
+                raise_if_interrupted()
                 if isinstance(result, Discontinuity):
                     if not self._shows_the_same(result):
                         self._flush()

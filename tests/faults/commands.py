@@ -14,21 +14,23 @@ from typing import Final
 import av
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 
 from bench.media import PORTRAIT, faces_video
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import read_spec
 
-__all__ = ["COMMANDS", "Command", "check_readable", "prepare"]
+__all__ = ["COMMANDS", "Command", "check_readable", "prepare", "read_content"]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command line, and how it is run again.
 
-    ``{inputs}`` and ``{out}`` stand for folders, ``{camera}`` for the URL of a camera; ``again`` is added to the
-    next run after a kill. ``seconds`` bounds the moment of the kill. ``same`` names files that the next run has to
-    leave exactly as a run that nobody killed.
+    ``{inputs}`` and ``{out}`` stand for folders, ``{camera}`` and ``{publisher}`` for the URLs of a camera and of a
+    detector's model; ``again`` is added to the next run after a kill. ``seconds`` bounds the moment of the kill.
+    ``same`` names files, or folders of Parquet files, that the next run has to leave exactly as a run that nobody
+    killed. ``weight`` is how many of the campaign's kills it gets compared with others: the slow ones get fewer.
     """
 
     arguments: tuple[str, ...]
@@ -36,6 +38,7 @@ class Command:
     program: str = "fer_edge"
     seconds: float = 2.5
     same: tuple[str, ...] = ()
+    weight: int = 10
 
     def line(self, places: Mapping[str, str], *, again: bool = False) -> list[str]:
         """The command line, with Python before it."""
@@ -62,17 +65,38 @@ COMMANDS: Final[dict[str, Command]] = {
          "{out}/rows-%Y%m%d-%H%M%S.jsonl", "-o", "{out}/video-%Y%m%d-%H%M%S.mp4", "--keep-gb", "1"),
         again=(),
         seconds=5.0,
+        weight=4,
+    ),
+    "report": Command(
+        ("report", "{inputs}/rows.jsonl", "-o", "{out}/report.html", "--png", "{out}/charts"), weight=3
+    ),
+    "get": Command(
+        ("{publisher}", "{out}/data"),
+        again=(),
+        program="tests.faults.get_locally",
+        seconds=1.5,
+        same=("data/face.onnx",),
+        weight=6,
+    ),
+    "archive": Command(
+        ("archive", "{inputs}/clip.mp4", "{inputs}/second.mp4", "--out", "{out}/archive"),
+        again=(),
+        seconds=20.0,
+        same=("archive/rows",),
+        weight=1,
     ),
     "fit": Command(
         ("fit", "{inputs}/fer2013.csv", "--arch", "mini-resnet", "--epochs", "2", "--batch-size", "16", "--out",
          "{out}/run"),
         program="fer_train",
         seconds=25.0,
+        weight=1,
     ),
     "convert": Command(
         ("{inputs}/run", "--data", "{inputs}/fer2013.csv", "--out", "{out}/models", "--max-drop", "100"),
         program="fer_convert",
         seconds=20.0,
+        weight=1,
     ),
 }  # fmt: skip
 
@@ -88,8 +112,23 @@ def prepare(folder: Path, names: set[str]) -> None:
     assert portrait is not None
     for number in range(12):
         cv2.imwrite(str(photos / f"{number}.jpg"), np.roll(portrait, 8 * number, axis=1))
+    if "report" in names:
+        _write_rows(folder / "rows.jsonl")
     if names & {"fit", "convert"}:
         _write_faces(folder / "fer2013.csv")
+
+
+def _write_rows(path: Path) -> None:
+    with path.open("w") as file:
+        for number in range(20_000):
+            happy = number % 100 / 100
+            faces = [
+                {"id": face, "box": [9, 9, 90, 90], "confidence": None, "emotion": "happy" if happy > 0.5 else "sad",
+                 "score": max(happy, 1 - happy), "scores": {"happy": happy, "sad": 1 - happy}}
+                for face in range(2)
+            ]  # fmt: skip
+            row = {"source": "a.mp4", "frame": number, "time_s": number / 10, "clock": None, "faces": faces}
+            file.write(json.dumps(row) + "\n")
 
 
 def _write_faces(path: Path) -> None:
@@ -144,6 +183,22 @@ def _check_arrays(path: Path) -> None:
         assert all(arrays[name] is not None for name in arrays.files)
 
 
+def _check_parquet(path: Path) -> None:
+    pq.read_table(path).validate(full=True)
+
+
+def _check_page(path: Path) -> None:
+    assert path.read_text("utf-8").rstrip().endswith("</html>"), "half a page"
+
+
+def read_content(path: Path) -> bytes:
+    """What has to be the same: a file's bytes, or the tables of all Parquet files in a folder, which have times."""
+    if path.is_file():
+        return path.read_bytes()
+    tables = {file.name: pq.read_table(file).to_pylist() for file in sorted(path.rglob("*.parquet"))}
+    return repr(tables).encode()
+
+
 def _check_keras(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
@@ -158,5 +213,7 @@ _CHECKS: Final[dict[str, Callable[[Path], object]]] = {
     ".png": _check_image,
     ".npz": _check_arrays,
     ".keras": _check_keras,
+    ".parquet": _check_parquet,
+    ".html": _check_page,
     ".tflite": lambda path: (find_model(path), read_spec(path)),
 }

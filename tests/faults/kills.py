@@ -16,7 +16,8 @@ import numpy as np
 
 from bench.media import PORTRAIT
 from tests.edge.cli.loopback_camera import loopback_camera
-from tests.faults.commands import COMMANDS, Command, check_readable, prepare
+from tests.faults.commands import COMMANDS, Command, check_readable, prepare, read_content
+from tests.faults.get_locally import slow_publisher
 
 __all__ = ["Kill", "kill_at_random"]
 
@@ -34,7 +35,7 @@ class Kill:
 
 
 def kill_at_random(folder: Path, names: Iterable[str], kills: int, seed: int) -> Iterator[Kill]:
-    """Kill the commands of those names in turns, each from a fresh start; yields what came of it."""
+    """Kill the commands of those names, each from a fresh start, by their weights; yields what came of it."""
     chosen = list(names)
     inputs = folder / "inputs"
     prepare(inputs, set(chosen))
@@ -44,14 +45,29 @@ def kill_at_random(folder: Path, names: Iterable[str], kills: int, seed: int) ->
     with ExitStack() as stack:
         camera = stack.enter_context(loopback_camera(np.asarray(portrait, np.uint8)))
         environment = {**os.environ, "FER_EDGE_CACHE": str(folder / "cache"), "CUDA_VISIBLE_DEVICES": ""}
-        runner = _Runner(inputs, camera, environment)
+        publisher = stack.enter_context(slow_publisher())
+        runner = _Runner(
+            {"inputs": str(inputs), "camera": camera, "publisher": publisher},
+            environment,
+        )
         if "convert" in chosen:
             runner.run(COMMANDS["fit"], inputs.parent / "trained")
             shutil.copytree(inputs.parent / "trained/run", inputs / "run")
         whole = {name: runner.measure(COMMANDS[name], folder / f"whole-{name}") for name in chosen}
+        turns = _spread(chosen)
         for number in range(kills):
-            name = chosen[number % len(chosen)]
+            name = turns[number % len(turns)]
             yield runner.kill(name, folder / f"{number}-{name}", rng.random(), whole[name])
+
+
+def _spread(names: list[str]) -> list[str]:
+    """Each name as often as its weight says, spread evenly."""
+    places = [
+        ((turn + 0.5) / COMMANDS[name].weight, number, name)
+        for number, name in enumerate(names)
+        for turn in range(COMMANDS[name].weight)
+    ]
+    return [name for _, _, name in sorted(places)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +79,8 @@ class _Whole:
 
 
 class _Runner:
-    def __init__(self, inputs: Path, camera: str, environment: dict[str, str]) -> None:
-        self._inputs, self._camera, self._environment = inputs, camera, environment
+    def __init__(self, places: dict[str, str], environment: dict[str, str]) -> None:
+        self._places, self._environment = places, environment
 
     def run(self, command: Command, out: Path, *, again: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -82,7 +98,7 @@ class _Runner:
         """What a run leaves that nobody kills."""
         done = self.run(command, out)
         assert done.returncode == 0, done.stderr
-        return _Whole(_list_files(out), {name: (out / name).read_bytes() for name in command.same})
+        return _Whole(_list_files(out), {name: read_content(out / name) for name in command.same})
 
     def kill(self, name: str, out: Path, share: float, whole: _Whole) -> Kill:
         """Kill a run after a share of its time, look at what is there, and run it again."""
@@ -110,16 +126,14 @@ class _Runner:
         if left:
             faults.append(f"left over: {', '.join(left)}")
         for path in command.same:
-            if (out / path).read_bytes() != whole.contents[path]:
+            if read_content(out / path) != whole.contents[path]:
                 faults.append(f"{path} is not as it would have been")
         if not faults:
             shutil.rmtree(out)
         return Kill(name, round(after_s, 3), was_running, tuple(faults))
 
     def _line(self, command: Command, out: Path, again: bool = False) -> list[str]:
-        return command.line(
-            {"inputs": str(self._inputs), "out": str(out), "camera": self._camera}, again=again
-        )
+        return command.line({**self._places, "out": str(out)}, again=again)
 
 
 def _list_files(folder: Path) -> frozenset[str]:

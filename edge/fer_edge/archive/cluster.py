@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.errors import ClusterError, reason_of
-from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.shutdown import Terminated, raise_if_interrupted
 
 __all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
 
@@ -83,7 +83,7 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
         raise_if_interrupted()
         raise
     except SystemExit as end:  # its handler of SIGTERM
-        raise KeyboardInterrupt from end
+        raise Terminated from end
     except Exception as error:
         raise ClusterError(describe_start_failure(error, where)) from error
     finally:

@@ -14,7 +14,7 @@ from fer_edge.classification.interpreter import allocate, has_free_size, open_in
 from fer_edge.classification.preprocess import extract_face, normalize
 from fer_edge.classification.probabilities import find_fault
 from fer_edge.classification.tensors import check_input, check_output
-from fer_edge.errors import ModelError
+from fer_edge.errors import ModelError, reason_of
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.models.spec import ModelSpec
 from fer_edge.types import Detection, EmotionScores, Frame
@@ -84,7 +84,12 @@ class Classifier:
         """
         values = normalize(pixels) if self._pixel_table is None else self._pixel_table.take(pixels)
         self._interpreter.set_tensor(self._input, values[None])
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ModelError(
+                f"{self.model.path}: LiteRT cannot run it: {reason_of(error)}; convert it again"
+            ) from error
         raw = self._interpreter.get_tensor(self._output).reshape(-1)
         return np.asarray((raw.astype(np.float32) - self._output_zero) * np.float32(self._output_step or 1.0))
 

@@ -14,12 +14,15 @@ import click
 
 from fer_edge.cli.messages import ERROR, configure_messages, install_log_handler, is_json, say
 from fer_edge.errors import FerEdgeError
-from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
+from fer_edge.runtime.shutdown import (
+    INTERRUPTED,
+    TERMINATED,
+    Terminated,
+    install_signal_handlers,
+    raise_if_interrupted,
+)
 
 __all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command", "unbuffer_standard_error"]
-
-INTERRUPTED: Final = 130
-TERMINATED: Final = 143
 
 _JSON: Final = ("--log-format", "json")
 _MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
@@ -30,7 +33,9 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
 
     An error is one line on standard error, a traceback only where ``--debug`` is among the arguments. A
     closed pipe ends it quietly; where there is no standard output at all, what would be printed is lost.
+    A signal's status stands above every other: a library may have made an error of its exception.
     """
+    _occupy_standard_descriptors()
     # Closed by whoever started us.
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
@@ -43,6 +48,18 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
     install_signal_handlers()
     install_log_handler()
     _prepare_messages(arguments)
+    try:
+        status = _run_to_status(command, arguments, name)
+        raise_if_interrupted()
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except Terminated:
+        return TERMINATED
+    return status
+
+
+def _run_to_status(command: click.Command, arguments: list[str], name: str) -> int:
+    """Run a command line, and say what went wrong; its exit status. A signal's exception goes through."""
     try:
         # Not command.main: it turns a closed pipe into a failure.
         with command.make_context(name, list(arguments)) as context:
@@ -77,11 +94,20 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
             raise
         say("the memory is used up; give smaller pictures, or fewer --threads", ERROR)
         return 1
-    except (KeyboardInterrupt, click.Abort):
-        return INTERRUPTED
-    except Terminated:
-        return TERMINATED
     return 0
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open the null device in place of each of the three that is closed.
+
+    The next file to be opened would get its number, and with it what libraries in C print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(opened, True)
 
 
 def _prepare_messages(arguments: list[str]) -> None:

@@ -182,7 +182,8 @@ class _Run:
         """Run, report, write the summary; leaves with 1 where something failed."""
         statistics = self._session.statistics
         if self._continuation is not None:
-            self._continuation.begin()
+            named = () if self._pipeline.stream.still else self._inputs.files
+            self._continuation.begin([self._options.span.name_part(source) for source in named])
         try:
             with self._inputs.source, self._pipeline:
                 self._report.begin()

@@ -11,6 +11,7 @@ from fer_edge.doctor.hardware import check_board, check_cameras, check_display, 
 from fer_edge.doctor.models import check_detectors, check_models
 from fer_edge.doctor.places import check_memory, check_places
 from fer_edge.doctor.software import check_opencv, check_packages, check_python, check_video
+from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.sinks.mqtt.address import TlsFiles
 
 __all__ = ["CHECKS", "Finding", "examine"]
@@ -38,9 +39,11 @@ def examine(broker: str | None = None, files: TlsFiles | None = None) -> Iterato
     """
     named = () if broker is None else (partial(check_broker, broker, files),)
     for check in (*CHECKS, *named):
+        raise_if_interrupted()  # a library that is imported makes another exception of a signal's
         try:
             yield from check()
         except Exception as error:  # noqa: BLE001  (the reason why somebody runs this may be anything)
+            raise_if_interrupted()
             name = getattr(check, "__name__", "check_broker").removeprefix("check_").replace("_", " ")
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             yield Finding("red", name, f"it could not be examined: {reason}", "report this")

@@ -21,8 +21,10 @@ def open_parquet(path: Path) -> Any:
     except ImportError as error:
         raise MissingExtraError("pyarrow", "archive") from error
     try:
-        return pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+        file = pq.ParquetFile(path)
+        _ = file.schema_arrow.names  # which are decoded here
+        return file
+    except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: a name that is not UTF-8
         raise SourceError(f"{path}: cannot read as Parquet: {reason_of(error)}; check the path") from error
 
 
@@ -32,5 +34,5 @@ def read_batches(path: Path, file: Any, columns: Sequence[str] | None = None) ->
 
     try:
         yield from file.iter_batches(_BATCH, columns=None if columns is None else list(columns))
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"{path}: the file is damaged: {reason_of(error)}") from error

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
+from collections.abc import Callable
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 __all__ = [
+    "INTERRUPTED",
+    "TERMINATED",
     "Terminated",
     "ignore_signals",
     "install_signal_handlers",
     "is_interrupted",
     "raise_if_interrupted",
+    "run_program",
 ]
+
+INTERRUPTED: Final = 130
+"""The exit status after SIGINT."""
+
+TERMINATED: Final = 143
+"""The exit status after SIGTERM and SIGHUP."""
 
 _REPEATED_S: Final = 2.0  # within which another signal is the same wish: closing takes a moment
 
@@ -49,6 +60,26 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
     _Interruption.kind = KeyboardInterrupt if number == signal.SIGINT else Terminated
     _Interruption.raised_at = now
     raise _Interruption.kind
+
+
+def run_program(run: Callable[[], int]) -> NoReturn:
+    """Leave with the exit status that ``run`` returns, or with a signal's, also while it imports modules."""
+    sys.unraisablehook = _report_unraisable
+    try:
+        install_signal_handlers()
+        status = run()
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except Terminated:
+        status = TERMINATED
+    ignore_signals()
+    sys.exit(status)
+
+
+def _report_unraisable(dropped: sys.UnraisableHookArgs) -> None:
+    """Say nothing of a signal's exception in a finalizer or callback: it is raised again at the next step."""
+    if not issubclass(dropped.exc_type, KeyboardInterrupt | Terminated):
+        sys.__unraisablehook__(dropped)
 
 
 def ignore_signals() -> None:

@@ -163,6 +163,15 @@ for row in table.to_pylist():
     assert not [path for path in (fakes / "out").rglob("*") if ".part" in path.name]
 
 
+def test_a_signal_while_ray_is_started_has_its_own_status(fakes: Path) -> None:
+    write_faces(fakes / "a.mp4", 1)
+    with start(fakes / "a.mp4", "--out", fakes / "out") as process:
+        wait_until(lambda: descendants(process.pid))
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+
+
 def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
     write_faces(fakes / "a.mp4", 1)
     write_faces(fakes / "slow.mp4", 24)

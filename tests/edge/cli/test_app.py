@@ -36,6 +36,21 @@ def test_a_signal_that_a_library_swallows_ends_the_command_at_the_next_step(
     assert steps == [0, 1]
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
+@pytest.mark.parametrize("error", [None, OutputError("a.txt: full"), click.exceptions.Exit(1), MemoryError()])
+def test_a_signals_status_stands_above_the_error_that_a_library_made_of_it(
+    number: signal.Signals, status: int, error: Exception | None
+) -> None:
+    @click.command()
+    def work() -> None:
+        with suppress(BaseException):
+            os.kill(os.getpid(), number)
+        if error is not None:
+            raise error
+
+    assert run_command(work, [], "work") == status
+
+
 def test_a_signal_ends_one_command_and_not_the_next() -> None:
     @click.command()
     @click.argument("how")

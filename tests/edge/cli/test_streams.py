@@ -67,6 +67,15 @@ def test_a_video_runs_to_its_end_where_nobody_hears_messages(clip: Path, tmp_pat
     assert len(read_rows((tmp_path / "rows.jsonl").read_text())) == FRAMES
 
 
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_files_are_the_same_whatever_is_closed(closed: str, clip: Path, tmp_path: Path) -> None:
+    rows, image = tmp_path / "rows.jsonl", tmp_path / "clip.mp4"
+    done = run_shell(f"fer-edge video '{clip}' -r '{rows}' -o '{image}' {closed}")
+    assert done.returncode == 0
+    assert [row["frame"] for row in read_rows(rows.read_text())] == [*range(FRAMES)]
+    assert len(read_video(image)[0]) == FRAMES
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
 def test_a_name_with_a_line_break_stays_on_its_line(portrait_path: Path, tmp_path: Path) -> None:
     (tmp_path / "a\nb.jpg").write_bytes(portrait_path.read_bytes())

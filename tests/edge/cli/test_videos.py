@@ -144,6 +144,8 @@ class TestAppend:
         whole = jsonl.read_bytes(), table.read_bytes()
         # As kill -9 leaves it: rows of a second video, the last of them half written.
         for path in (jsonl, table):
+            state = path.with_name(path.name + ".state.json")
+            state.write_text(json.dumps(json.loads(state.read_text()) | {"in_progress": [f"{folder}/b.mp4"]}))
             lines = path.read_bytes().replace(b"a.mp4", b"b.mp4").splitlines(keepends=True)
             with path.open("ab") as file:
                 file.write(b"".join(lines[-3:])[:-7])
@@ -153,6 +155,40 @@ class TestAppend:
         frames = [row["frame"] for row in read_rows(jsonl.read_text()) if row["source"].endswith("b.mp4")]
         assert frames == [*range(FRAMES)]
         assert len(table.read_text().splitlines()) == 1 + 2 * FRAMES
+
+    def test_a_first_run_that_was_killed_is_done_again(
+        self, fer_edge: FerEdge, videos: Videos, portrait: Image, tmp_path: Path
+    ) -> None:
+        rows, clip = tmp_path / "rows.jsonl", videos("a.mp4") / "a.mp4"
+        write_video(clip, [portrait] * 300, RATE, size=(512, 600))
+        arguments = ["video", str(clip), "-r", str(rows), "--append"]
+        process = subprocess.Popen([sys.executable, "-m", "fer_edge", *arguments], stderr=subprocess.DEVNULL)
+        while not rows.is_file() or rows.stat().st_size < 1000:
+            assert process.poll() is None
+        process.kill()
+        process.wait()
+        assert fer_edge(*arguments).returncode == 0
+        assert [row["frame"] for row in read_rows(rows.read_text())] == [*range(300)]
+
+    def test_images_between_two_runs_of_videos_stay(
+        self, fer_edge: FerEdge, videos: Videos, portrait_path: Path, tmp_path: Path
+    ) -> None:
+        rows, folder = tmp_path / "rows.jsonl", videos("a.mp4")
+        for command, what in (("video", folder), ("image", portrait_path), ("video", folder)):
+            assert fer_edge(command, what, "-r", rows, "--append").returncode == 0
+            videos("b.mp4")
+        assert sources_of(rows) == ["a.mp4", portrait_path.name, "b.mp4"]
+
+    def test_rows_that_replaced_others_are_not_held_for_them(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        rows, folder = tmp_path / "rows.jsonl", videos("a.mp4", "b.mp4")
+        assert fer_edge("video", folder / "a.mp4", "-r", rows, "--append").returncode == 0
+        assert fer_edge("video", folder, "-r", rows, "--overwrite").returncode == 0
+        whole = rows.read_bytes()
+        assert fer_edge("video", videos("c.mp4") / "c.mp4", "-r", rows, "--append").returncode == 0
+        assert rows.read_bytes().startswith(whole)
+        assert sources_of(rows) == ["a.mp4", "b.mp4", "c.mp4"]
 
     @pytest.mark.parametrize(
         ("name", "content"),

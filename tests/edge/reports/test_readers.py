@@ -144,6 +144,38 @@ def test_parquet_has_the_same_rows(tmp_path: Path) -> None:
     assert read(tmp_path / "archived.parquet") == read(rows)
 
 
+@pytest.mark.parametrize("column", ["source", "frame", "face_id", "x", "height", "emotion", "score", "happy"])
+def test_a_parquet_row_without_a_value_is_a_problem_and_no_other(tmp_path: Path, column: str) -> None:
+    import pyarrow.parquet as pq
+
+    views = [make_frame(index, [make_face(index)], time_s=index / 10) for index in range(3)]
+    table = read_results(write_rows(tmp_path / "rows.csv", views), "arrow")
+    values = table.column(column).to_pylist()
+    kind = pa.string() if column in ("source", "emotion") else table.schema.field(column).type
+    damaged = pa.array([values[0], None, values[2]], kind)
+    table = table.set_column(table.schema.names.index(column), column, damaged)
+    pq.write_table(table, tmp_path / "rows.parquet")
+    read_results(tmp_path / "rows.parquet", "arrow")
+    kinds = [type(item) for item in read(tmp_path / "rows.parquet")]
+    # Without an id there is no face in the frame.
+    assert kinds == [FrameRow, FrameRow if column == "face_id" else Problem, FrameRow]
+
+
+@pytest.mark.parametrize("text", [b"clip.mp4", b"room_name"])
+def test_a_parquet_text_that_is_not_utf_8_is_an_error_and_no_traceback(tmp_path: Path, text: bytes) -> None:
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "rows.parquet"
+    table = read_results(write_rows(tmp_path / "rows.csv", make_clip(0.3)), "arrow")
+    table = table.append_column("room_name", pa.array([1] * len(table)))
+    pq.write_table(table, path, compression="none")
+    path.write_bytes(path.read_bytes().replace(text, text.replace(b"m", b"\xff")))
+    with pytest.raises(
+        SourceError, match=r"rows\.parquet: (cannot read as Parquet|.*damaged)|the file is damaged"
+    ):
+        read_results(path, "arrow")
+
+
 def test_an_archive_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"fer-edge\[archive\]"):

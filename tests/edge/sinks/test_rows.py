@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from fer_edge.errors import OutputError
 from fer_edge.rendering.view import View
 from fer_edge.types import FrameResult, Image
-from tests.edge.sinks.filling import STREAM, fill, row_sink
-from tests.edge.support import make_result, make_view
+from tests.edge.sinks.filling import STREAM, fill, full_disk, row_sink
+from tests.edge.support import make_result, make_view, names_in
 
 BOTH = pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 
@@ -78,3 +79,10 @@ def test_rows_before_an_error_are_kept(suffix: str, tmp_path: Path) -> None:
 def test_a_sink_that_took_nothing_can_be_closed(suffix: str, tmp_path: Path) -> None:
     fill(row_sink(tmp_path / f"r.{suffix}"), [])
     assert list(tmp_path.iterdir()) == []
+
+
+@BOTH
+def test_a_disk_that_is_full_from_the_start_leaves_no_empty_file(suffix: str, tmp_path: Path) -> None:
+    with full_disk(0), pytest.raises(OutputError):
+        fill(row_sink(tmp_path / f"r.{suffix}"), [make_view()])
+    assert names_in(tmp_path) == []

@@ -1,4 +1,4 @@
-"""What training reads: tables, archives and folders of faces, votes, soft labels, checkpoints, runs."""
+"""What training reads: tables, archives and folders of faces, votes, soft labels, view answers, checkpoints, runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_train.data.views import VIEWS_VERSION, ViewSettings
 from tests.edge.support import noise
 from tests.fuzz.case import Kind
 from tests.fuzz.kinds.media import portrait
@@ -179,6 +180,48 @@ def _read_soft_labels(content: bytes, folder: Path) -> None:
     soft.lookup(noise(48, 48)[None, ..., 0])
 
 
+# --- view answers ---
+
+
+def _view_answers() -> SearchStrategy[bytes]:
+    settings = ViewSettings(strong_count=2, mild_count=1)
+    keys, groups = np.arange(5, dtype=np.uint64), np.zeros(5, np.uint8)
+    packed = np.zeros((7, 5, 3), np.uint8)
+    packed[0] = 255
+    about = {
+        "labels": list(FER2013_LABELS),
+        "temperature": 2.0,
+        "seed": 0,
+        "settings": settings.as_dict(),
+        "views_version": VIEWS_VERSION,
+        "origin": "made here",
+    }
+
+    def build(about: str, keys: Any, groups: Any, view_answers: Any) -> bytes:
+        out = io.BytesIO()
+        np.savez_compressed(out, keys=keys, groups=groups, view_answers=view_answers, about=np.array(about))
+        return out.getvalue()
+
+    odd_arrays = st.sampled_from(
+        [packed + 1, packed[:1], packed[:, :3], packed.astype(np.int64), np.array("x")]
+    )
+    forged = st.builds(
+        build, damaged_json(about), st.just(keys), st.just(groups), st.just(packed) | odd_arrays
+    )
+    return st.one_of(damaged_bytes(build(json.dumps(about), keys, groups, packed)), forged)
+
+
+def _read_view_answers(content: bytes, folder: Path) -> None:
+    from fer_train.objectives.view_answers import read_view_answers
+
+    path = folder / "answers.npz"
+    path.write_bytes(content)
+    answers = read_view_answers(path, FER2013_LABELS)
+    answers.of(0)
+    faces = noise(48, 48)[None, ..., 0].repeat(len(answers), axis=0)
+    answers.make_views(faces, answers.settings.count - 1)
+
+
 # --- checkpoints ---
 
 
@@ -256,6 +299,7 @@ TRAINING: Final[dict[str, Kind]] = {
     "image-folder": Kind(_folders, _load_folder),
     "votes": Kind(_votes, _read_votes),
     "soft-labels": Kind(_soft_labels, _read_soft_labels),
+    "view-answers": Kind(_view_answers, _read_view_answers),
     "checkpoint": Kind(lambda: damaged_bytes(_checkpoint()), _load_checkpoint),
     "run": Kind(_run_configs, _read_run),
 }

@@ -9,6 +9,7 @@ import pytest
 from fer_edge.errors import DataError
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import Fold, duplicate_groups
+from fer_train.data.face_hashes import hash_faces
 from fer_train.data.splits import DatasetSplits, SplitRequest, split_dataset
 
 CALIBRATED = {"calibration_folds": 30}
@@ -138,3 +139,44 @@ def test_without_training_faces_there_is_nothing_to_part() -> None:
 def test_the_groups_are_those_of_all_of_training() -> None:
     groups = duplicate_groups(FACES.split("Training"))
     assert len(np.unique(groups)) == 2400
+
+
+class TestFacesGivenByHashes:
+    """Training on what a file is about: its faces in its order, and the rest for calibration."""
+
+    LEARNED = np.flatnonzero((np.arange(3600) % 3 == 0) & (np.arange(3600) < 3000))[::-1]
+
+    def split(self, **request: Any) -> DatasetSplits:
+        return split(learned=hash_faces(FACES.pixels[self.LEARNED]), **request)
+
+    def test_they_are_learned_from_in_the_order_of_the_hashes(self) -> None:
+        found = self.split()
+        assert np.array_equal(found.training.pixels, FACES.pixels[self.LEARNED])
+        assert np.array_equal(found.training.labels, FACES.labels[self.LEARNED])
+        assert found.report_split == "PublicTest"
+        assert found.shown is not None
+        assert found.shown.all()
+
+    def test_others_that_are_no_duplicates_and_not_blank_are_for_calibration(self) -> None:
+        blank = FACES.pixels.copy()
+        blank[3599] = 7
+        faces = FaceDataset(blank, FACES.labels, FACES.splits, FACES.source_rows)
+        learned = np.arange(0, 3000, 3) + 1  # face 3k + 2 equals face 3k + 1
+        found = split(faces, learned=hash_faces(blank[learned]))
+        assert found.calibration is not None
+        expected = [n for n in range(3599) if n % 3 == 0 or n >= 3000]
+        assert found.calibration.source_rows.tolist() == expected
+
+    def test_a_limit_shows_some_of_them_and_keeps_all(self) -> None:
+        found = self.split(limit=150)
+        assert len(found.training) == len(self.LEARNED)
+        assert found.shown is not None
+        assert found.shown.sum() == 150
+        assert found.calibration is not None
+        assert len(found.calibration) == 150
+        assert self.split(limit=99).calibration is None
+
+    def test_faces_that_the_data_set_lacks_are_counted_and_refused(self) -> None:
+        keys = hash_faces(np.concatenate([FACES.pixels[:5], 255 - FACES.pixels[:2]]))
+        with pytest.raises(DataError, match=r"all 7 faces .* 2 of them are missing; name the data set"):
+            split(learned=keys)

@@ -54,6 +54,27 @@ def test_what_one_backend_trained_another_evaluates(backend: str, small_csv: Pat
     assert f"KERAS_BACKEND={backend}" in resumed.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_every_backend_learns_from_view_answers(backend: str, small_csv: Path, tmp_path: Path) -> None:
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    answers, run = str(tmp_path / "answers.npz"), str(tmp_path / "run")
+    asked = fer_train(
+        backend, "soft-labels", str(small_csv), "--teacher", "default", "--views", "2", "--out", answers
+    )
+    assert asked.returncode == 0, asked.stderr
+    options = ["--arch", "mini-resnet", "--recipe", "distill", "--batch-size", "14", "--epochs", "2"]
+    begun = fer_train(
+        backend, "fit", str(small_csv), *options, "--teacher", answers, "--out", run, "--stop-after", "0.0001"
+    )
+    assert begun.returncode == 0, begun.stderr
+    resumed = fer_train(backend, "fit", str(small_csv), "--out", run, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    evaluated = fer_train("tensorflow", "evaluate", run, str(small_csv), "--out", str(tmp_path / "report"))
+    assert evaluated.returncode == 0, evaluated.stderr
+
+
 @pytest.mark.parametrize(("backend", "says"), [("nonsense", "nonsense"), ("jax", "pip install jax")])
 def test_a_backend_that_is_not_there_is_named(
     backend: str, says: str, small_csv: Path, tmp_path: Path

@@ -48,6 +48,23 @@ def test_a_run_ends_with_mild_and_then_plain_epochs() -> None:
     assert phases.resize(12, None).mild_epochs == 4
 
 
+def test_distill_goes_through_strong_views_in_turn_and_ends_with_mild_ones() -> None:
+    distill = replace(find_recipe("distill", "mini-resnet"), epochs=8, mild_epochs=3)
+    assert [distill.choose_view(epoch, 2, 2) for epoch in range(8)] == [0, 1, 0, 1, 0, 2, 3, 2]
+    assert [distill.choose_view(epoch, 3, 0) for epoch in range(8)] == [0, 1, 2, 0, 1, 2, 0, 1]
+    assert [distill.choose_view(epoch, 0, 2) for epoch in range(8)] == [0, 1, 0, 1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES.names)
+def test_the_last_quarter_and_more_of_distill_is_mild(arch: str) -> None:
+    recipe = find_recipe("distill", arch)
+    assert 0.27 < recipe.mild_epochs / recipe.epochs < 0.29
+    assert recipe.by_views
+    assert not recipe.resize(10, None).flip_only_epochs
+
+
 def test_an_unknown_recipe_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"expected a recipe \(paper, modern, fine-tune\), got 'soup'"):
+    with pytest.raises(
+        UsageError, match=r"expected a recipe \(paper, modern, distill, fine-tune\), got 'soup'"
+    ):
         find_recipe("soup", "bn-cnn")

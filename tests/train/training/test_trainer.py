@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import DataError, RunError
+from fer_train.data.augmentation import Augmentation
 from fer_train.data.dataset import FaceDataset
+from fer_train.data.face_hashes import hash_faces
 from fer_train.data.ferplus import FERPLUS_LABELS
+from fer_train.data.views import ViewSettings, make_views
 from fer_train.evaluation.metrics import calibration_error, log_loss
 from fer_train.evaluation.temperature_scaling import scale_model
 from fer_train.models.architecture import Architecture
@@ -19,12 +22,15 @@ from fer_train.models.prediction import predict
 from fer_train.models.run_files import CHECKPOINT_FILE
 from fer_train.objectives.base import Objective
 from fer_train.objectives.labels import LabelsObjective
+from fer_train.objectives.view_answers import ViewAnswers, encode_probabilities
+from fer_train.objectives.view_distillation import ViewDistillationObjective
 from fer_train.objectives.votes import VotesObjective
 from fer_train.training.recipes import RECIPES, Recipe
 from fer_train.training.trainer import Trainer
 
 PAPER = RECIPES["paper"].resize(3, 14)
 MODERN = RECIPES["modern"].resize(3, 14)
+DISTILL = RECIPES["distill"].resize(3, 14)
 FINE = dataclasses.replace(RECIPES["fine-tune"].resize(3, 14), head_epochs=1, patience=2)
 
 
@@ -56,11 +62,34 @@ TRAINING, VALIDATION = made_faces(56), made_faces(21, seed=1)
 VOTES = np.eye(10, dtype=np.uint8)[np.arange(56) % 8] * 10
 
 
+def answer_views(faces: FaceDataset, settings: ViewSettings) -> ViewAnswers:
+    """Answers about views of faces, by a teacher that knows their labels and which views are mixed."""
+    labels = np.eye(7, dtype=np.float32)[faces.labels]
+    known = [make_views(faces.pixels, view, settings=settings).mix(labels) for view in range(settings.count)]
+    return ViewAnswers(
+        labels=faces.label_names,
+        keys=hash_faces(faces.pixels),
+        groups=np.zeros(len(faces), np.uint8),
+        probabilities=encode_probabilities(np.stack(known, axis=1)),
+        temperature=2.0,
+        seed=0,
+        settings=settings,
+        origin="labels",
+    )
+
+
+STILL = Augmentation(flip=False, rotation=5.0)
+ANSWERS = answer_views(TRAINING, ViewSettings(strong_count=2, mild_count=1, strong=STILL, mild=STILL))
+
+
 def trainer(folder: Path, recipe: Recipe = PAPER, **changes: Any) -> Trainer:
     votes = changes.pop("votes", VOTES)
     objectives: list[Objective] = [LabelsObjective(recipe.label_smoothing)]
     if recipe.votes_weight:
         objectives.append(VotesObjective(votes, recipe.votes_weight))
+    if recipe.by_views:
+        changes = {"view_answers": ANSWERS, **changes}
+        objectives.append(ViewDistillationObjective(changes["view_answers"], recipe.teacher_weight))
     settings = {"objectives": objectives, "training": TRAINING, "validation": VALIDATION, "folder": folder}
     return Trainer(Architecture(build_tiny, "tests"), recipe, **{**settings, **changes})
 
@@ -73,8 +102,8 @@ def weights(trainer: Trainer) -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     "recipe",
-    [PAPER, MODERN, dataclasses.replace(MODERN, mixup=0.4), FINE],
-    ids=["float32", "bfloat16, averaged, votes", "mixed", "fine-tuned"],
+    [PAPER, MODERN, dataclasses.replace(MODERN, mixup=0.4), FINE, DISTILL],
+    ids=["float32", "bfloat16, averaged, votes", "mixed", "fine-tuned", "by views"],
 )
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(recipe: Recipe, tmp_path: Path) -> None:
     for name in ("whole", "halves"):
@@ -97,13 +126,31 @@ def test_another_seed_gives_another_network(tmp_path: Path) -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(weights(runs[0]), weights(runs[1]), strict=True))
 
 
-@pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [PAPER, MODERN, DISTILL], ids=lambda recipe: recipe.name)
 def test_it_learns_what_can_be_learned(recipe: Recipe, tmp_path: Path) -> None:
     run = trainer(tmp_path, dataclasses.replace(recipe.resize(12, None), learning_rate=0.05))
     history = list(run.train_epochs())
     assert history[-1].loss < history[0].loss
     assert history[-1].val_accuracy is not None
     assert history[-1].val_accuracy > 0.8
+
+
+def test_a_training_by_views_learns_from_the_answers_and_not_from_the_labels_alone(tmp_path: Path) -> None:
+    wrong = dataclasses.replace(ANSWERS, probabilities=np.roll(ANSWERS.probabilities, 1, axis=2))
+    recipe = dataclasses.replace(DISTILL.resize(12, None), learning_rate=0.05)
+    run = trainer(tmp_path, recipe, view_answers=wrong)
+    history = list(run.train_epochs())
+    predicted = predict(run.build_trained_model(), VALIDATION.pixels).argmax(axis=1)
+    assert np.mean(predicted == (VALIDATION.labels + 1) % 7) > 0.8
+    assert (history[-1].val_accuracy or 0) < 0.2
+
+
+def test_faces_without_an_emotion_are_not_shown_in_a_training_by_views(tmp_path: Path) -> None:
+    votes = VOTES.copy()
+    votes[:4] = 0
+    run = trainer(tmp_path, DISTILL, votes=votes, shown=np.arange(56) % 2 == 0)
+    assert run.samples == 26
+    next(run.train_epochs())
 
 
 def test_the_network_that_is_kept_is_the_one_that_was_validated(tmp_path: Path) -> None:

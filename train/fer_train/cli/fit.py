@@ -51,7 +51,8 @@ __all__ = ["fit"]
     "recipe_name",
     type=click.Choice(list(RECIPES)),
     default="modern",
-    help="How it is trained: as in the paper, or better; fine-tune goes with --from.  [default: modern, or fine-tune]",
+    help="How it is trained: as in the paper, or better; distill goes with view answers as --teacher, fine-tune with "
+    "--from.  [default: modern, or fine-tune]",
 )
 @click.option(
     "--from",
@@ -96,7 +97,8 @@ __all__ = ["fit"]
     metavar="MODEL",
     multiple=True,
     help="Learn from the probabilities of a trained run, .tflite file or bundled model, or from soft labels "
-    "(.npz), too; may be given more than once.",
+    "(.npz), too; may be given more than once. For distill: the file of answers about views, made by soft-labels "
+    "--views.",
 )
 @click.option(
     "--labels",

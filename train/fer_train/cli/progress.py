@@ -46,6 +46,12 @@ class TrainingBar:
             f"{plan.folder}" + (f"; going on after epoch {plan.done}" if plan.done else ""),
             file=sys.stderr,
         )
+        if plan.unanswered:
+            print(
+                f"{plan.unanswered:,} faces of Training have no view answers and are left out; the temperature is "
+                f"fitted on {f'{plan.calibration:,} of them' if plan.calibration else 'none of them: too few'}",
+                file=sys.stderr,
+            )
         if plan.report_split == "Training":
             print(
                 "There are no other faces than those trained on: the report will flatter; give DATA a val or "

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
-from fer_edge.errors import UsageError
+from fer_edge.errors import DataError, UsageError
 from fer_edge.runtime.atomic_files import check_file
 from fer_train.cli.options import PATH, debug_option, require_keras
 from fer_train.cli.progress import show_progress
-from fer_train.data.dataset import load_faces
-from fer_train.models.loading import is_tflite
+from fer_train.data.dataset import FaceDataset, load_faces
+from fer_train.data.splits import SplitRequest, split_dataset
+from fer_train.data.views import ViewSettings
+from fer_train.models.loading import Predictor, is_tflite
 from fer_train.native_stderr import suppress_native_stderr
-from fer_train.objectives.soft_labels import compute_soft_labels, is_soft_labels, write_soft_labels
+from fer_train.objectives.answer_files import is_answer_file
+from fer_train.objectives.soft_labels import compute_soft_labels, write_soft_labels
 from fer_train.objectives.teachers import open_teacher
+from fer_train.objectives.view_answers import compute_view_answers, write_view_answers
+from fer_train.training.recipes import RECIPES
 
 __all__ = ["make_soft_labels"]
+
+# Teachers that learned by this recipe have not seen the faces that are left out.
+_CALIBRATION_FOLDS: Final = RECIPES["modern"].calibration_folds
 
 
 @click.command("soft-labels")
@@ -30,23 +40,53 @@ __all__ = ["make_soft_labels"]
     required=True,
     help="A trained run, .tflite file or bundled model; of several, the mean.",
 )
+@click.option(
+    "--views",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Ask about N views of each face instead: changed, and mixed with another; for fit --recipe distill.",
+)
 @click.option("--out", type=PATH, metavar="NPZ", required=True, help="The file to write.")
 @click.option("--overwrite", is_flag=True, help="Replace the file.")
 @debug_option
-def make_soft_labels(data: Path, teachers: tuple[Path, ...], out: Path, overwrite: bool, debug: bool) -> None:
+def make_soft_labels(
+    data: Path, teachers: tuple[Path, ...], views: int | None, out: Path, overwrite: bool, debug: bool
+) -> None:
     """Keep what teachers say of each training face, to learn from without them: fit --teacher NPZ.
 
     Faster than asking them during the training, and by far where they are large. They are asked about each
     face as it is and mirrored. The file holds probabilities and hashes, no faces.
+
+    With --views they are asked about that many views of each face, three quarters of them strongly changed, and about
+    their mirror images. One in thirty photos is left out, on which fit then fits the temperature of the network.
     """
     with suppress_native_stderr(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
             require_keras()
-        if not is_soft_labels(out):
+        if not is_answer_file(out):
             raise UsageError(f"expected a file name that ends in .npz for soft labels, got {str(out)!r}")
         check_file(out, overwrite=overwrite)
-        faces = load_faces(data).split("Training")
+        faces = load_faces(data)
         networks = [open_teacher(teacher, faces.label_names) for teacher in teachers]
-        soft = compute_soft_labels(faces, networks, show_progress)
-        write_soft_labels(out, soft)
-    click.echo(f"{len(soft.keys):,} faces, {out.stat().st_size:,} bytes\nWritten to {out}")
+        count = (
+            _write_soft_labels(out, faces, networks)
+            if views is None
+            else _write_view_answers(out, faces, networks, views)
+        )
+    click.echo(f"{count}, {out.stat().st_size:,} bytes\nWritten to {out}")
+
+
+def _write_soft_labels(out: Path, faces: FaceDataset, networks: Sequence[Predictor]) -> str:
+    soft = compute_soft_labels(faces.split("Training"), networks, show_progress)
+    write_soft_labels(out, soft)
+    return f"{len(soft.keys):,} faces"
+
+
+def _write_view_answers(out: Path, faces: FaceDataset, networks: Sequence[Predictor], views: int) -> str:
+    training = split_dataset(faces, SplitRequest(calibration_folds=_CALIBRATION_FOLDS)).training
+    shown = training.select(~training.is_blank())
+    if not len(shown):
+        raise DataError(f"expected training faces, got {len(training)} images that show nothing")
+    settings = ViewSettings(strong_count=views - views // 4, mild_count=views // 4)
+    write_view_answers(out, compute_view_answers(shown, networks, settings, progress=show_progress))
+    return f"{len(shown):,} faces, {views} {'view' if views == 1 else 'views'} of each"

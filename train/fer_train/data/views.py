@@ -7,8 +7,9 @@ A view is a function of (seed, view, face): the same on every machine, in whatev
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final, Self, TypeVar
 
 import cv2
 import numpy as np
@@ -16,8 +17,12 @@ from numpy.typing import NDArray
 
 from fer_train.data.augmentation import Augmentation, augment
 
-__all__ = ["ViewSettings", "Views", "make_views"]
+__all__ = ["VIEWS_VERSION", "ViewMaker", "ViewSettings", "Views", "make_views"]
 
+VIEWS_VERSION: Final = 1
+"""Changes whenever the same faces, settings and seed give other views: answers about the old ones do not fit then."""
+
+_T = TypeVar("_T")
 _STRONG = Augmentation(rotation=15.0, shift=0.1, scale=0.18, contrast=0.3, brightness=25.0, erase=0.25)
 _MILD = Augmentation(rotation=7.0, shift=0.05, scale=0.08, contrast=0.15, brightness=12.0)
 
@@ -43,23 +48,93 @@ class ViewSettings:
         """All views of a face."""
         return self.strong_count + self.mild_count
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return all numbers, as JSON can hold them; :meth:`from_dict` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Read what :meth:`as_dict` gave, in which nothing may be missing; raises ValueError for anything else."""
+        changes = {name: _read_fields(Augmentation, stored[name]) for name in ("strong", "mild")}
+        settings = _read_fields(cls, {**stored, **changes})
+        if settings.count < 1:
+            raise ValueError("its settings have no views")
+        return settings
+
+
+def _read_fields(kind: type[_T], stored: dict[str, Any]) -> _T:
+    """Build settings of plain numbers that are stored by name; raises ValueError for anything else."""
+    default = kind()
+    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    if set(stored) != names:
+        raise ValueError(f"its settings have {', '.join(sorted(names ^ set(stored)))} too many or too few")
+    for name, value in stored.items():
+        usual = getattr(default, name)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(usual, float) and number:
+            fits = math.isfinite(value) and value >= 0
+        else:
+            fits = type(value) is type(usual) and (not isinstance(value, int) or value >= 0)
+        if not fits:
+            raise ValueError(f"its setting {name} is {value!r}")
+    return kind(**stored)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """One view of each of n faces.
+    """One view of each of m of n faces.
 
-    ``pixels``: uint8 (n, height, width). ``shares``: float32 (n,), how much of each is the face itself, 0.5…1;
-    the rest is of the face ``partners`` names, int64 (n,).
+    ``pixels``: uint8 (m, height, width). ``faces``: int64 (m,), their places among the n. ``shares``: float32 (m,), how
+    much of each is the face itself, 0.5…1; the rest is of the face ``partners`` names, int64 (m,).
     """
 
     pixels: NDArray[np.uint8]
+    faces: NDArray[np.int64]
     shares: NDArray[np.float32]
     partners: NDArray[np.int64]
 
     def mix(self, targets: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mix the faces' targets, float32 (n, classes), as the views mix the faces."""
-        shares = self.shares[:, None]
-        return shares * targets + (1 - shares) * targets[self.partners]
+        """Mix the targets of all n faces, float32 (n, …), as the views mix the faces: float32 (m, …)."""
+        shares = self.shares.reshape(-1, *[1] * (targets.ndim - 1))
+        return shares * targets[self.faces] + (1 - shares) * targets[self.partners]
+
+    def ignore_partners(self, ignored: NDArray[np.bool_]) -> Views:
+        """Return the views with targets of their own faces in the place of those of some partners, bool (n,)."""
+        return replace(self, partners=np.where(ignored[self.partners], self.faces, self.partners))
+
+
+class ViewMaker:
+    """Makes view number ``view`` of uint8 (n, height, width) faces, some at a time.
+
+    With ``groups``, (n,), faces are only mixed with others of their own group: a teacher that learned without a group
+    has seen nothing of its views. Raises ValueError for a number that ``settings`` do not have.
+    """
+
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        view: int,
+        *,
+        seed: int = 0,
+        settings: ViewSettings | None = None,
+        groups: NDArray[np.integer[Any]] | None = None,
+    ) -> None:
+        self._settings = settings or ViewSettings()
+        if not 0 <= view < self._settings.count:
+            raise ValueError(f"view must be 0 to {self._settings.count - 1}, but got {view}")
+        self._pixels, self._view, self._seed = pixels, view, seed
+        self._partners = _choose_partners(len(pixels), groups, np.random.default_rng((seed, view)))
+
+    def make(self, faces: NDArray[np.int64]) -> Views:
+        """Make the view of the faces at some places, int64 (m,)."""
+        made = np.empty((len(faces), *self._pixels.shape[1:]), np.uint8)
+        shares, partners = np.ones(len(faces), np.float32), self._partners[faces]
+        for index, (face, partner) in enumerate(zip(faces.tolist(), partners.tolist(), strict=True)):
+            rng = np.random.default_rng((self._seed, self._view, face))
+            made[index], shares[index] = _make_view(
+                self._pixels[face], self._pixels[partner], self._view, self._settings, rng
+            )
+        return Views(made, faces, shares, partners)
 
 
 def make_views(
@@ -70,20 +145,8 @@ def make_views(
     settings: ViewSettings | None = None,
     groups: NDArray[np.integer[Any]] | None = None,
 ) -> Views:
-    """Make view number ``view`` of uint8 (n, height, width) faces.
-
-    With ``groups``, (n,), faces are only mixed with others of their own group, so that a teacher that learned
-    without a group has seen nothing of its views. Raises ValueError for a number that ``settings`` do not have.
-    """
-    settings = settings or ViewSettings()
-    if not 0 <= view < settings.count:
-        raise ValueError(f"view must be 0 to {settings.count - 1}, but got {view}")
-    partners = _choose_partners(len(pixels), groups, np.random.default_rng((seed, view)))
-    made, shares = np.empty_like(pixels), np.ones(len(pixels), np.float32)
-    for face in range(len(pixels)):
-        rng = np.random.default_rng((seed, view, face))
-        made[face], shares[face] = _make_view(pixels[face], pixels[partners[face]], view, settings, rng)
-    return Views(made, shares, partners)
+    """Make a view of all faces: a :class:`ViewMaker`'s."""
+    return ViewMaker(pixels, view, seed=seed, settings=settings, groups=groups).make(np.arange(len(pixels)))
 
 
 def _choose_partners(

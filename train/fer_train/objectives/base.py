@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_train.data.dataset import FaceDataset
+from fer_train.objectives.view_answers import ViewAnswers
 
 if TYPE_CHECKING:
     import keras
@@ -63,6 +64,14 @@ class Objective(ABC):
         """
         raise NotImplementedError
 
+    def compute_view(self, view: int) -> NDArray[np.float32] | None:
+        """Compute the targets, float32 (n, classes), of a view of all n faces, where the training is by views.
+
+        None unless overridden: those of :meth:`compute_targets` are then mixed as the view mixes the faces.
+        """
+        del view
+        return None
+
     @abstractmethod
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
         """Add the objective's output, probabilities of shape (batch, classes), to the network."""
@@ -78,7 +87,8 @@ class ObjectiveRequest:
 
     ``label_smoothing``, ``votes_weight``, ``teacher_weight``, ``temperature`` and ``bfloat16`` are the
     recipe's. ``votes`` is the file of FER+'s votes, ``teachers`` name trained networks or files of soft labels;
-    ``label_names`` are the labels that the network learns.
+    ``view_answers`` are those of a training by views, read from ``teachers``. ``label_names`` are the labels that the
+    network learns.
     """
 
     label_names: tuple[str, ...]
@@ -86,6 +96,7 @@ class ObjectiveRequest:
     votes: Path | None = None
     votes_weight: float = 0.0
     teachers: Sequence[Path] = ()
+    view_answers: ViewAnswers | None = None
     teacher_weight: float = 0.0
     temperature: float = 1.0
     bfloat16: bool = False

@@ -12,14 +12,15 @@ from fer_edge.errors import UsageError
 from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.data.dataset import FaceDataset
 from fer_train.models.loading import Predictor
+from fer_train.objectives.answer_files import is_answer_file
 from fer_train.objectives.base import Objective, ObjectiveRequest
-from fer_train.objectives.soft_labels import SoftLabels, is_soft_labels, read_soft_labels
+from fer_train.objectives.soft_labels import SoftLabels, read_soft_labels
 from fer_train.objectives.teachers import TeacherEnsemble, apply_temperature, open_teacher
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["DistillationObjective", "build_distillation"]
+__all__ = ["DistillationObjective", "build_distillation", "build_softened_output"]
 
 
 class DistillationObjective(Objective):
@@ -63,17 +64,22 @@ class DistillationObjective(Objective):
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
         """Add the softmax of the network's own logits, divided by the temperature."""
-        import keras
-
-        logits = model.get_layer("logits").output
-        softer = keras.layers.Rescaling(1 / self._temperature, name="softened")(logits)
-        return keras.layers.Softmax(dtype="float32", name=self.name)(softer)
+        return build_softened_output(model, self._temperature, self.name)
 
     def build_loss(self) -> keras.losses.Loss:
         """Build the cross-entropy."""
         import keras
 
         return keras.losses.CategoricalCrossentropy()
+
+
+def build_softened_output(model: keras.Model, temperature: float, name: str) -> keras.KerasTensor:
+    """Add the softmax of a network's logits, divided by the temperature, as an output of that name."""
+    import keras
+
+    logits = model.get_layer("logits").output
+    softer = keras.layers.Rescaling(1 / temperature, name="softened")(logits)
+    return keras.layers.Softmax(dtype="float32", name=name)(softer)
 
 
 def build_distillation(request: ObjectiveRequest) -> DistillationObjective:
@@ -87,7 +93,7 @@ def build_distillation(request: ObjectiveRequest) -> DistillationObjective:
     teachers: list[Predictor | SoftLabels] = []
     titles, digests = [], []
     for path in request.teachers:
-        if is_soft_labels(path):
+        if is_answer_file(path):
             soft = read_soft_labels(path, request.label_names)
             teachers.append(soft)
             titles.append(f"{path.name} ({soft.origin})")

@@ -21,6 +21,7 @@ OBJECTIVES: Final[Registry[BuildObjective]] = Registry(
         "labels": "fer_train.objectives.labels:build_labels",
         "votes": "fer_train.objectives.votes:build_votes",
         "distillation": "fer_train.objectives.distillation:build_distillation",
+        "view-distillation": "fer_train.objectives.view_distillation:build_view_distillation",
     },
 )
 
@@ -28,13 +29,16 @@ OBJECTIVES: Final[Registry[BuildObjective]] = Registry(
 def build_objectives(request: ObjectiveRequest, names: Sequence[str] = ()) -> list[Objective]:
     """Build the objectives that a request implies, and those named besides; the labels come first.
 
-    Votes are learned from where there are any and the recipe gives them a weight, teachers where there are any.
+    Votes are learned from where there are any and the recipe gives them a weight, view answers or teachers where there
+    are any.
     Raises UsageError for an unknown name, and the errors of the objectives themselves.
     """
     chosen = ["labels"]
     if request.votes is not None and request.votes_weight:
         chosen.append("votes")
-    if request.teachers:
+    if request.view_answers is not None:
+        chosen.append("view-distillation")
+    elif request.teachers:
         chosen.append("distillation")
     chosen += [name for name in dict.fromkeys(names) if name not in chosen]
     return [OBJECTIVES.load(name)(request) for name in chosen]

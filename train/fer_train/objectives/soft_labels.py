@@ -6,28 +6,25 @@ teacher that took a larger one to train. The faces are not in it, only a hash of
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError, RunError, reason_of
-from fer_edge.runtime.atomic_files import staged_file
-from fer_edge.runtime.hashing import sha256_of_file
-from fer_edge.runtime.json_text import parse_json
-from fer_train.data.array_files import read_arrays
+from fer_edge.errors import RunError
 from fer_train.data.dataset import FaceDataset
+from fer_train.data.face_hashes import hash_faces
 from fer_train.models.loading import Predictor
 from fer_train.models.prediction import Progress, no_progress, predict, predict_with_flip
+from fer_train.objectives.answer_files import check_keys, check_labels, read_answer_file, write_answer_file
+from fer_train.objectives.teachers import describe_teachers
 
-__all__ = ["SoftLabels", "compute_soft_labels", "is_soft_labels", "read_soft_labels", "write_soft_labels"]
+__all__ = ["SoftLabels", "compute_soft_labels", "read_soft_labels", "write_soft_labels"]
 
-_LARGEST: Final = 256 << 20  # bytes, unpacked: a million faces of a hundred labels are 208 MB
+_KIND: Final = "soft labels"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +45,7 @@ class SoftLabels:
 
         Raises RunError where there are none of some of them.
         """
-        keys = _hash_faces(pixels)
+        keys = hash_faces(pixels)
         places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         missing = int(np.count_nonzero(self.keys[places] != keys))
         if missing:
@@ -57,11 +54,6 @@ class SoftLabels:
                 "make them from the same data: fer-train soft-labels"
             )
         return np.asarray(self.probabilities[places], np.float32)
-
-
-def is_soft_labels(path: Path) -> bool:
-    """Tell whether a teacher is a file of soft labels, not a network."""
-    return path.suffix == ".npz"
 
 
 def compute_soft_labels(
@@ -77,47 +69,30 @@ def compute_soft_labels(
         return np.asarray(np.mean(answers, axis=0), np.float32)
 
     probabilities = predict(compute, faces.pixels, progress=progress, task="Asking the teachers")
-    keys, first = np.unique(_hash_faces(faces.pixels), return_index=True)
-    origin = ", ".join(f"{network.spec.name} {sha256_of_file(network.path)[:8]}" for network in networks)
-    return SoftLabels(faces.label_names, keys, probabilities[first].astype(np.float16), origin)
+    keys, first = np.unique(hash_faces(faces.pixels), return_index=True)
+    return SoftLabels(
+        faces.label_names, keys, probabilities[first].astype(np.float16), describe_teachers(networks)
+    )
 
 
 def write_soft_labels(path: Path, soft: SoftLabels) -> None:
     """Write a file, whose name ends in ``.npz``; raises OutputError."""
-    about = json.dumps({"labels": soft.labels, "origin": soft.origin})
-    with staged_file(path) as part:
-        np.savez_compressed(part, keys=soft.keys, probabilities=soft.probabilities, about=np.array(about))
+    about = {"labels": soft.labels, "origin": soft.origin}
+    write_answer_file(path, about, {"keys": soft.keys, "probabilities": soft.probabilities})
 
 
 def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
     """Read the soft labels of a file; raises DataError where it holds none, RunError where they are of other labels."""
-    if not path.is_file():
-        state = "it is a folder" if path.is_dir() else "nothing is there"
-        raise DataError(f"{path}: expected a file of soft labels, {state}; make one: fer-train soft-labels")
-    try:
-        arrays = read_arrays(path, _LARGEST)
-        about = parse_json(str(arrays["about"]))
-        soft = SoftLabels(
-            tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"])
-        )
-        _check(soft)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        reason = reason_of(error)
-        raise DataError(
-            f"{path}: expected soft labels, as fer-train soft-labels writes them: {reason}"
-        ) from error
-    if soft.labels != labels:
-        raise RunError(
-            f"{path}: expected soft labels of {', '.join(labels)}, they are of {', '.join(soft.labels)}"
-        )
+    soft = read_answer_file(path, _KIND, _build)
+    check_labels(path, _KIND, soft.labels, labels)
     return soft
 
 
-def _check(soft: SoftLabels) -> None:
-    """Raise ValueError unless the arrays belong together."""
+def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SoftLabels:
+    """Build what :func:`write_soft_labels` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    soft = SoftLabels(tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"]))
     count = len(soft.keys)
-    if soft.keys.dtype != np.uint64 or soft.keys.shape != (count,) or not count:
-        raise ValueError(f"its keys are {soft.keys.dtype} {soft.keys.shape}")
+    check_keys(soft.keys)
     if (soft.keys[1:] <= soft.keys[:-1]).any() or not all(isinstance(label, str) for label in soft.labels):
         raise ValueError("its keys or labels are not in order")
     if soft.probabilities.dtype != np.float16 or soft.probabilities.shape != (count, len(soft.labels)):
@@ -125,9 +100,4 @@ def _check(soft: SoftLabels) -> None:
     sums = soft.probabilities.astype(np.float32).sum(axis=1)
     if not ((soft.probabilities >= 0).all() and np.allclose(sums, 1, atol=0.01)):
         raise ValueError("its rows are no probabilities")
-
-
-def _hash_faces(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """The first eight bytes of each picture's SHA-256: two of a million share one once in forty million."""
-    hashes = b"".join(hashlib.sha256(np.ascontiguousarray(face).data).digest()[:8] for face in pixels)
-    return np.frombuffer(hashes, "<u8").astype(np.uint64)
+    return soft

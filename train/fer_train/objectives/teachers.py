@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import RunError
+from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.models.loading import Predictor, open_predictor
 from fer_train.models.prediction import predict_with_flip
 
-__all__ = ["TeacherEnsemble", "apply_temperature", "open_teacher"]
+__all__ = ["TeacherEnsemble", "apply_temperature", "describe_teachers", "open_teacher"]
 
 
 class TeacherEnsemble:
@@ -54,6 +55,11 @@ def apply_temperature(probabilities: NDArray[np.float32], temperature: float) ->
     """Raise probabilities (n, labels) to 1/temperature and renormalize: the softmax of logits divided by it."""
     powers = np.maximum(probabilities.astype(np.float64), 1e-9) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def describe_teachers(networks: Sequence[Predictor]) -> str:
+    """Name networks and the beginnings of their files' hashes, for the provenance of what learns from them."""
+    return ", ".join(f"{network.spec.name} {sha256_of_file(network.path)[:8]}" for network in networks)
 
 
 def open_teacher(model: Path, labels: tuple[str, ...], *, bfloat16: bool = False) -> Predictor:

@@ -16,7 +16,8 @@ class TrainingPlan:
     """What is about to be trained.
 
     ``samples`` are the faces that are learned from, ``epochs`` all epochs of the run, of which ``done`` are
-    finished. ``report_split`` names the faces that the report will be about.
+    finished. ``report_split`` names the faces that the report will be about. Of a training by views, ``unanswered`` are
+    Training's faces without view answers; on ``calibration`` faces a temperature will be fitted.
     """
 
     arch: str
@@ -29,6 +30,8 @@ class TrainingPlan:
     epochs: int
     done: int
     report_split: str
+    unanswered: int = 0
+    calibration: int = 0
 
 
 class TrainingCallback(Protocol):

@@ -20,15 +20,11 @@ from fer_edge.runtime.shutdown import Terminated
 from fer_train.data.checks import find_concerns, find_prediction_concerns, is_own
 from fer_train.data.crops import FER2013_CROP, choose_interpolation
 from fer_train.data.dataset import FaceDataset, load_faces
-from fer_train.data.duplicates import Fold
 from fer_train.data.held_out import hold_out
-from fer_train.data.splits import SplitRequest, split_dataset
 from fer_train.evaluation.metrics import compute_metrics
 from fer_train.evaluation.temperature_scaling import scale_model
 from fer_train.models.prediction import predict
 from fer_train.models.registry import ARCHITECTURES
-from fer_train.objectives.base import ObjectiveRequest
-from fer_train.objectives.registry import build_objectives
 from fer_train.training.progress import TrainingCallback, TrainingPlan
 from fer_train.training.recipes import Recipe
 from fer_train.training.run_config import (
@@ -39,6 +35,7 @@ from fer_train.training.run_config import (
     read_config,
 )
 from fer_train.training.run_folder import RunFolder
+from fer_train.training.run_inputs import check_teachers, prepare_inputs
 from fer_train.training.starting_point import StartingPoint, read_starting_point
 from fer_train.training.trainer import Trainer
 
@@ -72,12 +69,11 @@ class TrainingRun:
         if config.val_share is not None:
             faces = hold_out(faces, config.val_share, str(data))
         self.concerns = find_concerns(faces, str(data)) if is_own(faces) else []
-        splits = split_dataset(faces, _request_splits(config, recipe))
+        inputs = prepare_inputs(config, recipe, faces)
+        splits, objectives = inputs.splits, inputs.objectives
         self.report_split, self._reported = splits.report_split, splits.reported
         self._calibration = splits.calibration
-        objectives = build_objectives(
-            _request_objectives(config, recipe, splits.training.label_names), config.objectives
-        )
+        self._unanswered = inputs.unanswered
         self.file_digests = [*chain.from_iterable(objective.file_digests for objective in objectives)]
         self._provenance = _describe_origin(data, faces, config, self.digest)
         if start is not None:
@@ -95,6 +91,8 @@ class TrainingRun:
             if config.class_weights == "balanced"
             else None,
             pixel_std=None if start is None else start.pixel_std,
+            view_answers=inputs.view_answers,
+            shown=splits.shown,
             seed=config.seed,
         )
 
@@ -117,6 +115,8 @@ class TrainingRun:
             epochs=self.recipe.epochs,
             done=len(self.trainer.history),
             report_split=self.report_split,
+            unanswered=self._unanswered,
+            calibration=0 if self._calibration is None else len(self._calibration),
         )
 
     def train(self, callback: TrainingCallback, *, stop_after_s: float | None = None) -> None:
@@ -197,6 +197,7 @@ def start_run(
     """
     if not overwrite:
         folder.refuse_if_present()
+    check_teachers(config, recipe)
     faces = _load(data, config, skip_unreadable)
     start = None if config.initial is None else read_starting_point(config.initial)
     run = TrainingRun(folder, data, config, recipe, faces, start)
@@ -252,29 +253,6 @@ def compute_class_weights(faces: FaceDataset) -> NDArray[np.float32]:
         len(faces) / np.count_nonzero(counts), counts, where=counts > 0, out=np.zeros(len(counts))
     )
     return weights.astype(np.float32)
-
-
-def _request_splits(config: RunConfig, recipe: Recipe) -> SplitRequest:
-    return SplitRequest(
-        fold=None if config.fold is None else Fold.parse(config.fold),
-        calibration_folds=recipe.calibration_folds,
-        limit=config.limit,
-        votes=Path(config.votes) if config.votes is not None and config.labels == "ferplus" else None,
-        crop_mode=recipe.crop_mode,
-    )
-
-
-def _request_objectives(config: RunConfig, recipe: Recipe, label_names: tuple[str, ...]) -> ObjectiveRequest:
-    return ObjectiveRequest(
-        label_names=label_names,
-        label_smoothing=recipe.label_smoothing,
-        votes=None if config.votes is None else Path(config.votes),
-        votes_weight=recipe.votes_weight,
-        teachers=[Path(teacher) for teacher in config.teachers],
-        teacher_weight=recipe.teacher_weight,
-        temperature=recipe.temperature,
-        bfloat16=recipe.bfloat16,
-    )
 
 
 def _describe_origin(data: Path, faces: FaceDataset, config: RunConfig, digest: str) -> dict[str, Any]:

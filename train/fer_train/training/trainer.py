@@ -13,8 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.errors import DataError, RunError
-from fer_train.data.batches import Batches
+from fer_edge.errors import RunError
 from fer_train.data.dataset import FaceDataset
 from fer_train.evaluation.metrics import log_loss
 from fer_train.models.architecture import Architecture
@@ -22,7 +21,9 @@ from fer_train.models.initial import copy_body
 from fer_train.models.prediction import predict
 from fer_train.models.run_files import CHECKPOINT_FILE
 from fer_train.objectives.base import Objective, combine_weights
+from fer_train.objectives.view_answers import ViewAnswers
 from fer_train.training.checkpoint import load_checkpoint, save_checkpoint
+from fer_train.training.epochs import AugmentedEpochs, Epochs, ViewEpochs
 from fer_train.training.history import EpochReport
 from fer_train.training.optimizer import build_optimizer
 from fer_train.training.recipes import Recipe
@@ -41,6 +42,8 @@ class Trainer:
     ``objectives`` are what is learned; the first is the one that is measured, and that the network is kept for.
     ``class_weights``, float32 (labels,), weigh each face by its label. ``folder``, the run folder, must exist.
     ``pixel_std`` is that of a network whose weights are taken over by :meth:`begin_with`, None: the training faces'.
+    With ``view_answers`` the training is by the views that they are about, ``training`` are those faces in their order,
+    and ``shown``, bool (n,), those that an epoch goes through.
     Raises DataError where no faces are left to learn from, and what the objectives raise.
     """
 
@@ -55,16 +58,27 @@ class Trainer:
         *,
         class_weights: NDArray[np.float32] | None = None,
         pixel_std: float | None = None,
+        view_answers: ViewAnswers | None = None,
+        shown: NDArray[np.bool_] | None = None,
         seed: int = 0,
     ) -> None:
         self._arch, self._recipe, self._objectives = arch, recipe, list(objectives)
-        self._training, self._validation = _select_usable(training, objectives), validation
+        self._epochs: Epochs = (
+            AugmentedEpochs(training, objectives, recipe, class_weights=class_weights, seed=seed)
+            if view_answers is None
+            else ViewEpochs(
+                training,
+                objectives,
+                recipe,
+                view_answers,
+                shown=shown,
+                class_weights=class_weights,
+                seed=seed,
+            )
+        )
+        self._training, self._validation = self._epochs.faces, validation
         self._folder, self._seed, self._pixel_std = folder, seed, pixel_std
         self._best: list[NDArray[np.float32]] = []
-        targets = {o.name: o.compute_targets(self._training) for o in objectives}
-        self._targets = {name: values for name, values in targets.items() if values is not None}
-        self._batch_targets = {o.name: o.compute_batch for o in objectives if o.computes_batches}
-        self._weights = None if class_weights is None else class_weights[self._training.labels]
         self._model = self._build_model()
         self.history: list[EpochReport] = []
 
@@ -176,7 +190,7 @@ class Trainer:
             yield report
 
     def _train_epoch(self, epoch: int, on_step: OnStep | None) -> EpochReport:
-        batches = self._make_batches(epoch)
+        batches = self._epochs.make_batches(epoch, self.batch_size)
         _seed_dropout(self._model, self._seed, epoch)
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
         # Keras names the metrics of a network by their output where it has several.
@@ -202,20 +216,6 @@ class Trainer:
             learning_rate=rate,
             images_per_s=watch.steps_per_s * self.batch_size,
             seconds=seconds,
-        )
-
-    def _make_batches(self, epoch: int) -> Batches:
-        recipe = self._recipe
-        return Batches(
-            self._training.pixels,
-            self._targets,
-            batch_size=self.batch_size,
-            augmentation=recipe.augmentation_in(epoch),
-            seed=self._seed,
-            epoch=epoch,
-            weights=self._weights,
-            batch_targets=self._batch_targets,
-            mixup=0.0 if recipe.is_flip_only(epoch) else recipe.mixup,
         )
 
     def _validate(self) -> tuple[float | None, float | None]:
@@ -283,16 +283,6 @@ class _StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
         elif self._on_step is not None:
             means = float(logs[f"{self._prefix}cross_entropy"]), float(logs[f"{self._prefix}accuracy"])
             self._on_step(batch + 1, self._steps, *means)
-
-
-def _select_usable(faces: FaceDataset, objectives: Sequence[Objective]) -> FaceDataset:
-    """The faces that show something and that every objective can learn from."""
-    is_usable = ~faces.is_blank()
-    for objective in objectives:
-        is_usable &= objective.select_faces(faces)
-    if not is_usable.any():
-        raise DataError(f"expected faces to train on, got {len(faces)} pictures that show none")
-    return faces.select(is_usable)
 
 
 def _freeze_norms(model: keras.Model) -> None:

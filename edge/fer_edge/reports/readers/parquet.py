@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.archive.schema import METADATA_KEY
-from fer_edge.errors import SourceError
+from fer_edge.errors import SourceError, reason_of
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
-from fer_edge.reports.readers.values import parse_clock, parse_number, parse_time
+from fer_edge.reports.readers.values import parse_clock, parse_number, parse_text, parse_time, parse_whole
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.runtime.parquet_files import open_parquet, read_batches
 from fer_edge.sinks.csv import COLUMNS
@@ -35,7 +35,7 @@ def read_rows(path: Path | None) -> Iterator[Item]:
 
 def _read_frames(path: Path, file: Any, labels: tuple[str, ...]) -> Iterator[Item]:
     batches = read_batches(path, file, [*COLUMNS, *labels])
-    rows = (_parse(row, labels) for batch in batches for row in batch.to_pylist())
+    rows = (_parse(row, labels) for batch in batches for row in _list_rows(path, batch))
     for (key, problem), faces in groupby(rows, lambda row: row[:2]):
         if key is None:
             yield from (Problem("a row", problem) for _ in faces)
@@ -43,6 +43,13 @@ def _read_frames(path: Path, file: Any, labels: tuple[str, ...]) -> Iterator[Ite
         source, frame, time_s, clock = key
         found = tuple(face for *_, face in faces if face is not None)
         yield FrameRow(source, frame, time_s, clock, labels, found)
+
+
+def _list_rows(path: Path, batch: Any) -> list[dict[str, Any]]:
+    try:
+        return list(batch.to_pylist())
+    except ValueError as error:  # a text that is not UTF-8, a time outside the calendar
+        raise SourceError(f"{path}: the file is damaged: {reason_of(error)}") from error
 
 
 def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
@@ -68,8 +75,8 @@ def _parse(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[_Key | None, s
     try:
         time_s, clock = row["time_s"], row["clock"]
         key = (
-            row["source"],
-            int(row["frame"]),
+            parse_text(row["source"]),
+            parse_whole(row["frame"]),
             None if time_s is None else parse_time(time_s),
             _parse_clock(clock),
         )
@@ -86,11 +93,12 @@ def _parse_clock(clock: Any) -> datetime | None:
 
 def _parse_face(row: dict[str, Any], labels: tuple[str, ...]) -> FaceRow:
     confidence = row["confidence"]
+    x, y, width, height = (parse_whole(row[name]) for name in ("x", "y", "width", "height"))
     return FaceRow(
-        row["face_id"],
-        (row["x"], row["y"], row["width"], row["height"]),
+        parse_whole(row["face_id"]),
+        (x, y, width, height),
         None if confidence is None else round(parse_number(confidence), 6),
-        row["emotion"],
+        parse_text(row["emotion"]),
         round(parse_number(row["score"]), 6),
         tuple([round(parse_number(row[label]), 6) for label in labels]),
     )

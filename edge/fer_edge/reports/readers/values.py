@@ -6,7 +6,7 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-__all__ = ["HALF_ROW", "parse_clock", "parse_number", "parse_time", "parse_whole"]
+__all__ = ["HALF_ROW", "parse_clock", "parse_number", "parse_text", "parse_time", "parse_whole"]
 
 HALF_ROW = "half a row: the run was interrupted, or is still writing"
 """What is said of a last line that is cut off."""
@@ -29,6 +29,13 @@ def parse_whole(value: Any) -> int:
     if abs(number) > _MOST:
         raise ValueError(f"{str(value)[:40]} is too large a number")
     return number
+
+
+def parse_text(value: Any) -> str:
+    """A text; raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"{str(value)[:40]} is not a text")
+    return value
 
 
 def parse_time(value: Any) -> float:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from fer_edge.rendering.view import View
 from fer_edge.types import SkippedInput
 
-__all__ = ["MOST_LINE", "RowFormat"]
+__all__ = ["MOST_LINE", "STATE_SUFFIX", "STATE_VERSION", "RowFormat", "state_path"]
 
 MOST_LINE = 1 << 20
 """Bytes of a row: a thousand faces."""
+
+STATE_SUFFIX: Final = ".state.json"
+STATE_VERSION: Final = 1
+
+
+def state_path(path: Path) -> Path:
+    """Where it is kept how far a file of rows is done."""
+    return path.with_name(path.name + STATE_SUFFIX)
 
 
 class RowFormat(Protocol):

@@ -17,7 +17,7 @@ from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
 from fer_edge.sinks.rotation.timed_name import TimedName, number_path
 from fer_edge.sinks.rows.append_file import AppendFile, check_unused, cut_off_half_row
-from fer_edge.sinks.rows.format import RowFormat
+from fer_edge.sinks.rows.format import RowFormat, state_path
 from fer_edge.sinks.rows.live_state import LiveState
 from fer_edge.sinks.rows.pending import MOST_PENDING, Batch, PendingRows
 
@@ -141,6 +141,7 @@ class LiveRowFiles:
         self._leave_file()
         path.parent.mkdir(parents=True, exist_ok=True)
         if self._replaced == path:
+            state_path(path).unlink(missing_ok=True)  # it is about the rows that go
             file = AppendFile(path, truncate=True, follow=not self._name.rotates)
         else:
             file = self._open_free(path)

@@ -18,15 +18,13 @@ from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.rotation.journal import hidden_path
 from fer_edge.sinks.rotation.timed_name import TimedName
 from fer_edge.sinks.rows.append_file import cut_off_half_row
-from fer_edge.sinks.rows.format import RowFormat
+from fer_edge.sinks.rows.format import STATE_SUFFIX, STATE_VERSION, RowFormat, state_path
 from fer_edge.sinks.rows.next_id import find_next_id
 
-__all__ = ["STATE_SUFFIX", "STATE_VERSION", "LiveState"]
+__all__ = ["LiveState"]
 
 _logger = logging.getLogger(__name__)
 
-STATE_SUFFIX: Final = ".state.json"
-STATE_VERSION: Final = 1
 _SAVE_EVERY_S: Final = 60.0
 _TAIL: Final = 4096  # bytes before the remembered place that have to be the same
 _NEWEST: Final = 3  # files that are looked through where nothing is remembered
@@ -60,8 +58,7 @@ class LiveState:
         """The state of the files of that name."""
         if name.rotates:
             return cls(name, hidden_path(name, STATE_SUFFIX))
-        path = name.folder / name.pattern.replace("%%", "%")
-        return cls(name, path.with_name(path.name + STATE_SUFFIX))
+        return cls(name, state_path(name.folder / name.pattern.replace("%%", "%")))
 
     def load(self, format_: RowFormat) -> int:
         """The first id that is free in what earlier runs wrote, whose half rows are cut off; raises OutputError.
@@ -102,7 +99,13 @@ class LiveState:
         try:
             write_json(
                 self._path,
-                {"version": STATE_VERSION, "complete": complete, "next_id": self.next_id, "live": place},
+                {
+                    "version": STATE_VERSION,
+                    "complete": complete,
+                    "in_progress": [],  # what follows is a camera's, and stays
+                    "next_id": self.next_id,
+                    "live": place,
+                },
             )
         except OutputError as error:
             if not self._warned:

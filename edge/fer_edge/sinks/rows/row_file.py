@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.sinks.rows.format import state_path
 
 __all__ = ["RowFile"]
 
@@ -25,6 +26,7 @@ class RowFile:
         self._path = path
         self._file: FileIO | None = None
         self._append = append
+        self._created = False
         self._size = path.stat().st_size if append and path is not None and path.is_file() else 0
 
     @property
@@ -49,7 +51,7 @@ class RowFile:
                 sys.stdout.flush()
                 self._size += len(content)
                 return
-            self._file = self._file or FileIO(self._path, "a" if self._append else "w")
+            self._file = self._file or self._open(self._path)
             rest = content
             try:
                 while rest:
@@ -57,5 +59,18 @@ class RowFile:
             except OSError:
                 with suppress(OSError):  # a pipe
                     self._file.truncate(self._size)  # no part of a row stays
+                    if (
+                        self._created and not self._size
+                    ):  # nor a file without any, which the next run would refuse
+                        self._path.unlink()
                 raise
             self._size += len(content)
+
+    def _open(self, path: Path) -> FileIO:
+        """Open the file; where it is replaced, what is known about the old one's rows goes first."""
+        self._created = not path.exists()
+        if self._append:
+            return FileIO(path, "a")
+        if path.is_file():
+            state_path(path).unlink(missing_ok=True)
+        return FileIO(path, "w")

@@ -1,0 +1,234 @@
+"""View answers: what teachers say of a fixed set of views of each training face, kept in a small file.
+
+A network that learns from them sees exactly the views that the teachers were asked about, mixed ones included, for as
+long as it gains (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022), on any
+machine and without the teachers. The faces are not in the file, only a hash of each, in their order: views are
+functions of the faces' places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import RunError
+from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
+from fer_train.data.dataset import FaceDataset
+from fer_train.data.face_hashes import hash_faces
+from fer_train.data.views import VIEWS_VERSION, ViewMaker, Views, ViewSettings, make_views
+from fer_train.models.loading import Predictor
+from fer_train.models.prediction import Progress, no_progress, predict
+from fer_train.objectives.answer_files import (
+    check_keys,
+    check_labels,
+    is_answer_file,
+    read_answer_file,
+    write_answer_file,
+)
+from fer_train.objectives.teachers import TeacherEnsemble, describe_teachers
+
+__all__ = [
+    "ViewAnswers",
+    "compute_view_answers",
+    "encode_probabilities",
+    "is_view_answers",
+    "read_view_answers",
+    "write_view_answers",
+]
+
+_KIND: Final = "view answers"
+_ARRAY: Final = "view_answers"
+_LEVELS: Final = 255  # of a probability
+_MOST_LABELS: Final = 100  # as data sets may have
+_LARGEST_SEED: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ViewAnswers:
+    """Softened probabilities of all views of n faces.
+
+    ``keys``: uint64 (n,), the faces' hashes in the order of the faces. ``groups``: uint8 (n,); views mix faces of one
+    group alone. ``probabilities``: uint8 (n, views, labels), 255 times those at ``temperature``. ``seed`` and
+    ``settings`` are those of the views. ``origin`` says which networks gave the answers, for the provenance of what
+    learns from them.
+    """
+
+    labels: tuple[str, ...]
+    keys: NDArray[np.uint64]
+    groups: NDArray[np.uint8]
+    probabilities: NDArray[np.uint8]
+    temperature: float
+    seed: int
+    settings: ViewSettings
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def of(self, view: int) -> NDArray[np.float32]:
+        """Return the softened answers about a view, float32 (n, labels); rows sum to 1."""
+        levels = self.probabilities[:, view].astype(np.float32)
+        return np.asarray(levels / levels.sum(axis=1, keepdims=True), np.float32)
+
+    def view_maker(self, pixels: NDArray[np.uint8], view: int) -> ViewMaker:
+        """Return the maker of a view of the faces, uint8 (n, height, width), which are in the order of ``keys``."""
+        return ViewMaker(pixels, view, seed=self.seed, settings=self.settings, groups=self.groups)
+
+    def make_views(self, pixels: NDArray[np.uint8], view: int) -> Views:
+        """Make the view of all faces."""
+        return self.view_maker(pixels, view).make(np.arange(len(pixels)))
+
+
+def encode_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Turn probabilities, float (…, labels), into what :class:`ViewAnswers` holds of them, uint8 of the same shape."""
+    return np.asarray(np.rint(_LEVELS * probabilities), np.uint8)
+
+
+def compute_view_answers(
+    faces: FaceDataset,
+    networks: Sequence[Predictor],
+    settings: ViewSettings,
+    *,
+    temperature: float = 2.0,
+    seed: int = 0,
+    progress: Progress = no_progress,
+) -> ViewAnswers:
+    """Compute the mean answers of networks of the same labels about views of faces, all of one group.
+
+    ``progress`` wraps the views.
+    """
+    ensemble = TeacherEnsemble(networks, temperature)
+    probabilities = np.empty((len(faces), settings.count, len(faces.label_names)), np.uint8)
+    for view in progress("Asking the teachers", range(settings.count)):
+        seen = make_views(faces.pixels, view, seed=seed, settings=settings).pixels
+        probabilities[:, view] = encode_probabilities(predict(ensemble, seen))
+    return ViewAnswers(
+        labels=faces.label_names,
+        keys=hash_faces(faces.pixels),
+        groups=np.zeros(len(faces), np.uint8),
+        probabilities=probabilities,
+        temperature=temperature,
+        seed=seed,
+        settings=settings,
+        origin=describe_teachers(networks),
+    )
+
+
+def is_view_answers(path: Path) -> bool:
+    """Tell whether a file holds view answers, by its content; False for one that cannot be read."""
+    if not is_answer_file(path):
+        return False
+    try:
+        with open_zip(path) as archive:
+            return f"{_ARRAY}.npy" in archive.namelist()
+    except (OSError, *ZIP_DAMAGE):
+        return False
+
+
+def write_view_answers(path: Path, answers: ViewAnswers) -> None:
+    """Write a file, whose name ends in ``.npz``; raises OutputError."""
+    about = {
+        "labels": answers.labels,
+        "temperature": answers.temperature,
+        "seed": answers.seed,
+        "settings": answers.settings.as_dict(),
+        "views_version": VIEWS_VERSION,
+        "origin": answers.origin,
+    }
+    write_answer_file(
+        path,
+        about,
+        {"keys": answers.keys, "groups": answers.groups, _ARRAY: _pack(answers.probabilities)},
+    )
+
+
+def read_view_answers(path: Path, labels: tuple[str, ...]) -> ViewAnswers:
+    """Read the view answers of a file.
+
+    Raises DataError where it holds none, RunError where they are of other labels, or about views that this version
+    of fer-train makes differently.
+    """
+
+    def build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
+        _check_version(path, about["views_version"])  # another one may have other settings
+        return _build(about, arrays)
+
+    answers = read_answer_file(path, _KIND, build)
+    check_labels(path, _KIND, answers.labels, labels)
+    return answers
+
+
+def _check_version(path: Path, version: Any) -> None:
+    if type(version) is not int:
+        raise ValueError(f"its views are of version {version!r}")
+    if version != VIEWS_VERSION:
+        remedy = (
+            "make the file again: fer-train soft-labels" if version < VIEWS_VERSION else "update fer-edge"
+        )
+        raise RunError(
+            f"{path}: expected answers about views of version {VIEWS_VERSION}, they are about views of version "
+            f"{version}; {remedy}"
+        )
+
+
+def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
+    """Build what :func:`write_view_answers` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    answers = ViewAnswers(
+        labels=tuple(about["labels"]),
+        keys=arrays["keys"],
+        groups=arrays["groups"],
+        probabilities=_unpack(arrays[_ARRAY]),
+        temperature=about["temperature"],
+        seed=about["seed"],
+        settings=ViewSettings.from_dict(about["settings"]),
+        origin=str(about["origin"]),
+    )
+    _check(answers)
+    return answers
+
+
+def _check(answers: ViewAnswers) -> None:
+    """Raise ValueError unless all parts belong together."""
+    count, labels = len(answers.keys), answers.labels
+    check_keys(answers.keys)
+    if not 2 <= len(labels) <= _MOST_LABELS or not all(isinstance(label, str) for label in labels):
+        raise ValueError("its labels are not 2 to 100 names")
+    if answers.groups.dtype != np.uint8 or answers.groups.shape != (count,):
+        raise ValueError(f"its groups are {answers.groups.dtype} {answers.groups.shape}")
+    wanted = (count, answers.settings.count, len(labels))
+    if answers.probabilities.shape != wanted:
+        raise ValueError(f"its answers have the shape {answers.probabilities.shape}, not {wanted}")
+    temperature, seed = answers.temperature, answers.seed
+    if not isinstance(temperature, float) or not (math.isfinite(temperature) and temperature > 0):
+        raise ValueError(f"its temperature is {temperature!r}")
+    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+        raise ValueError(f"its seed is {seed!r}")
+    sums = answers.probabilities.sum(axis=2, dtype=np.int64)
+    if (abs(sums - _LEVELS) > len(labels) / 2).any():  # each may be half a level off
+        raise ValueError("its rows are no probabilities")
+
+
+def _pack(probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Rearrange answers, uint8 (n, views, labels), so that they take less when compressed: (labels, n, views).
+
+    The last label's are stored as the difference to what the others leave, which is nearly always 0 or 1.
+    """
+    rest = _LEVELS - probabilities[..., :-1].sum(axis=2, dtype=np.uint8)
+    packed = np.moveaxis(probabilities, 2, 0).copy()
+    packed[-1] -= rest
+    return packed
+
+
+def _unpack(packed: NDArray[Any]) -> NDArray[np.uint8]:
+    """Turn back what :func:`_pack` made; raises ValueError for anything else."""
+    if packed.dtype != np.uint8 or packed.ndim != 3 or len(packed) < 2:
+        raise ValueError(f"its answers are {packed.dtype} {packed.shape}")
+    probabilities = np.ascontiguousarray(np.moveaxis(packed, 0, 2))
+    probabilities[..., -1] += _LEVELS - probabilities[..., :-1].sum(axis=2, dtype=np.uint8)
+    return probabilities
