@@ -59,8 +59,8 @@ __all__ = ["fit"]
     "initial",
     type=PATH,
     metavar="MODEL",
-    help="Begin with the weights of a bundled model (default), a run folder, or a .keras or .tflite file; DATA's "
-    "labels may be others.",
+    help="Begin with the weights of a bundled model (default, accurate), a run folder, or a .keras or .tflite file; "
+    "DATA's labels may be others.",
 )
 @val_share_option
 @click.option(
