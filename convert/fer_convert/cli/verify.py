@@ -8,13 +8,14 @@ import click
 
 from fer_convert.cli.options import data_option, debug_option, show_progress
 from fer_convert.cli.splits import split_option
+from fer_edge.cli.completion import complete_model
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["verify"]
 
 
 @click.command("verify")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=complete_model)
 @data_option("FER-2013 in any of its forms, or your own faces.", required=True)
 @split_option
 @click.option(

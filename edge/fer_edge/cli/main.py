@@ -8,8 +8,8 @@ from typing import Any, Final
 import click
 
 from fer_edge._version import __version__
+from fer_edge.cli.completion import complete_model
 from fer_edge.cli.options import (
-    ModelName,
     PathThatNames,
     archive_options,
     camera_options,
@@ -178,7 +178,7 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
     "--model",
     multiple=True,
     metavar="NAME|PATH",
-    type=ModelName(),
+    shell_complete=complete_model,
     help="Bundled model or .tflite file; several are compared.  [default: all bundled ones]",
 )
 @click.option("--video", metavar="PATH", help="A video to measure on.  [default: one made for it]")
@@ -216,7 +216,7 @@ def benchmark(**options: Any) -> None:
 
 
 @cli.command()
-@click.argument("name", metavar="[NAME|PATH]", required=False, type=ModelName())
+@click.argument("name", metavar="[NAME|PATH]", required=False, shell_complete=complete_model)
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def models(name: str | None, debug: bool) -> None:
     """List the bundled models and the downloaded detectors, or show one of them."""

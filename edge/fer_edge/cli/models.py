@@ -117,8 +117,8 @@ def _accuracy(model: ModelFile) -> str:
 
 
 def _interval(figures: dict[str, Any]) -> str:
-    """The 95 % interval of a measured accuracy, where the file states it: `` [68.7–71.7 %]``."""
+    """The 95 % interval of a measured accuracy, where the file states it: `` [68.7–71.7%]``."""
     interval = figures.get("accuracy_interval")
     if not isinstance(interval, list) or not all(isinstance(bound, int | float) for bound in interval):
         return ""
-    return f" [{100 * interval[0]:.1f}–{100 * interval[1]:.1f} %]" if len(interval) == 2 else ""
+    return f" [{100 * interval[0]:.1f}–{100 * interval[1]:.1f}%]" if len(interval) == 2 else ""

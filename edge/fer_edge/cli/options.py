@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from fer_edge.cli.completion import complete_model
+
 _CLOCK_TIME: Final = re.compile(
     r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)", re.ASCII
 )
@@ -19,7 +21,6 @@ _CLOCK_TIME: Final = re.compile(
 _SIZE: Final = re.compile(r"(?P<width>\d{1,5})[x×X](?P<height>\d{1,5})", re.ASCII)
 
 __all__ = [
-    "ModelName",
     "PathThatNames",
     "RegistryChoice",
     "Seconds",
@@ -31,8 +32,6 @@ __all__ = [
 
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     _ParamType = click.ParamType[str]
 else:
     _ParamType = click.ParamType  # not generic before Click 8.4
@@ -61,27 +60,6 @@ class RegistryChoice(_ParamType):
         if value not in self.names:
             self.fail(f"{value!r} is not one of {', '.join(map(repr, self.names))}.", param, ctx)
         return value
-
-
-class ModelName(_ParamType):
-    """A bundled model's name or a file's path, as typed; the shell completes both."""
-
-    name = "model"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Take the text as it is; where there is no such model the command says so."""
-        return value
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        """The names of bundled models that begin so, and files."""
-        from click.shell_completion import CompletionItem
-
-        from fer_edge.models.find_model import bundled_models
-
-        names = [CompletionItem(name) for name in bundled_models() if name.startswith(incomplete)]
-        return [*names, CompletionItem(incomplete, type="file")]
 
 
 class RegisteredTarget(_ParamType):
@@ -197,7 +175,7 @@ _ANALYSIS: Final = (
     click.option(
         "-m",
         "--model",
-        type=ModelName(),
+        shell_complete=complete_model,
         metavar="NAME|PATH",
         help="Bundled model (default: fast; accurate: right more often) or .tflite file.  [default: default]",
     ),
