@@ -1,9 +1,9 @@
 """The bundled models compared, on real images through the whole runtime and on PublicTest: docs/experiments.md.
 
 Images are ``<label>/*`` in a folder; an image in which no face is found counts as wrong. Every model sees the same
-crops, by the shipped rules. Differences are tested by McNemar's exact test, against the first model.
+crops, by the shipped rules. Differences are tested by McNemar's exact test, against the first model and the one before.
 
-    python -m experiments.bundled_models IMAGES --yunet MODEL [--data DATA] [-m default -m accurate -m FILE]
+    python -m experiments.bundled_models [IMAGES --yunet MODEL] [--data DATA] [-m default -m accurate -m FILE]
 """
 
 from __future__ import annotations
@@ -55,14 +55,19 @@ def judge_public(data: Path, models: list[str]) -> Answers:
 
 def print_rows(answers: Answers) -> None:
     """Print a row of a table for each model."""
-    print("| model | correct | 95 % interval | with mirror images averaged | McNemar p against the first |")
-    print("| --- | ---: | ---: | ---: | ---: |")
-    first = next(iter(answers.values()))[0]
+    print("| model | correct | 95 % interval | with mirror images averaged | p, first | p, before |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    first = before = next(iter(answers.values()))[0]
     for model, (plain, flipped) in answers.items():
         interval = format_interval(list(wilson_interval(int(plain.sum()), len(plain))))
-        p = mcnemar_p_value(int((first & ~plain).sum()), int((plain & ~first).sum()))
-        chance = "" if plain is first else f"{p:.2g}"
-        print(f"| {model} | {plain.mean():.2%} | {interval} | {flipped.mean():.2%} | {chance} |", flush=True)
+        chances = " | ".join(f"{compute_p_value(other, plain):.2g}" for other in (first, before))
+        print(f"| {model} | {plain.mean():.2%} | {interval} | {flipped.mean():.2%} | {chances} |", flush=True)
+        before = plain
+
+
+def compute_p_value(one: Right, other: Right) -> float:
+    """Compute how probable the difference of two models is by chance."""
+    return mcnemar_p_value(int((one & ~other).sum()), int((other & ~one).sum()))
 
 
 def print_labels(pictures: Pictures, answers: Answers) -> None:
@@ -82,14 +87,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("images", type=Path)
-    parser.add_argument("--yunet", type=Path, required=True, help="YuNet's model")
+    parser.add_argument("images", type=Path, nargs="?")
+    parser.add_argument("--yunet", type=Path, help="YuNet's model, for images")
     parser.add_argument("--data", type=Path, help="FER-2013, to measure PublicTest as well")
     parser.add_argument("-m", "--model", action="append", help="of several the first is compared with")
     options = parser.parse_args()
     models = options.model or list(BUNDLED)
     cv2.setNumThreads(1)
-    for detector in ("haar", "yunet"):
+    for detector in ("haar", "yunet") if options.images else ():
         pictures, answers = judge_images(options.images, detector, options.yunet, models)
         found = sum(face is not None for face in pictures.faces)
         print(f"\n{detector}: a face found in {found} of {len(pictures.faces)} images\n", flush=True)
