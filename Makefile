@@ -74,8 +74,8 @@ train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RE
 convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= OVERWRITE=1]
 	@$(BIN)/fer-convert "$(RUN)" $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(if $(OVERWRITE),--overwrite)
 
-bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
-	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
+bundle: $(VENV)/.everything ## Make RUN=… a model that fer-edge bundles [NAME=default|accurate DATA= SAMPLES=]
+	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(NAME),--name "$(NAME)") $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(DATA),--data "$(DATA)")
 
 fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
 	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))

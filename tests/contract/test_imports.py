@@ -73,7 +73,7 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
 Rooms beside each other, with | between, do not import each other.
 """
 
-SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.progress"}
+SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cli.progress"}
 """What the programs share of fer_edge.cli, for their own ``cli``, ``__main__`` and ``release`` alone."""
 
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
