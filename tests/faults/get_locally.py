@@ -11,8 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
+import click
+
+from fer_edge.cli.app import run_command
 from fer_edge.models.detector_files import DetectorFile
 from fer_edge.models.download import download_detector
+from fer_edge.runtime.shutdown import run_program
 
 __all__ = ["slow_publisher"]
 
@@ -57,9 +61,11 @@ def slow_publisher() -> Iterator[str]:
         thread.join()
 
 
-def main() -> None:
+@click.command()
+@click.argument("address")
+@click.argument("folder")
+def download(address: str, folder: str) -> None:
     """Download the model into a folder."""
-    address, folder = sys.argv[1:]
     file = DetectorFile(
         detector="yunet",
         file_name="face.onnx",
@@ -72,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(lambda: run_command(download, sys.argv[1:], "get_locally"))
