@@ -88,7 +88,8 @@ def create_sink(request: SinkRequest) -> CsvSink:
     for label in request.labels:
         if is_formula(label):
             raise OutputError(
-                f"{request.target}: a spreadsheet would take the model's label {label!r} for a formula; name a .jsonl file"
+                f"{request.target}: a spreadsheet would take the model's label {label!r} for a formula; "
+                "name a .jsonl file"
             )
     format_ = CsvFormat(request.labels)
     return CsvSink(format_, open_rows(request, format_))
