@@ -23,7 +23,7 @@ import numpy as np
 from bench.media import PORTRAIT
 from tests.edge.cli.loopback_camera import loopback_camera
 from tests.faults.commands import COMMANDS, Command, check_readable, prepare, read_content
-from tests.faults.get_locally import slow_publisher
+from tests.faults.publisher import slow_publisher
 
 __all__ = ["SIGNALS", "Kill", "kill_at_random"]
 
@@ -32,6 +32,7 @@ SIGNALS = {"KILL": -9, "INT": 130, "TERM": 143, "HUP": 143}
 
 _RUNS_WITHIN_S = 300.0
 _ENDS_WITHIN_S = 60.0
+_OURS = ("fer_", "tests/")  # in tracebacks
 _AGAIN_S = 0.05  # after which half of the signals that are handled come a second time
 
 
@@ -170,11 +171,11 @@ class _Runner:
 
 
 def _find_exit_faults(kind: str, status: int | None, said: str) -> list[str]:
-    """What is wrong with how a command ended. While Python itself starts, a signal ends it without a word."""
-    unhandled = status == -getattr(signal, f"SIG{kind}") and not said
+    """What is wrong with how a command ended. While Python itself starts, a signal ends it as it ends Python."""
+    unhandled = status == -getattr(signal, f"SIG{kind}") and not any(word in said for word in _OURS)
     if status is None:
         return [f"it did not end within {_ENDS_WITHIN_S:.0f} s: {said[-500:]}"]
-    if "Traceback" in said or (status not in (0, SIGNALS[kind]) and not unhandled):
+    if not unhandled and ("Traceback" in said or status not in (0, SIGNALS[kind])):
         return [f"it left with {status}: {said[-2000:]}"]
     return []
 

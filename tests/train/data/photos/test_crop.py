@@ -96,16 +96,12 @@ def test_a_list_that_was_made_to_harm_removes_nothing_outside(photos: Path, tmp_
 def test_no_photo_s_name_becomes_a_formula_in_a_spreadsheet(
     write: Write, portrait: Image, tmp_path: Path
 ) -> None:
-    write("=cmd()/a.jpg", portrait)
-    crop_photos(
-        tmp_path / "photos",
-        tmp_path / "faces",
-        HaarDetector(still_image=True),
-        choice="one",
-        min_face=MIN_FACE,
-    )
-    ((name, row),) = read_list(tmp_path / "faces").items()
-    assert (name, row["crop"]) == ("./=cmd()/a.jpg", "./=cmd()/a.png")
+    photos, out = tmp_path / "photos", tmp_path / "faces"
+    for label in ("=cmd()", "smile"):
+        write(f"{label}/a.jpg", portrait)
+    crop_photos(photos, out, HaarDetector(still_image=True), choice="one", min_face=MIN_FACE)
+    listed = {name: row["crop"] for name, row in read_list(out).items()}
+    assert listed == {"./=cmd()/a.jpg": "./=cmd()/a.png", "smile/a.jpg": "smile/a.png"}
 
 
 def test_a_network_sees_the_same_of_a_crop_as_of_the_photo(photos: Path, tmp_path: Path) -> None:
