@@ -16,11 +16,9 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # As GitHub makes them: #a-heading.
 myst_heading_anchors = 4
-myst_enable_extensions = ["linkify"] if False else []
 # A block without a language is a terminal.
 highlight_language = "none"
-nitpicky = False
+# JSON with … for more of the same is shown without colors.
+suppress_warnings = ["misc.highlighting_failure"]
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
-autodoc_class_signature = "mixed"
 python_maximum_signature_line_length = 88

@@ -61,13 +61,14 @@ def render_python() -> str:
         "The interface": _FIRST,
         "Results": _RESULTS,
         "For detectors and sources of your own": tuple(
-            name
-            for name in fer_edge.__all__
-            if name not in {*_FIRST, *_RESULTS, *errors, "__version__"}
+            name for name in fer_edge.__all__ if name not in {*_FIRST, *_RESULTS, *errors, "__version__"}
         ),
         "Errors": tuple(errors),
     }
-    parts = ["# Python reference\n", "What these names promise, with longer examples, is in [Python](python.md).\n"]
+    parts = [
+        "# Python reference\n",
+        "What these names promise, with longer examples, is in [Python](python.md).\n",
+    ]
     for title, names in kinds.items():
         parts.append(f"## {title}\n")
         parts += [_render_name(name) for name in names]

@@ -80,7 +80,18 @@ SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.progress"}
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 """Modules of fer_edge outside ``cli`` and ``__main__`` that may import click."""
 
-RUN_AS_COMMANDS: Final = {"pytest", "xdist", "ruff", "mypy", "build", "codespell_lib", "moto"}
+RUN_AS_COMMANDS: Final = {
+    "pytest",
+    "xdist",
+    "ruff",
+    "mypy",
+    "build",
+    "codespell_lib",
+    "moto",
+    "sphinx",
+    "myst_parser",
+    "furo",
+}
 """Tools of the dev group that are run by name and need no import."""
 
 LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend that KERAS_BACKEND names"}
@@ -323,7 +334,7 @@ def normalize(distribution: str) -> str:
 
 
 def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
-    ours = {*PACKAGES, "tests", "bench", "experiments", "__future__"} | sys.stdlib_module_names
+    ours = {*PACKAGES, "tests", "bench", "docs", "experiments", "__future__"} | sys.stdlib_module_names
     return tuple(each for each in found if each.target.partition(".")[0] not in ours)
 
 
