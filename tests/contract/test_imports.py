@@ -40,7 +40,8 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "rendering",
         "events | sinks",
         "pipeline | statistics",
-        "session | recognizer",
+        "session | result_stream",
+        "recognizer",
         "benchmark | archive",
         "reports",
         "doctor",
@@ -82,6 +83,7 @@ CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 RUN_AS_COMMANDS: Final = {
     *("pip", "hatchling", "editables", "build", "uv"),
     *("pytest", "xdist", "ruff", "mypy", "codespell_lib", "moto"),
+    *("sphinx", "myst_parser", "furo"),
 }
 """Tools of the groups build and dev that are run by name and need no import."""
 
@@ -334,7 +336,7 @@ def normalize(distribution: str) -> str:
 
 
 def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
-    ours = {*PACKAGES, "tests", "bench", "experiments", "release", "__future__"} | sys.stdlib_module_names
+    ours = {*PACKAGES, "tests", "bench", "docs", "experiments", "release", "__future__"} | sys.stdlib_module_names
     return tuple(each for each in found if each.target.partition(".")[0] not in ours)
 
 
