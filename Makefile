@@ -17,7 +17,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle fuzz faults bench lock release wheel-test arm-test test-mediapipe ci-setup clean
+.PHONY: help setup demo test check format train convert bundle fuzz faults bench lock audit release wheel-test arm-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -93,6 +93,9 @@ lock: $(VENV)/.everything ## Renew the versions and hashes in locks/
 
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
 	@sh scripts/wheel_test.sh $(BIN)/python
+
+audit: $(VENV)/.runtime ## Look up known vulnerabilities of what the runtime installs
+	@sh scripts/audit.sh $(BIN)/python
 
 release: $(VENV)/.everything ## Build the wheel twice, compare, write its bill of materials into dist/
 	@sh scripts/release.sh $(BIN)/python
