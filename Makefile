@@ -82,8 +82,8 @@ bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along
 fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
 	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
 
-faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED=]
-	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED= SIGNALS=KILL,INT,TERM,HUP]
+	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS))
 
 bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
