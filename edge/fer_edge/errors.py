@@ -53,12 +53,16 @@ __all__ = [
 _LONGEST_REASON: Final = 300
 # Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# They show what follows in another order: "exe.jpg" that ends in "gpj.exe" (Unicode, UAX 9).
+_DIRECTIONS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def one_line(text: str) -> str:
-    """Escape line breaks and control characters: a file's name may hold anything."""
+    """Escape line breaks, control characters and changes of direction: a file's name may hold anything."""
     return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
+        c.encode("unicode_escape").decode("ascii")
+        if c in _DIRECTIONS or unicodedata.category(c) in _UNPRINTABLE
+        else c
         for c in text
     )
 

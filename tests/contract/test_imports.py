@@ -74,27 +74,23 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
 Rooms beside each other, with | between, do not import each other.
 """
 
-SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.progress"}
+SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cli.progress"}
 """What the programs share of fer_edge.cli, for their own ``cli``, ``__main__`` and ``release`` alone."""
 
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 """Modules of fer_edge outside ``cli`` and ``__main__`` that may import click."""
 
 RUN_AS_COMMANDS: Final = {
-    "pytest",
-    "xdist",
-    "ruff",
-    "mypy",
-    "build",
-    "codespell_lib",
-    "moto",
-    "sphinx",
-    "myst_parser",
-    "furo",
+    *("pip", "hatchling", "editables", "build", "uv"),
+    *("pytest", "xdist", "ruff", "mypy", "codespell_lib", "moto"),
+    *("sphinx", "myst_parser", "furo"),
 }
-"""Tools of the dev group that are run by name and need no import."""
+"""Tools of the groups build and dev that are run by name and need no import."""
 
-LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend that KERAS_BACKEND names"}
+LOADED_BY_NAME: Final[Mapping[str, str]] = {
+    "jax": "Keras imports the backend that KERAS_BACKEND names",
+    "cyclonedx": "a test asks whether it is installed",
+}
 """Dependencies that no import statement names, each with its reason."""
 
 UNDECLARED: Final[Mapping[str, str]] = {
@@ -109,6 +105,7 @@ IMPORT_NAMES: Final[Mapping[str, str]] = {
     "opencv-python": "cv2",
     "opencv-python-headless": "cv2",
     "opencv-contrib-python": "cv2",
+    "cyclonedx-python-lib": "cyclonedx",
 }
 """Import names of distributions that are not installed everywhere and are not called as they are imported."""
 
@@ -311,7 +308,12 @@ def declared() -> Mapping[str, frozenset[str]]:
         **project["project"]["optional-dependencies"],
         **project["dependency-groups"],
     }
-    return {group: frozenset(map(import_name, requirements)) for group, requirements in groups.items()}
+    return {
+        group: frozenset(
+            import_name(text) for text in requirements if isinstance(text, str)
+        )  # not include-group
+        for group, requirements in groups.items()
+    }
 
 
 def import_name(requirement: str) -> str:
@@ -334,7 +336,15 @@ def normalize(distribution: str) -> str:
 
 
 def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
-    ours = {*PACKAGES, "tests", "bench", "docs", "experiments", "__future__"} | sys.stdlib_module_names
+    ours = {
+        *PACKAGES,
+        "tests",
+        "bench",
+        "docs",
+        "experiments",
+        "release",
+        "__future__",
+    } | sys.stdlib_module_names
     return tuple(each for each in found if each.target.partition(".")[0] not in ours)
 
 

@@ -95,7 +95,8 @@ class ModelSpec:
     ``interpolation`` resizes the crop: ``area`` averages when shrinking and is cubic when enlarging;
     ``linear`` and ``cubic`` are the same in both directions.
     ``variant`` is ``keras`` for a trained network, otherwise what the conversion made of it.
-    ``accuracy`` holds measured figures by split, ``{"PublicTest": {"accuracy": …, "samples": …}}``.
+    ``accuracy`` holds measured figures by split, ``{"PublicTest": {"accuracy": …, "samples": …}}``, shares in 0…1;
+    ``accuracy_interval``, where it is given, is the 95 % interval ``[low, high]``.
     ``provenance`` says where the weights come from: data, recipe, licence, hash of the source run.
 
     >>> from fer_edge import Classifier, ModelSpec
