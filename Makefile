@@ -8,6 +8,8 @@ ARCH   ?= bn-cnn
 RECIPE ?= modern
 RUN    ?= runs/$(ARCH)
 OUT    ?= models
+# 1: the versions and hashes of locks/. 0: the newest versions that pyproject.toml allows.
+LOCKED ?= 1
 
 # The newest Python that TensorFlow supports; for the runtime alone any from 3.11 on will do.
 find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_high; \
@@ -15,7 +17,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle fuzz faults bench wheel-test arm-test test-mediapipe ci-setup clean
+.PHONY: help setup demo test check format train convert bundle fuzz faults bench docs lock audit release wheel-test arm-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -24,21 +26,21 @@ $(VENV)/pyvenv.cfg:
 	@python='$(find_python)'; test -n "$$python" || { \
 	echo "Error: expected Python 3.11 or newer with venv, found none; install it (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3" >&2; exit 1; }; \
 	echo "Setting up $(VENV) with $$("$$python" --version)"; \
-	"$$python" -m venv $(VENV) && $(BIN)/python -m pip install --quiet --upgrade pip
+	"$$python" -m venv $(VENV)
 
 # What a Raspberry Pi needs.
-$(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml
+$(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml locks/build.txt locks/runtime.txt
 	@echo "Installing the runtime"
-	@$(BIN)/python -m pip install --quiet --editable .
+	@sh scripts/install.sh $(BIN)/python runtime $(LOCKED)
 	@touch $@
 
 # What training, conversion, tests and checks need besides.
-$(VENV)/.everything: $(VENV)/.runtime
+$(VENV)/.everything: $(VENV)/.runtime locks/development.txt
 	@echo "Installing TensorFlow and the tools (about 2 GB)"
-	@$(BIN)/python -m pip install --quiet --editable '.[train]' --group dev
+	@sh scripts/install.sh $(BIN)/python development $(LOCKED)
 	@touch $@
 
-setup: $(VENV)/.everything ## Install everything into .venv: runtime, training, tools
+setup: $(VENV)/.everything ## Install everything into .venv: runtime, training, tools [LOCKED=0: newest versions]
 
 demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|camera index
 	@FER_EDGE="$(BIN)/fer-edge" sh scripts/demo.sh "$(INPUT)"
@@ -80,14 +82,26 @@ bundle: $(VENV)/.everything ## Make RUN=… a model that fer-edge bundles [NAME=
 fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
 	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
 
-faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED=]
-	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED= SIGNALS=KILL,INT,TERM,HUP]
+	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS))
 
 bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
 
+lock: $(VENV)/.everything ## Renew the versions and hashes in locks/
+	@sh scripts/lock.sh $(BIN)/python
+
+docs: $(VENV)/.everything ## Build the documentation into build/docs, every warning an error
+	@$(BIN)/python -m docs.website
+
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
 	@sh scripts/wheel_test.sh $(BIN)/python
+
+audit: $(VENV)/.runtime ## Look up known vulnerabilities of what the runtime installs
+	@sh scripts/audit.sh $(BIN)/python
+
+release: $(VENV)/.everything ## Build the wheel twice, compare, write its bill of materials into dist/
+	@sh scripts/release.sh $(BIN)/python
 
 arm-test: $(VENV)/.everything ## Run the wheel on emulated 64-bit ARM, as root on Debian; ten minutes [DATA=fer2013.tar.gz]
 	@sh scripts/arm_test.sh $(BIN)/python "$(DATA)"

@@ -40,7 +40,7 @@ if [ ! -e "$root/ready" ]; then
 fi
 
 echo "Building the wheel and fetching what it needs, as wheels alone"
-"$python" -m build --wheel --outdir "$files/wheels" . >"$files/build.log" 2>&1 || { cat "$files/build.log"; exit 1; }
+"$python" -m build --no-isolation --wheel --outdir "$files/wheels" . >"$files/build.log" 2>&1 || { cat "$files/build.log"; exit 1; }
 "$python" -m pip download --quiet --dest "$files/wheels" --only-binary :all: --python-version 3.11 --implementation cp \
     --abi cp311 --abi abi3 --abi none --platform manylinux_2_36_aarch64 --platform manylinux_2_28_aarch64 \
     --platform manylinux_2_27_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \

@@ -7,7 +7,7 @@ trap 'rm -rf "$work"' EXIT
 portrait=$PWD/tests/data/grace_hopper.jpg
 
 echo "Building the wheel"
-"$python" -m build --outdir "$work/dist" . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
+"$python" -m build --no-isolation --outdir "$work/dist" . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$python" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet "$work"/dist/*.whl
 cd "$work" # nothing of the checkout is in reach

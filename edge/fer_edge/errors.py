@@ -53,24 +53,39 @@ __all__ = [
 _LONGEST_REASON: Final = 300
 # Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# They show what follows in another order: "exe.jpg" that ends in "gpj.exe" (Unicode, UAX 9).
+_DIRECTIONS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def one_line(text: str) -> str:
-    """Escape line breaks and control characters: a file's name may hold anything."""
+    """Escape line breaks, control characters and changes of direction: a file's name may hold anything."""
     return "".join(
-        c.encode("unicode_escape").decode("ascii") if unicodedata.category(c) in _UNPRINTABLE else c
+        c.encode("unicode_escape").decode("ascii")
+        if c in _DIRECTIONS or unicodedata.category(c) in _UNPRINTABLE
+        else c
         for c in text
     )
 
 
 def reason_of(error: object) -> str:
-    """What a library says of its failure, in one line of at most 300 characters; its type where it says nothing."""
+    """Return a library's own words on its failure, one line of at most 300 characters, or else the error's type."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 class FerEdgeError(Exception):
-    """Something expected went wrong; the message says what, and what to do."""
+    """Something expected went wrong; the message says what, and what to do.
+
+    ``exit_code`` is the exit status with which the programs leave.
+
+    >>> from fer_edge import EmotionRecognizer, FerEdgeError, SourceError
+    >>> with EmotionRecognizer() as recognizer:
+    ...     try:
+    ...         recognizer.analyze("missing.jpg")
+    ...     except FerEdgeError as error:
+    ...         print(type(error) is SourceError, error.exit_code)
+    True 1
+    """
 
     exit_code = 1
 

@@ -40,7 +40,8 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "rendering",
         "events | sinks",
         "pipeline | statistics",
-        "session | recognizer",
+        "session | result_stream",
+        "recognizer",
         "benchmark | archive",
         "reports",
         "doctor",
@@ -79,10 +80,17 @@ SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cl
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 """Modules of fer_edge outside ``cli`` and ``__main__`` that may import click."""
 
-RUN_AS_COMMANDS: Final = {"pytest", "xdist", "ruff", "mypy", "build", "codespell_lib", "moto"}
-"""Tools of the dev group that are run by name and need no import."""
+RUN_AS_COMMANDS: Final = {
+    *("pip", "hatchling", "editables", "build", "uv"),
+    *("pytest", "xdist", "ruff", "mypy", "codespell_lib", "moto"),
+    *("sphinx", "myst_parser", "furo"),
+}
+"""Tools of the groups build and dev that are run by name and need no import."""
 
-LOADED_BY_NAME: Final[Mapping[str, str]] = {"jax": "Keras imports the backend that KERAS_BACKEND names"}
+LOADED_BY_NAME: Final[Mapping[str, str]] = {
+    "jax": "Keras imports the backend that KERAS_BACKEND names",
+    "cyclonedx": "a test asks whether it is installed",
+}
 """Dependencies that no import statement names, each with its reason."""
 
 UNDECLARED: Final[Mapping[str, str]] = {
@@ -97,6 +105,7 @@ IMPORT_NAMES: Final[Mapping[str, str]] = {
     "opencv-python": "cv2",
     "opencv-python-headless": "cv2",
     "opencv-contrib-python": "cv2",
+    "cyclonedx-python-lib": "cyclonedx",
 }
 """Import names of distributions that are not installed everywhere and are not called as they are imported."""
 
@@ -299,7 +308,12 @@ def declared() -> Mapping[str, frozenset[str]]:
         **project["project"]["optional-dependencies"],
         **project["dependency-groups"],
     }
-    return {group: frozenset(map(import_name, requirements)) for group, requirements in groups.items()}
+    return {
+        group: frozenset(
+            import_name(text) for text in requirements if isinstance(text, str)
+        )  # not include-group
+        for group, requirements in groups.items()
+    }
 
 
 def import_name(requirement: str) -> str:
@@ -322,7 +336,15 @@ def normalize(distribution: str) -> str:
 
 
 def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
-    ours = {*PACKAGES, "tests", "bench", "experiments", "__future__"} | sys.stdlib_module_names
+    ours = {
+        *PACKAGES,
+        "tests",
+        "bench",
+        "docs",
+        "experiments",
+        "release",
+        "__future__",
+    } | sys.stdlib_module_names
     return tuple(each for each in found if each.target.partition(".")[0] not in ours)
 
 

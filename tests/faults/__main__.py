@@ -1,4 +1,4 @@
-"""``python -m tests.faults``: kill -9 at random moments, hundreds of times.
+"""``python -m tests.faults``: kill -9, or another signal, at random moments, hundreds of times.
 
 After each kill every file under a final name has to be readable; the same command, run again, has to succeed, to
 remove what the killed one left half done, and to come to the same rows. The exit status is 1 where anything was
@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults.commands import COMMANDS
-from tests.faults.kills import kill_at_random
+from tests.faults.kills import SIGNALS, kill_at_random
 
 
 def main() -> None:
@@ -23,17 +23,26 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--commands", default=",".join(COMMANDS), help=f"some of: {', '.join(COMMANDS)}")
+    parser.add_argument(
+        "--signals", default="KILL", help=f"some of: {', '.join(SIGNALS)}; INT and TERM may come twice"
+    )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     counts: Counter[tuple[str, str]] = Counter()
-    for kill in kill_at_random(folder / "work", options.commands.split(","), options.kills, options.seed):
+    names, signals = options.commands.split(","), options.signals.split(",")
+    for kill in kill_at_random(folder / "work", names, options.kills, options.seed, signals):
         counts[kill.command, "killed" if kill.was_running else "already done"] += 1
         if kill.faults:
             counts[kill.command, "wrong"] += 1
-            print(f"--- {kill.command} after {kill.after_s} s", *kill.faults, sep="\n", flush=True)
+            print(
+                f"--- {kill.command}, {kill.signal} after {kill.after_s} s",
+                *kill.faults,
+                sep="\n",
+                flush=True,
+            )
     columns = ("killed", "already done", "wrong")
     print(f"{'command':12}" + "".join(f"{name:>14}" for name in columns))
-    for name in options.commands.split(","):
+    for name in names:
         print(f"{name:12}" + "".join(f"{counts[name, column]:14}" for column in columns))
     wrong = sum(count for (_, column), count in counts.items() if column == "wrong")
     if wrong:

@@ -98,6 +98,18 @@ COMMANDS: Final[dict[str, Command]] = {
         seconds=20.0,
         weight=1,
     ),
+    "evaluate": Command(
+        ("evaluate", "{inputs}/run", "{inputs}/fer2013.csv", "--out", "{out}/report"),
+        program="fer_train",
+        seconds=12.0,
+        weight=1,
+    ),
+    "soft-labels": Command(
+        ("soft-labels", "{inputs}/fer2013.csv", "--teacher", "{inputs}/run", "--out", "{out}/soft.npz"),
+        program="fer_train",
+        seconds=12.0,
+        weight=1,
+    ),
 }  # fmt: skip
 
 
@@ -114,7 +126,7 @@ def prepare(folder: Path, names: set[str]) -> None:
         cv2.imwrite(str(photos / f"{number}.jpg"), np.roll(portrait, 8 * number, axis=1))
     if "report" in names:
         _write_rows(folder / "rows.jsonl")
-    if names & {"fit", "convert"}:
+    if names & {"fit", "convert", "evaluate", "soft-labels"}:
         _write_faces(folder / "fer2013.csv")
 
 

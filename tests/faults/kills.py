@@ -1,12 +1,18 @@
-"""Kills commands at random moments, and looks at what they left and at what the next run makes of it."""
+"""Kills commands at random moments, and looks at what they left and at what the next run makes of it.
+
+By SIGKILL, or by a signal that a command handles, which has to be the reason that its exit status tells.
+"""
 
 from __future__ import annotations
 
 import os
 import random
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterable, Iterator
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,25 +23,37 @@ import numpy as np
 from bench.media import PORTRAIT
 from tests.edge.cli.loopback_camera import loopback_camera
 from tests.faults.commands import COMMANDS, Command, check_readable, prepare, read_content
-from tests.faults.get_locally import slow_publisher
+from tests.faults.publisher import slow_publisher
 
-__all__ = ["Kill", "kill_at_random"]
+__all__ = ["SIGNALS", "Kill", "kill_at_random"]
+
+SIGNALS = {"KILL": -9, "INT": 130, "TERM": 143, "HUP": 143}
+"""Those that a command may get, and the exit status after each."""
 
 _RUNS_WITHIN_S = 300.0
+_ENDS_WITHIN_S = 60.0
+_OURS = ("fer_", "tests/")  # in tracebacks
+_AGAIN_S = 0.05  # after which half of the signals that are handled come a second time
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What a kill after so many seconds led to; ``faults`` is what must not be."""
+    """What a signal after so many seconds led to; ``faults`` is what must not be."""
 
     command: str
+    signal: str
     after_s: float
     was_running: bool
     faults: tuple[str, ...]
 
 
-def kill_at_random(folder: Path, names: Iterable[str], kills: int, seed: int) -> Iterator[Kill]:
-    """Kill the commands of those names, each from a fresh start, by their weights; yields what came of it."""
+def kill_at_random(
+    folder: Path, names: Iterable[str], kills: int, seed: int, signals: Sequence[str] = ("KILL",)
+) -> Iterator[Kill]:
+    """Kill the commands of those names, each from a fresh start, by their weights; yields what came of it.
+
+    ``signals`` are of ``SIGNALS``; each time one of them is chosen at random.
+    """
     chosen = list(names)
     inputs = folder / "inputs"
     prepare(inputs, set(chosen))
@@ -50,14 +68,15 @@ def kill_at_random(folder: Path, names: Iterable[str], kills: int, seed: int) ->
             {"inputs": str(inputs), "camera": camera, "publisher": publisher},
             environment,
         )
-        if "convert" in chosen:
+        if {"convert", "evaluate", "soft-labels"} & set(chosen):
             runner.run(COMMANDS["fit"], inputs.parent / "trained")
             shutil.copytree(inputs.parent / "trained/run", inputs / "run")
         whole = {name: runner.measure(COMMANDS[name], folder / f"whole-{name}") for name in chosen}
         turns = _spread(chosen)
         for number in range(kills):
             name = turns[number % len(turns)]
-            yield runner.kill(name, folder / f"{number}-{name}", rng.random(), whole[name])
+            kind = rng.choice(signals)
+            yield runner.kill(name, folder / f"{number}-{name}", rng, kind, whole[name])
 
 
 def _spread(names: list[str]) -> list[str]:
@@ -100,24 +119,15 @@ class _Runner:
         assert done.returncode == 0, done.stderr
         return _Whole(_list_files(out), {name: read_content(out / name) for name in command.same})
 
-    def kill(self, name: str, out: Path, share: float, whole: _Whole) -> Kill:
-        """Kill a run after a share of its time, look at what is there, and run it again."""
+    def kill(self, name: str, out: Path, rng: random.Random, kind: str, whole: _Whole) -> Kill:
+        """Kill a run after a random share of its time, look at what is there, and run it again."""
         command = COMMANDS[name]
         out.mkdir()
-        after_s = share * command.seconds
-        process = subprocess.Popen(
-            self._line(command, out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self._environment,
-        )
-        try:
-            process.wait(after_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        was_running = process.returncode < 0
-        faults = [f"after the kill: {fault}" for fault in check_readable(out)]
+        after_s, twice = rng.random() * command.seconds, rng.random() < 0.5
+        status, said = self._interrupt(self._line(command, out), after_s, kind, twice)
+        was_running = status not in (0, None)
+        faults = _find_exit_faults(kind, status, said)
+        faults += [f"after the kill: {fault}" for fault in check_readable(out)]
         done = self.run(command, out, again=True)
         if done.returncode != 0:
             faults.append(f"the next run left with {done.returncode}: {done.stderr[-500:]}")
@@ -130,10 +140,44 @@ class _Runner:
                 faults.append(f"{path} is not as it would have been")
         if not faults:
             shutil.rmtree(out)
-        return Kill(name, round(after_s, 3), was_running, tuple(faults))
+        return Kill(name, kind, round(after_s, 3), was_running, tuple(faults))
+
+    def _interrupt(self, line: list[str], after_s: float, kind: str, twice: bool) -> tuple[int | None, str]:
+        """Start a command and send it a signal; its exit status, None if it does not end, and what it said."""
+        number = getattr(signal, f"SIG{kind}")
+        with tempfile.TemporaryFile() as log:
+            process = subprocess.Popen(
+                line, stdout=subprocess.DEVNULL, stderr=log, env=self._environment, start_new_session=True
+            )
+            try:
+                process.wait(after_s)
+            except subprocess.TimeoutExpired:
+                process.send_signal(number)
+                if twice:
+                    time.sleep(_AGAIN_S)
+                    process.send_signal(number)
+            status: int | None
+            try:
+                status = process.wait(_ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                status = None
+            log.seek(0)
+            return status, log.read().decode(errors="replace")
 
     def _line(self, command: Command, out: Path, again: bool = False) -> list[str]:
         return command.line({**self._places, "out": str(out)}, again=again)
+
+
+def _find_exit_faults(kind: str, status: int | None, said: str) -> list[str]:
+    """What is wrong with how a command ended. While Python itself starts, a signal ends it as it ends Python."""
+    unhandled = status == -getattr(signal, f"SIG{kind}") and not any(word in said for word in _OURS)
+    if status is None:
+        return [f"it did not end within {_ENDS_WITHIN_S:.0f} s: {said[-500:]}"]
+    if not unhandled and ("Traceback" in said or status not in (0, SIGNALS[kind])):
+        return [f"it left with {status}: {said[-2000:]}"]
+    return []
 
 
 def _list_files(folder: Path) -> frozenset[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.errors import ClusterError, reason_of
-from fer_edge.runtime.shutdown import Terminated, raise_if_interrupted
+from fer_edge.runtime.shutdown import raise_if_interrupted, skip_finalization
 
 __all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
 
@@ -67,30 +67,44 @@ def ray_session(address: str | None, threads: int) -> Iterator[Any]:
             finally:
                 ray.shutdown()
     finally:
+        skip_finalization()  # threads of Ray's in C++ may still run
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _connect(ray: Any, options: dict[str, Any]) -> None:
-    """Call ``ray.init``, whose handlers of signals do not stay."""
+    """Call ``ray.init``, which installs no handler of SIGTERM, and whose other handlers do not stay."""
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     handlers = {number: signal.getsignal(number) for number in numbers}
     address = options["address"]
     where = "on this machine" if address == "local" else f"at {address}"
     try:
-        _init(ray, options)
-    except KeyboardInterrupt:
-        raise_if_interrupted()
-        raise
-    except SystemExit as end:  # its handler of SIGTERM
-        raise Terminated from end
-    except Exception as error:
+        with _own_sigterm():
+            _init(ray, options)
+    except (Exception, SystemExit) as error:
+        raise_if_interrupted()  # it may be what Ray made of it
         raise ClusterError(describe_start_failure(error, where)) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
                 with suppress(TypeError):  # one that was not installed by Python
                     signal.signal(number, handler)
+    raise_if_interrupted()  # it may have been swallowed
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep Ray from handling SIGTERM: its SystemExit is lost where a finalizer runs, and the signal with it."""
+    install = signal.signal
+
+    def install_others(number: int, handler: Any) -> Any:
+        return signal.getsignal(number) if number == signal.SIGTERM else install(number, handler)
+
+    signal.signal = install_others  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        signal.signal = install
 
 
 def _init(ray: Any, options: dict[str, Any]) -> None:

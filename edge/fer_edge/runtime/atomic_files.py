@@ -24,6 +24,7 @@ __all__ = [
     "make_folder",
     "output_errors",
     "part_path",
+    "remove_planted_link",
     "staged_file",
     "staged_folder",
     "write_json",
@@ -123,6 +124,7 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     part = part_path(target)
     try:
         with output_errors(path):
+            remove_planted_link(part)
             yield part
             if target.exists():
                 part.chmod(target.stat().st_mode & 0o777)
@@ -176,6 +178,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 def part_path(target: Path) -> Path:
     """The hidden name beside ``target``, of the same suffix, under which this process writes its file."""
     return target.with_name(_part_name(target, str(os.getpid())))
+
+
+def remove_planted_link(part: Path) -> None:
+    """Remove a link of a temporary name, which somebody else made: what it leads to would be overwritten."""
+    if part.is_symlink():
+        part.unlink(missing_ok=True)
 
 
 def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -18,6 +21,7 @@ __all__ = [
     "is_interrupted",
     "raise_if_interrupted",
     "run_program",
+    "skip_finalization",
 ]
 
 INTERRUPTED: Final = 130
@@ -38,6 +42,12 @@ class _Interruption:
 
     kind: type[BaseException] | None = None
     raised_at = 0.0  # on the monotonic clock
+
+
+class _Ending:
+    """How :func:`run_program` leaves."""
+
+    at_once = False
 
 
 def install_signal_handlers() -> None:
@@ -73,7 +83,25 @@ def run_program(run: Callable[[], int]) -> NoReturn:
     except Terminated:
         status = TERMINATED
     ignore_signals()
+    if _Ending.at_once:
+        _leave_at_once(status)
     sys.exit(status)
+
+
+def skip_finalization() -> None:
+    """Let :func:`run_program` leave without Python's finalization, in which a C++ library may abort the process.
+
+    For libraries whose threads outlive their own shutdown, such as Ray's. What is registered with ``atexit`` is called.
+    """
+    _Ending.at_once = True
+
+
+def _leave_at_once(status: int) -> NoReturn:
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a full disk, or closed: nobody can be told
+            stream.flush()
+    os._exit(status)
 
 
 def _report_unraisable(dropped: sys.UnraisableHookArgs) -> None:

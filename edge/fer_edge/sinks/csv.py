@@ -11,6 +11,7 @@ from typing import Any, Final
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.formulas import is_formula, protect_path
 from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows.format import MOST_LINE
 from fer_edge.sinks.rows.row_sink import RowSink, open_rows
@@ -32,7 +33,8 @@ _FACE_IDS: Final = re.compile(
 class CsvFormat:
     """One row per face; a frame without a face has one row with the face's columns empty.
 
-    An image that could not be read has none. ``labels`` are the model's, the last columns.
+    An image that could not be read has none. ``labels`` are the model's, the last columns. A source that a
+    spreadsheet would take for a formula begins with ``./``.
     """
 
     face_ids = _FACE_IDS
@@ -59,7 +61,7 @@ class CsvFormat:
 
     def _rows(self, record: FrameRecord) -> list[list[Any]]:
         # None becomes an empty field.
-        frame = [record["source"], record["frame"], record["time_s"], record["clock"]]
+        frame = [protect_path(record["source"]), record["frame"], record["time_s"], record["clock"]]
         faces = [
             [
                 *frame,
@@ -83,6 +85,12 @@ def create_sink(request: SinkRequest) -> CsvSink:
     """Make the sink of a file; raises OutputError."""
     if request.target == "-":
         raise UsageError("standard output takes JSON Lines alone; name a .csv file, or give --results -")
+    for label in request.labels:
+        if is_formula(label):
+            raise OutputError(
+                f"{request.target}: a spreadsheet would take the model's label {label!r} for a formula; "
+                "name a .jsonl file"
+            )
     format_ = CsvFormat(request.labels)
     return CsvSink(format_, open_rows(request, format_))
 

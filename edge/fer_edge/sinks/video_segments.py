@@ -13,7 +13,7 @@ from typing import Final
 
 from fer_edge.errors import OutputError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import part_path
+from fer_edge.runtime.atomic_files import output_errors, part_path, remove_planted_link
 from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
@@ -133,6 +133,8 @@ class SegmentedVideoSink:
         except OSError as error:
             raise OutputError(f"{path.parent}: it cannot be made: {error.strerror or error}") from error
         part = part_path(path)
+        with output_errors(path):
+            remove_planted_link(part)
         encoder = VideoEncoder(part, self._kind, self._settings, size=size, rate=self._rate, name=path)
         self._clock.restart()
         return _Segment(path, size, encoder, part)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from fer_edge.archive.cluster import describe_start_failure, describe_task_failure, ray_session
 from fer_edge.errors import ClusterError
+from tests.edge.support import run_python
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,31 @@ def test_what_nobody_expected_fails_one_source() -> None:
     message, fatal = describe_task_failure(RuntimeError("strange\nthing"))
     assert not fatal
     assert message == "Ray failed: strange thing"
+
+
+STARTED = """
+import os, signal, sys
+from fer_edge.archive.cluster import _connect
+from fer_edge.runtime.shutdown import run_program
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+class Ray:
+    def init(self, **options):
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        Finalized()  # what is raised in it is lost
+
+def run():
+    _connect(Ray(), {"address": "local"})
+    return 0
+
+run_program(run)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_is_swallowed_while_ray_starts_ends_the_program(number: int, status: int) -> None:
+    done = run_python(STARTED, int(number))
+    assert (done.returncode, done.stderr) == (status, "")

@@ -137,6 +137,9 @@ def test_the_library_s_warnings_are_lines_too(capsys: pytest.CaptureFixture[str]
         ("\u2028", "\\u2028"),
         ("bild\udcff", "bild\\udcff"),
         ("odd\u202fspace", "odd\u202fspace"),
+        ("photo\u202egpj.exe", "photo\\u202egpj.exe"),
+        ("\u2066hidden\u2069", "\\u2066hidden\\u2069"),
+        ("שלום 👩\u200d🔬", "שלום 👩\u200d🔬"),
     ],
 )
 def test_a_line_is_one_line(text: str, line: str) -> None:

@@ -21,6 +21,7 @@ from fer_edge.runtime.atomic_files import (
     check_staged_folder,
     make_folder,
     output_errors,
+    part_path,
     staged_file,
     staged_folder,
     write_json,
@@ -370,3 +371,15 @@ def test_a_link_to_a_pipe_is_written_to_as_it_is(tmp_path: Path) -> None:
         [sys.executable, "-c", script, tmp_path / "a.txt"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "through", "")
+
+
+@posix
+def test_a_link_that_somebody_put_in_the_way_is_not_written_through(tmp_path: Path) -> None:
+    target, victim = tmp_path / "shared/a.txt", tmp_path / "victim"
+    target.parent.mkdir()
+    victim.write_text("mine")
+    part_path(target).symlink_to(victim)
+    with staged_file(target) as part:
+        part.write_text("content")
+    assert (victim.read_text(), target.read_text()) == ("mine", "content")
+    assert not target.is_symlink()

@@ -53,3 +53,27 @@ def test_a_signal_in_a_finalizer_prints_no_traceback() -> None:
 
 def test_without_a_signal_the_status_is_the_programs() -> None:
     assert run_python(PROGRAM).returncode == 1
+
+
+ABORTING = """
+import atexit, os
+from fer_edge.runtime.shutdown import run_program, skip_finalization
+
+class Native:
+    def __del__(self):
+        os.abort()
+
+def run():
+    atexit.register(print, "closed")
+    skip_finalization()
+    print("done")
+    return 1
+
+kept = Native()
+run_program(run)
+"""
+
+
+def test_a_library_that_would_abort_in_the_end_does_not_change_the_status() -> None:
+    done = run_python(ABORTING)
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (1, ["done", "closed"], "")

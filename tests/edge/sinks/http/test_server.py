@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -228,6 +228,30 @@ class TestClosing:
         served = Served()
         served.sink.close()
         served.write()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Content-Length: 4",
+        "Content-Length: 4\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: identity, chunked",
+        "Connection: keep-alive\r\nContent-Length: 0",
+    ],
+)
+def test_a_request_hidden_in_another_one_s_body_is_never_answered(headers: str) -> None:
+    """A proxy before the page and the page could disagree where the first one ends."""
+    hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = f"GET /style.css HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n0\r\n\r\n{hidden}"
+    with Served() as served, socket.create_connection(("127.0.0.1", served.port), 10) as connection:
+        connection.sendall(request.encode())
+        answers = b""
+        with suppress(ConnectionResetError):  # what was sent beyond the first one is left unread
+            while chunk := connection.recv(65536):
+                answers += chunk
+    assert answers.count(b"HTTP/1.1 ") <= 1
+    assert b"frames" not in answers
 
 
 def test_an_error_of_ours_ends_the_connection_alone_and_is_logged(

@@ -80,6 +80,30 @@ def test_faces_keep_their_folders_and_the_rest_is_listed(
     assert listed["smile/grace.jpg"]["crop"] == "smile/grace.png"
 
 
+def test_a_list_that_was_made_to_harm_removes_nothing_outside(photos: Path, tmp_path: Path) -> None:
+    out, mine = tmp_path / "faces", tmp_path / "mine.png"
+    mine.write_bytes(b"mine")
+    (out / "folder.png").mkdir(parents=True)
+    (out / "link").symlink_to(tmp_path)
+    names = ["../mine.png", str(mine), "link/mine.png", "folder.png", "a\0.png", "b" * 300 + ".png"]
+    with (out / "crops.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["photo", "crop"], *([name, name] for name in names)])
+    crop_photos(photos, out, HaarDetector(still_image=True), choice="one", min_face=MIN_FACE, overwrite=True)
+    assert mine.read_bytes() == b"mine"
+    assert read_list(out)["smile/grace.jpg"]["crop"] == "smile/grace.png"
+
+
+def test_no_photo_s_name_becomes_a_formula_in_a_spreadsheet(
+    write: Write, portrait: Image, tmp_path: Path
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "faces"
+    for label in ("=cmd()", "smile"):
+        write(f"{label}/a.jpg", portrait)
+    crop_photos(photos, out, HaarDetector(still_image=True), choice="one", min_face=MIN_FACE)
+    listed = {name: row["crop"] for name, row in read_list(out).items()}
+    assert listed == {"./=cmd()/a.jpg": "./=cmd()/a.png", "smile/a.jpg": "smile/a.png"}
+
+
 def test_a_network_sees_the_same_of_a_crop_as_of_the_photo(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces"
     crop_photos(photos, out, HaarDetector(still_image=True), choice="one", min_face=MIN_FACE)

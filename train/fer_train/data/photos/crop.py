@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from typing import Any, Final
 from fer_edge.detectors.base import Detector
 from fer_edge.errors import DataError, SourceError
 from fer_edge.runtime.atomic_files import staged_folder
+from fer_edge.runtime.formulas import protect_path
 from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.runtime.tables import counted
 from fer_edge.sinks.images import write_image
@@ -143,8 +145,8 @@ def _write_list(path: Path, root: Path, results: Iterable[_Result]) -> None:
             box = None if first is None else first.box
             writer.writerow(
                 [
-                    photo.path.relative_to(root).as_posix(),
-                    photo.crop.as_posix() if result.left_out is None else "",
+                    protect_path(photo.path.relative_to(root).as_posix()),
+                    protect_path(photo.crop.as_posix()) if result.left_out is None else "",
                     result.left_out or "",
                     len(result.found),
                     *(("",) * 4 if box is None else (box.x, box.y, box.width, box.height)),
@@ -164,5 +166,6 @@ def _remove_crops(out: Path) -> None:
     (out / CROP_LIST).unlink()
     for name in names:
         path = out / name
-        if path.suffix == ".png" and path.resolve().is_relative_to(out.resolve()):
-            path.unlink(missing_ok=True)
+        with suppress(OSError, ValueError):  # no file can have this name, or a folder has it
+            if path.suffix == ".png" and path.resolve().is_relative_to(out.resolve()):
+                path.unlink(missing_ok=True)

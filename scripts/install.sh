@@ -1,0 +1,20 @@
+#!/bin/sh
+# `make setup`: install this checkout in place, with what it needs: `runtime`, or `development`, which is everything.
+# locked=1: exactly the files whose hashes stand in locks/; 0: the newest versions that pyproject.toml allows.
+set -eu
+python=$1
+what=$2
+locked=$3
+
+pip() { "$python" -m pip --quiet --disable-pip-version-check "$@"; }
+
+if [ "$locked" = 1 ]; then
+    pip install --require-hashes -r locks/build.txt
+    pip install --require-hashes -r "locks/$what.txt"
+    pip install --no-deps --no-build-isolation --editable .
+elif [ "$what" = runtime ]; then
+    pip install --upgrade pip
+    pip install --upgrade --editable .
+else
+    pip install --upgrade --editable '.[train]' --group dev
+fi
