@@ -17,7 +17,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle fuzz faults bench lock audit release wheel-test arm-test test-mediapipe ci-setup clean
+.PHONY: help setup demo test check format train convert bundle fuzz faults bench docs lock audit release wheel-test arm-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -76,8 +76,8 @@ train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RE
 convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= OVERWRITE=1]
 	@$(BIN)/fer-convert "$(RUN)" $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(if $(OVERWRITE),--overwrite)
 
-bundle: $(VENV)/.everything ## Make RUN=… the model that fer-edge brings along [DATA=]
-	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(DATA),--data "$(DATA)")
+bundle: $(VENV)/.everything ## Make RUN=… a model that fer-edge bundles [NAME=default|accurate DATA= SAMPLES=]
+	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(NAME),--name "$(NAME)") $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(DATA),--data "$(DATA)")
 
 fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
 	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
@@ -90,6 +90,9 @@ bench: $(VENV)/.everything ## Measure speed, training and memory into bench/resu
 
 lock: $(VENV)/.everything ## Renew the versions and hashes in locks/
 	@sh scripts/lock.sh $(BIN)/python
+
+docs: $(VENV)/.everything ## Build the documentation into build/docs, every warning an error
+	@$(BIN)/python -m docs.website
 
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
 	@sh scripts/wheel_test.sh $(BIN)/python

@@ -8,7 +8,7 @@ come from one half of it, which the bundled network has not seen either, and are
     python -m experiments.own_photos recovery DATA
 
 ``table`` prints a line for each training, keeps it in DIR and leaves out what is there already. ``recovery`` compares
-the network that fine-tuning begins with, out of the bundled int8 file, with the file itself.
+the networks that fine-tuning begins with, out of the bundled int8 files, with the files themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.models.find_model import find_model
+from fer_edge.models.find_model import bundled_models
 from fer_train.data.dataset import FaceDataset, load_faces
 from fer_train.data.duplicates import duplicate_groups
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
@@ -125,19 +125,18 @@ def print_table(options: argparse.Namespace) -> None:
 
 
 def print_recovery(options: argparse.Namespace) -> None:
-    """Compare the network out of the bundled file with the file."""
+    """Compare the network out of each bundled file with the file."""
     faces = load_faces(options.data).split("PublicTest")
-    initial = find_initial_model(Path("default"))
-    network = predict(load_initial_network(initial), faces.pixels)
-    file = predict(open_predictor(find_model("default").path), faces.pixels)
-    for name, predicted in (("the file", file), ("the network", network)):
+    for name in bundled_models():
+        network = predict(load_initial_network(find_initial_model(Path(name))), faces.pixels)
+        file = predict(open_predictor(Path(name)), faces.pixels)
+        shares = [100 * np.mean(predicted.argmax(axis=1) == faces.labels) for predicted in (file, network)]
+        same = 100 * np.mean(file.argmax(axis=1) == network.argmax(axis=1))
         print(
-            f"{name}: {100 * np.mean(predicted.argmax(axis=1) == faces.labels):.2f} % of {len(faces):,} faces"
+            f"{name}: the file {shares[0]:.2f} % of {len(faces):,} faces, the network {shares[1]:.2f} %; "
+            f"the same prediction for {same:.2f} %, probabilities differ by {np.abs(file - network).mean():.4f}",
+            flush=True,
         )
-    same = np.mean(file.argmax(axis=1) == network.argmax(axis=1))
-    print(
-        f"the same prediction for {100 * same:.2f} %, probabilities differ by {np.abs(file - network).mean():.4f}"
-    )
 
 
 def main() -> None:

@@ -1,6 +1,12 @@
 """fer-edge: facial emotion recognition for the edge.
 
-The public names load when first used, so that importing the package costs nothing.
+The public names load when first used, so that importing the package costs nothing. What they promise is in
+docs/python.md.
+
+>>> import fer_edge
+>>> with fer_edge.EmotionRecognizer() as recognizer:
+...     print([face.emotion for face in recognizer.analyze("face.jpg")])
+['neutral']
 """
 
 from __future__ import annotations
@@ -13,15 +19,56 @@ from fer_edge._version import __version__
 
 if TYPE_CHECKING:
     from fer_edge.classification.classifier import Classifier
-    from fer_edge.errors import FerEdgeError
+    from fer_edge.detectors.base import Detector, DetectorTraits
+    from fer_edge.errors import (
+        AccuracyLossError,
+        ClusterError,
+        ContractError,
+        ConversionError,
+        DataError,
+        DetectorError,
+        DownloadError,
+        FerEdgeError,
+        MissingExtraError,
+        ModelError,
+        OutputError,
+        PluginError,
+        RunError,
+        SourceError,
+        SourceLostError,
+        UsageError,
+    )
     from fer_edge.models.spec import ModelSpec
     from fer_edge.recognizer import EmotionRecognizer
     from fer_edge.rendering.annotate import annotate
     from fer_edge.reports.results import read_results
-    from fer_edge.types import EmotionScores, FaceBox, FaceResult, Frame, FrameResult
+    from fer_edge.result_stream import ResultStream
+    from fer_edge.sources.base import Source
+    from fer_edge.types import (
+        Detection,
+        Discontinuity,
+        EmotionScores,
+        FaceBox,
+        FaceResult,
+        Frame,
+        FrameResult,
+        SkippedInput,
+        StreamInfo,
+    )
 
 __all__ = [
+    "AccuracyLossError",
     "Classifier",
+    "ClusterError",
+    "ContractError",
+    "ConversionError",
+    "DataError",
+    "Detection",
+    "Detector",
+    "DetectorError",
+    "DetectorTraits",
+    "Discontinuity",
+    "DownloadError",
     "EmotionRecognizer",
     "EmotionScores",
     "FaceBox",
@@ -29,14 +76,37 @@ __all__ = [
     "FerEdgeError",
     "Frame",
     "FrameResult",
+    "MissingExtraError",
+    "ModelError",
     "ModelSpec",
+    "OutputError",
+    "PluginError",
+    "ResultStream",
+    "RunError",
+    "SkippedInput",
+    "Source",
+    "SourceError",
+    "SourceLostError",
+    "StreamInfo",
+    "UsageError",
     "__version__",
     "annotate",
     "read_results",
 ]
 
 _MODULES = {
+    "AccuracyLossError": "errors",
     "Classifier": "classification.classifier",
+    "ClusterError": "errors",
+    "ContractError": "errors",
+    "ConversionError": "errors",
+    "DataError": "errors",
+    "Detection": "types",
+    "Detector": "detectors.base",
+    "DetectorError": "errors",
+    "DetectorTraits": "detectors.base",
+    "Discontinuity": "types",
+    "DownloadError": "errors",
     "EmotionRecognizer": "recognizer",
     "EmotionScores": "types",
     "FaceBox": "types",
@@ -44,7 +114,19 @@ _MODULES = {
     "FerEdgeError": "errors",
     "Frame": "types",
     "FrameResult": "types",
+    "MissingExtraError": "errors",
+    "ModelError": "errors",
     "ModelSpec": "models.spec",
+    "OutputError": "errors",
+    "PluginError": "errors",
+    "ResultStream": "result_stream",
+    "RunError": "errors",
+    "SkippedInput": "types",
+    "Source": "sources.base",
+    "SourceError": "errors",
+    "SourceLostError": "errors",
+    "StreamInfo": "types",
+    "UsageError": "errors",
     "annotate": "rendering.annotate",
     "read_results": "reports.results",
 }
@@ -58,3 +140,7 @@ def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'fer_edge' has no attribute {name!r}")
     return getattr(importlib.import_module(f"fer_edge.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -68,13 +68,24 @@ def one_line(text: str) -> str:
 
 
 def reason_of(error: object) -> str:
-    """What a library says of its failure, in one line of at most 300 characters; its type where it says nothing."""
+    """Return a library's own words on its failure, one line of at most 300 characters, or else the error's type."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 class FerEdgeError(Exception):
-    """Something expected went wrong; the message says what, and what to do."""
+    """Something expected went wrong; the message says what, and what to do.
+
+    ``exit_code`` is the exit status with which the programs leave.
+
+    >>> from fer_edge import EmotionRecognizer, FerEdgeError, SourceError
+    >>> with EmotionRecognizer() as recognizer:
+    ...     try:
+    ...         recognizer.analyze("missing.jpg")
+    ...     except FerEdgeError as error:
+    ...         print(type(error) is SourceError, error.exit_code)
+    True 1
+    """
 
     exit_code = 1
 

@@ -50,6 +50,10 @@ class StreamInfo:
     are None where they are not known. ``start_s`` is the time of the source's clock from which on it is read.
     ``reconnects`` is how often a live source was lost and came back until now; ``lost``: it is lost at the moment, and
     tried again.
+
+    >>> from fer_edge import StreamInfo
+    >>> StreamInfo(name="screen", frame_rate=10.0, size=(1920, 1080)).live
+    False
     """
 
     name: str
@@ -73,6 +77,12 @@ class Frame:
     ``time_s`` is the source's own clock: the presentation time in a video, seconds since the start for a
     camera, None for a still image. ``clock`` is the wall clock's time when a live source gave the frame, with its
     offset from UTC; None otherwise.
+
+    >>> import numpy as np
+    >>> from fer_edge import Frame
+    >>> frame = Frame(np.zeros((480, 640, 3), np.uint8), "screen", index=3, time_s=0.1)
+    >>> frame.size, frame.gray.shape
+    ((640, 480), (480, 640))
     """
 
     __slots__ = ("_gray", "_image", "clock", "index", "size", "source", "time_s")
@@ -119,7 +129,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class SkippedInput:
-    """An image of a folder that could not be read; the run goes on with the next one."""
+    """An image of a folder that could not be read; the run goes on with the next one.
+
+    ``source`` is its path as the folder gave it, ``error`` one line that says what is wrong.
+
+    >>> from fer_edge import EmotionRecognizer
+    >>> skipped = []
+    >>> with EmotionRecognizer() as recognizer:
+    ...     results = list(recognizer.stream("photos", on_error=skipped.append))
+    >>> [item.source for item in skipped]
+    ['photos/broken.jpg']
+    """
 
     source: str
     error: str
@@ -129,9 +149,15 @@ class SkippedInput:
 class Discontinuity:
     """What comes next does not continue what came before: no face is carried over.
 
+    A :class:`Source` of your own yields it between two frames.
+
     ``reason`` says why, such as ``size``, ``reconnect`` or ``cut``. ``stream`` describes what comes next, where that is
     another stream than before. ``finished`` is the source that has just been read to its end, where several
     are read in a row.
+
+    >>> from fer_edge import Discontinuity
+    >>> Discontinuity("cut").reason
+    'cut'
     """
 
     reason: str
@@ -141,7 +167,15 @@ class Discontinuity:
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
-    """An axis-parallel box in pixels of the source frame."""
+    """An axis-parallel box in pixels of the source frame; ``x`` and ``y`` are its top left corner.
+
+    >>> from fer_edge import FaceBox
+    >>> box = FaceBox(x=10, y=20, width=100, height=120)
+    >>> box.center, box.area
+    ((60.0, 80.0), 12000)
+    >>> round(box.iou(FaceBox(10, 20, 100, 60)), 2)
+    0.5
+    """
 
     x: int
     y: int
@@ -159,7 +193,7 @@ class FaceBox:
         return self.width * self.height
 
     def clipped(self, width: int, height: int) -> FaceBox | None:
-        """The part of the box inside a frame of that many pixels, or None where nothing is left."""
+        """Return the part inside a frame of that many pixels, or None where nothing is left."""
         left, top = max(0, self.x), max(0, self.y)
         right, bottom = min(width, self.x + self.width), min(height, self.y + self.height)
         if right <= left or bottom <= top:
@@ -167,16 +201,16 @@ class FaceBox:
         return FaceBox(left, top, right - left, bottom - top)
 
     def grown(self, margin: int) -> FaceBox:
-        """The box with that many pixels more on each side; it may leave the frame."""
+        """Return the box with that many pixels more on each side; it may leave the frame."""
         return FaceBox(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
 
     def iou(self, other: FaceBox) -> float:
-        """Intersection over union with another box, 0…1."""
+        """Compute intersection over union with another box, 0…1."""
         overlap = self._intersection(other)
         return overlap / (self.area + other.area - overlap) if overlap else 0.0
 
     def cover(self, other: FaceBox) -> float:
-        """Intersection over the smaller of two boxes, 0…1: 1 where one lies inside the other."""
+        """Compute intersection over the smaller box, 0…1: 1 where one lies inside the other."""
         overlap = self._intersection(other)
         return overlap / min(self.area, other.area) if overlap else 0.0
 
@@ -212,6 +246,11 @@ class Detection:
     reaches out of the frame, as the crop needs it; ``box`` is the part inside. ``support`` is the number of the
     detector's hits that agree on this box, comparable within one search only, None where it counts none; it is
     no probability.
+
+    >>> from fer_edge import Detection, FaceBox
+    >>> face = Detection(FaceBox(10, 20, 100, 100), score=0.9, landmarks=((45.0, 60.0), (75.0, 60.0)))
+    >>> face.moved_to(FaceBox(15, 20, 100, 100)).landmarks
+    ((50.0, 60.0), (80.0, 60.0))
     """
 
     box: FaceBox
@@ -223,7 +262,7 @@ class Detection:
     support: int | None = None
 
     def moved_to(self, box: FaceBox) -> Detection:
-        """The same face at another place; its key points move along."""
+        """Return the same face at another place; its key points move along."""
         dx, dy = box.x - self.box.x, box.y - self.box.y
         outer = self.outer
         return replace(
@@ -236,7 +275,15 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class EmotionScores:
-    """One probability per label, in the model's label order; they sum to 1."""
+    """One probability per label, in the model's label order; they sum to 1.
+
+    >>> from fer_edge import EmotionScores
+    >>> scores = EmotionScores(("happy", "sad", "neutral"), (0.7, 0.1, 0.2))
+    >>> scores.emotion, scores.score
+    ('happy', 0.7)
+    >>> scores.as_dict()["sad"]
+    0.1
+    """
 
     labels: tuple[str, ...]
     values: tuple[float, ...]
@@ -252,7 +299,7 @@ class EmotionScores:
         return max(self.values)
 
     def as_dict(self) -> dict[str, float]:
-        """Label → probability, in the model's label order."""
+        """Return label → probability, in the model's label order."""
         return dict(zip(self.labels, self.values, strict=True))
 
 
@@ -263,6 +310,12 @@ class FaceResult:
     ``id`` is stable while the face stays in view and unique in a run.
     ``label`` is the emotion to draw; it differs from ``emotion`` only while a hysteresis against
     flicker holds an earlier one.
+
+    >>> from fer_edge import EmotionRecognizer
+    >>> with EmotionRecognizer() as recognizer:
+    ...     face = recognizer.analyze("face.jpg")[0]
+    >>> face.id, face.emotion, face.scores.as_dict()["happy"] < face.score
+    (0, 'neutral', True)
     """
 
     id: int
@@ -323,13 +376,20 @@ class FrameRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """A frame and the faces in it, possibly none."""
+    """A frame and the faces in it, possibly none.
+
+    >>> from fer_edge import EmotionRecognizer
+    >>> with EmotionRecognizer() as recognizer:
+    ...     result = next(recognizer.stream("clip.mp4"))
+    >>> result.as_record()["frame"], len(result.faces)
+    (0, 1)
+    """
 
     frame: Frame
     faces: tuple[FaceResult, ...]
 
     def as_record(self) -> FrameRecord:
-        """The frame's row, as JSON Lines hold it."""
+        """Return the frame's row, as JSON Lines hold it."""
         frame = self.frame
         return {
             "source": frame.source,

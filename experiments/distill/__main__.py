@@ -36,6 +36,7 @@ from fer_train.data.dataset import FaceDataset, load_faces
 from fer_train.data.duplicates import assign_folds, duplicate_groups
 from fer_train.data.face_hashes import hash_faces
 from fer_train.data.ferplus import FERPLUS_LABELS, lookup_votes
+from fer_train.data.splits import limit_faces
 from fer_train.data.views import ViewSettings
 from fer_train.models.run_files import MODEL_FILE, SPEC_FILE
 from fer_train.objectives.view_answers import (
@@ -97,7 +98,7 @@ def read_classroom(options: argparse.Namespace) -> Classroom:
         votes[keep] / votes[keep].sum(axis=1, keepdims=True),
         assign_folds(photos[keep], training.labels[keep], FOLDS).astype(np.uint8),
         calibration,
-        faces.split("PublicTest"),
+        limit_faces(faces.split("PublicTest"), options.limit),
         torch.device(options.device),
     )
 
@@ -288,7 +289,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--teacher-epochs", type=int, default=70)
     parser.add_argument("--second-epochs", type=int, default=100)
     parser.add_argument("--pupil-epochs", type=int, help="of each pupil (default: as for the bundled ones)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N faces, to try it")
+    parser.add_argument("--limit", type=int, metavar="N", help="only N faces of each split, 200 or more, to try it")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 

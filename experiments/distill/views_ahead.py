@@ -42,7 +42,8 @@ class ViewsAhead:
 
     def __getitem__(self, place: int) -> Views:
         self._ready[place].wait()
-        return Views(self._made[place], self._shares[place], self._partners[place])
+        faces = np.arange(len(self._pixels))
+        return Views(self._made[place], faces, self._shares[place], self._partners[place])
 
     def make(self, place: int) -> int:
         """Make one view, in one of the processes."""

@@ -40,7 +40,8 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "rendering",
         "events | sinks",
         "pipeline | statistics",
-        "session | recognizer",
+        "session | result_stream",
+        "recognizer",
         "benchmark | archive",
         "reports",
         "doctor",
@@ -73,7 +74,7 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
 Rooms beside each other, with | between, do not import each other.
 """
 
-SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.progress"}
+SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cli.progress"}
 """What the programs share of fer_edge.cli, for their own ``cli``, ``__main__`` and ``release`` alone."""
 
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
@@ -82,6 +83,7 @@ CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 RUN_AS_COMMANDS: Final = {
     *("pip", "hatchling", "editables", "build", "uv"),
     *("pytest", "xdist", "ruff", "mypy", "codespell_lib", "moto"),
+    *("sphinx", "myst_parser", "furo"),
 }
 """Tools of the groups build and dev that are run by name and need no import."""
 
@@ -334,7 +336,7 @@ def normalize(distribution: str) -> str:
 
 
 def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
-    ours = {*PACKAGES, "tests", "bench", "experiments", "release", "__future__"} | sys.stdlib_module_names
+    ours = {*PACKAGES, "tests", "bench", "docs", "experiments", "release", "__future__"} | sys.stdlib_module_names
     return tuple(each for each in found if each.target.partition(".")[0] not in ours)
 
 

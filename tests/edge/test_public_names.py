@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import fer_edge
+from fer_edge import errors
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(fer_edge.__path__, "fer_edge."))
 
@@ -26,6 +27,15 @@ def test_every_name_loads(name: str) -> None:
 def test_every_class_and_function_says_what_it_is() -> None:
     described = [getattr(fer_edge, name) for name in fer_edge.__all__ if name != "__version__"]
     assert all(thing.__doc__ for thing in described)
+
+
+def test_dir_shows_the_public_names() -> None:
+    assert dir(fer_edge) == fer_edge.__all__
+
+
+def test_every_error_is_public() -> None:
+    declared = {name for name in errors.__all__ if name[0].isupper()}
+    assert declared <= set(fer_edge.__all__)
 
 
 def test_another_name_is_no_attribute() -> None:

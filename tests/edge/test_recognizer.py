@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge import EmotionRecognizer, FaceResult, Frame
+from fer_edge.detectors.base import DetectorTraits
 from fer_edge.detectors.full_frame import EXACT
 from fer_edge.errors import FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS
 from fer_edge.sources.base import SourceItem
-from fer_edge.types import Discontinuity, FaceBox, Image, StreamInfo
+from fer_edge.types import Detection, Discontinuity, FaceBox, Image, StreamInfo
 from tests.edge.support import ItemSource, drifting, read_back, run_python, write_video
 
 
@@ -93,14 +95,16 @@ class TestAnalyze:
         self, image: NDArray[Any], recognizer: EmotionRecognizer
     ) -> None:
         with pytest.raises(
-            ValueError, match=r"expected a uint8 picture of shape \(height, width, 3\) in BGR"
+            ValueError,
+            match=r"expected a path or a uint8 image of shape \(height, width, 3\) in BGR",
         ):
             recognizer.analyze(image)
 
-    @pytest.mark.parametrize("image", [None, "grace_hopper.jpg", [[[0, 0, 0]]]])
-    def test_what_is_no_array_is_refused(self, image: Any, recognizer: EmotionRecognizer) -> None:
+    @pytest.mark.parametrize("image", [None, 7, b"grace_hopper.jpg", [[[0, 0, 0]]]])
+    def test_what_is_no_image_is_refused(self, image: Any, recognizer: EmotionRecognizer) -> None:
         with pytest.raises(
-            ValueError, match=r"expected a uint8 picture of shape \(height, width, 3\) in BGR"
+            ValueError,
+            match=r"expected a path or a uint8 image of shape \(height, width, 3\) in BGR",
         ):
             recognizer.analyze(image)
 
@@ -131,6 +135,95 @@ class TestAnalyze:
             (face,) = recognizer.analyze(portrait[50:170, 75:195])
         assert face.box == FaceBox(0, 0, 120, 120)
         assert face.detection.framing == EXACT
+
+    def test_a_path_is_read_as_a_picture(self, recognizer: EmotionRecognizer, portrait_path: Path) -> None:
+        faces = recognizer.analyze(read_back(portrait_path))
+        assert recognizer.analyze(portrait_path) == recognizer.analyze(str(portrait_path)) == faces
+
+    @pytest.mark.parametrize("content", [None, b"no picture", b""])
+    def test_a_file_that_is_no_picture_is_an_error(
+        self, content: bytes | None, recognizer: EmotionRecognizer, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "face.jpg"
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(SourceError, match=r"face\.jpg"):
+            recognizer.analyze(path)
+
+
+class TestAnalyzeBatch:
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_each_picture_gives_what_analyze_does_in_order(
+        self, threads: int, portrait: Image, portrait_path: Path
+    ) -> None:
+        images = [portrait, portrait_path, np.full((90, 120, 3), 128, np.uint8), str(portrait_path), portrait]
+        with EmotionRecognizer(threads=threads) as recognizer:
+            alone = [recognizer.analyze(image) for image in images]
+            assert list(recognizer.analyze_batch(images)) == alone
+        assert [len(faces) for faces in alone] == [1, 1, 0, 1, 1]
+
+    def test_none_give_nothing(self, recognizer: EmotionRecognizer) -> None:
+        assert list(recognizer.analyze_batch([])) == []
+
+    def test_pictures_are_taken_as_they_are_needed(
+        self, recognizer: EmotionRecognizer, portrait: Image
+    ) -> None:
+        endless = (portrait for _ in count())
+        assert len(list(islice(recognizer.analyze_batch(endless), 3))) == 3
+
+    def test_what_cannot_be_read_is_an_error_after_those_before_it(
+        self, recognizer: EmotionRecognizer, portrait: Image
+    ) -> None:
+        results = recognizer.analyze_batch([portrait, "missing.jpg", portrait])
+        assert next(results)
+        with pytest.raises(SourceError, match=r"missing\.jpg"):
+            next(results)
+
+    @pytest.mark.parametrize("images", ["face.jpg", Path("face.jpg"), np.zeros((9, 9, 3), np.uint8)])
+    def test_one_picture_is_refused(self, images: Any, recognizer: EmotionRecognizer) -> None:
+        with pytest.raises(ValueError, match="use analyze"):
+            next(recognizer.analyze_batch(images))
+
+
+class LeftHalf:
+    """A detector that takes the left half of each frame for a face; remembers whether it was closed."""
+
+    name = "left half"
+    traits = DetectorTraits(tracked=False)
+    closed = False
+
+    def detect(
+        self, frame: Frame, roi: FaceBox | None = None, **limits: float | None
+    ) -> tuple[Detection, ...]:
+        width, height = frame.size
+        return (Detection(FaceBox(0, 0, width // 2, height)),)
+
+    def smallest_face(self, frame: Frame) -> int:
+        return frame.size[0] // 2
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class TestOwnDetector:
+    def test_it_is_used_for_pictures_and_videos_and_stays_open(self, portrait: Image, clip: Path) -> None:
+        detector = LeftHalf()
+        with EmotionRecognizer(detector=detector) as recognizer:
+            (face,) = recognizer.analyze(portrait)
+            boxes = {result.faces[0].box for result in recognizer.stream(clip)}
+        assert face.box == FaceBox(0, 0, 128, 300)
+        assert boxes == {FaceBox(0, 0, 200, 320)}
+        assert not detector.closed
+
+    @pytest.mark.parametrize("options", [{"min_face": 40}, {"detector_model": "face.onnx"}])
+    def test_options_that_it_would_not_see_are_refused(self, options: dict[str, Any]) -> None:
+        with pytest.raises(UsageError, match="detector of your own"):
+            EmotionRecognizer(detector=LeftHalf(), **options)
+
+    @pytest.mark.parametrize("detector", [None, 3, LeftHalf.detect])
+    def test_another_object_is_refused(self, detector: Any) -> None:
+        with pytest.raises(UsageError, match="expected a detector's name or a Detector"):
+            EmotionRecognizer(detector=detector)
 
 
 class TestStream:
@@ -217,7 +310,7 @@ class TestStream:
         for _ in range(3):
             stream = recognizer.stream(clip)
             runs.append([result.faces for result in islice(stream, 3)])
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
         assert runs[0] == runs[1] == runs[2]
 
     def test_analyze_works_while_streaming(
@@ -293,6 +386,35 @@ class TestMaking:
     def test_what_cannot_be_is_refused(self, arguments: dict[str, Any], error: type[FerEdgeError]) -> None:
         with pytest.raises(error):
             EmotionRecognizer(**arguments)
+
+    def test_it_can_be_pickled_into_another_process(self, portrait_path: Path) -> None:
+        with EmotionRecognizer("default", min_face=60, smoothing=0.2, threads=1) as recognizer:
+            content = pickle.dumps(recognizer)
+            expected = recognizer.analyze(portrait_path)
+        program = (
+            "import pickle, sys\n"
+            "with pickle.loads(bytes.fromhex(sys.argv[1])) as recognizer:\n"
+            "    print(recognizer.analyze(sys.argv[2]))\n"
+        )
+        done = run_python(program, content.hex(), portrait_path)
+        assert done.stdout.strip() == repr(expected), done.stderr
+
+    def test_a_closed_one_cannot_be_pickled(self) -> None:
+        with EmotionRecognizer() as recognizer:
+            pass
+        with pytest.raises(ValueError, match="closed"):
+            pickle.dumps(recognizer)
+
+    def test_it_writes_nothing_of_its_own(self, portrait_path: Path) -> None:
+        program = (
+            "import sys\n"
+            "from fer_edge import EmotionRecognizer\n"
+            "with EmotionRecognizer() as recognizer:\n"
+            "    assert recognizer.analyze(sys.argv[1])\n"
+            "    assert list(recognizer.stream(sys.argv[1]))\n"
+        )
+        done = run_python(program, portrait_path)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
     def test_a_closed_one_says_so(self, portrait: Image) -> None:
         with EmotionRecognizer() as recognizer:

@@ -130,6 +130,7 @@ def _write_and_verify(
     metrics = compute_metrics(predictions, test)
     accuracy = {
         "accuracy": metrics["accuracy"],
+        "accuracy_interval": metrics["accuracy_interval"],
         "mean_class_accuracy": metrics["mean_class_accuracy"],
         "samples": metrics["samples"],
     }

@@ -9,6 +9,8 @@ from fer_convert.formatting import format_percent
 from fer_convert.verification.report import Metrics
 from fer_convert.verification.table import format_latency
 from fer_edge.runtime.tables import aligned
+from fer_train.evaluation.report import format_interval
+from fer_train.evaluation.statistics import SIGNIFICANCE
 
 __all__ = ["format_conversion_table"]
 
@@ -16,6 +18,7 @@ _HEADER: Final = (
     "",
     "bytes",
     "accuracy",
+    "95 % interval",
     "mean class",
     "drop, points",
     "top-1 agreement",
@@ -27,7 +30,7 @@ _HEADER: Final = (
 
 def format_conversion_table(report: ConversionReport) -> str:
     """Format the report of :func:`fer_convert.conversion.convert.convert_model` as lines of text."""
-    blank = [""] * (len(_HEADER) - 4)
+    blank = [""] * (len(_HEADER) - 5)
     rows = [
         ("Keras", "", *_format_accuracies(report["keras"]), *blank),
         *(_format_row(name, file) for name, file in report["files"].items()),
@@ -37,6 +40,8 @@ def format_conversion_table(report: ConversionReport) -> str:
         "",
         *aligned(_HEADER, rows),
     ]
+    if drops := [_format_drop(name, file) for name, file in report["files"].items() if _is_drop(file)]:
+        lines += ["", *drops]
     if calibration := report["calibration"]:
         per_class = ", ".join(f"{label} {count}" for label, count in calibration["per_class"].items())
         lines += ["", f"int8 calibrated on {calibration['samples']} faces of Training: {per_class}"]
@@ -56,5 +61,20 @@ def _format_row(name: str, file: FileReport) -> tuple[str, ...]:
     )
 
 
-def _format_accuracies(metrics: Metrics) -> tuple[str, str]:
-    return format_percent(metrics["accuracy"]), format_percent(metrics["mean_class_accuracy"])
+def _format_accuracies(metrics: Metrics) -> tuple[str, str, str]:
+    return (
+        format_percent(metrics["accuracy"]),
+        format_interval(metrics["accuracy_interval"]),
+        format_percent(metrics["mean_class_accuracy"]),
+    )
+
+
+def _is_drop(file: FileReport) -> bool:
+    return file["accuracy_drop_points"] > 0
+
+
+def _format_drop(name: str, file: FileReport) -> str:
+    """Say whether a loss of accuracy is within chance, by McNemar's test."""
+    p = file["drop_p_value"]
+    where = "within" if p >= SIGNIFICANCE else "beyond"
+    return f"{name}: the drop of {file['accuracy_drop_points']:.2f} points is {where} chance (McNemar, p = {p:.2g})"

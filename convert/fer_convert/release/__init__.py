@@ -1,1 +1,1 @@
-"""The model that fer-edge bundles, made from a training run."""
+"""The models that fer-edge bundles, made from training runs."""

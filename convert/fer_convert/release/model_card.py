@@ -11,6 +11,9 @@ from fer_convert.formatting import format_percent
 from fer_convert.verification.report import Metrics
 from fer_edge.models.find_model import ModelFile
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, ModelSpec
+from fer_train.evaluation.report import format_interval
+from fer_train.evaluation.report import format_percent as format_class_percent
+from fer_train.evaluation.statistics import SIGNIFICANCE
 
 __all__ = ["render_model_card"]
 
@@ -34,16 +37,21 @@ classifies the expression that an image shows, not what the person feels.
 
 On the {samples:,} faces of {split}:
 
-| | correct | mean of the classes |
-| --- | ---: | ---: |
+| | correct | 95 % interval (Wilson) | mean of the classes | expected calibration error |
+| --- | ---: | ---: | ---: | ---: |
 | before conversion (Keras, float32) | {keras_accuracies} |
 | this file ({variant}) | {file_accuracies} |
+| this file, with mirror images averaged | {flip_accuracies} |
 
-Both predict the same emotion for {agreement} of the faces; a probability differs by
-{mean_difference:.4f} on average and by {max_difference:.3f} at most.
-The share of the faces of each emotion that it recognizes: {recalls}.
+The network and this file predict the same emotion for {agreement} of the faces; a probability differs by
+{mean_difference:.4f} on average and by {max_difference:.3f} at most. {drop}
 
-To measure it again, anywhere: `fer-convert verify {name} --data fer2013.tar.gz --split {split}`
+| emotion | faces | recognized | 95 % interval | of the predictions correct |
+| --- | ---: | ---: | ---: | ---: |
+{classes}
+
+To measure it again, anywhere: `fer-convert verify {name} --data fer2013.tar.gz --split {split}`, with
+`--flip-average` for mirror images.
 
 ## Where it comes from
 
@@ -75,8 +83,11 @@ _QUANTIZATION: Final = {
 }
 
 
-def render_model_card(model: ModelFile, name: str, report: ConversionReport) -> str:
-    """Render the card, in Markdown, of a file that is bundled as ``name``, from its conversion's report."""
+def render_model_card(model: ModelFile, name: str, report: ConversionReport, flipped: Metrics) -> str:
+    """Render the card, in Markdown, of a file that is bundled as ``name``, from its conversion's report.
+
+    ``flipped`` are the file's metrics with mirror images averaged.
+    """
     spec, file = model.spec, report["files"][f"{model.spec.variant}.tflite"]
     return _TEMPLATE.format(
         name=name,
@@ -96,10 +107,12 @@ def render_model_card(model: ModelFile, name: str, report: ConversionReport) -> 
         split=report["split"],
         keras_accuracies=_format_accuracies(report["keras"]),
         file_accuracies=_format_accuracies(file),
+        flip_accuracies=_format_accuracies(flipped),
         agreement=format_percent(file["top1_agreement"]),
         mean_difference=file["mean_probability_difference"],
         max_difference=file["max_probability_difference"],
-        recalls=_format_recalls(file),
+        drop=_format_drop(file),
+        classes=_format_classes(file),
         provenance=_format_provenance(spec.provenance),
         one_wrong_in=f"{1 / max(1 - file['accuracy'], 1e-3):.1f}".removesuffix(".0"),
         width=spec.width,
@@ -129,14 +142,30 @@ def _describe_crop(spec: ModelSpec) -> str:
 
 
 def _format_accuracies(metrics: Metrics) -> str:
-    return f"{format_percent(metrics['accuracy'])} | {format_percent(metrics['mean_class_accuracy'])}"
-
-
-def _format_recalls(file: FileReport) -> str:
-    recalls = {label: metrics["recall"] for label, metrics in file["per_class"].items()}
-    return ", ".join(
-        f"{label} {100 * recall:.0f} %" for label, recall in recalls.items() if recall is not None
+    cells = (
+        format_percent(metrics["accuracy"]),
+        format_interval(metrics["accuracy_interval"]),
+        format_percent(metrics["mean_class_accuracy"]),
+        f"{metrics['calibration']['ece']:.3f}",
     )
+    return " | ".join(cells)
+
+
+def _format_drop(file: FileReport) -> str:
+    """Say what the conversion cost, and whether that is within chance."""
+    points, p = file["accuracy_drop_points"], file["drop_p_value"]
+    where = "within" if p >= SIGNIFICANCE else "beyond"
+    change = f"{abs(points):.2f} points {'lower' if points > 0 else 'higher'}" if points else "the same"
+    return f"Its accuracy is {change}, which is {where} chance (McNemar, p = {p:.2g})."
+
+
+def _format_classes(file: FileReport) -> str:
+    rows = [
+        f"| {label} | {figures['support']:,} | {format_class_percent(figures['recall'])} "
+        f"| {format_interval(figures['recall_interval'])} | {format_class_percent(figures['precision'])} |"
+        for label, figures in file["per_class"].items()
+    ]
+    return "\n".join(rows)
 
 
 def _format_provenance(provenance: Mapping[str, Any]) -> str:

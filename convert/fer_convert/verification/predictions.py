@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from fer_edge.classification.classifier import Classifier
 from fer_edge.models.find_model import ModelFile
 from fer_train.evaluation.statistics import mcnemar_p_value
-from fer_train.models.prediction import Progress, no_progress, predict, wrap_classifier
+from fer_train.models.prediction import Progress, no_progress, predict, predict_with_flip, wrap_classifier
 
 if TYPE_CHECKING:
     import keras
@@ -69,12 +70,21 @@ def predict_with_keras(
 
 
 def predict_with_runtime(
-    model: ModelFile, images: NDArray[np.uint8], progress: Progress = no_progress, task: str = "Running"
+    model: ModelFile,
+    images: NDArray[np.uint8],
+    progress: Progress = no_progress,
+    task: str = "Running",
+    *,
+    flip_average: bool = False,
 ) -> NDArray[np.float32]:
     """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
 
-    One image at a time, as on the device; ``progress`` wraps the images under the name ``task``. Raises
-    ModelError when the file cannot be loaded, ContractError when its spec contradicts its tensors.
+    One image at a time, as on the device; ``progress`` wraps the images under the name ``task``.
+    ``flip_average`` averages each image's probabilities and those of its mirror image. Raises ModelError when
+    the file cannot be loaded, ContractError when its spec contradicts its tensors.
     """
     with Classifier(model, threads=_THREADS) as classifier:
-        return predict(wrap_classifier(classifier), images, batch_size=1, progress=progress, task=task)
+        network = wrap_classifier(classifier)
+        if flip_average:
+            network = partial(predict_with_flip, network)
+        return predict(network, images, batch_size=1, progress=progress, task=task)

@@ -30,9 +30,13 @@ class Metrics(TypedDict):
 
 
 class VerificationReport(Metrics):
-    """The quality of a model file, and ``latency_ms``: milliseconds by the number of threads."""
+    """The quality of a model file, and ``latency_ms``: milliseconds of one inference by the number of threads.
+
+    ``flip_average``: whether probabilities are the mean of an image's and its mirror image's, two inferences.
+    """
 
     split: str
+    flip_average: bool
     latency_ms: dict[str, float]
 
 

@@ -6,6 +6,7 @@ from fer_convert.formatting import format_percent
 from fer_convert.verification.report import VerificationReport
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.tables import aligned
+from fer_train.evaluation.report import format_interval
 
 __all__ = ["format_latency", "format_verification_table"]
 
@@ -17,17 +18,26 @@ def format_verification_table(model: ModelFile, report: VerificationReport) -> s
         (label, *map(str, row), format_percent(row[i] / max(1, sum(row))))
         for i, (label, row) in enumerate(zip(labels, counts, strict=True))
     ]
-    stated = model.spec.accuracy.get(report["split"], {}).get("accuracy")
     lines = [
         f"{model.path}: {model.spec.name}, {model.spec.variant}, {model.size:,} bytes",
         f"{format_percent(report['accuracy'])} correct on {report['samples']:,} faces of {report['split']}"
-        + (f" (its model spec says {format_percent(stated)})" if stated is not None else "")
-        + f"; {format_percent(report['mean_class_accuracy'])} as the mean of the classes",
-        f"{format_latency(report['latency_ms'])} ms a face on 1 and 2 threads",
+        f"{_format_stated(model, report)}, 95 % interval {format_interval(report['accuracy_interval'])}"
+        + (", with mirror images averaged" if report["flip_average"] else ""),
+        f"{format_percent(report['mean_class_accuracy'])} as the mean of the classes; "
+        f"expected calibration error {report['calibration']['ece']:.3f}",
+        f"{format_latency(report['latency_ms'])} ms an inference on 1 and 2 threads",
         "",
         *aligned(("true, predicted", *labels, "correct"), rows),
     ]
     return "\n".join(lines)
+
+
+def _format_stated(model: ModelFile, report: VerificationReport) -> str:
+    """Format the accuracy that a file states, which is one without mirror images."""
+    stated = model.spec.accuracy.get(report["split"], {}).get("accuracy")
+    if stated is None or report["flip_average"]:
+        return ""
+    return f" (its model spec says {format_percent(stated)})"
 
 
 def format_latency(medians: dict[str, float]) -> str:

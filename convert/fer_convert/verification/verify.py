@@ -38,14 +38,26 @@ def extract_images(faces: FaceDataset) -> NDArray[np.uint8]:
 
 
 def verify(
-    model: ModelFile, faces: FaceDataset, split: str, data: str, progress: Progress = no_progress
+    model: ModelFile,
+    faces: FaceDataset,
+    split: str,
+    data: str,
+    progress: Progress = no_progress,
+    *,
+    flip_average: bool = False,
 ) -> VerificationReport:
     """Measure the quality and the latency of a file on one split; ``data`` names the data set in messages.
 
-    ``progress`` wraps the images. Raises DataError when the faces do not suit the model, ModelError when
-    the file cannot be loaded.
+    ``progress`` wraps the images; ``flip_average`` averages each image's probabilities and those of its mirror
+    image, and ``latency_ms`` is that of one inference in either case. Raises DataError when the faces do not suit
+    the model, ModelError when the file cannot be loaded.
     """
     test = select_faces(faces, split, model.spec, data)
     images = extract_images(test)
-    metrics = compute_metrics(predict_with_runtime(model, images, progress, "Verifying"), test)
-    return {"split": split, **metrics, "latency_ms": measure_latency(model, images)}
+    predictions = predict_with_runtime(model, images, progress, "Verifying", flip_average=flip_average)
+    return {
+        "split": split,
+        **compute_metrics(predictions, test),
+        "flip_average": flip_average,
+        "latency_ms": measure_latency(model, images),
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fer_edge._version import __version__
+from fer_edge.benchmark.frame_budget import CAMERA_FPS, FrameBudget, measure_budgets
 from fer_edge.benchmark.models import Measurement
 from fer_edge.benchmark.recommendation import recommend
 from fer_edge.models.find_model import ModelFile
@@ -52,7 +53,8 @@ def render_report(report: BenchmarkReport) -> list[str]:
     lines += ["", "Milliseconds: median / 95th percentile. FPS: end to end, drawn and written as JSON Lines."]
     if not first.faces:
         lines.append("No face was found: classifying is not in these frames per second.")
-    return [*lines, *_heat_lines(report), f"Recommendation: {recommend(report.measurements).text}"]
+    lines += ["", *_budget_lines(report.measurements), "", *_heat_lines(report)]
+    return [*lines, f"Recommendation: {recommend(report.measurements).text}"]
 
 
 def _model_line(name: str, model: ModelFile, memory: int | None) -> str:
@@ -69,6 +71,18 @@ def _table(measurements: Sequence[Measurement]) -> list[str]:
     return ["  " + line for line in aligned(("threads", "FPS", "inference", *STAGES), rows, left=())]
 
 
+def _budget_lines(measurements: Sequence[Measurement]) -> list[str]:
+    """A table of the faces that each model has time for in a camera's frames, beside detection."""
+    budgets = measure_budgets(measurements)
+    counts = list(budgets[0].faces)
+    header = ("model", "ms a face", *(f"{n} thread{'' if n == 1 else 's'}" for n in counts))
+    rows = [(b.name, f"{b.face_ms:.2f}", *(f"{b.faces[n]:,}" for n in counts)) for b in budgets]
+    return [
+        f"Faces that there is time for in each frame of a camera at {CAMERA_FPS} frames a second, beside finding them:",
+        *("  " + line for line in aligned(header, rows)),
+    ]
+
+
 def _heat_lines(report: BenchmarkReport) -> list[str]:
     lines = []
     before, after = report.temperatures
@@ -80,7 +94,7 @@ def _heat_lines(report: BenchmarkReport) -> list[str]:
 
 
 def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
-    """The object that ``--summary`` writes."""
+    """The object that ``--summary`` writes and ``--json`` prints."""
     first = report.measurements[0]
     before, after = report.temperatures
     heat: dict[str, Any] = {}
@@ -107,6 +121,10 @@ def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
             }
             for name, model in report.models.items()
         ],
+        "camera": {
+            "frames_per_second": CAMERA_FPS,
+            "models": [_budget(budget) for budget in measure_budgets(report.measurements)],
+        },
         "recommendation": {"model": chosen.model, "threads": chosen.threads, "text": chosen.text},
     }
 
@@ -119,4 +137,13 @@ def _measurement(m: Measurement) -> dict[str, Any]:
         "fps": round(m.fps, 3),
         "inference": {"count": m.inference.count, **m.inference.milliseconds()},
         "stages": m.stages.as_dict(),
+    }
+
+
+def _budget(budget: FrameBudget) -> dict[str, Any]:
+    return {
+        "file": budget.name,
+        "ms_a_face": round(budget.face_ms, 3),
+        "faces_a_frame": {str(threads): faces for threads, faces in budget.faces.items()},
+        "accuracy": budget.model.spec.accuracy,
     }

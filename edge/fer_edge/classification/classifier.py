@@ -30,6 +30,13 @@ class Classifier:
 
     Raises ModelError when the file cannot be loaded or its outputs are not probabilities, ContractError when
     its contract contradicts its tensors.
+
+    >>> import numpy as np
+    >>> from fer_edge import Classifier
+    >>> with Classifier() as classifier:
+    ...     probabilities = classifier.predict(np.full((48, 48, 1), 128, np.uint8))
+    >>> probabilities.shape, round(float(probabilities.sum()), 3)
+    ((7,), 1.0)
     """
 
     def __init__(
@@ -78,7 +85,7 @@ class Classifier:
         return float(self._output_step)
 
     def compute_outputs(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network's own outputs, dequantized: float32 (labels,), which need not add up to 1.
+        """Compute the network's own outputs, dequantized: float32 (labels,), which need not add up to 1.
 
         ``pixels`` are uint8 (height, width, channels) of the spec's size.
         """
@@ -94,7 +101,7 @@ class Classifier:
         return np.asarray((raw.astype(np.float32) - self._output_zero) * np.float32(self._output_step or 1.0))
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities, float32 (labels,), of uint8 (height, width, channels) pixels of the spec's size."""
+        """Compute probabilities, float32 (labels,), of uint8 (height, width, channels) pixels of the spec's size."""
         if pixels.shape != self._shape or pixels.dtype != np.uint8:
             raise ValueError(
                 f"expected uint8 pixels of shape {self._shape}, got {pixels.dtype} {pixels.shape}"
@@ -113,7 +120,7 @@ class Classifier:
         return np.asarray(scores / np.float32(total), np.float32)
 
     def classify(self, frame: Frame, detection: Detection) -> EmotionScores:
-        """The scores of one face of a frame."""
+        """Compute the scores of one face of a frame."""
         pixels = extract_face(frame, detection, self.spec)
         scores = self._predict(pixels)
         if self._flip_average:

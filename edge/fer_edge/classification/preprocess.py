@@ -122,5 +122,5 @@ def normalize(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def quantize_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """pixel - 128 as int8: :func:`normalize` at scale 1/64 and zero point 0, without loss; any shape."""
+    """Compute pixel - 128 as int8: :func:`normalize` at scale 1/64 and zero point 0, without loss; any shape."""
     return (pixels ^ np.uint8(128)).view(np.int8)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
@@ -18,7 +20,7 @@ from fer_edge.benchmark.synthetic_video import write_synthetic_video
 from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError
-from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model
+from fer_edge.models.find_model import ModelFile, bundled_models, find_model
 from fer_edge.runtime.atomic_files import check_file, write_json
 from fer_edge.runtime.malloc import keep_freed_memory
 from fer_edge.runtime.native_stderr import suppress_native_stderr
@@ -37,6 +39,7 @@ class BenchmarkOptions:
     detector_model: Path | None
     threads: int | None
     summary: Path | None
+    as_json: bool
     overwrite: bool
     debug: bool
 
@@ -50,17 +53,24 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         raise UsageError("expected --detector-model with --detectors only; leave it out")
     if options.video == "-":
         raise UsageError("expected a video that can be read again and again, got standard input; name a file")
-    models = {name: find_model(name) for name in options.model or (DEFAULT_MODEL,)}
+    models = {name: find_model(name) for name in options.model or bundled_models()}
     if len(models) < len(options.model):
-        raise UsageError("expected different models to compare_detectors, one is named twice")
+        raise UsageError("one model is named twice; name different models")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     keep_freed_memory()  # as the video command does
     with suppress_native_stderr(options.debug), TemporaryDirectory() as folder:
         report = _measure(options, models, Path(folder))
     if options.summary is not None:
         write_json(options.summary, build_report_summary(report))
+    if options.as_json:
+        _print_json(build_report_summary(report))
+        return
     for line in render_report(report):
         click.echo(line)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
@@ -82,8 +92,11 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
         write_json(options.summary, comparison_summary(comparison))
     for error in comparison.errors:
         say(str(error), ERROR)
-    for line in render_comparison(comparison):
-        click.echo(line)
+    if options.as_json:
+        _print_json(comparison_summary(comparison))
+    else:
+        for line in render_comparison(comparison):
+            click.echo(line)
     if comparison.errors:
         click.get_current_context().exit(1)
 

@@ -8,7 +8,14 @@ from typing import Any, Final
 import click
 
 from fer_edge._version import __version__
-from fer_edge.cli.options import PathThatNames, archive_options, camera_options, run_options, tls_options
+from fer_edge.cli.completion import complete_model
+from fer_edge.cli.options import (
+    PathThatNames,
+    archive_options,
+    camera_options,
+    run_options,
+    tls_options,
+)
 
 __all__ = ["cli"]
 
@@ -171,7 +178,8 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
     "--model",
     multiple=True,
     metavar="NAME|PATH",
-    help="Bundled model or .tflite file; several are compared.  [default: default]",
+    shell_complete=complete_model,
+    help="Bundled model or .tflite file; several are compared.  [default: all bundled ones]",
 )
 @click.option("--video", metavar="PATH", help="A video to measure on.  [default: one made for it]")
 @click.option(
@@ -192,10 +200,13 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
     help="Measure on 1 to N processor threads.  [default: all]",
 )
 @click.option("--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="The figures as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead.")
 @click.option("--overwrite", is_flag=True, help="Replace a summary that is already there.")
 @click.option("--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print.")
 def benchmark(**options: Any) -> None:
     """Measure models on this device: latency of each stage, frames per second, memory.
+
+    It ends with a recommendation: which of the models this device can run at a camera's pace.
 
     With --detectors, compare the face detectors on pictures of yours: time, faces found, agreement.
     """
@@ -205,7 +216,7 @@ def benchmark(**options: Any) -> None:
 
 
 @cli.command()
-@click.argument("name", metavar="[NAME|PATH]", required=False)
+@click.argument("name", metavar="[NAME|PATH]", required=False, shell_complete=complete_model)
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 def models(name: str | None, debug: bool) -> None:
     """List the bundled models and the downloaded detectors, or show one of them."""

@@ -112,5 +112,13 @@ def _accuracy(model: ModelFile) -> str:
     for split, figures in model.spec.accuracy.items():
         if isinstance(figures, dict) and isinstance(figures.get("accuracy"), int | float):
             of = f" of {figures['samples']:,} faces" if isinstance(figures.get("samples"), int) else ""
-            parts.append(f"{figures['accuracy']:.2%}{of} ({split})")
+            parts.append(f"{figures['accuracy']:.2%}{_interval(figures)}{of} ({split})")
     return ", ".join(parts)
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    """The 95 % interval of a measured accuracy, where the file states it: `` [68.7–71.7%]``."""
+    interval = figures.get("accuracy_interval")
+    if not isinstance(interval, list) or not all(isinstance(bound, int | float) for bound in interval):
+        return ""
+    return f" [{100 * interval[0]:.1f}–{100 * interval[1]:.1f}%]" if len(interval) == 2 else ""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from fer_edge.cli.completion import complete_model
+
 _CLOCK_TIME: Final = re.compile(
     r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)", re.ASCII
 )
@@ -171,7 +173,11 @@ _TLS_OPTIONS: Final = (
 
 _ANALYSIS: Final = (
     click.option(
-        "-m", "--model", metavar="NAME|PATH", help="Bundled model or .tflite file.  [default: default]"
+        "-m",
+        "--model",
+        shell_complete=complete_model,
+        metavar="NAME|PATH",
+        help="Bundled model (default: fast; accurate: right more often) or .tflite file.  [default: default]",
     ),
     click.option(
         "--detector",

@@ -173,7 +173,6 @@ class Sinks:
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
     """Make the sinks of rows and images; raises UsageError, OutputError for what cannot be written."""
-
     retention = Retention(days=options.keep_days, gigabytes=options.keep_gb)
 
     def request(target: str) -> SinkRequest:

@@ -16,7 +16,7 @@ _PATIENCE_S: Final = 1.0
 
 
 def progress_bar(items: Any, **options: Any) -> Any:
-    """tqdm's bar around an iterable, on standard error, where that is a terminal and people are to read it."""
+    """Put tqdm's bar around an iterable, on standard error, where that is a terminal and people are to read it."""
     from tqdm import tqdm
 
     return tqdm(items, disable=True if is_silent() or is_json() else None, **_fit_terminal(), **options)

@@ -22,6 +22,10 @@ class DetectorTraits:
     ``sure_support`` is the support that a detection needs to be a face by itself; with less, a search for one
     face of a known size tells where a face is that was there a moment ago, and nothing else does.
     ``cheap_parts``: it costs less to search a part of a frame than the whole, and large faces alone less than all.
+
+    >>> from fer_edge import DetectorTraits
+    >>> DetectorTraits(tracked=False).tracked
+    False
     """
 
     tracked: bool = True
@@ -34,6 +38,20 @@ class Detector(Protocol):
     """Finds the faces of one frame, without memory of those before. Not thread-safe: each thread has its own.
 
     One that reads ``frame.gray`` alone saves a video's conversion to colour.
+
+    >>> from fer_edge import Detection, DetectorTraits, EmotionRecognizer, FaceBox
+    >>> class Middle:
+    ...     name, traits = "middle", DetectorTraits(tracked=False)
+    ...     def detect(self, frame, roi=None, *, min_size=None, max_size=None):
+    ...         (width, height), side = frame.size, self.smallest_face(frame)
+    ...         return (Detection(FaceBox((width - side) // 2, (height - side) // 2, side, side)),)
+    ...     def smallest_face(self, frame):
+    ...         return min(frame.size) // 2
+    ...     def close(self):
+    ...         pass
+    >>> with EmotionRecognizer(detector=Middle()) as recognizer:
+    ...     recognizer.analyze("face.jpg")[0].box
+    FaceBox(x=128, y=172, width=256, height=256)
     """
 
     name: str
@@ -49,7 +67,7 @@ class Detector(Protocol):
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """The faces of a frame, inside it; () where there is none.
+        """Find the faces of a frame, inside it; () where there is none.
 
         ``roi`` is the part to search, inside the frame; None: all of it, and the faces come largest first.
         Only faces at least ``min_size`` and at most ``max_size`` pixels wide are wanted; None: what
@@ -59,7 +77,7 @@ class Detector(Protocol):
         """
 
     def smallest_face(self, frame: Frame) -> int:
-        """The width in pixels of the smallest face that is looked for in such a frame."""
+        """Return the width in pixels of the smallest face that is looked for in such a frame."""
 
     def close(self) -> None:
         """Free what the detector holds."""

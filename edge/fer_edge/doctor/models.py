@@ -35,14 +35,15 @@ def answer(model: str | Path) -> dict[str, float]:
 
 
 def check_models() -> Iterator[Finding]:
-    """Each bundled model: its hash, its contract, its answer."""
-    from fer_edge.models.find_model import bundled_models
+    """Check each bundled model: its hash, its spec, its answer."""
+    from fer_edge.models.find_model import BUNDLED, bundled_models
 
-    names = bundled_models()
-    if not names:
-        yield Finding("red", "models", "no bundled model is installed", "install fer-edge again")
-    for name in names:
-        yield _check_model(name)
+    installed = bundled_models()
+    for name in (*BUNDLED, *(name for name in installed if name not in BUNDLED)):
+        if name in installed:
+            yield _check_model(name)
+        else:
+            yield Finding("red", f"model {name}", "its file does not exist", "install fer-edge again")
     yield _check_detection()
 
 

@@ -32,7 +32,7 @@ class Action(Protocol):
         """Do it for an event, once; a failure is a warning, and ends nothing."""
 
     def close(self) -> None:
-        """The run is over; what was asked for is done or, after a while, given up."""
+        """End with the run: finish what was asked for or, after a while, give it up."""
 
 
 Publisher = Callable[[EventRecord, str], None]

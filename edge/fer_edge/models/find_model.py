@@ -14,9 +14,14 @@ from fer_edge.errors import ModelError
 from fer_edge.models.file_kind import check_tflite
 from fer_edge.models.spec import ModelSpec, read_spec
 
-__all__ = ["DEFAULT_MODEL", "ModelFile", "bundled_models", "find_model"]
+__all__ = ["ACCURATE_MODEL", "BUNDLED", "DEFAULT_MODEL", "ModelFile", "bundled_models", "find_model"]
 
 DEFAULT_MODEL: Final = "default"
+"""The small one, which is used where nothing is named."""
+ACCURATE_MODEL: Final = "accurate"
+"""The one that is right more often, for more time a face."""
+BUNDLED: Final = (DEFAULT_MODEL, ACCURATE_MODEL)
+"""The models that every wheel carries."""
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -31,8 +36,9 @@ class ModelFile:
 
 
 def bundled_models() -> tuple[str, ...]:
-    """The names of the bundled models, in alphabetical order."""
-    return tuple(sorted(path.stem for path in _FOLDER.glob("*.tflite")))
+    """List the names of the bundled models that are installed, the default one first."""
+    names = sorted(path.stem for path in _FOLDER.glob("*.tflite"))
+    return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
 
 
 def find_model(name_or_path: str | Path | None = None) -> ModelFile:

@@ -95,8 +95,17 @@ class ModelSpec:
     ``interpolation`` resizes the crop: ``area`` averages when shrinking and is cubic when enlarging;
     ``linear`` and ``cubic`` are the same in both directions.
     ``variant`` is ``keras`` for a trained network, otherwise what the conversion made of it.
-    ``accuracy`` holds measured figures by split, ``{"PublicTest": {"accuracy": …, "samples": …}}``.
+    ``accuracy`` holds measured figures by split, ``{"PublicTest": {"accuracy": …, "samples": …}}``, shares in 0…1;
+    ``accuracy_interval``, where it is given, is the 95 % interval ``[low, high]``.
     ``provenance`` says where the weights come from: data, recipe, licence, hash of the source run.
+
+    >>> from fer_edge import Classifier, ModelSpec
+    >>> with Classifier() as classifier:
+    ...     spec = classifier.spec
+    >>> spec.labels[3], spec.width, spec.color
+    ('happy', 48, 'gray')
+    >>> ModelSpec.from_json(spec.to_json()) == spec
+    True
     """
 
     name: str
@@ -149,11 +158,11 @@ class ModelSpec:
         return 1 if self.color == "gray" else 3
 
     def replace(self, **changes: Any) -> ModelSpec:
-        """A copy with some fields changed."""
+        """Return a copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON form; :meth:`from_dict` reads it back."""
+        """Return the JSON form; :meth:`from_dict` reads it back."""
         return {
             "spec_version": SPEC_VERSION,
             "name": self.name,
@@ -170,7 +179,7 @@ class ModelSpec:
         }
 
     def to_json(self) -> str:
-        """The JSON text that is written beside a run and into a ``.tflite``."""
+        """Return the JSON text that is written beside a run and into a ``.tflite``."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -221,7 +230,7 @@ class ModelSpec:
 
 
 def read_spec(path: str | Path) -> ModelSpec:
-    """The spec of a ``.tflite`` (in the ZIP archive appended to it) or of a ``.json`` file.
+    """Read the spec of a ``.tflite`` (from the ZIP archive appended to it) or of a ``.json`` file.
 
     Raises ContractError when there is none or it is malformed, naming the file.
     """

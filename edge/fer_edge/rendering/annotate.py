@@ -25,11 +25,19 @@ class _Outline(NamedTuple):
 
 
 def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False, ids: bool = False) -> Image:
-    """A copy of a uint8 (height, width, 3) BGR image with each face's box, emotion and score.
+    """Draw each face's box, emotion and score into a copy of a uint8 (height, width, 3) BGR image.
 
     Box and text of a face have the color of its label. The size of the text follows the image, and within its limits
     the face. A score for which there is no room is left out, and so is an id in an image narrower than its tag.
     ``mirror`` flips the image left to right, not the text. ``ids`` writes each face's id before its label.
+
+    >>> import cv2
+    >>> from fer_edge import EmotionRecognizer, annotate
+    >>> image = cv2.imread("face.jpg")
+    >>> with EmotionRecognizer() as recognizer:
+    ...     drawn = annotate(image, recognizer.analyze(image))
+    >>> drawn.shape == image.shape, bool((drawn != image).any())
+    (True, True)
     """
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
@@ -69,7 +77,7 @@ def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout,
 
 
 def _texts(face: FaceResult, ids: bool) -> Iterator[tuple[str, ...]]:
-    """The texts of a face's tag, from the longest to the shortest."""
+    """Yield the texts of a face's tag, from the longest to the shortest."""
     score = face.scores.values[face.scores.labels.index(face.label)]
     if ids:
         yield f"#{face.id}", face.label, f"{score:.0%}"

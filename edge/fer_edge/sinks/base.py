@@ -37,7 +37,7 @@ class Sink(Protocol):
     """
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """The source is open and described by ``stream``; called again where another stream begins.
+        """Begin a stream, which ``stream`` describes; called again where another one begins.
 
         A sink that sets ``stop`` ends the run after the result it was given last.
         """
@@ -49,7 +49,7 @@ class Sink(Protocol):
         """
 
     def close(self) -> None:
-        """The run is over, by its end, an error or an interruption; called once, also where ``open`` failed."""
+        """End with the run, an error or an interruption; called once, also where ``open`` failed."""
 
 
 @runtime_checkable
@@ -57,7 +57,7 @@ class IdleSink(Protocol):
     """A sink that also has something to do while a live source gives nothing, such as a window."""
 
     def idle(self) -> None:
-        """Called several times a second then, in the thread that writes."""
+        """Do what is due then; called several times a second, in the thread that writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

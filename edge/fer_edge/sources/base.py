@@ -19,6 +19,21 @@ class Source(Protocol):
 
     Opening happens in ``__enter__``; it and iteration raise SourceError, or SourceLostError when a source
     ends before its time. A Discontinuity between two frames says that the second does not continue the first.
+
+    >>> import cv2
+    >>> from fer_edge import EmotionRecognizer, Frame, StreamInfo
+    >>> class Screenshots:
+    ...     info = StreamInfo(name="screen", frame_rate=10.0)
+    ...     def __enter__(self):
+    ...         return self
+    ...     def __exit__(self, kind, error, trace):
+    ...         pass
+    ...     def __iter__(self):
+    ...         for index in range(3):
+    ...             yield Frame(cv2.imread("face.jpg"), "screen", index, time_s=index / 10)
+    >>> with EmotionRecognizer() as recognizer:
+    ...     [len(result.faces) for result in recognizer.stream(Screenshots())]
+    [1, 1, 1]
     """
 
     @property
@@ -45,7 +60,7 @@ class Span:
         return self.start_s > 0 or self.end_s is not None
 
     def name_part(self, source: str) -> str:
-        """The name of this part of a source, as a media fragment; the whole has the source's own."""
+        """Name this part of a source, as a media fragment; the whole has the source's own name."""
         return f"{source}#t={self}" if self else source
 
     def __str__(self) -> str:

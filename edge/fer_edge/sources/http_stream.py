@@ -1,5 +1,4 @@
-"""A body that a server sends as long as it likes, over HTTP: opened with a reason for whatever goes wrong, and read as
-it comes."""
+"""An endless HTTP body, read as it comes; what goes wrong while it is opened has its reason."""
 
 from __future__ import annotations
 

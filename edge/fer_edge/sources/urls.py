@@ -18,7 +18,7 @@ def is_url(name: str) -> bool:
 
 
 def scheme_of(name: str) -> str | None:
-    """What stands before the first colon of a name, where it may be a scheme: ``rtsp``, ``unix``, …"""
+    """Return what stands before the first colon of a name, where it may be a scheme such as ``rtsp``."""
     match = _SCHEME.match(name)
     return None if match is None else match.group(1)
 

@@ -114,6 +114,8 @@ def test_the_terminal_shows_every_figure_and_no_messages_of_tensorflow(
     assert "float32.tflite" in out
     assert "100.00 %" in out
     assert "drop, points  top-1 agreement" in out
+    assert "accuracy  95 % interval  mean class" in out
+    assert "chance" not in out, "nothing was lost"
     assert "conversion.json" in out
     bars = [line for line in err.replace("\r", "\n").splitlines() if line.strip()]
     assert all(line.startswith(("Running Keras", "Verifying float32")) for line in bars), bars
@@ -132,8 +134,9 @@ def test_a_loss_above_max_drop_exits_3_and_keeps_the_files(
     degraded_run: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     options = ("--formats", "float32,int8", "--max-drop", "0.5", "--split", "Training")
-    status, _, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
+    status, out, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
     assert status == 3
+    assert "points is beyond chance (McNemar, p = " in out
     assert "accuracy on Training dropped by more than 0.5 points" in err
     assert "int8.tflite" in err
     report = json.loads((tmp_path / "out/conversion.json").read_text())

@@ -1,4 +1,4 @@
-"""``make bundle``: which runs become the model that fer-edge bundles, and its card."""
+"""``make bundle``: which runs become models that fer-edge bundles, and their cards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fer_edge.models
-from fer_convert.release.bundle import bundle
+from fer_convert.release.bundle import LARGEST_BYTES, bundle
 from fer_edge.cli.app import run_command
 from fer_edge.models.spec import read_spec
 
@@ -39,35 +39,46 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_a_run_becomes_the_bundled_model_with_its_card(
-    run_folder: Path, checkout: Path, make_bundle: Bundle
+@pytest.mark.parametrize(("arguments", "name"), [((), "default"), (("--name", "accurate"), "accurate")])
+def test_a_run_becomes_a_bundled_model_with_its_card(
+    arguments: tuple[str, ...], name: str, run_folder: Path, checkout: Path, make_bundle: Bundle
 ) -> None:
-    status, out, _ = make_bundle(run_folder)
+    status, out, _ = make_bundle(run_folder, *arguments, "--samples", 70)
     assert status == 0
-    assert "Now bundled" in out
-    assert sorted(path.name for path in checkout.iterdir()) == [
-        "default.answers.json",
-        "default.md",
-        "default.tflite",
-    ]
-    answers = json.loads((checkout / "default.answers.json").read_text())
+    assert f"Now bundled as {name}" in out
+    written = {f"{name}.answers.json", f"{name}.md", f"{name}.tflite"}
+    assert {path.name for path in checkout.iterdir()} == written | {"default.tflite"}
+    answers = json.loads((checkout / f"{name}.answers.json").read_text())
     assert sum(answers.values()) == pytest.approx(1, abs=0.01)
-    spec = read_spec(checkout / "default.tflite")
-    assert spec.variant == "int8"
-    assert spec.accuracy["PublicTest"]["samples"] == 70
-    card = (checkout / "default.md").read_text()
-    assert card.startswith("# tiny, int8")
-    accuracy = spec.accuracy["PublicTest"]["accuracy"]
-    digest = hashlib.sha256((checkout / "default.tflite").read_bytes()).hexdigest()
+    spec = read_spec(checkout / f"{name}.tflite")
+    assert (spec.variant, spec.provenance["calibration"]["samples"]) == ("int8", 70)
+    measured = spec.accuracy["PublicTest"]
+    assert measured["samples"] == 70
+    low, high = (f"{100 * bound:.1f}" for bound in measured["accuracy_interval"])
+    card = (checkout / f"{name}.md").read_text()
+    assert card.startswith(f"# tiny, int8: the {name} model")
     for fact in (
-        digest,
-        f"{100 * accuracy:.2f} %",
+        hashlib.sha256((checkout / f"{name}.tflite").read_bytes()).hexdigest(),
+        f"{100 * measured['accuracy']:.2f} % | {low}–{high} %",
+        "with mirror images averaged |",
+        "chance (McNemar, p = ",
+        "| surprise | 10 |",
         "70 faces",
-        "fer-convert verify default",
+        f"fer-convert verify {name}",
         "public domain",
     ):
         assert fact in card
     assert str(run_folder) not in card, "a card names no path of the machine it was made on"
+
+
+def test_a_file_that_is_too_large_to_be_bundled_is_refused(
+    run_folder: Path, checkout: Path, make_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LARGEST_BYTES, "accurate", 1000)
+    status, _, err = make_bundle(run_folder, "--name", "accurate", "--samples", 70)
+    assert status == 1
+    assert "more than the 1,000 that accurate may have; the bundled model stays as it is" in err
+    assert [path.read_text() for path in checkout.iterdir()] == ["the model so far"]
 
 
 def test_a_run_that_int8_costs_too_much_leaves_the_bundled_model_alone(

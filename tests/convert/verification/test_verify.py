@@ -23,7 +23,10 @@ def test_verify_measures_with_the_runtime_alone(
     assert not imported & DESKTOP_ONLY
     accuracy = f"{100 * report['files']['int8.tflite']['accuracy']:.2f} %"
     assert f"{accuracy} correct on 70 faces of PublicTest (its model spec says {accuracy})" in ran.stdout
-    assert "ms a face on 1 and 2 threads" in ran.stdout
+    low, high = (f"{100 * bound:.1f}" for bound in report["files"]["int8.tflite"]["accuracy_interval"])
+    assert f"95 % interval {low}–{high} %" in ran.stdout
+    assert "expected calibration error 0." in ran.stdout
+    assert "ms an inference on 1 and 2 threads" in ran.stdout
     for label in FER2013_LABELS:
         assert label in ran.stdout
 
@@ -47,4 +50,22 @@ def test_verify_measures_another_split(converted: Path, data_path: Path, fer_con
     command = ("verify", converted / "float32.tflite", "--data", data_path)
     status, out, _ = fer_convert(*command, "--split", "Training")
     assert status == 0
-    assert "correct on 420 faces of Training;" in out
+    assert "correct on 420 faces of Training, 95 % interval" in out
+
+
+def test_verify_averages_mirror_images_where_it_is_asked_to(
+    converted: Path, data_path: Path, fer_convert: FerConvert
+) -> None:
+    command = ("verify", converted / "int8.tflite", "--data", data_path)
+    (_, plain, _), (status, averaged, _) = fer_convert(*command), fer_convert(*command, "--flip-average")
+    assert status == 0
+    assert ", with mirror images averaged" in averaged
+    assert "its model spec says" not in averaged
+    # Each label's spot is on one side, so that a mirror image shows another label's and confidence falls.
+    assert averaged.splitlines()[2] != plain.splitlines()[2]
+
+
+def test_verify_takes_a_bundled_model_by_its_name(data_path: Path, fer_convert: FerConvert) -> None:
+    status, out, _ = fer_convert("verify", "accurate", "--data", data_path)
+    assert status == 0
+    assert "accurate.tflite: deep-resnet, int8" in out

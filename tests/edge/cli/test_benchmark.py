@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fer_edge.benchmark.models import FRAMES
-from fer_edge.models.find_model import find_model
+from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.runtime.latency import STAGES
 from tests.edge.support import run_fer_edge
 
@@ -92,6 +92,15 @@ def test_refuses_a_summary_that_is_there(run: tuple[str, dict[str, Any], Path]) 
     assert (done.returncode, done.stdout) == (1, "")
     assert "--overwrite" in done.stderr
     assert path.read_bytes() == before
+
+
+def test_json_prints_what_the_summary_holds(tmp_path: Path) -> None:
+    done = run_fer_edge("benchmark", "--threads", 1, "--json", "--summary", tmp_path / "summary.json")
+    assert done.returncode == 0
+    printed = json.loads(done.stdout)
+    assert printed == json.loads((tmp_path / "summary.json").read_text())
+    assert [model["file"] for model in printed["models"]] == list(bundled_models())
+    assert [model["file"] for model in printed["camera"]["models"]] == list(bundled_models())
 
 
 @pytest.mark.parametrize(

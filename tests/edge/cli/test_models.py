@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.models.spec import FER2013_LABELS
 from tests.edge.support import FerEdge, replace_spec, run_fer_edge
@@ -16,7 +18,23 @@ def test_the_list_shows_accuracy_and_licence() -> None:
     assert "default" in done.stdout
     assert "PublicTest" in done.stdout
     assert "research" in done.stdout
-    assert all(name in done.stdout for name in bundled_models())
+    rows = done.stdout.splitlines()[1:]
+    for row, name in zip(rows, bundled_models(), strict=False):
+        model = find_model(name)
+        assert row.startswith(name)
+        assert f"{model.size / 1e6:.2f} MB" in row
+        assert f"{100 * model.spec.accuracy['PublicTest']['accuracy']:.2f}% [" in row
+
+
+@pytest.mark.parametrize("interval", [None, [0.6], ["low", "high"], "0.6"])
+def test_an_interval_that_is_none_is_left_out(interval: object, fer_edge: FerEdge, tmp_path: Path) -> None:
+    figures = {"accuracy": 0.7, "samples": 100, "accuracy_interval": interval}
+    spec = find_model().spec.replace(accuracy={"PublicTest": figures})
+    model = tmp_path / "model.tflite"
+    model.write_bytes(find_model().path.read_bytes())
+    shown = fer_edge("models", replace_spec(model, spec))
+    assert shown.returncode == 0
+    assert "70.00% of 100 faces (PublicTest)" in shown.stdout
 
 
 def test_what_a_spec_says_cannot_steer_the_terminal(fer_edge: FerEdge, tmp_path: Path) -> None:

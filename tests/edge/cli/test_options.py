@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.models.find_model import find_model
+from fer_edge import EmotionRecognizer
+from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.types import FaceBox, Image
 from tests.edge.support import FerEdge, read_back, read_rows, read_video, run_fer_edge
 
@@ -30,6 +31,20 @@ class TestModelAndDetector:
         copy = tmp_path / "other.tflite"
         copy.write_bytes(find_model().path.read_bytes())
         assert fer_edge("image", portrait_path, "--model", copy).returncode == 0
+
+    @pytest.mark.parametrize("name", bundled_models())
+    def test_model_takes_a_bundled_name(self, name: str, fer_edge: FerEdge, portrait_path: Path) -> None:
+        (record,) = read_rows(fer_edge("image", portrait_path, "--model", name, "-r", "-").stdout)
+        scores = record["faces"][0]["scores"]
+        assert list(scores) == list(find_model(name).spec.labels)
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-3)
+
+    def test_the_bundled_models_give_different_scores(self, portrait: Image) -> None:
+        scores = []
+        for name in bundled_models():
+            with EmotionRecognizer(model=name) as recognizer:
+                scores.append(recognizer.analyze(portrait)[0].scores)
+        assert scores[0] != scores[1]
 
     def test_detector_none_takes_the_whole_image(self, fer_edge: FerEdge, portrait_path: Path) -> None:
         (record,) = read_rows(fer_edge("image", portrait_path, "--detector", "none", "-r", "-").stdout)

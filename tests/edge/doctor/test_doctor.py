@@ -74,16 +74,18 @@ class TestModels:
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """A copy of the bundled models that may be broken."""
         source = find_model.find_model().path.parent
-        for name in ("default.tflite", "default.answers.json"):
-            (tmp_path / name).write_bytes((source / name).read_bytes())
+        for model in bundled_models():
+            for name in (f"{model}.tflite", f"{model}.answers.json"):
+                (tmp_path / name).write_bytes((source / name).read_bytes())
         monkeypatch.setattr(find_model, "_FOLDER", tmp_path)
         return tmp_path
 
     def test_one_that_answers_otherwise_is_told(self, folder: Path) -> None:
         path = folder / "default.answers.json"
-        assert statuses(models.check_models())["model default"] == "green"
+        found = statuses(models.check_models())
+        assert (found["model default"], found["model accurate"]) == ("green", "green")
         path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), 1 / 7)))
-        (found, _) = models.check_models()
+        found, *_ = models.check_models()
         assert found.status == "red"
         assert "off what it should" in found.found
 
@@ -107,13 +109,19 @@ class TestModels:
                 return folder / self.name
 
         monkeypatch.setattr(models, "files", lambda _: [File()])
-        (found, _) = models.check_models()
+        found, *_ = models.check_models()
         assert (found.status, found.found) == ("red", "its file is not the one that was installed")
+
+    def test_one_that_is_missing(self, folder: Path) -> None:
+        (folder / "accurate.tflite").unlink()
+        found = statuses(models.check_models())
+        assert (found["model default"], found["model accurate"]) == ("green", "red")
 
     def test_none_at_all(self, folder: Path) -> None:
         for path in folder.iterdir():
             path.unlink()
-        assert statuses(models.check_models())["models"] == "red"
+        found = statuses(models.check_models())
+        assert (found["model default"], found["model accurate"]) == ("red", "red")
 
     def test_downloads_are_checked_and_not_missed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -9,17 +9,29 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import ModelError
-from fer_edge.models.find_model import DEFAULT_MODEL, bundled_models, find_model
+from fer_edge.models.find_model import BUNDLED, DEFAULT_MODEL, bundled_models, find_model
 from fer_edge.models.spec import FER2013_LABELS
 
 
-def test_the_default_model_is_bundled_small_and_quantized() -> None:
-    model = find_model()
-    assert DEFAULT_MODEL in bundled_models()
+def test_the_bundled_models_are_listed_with_the_default_one_first() -> None:
+    assert bundled_models() == BUNDLED == ("default", "accurate")
+    assert find_model() == find_model("default")
+
+
+@pytest.mark.parametrize(("name", "most_bytes"), [("default", 1_500_000), ("accurate", 8_000_000)])
+def test_a_bundled_model_is_quantized_and_not_too_large(name: str, most_bytes: int) -> None:
+    model = find_model(name)
     assert model.spec.labels == FER2013_LABELS
     assert model.spec.variant == "int8"
-    assert model.size <= 1_500_000
+    assert model.size <= most_bytes
     assert len(model.sha256) == 64
+
+
+def test_the_accurate_model_is_right_more_often() -> None:
+    default, accurate = (find_model(name).spec.accuracy["PublicTest"] for name in BUNDLED)
+    assert accurate["accuracy"] > default["accuracy"]
+    low, high = accurate["accuracy_interval"]
+    assert low < accurate["accuracy"] < high
 
 
 def test_the_card_lies_beside_the_bundled_model() -> None:

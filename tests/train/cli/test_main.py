@@ -47,10 +47,18 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--teacher", "{missing}"],
             1,
-            "or a bundled model (default), got",
+            "or a bundled model (default, accurate), got",
         ),
-        (["fit", "{data}", "--out", "{out}", "--from", "accurate"], 1, "bundles only default; take default"),
-        (["fit", "{data}", "--out", "{out}", "--from", "{missing}"], 1, "or a bundled model (default), got"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--from", "accurate", "--arch", "mini-resnet"],
+            2,
+            "goes with --arch deep-resnet, not mini-resnet",
+        ),
+        (
+            ["fit", "{data}", "--out", "{out}", "--from", "{missing}"],
+            1,
+            "or a bundled model (default, accurate), got",
+        ),
         (
             ["fit", "{data}", "--out", "{out}", "--from", "default", "--arch", "bn-cnn"],
             2,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models.find_model import find_model
+from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.models.spec import ModelSpec
 from fer_train.models.bn_cnn import build_bn_cnn
 from fer_train.models.initial import copy_body, find_initial_model, load_initial_network
@@ -18,8 +18,6 @@ from fer_train.models.recovery import recover_network
 from fer_train.models.registry import ARCHITECTURES
 from fer_train.models.residual import build_mini_resnet
 
-DEFAULT = Path("default")
-
 
 def write_run(folder: Path, spec: ModelSpec, model: keras.Model | None = None) -> Path:
     folder.mkdir()
@@ -28,12 +26,14 @@ def write_run(folder: Path, spec: ModelSpec, model: keras.Model | None = None) -
     return folder
 
 
-def test_the_network_out_of_the_bundled_file_predicts_what_the_file_does() -> None:
+@pytest.mark.parametrize("name", bundled_models())
+def test_the_network_out_of_a_bundled_file_predicts_what_the_file_does(name: str) -> None:
     images = (
         np.random.default_rng(0).integers(0, 256, (32, 6, 6), np.uint8).repeat(8, axis=1).repeat(8, axis=2)
     )
-    network = load_initial_network(find_initial_model(DEFAULT))
-    predicted, expected = predict(network, images), predict(open_predictor(DEFAULT), images)
+    model = Path(name)
+    network = load_initial_network(find_initial_model(model))
+    predicted, expected = predict(network, images), predict(open_predictor(model), images)
     assert np.abs(predicted - expected).mean() < 0.02
     assert np.mean(predicted.argmax(axis=1) == expected.argmax(axis=1)) > 0.9
 
@@ -71,11 +71,9 @@ def test_a_model_that_cannot_be_built_is_refused_with_the_remedy(
         find_initial_model(write_run(tmp_path / "run", spec))
 
 
-def test_a_model_that_is_not_bundled_is_said_to_be_that() -> None:
-    with pytest.raises(
-        ModelError, match="accurate: this version of fer-edge bundles only default; take default"
-    ):
-        find_initial_model(Path("accurate"))
+def test_a_name_that_is_not_bundled_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ModelError, match=r"a bundled model \(default, accurate\), got 'precise'"):
+        find_initial_model(Path("precise"))
 
 
 def test_what_is_no_model_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from fer_edge.errors import DataError, RunError
 from fer_edge.models.spec import FER2013_LABELS
 from fer_train.data.augmentation import Augmentation
-from fer_train.data.face_hashes import hash_faces
+from fer_train.data.dataset import load_faces
+from fer_train.data.face_hashes import find_faces, hash_faces
 from fer_train.data.views import VIEWS_VERSION, ViewSettings, make_views
 from fer_train.objectives.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
 from fer_train.objectives.view_answers import (
@@ -213,3 +214,18 @@ def test_views_are_those_that_files_of_this_version_are_about() -> None:
     assert strong.pixels.mean(axis=(1, 2)) == pytest.approx(means, abs=0.5)
     means = [120.0, 160.0, 169.8, 147.7, 108.6, 104.0, 113.8, 138.3]
     assert mild.pixels.mean(axis=(1, 2)) == pytest.approx(means, abs=0.5)
+
+
+def test_those_that_come_with_the_project_are_about_the_training_faces(fer2013_path: Path | None) -> None:
+    if fer2013_path is None:
+        pytest.skip("FER-2013 is not there")
+    training = load_faces(fer2013_path).split("Training")
+    shipped = Path(__file__).resolve().parents[3] / "train/fer2013-answers.npz"
+    answers = read_view_answers(shipped, FER2013_LABELS)
+    places = find_faces(answers.keys, training.pixels)
+    assert (places >= 0).all()
+    labels, mildest = training.labels[places], answers.settings.count - 1
+    # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.
+    assert 0.72 < np.mean(answers.of(mildest).argmax(axis=1) == labels) < 0.9
+    # Strong views are mixed: where they are, the answers are about both faces.
+    assert np.mean(answers.of(0).argmax(axis=1) == labels) < 0.72

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 import numpy as np
 
+from fer_edge.cli.completion import complete_model
 from fer_edge.runtime.atomic_files import check_file_in_folder
 from fer_train.cli.options import PATH, debug_option, require_keras, require_package, skip_unreadable_option
 from fer_train.cli.progress import show_progress
@@ -28,7 +29,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 @click.command("evaluate")
-@click.argument("model", type=PATH)
+@click.argument("model", type=PATH, shell_complete=complete_model)
 @click.argument("data", type=PATH)
 @click.option(
     "--split",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from fer_edge.cli.completion import complete_model
 from fer_edge.errors import UsageError
 from fer_edge.runtime.shutdown import Terminated
 from fer_train.cli.options import (
@@ -59,8 +60,9 @@ __all__ = ["fit"]
     "initial",
     type=PATH,
     metavar="MODEL",
-    help="Begin with the weights of a bundled model (default), a run folder, or a .keras or .tflite file; DATA's "
-    "labels may be others.",
+    shell_complete=complete_model,
+    help="Begin with the weights of a bundled model (default, accurate), a run folder, or a .keras or .tflite file; "
+    "DATA's labels may be others.",
 )
 @val_share_option
 @click.option(

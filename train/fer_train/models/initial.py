@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fer_edge.errors import ModelError
-from fer_edge.models.find_model import DEFAULT_MODEL, bundled_models, find_model
+from fer_edge.models.find_model import DEFAULT_MODEL, find_model
 from fer_edge.models.spec import ModelSpec, read_spec
 from fer_edge.runtime.hashing import sha256_of_file
-from fer_train.models.loading import find_keras_file, is_bundled, is_tflite, load_keras_model
+from fer_train.models.loading import find_keras_file, is_tflite, load_keras_model
 from fer_train.models.recovery import recover_network
 from fer_train.models.registry import ARCHITECTURES
 from fer_train.models.run_files import SPEC_FILE
@@ -22,8 +22,6 @@ __all__ = ["InitialModel", "copy_body", "find_initial_model", "load_initial_netw
 
 _INPUT: Final = (48, 48, "gray")
 _HEAD: Final = "logits"
-_PLANNED: Final = frozenset({"accurate"})
-"""Names of models that the documentation speaks of, whether or not this version bundles them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +39,6 @@ def find_initial_model(model: Path) -> InitialModel:
     Raises ModelError where there is none, or it is not one that fer-train can build: another input, an architecture
     that is not known.
     """
-    if str(model) in _PLANNED and not is_bundled(model) and not model.exists():
-        raise ModelError(
-            f"{model}: this version of fer-edge bundles only {', '.join(bundled_models())}; take {DEFAULT_MODEL}"
-        )
     if is_tflite(model):
         file = find_model(model)
         found = InitialModel(file.path, file.spec, file.sha256)

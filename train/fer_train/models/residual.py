@@ -73,7 +73,7 @@ def _conv_bn(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(convolution(x))
 
 
-MINI: Final = Architecture(build_mini_resnet, "small residual network; what fer-edge bundles")
+MINI: Final = Architecture(build_mini_resnet, "small residual network; the bundled model default")
 DEEP: Final = Architecture(
-    build_deep_resnet, "twice as wide and three convolutions deep in each stage; a teacher for it"
+    build_deep_resnet, "twice as wide and three convolutions deep in each stage; the bundled model accurate"
 )
