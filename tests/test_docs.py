@@ -55,11 +55,13 @@ def test_every_option_is_explained_and_in_the_documents(name: str, command: clic
             assert long in LIBRARY_OPTIONS or long in EVERYTHING, f"{name} {long} is in no document"
 
 
-def test_every_option_of_fer_edge_that_the_readme_names_exists() -> None:
+@pytest.mark.parametrize("name", ["README.md", "docs/usage.md", "docs/python.md"])
+def test_every_option_that_a_document_names_exists(name: str) -> None:
     known = {text for _, command in COMMANDS for option in command.params for text in option.opts} | {
         text for _, command in COMMANDS for option in command.params for text in option.secondary_opts
     }
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
     assert named - known - LIBRARY_OPTIONS == set()
 
 

@@ -12,6 +12,8 @@ html_theme = "furo"
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
+# From the disk a browser cannot read other pages for it.
+html_show_search_summary = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # As GitHub makes them: #a-heading.

@@ -38,16 +38,16 @@ _LOADING: Final = Lock()  # standard error is redirected for the whole process
 class EmotionRecognizer:
     """Finds the faces of images and videos and says what they show.
 
-    ``model`` is a bundled model's name or a ``.tflite`` file; None: the default model.
-    ``detector`` is ``haar``, ``yunet``, ``mediapipe``, or ``none`` where each image is one face already; or a
-    :class:`Detector` of your own, which stays open.
-    ``detector_model`` is the model of ``yunet`` or ``mediapipe``; None: the one that ``fer-edge get`` downloaded.
-    ``min_face`` is the smallest face in pixels; None: a share of the image.
-    ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None:
-    what changed after 8 frames or 0.3 s, all of it after 90 frames that last 3 s.
-    ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
-    ``flip_average`` averages each face's scores and those of its mirror image, for twice the time.
-    ``threads`` bounds the processor threads; None: all.
+    - ``model`` is a bundled model's name or a ``.tflite`` file; None: the default model.
+    - ``detector`` is ``haar``, ``yunet``, ``mediapipe``, or ``none`` where each image is one face already; or a
+      :class:`Detector` of your own, which stays open.
+    - ``detector_model`` is the model of ``yunet`` or ``mediapipe``; None: the one that ``fer-edge get`` downloaded.
+    - ``min_face`` is the smallest face in pixels; None: a share of the image.
+    - ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None:
+      what changed after 8 frames or 0.3 s, all of it after 90 frames that last 3 s.
+    - ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
+    - ``flip_average`` averages each face's scores and those of its mirror image, for twice the time.
+    - ``threads`` bounds the processor threads; None: all.
 
     A context manager; not thread-safe: give each thread its own. It can be pickled while it is open, and opens its
     model again where it is unpickled. Raises ModelError, ContractError, DetectorError, UsageError, MissingExtraError.

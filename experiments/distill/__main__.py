@@ -289,7 +289,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--teacher-epochs", type=int, default=70)
     parser.add_argument("--second-epochs", type=int, default=100)
     parser.add_argument("--pupil-epochs", type=int, help="of each pupil (default: as for the bundled ones)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only N faces of each split, 200 or more, to try it")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only N faces of each split, 200 or more, to try it"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 

@@ -336,7 +336,15 @@ def normalize(distribution: str) -> str:
 
 
 def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
-    ours = {*PACKAGES, "tests", "bench", "docs", "experiments", "release", "__future__"} | sys.stdlib_module_names
+    ours = {
+        *PACKAGES,
+        "tests",
+        "bench",
+        "docs",
+        "experiments",
+        "release",
+        "__future__",
+    } | sys.stdlib_module_names
     return tuple(each for each in found if each.target.partition(".")[0] not in ours)
 
 
