@@ -33,6 +33,7 @@ NAVIGATION: Final = {
         "mediapipe",
         "contributing",
         "security",
+        "licenses",
         "changelog",
     ),
 }
