@@ -17,7 +17,7 @@ find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_hi
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
 	&& echo "$$python" && exit; done; done)
 
-.PHONY: help setup demo test check format train convert bundle fuzz faults bench docs lock release wheel-test arm-test test-mediapipe ci-setup clean
+.PHONY: help setup demo test check format train convert bundle fuzz faults bench docs lock audit release wheel-test arm-test test-mediapipe ci-setup clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -82,20 +82,23 @@ bundle: $(VENV)/.everything ## Make RUN=… a model that fer-edge bundles [NAME=
 fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
 	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
 
-faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED=]
-	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED= SIGNALS=KILL,INT,TERM,HUP]
+	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS))
 
 bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
 
-docs: $(VENV)/.everything ## Build the documentation into build/docs, every warning an error
-	@$(BIN)/python -m docs.website
-
 lock: $(VENV)/.everything ## Renew the versions and hashes in locks/
 	@sh scripts/lock.sh $(BIN)/python
 
+docs: $(VENV)/.everything ## Build the documentation into build/docs, every warning an error
+	@$(BIN)/python -m docs.website
+
 wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
 	@sh scripts/wheel_test.sh $(BIN)/python
+
+audit: $(VENV)/.runtime ## Look up known vulnerabilities of what the runtime installs
+	@sh scripts/audit.sh $(BIN)/python
 
 release: $(VENV)/.everything ## Build the wheel twice, compare, write its bill of materials into dist/
 	@sh scripts/release.sh $(BIN)/python

@@ -12,7 +12,7 @@ export SOURCE_DATE_EPOCH
 build() { # in a folder of its own, with permissions of its own
     mkdir -p "$work/$1"
     umask "$2"
-    git archive HEAD | tar -x -C "$work/$1"
+    git archive HEAD | tar -x --no-same-permissions -C "$work/$1"
     "$python" -m build --no-isolation --outdir "$work/$1/dist" "$work/$1" >"$work/$1.log" 2>&1 ||
         { cat "$work/$1.log"; exit 1; }
 }

@@ -32,6 +32,23 @@ assert abs(sum(face['scores'].values()) - 1) < 1e-3, face
 print('Found', face['emotion'], face['score'], 'at', face['box'])"
 test -s annotated.jpg
 
+# Both bundled models are in the wheel with their cards and answers, and not larger than they may be.
+for model in default:1500000 accurate:8000000; do
+    name=${model%:*}
+    venv/bin/fer-edge image "$portrait" --model "$name" --results - >/dev/null
+    venv/bin/python -c "
+import sys
+from fer_edge.models.find_model import find_model
+model = find_model('$name')
+assert model.size <= ${model#*:}, model.size
+assert all(model.path.with_suffix(suffix).is_file() for suffix in ('.md', '.answers.json')), model.path"
+done
+models=$(venv/bin/fer-edge doctor | grep 'model ')
+echo "$models"
+case $models in
+    *FAULT*) echo "Error: the doctor finds fault with a bundled model" >&2; exit 1 ;;
+esac
+
 # The files of the live view's page.
 venv/bin/python -c "
 from fer_edge.sinks.http.routes import read_page_file

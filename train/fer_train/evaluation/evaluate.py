@@ -43,10 +43,10 @@ def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = n
 
 
 def write_evaluation(folder: Path, report: dict[str, Any]) -> None:
-    """Write ``report.json`` and its plots; raises OutputError."""
+    """Write the plots of a report, and last ``report.json``: where it is, all is; raises OutputError."""
     make_folder(folder)
-    write_json(folder / REPORT_FILE, report)
     draw_report(folder, report, Path(report["model"]).name)
+    write_json(folder / REPORT_FILE, report)
 
 
 def draw_report(folder: Path, report: dict[str, Any], title: str) -> None:
