@@ -25,7 +25,7 @@ NAVIGATION: Final = {
     "Use": ("start", "usage", "cameras", "raspberry-pi", "detectors", "python"),
     "Results": ("outputs", "results", "live", "scale"),
     "Automate": ("events", "home-assistant", "fleet"),
-    "Train and convert": ("own-photos", "training", "conversion", "experiments"),
+    "Train and convert": ("models", "own-photos", "training", "conversion", "experiments"),
     "Reference": (*COMMAND_PAGES, PYTHON_PAGE),
     "The project": (
         "architecture",
