@@ -34,6 +34,7 @@ NAVIGATION: Final = {
         "mediapipe",
         "contributing",
         "security",
+        "licenses",
         "changelog",
     ),
 }
