@@ -30,7 +30,6 @@ NAVIGATION: Final = {
     "The project": (
         "architecture",
         "reliability",
-        "licenses",
         "mediapipe",
         "contributing",
         "security",
