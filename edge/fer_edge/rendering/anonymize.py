@@ -60,9 +60,10 @@ def cover_face(detection: Detection) -> Cover:
     box, framing = detection.outer or detection.box, detection.framing
     width, height = framing.scale * box.width, framing.scale * box.height
     x, y = box.center
-    y += framing.shift_y * box.height
-    left, top = x - (0.5 + _BESIDE) * width, y - (0.5 + _ABOVE) * height
-    right, bottom = x + (0.5 + _BESIDE) * width, y + (0.5 + _BELOW) * height
+    # What the network sees may lie higher or lower than the box that the detector gave: both are covered.
+    moved = framing.shift_y * box.height
+    left, top = x - (0.5 + _BESIDE) * width, y + min(0.0, moved) - (0.5 + _ABOVE) * height
+    right, bottom = x + (0.5 + _BESIDE) * width, y + max(0.0, moved) + (0.5 + _BELOW) * height
     whole = FaceBox(
         math.floor(left), math.floor(top), math.ceil(right - left) + 1, math.ceil(bottom - top) + 1
     )

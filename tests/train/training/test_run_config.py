@@ -23,7 +23,7 @@ def test_recipes_are_stored_under_the_names_that_earlier_versions_read() -> None
         "name", "epochs", "batch_size", "learning_rate", "schedule", "momentum", "nesterov", "warmup_epochs",
         "decay_rate", "decay_steps", "weight_decay", "ema", "label_smoothing", "plain_epochs", "mild_epochs",
         "mixup", "votes_weight", "teacher_weight", "temperature", "calibration_folds", "framing", "bfloat16",
-        "augmentation", "head_epochs", "body_rate", "freeze_norms", "patience",
+        "augmentation", "head_epochs", "body_rate", "freeze_norms", "patience", "by_views",
     }  # fmt: skip
 
 

@@ -86,11 +86,11 @@ def test_no_hour_is_lost_when_daylight_saving_ends(tmp_path: Path, zone: Any) ->
 
 def test_a_clock_that_is_set_back_appends(tmp_path: Path) -> None:
     times = ["10:59", "11:00", "10:30", "11:01", "10:59"]
-    results = [seen(local(f"2026-11-26 {text}"), index) for index, text in enumerate(times)]
-    write_rows(tmp_path / "r-%H.csv", *results)
-    assert frames_in(tmp_path / "r-10.csv") == [0, 2, 4]
-    assert frames_in(tmp_path / "r-11.csv") == [1, 3]
-    assert (tmp_path / "r-10.csv").read_text().count("source,frame") == 1
+    results = [seen(local(f"2031-11-26 {text}"), index) for index, text in enumerate(times)]
+    write_rows(tmp_path / "r-%y-%H.csv", *results)
+    assert frames_in(tmp_path / "r-31-10.csv") == [0, 2, 4]
+    assert frames_in(tmp_path / "r-31-11.csv") == [1, 3]
+    assert (tmp_path / "r-31-10.csv").read_text().count("source,frame") == 1
 
 
 def test_frames_without_a_clock_have_the_machine_s(tmp_path: Path) -> None:
@@ -127,28 +127,28 @@ def test_overwrite_replaces_only_what_was_there_before(tmp_path: Path) -> None:
 def test_a_later_file_of_another_kind_stays_and_a_number_is_added(
     tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "r-11.csv").write_text(content)
-    (tmp_path / "r-11-2.csv").mkdir()
-    write_rows(tmp_path / "r-%H.csv", *from_then_on(local("2026-11-26 10:59"), 60, 3))
-    assert (tmp_path / "r-11.csv").read_text() == content
-    assert frames_in(tmp_path / "r-11-3.csv") == [1, 2]
-    assert "rows go to r-11-3.csv" in caplog.text
+    (tmp_path / "r-31-11.csv").write_text(content)
+    (tmp_path / "r-31-11-2.csv").mkdir()
+    write_rows(tmp_path / "r-%y-%H.csv", *from_then_on(local("2031-11-26 10:59"), 60, 3))
+    assert (tmp_path / "r-31-11.csv").read_text() == content
+    assert frames_in(tmp_path / "r-31-11-3.csv") == [1, 2]
+    assert "rows go to r-31-11-3.csv" in caplog.text
 
 
 def test_a_later_file_of_our_own_is_continued_its_half_row_cut_off(tmp_path: Path) -> None:
-    target = tmp_path / "r-%H.csv"
-    write_rows(target, seen(local("2026-11-26 11:00"), 1))
-    with (tmp_path / "r-11.csv").open("a") as file:
+    target = tmp_path / "r-%y-%H.csv"
+    write_rows(target, seen(local("2031-11-26 11:00"), 1))
+    with (tmp_path / "r-31-11.csv").open("a") as file:
         file.write("0,2,0.2,2026-11-2")
-    write_rows(target, seen(local("2026-11-26 10:59"), 3), seen(local("2026-11-26 11:00"), 4))
-    assert frames_in(tmp_path / "r-11.csv") == [1, 4]
+    write_rows(target, seen(local("2031-11-26 10:59"), 3), seen(local("2031-11-26 11:00"), 4))
+    assert frames_in(tmp_path / "r-31-11.csv") == [1, 4]
 
 
 def test_a_link_in_the_place_of_a_later_file_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "r-11.csv").symlink_to(tmp_path / "elsewhere")
-    write_rows(tmp_path / "r-%H.csv", *from_then_on(local("2026-11-26 10:59"), 60, 2))
+    (tmp_path / "r-31-11.csv").symlink_to(tmp_path / "elsewhere")
+    write_rows(tmp_path / "r-%y-%H.csv", *from_then_on(local("2031-11-26 10:59"), 60, 2))
     assert not (tmp_path / "elsewhere").exists()
-    assert frames_in(tmp_path / "r-11-2.csv") == [1]
+    assert frames_in(tmp_path / "r-31-11-2.csv") == [1]
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:

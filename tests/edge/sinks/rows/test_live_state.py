@@ -81,30 +81,30 @@ def test_a_file_that_was_deleted_begins_anew(tmp_path: Path) -> None:
 
 @BOTH
 def test_with_rotated_names_ids_go_on_too(tmp_path: Path, suffix: str) -> None:
-    target = tmp_path / f"r-%H.{suffix}"
+    target = tmp_path / f"r-%y-%H.{suffix}"
     write_rows(
         target,
-        seen(local("2026-11-26 10:00"), number=12),
-        seen(local("2026-11-26 11:00"), number=3),
+        seen(local("2031-11-26 10:00"), number=12),
+        seen(local("2031-11-26 11:00"), number=3),
         append=True,
     )
     assert next_id(target) == 13
-    (tmp_path / f"r-10.{suffix}").unlink()  # as --keep-days does
+    (tmp_path / f"r-31-10.{suffix}").unlink()  # as --keep-days does
     assert next_id(target) == 13
     for state in tmp_path.glob(".*.state.json"):
         state.unlink()
     assert next_id(target) == 4
     for state in tmp_path.glob(".*.state.json"):
         state.unlink()
-    write_rows(target, seen(local("2026-11-26 12:00"), number=None))
+    write_rows(target, seen(local("2031-11-26 12:00"), number=None))
     assert next_id(target) == 4  # the newest file has no face
 
 
 def test_a_restart_that_sees_nobody_forgets_no_id(tmp_path: Path) -> None:
-    target = tmp_path / "r-%H.csv"
-    write_rows(target, seen(local("2026-11-26 10:00"), number=12), append=True)
-    write_rows(target, seen(local("2026-11-26 11:00"), number=None), append=True)
-    (tmp_path / "r-10.csv").unlink()
+    target = tmp_path / "r-%y-%H.csv"
+    write_rows(target, seen(local("2031-11-26 10:00"), number=12), append=True)
+    write_rows(target, seen(local("2031-11-26 11:00"), number=None), append=True)
+    (tmp_path / "r-31-10.csv").unlink()
     assert next_id(target) == 13
 
 
