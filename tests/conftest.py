@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Generator, Iterator
@@ -15,9 +14,6 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.chromium import CHROMIUM, Browser
-
-# A shell's background job ignores Ctrl-C, and so would the processes that tests start to be interrupted.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -100,9 +96,16 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-def pytest_configure() -> None:
-    """Let signals do what they do in a terminal, also where nohup or a background job had them ignored."""
-    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
-        if signal.getsignal(number) is signal.SIG_IGN:
-            with contextlib.suppress(ValueError):  # not the main thread
-                signal.signal(number, usual)
+USUAL_HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+if hasattr(signal, "SIGHUP"):
+    USUAL_HANDLERS[signal.SIGHUP] = signal.SIG_DFL
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Signals do what they do in a terminal, in the processes that a test starts, too.
+
+    Whoever runs the tests may have them ignored (nohup, a shell's background job), and so may the test before.
+    """
+    for number, handler in USUAL_HANDLERS.items():
+        signal.signal(number, handler)

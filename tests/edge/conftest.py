@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,16 +41,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
     small = np.asarray(cv2.resize(read_back(portrait_path), (320, 375)), np.uint8)
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return write_video(path, drifting(small, 24, (640, 480), (40, 50)), 12, size=(640, 480))
-
-
-@pytest.fixture
-def own_signal_handlers() -> Iterator[None]:
-    """Puts the process's signal handlers back after a test that installs others."""
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from fer_edge.types import Detection, FaceBox, Frame, Image
 
 
 @pytest.fixture(autouse=True)
-def own_opencv_threads(own_signal_handlers: None) -> Iterator[None]:
-    """OpenCV's threads and the process's signals are as before after each test."""
+def own_opencv_threads() -> Iterator[None]:
+    """OpenCV's threads are as before after each test."""
     before = cv2.getNumThreads()
     yield
     cv2.setNumThreads(before)

@@ -14,9 +14,7 @@ from tests.edge.support import FerEdge
 
 
 @pytest.fixture
-def fer_edge(
-    capfd: pytest.CaptureFixture[str], own_signal_handlers: None, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[FerEdge]:
+def fer_edge(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FerEdge]:
     """Runs ``fer-edge`` without a display; what it printed and its exit status."""
     monkeypatch.delenv("DISPLAY", raising=False)
     threads = cv2.getNumThreads()

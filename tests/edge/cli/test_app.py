@@ -14,8 +14,6 @@ from fer_edge.cli.app import INTERRUPTED, TERMINATED, run_command
 from fer_edge.errors import AccuracyLossError, OutputError, UsageError, one_line
 from fer_edge.runtime.shutdown import raise_if_interrupted
 
-pytestmark = pytest.mark.usefixtures("own_signal_handlers")
-
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
 def test_a_signal_that_a_library_swallows_ends_the_command_at_the_next_step(

@@ -101,7 +101,6 @@ def test_a_name_keeps_its_odd_spaces(portrait_path: Path, tmp_path: Path) -> Non
     assert done.stdout.startswith(f"{picture}: ")
 
 
-@pytest.mark.usefixtures("own_signal_handlers")
 def test_rows_go_to_whatever_takes_the_place_of_standard_output(portrait_path: Path) -> None:
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):

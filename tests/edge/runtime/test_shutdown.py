@@ -17,10 +17,7 @@ from fer_edge.runtime.shutdown import (
     raise_if_interrupted,
 )
 
-pytestmark = [
-    pytest.mark.usefixtures("own_signal_handlers"),
-    pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once"),
-]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
 
 SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)]
 
