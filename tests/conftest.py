@@ -96,16 +96,13 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-USUAL_HANDLERS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-if hasattr(signal, "SIGHUP"):
-    USUAL_HANDLERS[signal.SIGHUP] = signal.SIG_DFL
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """Signals do what they do in a terminal, in the processes that a test starts, too.
 
     Whoever runs the tests may have them ignored (nohup, a shell's background job), and so may the test before.
     """
-    for number, handler in USUAL_HANDLERS.items():
-        signal.signal(number, handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
