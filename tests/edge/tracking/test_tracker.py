@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -295,6 +295,22 @@ class TestWhatDoesNotContinue:
         assert ids(run[24]) == [0]
         assert ids(run[-1]) == [1]
 
+    @EVERY
+    def test_after_a_cut_another_face_in_the_same_place_has_another_id(
+        self, detect_every: int | None
+    ) -> None:
+        """The rest of the frame stays as it was."""
+        shots = [between(still(100, 80), 0, 1), between(still(100, 80), 1, 9)]
+        run = track(Scene(*shots), 2, detect_every)
+        assert [ids(faces) for faces in run] == [[0]] * 25 + [[1]] * 25
+
+    @EVERY
+    def test_after_a_cut_back_the_first_face_has_its_id(self, detect_every: int | None) -> None:
+        path = still(100, 80)
+        shots = [lambda t: path(t) if t < 1 or t >= 1.5 else None, between(path, 1, 1.5)]
+        run = track(Scene(*shots), 2, detect_every)
+        assert [ids(run[index]) for index in (24, 25, 49)] == [[0], [1], [0]]
+
 
 @pytest.fixture
 def head(portrait: Image) -> Image:
@@ -326,6 +342,36 @@ REAL_SCENES: dict[str, list[Path]] = {
 }
 
 
+def squeezed(head: Image) -> Image:
+    """The head narrower, as one that turns."""
+    height, width = head.shape[:2]
+    matrix = np.array([[0.85, 0, 0.075 * width], [0, 1, 0]])
+    return np.asarray(cv2.warpAffine(head, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
+
+
+def turned(head: Image) -> Image:
+    """The head tilted by ten degrees."""
+    height, width = head.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 10, 1)
+    return np.asarray(cv2.warpAffine(head, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE))
+
+
+def lit_from_aside(head: Image) -> Image:
+    """The head with half of its light gone, towards one side."""
+    shade = np.linspace(0.4, 1.1, head.shape[1])[None, :, None]
+    return np.asarray(np.clip(head * shade, 0, 255), np.uint8)
+
+
+CHANGES: dict[str, Callable[[Image], Image]] = {
+    "darker": lambda head: np.asarray(head // 2, np.uint8),
+    "brighter": lambda head: np.asarray(np.clip(head.astype(np.int16) * 2, 0, 255), np.uint8),
+    "blurred": lambda head: np.asarray(cv2.GaussianBlur(head, (0, 0), 9), np.uint8),
+    "squeezed": squeezed,
+    "turned": turned,
+    "lit from aside": lit_from_aside,
+}
+
+
 class TestRealFaces:
     @pytest.mark.parametrize("scene", REAL_SCENES)
     def test_are_where_a_search_of_each_frame_finds_them(self, scene: str, head: Image) -> None:
@@ -341,6 +387,18 @@ class TestRealFaces:
                 missed[every] += sum(all(face.iou(box) < 0.5 for face in faces) for box in boxes)
         assert found >= 45
         assert max(missed.values()) <= 0.01 * found
+
+    @pytest.mark.parametrize("change", sorted(CHANGES))
+    def test_that_look_different_from_one_frame_to_the_next_keep_their_ids(
+        self, change: str, head: Image
+    ) -> None:
+        tracker = Tracker(HaarDetector())
+        place = FaceBox(110, 60, 110, 110)
+        numbers = set()
+        for index in range(16):
+            seen = head if index < 8 else CHANGES[change](head)
+            numbers.add(tuple(ids(tracker.update(real_frame(index, [place], seen)))))
+        assert numbers == {(0,)}
 
     @pytest.mark.parametrize("size", [75, 100, 130])
     def test_that_appear_are_found_within_a_third_of_a_second(self, size: int, head: Image) -> None:
