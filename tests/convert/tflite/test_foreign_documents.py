@@ -65,7 +65,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Pixels], Pixels], Callable[.
     "Trained on 0…1": (build, lambda pixels: pixels / 255, plain, {}),
     "Trained on -1…1": (build, lambda pixels: pixels / 127.5 - 1, plain, {}),
     "Trained on 0…255": (lambda: build(gain=0.3), lambda pixels: pixels, plain, {}),
-    "Trained on colour images": (
+    "Trained on color images": (
         lambda: build((224, 224, 3)),
         lambda pixels: (pixels / 255 - MEAN) / STD,
         plain,
