@@ -33,7 +33,7 @@ def create_action(target: str, publish: Publisher | None = None) -> Action:
     name = target.partition(":")[0].lower()
     if name not in ACTIONS:
         raise UsageError(
-            f"unknown action {name!r}; choose from {', '.join(ACTIONS.names)}, for example print, "
+            f"unknown action {name!r}; choose one of: {', '.join(ACTIONS.names)}, for example print, "
             "exec:COMMAND or https://HOST/PATH"
         )
     return ACTIONS.load(name)(ActionRequest(target, publish))
