@@ -194,7 +194,7 @@ def test_what_a_killed_run_was_writing_is_kept(tmp_path: Path, caplog: pytest.Lo
     assert hidden(tmp_path) == [f".other.{os.getpid()}.part.mp4"]
     assert visible(tmp_path) == ["c-1058-2.mp4", "c-1058.mp4"]
     assert len(times_in(tmp_path / "c-1058.mp4")) > 25  # of 40: all but the last seconds
-    assert "ended by force" in caplog.text
+    assert "recovered from a run that was killed" in caplog.text
 
 
 # --- a full disk ---
