@@ -22,8 +22,8 @@ _POLL_S: Final = 0.1
 class EventDispatcher:
     """Checks rules on each result, performs their actions and calls listeners.
 
-    ``pairs`` maps rules to actions. A rule may appear in several pairs; it is evaluated once. ``counts``
-    holds the number of events of each rule so far.
+    ``pairs`` are rules with their actions. A rule may appear in several pairs; it is evaluated once.
+    ``counts`` holds the number of events of each rule so far.
     """
 
     def __init__(self, pairs: Sequence[tuple[Rule, Action]]) -> None:

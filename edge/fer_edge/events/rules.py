@@ -2,12 +2,12 @@
 
 The grammar::
 
-    rule        = or [ "every" duration ]
-    or          = and { "or" and }
-    and         = not { "and" not }
-    not         = "not" not | for
-    for         = primary [ "for" duration ]
-    primary     = "(" or ")" | "no" "face" | "face" | "faces" compare whole-number
+    rule        = condition [ "every" duration ]
+    condition   = term { "or" term }
+    term        = factor { "and" factor }
+    factor      = "not" factor | lasting
+    lasting     = primary [ "for" duration ]
+    primary     = "(" condition ")" | "no" "face" | "face" | "faces" compare whole-number
                 | [ "any" ] emotion [ compare score ]
 """
 

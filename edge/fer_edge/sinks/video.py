@@ -183,7 +183,7 @@ def create_sink(request: SinkRequest) -> Sink:
         )
     if output.suffix.lower() in VIDEO_SUFFIXES and not output.is_dir():
         raise UsageError(
-            f"{output}: {len(inputs)} annotated videos need a folder, not a file name; name a folder"
+            f"{output}: cannot write {len(inputs)} annotated videos to one file; name a folder"
         )
     return VideoFolderSink(
         output, inputs, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset

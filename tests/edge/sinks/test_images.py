@@ -117,7 +117,7 @@ class TestChoice:
 
     def test_several_go_into_a_folder(self, tmp_path: Path) -> None:
         assert self.made(tmp_path / "out", "a.jpg", "b.jpg") is ImageFolderSink
-        with pytest.raises(UsageError, match="2 annotated images need a folder"):
+        with pytest.raises(UsageError, match="cannot write 2 annotated images to one file"):
             self.made(tmp_path / "out.png", "a.jpg", "b.jpg")
 
     def test_a_folder_s_images_go_into_a_folder_whatever_its_name(self, tmp_path: Path) -> None:

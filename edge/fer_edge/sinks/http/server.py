@@ -227,7 +227,7 @@ def _respond_with_cookie(request: Request, access: Access) -> Response:
     """Set the token of an address as a cookie and lead to the address without it.
 
     Browsers send a strict cookie along with a redirect only if no other site linked to the first address, and
-    not all of them say whether one did. If one may have, the response is a page that refreshes itself.
+    not all of them say whether one did. If one may have, the response is a page that forwards the browser.
     """
     headers = {"Set-Cookie": access.format_cookie()}
     unsaid = "none" if "text/html" not in request.headers.get("accept", "") else ""

@@ -25,8 +25,8 @@ class AppendFile:
     """A file opened for appending; methods raise OSError.
 
     ``truncate`` empties the file first. Without ``follow``, a symbolic link is refused. The constructor
-    raises OutputError if another program is appending to the file, because it would mix rows of two runs with
-    the same face IDs.
+    raises OutputError if another program is appending to the file: one file would then hold the rows of two
+    runs with the same face IDs.
     """
 
     def __init__(self, path: Path, *, truncate: bool = False, follow: bool = True) -> None:
