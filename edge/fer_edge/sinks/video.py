@@ -182,9 +182,7 @@ def create_sink(request: SinkRequest) -> Sink:
             preset=request.preset,
         )
     if output.suffix.lower() in VIDEO_SUFFIXES and not output.is_dir():
-        raise UsageError(
-            f"{output}: cannot write {len(inputs)} annotated videos to one file; name a folder"
-        )
+        raise UsageError(f"{output}: cannot write {len(inputs)} annotated videos to one file; name a folder")
     return VideoFolderSink(
         output, inputs, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset
     )
