@@ -221,7 +221,7 @@ class TestRules:
             (("--when", "hapy > 0.5", "--then", "print"), "did you mean happy?"),
             (("--when", "happy"), "in pairs"),
             (("--when", "happy", "--then", "mail:me"), "unknown action"),
-            (("--when", "happy", "--then", "exec:no-such-program"), "no such program"),
+            (("--when", "happy", "--then", "exec:no-such-program"), "does not exist"),
             (("--when", "happy", "--then", "print", "-r", "-"), "standard output"),
         ],
     )

@@ -106,7 +106,7 @@ def test_a_folder_that_vanishes_is_noticed_within_a_second(tmp_path: Path) -> No
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: it was deleted while"):
+    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: file was deleted during"):
         write_all(sink, VIEWS[30:56])
     with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: "):
         sink.close()

@@ -173,14 +173,14 @@ def test_no_display_is_an_error_with_the_remedy(screen: Screen, monkeypatch: pyt
 
     monkeypatch.setattr(screen, "Tk", no_display)
     with pytest.raises(
-        OutputError, match="no window can be had: no display name; leave it out with --no-show"
+        OutputError, match="cannot open a window: no display name; turn it off with --no-show"
     ):
         WindowSink("w")
 
 
 def test_a_python_without_tkinter_is_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tkinter", None)
-    with pytest.raises(OutputError, match="a window needs tkinter, which this Python lacks; install it"):
+    with pytest.raises(OutputError, match="cannot open a window: tkinter is not installed; install it"):
         WindowSink("w")
 
 

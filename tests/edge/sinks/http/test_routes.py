@@ -202,7 +202,7 @@ class TestSnapshot:
         monkeypatch.setattr(routes, "_SNAPSHOT_S", 0.05)
         served.write()
         answer = served.get("/snapshot.jpg")
-        assert (answer.status, answer.body) == (503, b"No frame comes; try again later.\n")
+        assert (answer.status, answer.body) == (503, b"No frame has arrived; try again later.\n")
 
 
 class TestRequests:
@@ -230,7 +230,7 @@ class TestRequests:
     def test_nothing_else_is_there(self, served: Served, path: str) -> None:
         answer = served.get(path)
         assert answer.status == 404
-        assert answer.body == b"There is nothing under this address.\n"
+        assert answer.body == b"This address does not exist.\n"
 
     @pytest.mark.parametrize(
         "raw",

@@ -152,22 +152,22 @@ def test_a_link_in_the_place_of_a_later_file_is_not_followed(tmp_path: Path) -> 
 
 
 def test_a_name_that_is_too_long_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="name another"):
+    with pytest.raises(OutputError, match=r"(name|choose) another"):
         camera_rows(tmp_path / ("%Y" + "x" * 250 + ".csv"))
 
 
 def test_folders_whose_names_change_are_made_the_one_above_has_to_exist(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="make it first"):
+    with pytest.raises(OutputError, match=r"(make|create) it first"):
         camera_rows(tmp_path / "missing/%Y/r.csv")
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="make it first"):
+    with pytest.raises(OutputError, match=r"(make|create) it first"):
         camera_rows(tmp_path / "file/%Y/r.csv")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="permission is denied"):
+    with pytest.raises(OutputError, match=r"permission (is )?denied"):
         camera_rows(tmp_path / "%Y/r.csv")
 
 
@@ -255,7 +255,7 @@ def test_rows_wait_while_a_disk_is_full(
     assert frames_in(tmp_path / "r-11.csv") == [3, 4, 5, 6, 7, 8]
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 2
-    assert "none was lost" in warnings[1].getMessage()
+    assert "no rows were lost" in warnings[1].getMessage()
 
 
 def test_a_part_of_a_row_that_cannot_be_cut_off_at_once_is_cut_off_later(

@@ -93,7 +93,7 @@ def test_images_after_a_killed_video_keep_its_rows_and_say_so(
 ) -> None:
     run(rows, "a", killed_after=5)
     run(rows, "1.jpg", videos=False)
-    assert "half the rows of a video" in caplog.text
+    assert "only part of the rows of an interrupted video" in caplog.text
     assert count(rows) == {"a": 5, "1.jpg": MORE}
     run(rows, "b")
     assert count(rows) == {"a": 5, "1.jpg": MORE, "b": MORE}

@@ -21,7 +21,7 @@ def test_the_second_is_refused_before_it_reads(tmp_path: Path) -> None:
     with opened(camera_rows(path)) as first:
         first.write(seen(NOON, 0))
         for options in ({"append": True}, {"overwrite": True}):
-            with pytest.raises(OutputError, match="another program is writing to it"):
+            with pytest.raises(OutputError, match="another program is writing to this file"):
                 camera_rows(path, **options)
         first.write(seen(NOON, 1))
     assert [row["frame"] for row in read_rows(path.read_text())] == [0, 1]
