@@ -59,7 +59,7 @@ def measure(video: Path | None, baseline: Path | None, yunet: Path | None) -> di
 def video_speed(folder: Path, clip: Path, baseline: Path | None, yunet: Path | None) -> dict[str, Any]:
     """Measure the frames per second of decoding, the reference loop, and ``fer-edge`` with each output.
 
-    If available, rows are also variants with ``--detector yunet``, and annotated video is compared with FFmpeg at a
+    If available, rows are also measured with ``--detector yunet``, and annotated video is compared with FFmpeg at a
     fast preset and with the baseline version.
     """
     network = reference.float_network(folder)

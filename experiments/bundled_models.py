@@ -26,7 +26,7 @@ from fer_train.evaluation.statistics import mcnemar_p_value, wilson_interval
 
 Correct = NDArray[np.bool_]
 Results = dict[str, tuple[Correct, Correct]]
-"""Which images each model classifies correctly: without and with averaging over mirror images."""
+"""For each model, which images it classifies correctly, without and with averaging over mirror images."""
 
 
 def evaluate_images(
