@@ -1,4 +1,4 @@
-"""The pictures and the table of the house agree with the layers that the imports are held to."""
+"""The diagrams and the table of the architecture match the layers enforced by the import tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emotions stand in the same order in training, conversion and runtime."""
+"""The emotions have the same order in training, conversion and runtime."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.models.spec import FER2013_LABELS
 
 NAMES_BY_FER2013_NUMBER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""As the data set's authors number them in fer2013.csv."""
+"""The label numbers in fer2013.csv, as defined by the authors of the data set."""
 
 
 def test_the_runtime_has_fer2013_s_order() -> None:

@@ -1,6 +1,6 @@
-"""Another package adds a source, a detector, sinks and an action, and fer-edge runs them without any edit of its own.
+"""Another package adds a source, a detector, sinks and an action, and fer-edge runs them unchanged.
 
-The package is installed as pip would install it: a module and its ``dist-info``, on the path. What it adds goes
+The package is installed as pip would install it: a module and its ``dist-info`` on the path. Its additions are used
 through the real command line.
 """
 
@@ -141,7 +141,7 @@ def create_image_sink(request):
 
 
 class Fakes:
-    """The package, installed in a folder of its own, and what it noted while fer-edge ran."""
+    """The plug-in package, installed in a separate folder, and the notes it took while fer-edge ran."""
 
     def __init__(self, folder: Path) -> None:
         self.out = folder / "out"
@@ -154,7 +154,7 @@ class Fakes:
         (info / "entry_points.txt").write_text(_ENTRY_POINTS, encoding="utf-8")
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run ``fer-edge`` where the package is installed."""
+        """Run ``fer-edge`` in the environment where the package is installed."""
         path = [str(self._site), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.run(
             [sys.executable, "-m", "fer_edge", *map(str, arguments)],
@@ -167,7 +167,7 @@ class Fakes:
 
     @property
     def notes(self) -> list[str]:
-        """What the fakes noted, in order."""
+        """Return the notes of the fakes, in order."""
         path = self.out / "notes.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 

@@ -19,7 +19,7 @@ WriteData = Callable[[Path, list[list[Any]]], Path]
 
 @pytest.fixture
 def run_copy(run_folder: Path, tmp_path: Path) -> Path:
-    """The run, free to be damaged."""
+    """Return a copy of the run that tests may damage."""
     return Path(shutil.copytree(run_folder, tmp_path / "run"))
 
 

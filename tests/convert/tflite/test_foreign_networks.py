@@ -1,4 +1,4 @@
-"""Networks from elsewhere: each is attached and runs, or is refused in one line with what to do about it."""
+"""Networks from elsewhere: each can be attached and run, or is rejected in one line with a remedy."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def spec_path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def plain() -> bytes:
-    """A network that suits the spec."""
+    """Build a network that matches the spec."""
     return foreign.convert(foreign.build())
 
 
 def attach(
     fer_convert: FerConvert, tmp_path: Path, content: bytes, *options: str | Path
 ) -> tuple[int, str, str]:
-    """Attach the spec in ``spec.json`` to a file of this content."""
+    """Attach the spec in ``spec.json`` to a file with this content."""
     path = foreign.write(tmp_path / "theirs.tflite", content)
     return fer_convert("attach", path, "--spec", tmp_path / "spec.json", *options)
 
@@ -338,7 +338,7 @@ def argmax() -> bytes:
 
 
 def text_operators(**options: Any) -> bytes:
-    """A network with operators that TFLite does not have."""
+    """Build a network with operators that TFLite does not have."""
     import tensorflow as tf
 
     def network(image: Any) -> Any:
@@ -415,13 +415,13 @@ def test_a_keras_file_is_named_as_one(
     assert_refused(found, f"{name}: not a TFLite model: it is a Keras network")
 
 
-# --- what a file says of itself ---
+# --- metadata in the file ---
 
 SHUFFLED = (*FER2013_LABELS[1:], FER2013_LABELS[0])
 
 
 def with_labels(network: bytes, labels: tuple[str, ...], name: str = "labels.txt") -> bytes:
-    """The network with labels as MediaPipe Model Maker writes them."""
+    """Return the network with labels as MediaPipe Model Maker writes them."""
     lines = "\n".join(labels)
     return foreign.append_files(foreign.add_metadata(network, labels_file=name, name="Theirs"), {name: lines})
 
@@ -519,13 +519,13 @@ def test_a_spec_of_a_newer_version_is_not_replaced_unseen(
     assert_refused(attach(fer_convert, tmp_path, content), "cannot be read", "--overwrite")
 
 
-# --- what people bring ---
+# --- networks from common tools ---
 
 
 def test_teachable_machine_s_network_runs_when_rescaled(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
-    """224×224 RGB in -1…1, a network inside a network, labels beside the file."""
+    """A 224×224 RGB input in -1…1, a network inside a network, and labels in a separate file."""
     import keras
 
     spec_path.write_text(SPEC.replace(width=224, height=224, color="rgb").to_json())

@@ -1,4 +1,4 @@
-"""The content of each file, as programs other than fer-edge read it."""
+"""The content of each file as read by programs other than fer-edge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def interpreter(path: Path) -> Any:
 
 
 def schema_and_model(path: Path) -> tuple[Any, Any]:
-    """The file's content, read by TensorFlow's own generated reader."""
+    """Read the file's content with TensorFlow's generated reader."""
     from tensorflow.lite.python import schema_py_generated as schema
 
     return schema, schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)

@@ -1,4 +1,4 @@
-"""The metadata in each file, as other programs read it: Google's generated code, and a walk by field number."""
+"""The metadata in each file as other programs read it: with Google's generated code, and by field number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ every_format = pytest.mark.parametrize("variant", ["float32", "float16", "dynami
 
 
 def metadata_buffer(path: Path) -> bytearray:
-    """The buffer that the model calls TFLITE_METADATA, found with TensorFlow's own reader."""
+    """Return the buffer named TFLITE_METADATA, found with TensorFlow's own reader."""
     from tensorflow.lite.python import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
@@ -29,7 +29,7 @@ def metadata_buffer(path: Path) -> bytearray:
 
 
 class Table:
-    """A flatbuffer table by the field numbers of metadata_schema.fbs, as its specification lays it out."""
+    """A flatbuffer table, read by the field numbers of metadata_schema.fbs and the flatbuffer specification."""
 
     def __init__(self, content: bytearray, position: int | None = None) -> None:
         start = int.from_bytes(content[:4], "little") if position is None else position
@@ -111,7 +111,7 @@ def test_google_s_generated_reader_finds_the_same(converted: Path) -> None:
 def test_tflite_runtime_alone_runs_and_reads_every_file(
     converted: Path, data_path: Path, tmp_path: Path
 ) -> None:
-    """Needs Python 3.11 and a network: the last tflite-runtime wants numpy < 2 and has no newer wheel."""
+    """Needs Python 3.11 and a network connection: the last tflite-runtime requires numpy < 2."""
     python = shutil.which("python3.11") or pytest.skip("expected python3.11 in PATH")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     inside = tmp_path / "venv/bin/python"

@@ -1,4 +1,4 @@
-"""Sources and sections in this process: rows, summaries, what is resumed. Ray only runs these functions."""
+"""Sources and sections in this process: rows, summaries, resuming. Ray only runs these functions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def job_of(path: Path) -> SourceJob:
 
 
 def analyze(context: TaskContext, job: SourceJob) -> SourceSummary:
-    """A source to its end, as the scheduler has it done."""
+    """Analyze a source to its end, as the scheduler does."""
     outcome = run_source(context, job)
     if isinstance(outcome, Division):
         for section in outcome.sections:
@@ -75,7 +75,7 @@ def test_rows_are_those_of_video(
 ) -> None:
     summary = analyze(open_archive(tmp_path / "out", AnalysisOptions(), model), job_of(video))
     rows = rows_of(tmp_path / "out")
-    # Parquet's 32 bits keep seven digits.
+    # float32 in Parquet keeps seven digits.
     assert compare(rows, reference) == (1.0, 1.0)
     assert drop_source(rows) == drop_source(reference)
     assert (summary.status, summary.frames, summary.sections) == ("complete", 240, 1)
@@ -96,7 +96,7 @@ def test_sections_change_next_to_nothing(
     assert placed >= 0.99
     assert same >= 0.97
     assert not (tmp_path / "out" / "_sections" / job_of(video).key).exists()
-    assert len(ids_of(rows)) == len(ids_of(reference)) == summary.face_ids  # across the border, too
+    assert len(ids_of(rows)) == len(ids_of(reference)) == summary.face_ids  # also across the section border
 
 
 def test_a_section_that_is_there_is_not_done_again(tmp_path: Path, model: ModelFile, video: Path) -> None:

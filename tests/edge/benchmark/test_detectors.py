@@ -1,4 +1,4 @@
-"""``fer-edge benchmark --detectors``: what is compared, and what it says where there is one detector only."""
+"""``fer-edge benchmark --detectors``: the comparison, and the output when only one detector is available."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from fer_edge.types import Detection, FaceBox, Frame, Image
 
 @pytest.fixture(autouse=True)
 def own_opencv_threads() -> Iterator[None]:
-    """OpenCV's threads are as before after each test."""
+    """Restore the number of OpenCV threads after each test."""
     before = cv2.getNumThreads()
     yield
     cv2.setNumThreads(before)
@@ -38,7 +38,7 @@ def own_opencv_threads() -> Iterator[None]:
 
 @pytest.fixture
 def pictures(tmp_path: Path, portrait: Image) -> Path:
-    """A folder with a face, two faces and a wall."""
+    """Return a folder with images of a face, two faces and a wall."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     cv2.imwrite(str(folder / "face.png"), portrait)
@@ -48,7 +48,7 @@ def pictures(tmp_path: Path, portrait: Image) -> Path:
 
 
 class NarrowDetector(HaarDetector):
-    """Sees the left half of an image only."""
+    """A detector that sees only the left half of an image."""
 
     name = "mediapipe"
 
@@ -64,7 +64,7 @@ class NarrowDetector(HaarDetector):
 
 
 def both(name: str, **options: object) -> Detector:
-    """Haar, one that stands in for MediaPipe, and the one that takes each image for a face."""
+    """Return Haar, a stand-in for MediaPipe, and the detector that treats each image as a face."""
     known = {"haar": HaarDetector, "mediapipe": NarrowDetector}
     return known[name](still_image=True) if name in known else FullFrameDetector()
 
@@ -143,7 +143,7 @@ def test_options_that_do_not_go_together(arguments: list[str], capsys: pytest.Ca
 
 
 def compared(**detectors: tuple[int, float]) -> Comparison:
-    """A comparison on 100 pictures: of each detector the pictures with a face, and milliseconds of a search."""
+    """Return a comparison on 100 images from each detector's images with a face and milliseconds per search."""
     found = {}
     for name, (pictures, milliseconds) in detectors.items():
         found[name] = Found(faces=pictures, pictures=pictures)

@@ -1,4 +1,4 @@
-"""Measuring models: what is counted, and on what."""
+"""Model measurements: the figures, and the input they are measured on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.edge.support import plain, write_video
 
 
 def blank_video(path: Path, frames: int) -> Path:
-    """A small video of a gray wall, without a face."""
+    """Write a small video of a gray wall, without a face."""
     return write_video(path, [plain(128, 320, 240)] * frames, 30, size=(320, 240))
 
 

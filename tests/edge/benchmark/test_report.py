@@ -1,4 +1,4 @@
-"""What a benchmark came to, for people and as JSON."""
+"""The results of a benchmark, as text and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundled model through LiteRT, and files that are not what they say."""
+"""The bundled model in LiteRT, and model files that contradict their spec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.edge.support import replace_spec
 
 @pytest.fixture
 def model_path(tmp_path: Path) -> Path:
-    """A copy of the bundled model, free to be damaged."""
+    """Return a copy of the bundled model that tests may damage."""
     return Path(shutil.copy(find_model().path, tmp_path / "model.tflite"))
 
 

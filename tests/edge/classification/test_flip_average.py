@@ -1,4 +1,4 @@
-"""The mean of a face's scores and those of its mirror image."""
+"""The mean of the scores of a face and of its mirror image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a frame and a box to the network's pixels."""
+"""From a frame and a box to the network's input pixels."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_exact_box_is_taken_as_it_is(crop: Crop) -> None:
         (Framing(scale=1.2), Crop(), (90, 90, 210, 210)),
         (Framing(shift_y=-0.1), Crop(), (100, 90, 200, 190)),
         (Framing(scale=1.2, shift_y=-0.1), Crop(), (90, 80, 210, 200)),
-        # The model's rule counts in sizes of the framed box.
+        # The model's rule is relative to the size of the framed box.
         (Framing(scale=1.2), Crop(margin=0.1), (78, 78, 222, 222)),
         (Framing(scale=1.2), Crop(shift_y=0.1), (90, 102, 210, 222)),
     ],
@@ -72,7 +72,7 @@ def test_a_detector_s_framing_comes_before_the_crop_rule(
 @pytest.mark.parametrize("crop", [Crop(), Crop(margin=0.1), Crop(margin=-0.05, shift_y=0.03)])
 def test_mediapipe_s_boxes_show_what_haar_s_around_the_same_face_show(crop: Crop) -> None:
     box = FaceBox(200, 200, 200, 200)
-    # As Haar frames that face: larger by 14 %, and higher by 10.7 % of MediaPipe's height.
+    # Haar's box for that face is 14 % larger, and higher by 10.7 % of the height of MediaPipe's.
     haar = FaceBox(200 - 14, 200 - 14 - 21, 228, 228)
     seen = np.array(crop_bounds(Detection(box, framing=FRAMING), crop))
     assert np.abs(seen - crop_bounds(Detection(haar, framing=HAAR_FRAMING), crop)).max() <= 1
@@ -144,7 +144,7 @@ def test_an_image_of_the_input_size_is_left_as_it_is() -> None:
 
 
 class TestLevel:
-    """Faces that their detector says are tilted."""
+    """Faces that the detector reports as tilted."""
 
     @pytest.mark.parametrize("tilt", [-45.0, -10.0, 5.0, 30.0, 60.0])
     def test_a_tilted_face_is_cut_out_as_the_upright_one(self, tilt: float, portrait: Image) -> None:

@@ -1,4 +1,4 @@
-"""Probabilities are accepted, rounded ones too; anything else is named with its remedy."""
+"""Probabilities are accepted, including rounded ones; other outputs are rejected with a remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def softmax(values: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As int8 of scale 1/256 and zero point -128: the largest number is 255/256."""
+    """Round as int8 with scale 1/256 and zero point -128; the highest value is 255/256."""
     return np.asarray(np.clip(np.rint(values * 256), 0, 255) / 256, np.float32)
 
 

@@ -24,7 +24,7 @@ def scores(happy: float) -> EmotionScores:
         (0.5, 1 - math.exp(-1)),
         (1.0, 1 - math.exp(-2)),
         (1000.0, 1.0),
-        (-1.0, 0.0),  # a clock that runs backwards adds nothing
+        (-1.0, 0.0),  # a clock that runs backwards has no effect
     ],
 )
 def test_the_past_fades_to_1_over_e_in_the_time_constant(elapsed_s: float, expected: float) -> None:
@@ -81,7 +81,7 @@ def test_a_face_long_gone_begins_afresh_once_others_have_come(away_s: float) -> 
     smoother, labels = Smoother(60.0), LabelHysteresis()
     smoother.update(0, 0.0, scores(1))
     labels.update(0, 0.0, scores(1))
-    # Ids are never used again: what is remembered of those long gone goes when a new face comes.
+    # Ids are never reused, so the state of long-absent faces is dropped when a new face appears.
     smoother.update(1, away_s, scores(0))
     labels.update(1, away_s, scores(0))
     forgotten = away_s > 5

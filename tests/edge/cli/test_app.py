@@ -1,4 +1,4 @@
-"""What the three command lines share."""
+"""Behavior that the three command lines share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``fer-edge benchmark`` as people start it."""
+"""``fer-edge benchmark`` as users run it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.edge.support import run_fer_edge
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any], Path]:
-    """Two models on one and two threads: the printed text, the summary, its path."""
+    """Run two models on one and two threads; return the printed text, the summary and its path."""
     folder = tmp_path_factory.mktemp("benchmark")
     copy = Path(shutil.copy(find_model().path, folder / "copy.tflite"))
     summary = folder / "summary.json"

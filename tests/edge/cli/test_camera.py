@@ -1,4 +1,4 @@
-"""``fer-edge camera`` with a camera on the network."""
+"""``fer-edge camera`` with a network camera."""
 
 from __future__ import annotations
 

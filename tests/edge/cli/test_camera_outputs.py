@@ -1,4 +1,4 @@
-"""``fer-edge camera`` that writes for months: rotation, restarts, limits; a camera on loopback."""
+"""``fer-edge camera`` writing for months: rotation, restarts, limits, with a loopback camera."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def seconds_in(rows: Path) -> float:
-    """The time of a CSV file's last whole row."""
+    """Return the time of the last complete row of a CSV file."""
     lines = rows.read_text().splitlines() if rows.exists() else []
     return float(lines[-2].split(",")[2]) if len(lines) > 10 else 0.0
 
@@ -59,7 +59,7 @@ def test_rows_and_video_in_many_files(stream: str, tmp_path: Path) -> None:
 def test_the_oldest_are_deleted_as_it_runs(stream: str, tmp_path: Path) -> None:
     done = run_fer_edge(
         *("camera", stream, "--duration", 4.2, "-r", tmp_path / "r-%H%M%S.jsonl", "--every", 0.1),
-        *("--keep-gb", 4_500 / 1e9),  # more than the rows of a second
+        *("--keep-gb", 4_500 / 1e9),  # more than the rows of one second
     )
     assert done.returncode == 0, done.stderr
     kept = [tmp_path / name for name in visible(tmp_path)]
@@ -98,7 +98,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     )
     ids = [[int(row["face_id"]) for row in part if row["face_id"]] for part in (read[:again], read[again:])]
     assert max(ids[0]) < min(ids[1])
-    assert len(visible(tmp_path)) == 4  # rows, their state, the video that was killed, and the second one
+    assert len(visible(tmp_path)) == 4  # rows, their state, the video of the killed run, the second video
     assert "ended by force" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""The command that finds what is wrong with a machine."""
+"""The command that finds problems on a machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fer_edge.doctor import Finding, examine
 from tests.edge.sinks.brokers import Authority, Broker
 from tests.edge.support import FerEdge
 
-# Paho leaves the socket of a TLS handshake that fails to the garbage collector.
+# Paho leaves the socket of a failed TLS handshake to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 

@@ -1,4 +1,4 @@
-"""What cannot be done: one line that says why, the documented exit status, and nothing touched."""
+"""Impossible requests give a one-line reason and the documented exit status, and change nothing."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_small_file_does_not_take_all_memory(tmp_path: Path) -> None:
 
 
 def one_bit_png(width: int, height: int) -> bytes:
-    """A black picture of one bit a pixel."""
+    """Write a black image with one bit per pixel."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(kind + content)

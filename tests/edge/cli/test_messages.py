@@ -1,4 +1,4 @@
-"""What is said on standard error: how much, and in which form."""
+"""The amount and format of messages on standard error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FER_EDGE = (sys.executable, "-m", "fer_edge")
 
 @pytest.fixture(autouse=True)
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Messages as at the start of a program, and again afterwards."""
+    """Set up messages as at program start, and reset them afterwards."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     install_log_handler()
     yield
@@ -131,11 +131,11 @@ class TestOptions:
 
 
 class TestStandardErrorThatTakesNothing:
-    """A log on a full disk, a terminal that is gone: what is said there is lost, and nothing else."""
+    """With a log on a full disk or a closed terminal, only the messages are lost."""
 
     @pytest.fixture(autouse=True, params=["", "1"])
     def buffered(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With Python's own buffer, and without."""
+        """Return standard error with and without Python's buffer."""
         monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
 
     def test_a_full_disk(self, clip: Path, tmp_path: Path) -> None:

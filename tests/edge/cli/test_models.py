@@ -1,4 +1,4 @@
-"""``fer-edge models``: the bundled models, and what a model file says of itself."""
+"""``fer-edge models``: the bundled models, and the content of a model's spec."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--mqtt`` as people use it: what arrives, what is refused, how it ends, and where the password is not."""
+"""``--mqtt`` as users run it: messages, rejected options, shutdown, and the hidden password."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.edge.sinks.brokers import Broker, Listener, free_port, read_retained
 from tests.edge.support import FerEdge, run_fer_edge, run_python
 
 camera = test_camera.stream
-"""A camera on the network, as a fixture."""
+"""A network camera, as a fixture."""
 
 EXAMPLE = "mqtt://127.0.0.1:1/a"
 
@@ -30,7 +30,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @contextmanager
 def start(camera: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """``fer-edge camera`` on a camera that does not end."""
+    """Run ``fer-edge camera`` on an endless camera."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_edge", "camera", camera, "--no-show", *map(str, arguments)],
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What each option changes, and what it leaves as it is."""
+"""The effect of each option, and what it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.types import FaceBox, Image
 from tests.edge.support import FerEdge, read_back, read_rows, read_video, run_fer_edge
 
-RATE = 12  # frames a second of the clip
+RATE = 12  # frames per second of the clip
 
 
 @pytest.fixture(scope="module")
 def plain_rows(clip: Path) -> list[dict[str, Any]]:
-    """The clip's rows without any option."""
+    """Return the rows of the clip without any option."""
     done = run_fer_edge("video", clip, "-r", "-")
     assert done.returncode == 0, done.stderr
     return read_rows(done.stdout)

@@ -1,4 +1,4 @@
-"""``fer-edge report``: what it writes, what it refuses, and how it says what it could not read."""
+"""``fer-edge report``: its output, rejected options, and messages about unreadable input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``fer-edge image``, ``folder`` and ``video`` as people start them: a process, real files, their exit status."""
+"""``fer-edge image``, ``folder`` and ``video`` as users run them: a process, real files, the exit status."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class TestVideo:
         assert stages.startswith("Median milliseconds: capture ")
 
     def test_one_that_breaks_off_keeps_what_was_read(self, clip: Path, tmp_path: Path) -> None:
-        # An AVI's index says how many frames there were to be.
+        # The index of an AVI contains the planned number of frames.
         twice = np.repeat(np.stack(read_video(clip)[0]), 2, axis=0)
         broken = write_video(tmp_path / "broken.avi", twice, RATE, size=(640, 480))
         content = broken.read_bytes()

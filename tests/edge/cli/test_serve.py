@@ -1,4 +1,4 @@
-"""``--serve``: a live view of a run."""
+"""``--serve``: the live view of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.edge.support import FerEdge, make_view, run_fer_edge, run_python, wai
 def running(
     *arguments: object, env: dict[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A run with ``--serve``, and the address that it prints."""
+    """Run with ``--serve``; yield the process and the URL that it prints."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_edge", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
@@ -64,7 +64,7 @@ def test_a_recorded_video_is_served_and_does_not_wait_for_viewers(clip: Path, tm
 
 @pytest.fixture
 def camera(portrait: Image) -> Iterator[str]:
-    """The URL of a camera on loopback: itself a live view, of a portrait."""
+    """Yield the URL of a loopback camera, which is itself a live view of a portrait."""
     small = np.asarray(cv2.resize(portrait, (410, 480)), np.uint8)
     with Served() as served:
         served.feed(0.05, lambda number: make_view(number, faces=0, image=small))

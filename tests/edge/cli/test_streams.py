@@ -1,4 +1,4 @@
-"""Standard input, output and error: whole, full, closed or of an odd encoding."""
+"""Standard input, output and error: complete, full, closed or with an unusual encoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several videos in one run, results that are continued, fewer rows, and what the summary says of it."""
+"""Several videos in one run, continued results, fewer rows, and their summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Videos = Callable[..., Path]
 
 @pytest.fixture
 def videos(tmp_path: Path, portrait: Image) -> Videos:
-    """Makes a folder of videos of a portrait, ten frames each, by their names."""
+    """Return a function that makes a folder of named videos of a portrait, ten frames each."""
 
     def make(*names: str) -> Path:
         folder = tmp_path / "videos"
@@ -37,7 +37,7 @@ def videos(tmp_path: Path, portrait: Image) -> Videos:
 
 
 def sources_of(path: Path) -> list[str]:
-    """The sources of a results file's rows, each once, in order."""
+    """Return the sources of a results file in order, each once."""
     return list(dict.fromkeys(Path(row["source"]).name for row in read_rows(path.read_text())))
 
 
@@ -142,7 +142,7 @@ class TestAppend:
         folder = videos("a.mp4")
         assert fer_edge("video", folder, "-r", jsonl, "-r", table, "--append").returncode == 0
         whole = jsonl.read_bytes(), table.read_bytes()
-        # As kill -9 leaves it: rows of a second video, the last of them half written.
+        # The state after kill -9: rows of a second video, the last row incomplete.
         for path in (jsonl, table):
             state = path.with_name(path.name + ".state.json")
             state.write_text(json.dumps(json.loads(state.read_text()) | {"in_progress": [f"{folder}/b.mp4"]}))

@@ -120,7 +120,7 @@ def test_an_empty_picture_has_no_face(value: int, haar: HaarDetector) -> None:
 
 
 def detect_near(haar: HaarDetector, image: Image, box: FaceBox) -> FaceBox | None:
-    """The face that was in a box a moment ago, as the tracker asks for it."""
+    """Search for a face that was just seen in a box, with the tracker's parameters."""
     size = max(box.width, box.height)
     part = box.grown(round(haar.traits.follow_margin * size)).clipped(image.shape[1], image.shape[0])
     assert part is not None
@@ -134,7 +134,7 @@ def test_a_face_of_a_known_size_is_found_near_where_it_was(haar: HaarDetector, p
     shifts = list(itertools.product(range(-40, 41, 20), repeat=2))
     followed = [(shift, detect_near(haar, moved(portrait, *shift), box)) for shift in shifts]
     found = [(shift, found) for shift, found in followed if found is not None]
-    # Where it is not found the whole image is searched: rare is enough.
+    # The whole image is searched where the face is not found, so 90 % is enough.
     assert len(found) >= 0.9 * len(shifts)
     for (x, y), now in found:
         assert now.iou(FaceBox(box.x + x, box.y + y, box.width, box.height)) > 0.7
@@ -167,7 +167,7 @@ def test_faces_of_the_sizes_that_are_wanted(
     sizes: tuple[int | None, int | None], part: FaceBox | None, found: int, portrait: Image
 ) -> None:
     faces = HaarDetector().detect(Frame(portrait), part, min_size=sizes[0], max_size=sizes[1])
-    # Others may be among them, such as an eye that looks like a small face.
+    # Other boxes are allowed, such as an eye that resembles a small face.
     assert sum(face.box.iou(FACE) > 0.6 for face in faces) >= min(1, found)
     if not found:
         assert all(face.box.iou(FACE) < 0.6 for face in faces)
@@ -225,7 +225,7 @@ def test_an_opencv_without_cascades_is_an_error(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_long_pictures_leave_the_cascade_as_it_was(portrait: Image) -> None:
-    """Their widest and highest at once would take gigabytes."""
+    """The largest width combined with the largest height would take gigabytes."""
     haar = HaarDetector(still_image=True)
     before = haar.detect(Frame(portrait))
     for shape in ((112, 28_000), (28_000, 112)):

@@ -1,4 +1,4 @@
-"""What key points say of a face."""
+"""Properties of a face derived from key points."""
 
 from __future__ import annotations
 

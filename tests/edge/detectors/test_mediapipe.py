@@ -1,6 +1,6 @@
-"""MediaPipe as the detector: what is refused without it, and what it finds where it is installed.
+"""MediaPipe as the detector: errors without it, and its results if it is installed.
 
-The latter needs ``pip install -e '.[mediapipe]'`` and, in FER_MEDIAPIPE_MODEL, the path of its model.
+The latter requires ``pip install -e '.[mediapipe]'`` and the path of the model in FER_MEDIAPIPE_MODEL.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def no_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def download(model: bytes) -> None:
-    """Put a model where ``fer-edge get`` puts it."""
+    """Store a model where ``fer-edge get`` puts it."""
     path = detectors_folder() / DETECTOR_FILES["mediapipe"].file_name
     path.parent.mkdir(parents=True)
     path.write_bytes(model)
@@ -159,7 +159,7 @@ def mediapipe() -> Iterator[MediaPipeDetector]:
 
 
 def shown(face: Detection) -> FaceBox:
-    """What a network sees of a face whose model asks for Haar's boxes as they are."""
+    """Return the network input for a face if the model uses Haar's boxes unchanged."""
     left, top, right, bottom = crop_bounds(face, Crop())
     return FaceBox(left, top, right - left, bottom - top)
 
@@ -180,7 +180,7 @@ class TestDetection:
     ) -> None:
         (face,) = mediapipe.detect(Frame(portrait))
         assert len(face.landmarks) == 6
-        box = face.box.grown(face.box.width // 4)  # the ears lie beside it
+        box = face.box.grown(face.box.width // 4)  # the ears are outside the box
         assert all(
             box.x < x < box.x + box.width and box.y < y < box.y + box.height for x, y in face.landmarks
         )
@@ -229,7 +229,7 @@ class TestDetection:
         image = np.asarray(cv2.copyMakeBorder(pair, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert mediapipe.detect(Frame(image)) == ()
-        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, a sixth of it
+        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, scaled to a sixth
         found = sorted(still.detect(Frame(image)), key=lambda face: face.box.x)
         assert [shown(face).iou(place) > 0.5 for face, place in zip(found, places, strict=True)] == [
             True,

@@ -1,4 +1,4 @@
-"""Of boxes that overlap much, one."""
+"""Non-maximum suppression: of strongly overlapping boxes, one remains."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_of_those_that_overlap_the_one_with_the_highest_key_stays() -> None:
 
 @pytest.mark.parametrize(("shift", "kept"), [(49, 2), (50, 1), (51, 2)])
 def test_the_limit_itself_is_too_much(shift: int, kept: int) -> None:
-    # Two of 100 by 100 pixels that are 50 apart share a third of what they cover.
+    # Two boxes of 100×100 pixels that are 50 apart have an IoU of one third.
     limit = 1 / 3 if shift == 50 else FaceBox(0, 0, 100, 100).iou(FaceBox(shift, 0, 100, 100)) + 1e-9
     assert len(suppress_overlaps([face(0), face(shift)], limit, by_score)) == kept
 

@@ -1,4 +1,4 @@
-"""Whether a broker can be published to, tried on a real one."""
+"""The doctor's publishing test, against a real broker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_edge.doctor.broker import check_broker
 from fer_edge.sinks.mqtt.address import TlsFiles
 from tests.edge.sinks.brokers import Authority, Broker, free_port, hash_password
 
-# Paho leaves the socket of a TLS handshake that fails to the garbage collector.
+# Paho leaves the socket of a failed TLS handshake to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 
@@ -63,7 +63,7 @@ class TestTls:
 
     @pytest.fixture
     def broker(self, authority: Authority, tmp_path: Path) -> Iterator[Broker]:
-        """One that wants a certificate of its clients."""
+        """Start a broker that requires client certificates."""
         certificate, key = authority.sign("broker")
         options = (
             f"certfile {certificate}",

@@ -1,4 +1,4 @@
-"""What doctor finds: where everything is well, and where something is not."""
+"""The findings of the doctor, on healthy and on broken installations."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TestModels:
 
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """A copy of the bundled models that may be broken."""
+        """Return a copy of the bundled models that tests may damage."""
         source = find_model.find_model().path.parent
         for model in bundled_models():
             for name in (f"{model}.tflite", f"{model}.answers.json"):

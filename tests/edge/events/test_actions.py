@@ -1,4 +1,4 @@
-"""Actions: programs, webhooks and lines, and what happens when they fail, hang or are too many."""
+"""Actions: programs, webhooks and lines, and their failures, hangs and floods."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def is_running(pid: int) -> bool:
 
 @contextmanager
 def dripping_server(told: bytes) -> Iterator[str]:
-    """A server that answers so, and then with a byte every now and then; its URL."""
+    """Run a server that sends this response, then one byte at a time, slowly; yield its URL."""
     ending = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -170,7 +170,7 @@ class TestCommands:
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """A webhook's receiver that answers as it is told, and remembers what it was sent."""
+    """A webhook receiver with configurable responses that records its requests."""
 
     daemon_threads = True
 
@@ -248,7 +248,7 @@ class TestWebhooks:
     def test_nobody_there_and_no_answer(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
         receiver.delay_s = 0.5
         perform(WebhookAction(receiver.url, first_pause_s=0.001, timeout_s=0.05))
-        # On a busy machine the whole attempt is over before its silence is.
+        # On a busy machine, the timeout of the whole attempt can expire before that of the silence.
         assert "timed out" in caplog.text or "no whole answer" in caplog.text
         caplog.clear()
         perform(WebhookAction("http://127.0.0.1:9/", first_pause_s=0.001))
@@ -266,7 +266,7 @@ class TestWebhooks:
         threads = threading.active_count()
         with dripping_server(b"HTTP/1.0 ") as url:
             perform(WebhookAction(url, first_pause_s=0.001))
-            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own
+            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own threads
 
     def test_nonsense_is_not_shown_at_length(self, caplog: pytest.LogCaptureFixture) -> None:
         with dripping_server(b"x" * 60_000 + b"\n") as url:
@@ -298,7 +298,7 @@ class TestWebhooks:
 
 
 class SlowAction(BackgroundAction):
-    """Works on events until it is let go."""
+    """An action that works on events until it is released."""
 
     def __init__(self) -> None:
         super().__init__("slow")

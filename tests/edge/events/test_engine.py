@@ -1,4 +1,4 @@
-"""When rules give events: once for each time that they come true."""
+"""When rules emit events: once each time they become true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = ("sad", "happy", "neutral")
 RATE = 10.0
 
 Faces = Callable[[float], dict[int, float]]
-"""Who is in view at a time in seconds: by id, how happy; the rest is sad."""
+"""The people in view at a time in seconds: id → probability of happy; the rest is sad."""
 
 
 def face(number: int, happy: float) -> FaceResult:
@@ -199,11 +199,11 @@ def test_a_clock_may_begin_anywhere(start_s: float) -> None:
 
 
 class TestInterruption:
-    """A camera that is lost: nobody knows what happened meanwhile."""
+    """A lost camera: nothing is known about the time of the outage."""
 
     @staticmethod
     def play(text: str, before: dict[int, float], after: dict[int, float]) -> list[float]:
-        """The times of the events: for a second as before, an hour of nothing, five seconds as after."""
+        """Return the event times: one second before, an hour of outage, five seconds after."""
         engine = RuleEngine([parse_rule(text, LABELS)])
         found = [event for n in range(10) for event in engine.update(result(n, before))]
         engine.interrupt()

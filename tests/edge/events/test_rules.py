@@ -1,4 +1,4 @@
-"""What a rule may say, and where it is wrong."""
+"""The syntax of rules, and error messages that point to the mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract is read as it was written, or refused with a reason."""
+"""A model spec is read as it was written, or rejected with a reason."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_an_encrypted_or_broken_entry_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(SPEC_FILE, SPEC.to_json())
     content = bytearray(path.read_bytes())
-    content[60] ^= 0xFF  # inside the stored text: its checksum no longer fits
+    content[60] ^= 0xFF  # inside the stored text, so its checksum no longer matches
     path.write_bytes(content)
     with pytest.raises(ContractError, match=r"broken\.tflite"):
         read_spec(path)

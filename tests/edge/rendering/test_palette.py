@@ -1,4 +1,4 @@
-"""One color per emotion: stable, readable, and told apart by color-blind people."""
+"""One color per emotion: stable, readable, and distinguishable for color-blind people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text in the built-in font, in a font of the system, and without any."""
+"""Text in the built-in font, in a system font, and without any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _forget_fonts() -> Iterator[None]:
 
 @pytest.fixture
 def no_system_fonts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that is the only one in which fonts are looked for."""
+    """Return an empty folder, the only one that is searched for fonts."""
     monkeypatch.setattr(typeface, "_font_folders", lambda: [tmp_path / "missing", tmp_path])
     return tmp_path
 
