@@ -1,4 +1,4 @@
-"""The Python interface: pictures and videos in, faces and emotions out."""
+"""The Python interface: images and videos in, faces and emotions out."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def recognizer() -> Iterator[EmotionRecognizer]:
 
 @pytest.fixture
 def portrait(portrait: Image) -> Image:
-    """The portrait at half its size, to save time."""
+    """Return the portrait at half size, to save time."""
     return np.asarray(cv2.resize(portrait, (256, 300), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
-    """A real video of twelve frames, ten a second: the portrait drifting to the right."""
+    """Write a real video of the portrait drifting to the right: twelve frames, ten per second."""
     small = np.asarray(cv2.resize(read_back(portrait_path), (256, 300)), np.uint8)
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return write_video(path, drifting(small, 12, (400, 320), (20, 10)), 10, size=(400, 320))
@@ -186,7 +186,7 @@ class TestAnalyzeBatch:
 
 
 class LeftHalf:
-    """A detector that takes the left half of each frame for a face; remembers whether it was closed."""
+    """A detector that reports the left half of each frame as a face; records whether it was closed."""
 
     name = "left half"
     traits = DetectorTraits(tracked=False)
@@ -286,7 +286,7 @@ class TestStream:
             assert [len(frame.faces) for frame in recognizer.stream(tmp_path / "scene.mp4")] == [0, 0, 0]
 
     def test_a_process_ends_in_order_while_a_stream_is_unfinished(self, clip: Path) -> None:
-        # Its threads are within OpenCV most of the time: ended with the interpreter, they would abort it.
+        # Its threads are usually inside OpenCV, and would abort the interpreter at exit.
         program = (
             "import sys\n"
             "from fer_edge import EmotionRecognizer\n"

@@ -1,4 +1,4 @@
-"""Frames, boxes, scores and the rows that users script against."""
+"""Frames, boxes, scores, and the rows that user scripts depend on."""
 
 from __future__ import annotations
 

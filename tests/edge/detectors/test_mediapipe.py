@@ -229,7 +229,7 @@ class TestDetection:
         image = np.asarray(cv2.copyMakeBorder(pair, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert mediapipe.detect(Frame(image)) == ()
-        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, scaled to a sixth
+        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the face of the portrait at 1/6
         found = sorted(still.detect(Frame(image)), key=lambda face: face.box.x)
         assert [shown(face).iou(place) > 0.5 for face, place in zip(found, places, strict=True)] == [
             True,

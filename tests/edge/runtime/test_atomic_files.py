@@ -1,4 +1,4 @@
-"""Output files: refused early, complete or not there."""
+"""Output files: rejected early, and either complete or missing."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class TestChecks:
         check_file(Path(os.devnull), overwrite=False)
 
     def test_what_is_not_permitted_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        # An administrator may write everywhere: the answer of the system is given instead.
+        # root may write everywhere, so the error is simulated.
         monkeypatch.setattr("os.access", lambda path, mode: False)
         for check in (
             lambda: check_file(tmp_path / "a", overwrite=False),
@@ -302,7 +302,7 @@ def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
 class TestLeftovers:
     @pytest.fixture
     def dead(self) -> int:
-        """The number of a process that has ended."""
+        """Return the id of a process that has ended."""
         process = subprocess.Popen([sys.executable, "-c", ""])
         process.wait()
         return process.pid

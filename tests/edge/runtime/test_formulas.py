@@ -1,4 +1,4 @@
-"""No name of a file becomes a formula in a spreadsheet."""
+"""A file name never becomes a formula in a spreadsheet."""
 
 from __future__ import annotations
 

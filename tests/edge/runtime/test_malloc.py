@@ -12,7 +12,7 @@ import pytest
 
 from fer_edge.runtime.malloc import keep_freed_memory
 
-# Thirty frames made and freed, over and over; prints the page faults after the first time.
+# Allocates and frees thirty frames repeatedly; prints the page faults after the first round.
 _SCRIPT = """
 import resource, sys
 import numpy as np
@@ -60,7 +60,7 @@ def test_where_one_setting_is_refused_the_others_are_left_alone(monkeypatch: pyt
 
     monkeypatch.setattr(ctypes, "CDLL", library(refuse))
     assert not keep_freed_memory()
-    assert [name for name, _ in asked] == [-3]  # the threshold without which the others do harm
+    assert [name for name, _ in asked] == [-3]  # without this threshold, the other settings do harm
 
 
 def test_another_c_library_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What libraries print from C, and what Python prints, on standard error."""
+"""Output of native libraries and of Python on standard error."""
 
 from __future__ import annotations
 

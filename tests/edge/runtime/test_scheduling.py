@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_FIFO"), reason="only Linu
 
 
 def policies() -> set[int]:
-    """Those of all threads of this process."""
+    """Return the scheduling policies of all threads of this process."""
     return {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
 
 

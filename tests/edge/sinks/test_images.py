@@ -101,7 +101,7 @@ class TestFolder:
 
 
 class TestChoice:
-    """Whether ``--output`` names a file or a folder."""
+    """The choice between a file and a folder for ``--output``."""
 
     @staticmethod
     def made(target: Path, *inputs: str, root: Path | None = None) -> type:

@@ -1,4 +1,4 @@
-"""A broker's address: what it may be, where its password may come from, and that nobody gets to see that."""
+"""Broker addresses: valid forms, sources of the password, and that the password is never shown."""
 
 from __future__ import annotations
 

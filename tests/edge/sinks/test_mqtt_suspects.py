@@ -1,4 +1,4 @@
-"""Which message makes a broker end the connection."""
+"""The search for the message that makes a broker close the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The annotated video: what is in it, and when."""
+"""The annotated video: its frames and their times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUFFIXES = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".MP4"]
 
 
 def stripes(width: int, height: int) -> Image:
-    """Three plain stripes, blue, green and red, one above the other."""
+    """Return an image of three plain stripes, blue, green and red, from top to bottom."""
     colors = np.array([[[230, 30, 20]], [[30, 200, 40]], [[40, 30, 210]]], np.uint8)
     return np.asarray(cv2.resize(colors, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 

@@ -1,4 +1,4 @@
-"""Image files as they are met with, whole and damaged."""
+"""Image files as found in practice, intact and damaged."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.edge.support import corners, encode, noise, write_bytes
 
 LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".webp", ".avif"}
 WRITTEN_AS = {".jfif": ".jpg", ".mpo": ".jpg", ".j2k": ".jp2", ".pic": ".hdr"}
-"""Suffixes that OpenCV reads the content of, but does not write by that name."""
+"""Suffixes whose content OpenCV can read but does not write under that name."""
 FFMPEG_CODECS = {".tga": "targa", ".pcx": "pcx", ".sgi": "sgi", ".qoi": "qoi", ".pam": "pam"}
 ELSEWHERE = {".pbm", ".pgm", ".ico", ".psd", ".dds", ".exr", ".hdr", ".pic", ".pfm", ".apng", ".gif"}
-"""Formats with tests of their own."""
+"""Formats with separate tests."""
 
 
 def encode_with_ffmpeg(codec: str, image: Image, pixels: str = "rgb24", *options: str) -> bytes:
-    """A picture as one of FFmpeg's encoders writes it."""
+    """Encode an image with one of FFmpeg's encoders."""
     context: Any = av.CodecContext.create(codec, "w")
     context.height, context.width = image.shape[:2]
     context.pix_fmt, context.time_base = pixels, Fraction(1, 25)
@@ -45,14 +45,14 @@ def encode_with_ffmpeg(codec: str, image: Image, pixels: str = "rgb24", *options
 
 
 def encoded_as(suffix: str, image: Image) -> bytes:
-    """A picture in the format of a suffix."""
+    """Encode an image in the format of a suffix."""
     if suffix in FFMPEG_CODECS:
         return encode_with_ffmpeg(FFMPEG_CODECS[suffix], image, "bgr24" if suffix == ".tga" else "rgb24")
     return encode(WRITTEN_AS.get(suffix, suffix), image)
 
 
 def with_exif(jpeg: bytes, orientation: int, thumbnail: bytes = b"") -> bytes:
-    """The JPEG with an EXIF header that says how it is turned, and holds a thumbnail."""
+    """Return the JPEG with an EXIF header that contains an orientation and a thumbnail."""
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
     tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0) + thumbnail
     body = b"Exif\0\0" + tiff
@@ -288,7 +288,7 @@ def webp_turned(image: NDArray[Any], orientation: int) -> bytes:
 
 
 def tiff_turned(image: NDArray[Any], orientation: int) -> bytes:
-    """A TIFF by hand: the bits of each channel, the pixels in one strip, the directory."""
+    """Build a TIFF by hand: bits per channel, pixels in one strip, and the directory."""
     height, width = image.shape[:2]
     pixels = image[..., ::-1].tobytes()
     tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2)]
@@ -308,7 +308,7 @@ AVIF_TURNS = {
     7: (1, 1),
     8: (1, None),
 }
-"""The quarter turns and the mirror that mean an EXIF orientation."""
+"""The quarter turns and the mirroring for an EXIF orientation."""
 
 
 def avif_turned(orientation: int) -> bytes:
@@ -420,7 +420,7 @@ def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
 
 
 def animation(suffix: str, count: int = 3) -> bytes:
-    """Frames that differ, in the format of a suffix."""
+    """Encode distinct frames as an animation in the format of a suffix."""
     if suffix == ".tif":
         done, content = cv2.imencodemulti(suffix, [corners()] * count)
     else:
@@ -447,7 +447,7 @@ def test_of_several_pictures_the_first_is_read_and_said(
 ) -> None:
     path = write_bytes(tmp_path / f"a{suffix}", animation(suffix))
     read = read_image(path)
-    assert np.abs(read.astype(int) - corners()).mean() < 12  # a GIF has few colours
+    assert np.abs(read.astype(int) - corners()).mean() < 12  # a GIF has few colors
     (record,) = caplog.records
     assert (record.levelname, record.name) == ("WARNING", "fer_edge.sources.image_io")
     assert re.fullmatch(f"{re.escape(str(path))}: {note}.*", record.getMessage())
@@ -506,7 +506,7 @@ def test_what_cannot_be_read_names_what_converts_it(
 
 
 def bomb(kind: str, width: int = 32767, height: int = 32767) -> bytes:
-    """A small file that claims to be a huge picture."""
+    """Return a small file that claims to be a huge image."""
     if kind == "gif":
         return (
             b"GIF89a"

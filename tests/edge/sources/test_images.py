@@ -1,4 +1,4 @@
-"""Images by their paths, and folders of them."""
+"""Images by path, and folders of images."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TestFindImages:
         closed.mkdir(exist_ok=True)
         scandir = os.scandir
 
-        def refusing(path: Any) -> Any:  # as for anyone but root
+        def refusing(path: Any) -> Any:  # as for users other than root
             if Path(path) == closed:
                 raise PermissionError(13, "Permission denied", str(path))
             return scandir(path)

@@ -1,4 +1,4 @@
-"""Reading pipes and making calls that may wait for ever."""
+"""Reading from pipes, and calls that may block forever."""
 
 from __future__ import annotations
 

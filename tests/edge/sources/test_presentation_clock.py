@@ -1,4 +1,4 @@
-"""The times of frames, from stamps of every kind."""
+"""Frame times from all kinds of time stamps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames that are turned."""
+"""Rotated frames."""
 
 from __future__ import annotations
 

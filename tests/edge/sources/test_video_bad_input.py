@@ -1,4 +1,4 @@
-"""What is no video, or claims to be more than it is: one line, soon, in little memory."""
+"""Files that are not videos or claim too much: one line of error, quickly, in little memory."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
 
 
 def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
-    """An ID3 tag with a picture before a second of silent MP3 frames."""
+    """An ID3 tag with an image, followed by a second of silent MP3 frames."""
     picture = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
     frame = b"APIC" + len(picture).to_bytes(4, "big") + b"\x00\x00" + picture
     size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
@@ -72,7 +72,7 @@ def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
     assert "it holds sound with a cover; name a video" in str(error)
 
 
-# --- headers that lie ---
+# --- wrong headers ---
 
 
 def test_a_gif_of_a_small_file_and_many_pixels_takes_little_memory(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_random_damage_never_does_worse_than_an_error(seed: int, tmp_path: Path)
     assert error is None or "\n" not in str(error)
 
 
-# --- what is no file ---
+# --- not a file ---
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")

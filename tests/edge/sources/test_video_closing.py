@@ -1,4 +1,4 @@
-"""A video may be closed at any moment and from any thread, left unfinished, and outlive the interpreter."""
+"""A video can be closed at any moment and from any thread, left unfinished, and outlive the interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos from the network: whole, refused, silent, stalled, broken off, and interrupted."""
+"""Videos from the network: complete, rejected, silent, stalled, truncated and interrupted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Answer = Callable[[socket.socket], None]
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Answer], str]]:
-    """Start a server on loopback that answers each connection in a thread; gives its URL."""
+    """Start a loopback server that handles each connection in a thread; yield its URL."""
     listeners: list[socket.socket] = []
 
     def start(answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""What is served under which path."""
+"""The content served under each path."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ class TestRequests:
 
 
 class RuleEvent:
-    """A rule that came true."""
+    """An event of a rule."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -291,7 +291,7 @@ class RuleEvent:
 
 
 def test_rules_that_come_true_are_told_once_to_whoever_listens(served: Served) -> None:
-    served.sink.tell(RuleEvent(1))  # before anybody did
+    served.sink.tell(RuleEvent(1))  # before anyone connects
     with served.watch("/events") as connection:
         events = Events(connection)
         events.next("status")

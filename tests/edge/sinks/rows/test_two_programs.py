@@ -1,4 +1,4 @@
-"""Two programs that were given the same file of rows."""
+"""Two programs that write to the same row file."""
 
 from __future__ import annotations
 
