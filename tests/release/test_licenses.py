@@ -1,4 +1,4 @@
-"""No package, native library or licence comes into an installation unnoticed."""
+"""Every package, native library and license in an installation is listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bill of materials is made of real wheels, is valid, and the same each time."""
+"""The bill of materials is created from real wheels, valid and reproducible."""
 
 from __future__ import annotations
 

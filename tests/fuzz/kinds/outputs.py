@@ -1,4 +1,4 @@
-"""What earlier runs wrote and later ones read: rows to append to, their states, journals of what may be deleted."""
+"""Output of earlier runs that later runs read: rows to append to, their state, journals for deletion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutra
 
 
 def run_fer_edge(*arguments: str) -> tuple[int, str]:
-    """Run the command line in this process: its exit status and what it said on standard error."""
+    """Run the command line in this process; return its exit status and standard error."""
     from fer_edge.cli.app import run_command
     from fer_edge.cli.main import cli
 

@@ -158,7 +158,7 @@ class TestCalibration:
 
 
 def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
-    """The faces that --limit takes, as a table."""
+    """Write the faces that --limit selects as a table."""
     lines = ["emotion,pixels,Usage"]
     for split in ("Training", "PublicTest"):
         faces = limit_faces(load_faces(data).split(split), limit)

@@ -26,7 +26,7 @@ class TestCache:
         self, small_csv: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = load_faces(small_csv)
-        monkeypatch.setitem(sys.modules, "pandas", None)  # without which no table can be read
+        monkeypatch.setitem(sys.modules, "pandas", None)  # without pandas, no table can be read
         second = load_faces(small_csv)
         assert second.digest() == first.digest()
         assert np.array_equal(second.source_rows, first.source_rows)

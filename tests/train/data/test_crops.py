@@ -19,7 +19,7 @@ def faces_of(*pictures: NDArray[np.uint8]) -> FaceDataset:
 
 @pytest.fixture
 def loose(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A face with some of its surroundings, as in the data set."""
+    """Return a face with some of its surroundings, as in the data set."""
     grey = cv2.cvtColor(portrait[50:390, 90:430], cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(grey, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -28,7 +28,7 @@ def test_haar_takes_the_face_and_leaves_a_picture_without_one_whole(loose: NDArr
     noise = np.random.default_rng(0).integers(0, 256, (48, 48)).astype(np.uint8)
     crops = apply_crop_mode(faces_of(loose, noise), "haar").pixels
     assert np.array_equal(crops[1], noise)
-    # The face is some part of the picture, enlarged.
+    # The face is an enlarged part of the image.
     scores = [
         float(cv2.matchTemplate(loose, cv2.resize(crops[0], (side, side)), cv2.TM_CCOEFF_NORMED).max())
         for side in range(24, 46)

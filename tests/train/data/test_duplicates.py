@@ -15,7 +15,7 @@ FACE = 48
 
 
 def scenes(count: int, seed: int = 0, margin: int = 2) -> NDArray[np.uint8]:
-    """Smooth pictures that differ from each other, with some more around them to shift into."""
+    """Return distinct smooth images with a border into which they can be shifted."""
     rng = np.random.default_rng(seed)
     side = FACE + 2 * margin
     return np.stack(
@@ -89,13 +89,13 @@ def test_the_groups_of_fer2013_are_small(fer2013_path: Any) -> None:
         pytest.skip("FER-2013 is not here")
     training = load_faces(fer2013_path).split("Training")
     sizes = np.bincount(duplicate_groups(training))
-    # Were merely similar faces taken for the same, they would grow together into one.
+    # If merely similar faces counted as duplicates, they would merge into one group.
     assert 25_000 < len(sizes) < 26_500
     assert sizes.max() < 40
 
 
 LABELS = np.repeat(np.arange(7), [150, 20, 100, 300, 120, 90, 220])
-GROUPS = np.arange(1000) // 2  # pairs, of which some have two labels
+GROUPS = np.arange(1000) // 2  # pairs, some of them with two labels
 
 
 def test_every_face_is_in_a_fold_with_the_rest_of_its_group() -> None:

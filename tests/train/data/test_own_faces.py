@@ -1,4 +1,4 @@
-"""A folder of one's own faces, with labels of one's own, from training to the runtime's own measurement."""
+"""A folder of the user's own faces and labels, from training to evaluation in the runtime."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABELS = ("asleep", "awake", "yawning")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("faces")
     rng = np.random.default_rng(0)
-    # Imbalanced: 24, 12 and 6 faces to train on.
+    # Imbalanced: 24, 12 and 6 training faces.
     for split, counts in (("train", (24, 12, 6)), ("test", (4, 4, 4))):
         for label, (name, count) in enumerate(zip(LABELS, counts, strict=True)):
             (root / split / name).mkdir(parents=True)

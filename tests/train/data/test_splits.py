@@ -17,7 +17,7 @@ COUNTS = {"Training": 3600, "PublicTest": 40, "PrivateTest": 30}
 
 
 def made(**counts: int) -> FaceDataset:
-    """Faces of which every third repeats the one before."""
+    """Return faces of which every third repeats the previous one."""
     total = sum(counts.values())
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (total, 48, 48), np.uint8)
@@ -142,7 +142,7 @@ def test_the_groups_are_those_of_all_of_training() -> None:
 
 
 class TestFacesGivenByHashes:
-    """Training on what a file is about: its faces in its order, and the rest for calibration."""
+    """Training on the faces of an answers file, in its order, with the rest for calibration."""
 
     LEARNED = np.flatnonzero((np.arange(3600) % 3 == 0) & (np.arange(3600) < 3000))[::-1]
 

@@ -231,5 +231,5 @@ def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_pat
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-soft-labels.npz"
     probabilities = read_soft_labels(shipped, FER2013_LABELS).lookup(training.pixels)
     agreeing = probabilities.argmax(axis=1) == training.labels
-    # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.
+    # Better than a network on unseen faces, worse than one that has memorized its labels.
     assert 0.72 < agreeing.mean() < 0.9

@@ -1,4 +1,4 @@
-"""bfloat16 where a machine has it."""
+"""bfloat16 on machines that support it."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
 ) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/a/3.png", "train/b/1.png")
     (tmp_path / "train/a/2.jpg").write_text("no picture")
-    for _ in range(2):  # said each time, whatever is in the cache
+    for _ in range(2):  # reported each time, even from the cache
         caplog.clear()
         faces = load_faces(tmp_path, skip_unreadable=True)
         assert faces.labels.tolist() == [0, 0, 1]
