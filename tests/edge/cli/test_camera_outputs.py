@@ -98,7 +98,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     )
     ids = [[int(row["face_id"]) for row in part if row["face_id"]] for part in (read[:again], read[again:])]
     assert max(ids[0]) < min(ids[1])
-    assert len(visible(tmp_path)) == 4  # rows, their state, the video of the killed run, the second video
+    assert len(visible(tmp_path)) == 4  # rows, their state, the video that was killed, and the second one
     assert "ended by force" in done.stderr
 
 
