@@ -86,8 +86,8 @@ def test_training_shows_the_network_the_same_input(
         seed=0,
         epoch=0,
     )
-    pictures, _ = batches[0]
-    assert np.array_equal(pictures[0], network_input)
+    images, _ = batches[0]
+    assert np.array_equal(images[0], network_input)
 
 
 def test_conversion_calibrates_with_the_same_input(

@@ -23,13 +23,13 @@ def model() -> ModelFile:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, portrait: Image) -> Path:
+def images(tmp_path: Path, portrait: Image) -> Path:
     """Return a folder with a face, a wall, a damaged image, and a face in a subfolder."""
     folder = tmp_path / "pictures"
     (folder / "more").mkdir(parents=True)
     cv2.imwrite(str(folder / "face.jpg"), portrait)
     cv2.imwrite(str(folder / "wall.png"), np.full((200, 300, 3), 128, np.uint8))
-    (folder / "broken.jpg").write_text("no picture at all")
+    (folder / "broken.jpg").write_text("not an image")
     (folder / "notes.txt").write_text("not looked at")
     cv2.imwrite(str(folder / "more/face.jpg"), portrait)
     return folder

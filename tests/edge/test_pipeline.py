@@ -429,7 +429,7 @@ def test_rows_alone_never_need_colours(threads: int, model: ModelFile, portrait:
     """A gray model and the cascade use the decoder's gray plane directly."""
 
     def unwanted() -> Image:
-        raise AssertionError("nobody needs the colours")
+        raise AssertionError("nobody needs the colors")
 
     small = np.asarray(cv2.resize(portrait, (256, 300), interpolation=cv2.INTER_AREA), np.uint8)
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)

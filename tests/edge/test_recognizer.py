@@ -140,7 +140,7 @@ class TestAnalyze:
         faces = recognizer.analyze(read_back(portrait_path))
         assert recognizer.analyze(portrait_path) == recognizer.analyze(str(portrait_path)) == faces
 
-    @pytest.mark.parametrize("content", [None, b"no picture", b""])
+    @pytest.mark.parametrize("content", [None, b"not an image", b""])
     def test_a_file_that_is_no_picture_is_an_error(
         self, content: bytes | None, recognizer: EmotionRecognizer, tmp_path: Path
     ) -> None:
@@ -259,7 +259,7 @@ class TestStream:
         self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         cv2.imwrite(str(tmp_path / "a.png"), portrait)
-        (tmp_path / "b.png").write_text("no picture")
+        (tmp_path / "b.png").write_text("not an image")
         results = recognizer.stream(tmp_path)
         assert next(results).frame.source.endswith("a.png")
         with pytest.raises(SourceError, match=r"b\.png: expected a picture"):
@@ -281,8 +281,8 @@ class TestStream:
         cv2.imwrite(str(tmp_path / "scene.png"), scene)
         write_video(tmp_path / "scene.mp4", [scene] * 3, size=(686, 700))
         with EmotionRecognizer(threads=1) as recognizer:
-            (picture,) = recognizer.stream(tmp_path / "scene.png")
-            assert len(picture.faces) == 1
+            (result,) = recognizer.stream(tmp_path / "scene.png")
+            assert len(result.faces) == 1
             assert [len(frame.faces) for frame in recognizer.stream(tmp_path / "scene.mp4")] == [0, 0, 0]
 
     def test_a_process_ends_in_order_while_a_stream_is_unfinished(self, clip: Path) -> None:

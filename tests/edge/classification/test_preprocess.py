@@ -130,7 +130,7 @@ def test_the_frame_is_not_changed(portrait: Image) -> None:
 
 def test_a_gray_model_never_asks_for_colours(portrait: Image) -> None:
     def unwanted() -> Image:
-        raise AssertionError("nobody needs the colours")
+        raise AssertionError("nobody needs the colors")
 
     face = Detection(FaceBox(150, 100, 230, 230))
     lazy = Frame(unwanted, gray=Frame(portrait).gray)

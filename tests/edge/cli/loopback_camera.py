@@ -18,7 +18,7 @@ __all__ = ["loopback_camera", "stream"]
 class _Stream(http.server.BaseHTTPRequestHandler):
     """An MJPEG camera that sends the portrait ``frames`` times, about 30 per second; 0 means forever."""
 
-    picture = b""
+    jpeg = b""
     frames = 0
 
     def do_GET(self) -> None:
@@ -28,8 +28,8 @@ class _Stream(http.server.BaseHTTPRequestHandler):
         sent = 0
         try:
             while (sent < self.frames or not self.frames) and not self.server.ending.is_set():  # type: ignore[attr-defined]
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.picture)}\r\n\r\n"
-                self.wfile.write(head.encode() + self.picture + b"\r\n")
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + self.jpeg + b"\r\n")
                 sent += 1
                 self.server.ending.wait(1 / 30)  # type: ignore[attr-defined]
         except OSError:
@@ -42,8 +42,8 @@ class _Stream(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def loopback_camera(image: Image, frames: int = 0) -> Iterator[str]:
     """Yield the URL of a loopback camera that sends ``frames`` images; 0 means forever."""
-    picture = bytes(cv2.imencode(".jpg", cv2.resize(image, (410, 480)))[1])
-    handler = type("Handler", (_Stream,), {"picture": picture, "frames": frames})
+    jpeg = bytes(cv2.imencode(".jpg", cv2.resize(image, (410, 480)))[1])
+    handler = type("Handler", (_Stream,), {"jpeg": jpeg, "frames": frames})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         server.ending = threading.Event()  # type: ignore[attr-defined]

@@ -129,11 +129,9 @@ def test_never_replaces_what_it_reads(tmp_path: Path) -> None:
     assert model.read_bytes() == find_model().path.read_bytes()
 
 
-def test_a_summary_replaces_none_of_the_images_that_are_compared(pictures: Path) -> None:
-    before = (pictures / "face.jpg").read_bytes()
-    done = run_fer_edge(
-        "benchmark", "--detectors", pictures, "--summary", pictures / "face.jpg", "--overwrite"
-    )
+def test_a_summary_replaces_none_of_the_images_that_are_compared(images: Path) -> None:
+    before = (images / "face.jpg").read_bytes()
+    done = run_fer_edge("benchmark", "--detectors", images, "--summary", images / "face.jpg", "--overwrite")
     assert done.returncode == 2
     assert "it is an input" in done.stderr
-    assert (pictures / "face.jpg").read_bytes() == before
+    assert (images / "face.jpg").read_bytes() == before

@@ -52,9 +52,9 @@ class TestImage:
         assert names_in(tmp_path) == ["out.png"]
 
     def test_several_images_go_into_a_folder_and_broken_ones_are_named(
-        self, pictures: Path, tmp_path: Path
+        self, images: Path, tmp_path: Path
     ) -> None:
-        paths = [pictures / "face.jpg", pictures / "broken.jpg", pictures / "more/face.jpg"]
+        paths = [images / "face.jpg", images / "broken.jpg", images / "more/face.jpg"]
         done = run_fer_edge("image", *paths, "-o", tmp_path / "out", "-r", "-")
         assert done.returncode == 1
         assert [record["source"] for record in read_rows(done.stdout)] == [str(path) for path in paths]
@@ -65,10 +65,10 @@ class TestImage:
 
 
 class TestFolder:
-    def test_results_in_both_forms_and_a_summary(self, pictures: Path, tmp_path: Path) -> None:
+    def test_results_in_both_forms_and_a_summary(self, images: Path, tmp_path: Path) -> None:
         summary = tmp_path / "summary.json"
         done = run_fer_edge(
-            "folder", pictures, "-r", tmp_path / "a.jsonl", "-r", tmp_path / "a.csv", "--summary", summary
+            "folder", images, "-r", tmp_path / "a.jsonl", "-r", tmp_path / "a.csv", "--summary", summary
         )
         assert done.returncode == 1
         records = read_rows((tmp_path / "a.jsonl").read_text())
@@ -87,26 +87,26 @@ class TestFolder:
         assert len(content["errors"]) == 1
         assert content["model"]["sha256"] == find_model().sha256
 
-    def test_recursion_is_asked_for_and_keeps_the_tree(self, pictures: Path, tmp_path: Path) -> None:
-        flat = run_fer_edge("folder", pictures, "-r", "-")
-        deep = run_fer_edge("folder", pictures, "--recursive", "-r", "-", "-o", tmp_path / "out")
+    def test_recursion_is_asked_for_and_keeps_the_tree(self, images: Path, tmp_path: Path) -> None:
+        flat = run_fer_edge("folder", images, "-r", "-")
+        deep = run_fer_edge("folder", images, "--recursive", "-r", "-", "-o", tmp_path / "out")
         assert len(read_rows(deep.stdout)) == len(read_rows(flat.stdout)) + 1
         assert (tmp_path / "out/more/face.jpg").is_file()
 
-    def test_copies_inside_the_folder_are_not_read_the_next_time(self, pictures: Path) -> None:
-        (pictures / "broken.jpg").unlink()
+    def test_copies_inside_the_folder_are_not_read_the_next_time(self, images: Path) -> None:
+        (images / "broken.jpg").unlink()
         for _ in range(2):
-            done = run_fer_edge("folder", pictures, "--recursive", "-o", pictures / "out", "--overwrite")
+            done = run_fer_edge("folder", images, "--recursive", "-o", images / "out", "--overwrite")
             assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
 
-    def test_links_in_a_circle_cost_themselves_only(self, pictures: Path) -> None:
-        (pictures / "circle.png").symlink_to("other.png")
-        (pictures / "other.png").symlink_to("circle.png")
-        done = run_fer_edge("folder", pictures, "-r", "-", "-o", pictures / "out")
+    def test_links_in_a_circle_cost_themselves_only(self, images: Path) -> None:
+        (images / "circle.png").symlink_to("other.png")
+        (images / "other.png").symlink_to("circle.png")
+        done = run_fer_edge("folder", images, "-r", "-", "-o", images / "out")
         assert done.returncode == 1
         broken = {Path(row["source"]).name for row in read_rows(done.stdout) if "error" in row}
         assert broken == {"broken.jpg", "circle.png", "other.png"}
-        assert (pictures / "out/face.jpg").is_file()
+        assert (images / "out/face.jpg").is_file()
 
     def test_a_folder_without_images(self, tmp_path: Path) -> None:
         done = run_fer_edge("folder", tmp_path)

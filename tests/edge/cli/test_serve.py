@@ -129,8 +129,8 @@ def test_a_port_in_use_is_refused(fer_edge: FerEdge) -> None:
 
 
 @pytest.mark.parametrize("command", ["image", "folder"])
-def test_still_images_are_not_served(fer_edge: FerEdge, command: str, pictures: Path) -> None:
-    done = fer_edge(command, pictures, "--serve", 0)
+def test_still_images_are_not_served(fer_edge: FerEdge, command: str, images: Path) -> None:
+    done = fer_edge(command, images, "--serve", 0)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
         "Error: --serve shows a camera or a video while it runs; see images with --output or --show"

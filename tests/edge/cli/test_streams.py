@@ -79,7 +79,7 @@ def test_files_are_the_same_whatever_is_closed(closed: str, clip: Path, tmp_path
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
 def test_a_name_with_a_line_break_stays_on_its_line(portrait_path: Path, tmp_path: Path) -> None:
     (tmp_path / "a\nb.jpg").write_bytes(portrait_path.read_bytes())
-    (tmp_path / "c\n\x1b[2Jd.jpg").write_text("no picture at all")
+    (tmp_path / "c\n\x1b[2Jd.jpg").write_text("not an image")
     done = run_fer_edge("folder", tmp_path)
     assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
     assert "a\\nb.jpg: " in done.stdout
@@ -95,10 +95,10 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(portrait_path: Path, tm
 
 
 def test_a_name_keeps_its_odd_spaces(portrait_path: Path, tmp_path: Path) -> None:
-    picture = tmp_path / "Screenshot 3.41\u202fPM.jpg"
-    picture.write_bytes(portrait_path.read_bytes())
-    done = run_fer_edge("image", picture, env={"PYTHONUTF8": "1"}, encoding="utf-8")
-    assert done.stdout.startswith(f"{picture}: ")
+    screenshot = tmp_path / "Screenshot 3.41\u202fPM.jpg"
+    screenshot.write_bytes(portrait_path.read_bytes())
+    done = run_fer_edge("image", screenshot, env={"PYTHONUTF8": "1"}, encoding="utf-8")
+    assert done.stdout.startswith(f"{screenshot}: ")
 
 
 def test_rows_go_to_whatever_takes_the_place_of_standard_output(portrait_path: Path) -> None:

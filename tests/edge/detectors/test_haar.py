@@ -190,7 +190,7 @@ def test_the_smallest_face_is_a_share_of_the_frame() -> None:
 
 def test_in_a_video_no_colours_are_needed(portrait: Image) -> None:
     def unwanted() -> Image:
-        raise AssertionError("nobody needs the colours")
+        raise AssertionError("nobody needs the colors")
 
     assert len(HaarDetector().detect(Frame(unwanted, gray=Frame(portrait).gray))) == 1
 

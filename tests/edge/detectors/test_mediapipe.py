@@ -290,7 +290,7 @@ class TestFailure:
     ) -> None:
         from mediapipe.tasks.python import vision
 
-        def fail(_detector: object, _picture: object) -> None:
+        def fail(_detector: object, _image: object) -> None:
             raise RuntimeError("Graph has errors:\nCalculator failed")
 
         monkeypatch.setattr(vision.FaceDetector, "detect", fail)

@@ -62,9 +62,9 @@ def _beep(rate: int, layout: str, start_s: float, end_s: float) -> Iterable[Any]
 
 def movie_views(source: Path | str, times: Sequence[float], image: Image | None = None) -> list[View]:
     """Return views of a video's frames at the given times."""
-    picture = plain(90) if image is None else image
+    shown = plain(90) if image is None else image
     return [
-        make_view(n, source=str(source), time_s=time_s, image=picture, faces=0)
+        make_view(n, source=str(source), time_s=time_s, image=shown, faces=0)
         for n, time_s in enumerate(times)
     ]
 

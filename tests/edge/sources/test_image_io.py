@@ -69,7 +69,7 @@ def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("bits.pbm", b"P1 2 2\n0 1\n1 0\n"), ("grey.pgm", b"P5 2 2 255\n\xff\0\0\xff")],
+    [("bits.pbm", b"P1 2 2\n0 1\n1 0\n"), ("gray.pgm", b"P5 2 2 255\n\xff\0\0\xff")],
 )
 def test_every_grey_format_is_read(name: str, content: bytes, tmp_path: Path) -> None:
     read = read_image(write_bytes(tmp_path / name, content))

@@ -125,7 +125,7 @@ class TestLeftOut:
 
 def test_pictures_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:
     paths = [write_bytes(tmp_path / name, encode(".png", corners())) for name in ("b.png", "a.png", "c.png")]
-    paths.insert(1, write_bytes(tmp_path / "broken.png", b"no picture"))
+    paths.insert(1, write_bytes(tmp_path / "broken.png", b"not an image"))
     with ImageSource(paths, "faces") as source:
         info = source.info
         assert (info.name, info.live, info.still) == ("faces", False, True)

@@ -62,8 +62,8 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
 
 def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
     """An ID3 tag with an image, followed by a second of silent MP3 frames."""
-    picture = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
-    frame = b"APIC" + len(picture).to_bytes(4, "big") + b"\x00\x00" + picture
+    cover = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
+    frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\x00\x00" + cover
     size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     silence = (b"\xff\xfb\x90\x64" + bytes(413)) * 40
     path = write_bytes(tmp_path / "song.mp3", b"ID3\x03\x00\x00" + size + frame + silence)

@@ -79,12 +79,12 @@ def _rows() -> SearchStrategy[tuple[str, bytes, str | None]]:
 
 def _append(value: tuple[str, bytes, str | None], folder: Path) -> None:
     suffix, content, state = value
-    rows, picture = folder / f"rows.{suffix}", folder / "b.png"
+    rows, image = folder / f"rows.{suffix}", folder / "b.png"
     rows.write_bytes(content)
     if state is not None:
         rows.with_name(rows.name + ".state.json").write_text(state, errors="surrogatepass")
-    cv2.imwrite(str(picture), portrait())
-    status, said = run_fer_edge("image", str(picture), "-r", str(rows), "--append", "-q")
+    cv2.imwrite(str(image), portrait())
+    status, said = run_fer_edge("image", str(image), "-r", str(rows), "--append", "-q")
     assert status in (0, 1, 2), said
     assert "Traceback" not in said
     after = rows.read_bytes()

@@ -117,12 +117,12 @@ def _folders() -> SearchStrategy[list[tuple[bytes, bytes, bytes]]]:
 def _load_folder(entries: list[tuple[bytes, bytes, bytes]], folder: Path) -> None:
     root = folder / "faces"
     root.mkdir()
-    picture = cv2.imencode(".png", portrait()[:48, :48])[1].tobytes()
+    image = cv2.imencode(".png", portrait()[:48, :48])[1].tobytes()
     for split, label, name in entries:
         path = root / os.fsdecode(split) / os.fsdecode(label) / os.fsdecode(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture)
+            path.write_bytes(image)
         except OSError:  # a name that is both a file and a folder, or too long
             continue
     _load_faces(root, folder)

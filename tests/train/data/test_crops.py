@@ -12,16 +12,16 @@ from fer_train.data.crops import apply_crop_mode, prepare_faces
 from fer_train.data.dataset import FaceDataset
 
 
-def faces_of(*pictures: NDArray[np.uint8]) -> FaceDataset:
-    count = len(pictures)
-    return FaceDataset(np.stack(pictures), np.arange(count), np.full(count, "Training"), np.arange(count))
+def faces_of(*images: NDArray[np.uint8]) -> FaceDataset:
+    count = len(images)
+    return FaceDataset(np.stack(images), np.arange(count), np.full(count, "Training"), np.arange(count))
 
 
 @pytest.fixture
 def loose(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return a face with some of its surroundings, as in the data set."""
-    grey = cv2.cvtColor(portrait[50:390, 90:430], cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
+    gray = cv2.cvtColor(portrait[50:390, 90:430], cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(gray, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def test_haar_takes_the_face_and_leaves_a_picture_without_one_whole(loose: NDArray[np.uint8]) -> None:

@@ -32,10 +32,10 @@ def cut(scene: NDArray[np.uint8], right: int = 0, down: int = 0) -> NDArray[np.u
     return scene[2 + down : 2 + down + FACE, 2 + right : 2 + right + FACE]
 
 
-def faces_of(*pictures: NDArray[np.uint8], labels: Any = None) -> FaceDataset:
-    count = len(pictures)
+def faces_of(*images: NDArray[np.uint8], labels: Any = None) -> FaceDataset:
+    count = len(images)
     return FaceDataset(
-        np.stack(pictures).astype(np.uint8),
+        np.stack(images).astype(np.uint8),
         np.zeros(count, np.int64) if labels is None else np.asarray(labels, np.int64),
         np.full(count, "Training"),
         np.arange(count),
@@ -70,8 +70,8 @@ def test_a_picture_and_its_near_duplicate_share_a_group(again: Any) -> None:
 
 def test_a_group_goes_on_through_its_members() -> None:
     (scene,) = scenes(1)
-    pictures = [cut(scene, right=1), cut(scene)[:, ::-1], cut(scene, right=-1), cut(scene)]
-    assert duplicate_groups(faces_of(*pictures)).tolist() == [0, 0, 0, 0]
+    images = [cut(scene, right=1), cut(scene)[:, ::-1], cut(scene, right=-1), cut(scene)]
+    assert duplicate_groups(faces_of(*images)).tolist() == [0, 0, 0, 0]
 
 
 def test_flat_pictures_are_alike_only_when_they_are_equal() -> None:

@@ -24,9 +24,9 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for label, (name, count) in enumerate(zip(LABELS, counts, strict=True)):
             (root / split / name).mkdir(parents=True)
             for index in range(count):
-                picture = rng.integers(0, 100, (60, 50, 3), np.uint8)
-                picture[label * 20 : label * 20 + 20] += 120
-                assert cv2.imwrite(str(root / split / name / f"{index}.png"), picture)
+                image = rng.integers(0, 100, (60, 50, 3), np.uint8)
+                image[label * 20 : label * 20 + 20] += 120
+                assert cv2.imwrite(str(root / split / name / f"{index}.png"), image)
     return root
 
 

@@ -118,10 +118,10 @@ def test_image_faces_chart_and_figures_are_seen(
     rows = len(column) // 4
     shown = [[column[str(4 * int(y * rows) + channel)] for channel in range(3)] for y in (0.35, 0.65, 0.95)]
     assert shown == [[240, 228, 66], [0, 114, 178], [221, 221, 221]]
-    picture = cv2.imdecode(np.frombuffer(browser.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert picture.shape[:2] == (height, width)
-    ground = picture[height - 2, 2].mean()
+    screen = cv2.imdecode(np.frombuffer(browser.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert screen is not None
+    assert screen.shape[:2] == (height, width)
+    ground = screen[height - 2, 2].mean()
     assert bool(ground > 200) is (scheme == "light")
     assert browser.problems == []
 

@@ -138,7 +138,7 @@ def test_an_empty_label_folder_is_no_label_and_said(tmp_path: Path, caplog: pyte
 def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
     for number in range(23):
-        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("no picture")
+        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("not an image")
     with pytest.raises(
         DataError, match=r"23 images cannot .*bad00.jpg: .*bad19.jpg: .*; and 3 more; mend"
     ) as told:
@@ -151,7 +151,7 @@ def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/a/3.png", "train/b/1.png")
-    (tmp_path / "train/a/2.jpg").write_text("no picture")
+    (tmp_path / "train/a/2.jpg").write_text("not an image")
     for _ in range(2):  # reported each time, even from the cache
         caplog.clear()
         faces = load_faces(tmp_path, skip_unreadable=True)
@@ -159,7 +159,7 @@ def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
         assert "2.jpg: expected a picture" in caplog.text
         assert "it is left out" in caplog.text
     for path in tmp_path.glob("train/*/*.png"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"not an image")
     with pytest.raises(DataError, match="4 images cannot be read"):
         load_faces(tmp_path, skip_unreadable=True)
 
@@ -176,8 +176,8 @@ def test_what_is_to_be_known_of_pictures_is_said_once(
     assert "2.png (and of 1 more): its 16-bit values are 12-bit ones" in record.getMessage()
 
 
-def _text_as_picture(root: Path) -> None:
-    (root / "train/a/2.jpg").write_text("no picture")
+def _text_as_image(root: Path) -> None:
+    (root / "train/a/2.jpg").write_text("not an image")
 
 
 def _labels_before_splits(root: Path) -> None:
@@ -185,7 +185,7 @@ def _labels_before_splits(root: Path) -> None:
     write_image(root / "sad/a/1.png")
 
 
-def _truncated_picture(root: Path) -> None:
+def _truncated_image(root: Path) -> None:
     write_image(root / "train/a/2.jpg", 5, (200, 200))
     content = (root / "train/a/2.jpg").read_bytes()
     (root / "train/a/2.jpg").write_bytes(content[: len(content) // 2])
@@ -194,8 +194,8 @@ def _truncated_picture(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_text_as_picture, "train/a/2.jpg: expected a picture"),
-        (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
+        (_text_as_image, "train/a/2.jpg: expected a picture"),
+        (_truncated_image, "train/a/2.jpg: the JPEG ends"),
         (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: a label's folder holds images"),
         (lambda root: write_image(root / "train/1.png"), "1.png: an image belongs into the folder of its label"),
         (lambda root: write_image(root / "test/c/1.png"), "test/c: Training has no label 'c'"),
