@@ -481,7 +481,7 @@ class TestLag:
             wait_until(lambda: bool(watcher.frames) and watcher.frames[-1].index > 150)
         pairs = zip(watcher.frames, watcher.arrived, strict=False)
         offsets = [arrived - (frame.time_s or 0.0) for frame, arrived in pairs]
-        assert max(offsets) - min(offsets) < 3  # it would be fifteen behind if it queued
+        assert max(offsets) - min(offsets) < 3  # of fifteen that it would be behind
         assert sum("decoding its 256×192 is too slow here" in text for text in caplog.messages) == 1
 
     def test_a_stream_that_is_refreshed_in_stripes_has_no_key_frames_but_a_first_one(

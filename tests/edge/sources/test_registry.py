@@ -69,7 +69,7 @@ def test_a_source_is_made_by_its_name(name: str, addresses: list[str], kind: typ
 def test_the_first_address_s_scheme_names_the_source() -> None:
     assert type(create_source("video", "camera:0".removeprefix("camera:"))) is VideoSource
     with pytest.raises(UsageError, match="expected a camera"):
-        create_source("video", "camera:0")  # the source named by the scheme gets the whole address
+        create_source("video", "camera:0")  # the whole address goes to the source that its scheme names
 
 
 def test_a_file_of_that_name_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,7 @@ def test_what_is_to_be_known_of_pictures_is_said_once(
     assert "2.png (and of 1 more): its 16-bit values are 12-bit ones" in record.getMessage()
 
 
-def _text_as_image(root: Path) -> None:
+def _text_as_picture(root: Path) -> None:
     (root / "train/a/2.jpg").write_text("not an image")
 
 
@@ -185,7 +185,7 @@ def _labels_before_splits(root: Path) -> None:
     write_image(root / "sad/a/1.png")
 
 
-def _truncated_image(root: Path) -> None:
+def _truncated_picture(root: Path) -> None:
     write_image(root / "train/a/2.jpg", 5, (200, 200))
     content = (root / "train/a/2.jpg").read_bytes()
     (root / "train/a/2.jpg").write_bytes(content[: len(content) // 2])
@@ -194,8 +194,8 @@ def _truncated_image(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_text_as_image, "train/a/2.jpg: expected a picture"),
-        (_truncated_image, "train/a/2.jpg: the JPEG ends"),
+        (_text_as_picture, "train/a/2.jpg: expected a picture"),
+        (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
         (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: a label's folder holds images"),
         (lambda root: write_image(root / "train/1.png"), "1.png: an image belongs into the folder of its label"),
         (lambda root: write_image(root / "test/c/1.png"), "test/c: Training has no label 'c'"),
