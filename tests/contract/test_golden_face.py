@@ -42,7 +42,7 @@ def network_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return normalize(pixels)
 
 
-def test_the_runtime_cuts_out_the_stored_pixels(pixels: NDArray[np.uint8]) -> None:
+def test_the_runtime_crops_the_stored_pixels(pixels: NDArray[np.uint8]) -> None:
     assert (pixels.shape, pixels.dtype) == ((48, 48, 1), np.uint8)
     stored = cv2.imread(str(GOLDEN), cv2.IMREAD_GRAYSCALE)
     assert stored is not None
@@ -51,7 +51,7 @@ def test_the_runtime_cuts_out_the_stored_pixels(pixels: NDArray[np.uint8]) -> No
     assert difference.max() <= 3
 
 
-def test_their_normalisation_is_minus_128_over_64(
+def test_pixels_are_normalized_by_minus_128_over_64(
     pixels: NDArray[np.uint8], network_input: NDArray[np.float32]
 ) -> None:
     assert network_input.dtype == np.float32

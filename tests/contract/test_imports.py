@@ -212,13 +212,13 @@ def rank(package: str, name: str) -> int | None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_room_has_a_layer(package: str) -> None:
+def test_every_subpackage_has_a_layer(package: str) -> None:
     rooms = {room(module) for module in modules(package)} - {""}
     fail_on(f"{package}.{name} has no layer in LAYERS" for name in rooms if rank(package, name) is None)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_room_imports_lower_layers_only(package: str) -> None:
+def test_a_subpackage_imports_only_lower_layers(package: str) -> None:
     broken = []
     for each in imports(package):
         here, there = room(each.module), room(each.target)
@@ -235,7 +235,7 @@ def test_a_room_imports_lower_layers_only(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+def test_there_are_no_import_cycles(package: str) -> None:
     graph: dict[str, dict[str, Import]] = {}
     for each in imports(package):
         inside = each.target.partition(".")[0] == package and package not in (each.module, each.target)
@@ -273,7 +273,7 @@ def test_packages_import_one_way(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["fer_train", "fer_convert"])
-def test_only_programs_use_what_the_programs_share(package: str) -> None:
+def test_only_programs_use_the_shared_command_line_code(package: str) -> None:
     broken = []
     for each in imports(package):
         owner, _, rest = each.target.partition(".")
@@ -408,7 +408,7 @@ def test_every_third_party_import_of_the_tests_is_declared() -> None:
         "fer_convert.tflite.attach",
     ],
 )
-def test_what_runs_on_a_raspberry_pi_loads_nothing_of_the_desktop(module: str) -> None:
+def test_the_runtime_loads_no_desktop_packages(module: str) -> None:
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

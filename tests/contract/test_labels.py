@@ -34,7 +34,7 @@ def test_training_reads_them_in_that_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", bundled_models())
-def test_a_bundled_model_says_them_in_that_order_everywhere(name: str) -> None:
+def test_a_bundled_model_lists_them_in_that_order_everywhere(name: str) -> None:
     model = find_model(name)
     assert model.spec.labels == NAMES_BY_FER2013_NUMBER
     with zipfile.ZipFile(model.path) as archive:

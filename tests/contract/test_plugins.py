@@ -177,7 +177,7 @@ def fakes(tmp_path: Path) -> Fakes:
     return Fakes(tmp_path)
 
 
-def test_all_of_them_together(fakes: Fakes) -> None:
+def test_all_plugins_work_together(fakes: Fakes) -> None:
     done = fakes.run(
         "video",
         "fake:anything",
@@ -211,7 +211,7 @@ def test_all_of_them_together(fakes: Fakes) -> None:
     assert set(notes[-2:]) == {"source closed", "detector closed"}
 
 
-def test_a_source_and_a_detector_with_what_is_built_in(fakes: Fakes) -> None:
+def test_plugin_source_and_detector_work_with_built_in_components(fakes: Fakes) -> None:
     rows = fakes.out / "rows.jsonl"
     done = fakes.run("video", "fake:anything", "--detector", "fake", "-r", rows, "-o", fakes.out / "a.mp4")
     assert done.returncode == 0, done.stderr
@@ -234,7 +234,7 @@ def test_an_action_is_started_by_a_rule(fakes: Fakes) -> None:
     assert fakes.notes.count("action closed") == 1
 
 
-def test_a_row_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) -> None:
+def test_a_plugin_row_sink_works_with_built_in_components(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "-r", "fake:somewhere")
     assert done.returncode == 0, done.stderr
     assert fakes.notes == [
@@ -251,7 +251,7 @@ def test_a_row_sink_by_the_target_s_suffix(fakes: Fakes, portrait_path: Path) ->
     assert "rows 0 1" in fakes.notes
 
 
-def test_an_image_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) -> None:
+def test_a_plugin_image_sink_works_with_built_in_components(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "-o", "fake:screen")
     assert done.returncode == 0, done.stderr
     assert fakes.notes[1:] == ["images opened None None", "images 0 1 (600, 512, 3)", "images closed"]
@@ -273,7 +273,7 @@ def test_an_unknown_name_is_refused_with_theirs(fakes: Fakes, portrait_path: Pat
     assert re.search(r"jsonl, csv, .*fake", done.stderr)
 
 
-def test_a_broken_one_is_an_error_in_one_line_that_names_it(fakes: Fakes, portrait_path: Path) -> None:
+def test_a_broken_plugin_is_a_one_line_error_that_names_it(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "--detector", "broken")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -281,7 +281,7 @@ def test_a_broken_one_is_an_error_in_one_line_that_names_it(fakes: Fakes, portra
     assert "reinstall the package that provides it" in line
 
 
-def test_without_the_package_there_are_none_of_them(portrait_path: Path) -> None:
+def test_without_the_package_its_plugins_do_not_exist(portrait_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fer_edge", "image", str(portrait_path), "--detector", "fake"],
         capture_output=True,

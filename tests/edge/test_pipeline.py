@@ -425,7 +425,7 @@ class TestDiscontinuity:
 
 
 @THREADS
-def test_rows_alone_never_need_colours(threads: int, model: ModelFile, portrait: Image) -> None:
+def test_rows_alone_never_need_colors(threads: int, model: ModelFile, portrait: Image) -> None:
     """A gray model and the cascade use the decoder's gray plane directly."""
 
     def unwanted() -> Image:

@@ -41,7 +41,7 @@ def test_the_wheels_native_libraries_are_seen() -> None:
         ),
     ],
 )
-def test_what_is_new_is_told(found: Distribution, said: str) -> None:
+def test_new_dependencies_are_reported(found: Distribution, said: str) -> None:
     assert list(find_problems([found])) == [said]
 
 

@@ -81,7 +81,7 @@ def test_labels_and_normalization_are_where_the_convention_demands(converted: Pa
 
 
 @every_format
-def test_name_description_author_and_licence_are_there(converted: Path, variant: str) -> None:
+def test_name_description_author_and_license_are_present(converted: Path, variant: str) -> None:
     model = Table(metadata_buffer(converted / f"{variant}.tflite"))
     assert model.text(0) == "tiny"
     assert variant in model.text(1)

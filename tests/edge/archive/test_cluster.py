@@ -43,7 +43,7 @@ def test_a_node_without_fer_edge_ends_the_run() -> None:
     assert "install the same fer-edge[archive] on every node" in message
 
 
-def test_what_nobody_expected_fails_one_source() -> None:
+def test_an_unexpected_error_fails_only_its_source() -> None:
     message, fatal = describe_task_failure(RuntimeError("strange\nthing"))
     assert not fatal
     assert message == "Ray failed: strange thing"

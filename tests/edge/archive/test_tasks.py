@@ -99,7 +99,7 @@ def test_sections_change_next_to_nothing(
     assert len(ids_of(rows)) == len(ids_of(reference)) == summary.face_ids  # also across the section border
 
 
-def test_a_section_that_is_there_is_not_done_again(tmp_path: Path, model: ModelFile, video: Path) -> None:
+def test_an_existing_section_is_not_analyzed_again(tmp_path: Path, model: ModelFile, video: Path) -> None:
     context, job = open_archive(tmp_path / "out", AnalysisOptions(section_s=8), model), job_of(video)
     division = run_source(context, job)
     assert isinstance(division, Division)
@@ -134,7 +134,7 @@ def test_carried_columns_and_metadata(tmp_path: Path, model: ModelFile, short: P
     assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
 
 
-def test_what_is_no_video_fails_and_leaves_nothing(tmp_path: Path, model: ModelFile) -> None:
+def test_a_file_that_is_not_a_video_fails_and_leaves_nothing(tmp_path: Path, model: ModelFile) -> None:
     context = open_archive(tmp_path / "out", AnalysisOptions(), model)
     (tmp_path / "text.mp4").write_text("no video")
     for name in ("text.mp4", "missing.mp4"):

@@ -82,7 +82,7 @@ def test_what_each_finds_and_what_both_do(images: Path, monkeypatch: pytest.Monk
     assert "haar and mediapipe agree on 1 face: 33% of haar's, 100% of mediapipe's" in lines
 
 
-def test_a_detector_that_is_not_there_is_named_with_the_remedy(
+def test_a_missing_detector_is_named_with_the_remedy(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -110,7 +110,7 @@ def test_a_detector_s_own_failure_is_an_error(images: Path, monkeypatch: pytest.
         compare_detectors(str(images))
 
 
-def test_a_folder_that_holds_no_readable_picture_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_without_readable_images_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("not an image")
     with pytest.raises(SourceError, match="none could be read"):
         compare_detectors(str(tmp_path))
@@ -165,7 +165,9 @@ def compared(**detectors: tuple[int, float]) -> Comparison:
         ({"haar": (0, 20), "yunet": (0, 30)}, None, "None of them found a face"),
     ],
 )
-def test_it_says_which_to_take(detectors: dict[str, tuple[int, float]], name: str | None, why: str) -> None:
+def test_it_recommends_a_detector(
+    detectors: dict[str, tuple[int, float]], name: str | None, why: str
+) -> None:
     comparison = compared(**detectors)
     recommended, reason = recommend_detector(comparison)
     assert recommended == name

@@ -23,11 +23,11 @@ GRAY = ModelSpec(name="gray", labels=FER2013_LABELS)
 ALL_PIXELS = np.arange(256, dtype=np.uint8)
 
 
-def test_quantized_pixels_are_the_normalised_ones_without_loss() -> None:
+def test_quantized_pixels_are_the_normalized_ones_without_loss() -> None:
     assert np.array_equal(quantize_pixels(ALL_PIXELS).astype(np.float32) / 64, normalize(ALL_PIXELS))
 
 
-def test_normalisation_is_pixel_minus_128_over_64() -> None:
+def test_normalization_is_pixel_minus_128_over_64() -> None:
     assert normalize(np.array([0, 128, 192, 255], np.uint8)).tolist() == [-2.0, 0.0, 1.0, 1.984375]
 
 
@@ -78,7 +78,7 @@ def test_mediapipe_s_boxes_show_what_haar_s_around_the_same_face_show(crop: Crop
     assert np.abs(seen - crop_bounds(Detection(haar, framing=HAAR_FRAMING), crop)).max() <= 1
 
 
-def test_a_whole_picture_of_input_size_is_taken_pixel_for_pixel() -> None:
+def test_a_whole_image_of_input_size_is_taken_pixel_for_pixel() -> None:
     gray = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     image = np.repeat(gray[..., None], 3, axis=2)
     assert np.array_equal(
@@ -86,13 +86,13 @@ def test_a_whole_picture_of_input_size_is_taken_pixel_for_pixel() -> None:
     )
 
 
-def test_colour_order_is_rgb_where_the_spec_says_so(portrait: Image) -> None:
+def test_color_order_is_rgb_where_the_spec_says_so(portrait: Image) -> None:
     face = Detection(FaceBox(100, 100, 48, 48), framing=EXACT)
     pixels = extract_face(Frame(portrait), face, GRAY.replace(color="rgb"))
     assert np.array_equal(pixels, portrait[100:148, 100:148, ::-1])
 
 
-def test_grey_weighs_the_colours_as_bt601() -> None:
+def test_gray_weighs_the_colors_as_bt601() -> None:
     image = np.zeros((48, 48, 3), np.uint8)
     image[..., 2] = 200  # red, in BGR
     pixels = extract_face(Frame(image), Detection(FaceBox(0, 0, 48, 48)), GRAY)
@@ -128,7 +128,7 @@ def test_the_frame_is_not_changed(portrait: Image) -> None:
     assert np.array_equal(portrait, before)
 
 
-def test_a_gray_model_never_asks_for_colours(portrait: Image) -> None:
+def test_a_gray_model_never_requests_colors(portrait: Image) -> None:
     def unwanted() -> Image:
         raise AssertionError("nobody needs the colors")
 

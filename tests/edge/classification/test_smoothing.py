@@ -57,7 +57,7 @@ def test_smoothed_scores_sum_to_one() -> None:
     assert sum(smoothed.values) == pytest.approx(1)
 
 
-def test_faces_are_smoothed_apart() -> None:
+def test_each_face_is_smoothed_separately() -> None:
     smoother = Smoother(0.5)
     smoother.update(0, 0.0, scores(0))
     assert smoother.update(1, 0.1, scores(1)) == scores(1)
@@ -70,14 +70,14 @@ def test_the_label_holds_until_another_leads_clearly() -> None:
     assert drawn == ["happy", "happy", "happy", "happy", "sad", "sad", "sad", "happy"]
 
 
-def test_labels_of_faces_are_held_apart() -> None:
+def test_labels_of_each_face_are_held_separately() -> None:
     labels = LabelHysteresis()
     labels.update(0, 0.0, scores(1))
     assert labels.update(1, 0.1, scores(0.49)) == "sad"
 
 
 @pytest.mark.parametrize("away_s", [0.5, 4.0, 100.0])
-def test_a_face_long_gone_begins_afresh_once_others_have_come(away_s: float) -> None:
+def test_a_long_absent_face_starts_over_once_others_have_appeared(away_s: float) -> None:
     smoother, labels = Smoother(60.0), LabelHysteresis()
     smoother.update(0, 0.0, scores(1))
     labels.update(0, 0.0, scores(1))
@@ -102,7 +102,7 @@ def test_memory_does_not_grow_with_the_number_of_faces() -> None:
     assert size_after(range(100_010, 101_000)) <= 1.1 * few
 
 
-def test_after_a_reset_every_face_begins_afresh() -> None:
+def test_after_a_reset_every_face_starts_over() -> None:
     smoother, labels = Smoother(0.5), LabelHysteresis()
     smoother.update(0, 0.0, scores(1))
     labels.update(0, 0.0, scores(1))

@@ -139,7 +139,9 @@ class TestCamera:
 
     @pytest.mark.parametrize("command", ["video", "image", "folder"])
     @pytest.mark.parametrize("option", [["--rotate", "90"], ["--size", "64x64"], ["--reconnect", "1"]])
-    def test_they_are_the_camera_s_alone(self, command: str, option: list[str], fer_edge: FerEdge) -> None:
+    def test_camera_options_are_refused_elsewhere(
+        self, command: str, option: list[str], fer_edge: FerEdge
+    ) -> None:
         done = fer_edge(command, "x", *option)
         assert done.returncode == 2
         assert "No such option" in done.stderr

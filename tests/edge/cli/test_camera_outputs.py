@@ -122,7 +122,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
         (("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"), "name of an input"),
     ],
 )
-def test_nonsense_is_a_usage_error(
+def test_meaningless_values_are_usage_errors(
     fer_edge: FerEdge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -79,7 +79,9 @@ def test_bad_use_is_one_line_with_the_documented_status(
     ("arguments", "status"),
     [(["image", "nowhere.jpg"], 1), (["camera", "clip.mp4"], 2), (["image"], 2), (["models", "nowhere"], 1)],
 )
-def test_so_it_is_in_a_process_of_its_own(arguments: list[str], status: int, tmp_path: Path) -> None:
+def test_errors_look_the_same_in_a_separate_process(
+    arguments: list[str], status: int, tmp_path: Path
+) -> None:
     done = run_fer_edge(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.count("Error: ") == 1

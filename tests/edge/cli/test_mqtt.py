@@ -115,7 +115,7 @@ class TestRuns:
         (("--every", "1"), "--results"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(
+def test_impossible_options_are_refused_in_one_line(
     arguments: tuple[str, ...], what: str, fer_edge: FerEdge
 ) -> None:
     done = fer_edge("video", "no such video", *arguments)
@@ -167,9 +167,7 @@ class TestEnd:
 
     @endless
     @pytest.mark.parametrize("case", ["hangs", "is not there"])
-    def test_a_broker_that_is_of_no_use_does_not_hold_it_up(
-        self, case: str, broker: Broker, camera: str
-    ) -> None:
+    def test_an_unusable_broker_does_not_block_the_run(self, case: str, broker: Broker, camera: str) -> None:
         with (
             Listener(broker.port) as listener,
             start(camera, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/a") as process,
@@ -188,7 +186,7 @@ class TestEnd:
 
 
 class TestPassword:
-    def test_it_is_in_no_message_and_no_summary(self, clip: Path, tmp_path: Path) -> None:
+    def test_the_password_is_in_no_message_and_no_summary(self, clip: Path, tmp_path: Path) -> None:
         summary, port = tmp_path / "summary.json", free_port()
         url = f"mqtt://me:hidden%2Dword@127.0.0.1:{port}/a"
         done = run_fer_edge("video", clip, "--mqtt", url, "--summary", summary, "-vv", "--debug")
@@ -198,7 +196,7 @@ class TestPassword:
 
     @endless
     @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="this system has no /proc")
-    def test_it_is_not_among_the_arguments_that_others_see(self, broker: Broker, camera: str) -> None:
+    def test_the_password_is_hidden_from_the_process_list(self, broker: Broker, camera: str) -> None:
         url = f"mqtt://me:hidden-word@127.0.0.1:{broker.port}/a"
         with (
             Listener(broker.port) as listener,

@@ -157,7 +157,7 @@ def test_ids_are_refused_where_nothing_is_drawn(fer_edge: FerEdge, portrait_path
 
 class TestFacesAndHiding:
     @pytest.mark.parametrize("mode", ["blur", "pixelate"])
-    def test_a_hidden_face_is_found_by_nobody(
+    def test_no_detector_finds_a_hidden_face(
         self, fer_edge: FerEdge, portrait_path: Path, mode: str, tmp_path: Path
     ) -> None:
         done = fer_edge("image", portrait_path, "--anonymize", mode, "-o", tmp_path / "o.png")
@@ -166,7 +166,9 @@ class TestFacesAndHiding:
         again = fer_edge("image", tmp_path / "o.png", "-r", "-")
         assert read_rows(again.stdout)[0]["faces"] == []
 
-    def test_nor_in_any_frame_of_a_video(self, fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+    def test_hidden_faces_are_found_in_no_video_frame(
+        self, fer_edge: FerEdge, clip: Path, tmp_path: Path
+    ) -> None:
         done = fer_edge("video", clip, "--anonymize", "blur", "-o", tmp_path / "o.mp4", "-r", "-")
         shown = read_rows(done.stdout)
         found = read_rows(fer_edge("video", tmp_path / "o.mp4", "--detect-every", "1", "-r", "-").stdout)

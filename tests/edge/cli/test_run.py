@@ -87,7 +87,7 @@ class TestFolder:
         assert len(content["errors"]) == 1
         assert content["model"]["sha256"] == find_model().sha256
 
-    def test_recursion_is_asked_for_and_keeps_the_tree(self, images: Path, tmp_path: Path) -> None:
+    def test_recursion_is_optional_and_keeps_the_tree(self, images: Path, tmp_path: Path) -> None:
         flat = run_fer_edge("folder", images, "-r", "-")
         deep = run_fer_edge("folder", images, "--recursive", "-r", "-", "-o", tmp_path / "out")
         assert len(read_rows(deep.stdout)) == len(read_rows(flat.stdout)) + 1
@@ -99,7 +99,7 @@ class TestFolder:
             done = run_fer_edge("folder", images, "--recursive", "-o", images / "out", "--overwrite")
             assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
 
-    def test_links_in_a_circle_cost_themselves_only(self, images: Path) -> None:
+    def test_circular_links_affect_only_themselves(self, images: Path) -> None:
         (images / "circle.png").symlink_to("other.png")
         (images / "other.png").symlink_to("circle.png")
         done = run_fer_edge("folder", images, "-r", "-", "-o", images / "out")
@@ -143,7 +143,7 @@ class TestVideo:
         assert faces.startswith("24 faces in 24 of 24 frames, ")
         assert stages.startswith("Median milliseconds: capture ")
 
-    def test_one_that_breaks_off_keeps_what_was_read(self, clip: Path, tmp_path: Path) -> None:
+    def test_a_truncated_video_keeps_the_rows_read_so_far(self, clip: Path, tmp_path: Path) -> None:
         # The index of an AVI contains the planned number of frames.
         twice = np.repeat(np.stack(read_video(clip)[0]), 2, axis=0)
         broken = write_video(tmp_path / "broken.avi", twice, RATE, size=(640, 480))

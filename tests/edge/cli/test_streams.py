@@ -49,7 +49,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(portrait_path: Path) -> 
     assert done.stderr == "Error: standard output: No space left on device\n"
 
 
-def test_nobody_has_to_listen(portrait_path: Path, tmp_path: Path) -> None:
+def test_standard_error_may_be_closed(portrait_path: Path, tmp_path: Path) -> None:
     done = run_shell(f"fer-edge image '{portrait_path}' -r '{tmp_path}/rows.jsonl' >&-")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(read_rows((tmp_path / "rows.jsonl").read_text())) == 1

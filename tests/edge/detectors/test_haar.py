@@ -54,11 +54,11 @@ def test_weak_hits_tell_where_a_face_of_a_known_size_is_and_make_no_face(portrai
     assert len(weak) + len(everywhere) > 0
 
 
-def test_the_same_picture_gives_the_same_faces(haar: HaarDetector, portrait: Image) -> None:
+def test_the_same_image_gives_the_same_faces(haar: HaarDetector, portrait: Image) -> None:
     assert haar.detect(Frame(portrait)) == haar.detect(Frame(portrait))
 
 
-def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(portrait: Image) -> None:
+def test_a_face_cut_off_by_the_image_gives_a_box_inside_it(portrait: Image) -> None:
     haar = HaarDetector()
     for x, y in [(-140, 0), (120, 0), (0, -90), (0, 250)]:
         for face in haar.detect(Frame(moved(portrait, x, y))):
@@ -95,7 +95,7 @@ def test_in_a_still_image_it_finds_smaller_faces(portrait: Image) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.25, 1, 8])
-def test_in_a_still_image_it_finds_a_face_that_fills_its_picture(scale: float, portrait: Image) -> None:
+def test_in_a_still_image_it_finds_a_face_that_fills_the_image(scale: float, portrait: Image) -> None:
     inside = portrait[FACE.y + 20 : FACE.y + 210, FACE.x + 20 : FACE.x + 210]
     image = np.asarray(cv2.resize(inside, None, fx=scale, fy=scale), np.uint8)
     height, width = image.shape[:2]
@@ -109,13 +109,13 @@ def test_in_a_still_image_it_finds_a_face_that_fills_its_picture(scale: float, p
     "shape", [(1, 1), (10, 10), (23, 23), (24, 24), (25, 25), (1, 1000), (1000, 1), (24, 500)]
 )
 @pytest.mark.parametrize("min_face", [None, 1, 24, 500])
-def test_tiny_pictures_have_no_face(shape: tuple[int, int], min_face: int | None) -> None:
+def test_tiny_images_have_no_face(shape: tuple[int, int], min_face: int | None) -> None:
     haar = HaarDetector(min_face=min_face, still_image=True)
     assert haar.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_an_empty_picture_has_no_face(value: int, haar: HaarDetector) -> None:
+def test_an_empty_image_has_no_face(value: int, haar: HaarDetector) -> None:
     assert haar.detect(Frame(np.full((480, 640, 3), value, np.uint8))) == ()
 
 
@@ -188,14 +188,14 @@ def test_the_smallest_face_is_a_share_of_the_frame() -> None:
     assert HaarDetector(min_face=77).smallest_face(frame) == 77
 
 
-def test_in_a_video_no_colours_are_needed(portrait: Image) -> None:
+def test_in_a_video_no_colors_are_needed(portrait: Image) -> None:
     def unwanted() -> Image:
         raise AssertionError("nobody needs the colors")
 
     assert len(HaarDetector().detect(Frame(unwanted, gray=Frame(portrait).gray))) == 1
 
 
-def test_the_picture_is_not_changed(haar: HaarDetector, portrait: Image) -> None:
+def test_the_image_is_not_changed(haar: HaarDetector, portrait: Image) -> None:
     before = portrait.copy()
     haar.detect(Frame(portrait))
     haar.detect(Frame(portrait), FACE)
@@ -224,7 +224,7 @@ def test_an_opencv_without_cascades_is_an_error(monkeypatch: pytest.MonkeyPatch)
         create_detector("haar")
 
 
-def test_long_pictures_leave_the_cascade_as_it_was(portrait: Image) -> None:
+def test_long_images_do_not_change_the_cascade(portrait: Image) -> None:
     """The largest width combined with the largest height would take gigabytes."""
     haar = HaarDetector(still_image=True)
     before = haar.detect(Frame(portrait))
@@ -234,7 +234,7 @@ def test_long_pictures_leave_the_cascade_as_it_was(portrait: Image) -> None:
     assert haar.detect(Frame(portrait)) == before
 
 
-def test_faces_are_found_in_every_section_of_a_long_picture_once(portrait: Image) -> None:
+def test_faces_are_found_once_in_every_section_of_a_long_image(portrait: Image) -> None:
     strip = np.full((600, 8_000, 3), 128, np.uint8)
     places = range(0, 8_000 - 512, 1700)
     for x in places:

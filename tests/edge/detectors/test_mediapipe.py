@@ -56,7 +56,7 @@ def download(model: bytes) -> None:
 
 
 class TestWithoutMediaPipe:
-    def test_it_needs_a_model_and_says_how_it_is_had(self) -> None:
+    def test_it_needs_a_model_and_says_where_to_get_it(self) -> None:
         with pytest.raises(ModelError, match=f"mediapipe has not been downloaded; {REMEDY}"):
             create_detector("mediapipe")
 
@@ -72,7 +72,7 @@ class TestWithoutMediaPipe:
             create_detector("mediapipe", model=some_file)
 
     @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
-    def test_a_model_that_is_not_there_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
+    def test_a_missing_model_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
         path = tmp_path / "detector.tflite"
         if content is not None:
             path.write_bytes(content)
@@ -185,13 +185,11 @@ class TestDetection:
             box.x < x < box.x + box.width and box.y < y < box.y + box.height for x, y in face.landmarks
         )
 
-    def test_the_same_picture_gives_the_same_faces(
-        self, mediapipe: MediaPipeDetector, portrait: Image
-    ) -> None:
+    def test_the_same_image_gives_the_same_faces(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         assert mediapipe.detect(Frame(portrait)) == mediapipe.detect(Frame(portrait))
 
     @pytest.mark.parametrize("shift", [(-140, 0), (120, 0), (0, -90), (0, 250), (-170, -120), (160, 300)])
-    def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(
+    def test_a_face_cut_off_by_the_image_gives_a_box_inside_it(
         self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
         for face in mediapipe.detect(Frame(moved(portrait, *shift))):
@@ -218,7 +216,7 @@ class TestDetection:
         limited.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
+    def test_an_empty_image_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
         assert mediapipe.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
 
     def test_in_a_still_image_it_finds_smaller_faces_once_each(
@@ -239,12 +237,12 @@ class TestDetection:
         still.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face_in_a_still_image_either(self, shape: tuple[int, int]) -> None:
+    def test_an_empty_still_image_has_no_face(self, shape: tuple[int, int]) -> None:
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert still.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
         still.close()
 
-    def test_the_picture_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
+    def test_the_image_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         before = portrait.copy()
         mediapipe.detect(Frame(portrait))
         mediapipe.detect(Frame(portrait), FACE)

@@ -17,7 +17,7 @@ from tests.edge.sinks.brokers import Authority, Broker, free_port, hash_password
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 
-def test_one_that_can(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broker_that_accepts_messages(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Broker(tmp_path) as broker:
         (found,) = check_broker(f"mqtt://127.0.0.1:{broker.port}/home/door")
     assert found.status == "green"
@@ -26,7 +26,7 @@ def test_one_that_can(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert logging.getLogger("fer_edge.sinks.mqtt").propagate
 
 
-def test_nobody_there_and_a_password_that_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+def test_no_broker_and_the_password_is_not_shown(caplog: pytest.LogCaptureFixture) -> None:
     (found,) = check_broker(f"mqtt://me:s3cret@127.0.0.1:{free_port()}/home/door")
     assert found.status == "red"
     assert "refused" in found.found
@@ -35,13 +35,13 @@ def test_nobody_there_and_a_password_that_is_not_shown(caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/x", "mqtt://", "mqtt://host/a+b"])
-def test_what_is_no_address(url: str) -> None:
+def test_an_invalid_address(url: str) -> None:
     (found,) = check_broker(url)
     assert found.status == "red"
     assert found.remedy
 
 
-def test_it_is_looked_at_where_one_is_named() -> None:
+def test_the_broker_is_checked_if_one_is_given() -> None:
     assert [f.name for f in examine(f"mqtt://127.0.0.1:{free_port()}/x")][-1] == "broker"
 
 
@@ -93,7 +93,7 @@ class TestTls:
         assert "--mqtt-ca" in found.remedy
         assert "--mqtt-ca" not in found.found
 
-    def test_without_the_certificate_that_it_wants(self, authority: Authority, broker: Broker) -> None:
+    def test_without_the_required_client_certificate(self, authority: Authority, broker: Broker) -> None:
         files = TlsFiles(authority=authority.certificate)
         (found,) = check_broker(f"mqtts://127.0.0.1:{broker.port}/home/door", files)
         assert found.status == "red"

@@ -80,7 +80,7 @@ class TestModels:
         monkeypatch.setattr(find_model, "_FOLDER", tmp_path)
         return tmp_path
 
-    def test_one_that_answers_otherwise_is_told(self, folder: Path) -> None:
+    def test_a_model_with_other_scores_is_reported(self, folder: Path) -> None:
         path = folder / "default.answers.json"
         found = statuses(models.check_models())
         assert (found["model default"], found["model accurate"]) == ("green", "green")
@@ -89,7 +89,7 @@ class TestModels:
         assert found.status == "red"
         assert "off what it should" in found.found
 
-    def test_one_whose_answer_nobody_knows(self, folder: Path) -> None:
+    def test_a_model_without_stored_scores(self, folder: Path) -> None:
         (folder / "default.answers.json").unlink()
         assert statuses(models.check_models())["model default"] == "amber"
 
@@ -144,7 +144,9 @@ class TestPlaces:
         monkeypatch.setattr(places, "_MEMINFO", tmp_path / "meminfo")
         assert statuses(places.check_memory()) == {"memory": status}
 
-    def test_no_memory_is_told_elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_memory_is_not_reported_on_other_systems(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(places, "_MEMINFO", tmp_path / "none")
         assert list(places.check_memory()) == []
 

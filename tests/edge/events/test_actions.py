@@ -110,7 +110,7 @@ class TestCommands:
         perform(CommandAction(python("import sys; print('x' * 5_000_000); sys.stdin.close()")))
         assert capfd.readouterr().out == ""
 
-    def test_one_that_reads_nothing_is_not_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_program_that_reads_nothing_does_not_block(self, caplog: pytest.LogCaptureFixture) -> None:
         perform(CommandAction(["true"]), 3)
         assert caplog.messages == []
 
@@ -217,7 +217,7 @@ class TestWebhooks:
         assert body["rule"] == "happy > 0.7"
         assert [body["number"] for *_, body in receiver.requests] == [1, 2]
 
-    def test_until_it_is_taken_and_then_no_more(
+    def test_an_event_is_retried_until_it_is_accepted(
         self, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         receiver.statuses = [500, 503, 429, 200]
@@ -239,7 +239,7 @@ class TestWebhooks:
         assert [path for path, *_ in receiver.requests] == ["/" if receiver.requests[0][0] == "/" else ""]
         assert f"refused: status {status}" in caplog.text
 
-    def test_for_ever_500_is_given_up(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    def test_permanent_500_is_given_up(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
         receiver.statuses = [500] * 100
         perform(WebhookAction(receiver.url, first_pause_s=0.001), 2)
         assert len(receiver.requests) == 16
@@ -261,7 +261,7 @@ class TestWebhooks:
         assert "no whole answer within 0.3 s" in caplog.text
         assert "given up after 8 attempts" in caplog.text
 
-    def test_the_end_breaks_off_what_drips(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_closing_aborts_a_slow_response(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, "_END_S", 0.2)
         threads = threading.active_count()
         with dripping_server(b"HTTP/1.0 ") as url:
@@ -400,7 +400,7 @@ class TestDispatch:
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}
 
-    def test_they_end_at_the_same_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_actions_are_closed_in_parallel(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, "_END_S", 1.0)
         actions = [SlowAction() for _ in range(30)]
         dispatcher = EventDispatcher([(RULE, action) for action in actions])

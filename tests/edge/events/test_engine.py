@@ -44,7 +44,7 @@ def between(start: float, end: float, happy: float = 1.0, other: float = 0.0) ->
 
 
 class TestOneFace:
-    def test_once_for_each_time(self) -> None:
+    def test_a_rule_emits_once_each_time_it_becomes_true(self) -> None:
         events = run("happy > 0.8", faces=lambda t: {0: 0.9 if int(t) % 2 else 0.1})
         assert times(events) == [1.0, 3.0, 5.0, 7.0, 9.0]
         assert [event.number for event in events] == [1, 2, 3, 4, 5]
@@ -126,20 +126,20 @@ class TestNobody:
 
 
 class TestPauses:
-    def test_no_two_within_that_time(self) -> None:
+    def test_every_limits_the_rate_of_events(self) -> None:
         blinking: Faces = lambda t: {0: 0.9 if round(t * RATE) % 4 < 2 else 0.1}  # noqa: E731
         assert times(run("happy > 0.8 every 3s", faces=blinking)) == [0.0, 3.2, 6.4, 9.6]
 
-    def test_whoever_causes_it(self) -> None:
+    def test_every_applies_across_faces(self) -> None:
         events = run("happy > 0.8 every 3s", faces=lambda t: {round(t * 2): 1.0})
         assert all(b - a >= 3.0 for a, b in zip(times(events), times(events)[1:], strict=False))
         assert len(events) == 4
 
-    def test_one_that_came_true_meanwhile_waits(self) -> None:
+    def test_a_rule_that_becomes_true_meanwhile_waits(self) -> None:
         two: Faces = lambda t: {0: 1.0, 1: 1.0 if t >= 1 else 0.0}  # noqa: E731
         assert times(run("happy > 0.8 every 5s", faces=two)) == [0.0, 5.0]
 
-    def test_and_lapses_if_it_does_not_stay(self) -> None:
+    def test_a_waiting_rule_lapses_if_it_becomes_false(self) -> None:
         two: Faces = lambda t: {0: 1.0, 1: 1.0 if 1 <= t < 4 else 0.0}  # noqa: E731
         assert times(run("happy > 0.8 every 5s", faces=two)) == [0.0]
 
@@ -223,7 +223,7 @@ class TestInterruption:
             ("face", {0: 1.0}, {1: 1.0}, [0.0]),
         ],
     )
-    def test_it_counts_for_nothing(
+    def test_an_interruption_does_not_count_as_time(
         self, text: str, before: dict[int, float], after: dict[int, float], expected: list[float]
     ) -> None:
         assert self.play(text, before, after) == expected

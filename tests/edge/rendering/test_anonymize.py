@@ -91,7 +91,7 @@ class TestHiding:
         assert (hidden[untouched] == image[untouched]).all()
         assert finest_step(hidden[rows, columns], mode) >= face.width / 8
 
-    def test_neither_the_image_nor_its_detail_can_be_had_back(self, mode: AnonymizerMode) -> None:
+    def test_neither_the_image_nor_its_detail_can_be_recovered(self, mode: AnonymizerMode) -> None:
         image = noise(*SIZE)
         before = image.copy()
         covers = [Cover(FaceBox(10, 10, 80, 80), 60)]
@@ -161,7 +161,7 @@ class TestOverTime:
         ]
         assert all(is_hidden(crossing(n), covers) for n, covers in enumerate(run(results)))
 
-    def test_nothing_is_hidden_where_nobody_is(self) -> None:
+    def test_nothing_is_hidden_without_faces(self) -> None:
         assert run([result(n) for n in range(40)]) == [()] * 40
 
     def test_results_wait_half_a_second_and_no_longer(self) -> None:

@@ -41,7 +41,7 @@ def test_a_tag_in_a_face_that_fills_the_image_does_not_cover_the_eyes() -> None:
 
 
 @pytest.mark.parametrize("gap", [0, 10, 40])
-def test_tags_of_neighbours_cover_neither_one_another_nor_faces(gap: int) -> None:
+def test_neighboring_tags_cover_neither_one_another_nor_faces(gap: int) -> None:
     step = 60 + gap
     faces = [(40 + step * n, 150, 100 + step * n, 210) for n in range(4)]
     tags = place_all(600, 400, faces)

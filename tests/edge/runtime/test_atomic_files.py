@@ -314,7 +314,7 @@ class TestLeftovers:
             part.write_text("new")
         assert names_in(tmp_path) == ["a.mp4"]
 
-    def test_nothing_else_is(self, dead: int, tmp_path: Path) -> None:
+    def test_no_other_file_is_removed(self, dead: int, tmp_path: Path) -> None:
         others = [
             f".b.{dead}.part.mp4",
             f".a.{dead}.part.mkv",

@@ -142,7 +142,7 @@ class TestLatestOnly:
         assert list(items) == [49]
         assert latest.dropped == 48
 
-    def test_whoever_keeps_up_loses_nothing(self, stop: threading.Event) -> None:
+    def test_a_reader_that_keeps_up_loses_nothing(self, stop: threading.Event) -> None:
         turn = threading.Semaphore(1)
 
         def camera() -> Iterator[int]:
@@ -228,7 +228,7 @@ class TestByteBudget:
         assert given == sizes
         assert 0 < worst[0] <= 10
 
-    def test_nobody_waits_after_the_stop(self, stop: threading.Event) -> None:
+    def test_stop_ends_all_waiting(self, stop: threading.Event) -> None:
         budget = ByteBudget(10, stop)
         budget.take(10)
         waiting = threading.Thread(target=budget.take, args=(1,))
@@ -239,7 +239,7 @@ class TestByteBudget:
 
 
 @pytest.mark.parametrize("latest", [False, True])
-def test_who_waits_is_told_that_nothing_comes(latest: bool, stop: threading.Event) -> None:
+def test_a_waiting_reader_is_notified_that_nothing_arrives(latest: bool, stop: threading.Event) -> None:
     told = threading.Event()
 
     def items() -> Iterator[int]:

@@ -409,7 +409,7 @@ class TestTls:
             wait_until(lambda: not len(run.sink._connection.outbox))
 
     @pytest.mark.parametrize("case", ["system", "other authority", "other host"])
-    def test_who_is_not_trusted_gets_nothing(
+    def test_an_untrusted_broker_gets_nothing(
         self, case: str, authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         certificate, key = authority.sign(
@@ -541,7 +541,7 @@ class TestEnd:
 Write = Callable[[View], None]
 
 
-def test_what_the_run_pays_is_no_more_than_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_costs_the_run_only_a_queue_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing a row only appends to a queue; it uses neither a socket nor JSON."""
     monkeypatch.setattr(sinks, "_MOST_ROWS", 0.001)
     sink = MqttSink(

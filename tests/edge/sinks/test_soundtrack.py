@@ -168,7 +168,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
-def test_what_can_be_read_but_once_is_left_alone(tmp_path: Path) -> None:
+def test_a_source_that_can_be_read_only_once_is_left_alone(tmp_path: Path) -> None:
     from fer_edge.sinks.base import SinkRequest
     from fer_edge.sinks.registry import create_image_sink
 
@@ -185,7 +185,7 @@ def test_what_can_be_read_but_once_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [".mp4", ".mkv", ".webm", ".avi"])
 @pytest.mark.parametrize(("container", "codec"), [(".mp4", "aac"), (".mkv", "flac"), (".ts", "mp2")])
-def test_of_a_part_it_is_cut_alike(container: str, codec: str, target: str, tmp_path: Path) -> None:
+def test_the_sound_of_a_part_is_cut_alike(container: str, codec: str, target: str, tmp_path: Path) -> None:
     """The beep is at 1.0 s of the source, so 0.4 s after the copy begins."""
     source = write_movie(tmp_path / f"s{container}", codec=codec, rate=48_000)
     stream = StreamInfo(name="clip", frame_rate=25.0, start_s=0.6)

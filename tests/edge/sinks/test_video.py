@@ -120,7 +120,7 @@ def test_frames_without_a_time_come_at_the_nominal_rate(
     assert times == pytest.approx([n / rate for n in range(5)], abs=1e-3)
 
 
-def test_times_that_do_not_rise_lose_no_frame(tmp_path: Path) -> None:
+def test_non_increasing_times_lose_no_frame(tmp_path: Path) -> None:
     fill(VideoSink(tmp_path / "a.mp4"), movie_views("", [0.0, 0.5, 0.5, 0.2, 0.6]))
     times = read_movie(tmp_path / "a.mp4").times
     assert times == pytest.approx([0.0, 0.5, 0.5, 0.5, 0.6], abs=1e-3)
@@ -130,7 +130,7 @@ def test_times_that_do_not_rise_lose_no_frame(tmp_path: Path) -> None:
 class TestColors:
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
     @pytest.mark.parametrize("size", [(320, 240), (1280, 720)], ids=["SD", "HD"])
-    def test_they_come_back(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
+    def test_colors_survive_encoding(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
         image = stripes(*size)
         fill(VideoSink(tmp_path / f"a{suffix}"), [make_view(n, image=image, faces=0) for n in range(3)])
         movie = read_movie(tmp_path / f"a{suffix}")

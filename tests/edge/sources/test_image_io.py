@@ -71,7 +71,7 @@ def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
     ("name", "content"),
     [("bits.pbm", b"P1 2 2\n0 1\n1 0\n"), ("gray.pgm", b"P5 2 2 255\n\xff\0\0\xff")],
 )
-def test_every_grey_format_is_read(name: str, content: bytes, tmp_path: Path) -> None:
+def test_every_gray_format_is_read(name: str, content: bytes, tmp_path: Path) -> None:
     read = read_image(write_bytes(tmp_path / name, content))
     assert read.tolist() == [[[255] * 3, [0] * 3], [[0] * 3, [255] * 3]]
 
@@ -127,7 +127,7 @@ def test_sixteen_bits_become_eight(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_grey_becomes_three_equal_channels(dtype: type[np.unsignedinteger[Any]], tmp_path: Path) -> None:
+def test_gray_becomes_three_equal_channels(dtype: type[np.unsignedinteger[Any]], tmp_path: Path) -> None:
     levels = np.arange(256).reshape(16, 16)
     gray = (levels * (np.iinfo(dtype).max // 255)).astype(dtype)
     read = read_image(write_bytes(tmp_path / "a.png", encode(".png", gray)))
@@ -144,7 +144,7 @@ def test_transparent_pixels_lie_on_white(suffix: str, tmp_path: Path) -> None:
         assert np.abs(read[4:-4, columns].astype(int) - expected).max() <= 8
 
 
-def test_where_all_is_transparent_the_colours_are_seen(tmp_path: Path) -> None:
+def test_a_fully_transparent_image_shows_its_colors(tmp_path: Path) -> None:
     image = np.dstack([corners(), np.zeros((48, 64), np.uint8)])
     assert np.array_equal(read_image(write_bytes(tmp_path / "a.png", encode(".png", image))), corners())
 
@@ -165,7 +165,7 @@ def test_what_a_telephone_appends_to_a_jpeg_is_left_alone(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".avif", ".gif", ".jp2", *sorted(FFMPEG_CODECS)]
 )
-def test_a_truncated_picture_is_no_picture(suffix: str, kept: float, tmp_path: Path, portrait: Image) -> None:
+def test_a_truncated_image_is_refused(suffix: str, kept: float, tmp_path: Path, portrait: Image) -> None:
     content = encoded_as(suffix, portrait[100:400])
     path = write_bytes(tmp_path / f"part{suffix}", content[: int(len(content) * kept)])
     with pytest.raises(SourceError, match=f"part{suffix}: "):
@@ -194,7 +194,7 @@ def test_a_thumbnail_s_end_is_not_the_jpeg_s(tmp_path: Path, portrait: Image) ->
         (bytes(10_000), "a.jpg: expected a picture"),
     ],
 )
-def test_what_is_no_picture_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=message):
         read_image(write_bytes(tmp_path / "a.jpg", content))
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_opened_is_refused(name: str, tmp_path: Path) -> None:
         read_image(tmp_path / name)
 
 
-def test_a_picture_too_large_for_memory_is_refused(tmp_path: Path) -> None:
+def test_an_image_too_large_for_memory_is_refused(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "bomb.ppm", b"P6 999999 999999 255\n" + bytes(100))
     with pytest.raises(SourceError, match=r"bomb\.ppm: "):
         read_image(path)
@@ -329,7 +329,7 @@ def test_every_format_with_exif_is_turned(make: Any, orientation: int, tmp_path:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("make", [png_turned, webp_turned])
-def test_transparent_pictures_are_turned(make: Any, orientation: int, tmp_path: Path) -> None:
+def test_transparent_images_are_turned(make: Any, orientation: int, tmp_path: Path) -> None:
     opacity = np.full((48, 64), 255, np.uint8)
     opacity[:9, :20] = 0
     expected = corners()
@@ -357,7 +357,7 @@ def test_a_jpeg_without_its_end_marker_is_whole(progressive: int, behind: bytes,
 @pytest.mark.parametrize("progressive", [0, 1])
 @pytest.mark.parametrize("missing", [1, 10, 100, 1000, 3000])
 @pytest.mark.parametrize("zeros", [False, True])
-def test_a_jpeg_that_lacks_picture_data_is_not(
+def test_a_jpeg_that_lacks_image_data_is_incomplete(
     progressive: int, missing: int, zeros: bool, tmp_path: Path
 ) -> None:
     jpeg = encode(".jpg", noise(), cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
@@ -442,7 +442,7 @@ def animation(suffix: str, count: int = 3) -> bytes:
         (".tif", r"the first of 3 pages is read; save the others as files of their own"),
     ],
 )
-def test_of_several_pictures_the_first_is_read_and_said(
+def test_of_several_images_the_first_is_read_with_a_note(
     suffix: str, note: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_bytes(tmp_path / f"a{suffix}", animation(suffix))
@@ -453,7 +453,7 @@ def test_of_several_pictures_the_first_is_read_and_said(
     assert re.fullmatch(f"{re.escape(str(path))}: {note}.*", record.getMessage())
 
 
-def test_an_ordinary_picture_has_no_notes(tmp_path: Path, portrait: Image) -> None:
+def test_an_ordinary_image_has_no_notes(tmp_path: Path, portrait: Image) -> None:
     for suffix in (".jpg", ".png", ".webp", ".gif", ".avif", ".tif"):
         assert load_image(write_bytes(tmp_path / f"a{suffix}", encode(suffix, portrait))).notes == ()
 
@@ -535,7 +535,7 @@ def bomb(kind: str, width: int = 32767, height: int = 32767) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gif", "png", "bmp", "jpg", "tga", "ppm"])
-def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(kind: str, tmp_path: Path) -> None:
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(kind: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="at most 268435456 pixels, the picture has 32767 × 32767"):
         read_image(write_bytes(tmp_path / f"a.{kind}", bomb(kind)))
 

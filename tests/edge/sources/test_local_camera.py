@@ -155,7 +155,7 @@ class TestLost:
         indices = [frame.index for frame in watcher.frames]
         assert indices == sorted(set(indices))
 
-    def test_not_at_all_with_0(self, webcam: type[Webcam]) -> None:
+    def test_zero_disables_reconnecting(self, webcam: type[Webcam]) -> None:
         with Watcher(camera("0", reconnect_s=0)) as watcher:
             wait_until(lambda: len(watcher.frames) >= 5)
             webcam.there = False

@@ -100,7 +100,7 @@ class TestFrames:
         assert clocks[0].tzinfo is not None
         assert steps(frames) == [0] * 20
 
-    def test_gray_is_the_decoder_s_luma_and_colours_are_the_image_s(self, serve: Serve) -> None:
+    def test_gray_is_the_decoder_s_luma_and_colors_are_the_image_s(self, serve: Serve) -> None:
         image = np.zeros((48, 64, 3), np.uint8)
         image[..., 2] = np.linspace(0, 250, 64, dtype=np.uint8)
         (frame, *_) = [

@@ -94,7 +94,7 @@ def picamera2(monkeypatch: pytest.MonkeyPatch) -> type[Picamera2]:
     return Picamera2
 
 
-def test_frames_have_luma_first_and_the_right_colours(picamera2: type[Picamera2]) -> None:
+def test_frames_have_luma_first_and_the_right_colors(picamera2: type[Picamera2]) -> None:
     with camera("picamera", size=(200, 120), rate=20.0) as source:
         info = source.info
         frames = [item for item, _ in zip(source, range(3), strict=False) if isinstance(item, Frame)]

@@ -220,7 +220,7 @@ class TestGivingUp:
             watcher.error
         )
 
-    def test_at_once_with_0(self, server: CameraServer) -> None:
+    def test_zero_gives_up_at_once(self, server: CameraServer) -> None:
         with Watcher(camera(server.url, reconnect_s=0)) as watcher:
             wait_until(lambda: len(watcher.frames) >= 3)
             server.stop()
@@ -253,7 +253,7 @@ class TestAtTheStart:
         assert watcher.frames[0].time_s == 0
         assert "connection refused); waiting for it" in caplog.text
 
-    def test_but_not_where_waiting_does_not_help(self) -> None:
+    def test_errors_that_waiting_cannot_fix_are_raised(self) -> None:
         with CameraServer(lambda client: client.head(status="404 Not Found", length=0)) as server:
             _, error = take_frames(camera(server.url, reconnect_s=60))
         assert type(error) is SourceError

@@ -42,7 +42,7 @@ def test_gray_is_that_of_ffmpeg_within_a_level(name: str, color_range: int) -> N
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_colours_are_those_of_ffmpeg(name: str) -> None:
+def test_colors_match_ffmpeg(name: str) -> None:
     decoded = in_format(name)
     frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
     assert np.array_equal(frame.image, decoded.to_ndarray(format="bgr24"))

@@ -63,7 +63,7 @@ def test_a_slow_change_is_noticed_when_it_is_large_enough(motion: MotionDetector
     assert noticed.index(True) >= 7
 
 
-def test_what_a_followed_face_changes_is_its_own(motion: MotionDetector) -> None:
+def test_changes_at_a_tracked_face_are_ignored(motion: MotionDetector) -> None:
     box = FaceBox(160, 80, 64, 64)
     assert motion.update(with_patch(box), [box]) is None
     # When the face has left, the uncovered area is searched.

@@ -126,7 +126,7 @@ class TestAFaceThatHides:
         assert [ids(faces) for faces in run[start + 4 :]] == [[0]] * (50 - start - 4)
 
     @EVERY
-    def test_for_ever_by_leaving_the_frame_is_gone(self, detect_every: int | None) -> None:
+    def test_by_leaving_the_frame_is_gone(self, detect_every: int | None) -> None:
         run = track(Scene(moving((200, 80), (120, 0))), 2, detect_every)
         assert run[-1] == ()
         assert all_ids(run) == {0}

@@ -56,7 +56,7 @@ class TestMixup:
             assert np.array_equal(once[0], again[0])
             assert np.array_equal(once[1]["emotion"], again[1]["emotion"])
 
-    def test_pictures_labels_votes_and_weights_are_mixed_in_the_same_proportion(self) -> None:
+    def test_images_labels_votes_and_weights_are_mixed_in_the_same_proportion(self) -> None:
         # Each face has a unique level, label and weight, from which its share can be computed.
         levels = np.arange(0, 230, 10)
         pixels = np.broadcast_to(levels[:, None, None], (23, 48, 48)).astype(np.uint8)
@@ -83,14 +83,14 @@ class TestMixup:
             images[..., 0], normalize(np.broadcast_to(expected[:, None, None], (5, 48, 48)))
         )
 
-    def test_each_picture_has_a_share_of_its_own(self) -> None:
+    def test_each_image_has_its_own_share(self) -> None:
         own = np.eye(23, dtype=np.float32)
         targets = Batches(
             PIXELS, {"emotion": own}, batch_size=23, augmentation=self.STILL, seed=0, epoch=0, mixup=1.0
         )[0][1]
         assert len(set(targets["emotion"].max(axis=1).round(4))) > 20
 
-    def test_a_small_alpha_leaves_most_pictures_nearly_as_they_are(self) -> None:
+    def test_a_small_alpha_leaves_most_images_nearly_unchanged(self) -> None:
         own = np.eye(2000, dtype=np.float32)
         pixels = np.zeros((2000, 48, 48), np.uint8)
         nearly = {}

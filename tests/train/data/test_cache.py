@@ -51,7 +51,7 @@ class TestCache:
     @pytest.mark.parametrize(
         "spoil", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "garbage", "another"]
     )
-    def test_a_damaged_cache_is_made_anew(
+    def test_a_damaged_cache_is_created_again(
         self, spoil: bytes | None, own_cache: Path, small_csv: Path
     ) -> None:
         first = load_faces(small_csv)

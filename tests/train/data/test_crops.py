@@ -24,7 +24,7 @@ def loose(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(gray, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def test_haar_takes_the_face_and_leaves_a_picture_without_one_whole(loose: NDArray[np.uint8]) -> None:
+def test_haar_crops_the_face_and_keeps_an_image_without_one_whole(loose: NDArray[np.uint8]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (48, 48)).astype(np.uint8)
     crops = apply_crop_mode(faces_of(loose, noise), "haar").pixels
     assert np.array_equal(crops[1], noise)
@@ -51,7 +51,7 @@ def test_crops_come_from_the_cache_the_second_time(
     assert np.array_equal(apply_crop_mode(faces_of(loose), "haar").pixels, first)
 
 
-def test_a_model_gets_the_faces_that_its_contract_names(loose: NDArray[np.uint8]) -> None:
+def test_a_model_gets_the_faces_that_its_spec_names(loose: NDArray[np.uint8]) -> None:
     faces = faces_of(loose)
     for framing in ("whole", "haar"):
         spec = ModelSpec(name="x", labels=FER2013_LABELS, provenance={"framing": framing})

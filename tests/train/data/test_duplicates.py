@@ -62,7 +62,7 @@ def compressed(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ],
     ids=["the same", "shifted", "both ways", "mirrored", "paler", "compressed", "all of it"],
 )
-def test_a_picture_and_its_near_duplicate_share_a_group(again: Any) -> None:
+def test_an_image_and_its_near_duplicate_share_a_group(again: Any) -> None:
     first, second, other = scenes(3)
     groups = duplicate_groups(faces_of(cut(first), cut(other), again(first), cut(second)))
     assert groups.tolist() == [0, 1, 0, 2]
@@ -74,7 +74,7 @@ def test_a_group_goes_on_through_its_members() -> None:
     assert duplicate_groups(faces_of(*images)).tolist() == [0, 0, 0, 0]
 
 
-def test_flat_pictures_are_alike_only_when_they_are_equal() -> None:
+def test_flat_images_are_alike_only_when_they_are_equal() -> None:
     flat = [np.full((FACE, FACE), value, np.uint8) for value in (7, 8, 7)]
     assert duplicate_groups(faces_of(*flat)).tolist() == [0, 1, 0]
 

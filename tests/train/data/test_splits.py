@@ -94,7 +94,7 @@ def test_too_few_faces_to_leave_out_are_learned_from(options: dict[str, Any]) ->
     assert len(found.training) == pytest.approx(2000 if "limit" in options else 1800, abs=2)
 
 
-def test_blank_pictures_are_no_measure_of_confidence() -> None:
+def test_blank_images_do_not_count_for_calibration() -> None:
     blank = FaceDataset(FACES.pixels.copy(), FACES.labels, FACES.splits, FACES.source_rows)
     left_out = split(**CALIBRATED).calibration
     assert left_out is not None
@@ -103,7 +103,7 @@ def test_blank_pictures_are_no_measure_of_confidence() -> None:
     assert found is None or not found.is_blank().any()
 
 
-def test_own_labels_and_ferplus_labels_are_parted_alike(tmp_path: Path) -> None:
+def test_own_labels_and_ferplus_labels_are_split_alike(tmp_path: Path) -> None:
     votes = tmp_path / "votes.csv"
     header = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     rows = ["0,0,0,0,0,0,0,0,0,10" if row % 10 == 0 else "1,0,9,0,0,0,0,0,0,0" for row in range(len(FACES))]
@@ -131,7 +131,7 @@ def test_a_fold_of_too_few_photos_is_refused() -> None:
         split(made(Training=3), fold="5/5")
 
 
-def test_without_training_faces_there_is_nothing_to_part() -> None:
+def test_without_training_faces_nothing_can_be_split() -> None:
     with pytest.raises(DataError, match="expected the split Training"):
         split(FACES.split("PublicTest"))
 

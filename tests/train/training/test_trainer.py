@@ -288,7 +288,7 @@ def test_without_validation_faces_there_are_no_validation_figures(tmp_path: Path
     assert (report.val_loss, report.val_accuracy) == (None, None)
 
 
-def test_pictures_that_show_nothing_are_left_out(tmp_path: Path) -> None:
+def test_images_without_an_emotion_are_left_out(tmp_path: Path) -> None:
     spoilt = made_faces(56)
     spoilt.pixels[3:6] = 200
     nobody = VOTES.copy()

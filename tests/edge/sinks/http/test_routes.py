@@ -192,7 +192,7 @@ class TestMetrics:
 
 
 class TestSnapshot:
-    def test_it_is_the_next_frame(self, served: Served) -> None:
+    def test_the_snapshot_is_the_next_frame(self, served: Served) -> None:
         served.feed()
         answer = served.get("/snapshot.jpg")
         assert answer.headers["content-type"] == "image/jpeg"
@@ -227,7 +227,7 @@ class TestRequests:
         ["/nowhere", "/../live.py", "/%2e%2e/live.py", "/page/../live.py", "//", "//etc/passwd", "/./", "/index.html",
          "/live.py", "/style.css/", "/style.css%00", "/STREAM", "/stream/", "/<script>alert(1)</script>"],
     )  # fmt: skip
-    def test_nothing_else_is_there(self, served: Served, path: str) -> None:
+    def test_other_paths_do_not_exist(self, served: Served, path: str) -> None:
         answer = served.get(path)
         assert answer.status == 404
         assert answer.body == b"There is nothing under this address.\n"
@@ -301,7 +301,7 @@ def test_rules_that_come_true_are_told_once_to_whoever_listens(served: Served) -
         assert [events.next("rule")["number"] for _ in range(3)] == [2, 3, 4]
 
 
-def test_and_counted_by_rule() -> None:
+def test_events_are_counted_by_rule() -> None:
     with Served(status=RunStatus(events={'any "very happy"': 3})) as served:
         body = served.get("/metrics").body.decode()
     assert 'fer_edge_rule_events_total{rule="any \\"very happy\\""} 3' in body

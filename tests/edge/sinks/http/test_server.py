@@ -224,7 +224,7 @@ class TestClosing:
         with socket.create_server(("127.0.0.1", port)):
             pass
 
-    def test_frames_after_the_end_are_nobody_s(self) -> None:
+    def test_frames_after_the_end_are_ignored(self) -> None:
         served = Served()
         served.sink.close()
         served.write()

@@ -218,7 +218,7 @@ def test_what_a_killed_run_had_begun_is_known(name: TimedName, tmp_path: Path) -
     assert not path.exists()
 
 
-def test_a_half_written_line_spoils_no_other(name: TimedName, tmp_path: Path) -> None:
+def test_a_half_written_line_affects_no_other(name: TimedName, tmp_path: Path) -> None:
     write_day(Retention().register(name), 1)
     with hidden_path(name, ".jsonl").open("ab") as file:
         file.write(b'{"file": "r-02')

@@ -72,7 +72,7 @@ def test_rows_after_the_last_state_count(tmp_path: Path, suffix: str) -> None:
     assert next_id(target) == 10
 
 
-def test_a_file_that_was_deleted_begins_anew(tmp_path: Path) -> None:
+def test_a_deleted_file_is_started_again(tmp_path: Path) -> None:
     target = tmp_path / "r.csv"
     write_rows(target, seen(NOON, 0, number=4), append=True)
     target.unlink()
