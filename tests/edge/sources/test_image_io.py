@@ -535,7 +535,7 @@ def bomb(kind: str, width: int = 32767, height: int = 32767) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["gif", "png", "bmp", "jpg", "tga", "ppm"])
-def test_an_image_of_too_many_pixels_is_refused_before_it_is_decoded(kind: str, tmp_path: Path) -> None:
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(kind: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="at most 268435456 pixels, the picture has 32767 × 32767"):
         read_image(write_bytes(tmp_path / f"a.{kind}", bomb(kind)))
 

@@ -75,7 +75,7 @@ class TestFindImages:
         with pytest.raises(SourceError, match="c: the folder cannot be read"):
             read_image(closed)
 
-    def test_the_hint_is_omitted_where_it_was_followed(self, tmp_path: Path) -> None:
+    def test_the_hint_is_left_out_where_it_was_take_frames(self, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match=r"found none$"):
             find_images(tmp_path, recursive=True)
 
