@@ -55,6 +55,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         == 0
     )
     if not mounted:
-        pytest.skip("no file system may be mounted here")
+        pytest.skip("mounting file systems is not permitted")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)

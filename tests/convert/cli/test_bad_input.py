@@ -231,7 +231,7 @@ def test_an_out_that_is_a_file_is_refused(run_folder: Path, tmp_path: Path, fer_
     assert "expected a folder to write into, it is a file" in err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent that is not a folder")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent path that is not a folder")
 def test_an_out_that_cannot_be_made_is_refused(
     run_folder: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:

@@ -106,13 +106,13 @@ def test_google_s_generated_reader_finds_the_same(converted: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    "FER_TEST_TFLITE_RUNTIME" not in os.environ, reason="set FER_TEST_TFLITE_RUNTIME=1 to run it"
+    "FER_TEST_TFLITE_RUNTIME" not in os.environ, reason="set FER_TEST_TFLITE_RUNTIME=1 to run this test"
 )
 def test_tflite_runtime_alone_runs_and_reads_every_file(
     converted: Path, data_path: Path, tmp_path: Path
 ) -> None:
     """Needs Python 3.11 and a network connection: the last tflite-runtime requires numpy < 2."""
-    python = shutil.which("python3.11") or pytest.skip("expected python3.11 in PATH")
+    python = shutil.which("python3.11") or pytest.skip("python3.11 is not in PATH")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     inside = tmp_path / "venv/bin/python"
     others = [
@@ -130,7 +130,7 @@ def test_tflite_runtime_alone_runs_and_reads_every_file(
         assert "correct on 70 faces" in verified.stdout
         read = subprocess.run([inside, "-c", _DISPLAY, path], capture_output=True, text=True, check=False)
         if "libusb" in read.stderr:
-            pytest.skip("tflite-support needs libusb-1.0-0 of the system")
+            pytest.skip("tflite-support needs the system library libusb-1.0-0")
         assert read.stdout.split() == ["128.0", "64.0", *FER2013_LABELS], read.stderr
 
 

@@ -20,7 +20,7 @@ from tests.edge.archive.videos import write_faces
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="Ray is tried on Linux and macOS"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Ray is tested on Linux and macOS"),
 ]
 
 _DETECTOR = '''

@@ -72,7 +72,7 @@ def test_the_video_that_it_makes_has_a_face_in_every_frame(run: tuple[str, dict[
     assert all(m["faces"] == m["frames"] for model in summary["models"] for m in model["measurements"])
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not tell a process's memory")
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not report the memory of a process")
 def test_gives_the_memory_of_each_model(run: tuple[str, dict[str, Any], Path]) -> None:
     assert all(10e6 < model["peak_memory_bytes"] < 2e9 for model in run[1]["models"])
 

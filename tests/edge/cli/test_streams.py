@@ -15,9 +15,7 @@ from tests.edge.support import read_rows, read_video, run_fer_edge, run_shell, w
 
 FRAMES, RATE = 24, 12.0  # of the clip
 
-full_device = pytest.mark.skipif(
-    not Path("/dev/full").exists(), reason="this system has no device that is full"
-)
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
 def test_a_stream_on_standard_input_is_read(clip: Path, tmp_path: Path) -> None:
@@ -76,7 +74,7 @@ def test_files_are_the_same_whatever_is_closed(closed: str, clip: Path, tmp_path
     assert len(read_video(image)[0]) == FRAMES
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_a_name_with_a_line_break_stays_on_its_line(portrait_path: Path, tmp_path: Path) -> None:
     (tmp_path / "a\nb.jpg").write_bytes(portrait_path.read_bytes())
     (tmp_path / "c\n\x1b[2Jd.jpg").write_text("not an image")

@@ -29,7 +29,7 @@ MODEL = Path(
 FACE = FaceBox(183, 120, 170, 212)
 """The portrait's face box in YuNet's framing."""
 
-present = pytest.mark.skipif(not MODEL.is_file(), reason="YuNet's model is not here")
+present = pytest.mark.skipif(not MODEL.is_file(), reason="the YuNet model is not available")
 
 
 def field(number: int, content: bytes) -> bytes:

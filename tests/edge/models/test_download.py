@@ -239,7 +239,7 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_downloaded(tmp_
         download_detector(published("http://127.0.0.1:1/model"), tmp_path / "file")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_a_read_only_folder_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="permission is denied"):

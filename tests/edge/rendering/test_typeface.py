@@ -74,7 +74,7 @@ def test_english_needs_no_font_of_the_system(no_system_fonts: Path, caplog: pyte
 @pytest.mark.parametrize("label", ["радость", "χαρά", "fâché", "喜び", "فرح"])
 def test_a_label_of_another_script_is_drawn_where_a_font_exists(label: str) -> None:
     if not any(typeface._has_letters(path, label) for path in typeface._system_fonts()):
-        pytest.skip("no font of this machine has these letters")
+        pytest.skip("no installed font has these letters")
     path, text = typeface._choose_font(label)
     assert path is not None
     assert text == label

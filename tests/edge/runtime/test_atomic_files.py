@@ -28,7 +28,7 @@ from fer_edge.runtime.atomic_files import (
 )
 from tests.edge.support import names_in
 
-posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and devices are POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions, links and devices")
 
 
 class TestStagedFile:
@@ -104,7 +104,7 @@ class TestStagedFile:
             part.write_text("gone")
         assert Path(os.devnull).is_char_device()
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_device_is_an_error_that_names_it(self) -> None:
         with (
             pytest.raises(OutputError, match="/dev/full: it cannot be written: No space left on device"),
@@ -292,7 +292,7 @@ def test_json_is_for_people(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["a.json"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows names are Unicode")
 def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"name": os.fsdecode(b"bild\xff.png")})
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["name"] == "bild\udcff.png"

@@ -36,9 +36,7 @@ def page_faults(*arguments: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc" or sys.maxsize < 2**32, reason="settings of glibc on 64-bit systems"
-)
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or sys.maxsize < 2**32, reason="needs 64-bit glibc")
 def test_frames_do_not_fault_their_pages_in_again() -> None:
     assert page_faults("keep") < page_faults() / 4
 

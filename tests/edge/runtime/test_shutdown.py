@@ -17,7 +17,7 @@ from fer_edge.runtime.shutdown import (
     raise_if_interrupted,
 )
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows terminates processes immediately")
 
 SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)]
 

@@ -68,7 +68,7 @@ class TestEveryFile:
         with pytest.raises(OutputError, match=name):
             fill(sink, [make_view(0)])
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_device_is_an_error(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to("/dev/full")
         with pytest.raises(OutputError, match=f"{name}: "):

@@ -157,7 +157,7 @@ def test_a_source_without_sound_needs_no_warning(tmp_path: Path, caplog: pytest.
     assert caplog.text == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes only on Linux")
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     source = tmp_path / os.fsdecode(b"s\xff.mp4")
     shutil.copy(write_movie(tmp_path / "s.mp4"), source)
@@ -167,7 +167,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert read_movie(tmp_path / "a.mp4").beep_s == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_source_that_can_be_read_only_once_is_left_alone(tmp_path: Path) -> None:
     from fer_edge.sinks.base import SinkRequest
     from fer_edge.sinks.registry import create_image_sink

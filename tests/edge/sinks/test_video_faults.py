@@ -24,7 +24,7 @@ from tests.edge.sinks.filling import fill, full_disk
 from tests.edge.sinks.movies import every, movie_views, read_movie, write_movie
 from tests.edge.support import make_view, names_in, noise, run_python, wait_until
 
-posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and devices are POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals, pipes and devices")
 STREAM = StreamInfo(name="clip", frame_rate=25.0)
 VIEWS = movie_views("", every(0.04, 4), noise(160, 120))
 

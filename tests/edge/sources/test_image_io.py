@@ -89,7 +89,7 @@ def test_names_of_any_script(name: str, tmp_path: Path) -> None:
     assert np.array_equal(read_image(str(path)), corners())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode on other systems")
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / os.fsdecode(b"bild\xff.png"), encode(".png", corners()))
     assert np.array_equal(read_image(path), corners())
@@ -218,7 +218,7 @@ def test_a_folder_is_named_with_what_reads_it(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
-@pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="this system's devices are no files")
+@pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="devices are not files on this system")
 def test_a_device_is_refused_unread() -> None:
     with pytest.raises(SourceError, match="got a device; for a camera use: fer-edge camera"):
         read_image("/dev/zero")

@@ -27,7 +27,7 @@ from tests.edge.sources.cameras import Watcher, camera
 from tests.edge.support import corners, noise, plain, take_frames, wait_until, write_video
 
 DEVICES = Path("/dev/shm")
-needs_device_folder = pytest.mark.skipif(not DEVICES.is_dir(), reason="cameras are files on Linux only")
+needs_device_folder = pytest.mark.skipif(not DEVICES.is_dir(), reason="cameras are files only on Linux")
 
 
 class Webcam:
@@ -202,7 +202,7 @@ class TestLost:
 
 
 class TestRefused:
-    @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files on Linux only")
+    @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files only on Linux")
     @pytest.mark.parametrize("name", ["97", "/dev/video97", "/dev/no-camera"])
     def test_a_device_that_does_not_exist(self, name: str) -> None:
         _, error = take_frames(camera(name))

@@ -313,7 +313,7 @@ def count_handles() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="handles are counted on Linux only")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="file handles can be counted only on Linux")
 @pytest.mark.parametrize("kind", ["mjpeg", "ts"])
 def test_ten_interruptions_leave_no_thread_and_no_handle(
     kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

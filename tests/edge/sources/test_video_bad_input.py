@@ -188,14 +188,14 @@ def test_what_is_no_file(name: str, message: str, tmp_path: Path, monkeypatch: p
     assert message in str(error)
 
 
-@pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root can read every file")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "clip.mp4", b"x")
     path.chmod(0)
     assert "Permission denied" in str(take_frames(VideoSource(path))[1])
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes of this kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such named pipes")
 def test_a_named_pipe_is_read_like_one(tmp_path: Path) -> None:
     content = write_clip(tmp_path / "clip.mkv").read_bytes()
     os.mkfifo(tmp_path / "pipe")
@@ -213,7 +213,7 @@ def test_a_named_pipe_is_read_like_one(tmp_path: Path) -> None:
     assert [number_in(frame.gray) for frame in frames] == list(range(20))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes of this kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such named pipes")
 def test_a_named_pipe_that_gives_nothing_is_no_video(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     threading.Timer(0.2, lambda: (tmp_path / "pipe").write_bytes(b"")).start()

@@ -365,7 +365,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clip(tmp_path / "clip.mp4").rename(tmp_path / name)
@@ -374,7 +374,7 @@ def test_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     check_frames(read_whole(f"file://{tmp_path}/{name}"))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/v\xff.mp4")
     write_clip(tmp_path / "clip.mp4").rename(path)

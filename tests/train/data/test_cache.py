@@ -78,7 +78,7 @@ class TestCache:
             load_faces(path)
         assert len(list(own_cache.iterdir())) == 8
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has different permissions")
     def test_faces_are_readable_for_the_user_alone(self, own_cache: Path, small_csv: Path) -> None:
         load_faces(small_csv)
         (kept,) = find_cache_folder().iterdir()

@@ -86,7 +86,7 @@ def test_no_faces_have_no_groups() -> None:
 
 def test_the_groups_of_fer2013_are_small(fer2013_path: Any) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not here")
+        pytest.skip("FER-2013 is not available")
     training = load_faces(fer2013_path).split("Training")
     sizes = np.bincount(duplicate_groups(training))
     # If merely similar faces counted as duplicates, they would merge into one group.

@@ -218,7 +218,7 @@ def test_views_are_those_that_files_of_this_version_are_about() -> None:
 
 def test_those_that_come_with_the_project_are_about_the_training_faces(fer2013_path: Path | None) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not there")
+        pytest.skip("FER-2013 is not available")
     training = load_faces(fer2013_path).split("Training")
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-answers.npz"
     answers = read_view_answers(shipped, FER2013_LABELS)

@@ -200,7 +200,7 @@ def test_a_list_that_is_a_link_is_neither_read_nor_written(
 
 def test_a_list_that_is_a_pipe_holds_nobody_up(name: TimedName) -> None:
     if not hasattr(os, "mkfifo"):
-        pytest.skip("this system has no pipes with names")
+        pytest.skip("this system has no named pipes")
     os.mkfifo(hidden_path(name, ".jsonl"))
     write_day(Retention(days=1).register(name), 1)
 

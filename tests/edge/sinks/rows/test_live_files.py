@@ -41,7 +41,7 @@ def visible(folder: Path) -> list[str]:
 def zone(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that sets the time zone."""
     if not hasattr(time, "tzset"):
-        pytest.skip("this system's time zone cannot be set")
+        pytest.skip("the time zone cannot be set on this system")
 
     def set_zone(name: str) -> None:
         monkeypatch.setenv("TZ", name)
@@ -164,7 +164,7 @@ def test_folders_whose_names_change_are_made_the_one_above_has_to_exist(tmp_path
         camera_rows(tmp_path / "file/%Y/r.csv")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="permission is denied"):
