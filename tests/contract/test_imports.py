@@ -97,7 +97,7 @@ UNDECLARED: Final[Mapping[str, str]] = {
     "torch": "a backend of Keras that the user chooses to install",
     "picamera2": "comes from apt, for the Python of Raspberry Pi OS",
     "gi": "comes from apt, for Debian's own Python, in which the RTSP camera of the tests runs",
-    "tflite_support": "installed by the one test that runs it, into an environment of its own",
+    "tflite_support": "installed in a separate environment by the only test that runs it",
 }
 """Undeclared third-party packages that are imported inside functions if installed."""
 

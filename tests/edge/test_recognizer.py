@@ -180,7 +180,7 @@ class TestAnalyzeBatch:
             next(results)
 
     @pytest.mark.parametrize("images", ["face.jpg", Path("face.jpg"), np.zeros((9, 9, 3), np.uint8)])
-    def test_a_single_image_is_refused(self, images: Any, recognizer: EmotionRecognizer) -> None:
+    def test_one_picture_is_refused(self, images: Any, recognizer: EmotionRecognizer) -> None:
         with pytest.raises(ValueError, match="use analyze"):
             next(recognizer.analyze_batch(images))
 

@@ -1,4 +1,4 @@
-"""How many faces a model can process in a camera frame, and which model a device can afford."""
+"""The number of faces a model can process per camera frame, and the best model a device can afford."""
 
 from __future__ import annotations
 

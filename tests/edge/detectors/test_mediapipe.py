@@ -56,7 +56,7 @@ def download(model: bytes) -> None:
 
 
 class TestWithoutMediaPipe:
-    def test_it_needs_a_model_and_says_where_to_get_it(self) -> None:
+    def test_it_needs_a_model_and_says_how_it_is_had(self) -> None:
         with pytest.raises(ModelError, match=f"mediapipe has not been downloaded; {REMEDY}"):
             create_detector("mediapipe")
 

@@ -13,7 +13,7 @@ from fer_edge.models.spec import FER2013_LABELS
 from fer_train.data.dataset import FaceDataset, load_faces
 
 
-def test_missing_data_say_where_to_get_them(tmp_path: Path) -> None:
+def test_missing_data_say_where_they_are_had(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing is there; get .* from Kaggle"):
         load_faces(tmp_path / "nowhere")
 

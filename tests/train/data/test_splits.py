@@ -131,7 +131,7 @@ def test_a_fold_of_too_few_photos_is_refused() -> None:
         split(made(Training=3), fold="5/5")
 
 
-def test_without_training_faces_nothing_can_be_split() -> None:
+def test_without_training_faces_there_is_nothing_to_part() -> None:
     with pytest.raises(DataError, match="expected the split Training"):
         split(FACES.split("PublicTest"))
 

@@ -43,7 +43,7 @@ def test_a_port_out_of_range_is_refused(text: str) -> None:
         parse_address(text)
 
 
-def test_brackets_enclose_an_ipv6_address() -> None:
+def test_what_stands_in_brackets_is_an_ipv6_address() -> None:
     with pytest.raises(UsageError, match=r"expected an IPv6 address between the brackets, got 'host'"):
         parse_address("[host]:80")
 

@@ -157,7 +157,7 @@ def test_unreadable_images_are_left_out_on_request(tmp_path: Path, caplog: pytes
         assert "2.jpg: expected a picture" in caplog.text
         assert "it is left out" in caplog.text
     for path in tmp_path.glob("train/*/*.png"):
-        path.write_bytes(b"not an image")
+        path.write_bytes(b"no picture")
     with pytest.raises(DataError, match="4 images cannot be read"):
         load_faces(tmp_path, skip_unreadable=True)
 
