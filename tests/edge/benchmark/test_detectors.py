@@ -111,7 +111,7 @@ def test_a_detector_s_own_failure_is_an_error(images: Path, monkeypatch: pytest.
 
 
 def test_a_folder_that_holds_no_readable_picture_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_text("not an image")
+    (tmp_path / "broken.png").write_text("no picture")
     with pytest.raises(SourceError, match="none could be read"):
         compare_detectors(str(tmp_path))
 
