@@ -39,6 +39,7 @@ def test_forbidden_phrases_are_found(text: str) -> None:
         "It looks up the model.",
         "None of the files is missing.",
         "where there is one face",
+        "Return the model, or None if there is none.",
         '"""Whether the source is live."""',
     ],
 )

@@ -166,7 +166,7 @@ class TestEnd:
         assert read_retained(broker.port)["a/availability"].payload == b"offline"
 
     @endless
-    @pytest.mark.parametrize("case", ["hangs", "is not there"])
+    @pytest.mark.parametrize("case", ["hangs", "does not run"])
     def test_an_unusable_broker_does_not_block_the_run(self, case: str, broker: Broker, camera: str) -> None:
         with (
             Listener(broker.port) as listener,

@@ -31,7 +31,7 @@ class Counter:
 
     def open(self) -> None:
         if not self._opens:
-            raise CameraFault("it is not there", "plug it in")
+            raise CameraFault("it does not exist", "plug it in")
 
     def read(self) -> Packet:
         self.go.acquire()
@@ -110,7 +110,7 @@ class TestLiveReader:
     def test_a_device_that_does_not_open(self) -> None:
         device = Counter(opens=False)
         reader = LiveReader(device, Backlog(), "test")
-        with pytest.raises(CameraFault, match="it is not there"):
+        with pytest.raises(CameraFault, match="it does not exist"):
             reader.open(5)
         assert device.closed.wait(5)
 
