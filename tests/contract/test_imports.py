@@ -342,6 +342,7 @@ def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
         "bench",
         "docs",
         "experiments",
+        "scripts",
         "release",
         "__future__",
     } | sys.stdlib_module_names

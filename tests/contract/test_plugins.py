@@ -264,7 +264,7 @@ def test_the_help_names_the_detector(fakes: Fakes) -> None:
     assert re.search(r"\[jsonl\|.*\|fake\]", done.stdout)
 
 
-def test_an_unknown_name_is_refused_with_theirs(fakes: Fakes, portrait_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_the_plugin_names(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "--detector", "magic")
     assert done.returncode == 2
     assert "'fake'" in done.stderr

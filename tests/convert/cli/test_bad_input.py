@@ -182,7 +182,7 @@ def test_float_files_need_no_calibration_faces(
     assert fer_convert(run_folder, *options)[0] == 0
 
 
-def test_a_run_that_names_no_data_asks_for_it(
+def test_without_a_data_path_in_the_run_data_is_required(
     run_copy: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     (run_copy / "config.json").unlink()

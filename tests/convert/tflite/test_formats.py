@@ -38,7 +38,7 @@ def schema_and_model(path: Path) -> tuple[Any, Any]:
 
 
 @every_format
-def test_a_format_has_built_in_operators_alone(converted: Path, variant: str) -> None:
+def test_a_format_has_only_built_in_operators(converted: Path, variant: str) -> None:
     schema, model = schema_and_model(converted / f"{variant}.tflite")
     for code in model.operatorCodes:
         assert code.customCode is None
@@ -62,7 +62,7 @@ def test_the_int8_input_is_the_pixel_minus_128(converted: Path) -> None:
     assert (quantize_pixels(pixels) * (1 / 64) == normalize(pixels)).all()
 
 
-def test_int8_holds_nothing_in_float(converted: Path) -> None:
+def test_int8_contains_no_float_tensors(converted: Path) -> None:
     schema, model = schema_and_model(converted / "int8.tflite")
     kinds = {tensor.type for tensor in model.subgraphs[0].tensors}
     assert kinds <= {schema.TensorType.INT8, schema.TensorType.INT32}

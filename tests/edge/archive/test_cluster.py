@@ -26,7 +26,7 @@ def test_an_address_without_a_cluster_is_refused_at_once(address: str, message: 
     assert "\n" not in str(raised.value)
 
 
-def test_another_version() -> None:
+def test_a_cluster_of_another_version_is_described_in_one_line() -> None:
     error = RuntimeError(
         "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\n"
         "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"

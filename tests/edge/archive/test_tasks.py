@@ -84,7 +84,7 @@ def test_rows_are_those_of_video(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_sections_change_next_to_nothing(
+def test_sections_barely_change_the_results(
     tmp_path: Path, model: ModelFile, video: Path, reference: list[FrameRecord], suffix: str
 ) -> None:
     if suffix == ".mkv":
@@ -154,9 +154,7 @@ def test_a_video_that_breaks_off_is_damaged_and_its_rows_are_kept(tmp_path: Path
     assert len(rows_of(tmp_path / "out")) == summary.frames
 
 
-def test_another_model_than_where_it_was_started_ends_the_run(
-    tmp_path: Path, model: ModelFile, short: Path
-) -> None:
+def test_another_model_on_a_node_ends_the_run(tmp_path: Path, model: ModelFile, short: Path) -> None:
     context = open_archive(tmp_path / "out", AnalysisOptions(), model)
     other = replace(context, identity=replace(context.identity, model_sha256="0" * 64))
     outcome = run_source(other, job_of(short))

@@ -69,7 +69,7 @@ def both(name: str, **options: object) -> Detector:
     return known[name](still_image=True) if name in known else FullFrameDetector()
 
 
-def test_what_each_finds_and_what_both_do(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_faces_of_each_detector_and_of_both(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "create_detector", both)
     summary = comparison_summary(compare_detectors(str(images)))
     haar, narrow = summary["detectors"]

@@ -169,7 +169,7 @@ class TestLevel:
         )
 
     @pytest.mark.parametrize("tilt", [61.0, -90.0, 179.0])
-    def test_what_is_beyond_the_limit_stays_as_it_is(self, tilt: float, portrait: Image) -> None:
+    def test_a_tilt_beyond_the_limit_is_ignored(self, tilt: float, portrait: Image) -> None:
         box = FaceBox(155, 105, 222, 222)
         assert np.array_equal(
             extract_face(Frame(portrait), Detection(box, tilt=tilt), GRAY),

@@ -25,7 +25,7 @@ def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("labels", [2, 7, 8, 26, 100])
 @pytest.mark.parametrize("spread", [0.0, 1.0, 5.0, 1000.0])
-def test_softmax_is_accepted_however_bad_or_certain(labels: int, spread: float) -> None:
+def test_softmax_is_accepted_however_inaccurate_or_confident(labels: int, spread: float) -> None:
     values = softmax(np.random.default_rng(labels).normal(0, spread, (50, labels)))
     assert find_fault(values, 0.0) is None
     assert find_fault(rounded(values), 1 / 256) is None
@@ -46,7 +46,7 @@ def test_softmax_is_accepted_however_bad_or_certain(labels: int, spread: float) 
         (np.zeros((5, 7)), "do not add up to 1", "Softmax"),
     ],
 )
-def test_other_outputs_are_named(outputs: NDArray[Any], what: str, remedy: str) -> None:
+def test_other_outputs_are_identified(outputs: NDArray[Any], what: str, remedy: str) -> None:
     fault = find_fault(np.asarray(outputs, np.float32), 0.0)
     assert fault is not None
     assert what in fault

@@ -94,7 +94,7 @@ def test_refuses_a_summary_that_is_there(run: tuple[str, dict[str, Any], Path]) 
     assert path.read_bytes() == before
 
 
-def test_json_prints_what_the_summary_holds(tmp_path: Path) -> None:
+def test_json_prints_the_summary(tmp_path: Path) -> None:
     done = run_fer_edge("benchmark", "--threads", 1, "--json", "--summary", tmp_path / "summary.json")
     assert done.returncode == 0
     printed = json.loads(done.stdout)

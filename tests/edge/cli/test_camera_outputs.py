@@ -161,7 +161,7 @@ def test_a_first_file_that_exists_is_refused(
     assert os.listdir(tmp_path) == [path.name]  # noqa: PTH208
 
 
-def test_a_percent_sign_is_one_where_there_is_no_clock(fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+def test_without_a_clock_a_percent_sign_is_literal(fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
     names = ("100%done %Zed.csv", "50%%.csv", "%Q %d.csv")
     for name in names:
         done = fer_edge(

@@ -153,7 +153,9 @@ class TestEnd:
     @pytest.mark.parametrize(
         ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
     )
-    def test_every_end_says_offline(self, number: int, status: int, broker: Broker, camera: str) -> None:
+    def test_every_exit_publishes_offline(
+        self, number: int, status: int, broker: Broker, camera: str
+    ) -> None:
         with (
             Listener(broker.port) as listener,
             start(camera, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/a") as process,

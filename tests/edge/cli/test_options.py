@@ -107,7 +107,7 @@ class TestOutputs:
     @pytest.mark.parametrize(
         ("option", "name"), [("-o", "out.png"), ("-r", "rows.csv"), ("--summary", "summary.json")]
     )
-    def test_existing_ones_are_refused_and_untouched(
+    def test_existing_outputs_are_refused_and_unchanged(
         self, fer_edge: FerEdge, option: str, name: str, portrait_path: Path, tmp_path: Path
     ) -> None:
         target = tmp_path / name
@@ -227,7 +227,7 @@ class TestRules:
             (("--when", "happy", "--then", "print", "-r", "-"), "standard output"),
         ],
     )
-    def test_what_is_wrong_is_said_before_anything_is_read(
+    def test_errors_are_reported_before_anything_is_read(
         self, arguments: tuple[str, ...], what: str, fer_edge: FerEdge
     ) -> None:
         done = fer_edge("video", "no such video", *arguments)

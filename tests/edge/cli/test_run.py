@@ -135,7 +135,7 @@ class TestVideo:
         assert set(summary["stages"]) == {"capture", "detect", "classify", "draw", "write"}
         assert all(times["p95_ms"] >= times["p50_ms"] > 0 for times in summary["stages"].values())
 
-    def test_it_sums_up_for_people(self, clip: Path) -> None:
+    def test_it_prints_a_summary(self, clip: Path) -> None:
         done = run_fer_edge("video", clip)
         assert done.returncode == 0
         frames, faces, stages = done.stdout.splitlines()

@@ -99,7 +99,7 @@ def test_a_name_keeps_its_odd_spaces(portrait_path: Path, tmp_path: Path) -> Non
     assert done.stdout.startswith(f"{screenshot}: ")
 
 
-def test_rows_go_to_whatever_takes_the_place_of_standard_output(portrait_path: Path) -> None:
+def test_rows_go_to_a_replaced_standard_output(portrait_path: Path) -> None:
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):
         assert run_command(cli, ["image", str(portrait_path), "-r", "-"], "fer-edge") == 0

@@ -74,7 +74,7 @@ class TestSeveral:
         assert fer_edge("video", f"{folder}/a*.mp4", "-r", tmp_path / "rows.jsonl").returncode == 0
         assert sources_of(tmp_path / "rows.jsonl") == ["a1.mp4", "a2.mp4"]
 
-    def test_one_that_cannot_be_read_is_told_and_the_others_go_on(
+    def test_an_unreadable_video_is_reported_and_the_others_go_on(
         self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
     ) -> None:
         folder = videos("a.mp4", "c.mp4")
@@ -179,7 +179,7 @@ class TestAppend:
             videos("b.mp4")
         assert sources_of(rows) == ["a.mp4", portrait_path.name, "b.mp4"]
 
-    def test_rows_that_replaced_others_are_not_held_for_them(
+    def test_replaced_rows_are_not_mistaken_for_earlier_ones(
         self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
     ) -> None:
         rows, folder = tmp_path / "rows.jsonl", videos("a.mp4", "b.mp4")

@@ -140,7 +140,7 @@ class TestWithoutMediaPipe:
         with pytest.raises(UsageError, match="takes no --detector-model"):
             EmotionRecognizer(detector_model=some_file)
 
-    def test_nothing_of_it_is_imported_unless_it_is_chosen(self, portrait_path: Path) -> None:
+    def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
         code = (
             "import sys, cv2, fer_edge.detectors.mediapipe; from fer_edge import EmotionRecognizer\n"
             f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"

@@ -102,7 +102,7 @@ class TestWithoutItsModel:
         with pytest.raises(DetectorError, match=r"cannot be read: .*run: fer-edge get yunet"):
             create_detector("yunet", model=tmp_path / name)
 
-    def test_nothing_of_it_is_imported_unless_it_is_chosen(self, portrait_path: Path) -> None:
+    def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
         code = (
             "import sys, cv2; from fer_edge import EmotionRecognizer\n"
             f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"

@@ -94,11 +94,11 @@ class TestModels:
         assert statuses(models.check_models())["model default"] == "amber"
 
     @pytest.mark.parametrize("content", [b"", b"TFL3" * 100])
-    def test_a_damaged_one(self, content: bytes, folder: Path) -> None:
+    def test_a_damaged_model(self, content: bytes, folder: Path) -> None:
         (folder / "default.tflite").write_bytes(content)
         assert statuses(models.check_models())["model default"] == "red"
 
-    def test_one_that_is_not_as_installed(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_modified_model(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         class Hash:
             mode, value = "sha256", "x" * 43
 
@@ -112,12 +112,12 @@ class TestModels:
         found, *_ = models.check_models()
         assert (found.status, found.found) == ("red", "its file is not the one that was installed")
 
-    def test_one_that_is_missing(self, folder: Path) -> None:
+    def test_a_missing_model(self, folder: Path) -> None:
         (folder / "accurate.tflite").unlink()
         found = statuses(models.check_models())
         assert (found["model default"], found["model accurate"]) == ("green", "red")
 
-    def test_none_at_all(self, folder: Path) -> None:
+    def test_no_models(self, folder: Path) -> None:
         for path in folder.iterdir():
             path.unlink()
         found = statuses(models.check_models())

@@ -84,7 +84,7 @@ class TestCommands:
         assert (record["rule"], record["number"], record["face"]) == ("happy > 0.7", 1, 0)
         assert record["faces"][0]["emotion"] == "happy"
 
-    def test_no_shell_reads_it(self, tmp_path: Path) -> None:
+    def test_the_event_is_not_interpreted_by_a_shell(self, tmp_path: Path) -> None:
         out = tmp_path / "$(touch hacked); *"
         perform(create_action(f"exec:{shlex.join(['tee', str(out)])}"))
         assert [path.name for path in tmp_path.iterdir()] == [out.name]
@@ -106,7 +106,7 @@ class TestCommands:
         assert [said in message for message in caplog.messages] == [True, True]
         assert all(len(message) < 500 for message in caplog.messages)
 
-    def test_what_it_prints_goes_nowhere(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_its_output_is_discarded(self, capfd: pytest.CaptureFixture[str]) -> None:
         perform(CommandAction(python("import sys; print('x' * 5_000_000); sys.stdin.close()")))
         assert capfd.readouterr().out == ""
 
@@ -114,7 +114,7 @@ class TestCommands:
         perform(CommandAction(["true"]), 3)
         assert caplog.messages == []
 
-    def test_past_its_time_it_is_ended_with_what_it_started(
+    def test_after_its_timeout_it_is_killed_with_its_children(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         pids = tmp_path / "pids"

@@ -84,7 +84,7 @@ class TestOneFace:
 
 
 class TestSeveralFaces:
-    def test_each_by_itself(self) -> None:
+    def test_each_face_is_counted_separately(self) -> None:
         events = run("happy > 0.8 for 1s", faces=lambda t: {4: 1.0, 7: 1.0 if t >= 3 else 0.0})
         assert [(event.face, time) for event, time in zip(events, times(events), strict=True)] == [
             (4, 1.0),
@@ -94,18 +94,18 @@ class TestSeveralFaces:
     def test_another_face_does_not_go_on_with_it(self) -> None:
         assert run("happy > 0.8 for 2s", faces=lambda t: {int(t / 1.5): 1.0}) == []
 
-    def test_anyone_may_take_over(self) -> None:
+    def test_with_any_another_face_continues_the_duration(self) -> None:
         events = run("any happy > 0.8 for 2s", faces=lambda t: {int(t / 1.5): 1.0})
         assert times(events) == [2.0]
         assert events[0].face is None
 
-    def test_how_many_there_are(self) -> None:
+    def test_the_number_of_faces(self) -> None:
         crowd: Faces = lambda t: dict.fromkeys(range(3 if 2 <= t < 5 else 2), 0.0)  # noqa: E731
         assert times(run("faces >= 3", faces=crowd)) == [2.0]
         assert times(run("faces >= 3 for 2s", faces=crowd)) == [4.0]
         assert times(run("faces < 3 and any sad", faces=crowd)) == [0.0, 5.4]
 
-    def test_a_scene_lasts_also_before_a_face_comes(self) -> None:
+    def test_a_condition_on_the_scene_can_last_before_a_face_comes(self) -> None:
         def late(t: float) -> dict[int, float]:
             return {1: 0.0} | ({2: 1.0} if t >= 3 else {})
 
@@ -164,7 +164,7 @@ def test_rules_come_in_their_order_and_count_for_themselves() -> None:
     ]
 
 
-def test_another_stream_goes_on_with_nothing() -> None:
+def test_a_reset_forgets_everything_for_the_next_stream() -> None:
     engine = RuleEngine([parse_rule("happy > 0.8 for 1s every 60s", LABELS)])
 
     def play() -> list[Event]:

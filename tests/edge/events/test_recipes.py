@@ -83,7 +83,7 @@ class Recorder:
         pass
 
 
-def test_there_are_ten_and_more() -> None:
+def test_there_are_at_least_ten_recipes() -> None:
     assert len(recipes()) >= 10
 
 
@@ -106,7 +106,7 @@ def test_it_runs(arguments: list[str], clip: Path, tmp_path: Path, monkeypatch: 
     "text",
     list(dict.fromkeys(b for each in recipes() for a, b in itertools.pairwise(each) if a == "--when")),
 )
-def test_it_gives_its_events(text: str) -> None:
+def test_a_recipe_emits_its_events(text: str) -> None:
     recorder = Recorder()
     dispatcher = EventDispatcher([(parse_rule(text, LABELS), recorder)])
     for result in play():

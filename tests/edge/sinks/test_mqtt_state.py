@@ -47,7 +47,7 @@ def test_where_no_frame_comes_any_more_nothing_is_known() -> None:
     assert (record["emotion"], record["faces"], record["source"]) == (None, None, "0")
 
 
-def test_it_is_told_at_a_change_and_each_half_minute() -> None:
+def test_the_state_is_sent_on_change_and_every_half_minute() -> None:
     tracker = StateTracker(RunStatus())
     told = []
     for tenth in range(700):

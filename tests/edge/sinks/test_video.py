@@ -142,7 +142,9 @@ class TestColors:
         ("size", "matrix"), [((320, 240), 6), ((1280, 720), 1)], ids=["BT.601", "BT.709"]
     )
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-    def test_players_are_told(self, suffix: str, size: tuple[int, int], matrix: int, tmp_path: Path) -> None:
+    def test_the_file_names_its_color_matrix(
+        self, suffix: str, size: tuple[int, int], matrix: int, tmp_path: Path
+    ) -> None:
         fill(VideoSink(tmp_path / f"a{suffix}"), [make_view(image=plain(90, *size))])
         assert read_movie(tmp_path / f"a{suffix}").colors == (matrix, 1, 1, 1)
 
@@ -152,7 +154,7 @@ class TestSizes:
     @pytest.mark.parametrize(
         "size", [(1, 1), (2, 2), (3, 1), (7, 5), (641, 481), (320, 2), (1, 200), (8194, 16)]
     )
-    def test_any_is_written(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
+    def test_any_size_is_written(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
         width, height = size
         fill(
             VideoSink(tmp_path / f"a{suffix}"),
@@ -201,7 +203,7 @@ class TestEncoders:
             (".mkv", "ffv1", "ffv1"),
         ],
     )
-    def test_another_one(self, suffix: str, encoder: str, codec: str, tmp_path: Path) -> None:
+    def test_another_encoder_is_used(self, suffix: str, encoder: str, codec: str, tmp_path: Path) -> None:
         sink = VideoSink(tmp_path / f"a{suffix}", encoder=encoder)
         image = stripes(320, 240)
         fill(sink, [make_view(n, image=image, faces=0) for n in range(3)])

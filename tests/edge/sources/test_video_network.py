@@ -107,7 +107,7 @@ def test_a_page_is_no_video(serve: Callable[[Answer], str]) -> None:
     assert "it answers with nothing that FFmpeg can read" in str(take_frames(VideoSource(url))[1])
 
 
-def test_nobody_listens() -> None:
+def test_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     error = take_frames(VideoSource(f"http://127.0.0.1:{port}/clip.mp4"))[1]
