@@ -21,9 +21,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--commands", default=",".join(COMMANDS), help=f"some of: {', '.join(COMMANDS)}")
     parser.add_argument(
-        "--signals", default="KILL", help=f"some of: {', '.join(SIGNALS)}; INT and TERM may come twice"
+        "--commands",
+        default=",".join(COMMANDS),
+        help=f"comma-separated commands (default: all of {', '.join(COMMANDS)})",
+    )
+    parser.add_argument(
+        "--signals",
+        default="KILL",
+        help=f"comma-separated signals of {', '.join(SIGNALS)} (default: KILL); half are sent twice",
     )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
@@ -45,7 +51,7 @@ def main() -> None:
         print(f"{name:12}" + "".join(f"{counts[name, column]:14}" for column in columns))
     wrong = sum(count for (_, column), count in counts.items() if column == "wrong")
     if wrong:
-        print(f"what they left is in {folder}")
+        print(f"The files of the failed runs are in {folder}")
     sys.exit(bool(wrong))
 
 

@@ -163,19 +163,19 @@ def check_readable(folder: Path) -> list[str]:
         if path.is_file() and visible and check is not None:
             try:
                 check(path)
-            except Exception as error:  # noqa: BLE001  (whatever it is, the file is not readable)
+            except Exception as error:  # noqa: BLE001  (any error means an unreadable file)
                 faults.append(f"{path.relative_to(folder)}: {type(error).__name__}: {error}")
     return faults
 
 
 def _check_json_lines(path: Path) -> None:
     for line in path.read_bytes().splitlines(keepends=True):
-        assert line.endswith(b"\n"), "half a row"
+        assert line.endswith(b"\n"), "incomplete row"
         json.loads(line)
 
 
 def _check_csv(path: Path) -> None:
-    assert path.read_bytes().endswith(b"\n"), "half a row"
+    assert path.read_bytes().endswith(b"\n"), "incomplete row"
     with path.open(newline="") as file:
         widths = {len(row) for row in csv.reader(file)}
     assert len(widths) == 1, f"rows of {widths} columns"
@@ -200,7 +200,7 @@ def _check_parquet(path: Path) -> None:
 
 
 def _check_page(path: Path) -> None:
-    assert path.read_text("utf-8").rstrip().endswith("</html>"), "half a page"
+    assert path.read_text("utf-8").rstrip().endswith("</html>"), "incomplete page"
 
 
 def read_content(path: Path) -> bytes:

@@ -130,14 +130,14 @@ class _Runner:
         faults += [f"after the kill: {fault}" for fault in check_readable(out)]
         done = self.run(command, out, again=True)
         if done.returncode != 0:
-            faults.append(f"the next run left with {done.returncode}: {done.stderr[-500:]}")
+            faults.append(f"the next run exited with {done.returncode}: {done.stderr[-500:]}")
         faults += [f"after the next run: {fault}" for fault in check_readable(out)]
         left = sorted(path for path in _list_files(out) - whole.files if not _has_time(path))
         if left:
-            faults.append(f"left over: {', '.join(left)}")
+            faults.append(f"files not removed: {', '.join(left)}")
         for path in command.same:
             if read_content(out / path) != whole.contents[path]:
-                faults.append(f"{path} is not as it would have been")
+                faults.append(f"{path} differs from that of an uninterrupted run")
         if not faults:
             shutil.rmtree(out)
         return Kill(name, kind, round(after_s, 3), was_running, tuple(faults))
@@ -174,9 +174,9 @@ def _find_exit_faults(kind: str, status: int | None, said: str) -> list[str]:
     """Return the faults of a command's exit. During Python's own startup, signals have their default action."""
     unhandled = status == -getattr(signal, f"SIG{kind}") and not any(word in said for word in _OURS)
     if status is None:
-        return [f"it did not end within {_ENDS_WITHIN_S:.0f} s: {said[-500:]}"]
+        return [f"the command did not exit within {_ENDS_WITHIN_S:.0f} s: {said[-500:]}"]
     if not unhandled and ("Traceback" in said or status not in (0, SIGNALS[kind])):
-        return [f"it left with {status}: {said[-2000:]}"]
+        return [f"the command exited with {status}: {said[-2000:]}"]
     return []
 
 

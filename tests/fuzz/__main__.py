@@ -22,12 +22,14 @@ COLUMNS = ("result", "error", *BAD)
 def main() -> None:
     """Run the campaign or the case of the command line."""
     parser = argparse.ArgumentParser(prog="tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=20_000, help="about how many (default: 20000)")
+    parser.add_argument(
+        "--cases", type=int, default=20_000, help="approximate number of cases (default: 20000)"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", help=f"some of: {', '.join(KINDS)}")
+    parser.add_argument("--kinds", help=f"comma-separated kinds (default: all of {', '.join(KINDS)})")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--case", type=CaseName.parse, help="run one case again: kind:seed:index")
-    parser.add_argument("--report", type=Path, help="write the counts as JSON")
+    parser.add_argument("--case", type=CaseName.parse, help="repeat one case, kind:seed:index")
+    parser.add_argument("--report", type=Path, help="JSON file for the counts")
     options = parser.parse_args()
     if options.case:
         outcome = run_one(options.case)

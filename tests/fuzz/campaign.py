@@ -130,9 +130,9 @@ class _Worker:
                 started = message["start"]
                 continue
             found.put(Outcome(CaseName(job.kind, job.seed, message.pop("index")), **message))
-        died = self._bury()
+        died = self._stop()
         if started is None:
-            raise RuntimeError(f"a worker ended before the first case of {job}: {died.detail}")
+            raise RuntimeError(f"a worker exited before the first case of {job}: {died.detail}")
         found.put(Outcome(CaseName(job.kind, job.seed, started), died.what, died.detail))
         return replace(job, first=started + 1)
 
@@ -140,10 +140,10 @@ class _Worker:
         """Stop the process."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()  # closing its input makes it exit
-            self._bury()
+            self._stop()
 
     def _start(self) -> subprocess.Popen[str]:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the process is buried)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the process is stopped)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker"],
@@ -167,7 +167,7 @@ class _Worker:
         message: dict[str, Any] | None = json.loads(line) if line else None
         return message
 
-    def _bury(self) -> Outcome:
+    def _stop(self) -> Outcome:
         """Stop the process and return its last state."""
         process = self._process
         assert process is not None
@@ -185,7 +185,7 @@ class _Worker:
         said = self._errors.read().decode(errors="replace")
         self._errors.close()
         what = "slow" if hangs else "crash"
-        detail = f"no end after {_HANGS_AFTER_S:g} s" if hangs else f"the process ended with {status}"
+        detail = f"not finished after {_HANGS_AFTER_S:g} s" if hangs else f"the process exited with {status}"
         return Outcome(CaseName("", 0, 0), what, f"{detail}\n{said[-2500:]}")
 
 

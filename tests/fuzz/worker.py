@@ -80,8 +80,8 @@ def run_case(kind: Kind, value: Any) -> dict[str, Any]:
         what, detail = "error", str(error)
         if len(detail.splitlines()) != 1 or len(detail) > 2000:
             what = "traceback"
-            detail = f"{type(error).__name__} with a message of {len(detail)} characters and lines: {detail[:500]!r}"
-    except Exception:  # noqa: BLE001  (it is what is looked for)
+            detail = f"{type(error).__name__}, message not one short line ({len(detail)} characters): {detail[:500]!r}"
+    except Exception:  # noqa: BLE001  (unexpected exceptions are failures)
         what, detail = "traceback", traceback.format_exc(limit=-12)
     seconds = time.monotonic() - started
     if what == "traceback":

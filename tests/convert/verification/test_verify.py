@@ -61,7 +61,7 @@ def test_verify_averages_mirror_images_where_it_is_asked_to(
     assert status == 0
     assert ", with mirror images averaged" in averaged
     assert "its model spec says" not in averaged
-    # Each label's spot is on one side, so a mirror image shows another label's spot and confidence drops.
+    # Each label's spot is on one side, so that a mirror image shows another label's and confidence falls.
     assert averaged.splitlines()[2] != plain.splitlines()[2]
 
 
