@@ -259,8 +259,8 @@ def test_a_network_that_scales_0_to_255_itself_is_refused(
         "first layers scale",
         "Rescaling(64, offset=128)",
     )
-    mended = keras.Sequential([keras.Input((48, 48, 1)), layers.Rescaling(64, offset=128), scaled])
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Sequential([keras.Input((48, 48, 1)), layers.Rescaling(64, offset=128), scaled])
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_a_scale_that_the_converter_folded_away_is_warned_about(
@@ -544,8 +544,8 @@ def test_a_smile_detector_with_one_sigmoid_has_a_remedy_that_works(
     found = attach(fer_convert, tmp_path, foreign.convert(theirs))
     assert_refused(found, "keras.layers.Concatenate()([1 - p, p])")
     p = theirs.output
-    mended = keras.Model(theirs.input, keras.layers.Concatenate()([1 - p, p]))
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Model(theirs.input, keras.layers.Concatenate()([1 - p, p]))
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_an_exported_network_with_percentages_has_a_remedy_that_works(
@@ -557,8 +557,8 @@ def test_an_exported_network_with_percentages_has_a_remedy_that_works(
     percentages = keras.Model(theirs.input, keras.layers.Rescaling(100.0)(theirs.output))
     found = attach(fer_convert, tmp_path, foreign.convert(percentages))
     assert_refused(found, "add up to 100", "keras.layers.Rescaling(1 / 100)")
-    mended = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_dropout_left_on_is_noticed(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:

@@ -91,9 +91,9 @@ def test_what_is_not_a_number_is_a_problem_of_its_row(tmp_path: Path, value: str
     first, second = path.read_text().splitlines()
     record = json.loads(second)
     number = record["time_s"] if field == "time_s" else record["faces"][0]["score"]
-    spoiled = second.replace(f'"{field}": {number}', f'"{field}": {value}')
-    assert spoiled != second
-    path.write_text(f"{first}\n{spoiled}\n{first}\n")
+    damaged = second.replace(f'"{field}": {number}', f'"{field}": {value}')
+    assert damaged != second
+    path.write_text(f"{first}\n{damaged}\n{first}\n")
     good, bad, again = read(path)
     assert isinstance(bad, Problem)
     assert good == again

@@ -49,17 +49,17 @@ class TestCache:
         assert load_faces(source).digest() != before.digest()
 
     @pytest.mark.parametrize(
-        "spoil", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "garbage", "another"]
+        "damage", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "garbage", "another"]
     )
     def test_a_damaged_cache_is_created_again(
-        self, spoil: bytes | None, own_cache: Path, small_csv: Path
+        self, damage: bytes | None, own_cache: Path, small_csv: Path
     ) -> None:
         first = load_faces(small_csv)
         (kept,) = own_cache.glob("*.npz")
-        if spoil is None:
+        if damage is None:
             np.savez(kept, other=np.arange(3))
         else:
-            kept.write_bytes(spoil)
+            kept.write_bytes(damage)
         assert load_faces(small_csv).digest() == first.digest()
 
     def test_a_cache_that_cannot_be_written_is_no_error(
