@@ -557,8 +557,8 @@ def test_an_exported_network_with_percentages_has_a_remedy_that_works(
     percentages = keras.Model(theirs.input, keras.layers.Rescaling(100.0)(theirs.output))
     found = attach(fer_convert, tmp_path, foreign.convert(percentages))
     assert_refused(found, "add up to 100", "keras.layers.Rescaling(1 / 100)")
-    fixed = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
-    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
+    mended = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
+    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
 
 
 def test_dropout_left_on_is_noticed(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:

@@ -289,16 +289,16 @@ def test_without_validation_faces_there_are_no_validation_figures(tmp_path: Path
 
 
 def test_images_without_an_emotion_are_left_out(tmp_path: Path) -> None:
-    partly_blank = made_faces(56)
-    partly_blank.pixels[3:6] = 200
+    spoilt = made_faces(56)
+    spoilt.pixels[3:6] = 200
     nobody = VOTES.copy()
     nobody[10:14] = 0
     nobody[10:14, len(FERPLUS_LABELS) + 1] = 10  # all ten votes say that there is no face
-    assert trainer(tmp_path, training=partly_blank).samples == 53
-    assert trainer(tmp_path, MODERN, training=partly_blank, votes=nobody).samples == 49
-    partly_blank.pixels[:] = 0
+    assert trainer(tmp_path, training=spoilt).samples == 53
+    assert trainer(tmp_path, MODERN, training=spoilt, votes=nobody).samples == 49
+    spoilt.pixels[:] = 0
     with pytest.raises(DataError, match="56 pictures that show none"):
-        trainer(tmp_path, training=partly_blank)
+        trainer(tmp_path, training=spoilt)
 
 
 def test_class_weights_change_the_outcome(tmp_path: Path) -> None:
