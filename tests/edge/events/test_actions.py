@@ -1,4 +1,4 @@
-"""Actions: programs, webhooks and lines, and what happens when they fail, hang or are too many."""
+"""Actions: programs, webhooks and lines, and their failures, hangs and floods."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def is_running(pid: int) -> bool:
 
 @contextmanager
 def dripping_server(told: bytes) -> Iterator[str]:
-    """A server that answers so, and then with a byte every now and then; its URL."""
+    """Run a server that sends this response, then one byte at a time, slowly; yield its URL."""
     ending = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -84,7 +84,7 @@ class TestCommands:
         assert (record["rule"], record["number"], record["face"]) == ("happy > 0.7", 1, 0)
         assert record["faces"][0]["emotion"] == "happy"
 
-    def test_no_shell_reads_it(self, tmp_path: Path) -> None:
+    def test_the_event_is_not_interpreted_by_a_shell(self, tmp_path: Path) -> None:
         out = tmp_path / "$(touch hacked); *"
         perform(create_action(f"exec:{shlex.join(['tee', str(out)])}"))
         assert [path.name for path in tmp_path.iterdir()] == [out.name]
@@ -106,15 +106,15 @@ class TestCommands:
         assert [said in message for message in caplog.messages] == [True, True]
         assert all(len(message) < 500 for message in caplog.messages)
 
-    def test_what_it_prints_goes_nowhere(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_its_output_is_discarded(self, capfd: pytest.CaptureFixture[str]) -> None:
         perform(CommandAction(python("import sys; print('x' * 5_000_000); sys.stdin.close()")))
         assert capfd.readouterr().out == ""
 
-    def test_one_that_reads_nothing_is_not_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_program_that_reads_nothing_does_not_block(self, caplog: pytest.LogCaptureFixture) -> None:
         perform(CommandAction(["true"]), 3)
         assert caplog.messages == []
 
-    def test_past_its_time_it_is_ended_with_what_it_started(
+    def test_after_its_timeout_it_is_killed_with_its_children(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         pids = tmp_path / "pids"
@@ -170,7 +170,7 @@ class TestCommands:
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """A webhook's receiver that answers as it is told, and remembers what it was sent."""
+    """A webhook receiver with configurable responses that records its requests."""
 
     daemon_threads = True
 
@@ -217,7 +217,7 @@ class TestWebhooks:
         assert body["rule"] == "happy > 0.7"
         assert [body["number"] for *_, body in receiver.requests] == [1, 2]
 
-    def test_until_it_is_taken_and_then_no_more(
+    def test_an_event_is_retried_until_it_is_accepted(
         self, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         receiver.statuses = [500, 503, 429, 200]
@@ -239,7 +239,7 @@ class TestWebhooks:
         assert [path for path, *_ in receiver.requests] == ["/" if receiver.requests[0][0] == "/" else ""]
         assert f"refused the event: status {status}" in caplog.text
 
-    def test_for_ever_500_is_given_up(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    def test_permanent_500_is_given_up(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
         receiver.statuses = [500] * 100
         perform(WebhookAction(receiver.url, first_pause_s=0.001), 2)
         assert len(receiver.requests) == 16
@@ -261,12 +261,12 @@ class TestWebhooks:
         assert "no complete answer within 0.3 s" in caplog.text
         assert "gave up an event after 8 attempts" in caplog.text
 
-    def test_the_end_breaks_off_what_drips(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_closing_aborts_a_slow_response(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, "_END_S", 0.2)
         threads = threading.active_count()
         with dripping_server(b"HTTP/1.0 ") as url:
             perform(WebhookAction(url, first_pause_s=0.001))
-            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own
+            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own threads
 
     def test_nonsense_is_not_shown_at_length(self, caplog: pytest.LogCaptureFixture) -> None:
         with dripping_server(b"x" * 60_000 + b"\n") as url:
@@ -298,7 +298,7 @@ class TestWebhooks:
 
 
 class SlowAction(BackgroundAction):
-    """Works on events until it is let go."""
+    """An action that works on events until it is released."""
 
     def __init__(self) -> None:
         super().__init__("slow")
@@ -400,7 +400,7 @@ class TestDispatch:
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}
 
-    def test_they_end_at_the_same_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_actions_are_closed_in_parallel(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, "_END_S", 1.0)
         actions = [SlowAction() for _ in range(30)]
         dispatcher = EventDispatcher([(RULE, action) for action in actions])

@@ -1,4 +1,4 @@
-"""What a rule may say, and where it is wrong."""
+"""The syntax of rules, and error messages that point to the mistake."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_it_is_about_each_face_where_an_emotion_is_named_without_any(text: str, 
         ),
         ("bored", "unknown emotion; the model has", "character 1"),
         (
-            "happy > 0.8 fro 2s",
+            "happy > 0.8 fro 2s",  # codespell:ignore
             'expected "and", "or", "for", "every" or the end',
             "at 'fro 2s', character 13",
         ),

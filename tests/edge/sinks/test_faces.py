@@ -1,4 +1,4 @@
-"""Pictures of faces: which, how often, under which names."""
+"""Images of faces: which ones, how often, and their names."""
 
 from __future__ import annotations
 

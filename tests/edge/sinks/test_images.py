@@ -23,7 +23,7 @@ def test_every_kind_is_written(suffix: str, tmp_path: Path) -> None:
     assert np.abs(read_back(path).astype(int) - image).max() <= 4
 
 
-def test_the_annotated_picture_is_written_not_the_frame(tmp_path: Path) -> None:
+def test_the_annotated_image_is_written_not_the_frame(tmp_path: Path) -> None:
     view = make_view(image=noise())
     fill(ImageSink(tmp_path / "a.png"), [view])
     assert np.array_equal(read_back(tmp_path / "a.png"), view.image())
@@ -36,7 +36,7 @@ def test_another_kind_is_refused(name: str, tmp_path: Path) -> None:
         ImageSink(tmp_path / name)
 
 
-def test_a_picture_that_was_not_read_is_not_written(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_not_written(tmp_path: Path) -> None:
     fill(ImageSink(tmp_path / "a.png"), [SkippedInput("a.jpg", "broken")])
     assert names_in(tmp_path) == []
 
@@ -60,7 +60,7 @@ class TestFolder:
             "sub/deep/a.png",
         ]
 
-    def test_pictures_of_one_name_get_numbers(self, tmp_path: Path) -> None:
+    def test_images_of_one_name_get_numbers(self, tmp_path: Path) -> None:
         sources = ["x/a.jpg", "y/a.jpg", "a.png", "a.pgm", "x/a.jpg"]
         images = [noise(seed=number) for number in range(4)]
         fill(
@@ -101,7 +101,7 @@ class TestFolder:
 
 
 class TestChoice:
-    """Whether ``--output`` names a file or a folder."""
+    """The choice between a file and a folder for ``--output``."""
 
     @staticmethod
     def made(target: Path, *inputs: str, root: Path | None = None) -> type:

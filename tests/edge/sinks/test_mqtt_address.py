@@ -1,4 +1,4 @@
-"""A broker's address: what it may be, where its password may come from, and that nobody gets to see that."""
+"""Broker addresses: valid forms, sources of the password, and that the password is never shown."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_url_names_host_topic_and_user(
         ("mqtt://host/a\udcff", "control characters"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(url: str, said: str) -> None:
+def test_impossible_options_are_refused_in_one_line(url: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as raised:
         parse(url)
     assert "cret" not in "".join(traceback.format_exception(raised.value)).replace(repr(url), "")
@@ -104,7 +104,7 @@ class TestCredentials:
         file.write_bytes(content.encode())
         assert parse("mqtt://me@host/a", PASSWORD_FILE=str(file)).password == "secret"
 
-    def test_only_the_last_line_break_of_the_file_is_none_of_it(self, tmp_path: Path) -> None:
+    def test_only_the_last_line_break_of_the_file_is_removed(self, tmp_path: Path) -> None:
         file = tmp_path / "password"
         file.write_text(" se cret\n\n")
         assert parse("mqtt://me@host/a", PASSWORD_FILE=str(file)).password == " se cret\n"
@@ -121,7 +121,7 @@ class TestCredentials:
         address = parse("mqtt://host/a", USER="", PASSWORD="", PASSWORD_FILE="")
         assert (address.user, address.password) == (None, None)
 
-    def test_they_are_shown_nowhere(self) -> None:
+    def test_passwords_are_shown_nowhere(self) -> None:
         address = parse("mqtt://me:secret@host/a")
         assert "secret" not in f"{address} {address!r}"
 

@@ -1,4 +1,4 @@
-"""Which sink a target names."""
+"""The sink for each target."""
 
 from __future__ import annotations
 

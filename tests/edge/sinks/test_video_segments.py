@@ -38,7 +38,7 @@ def hidden(folder: Path) -> list[str]:
 
 
 def times_in(path: Path) -> list[float]:
-    """When each frame of a video is shown, in seconds."""
+    """Return the presentation time of each frame of a video, in seconds."""
     with av.open(str(path)) as container:
         return [round(float(frame.pts * frame.time_base), 3) for frame in container.decode(video=0)]
 
@@ -56,7 +56,7 @@ def every(step_s: float, start: datetime, count: int, **options: Any) -> Iterato
 
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A clock that nobody sets, which shows what a test says."""
+    """A monotonic clock that shows the time a test sets."""
 
     class Steady:
         now = 100.0
@@ -119,7 +119,7 @@ def test_within_a_segment_time_runs_on_when_the_clock_is_set(tmp_path: Path, ste
 
 
 def test_a_segment_lasts_as_long_as_the_wall_clock_says(tmp_path: Path) -> None:
-    # A camera that says 25 frames a second, and gives 21.
+    # A camera that claims 25 frames per second and delivers 21.
     with opened(camera_video(tmp_path / "c-%Y.mp4")) as sink:
         for index in range(22):
             sink.write(seen(NOON + timedelta(seconds=index / 21), index, time_s=index / 25))
@@ -186,9 +186,8 @@ def test_what_a_killed_run_was_writing_is_kept(tmp_path: Path, caplog: pytest.Lo
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     subprocess.run([sys.executable, "-c", KILLED, tmp_path], env=environment, check=False, timeout=60)
     assert len(hidden(tmp_path)) == 1
-    (tmp_path / f".c-1059.{os.getpid()}.part.mp4").write_bytes(
-        b"no video"
-    )  # of another run with the same number
+    # Another run with the same process id left this file.
+    (tmp_path / f".c-1059.{os.getpid()}.part.mp4").write_bytes(b"no video")
     (tmp_path / f".other.{os.getpid()}.part.mp4").write_bytes(b"not ours")
     write_video(tmp_path / "c-%H%M.mp4", seen(local("2026-11-26 10:58:45")))
     assert hidden(tmp_path) == [f".other.{os.getpid()}.part.mp4"]

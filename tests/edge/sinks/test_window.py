@@ -1,4 +1,4 @@
-"""The window, on a stand-in for the screen: tkinter itself needs a display."""
+"""The window on a fake screen: tkinter itself needs a display."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STILL = StreamInfo(name="a.jpg", still=True)
 
 
 class Screen(ModuleType):
-    """What a WindowSink uses of tkinter; ``on_update`` does what a user would while events are handled."""
+    """The parts of tkinter that a WindowSink uses; ``on_update`` simulates the user while events are handled."""
 
     def __init__(self, width: int = 1920, height: int = 1080) -> None:
         super().__init__("tkinter")
@@ -40,7 +40,7 @@ class Screen(ModuleType):
     def press_close_button(self) -> None:
         self.bindings["WM_DELETE_WINDOW"](None)
 
-    # What the sink calls.
+    # Called by the sink.
 
     def Tk(self) -> Screen:  # noqa: N802
         return self

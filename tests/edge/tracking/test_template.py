@@ -13,7 +13,7 @@ from tests.edge.tracking.scenes import face_image, paste, room
 
 
 def gray_scene(box: FaceBox, number: int = 0) -> GrayImage:
-    """A room with one face."""
+    """Return a room with one face."""
     image = room(0).copy()
     paste(image, face_image(number), box)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)

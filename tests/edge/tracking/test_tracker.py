@@ -1,4 +1,4 @@
-"""Which face is which: in simulated scenes, with a detector that sees what is there, and with real faces."""
+"""Face ids in simulated scenes with an ideal detector, and with real faces."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TestAFaceKeepsItsId:
         detector = SceneDetector(scene, misses=lambda time_s: round(time_s * RATE) % 3 == 1)
         run = track(scene, 2, detect_every, detector)
         assert all_ids(run) == {0}
-        # Where every frame is searched, what the search finds is what there is.
+        # If every frame is searched, the result is exactly what the search finds.
         assert sum(faces != () for faces in run) >= (33 if detect_every else 50)
 
 
@@ -113,7 +113,7 @@ class TestAFaceThatHides:
         run = track(Scene(hidden(still(120, 80), 0.5, 0.5 + away_s)), 2.2 + away_s, detect_every)
         assert ids(run[5]) == [0]
         assert run[round((0.5 + away_s) * RATE) - 1] == ()
-        # Unless every frame is searched, a return after 0.9 s may be noticed when the second is over.
+        # By default not every frame is searched, so a return after 0.9 s may be noticed too late.
         if (away_s, detect_every) != (0.9, None):
             assert ids(run[-1]) == [number]
         assert len(all_ids(run)) <= 2
@@ -126,7 +126,7 @@ class TestAFaceThatHides:
         assert [ids(faces) for faces in run[start + 4 :]] == [[0]] * (50 - start - 4)
 
     @EVERY
-    def test_for_ever_by_leaving_the_frame_is_gone(self, detect_every: int | None) -> None:
+    def test_by_leaving_the_frame_is_gone(self, detect_every: int | None) -> None:
         run = track(Scene(moving((200, 80), (120, 0))), 2, detect_every)
         assert run[-1] == ()
         assert all_ids(run) == {0}
@@ -235,7 +235,7 @@ class TestSearching:
         scene = Scene(still(20, 60), rate=rate)
         detector = SceneDetector(scene)
         track(scene, 38, None, detector)
-        # Three times more soon after the start, as one search misses a face here and there.
+        # Three more times soon after the start, because one search occasionally misses a face.
         assert detector.searched_everywhere[:4] == [0, 8, 18, 28]
         assert set(np.diff(detector.searched_everywhere[3:])) == {max(90, round(3 * rate))}
 
@@ -289,7 +289,7 @@ class TestWhatDoesNotContinue:
 
     @EVERY
     def test_after_a_cut_other_faces_have_other_ids(self, detect_every: int | None) -> None:
-        """Not announced: the faces of the second shot look different and are elsewhere."""
+        """The cut is not announced: the faces of the second shot differ in appearance and position."""
         shots = [between(still(30, 30), 0, 1), between(still(200, 140, 80), 1, 9)]
         run = track(Scene(*shots), 2, detect_every)
         assert ids(run[24]) == [0]
@@ -314,12 +314,12 @@ class TestWhatDoesNotContinue:
 
 @pytest.fixture
 def head(portrait: Image) -> Image:
-    """The portrait's head, square; its face is its middle two thirds."""
+    """Return the portrait's head as a square; the face is its middle two thirds."""
     return np.ascontiguousarray(portrait[40:400, 90:450])
 
 
 def real_frame(number: int, faces: Sequence[FaceBox | None], head: Image) -> Frame:
-    """A frame with a real camera's noise and real heads, of which the boxes are the faces."""
+    """Return a frame with camera noise and real heads, whose faces are the boxes."""
     image = cv2.resize(room(0)[:12, :16], (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     for face in faces:
         if face is not None:

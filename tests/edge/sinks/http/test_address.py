@@ -1,4 +1,4 @@
-"""Which addresses are served, and what is said of those that cannot be."""
+"""Supported addresses, and messages for unsupported ones."""
 
 from __future__ import annotations
 

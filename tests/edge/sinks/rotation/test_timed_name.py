@@ -1,4 +1,4 @@
-"""Names with the time in them."""
+"""File names that contain the time."""
 
 from __future__ import annotations
 

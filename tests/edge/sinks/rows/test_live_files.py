@@ -1,4 +1,4 @@
-"""A camera's rows: files that change with time, and none lost whatever happens to a disk."""
+"""Rows of a camera: rotating files, and no row lost whatever happens to the disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADER = "source,frame,time_s,clock,face_id,x,y,width,height,confidence,emotion,
 
 
 def frames_in(*paths: Path) -> list[int]:
-    """The frames of CSV files' rows, in order."""
+    """Return the frame numbers in CSV files, in order."""
     frames = []
     for path in paths:
         with path.open(newline="") as file:
@@ -39,9 +39,9 @@ def visible(folder: Path) -> list[str]:
 
 @pytest.fixture
 def zone(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Sets the machine's time zone."""
+    """Return a function that sets the time zone."""
     if not hasattr(time, "tzset"):
-        pytest.skip("this system's time zone cannot be set")
+        pytest.skip("the time zone cannot be set on this system")
 
     def set_zone(name: str) -> None:
         monkeypatch.setenv("TZ", name)
@@ -95,7 +95,7 @@ def test_a_clock_that_is_set_back_appends(tmp_path: Path) -> None:
 
 def test_frames_without_a_clock_have_the_machine_s(tmp_path: Path) -> None:
     unclocked = seen(NOON)
-    unclocked._result.frame.clock = None  # a source that tells no time
+    unclocked._result.frame.clock = None  # a source without a clock
     write_rows(tmp_path / "r-%Y.csv", unclocked)
     assert len(visible(tmp_path)) == 1
 
@@ -164,14 +164,14 @@ def test_folders_whose_names_change_are_made_the_one_above_has_to_exist(tmp_path
         camera_rows(tmp_path / "file/%Y/r.csv")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match=r"permission (is )?denied"):
         camera_rows(tmp_path / "%Y/r.csv")
 
 
-# --- what happens to files meanwhile ---
+# --- changes to files during the run ---
 
 
 @pytest.mark.parametrize("how", ["renamed", "deleted", "emptied", "folder"])
@@ -212,7 +212,7 @@ def test_an_input_that_could_not_be_read_is_a_row_of_json_lines(tmp_path: Path) 
 
 
 class FullDisk:
-    """Writing fails as long as ``error`` is set, after a part of what is written."""
+    """Makes writing fail, after part of the data, while ``error`` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error: int | None = None
@@ -246,9 +246,9 @@ def test_rows_wait_while_a_disk_is_full(
         for result in results[1:6]:
             sink.write(result)
             time.sleep(0.005)
-        assert frames_in(tmp_path / "r-10.csv") == [0]  # no part of a row stays
+        assert frames_in(tmp_path / "r-10.csv") == [0]  # no partial row remains
         disk.error = None
-        wait_until(lambda: (tmp_path / "r-11.csv").exists())  # also where no frame comes
+        wait_until(lambda: (tmp_path / "r-11.csv").exists())  # even if no frame arrives
         for result in results[6:]:
             sink.write(result)
     assert frames_in(tmp_path / "r-10.csv") == [0, 1, 2]
@@ -299,7 +299,7 @@ def test_rows_that_are_never_written_are_an_error_at_the_end(tmp_path: Path, dis
 
 
 def test_a_file_that_may_not_grow_any_more_is_followed_by_another(tmp_path: Path) -> None:
-    with full_disk(1000), opened(camera_rows(tmp_path / "r.csv")) as sink:  # as FAT's 4 GB
+    with full_disk(1000), opened(camera_rows(tmp_path / "r.csv")) as sink:  # like FAT's limit of 4 GB
         for result in from_then_on(NOON, 1, 20):
             sink.write(result)
             time.sleep(0.03)
@@ -307,7 +307,7 @@ def test_a_file_that_may_not_grow_any_more_is_followed_by_another(tmp_path: Path
 
 
 def fill_up(ballast: Path) -> None:
-    """Write until there is no room left."""
+    """Write until the disk is full."""
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(bytes(4096))
