@@ -20,7 +20,7 @@ _SIDE: Final = 28  # pixels: the width at which a face's appearance is kept
 _REACH: Final = 0.4  # of its size, how far a face may move between two frames
 # What tells one face from another: detail between these sigmas, in pixels of a template, finer than the shading that
 # all faces share and coarser than noise. By bench/cuts.py.
-_FINE, _COARSE = 0.7, 3.0
+_FINE, _COARSE = 0.5, 2.5
 _CHANGES: Final = (
     (0, 1.0),
     (10, 1.0),
