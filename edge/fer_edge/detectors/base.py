@@ -37,7 +37,7 @@ class DetectorTraits:
 class Detector(Protocol):
     """Finds the faces of one frame, without memory of those before. Not thread-safe: each thread has its own.
 
-    One that reads ``frame.gray`` alone saves a video's conversion to colour.
+    One that reads ``frame.gray`` alone saves a video's conversion to color.
 
     >>> from fer_edge import Detection, DetectorTraits, EmotionRecognizer, FaceBox
     >>> class Middle:

@@ -1,4 +1,4 @@
-"""AVIF and HEIC: what the boxes of an ISO base media file say of its picture."""
+"""AVIF and HEIC headers, read from the boxes of the ISO base media file format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _MOST_BOXES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class BoxedHeader:
-    """``brands`` name the format; ``size`` is before turning; ``depth`` bits of a value, None if not said."""
+    """The header of an AVIF or HEIC file.
+
+    ``brands`` identify the format. ``size`` (width, height) is before rotation. ``depth`` is in bits per value, None
+    if the file does not state it.
+    """
 
     brands: frozenset[bytes]
     size: tuple[int, int] | None = None
@@ -26,7 +30,7 @@ class BoxedHeader:
 
 
 def read_boxed_header(content: bytes) -> BoxedHeader | None:
-    """The header of an AVIF or HEIC file, or None where it is no such file."""
+    """Return the header of an AVIF or HEIC file, or None for other files."""
     if content[4:8] != b"ftyp":
         return None
     top = dict(_boxes(content))
@@ -57,7 +61,7 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bool]:
-    """Size, orientation, depth and transparency of the primary item."""
+    """Return the size, orientation, depth and transparency of the primary item."""
     boxes = dict(_boxes(meta[4:]))
     primary = boxes[b"pitm"]
     item = int.from_bytes(primary[4:6] if primary[0] == 0 else primary[4:8])
@@ -80,7 +84,7 @@ def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bo
 
 
 def _associations(ipma: bytes, item: int) -> list[int]:
-    """The numbers, from 1, of an item's properties."""
+    """Return the numbers of an item's properties, counted from 1."""
     version, wide = ipma[0], ipma[3] & 1
     (entries,) = struct.unpack_from(">4xI", ipma)
     position, id_size = 8, 2 if version == 0 else 4

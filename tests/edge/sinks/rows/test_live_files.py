@@ -104,7 +104,7 @@ def test_the_first_file_is_refused_where_it_exists(tmp_path: Path) -> None:
     target = tmp_path / "r-%Y.csv"
     write_rows(target, seen(local(f"{time.localtime().tm_year}-06-01 10:00")))
     before = (tmp_path / visible(tmp_path)[0]).read_bytes()
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="already exists"):
         camera_rows(target)
     write_rows(target, seen(local(f"{time.localtime().tm_year}-06-01 10:00"), 7), overwrite=True)
     after = tmp_path / visible(tmp_path)[0]
@@ -167,7 +167,7 @@ def test_folders_whose_names_change_are_made_the_one_above_has_to_exist(tmp_path
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="permission is denied"):
+    with pytest.raises(OutputError, match="permission denied"):
         camera_rows(tmp_path / "%Y/r.csv")
 
 
