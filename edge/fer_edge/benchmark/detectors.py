@@ -1,4 +1,4 @@
-"""What ``benchmark --detectors`` does: the face detectors there are, side by side on somebody's own pictures."""
+"""Compare the available face detectors on a user's images."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ __all__ = [
     "render_comparison",
 ]
 
-_MOST: Final = 300  # pictures or frames looked at
-_NEARLY: Final = 0.98  # of the pictures in which the best detector finds a face
-_SAME_FACE_IOU: Final = 0.4  # detectors frame a face differently
+_MOST: Final = 300  # images or frames to search
+_NEARLY: Final = 0.98  # of the images in which the best detector finds a face
+_SAME_FACE_IOU: Final = 0.4  # the boxes of different detectors differ
 
 
 @dataclass(slots=True)
 class Found:
-    """What a detector found in all pictures: faces, pictures with at least one, durations of a search."""
+    """What a detector found in all images.
+
+    ``faces`` counts faces, ``pictures`` images with at least one face; ``searches`` are the durations of the searches.
+    """
 
     faces: int = 0
     pictures: int = 0
@@ -48,10 +51,10 @@ class Found:
 
 @dataclass(slots=True)
 class Comparison:
-    """Detectors on the same pictures.
+    """The results of several detectors on the same images.
 
-    ``same`` counts, for each two detectors, the faces that both found; ``left_out`` says of the others why;
-    ``errors`` of pictures why they could not be read.
+    ``same`` counts, for each pair of detectors, the faces that both found. ``left_out`` holds the reason for each
+    detector that is not available, ``errors`` the reason for each image that could not be read.
     """
 
     source: str
@@ -65,10 +68,11 @@ class Comparison:
 def _present_detectors(
     stack: ExitStack, *, still_image: bool, model: Path | None
 ) -> tuple[list[Detector], dict[str, str]]:
-    """The detectors that work here, closed with ``stack``, and of the others why they do not.
+    """Return the available detectors, and for each other one the reason why it is not.
 
-    ``model`` is a file for those that take one; the others use what was downloaded. Those that take each image for a
-    face are left out without a word: there is nothing to compare. Raises DetectorError where none takes ``model``.
+    ``stack`` closes the detectors. ``model`` is a model file for detectors that take one; the others use their
+    downloaded models. Detectors that treat every image as a face are omitted, because there is nothing to compare.
+    Raises DetectorError if no detector accepts ``model``.
     """
     present: list[Detector] = []
     left_out = {}
@@ -96,7 +100,10 @@ def _present_detectors(
 def _create_from(
     name: str, still_image: bool, model: Path | None, refusals: dict[str, str]
 ) -> Detector | None:
-    """The detector with a model that was named; None where it takes none or not that one, which is noted."""
+    """Create a detector from the given model file.
+
+    Returns None if the detector takes no model file or not this one; the latter is noted in ``refusals``.
+    """
     if model is None:
         return None
     try:
@@ -115,11 +122,11 @@ def compare_detectors(
     threads: int | None = None,
     progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
 ) -> Comparison:
-    """Search each picture with each detector there is.
+    """Search every image with every available detector.
 
-    ``path`` is a picture, a folder or a video, of which at most 300 pictures or frames are looked at: the
-    whole of each, as single pictures or video frames are searched. ``progress`` wraps them. Raises SourceError,
-    also where nothing can be read, and DetectorError.
+    ``path`` is an image, a folder or a video, of which at most 300 images or frames are searched. Each is searched as a
+    whole, as single images and video frames are. ``progress`` wraps the iteration over them. Raises SourceError, also
+    if no image can be read, and DetectorError.
     """
     cv2.setNumThreads(thread_count(threads))
     source = source_of(path)
@@ -134,14 +141,14 @@ def compare_detectors(
             left_out,
         )
         for frame in progress(itertools.islice(_frames(source, comparison), _MOST)):
-            # To and fro: going first is no advantage.
+            # Alternate the order, so that going first is no advantage.
             turns = detectors if comparison.pictures % 2 == 0 else detectors[::-1]
             boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}
             for one, other in comparison.same:
                 comparison.same[one, other] += _same_faces(boxes[one], boxes[other])
             comparison.pictures += 1
         if not comparison.pictures:
-            raise SourceError(f"{path}: expected pictures to search, none could be read")
+            raise SourceError(f"{path}: none of the images could be read")
         return comparison
 
 
@@ -155,7 +162,7 @@ def _frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
 
 def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:
     if not found.searches.count:
-        detector.detect(frame)  # the first time is not like the others
+        detector.detect(frame)  # warm-up: the first search is slower
     started = time.perf_counter()
     boxes = tuple(face.box for face in detector.detect(frame))
     found.searches.add(time.perf_counter() - started)
@@ -165,7 +172,7 @@ def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ..
 
 
 def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
-    """The faces that are among both, each counted once."""
+    """Count the faces that are in both sequences, each once."""
     left = list(others)
     same = 0
     for box in boxes:
@@ -177,7 +184,7 @@ def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
 
 
 def render_comparison(comparison: Comparison) -> list[str]:
-    """The comparison for people."""
+    """Render the comparison as lines of text."""
     rows = [
         (
             name,
@@ -187,10 +194,10 @@ def render_comparison(comparison: Comparison) -> list[str]:
         )
         for name, found in comparison.found.items()
     ]
-    head = ("detector", "faces", "pictures with a face", "ms a search", "95 %")
+    head = ("detector", "faces", "images with a face", "ms per search", "95 %")
     lines = [
         describe_machine(),
-        f"{comparison.source}: {counted(comparison.pictures, 'picture')}",
+        f"{comparison.source}: {counted(comparison.pictures, 'image')}",
         "",
         *aligned(head, rows),
     ]
@@ -199,28 +206,29 @@ def render_comparison(comparison: Comparison) -> list[str]:
         f"{_share(same, comparison.found[other])} of {other}'s"
         for (one, other), same in comparison.same.items()
     ]
-    lines += [f"Without {name}: {reason}" for name, reason in comparison.left_out.items()]
+    lines += [f"{name} is not included: {reason}" for name, reason in comparison.left_out.items()]
     return [*lines, "", recommend_detector(comparison)[1]]
 
 
 def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
-    """The detector to take on such pictures, None where nothing tells them apart, and why.
+    """Return the recommended detector for such images, and the reason.
 
-    Of those that find a face in nearly as many pictures as the best one does, it is the fastest.
+    This is the fastest of the detectors that find a face in nearly as many images as the best one. Returns None as the
+    detector if nothing distinguishes them.
     """
     found = comparison.found
     best = max((each.pictures for each in found.values()), default=0)
     if len(found) < 2:
-        return None, "There is nothing to choose from; another detector comes with: fer-edge get yunet"
+        return None, "Only one detector is available; to get another, run: fer-edge get yunet"
     if not best:
-        return None, "None of them found a face, so that nothing tells them apart"
+        return None, "No detector found a face, so there is no recommendation"
     good = [name for name, each in found.items() if each.pictures >= _NEARLY * best]
     name = min(good, key=lambda each: found[each].searches.percentile(50) or 0.0)
-    others = "as many as any" if found[name].pictures == best else f"the most are {best:,}"
-    fastest = "the fastest of those that find so many" if len(good) > 1 else "the others find fewer"
+    others = "the most" if found[name].pictures == best else f"the most: {best:,}"
+    fastest = "the fastest detector that finds about as many" if len(good) > 1 else "the others find fewer"
     return name, (
-        f"Take --detector {name}: a face in {found[name].pictures:,} of {counted(comparison.pictures, 'picture')} "
-        f"({others}), {fastest}. Boxes may be wrong: look at them with -o"
+        f"Recommendation: --detector {name}: a face in {found[name].pictures:,} of "
+        f"{counted(comparison.pictures, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
     )
 
 
@@ -229,7 +237,7 @@ def _share(same: int, found: Found) -> str:
 
 
 def comparison_summary(comparison: Comparison) -> dict[str, Any]:
-    """The object that ``--summary`` writes."""
+    """Build the object that ``--summary`` writes."""
     return {
         "version": __version__,
         "device": {"machine": describe_machine(), "processors": processor_count()},

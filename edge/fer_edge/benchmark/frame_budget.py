@@ -1,4 +1,4 @@
-"""How many faces a model can classify in each frame of a camera, from what was measured on one face."""
+"""Estimate how many faces per camera frame each measured model can classify."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ __all__ = [
 CAMERA_FPS: Final = 30
 """The rate at which most cameras deliver frames."""
 ENOUGH_FACES: Final = 2
-"""A model keeps up with a camera where it has time for so many faces in each frame."""
+"""A model keeps up with a camera if it has time for this many faces per frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameBudget:
-    """What a model can do between two frames of a camera at :data:`CAMERA_FPS`.
+    """The number of faces that a model can classify per frame of a camera.
 
-    ``faces`` is the number of faces by the number of threads; 0 where the frames that were measured took longer than
-    a camera's. ``face_ms`` is the median of one inference on one thread, in milliseconds.
+    The camera delivers :data:`CAMERA_FPS` frames a second.
+    ``faces`` maps the number of threads to the number of faces, 0 if the measured frames took longer than a camera's.
+    ``face_ms`` is the median time of one inference on one thread, in milliseconds.
     """
 
     name: str
@@ -39,12 +40,12 @@ class FrameBudget:
 
     @property
     def most_faces(self) -> int:
-        """The number of faces on all the threads that were measured."""
+        """The number of faces on the largest measured number of threads."""
         return self.faces[max(self.faces)]
 
 
 def measure_budgets(measurements: Sequence[Measurement]) -> list[FrameBudget]:
-    """Compute the budget of each model, on one thread and on the most that were measured, in their order."""
+    """Compute each model's budget, on one thread and on the most threads measured."""
     budgets = []
     for name in dict.fromkeys(m.name for m in measurements):
         own = sorted((m for m in measurements if m.name == name), key=lambda m: m.threads)
@@ -55,9 +56,9 @@ def measure_budgets(measurements: Sequence[Measurement]) -> list[FrameBudget]:
 
 
 def _count_faces(measured: Measurement, face_ms: float) -> int:
-    """Count the faces: those in the frames that were measured, and as many more as fit into the time left.
+    """Return the faces in the measured frames plus those that fit into the time left.
 
-    The further ones are taken to be classified one after another, so that it is rather too few than too many.
+    Additional faces are assumed to be classified one after another, which underestimates rather than overestimates.
     """
     left_ms = 1000 / CAMERA_FPS - 1000 / measured.fps
     if left_ms < 0:
@@ -66,7 +67,7 @@ def _count_faces(measured: Measurement, face_ms: float) -> int:
 
 
 def find_common_split(budgets: Sequence[FrameBudget]) -> str | None:
-    """Find a split on which the accuracy of every model is known; None where there is none."""
+    """Return a split for which every model's accuracy is known, or None."""
     splits = [
         [split for split in budget.model.spec.accuracy if _accuracy(budget, split)] for budget in budgets
     ]
@@ -80,7 +81,10 @@ def _accuracy(budget: FrameBudget, split: str) -> float:
 
 
 def choose_affordable(budgets: Sequence[FrameBudget], split: str) -> tuple[FrameBudget, str]:
-    """Choose the most accurate model that keeps up with a camera, or else the fastest; and say why, in one line."""
+    """Choose the most accurate model that keeps up with a camera, or else the fastest.
+
+    Also returns the reason in one line.
+    """
     ranked = sorted(budgets, key=lambda budget: (-_accuracy(budget, split), budget.face_ms))
     fastest = min(budgets, key=lambda budget: budget.face_ms)
     chosen = next((budget for budget in ranked if budget.most_faces >= ENOUGH_FACES), fastest)

@@ -262,7 +262,7 @@ class _RequestedMode:
             and abs(rate - self._rate) > _RATE_TOLERANCE * self._rate
         ):
             _LOG.warning(
-                "camera %s: requested %g frames per second, but it reports %g", self._name, self._rate, rate
+                "camera %s: requested %g frames a second, but it reports %g", self._name, self._rate, rate
             )
 
 

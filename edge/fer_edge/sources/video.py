@@ -69,7 +69,7 @@ class VideoSource:
             frame_count=facts.count_frames(self._span.start_s, self._span.end_s),
         )
         _LOG.info(
-            "%s: %s, %d×%d pixels, %s frames per second",
+            "%s: %s, %d×%d pixels, %s frames a second",
             title_of(self._address),
             video.stream.codec_context.name,
             *facts.size,
@@ -77,7 +77,7 @@ class VideoSource:
         )
         if not facts.stamped and facts.rate is None:
             _LOG.warning(
-                "%s: the video has neither timestamps nor a frame rate; assuming %g frames per second",
+                "%s: the video has neither timestamps nor a frame rate; assuming %g frames a second",
                 title_of(self._address),
                 ASSUMED_RATE,
             )

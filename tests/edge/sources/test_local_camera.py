@@ -138,7 +138,7 @@ class TestAsking:
             wait_until(lambda: watcher.source.info.reconnects == 1)
         assert [text for text in caplog.messages if "requested" in text] == [
             "camera 0: requested 1920×1080, but it delivers 64×48",
-            "camera 0: requested 60 frames per second, but it reports 30",
+            "camera 0: requested 60 frames a second, but it reports 30",
         ]
 
 

@@ -168,7 +168,7 @@ def test_a_raw_stream_without_a_rate_says_which_one_is_assumed(
     with caplog.at_level(logging.WARNING):
         check_frames(read_whole(path))
     assert caplog.messages == [
-        f"{path}: the video has neither timestamps nor a frame rate; assuming 25 frames per second"
+        f"{path}: the video has neither timestamps nor a frame rate; assuming 25 frames a second"
     ]
 
 
