@@ -35,7 +35,7 @@ _CODECS: Final = {
 }
 # OpenCV does not support TGA, swaps red and blue in PAM, and rejects OpenEXR unless an environment variable is set.
 _FFMPEG_ONLY: Final = frozenset({"TGA", "PAM", "OpenEXR"})
-# Appended to formats without an end marker: if the decoded image depends on the padding, data are missing.
+# Appended to formats without an end marker: if the decoded image depends on the padding, data is missing.
 _PADDINGS: Final = (b"", b"\x00" * 4096, b"\x5a\xc3" * 2048)
 
 
@@ -94,7 +94,7 @@ def _decode_with_ffmpeg(codec: str, content: bytes, most_pixels: int) -> NDArray
             if frame.format.name == "pal8":  # the palette may be at the end of the file
                 return first
         elif not np.array_equal(first, pixels):
-            raise SourceError("the image data are incomplete; get the complete file")
+            raise SourceError("the image data is incomplete; get the complete file")
     return first
 
 

@@ -1,4 +1,4 @@
-"""JPEG headers, and a check that the image data are complete."""
+"""JPEG headers, and a check that the image data is complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Within image data, FF is followed by 00, a restart marker or another FF; anything else starts the next segment.
 _NEXT_SEGMENT: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-# Appended to data without an end marker: if the decoded image depends on the padding, data are missing.
+# Appended to data without an end marker: if the decoded image depends on the padding, data is missing.
 _PADDINGS: Final = (b"\x5a\xa5\x12\xc3" * 64, b"\x00" * 256, b"\xfe\x81" * 128)
 _PREVIEW: Final = 1  # the MPO class of images that are reduced copies
 _GAIN_MAP: Final = re.compile(

@@ -114,7 +114,7 @@ class LocalCamera:
                         "it opened but delivered no image", f"{self._remedy}; {_LIBCAMERA}"
                     ) from error
                 raise CameraFault(
-                    f"it gave no image for {SILENCE_S:g} s", "look at its cable, or plug it in again"
+                    f"no image for {SILENCE_S:g} s", "check its cable, or plug it in again"
                 ) from error
             if self._frozen.holds(waiting.item, waiting.arrival.moment_s):
                 raise CameraFault(

@@ -158,7 +158,7 @@ class NetworkStream:
             except (av.error.InvalidDataError, av.error.PatchWelcomeError) as error:
                 failures += 1
                 if failures >= _MOST_FAILURES:
-                    raise CameraFault("the data it sends are damaged", _CHECK) from error
+                    raise CameraFault("the data it sends is damaged", _CHECK) from error
                 packets = container.demux(stream)
                 continue
             except av.error.EOFError:

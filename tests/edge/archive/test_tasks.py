@@ -172,7 +172,7 @@ def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Pat
     outcome = run_source(context, job_of(short))
     assert isinstance(outcome, Fatal)
     assert outcome.kind is OutputError
-    assert "cannot be written" in outcome.message
+    assert "cannot write" in outcome.message
     assert "No space left on device; free some space" in outcome.message
     (small_disk / "filling").unlink()
     assert isinstance(run_source(context, job_of(short)), SourceSummary)
