@@ -22,7 +22,7 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["folder", "text.jpg"], 1, "fer-edge image"),
     (["video", "nowhere.mp4"], 1, "nowhere.mp4"),
     (["video", "empty.jpg"], 1, "the file is empty"),
-    (["video", "text.jpg"], 1, "cannot open video"),
+    (["video", "text.jpg"], 1, "cannot decode any frame"),
     (["video", "."], 1, "fer-edge folder"),
     (["camera", "97"], 1, "camera 97"),
     (["camera", "clip.mp4"], 2, "fer-edge video"),
