@@ -105,7 +105,7 @@ def choose_affordable(budgets: Sequence[FrameBudget], split: str) -> tuple[Frame
 
 def _compare(one: FrameBudget, other: FrameBudget, split: str) -> str:
     shares = [f"{100 * _accuracy(budget, split):.1f}" for budget in (one, other)]
-    return f"{shares[0]} against {shares[1]} % on {split}"
+    return f"{shares[0]} vs. {shares[1]} % on {split}"
 
 
 def _faces(budget: FrameBudget) -> str:

@@ -47,7 +47,7 @@ def test_one_thread_and_the_most_threads_are_counted() -> None:
 def test_the_more_accurate_model_where_it_keeps_up() -> None:
     chosen = recommend(two_networks(6.0, 100))
     assert chosen.model == "accurate"
-    assert "correct more often than default (71.0 against 70.0 % on PublicTest)" in chosen.text
+    assert "correct more often than default (71.0 vs. 70.0 % on PublicTest)" in chosen.text
     assert "time for 4 faces in each frame of a camera at 30 frames a second" in chosen.text
 
 
