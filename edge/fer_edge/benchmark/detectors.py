@@ -140,19 +140,19 @@ def compare_detectors(
             dict.fromkeys(itertools.combinations(names, 2), 0),
             left_out,
         )
-        for frame in progress(itertools.islice(_frames(source, comparison), _MOST)):
+        for frame in progress(itertools.islice(_read_frames(source, comparison), _MOST)):
             # Alternate the order, so that going first is no advantage.
             turns = detectors if comparison.pictures % 2 == 0 else detectors[::-1]
             boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}
             for one, other in comparison.same:
-                comparison.same[one, other] += _same_faces(boxes[one], boxes[other])
+                comparison.same[one, other] += _count_same_faces(boxes[one], boxes[other])
             comparison.pictures += 1
         if not comparison.pictures:
             raise SourceError(f"{path}: none of the images could be read")
         return comparison
 
 
-def _frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
+def _read_frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
     for item in source:
         if isinstance(item, Frame):
             yield item
@@ -171,7 +171,7 @@ def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ..
     return boxes
 
 
-def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
+def _count_same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
     """Count the faces that are in both sequences, each once."""
     left = list(others)
     same = 0
@@ -202,8 +202,8 @@ def render_comparison(comparison: Comparison) -> list[str]:
         *aligned(head, rows),
     ]
     lines += [
-        f"{one} and {other} agree on {counted(same, 'face')}: {_share(same, comparison.found[one])} of {one}'s, "
-        f"{_share(same, comparison.found[other])} of {other}'s"
+        f"{one} and {other} agree on {counted(same, 'face')}: {_format_share(same, comparison.found[one])} of {one}'s, "
+        f"{_format_share(same, comparison.found[other])} of {other}'s"
         for (one, other), same in comparison.same.items()
     ]
     lines += [f"{name} is not included: {reason}" for name, reason in comparison.left_out.items()]
@@ -232,7 +232,7 @@ def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
     )
 
 
-def _share(same: int, found: Found) -> str:
+def _format_share(same: int, found: Found) -> str:
     return f"{same / found.faces:.0%}" if found.faces else "none"
 
 

@@ -28,9 +28,9 @@ ENOUGH_FACES: Final = 2
 class FrameBudget:
     """The number of faces that a model can classify per frame of a camera.
 
-    The camera delivers :data:`CAMERA_FPS` frames a second.
-    ``faces`` maps the number of threads to the number of faces, 0 if the measured frames took longer than a camera's.
-    ``face_ms`` is the median time of one inference on one thread, in milliseconds.
+    The camera delivers :data:`CAMERA_FPS` frames a second. ``faces`` maps the number of threads to the number of
+    faces, 0 if the measured frames took longer than a camera's. ``face_ms`` is the median time of one inference
+    on one thread, in milliseconds.
     """
 
     name: str
@@ -69,12 +69,12 @@ def _count_faces(measured: Measurement, face_ms: float) -> int:
 def find_common_split(budgets: Sequence[FrameBudget]) -> str | None:
     """Return a split for which every model's accuracy is known, or None."""
     splits = [
-        [split for split in budget.model.spec.accuracy if _accuracy(budget, split)] for budget in budgets
+        [split for split in budget.model.spec.accuracy if _get_accuracy(budget, split)] for budget in budgets
     ]
     return next((split for split in splits[0] if all(split in others for others in splits)), None)
 
 
-def _accuracy(budget: FrameBudget, split: str) -> float:
+def _get_accuracy(budget: FrameBudget, split: str) -> float:
     figures = budget.model.spec.accuracy[split]
     accuracy = figures.get("accuracy") if isinstance(figures, dict) else None
     return accuracy if isinstance(accuracy, float) else 0.0
@@ -85,29 +85,29 @@ def choose_affordable(budgets: Sequence[FrameBudget], split: str) -> tuple[Frame
 
     Also returns the reason in one line.
     """
-    ranked = sorted(budgets, key=lambda budget: (-_accuracy(budget, split), budget.face_ms))
+    ranked = sorted(budgets, key=lambda budget: (-_get_accuracy(budget, split), budget.face_ms))
     fastest = min(budgets, key=lambda budget: budget.face_ms)
     chosen = next((budget for budget in ranked if budget.most_faces >= ENOUGH_FACES), fastest)
     camera = f"in each frame of a camera at {CAMERA_FPS} frames a second"
     best, second = ranked[:2]
-    if _accuracy(best, split) == _accuracy(second, split) and chosen is best:
-        return chosen, f"it is as accurate as {second.name} and has time for {_faces(chosen)} {camera}"
+    if _get_accuracy(best, split) == _get_accuracy(second, split) and chosen is best:
+        return chosen, f"it is as accurate as {second.name} and has time for {_format_faces(chosen)} {camera}"
     if chosen is best:
         return chosen, (
-            f"it is correct more often than {second.name} ({_compare(chosen, second, split)}) and has time for "
-            f"{_faces(chosen)} {camera}"
+            f"it is correct more often than {second.name} ({_format_comparison(chosen, second, split)}) and has "
+            f"time for {_format_faces(chosen)} {camera}"
         )
     return chosen, (
-        f"{best.name} is correct more often ({_compare(best, chosen, split)}) but has time for {_faces(best)} "
-        f"{camera}; use it for images and recorded videos"
+        f"{best.name} is correct more often ({_format_comparison(best, chosen, split)}) but has time for "
+        f"{_format_faces(best)} {camera}; use it for images and recorded videos"
     )
 
 
-def _compare(one: FrameBudget, other: FrameBudget, split: str) -> str:
-    shares = [f"{100 * _accuracy(budget, split):.1f}" for budget in (one, other)]
+def _format_comparison(one: FrameBudget, other: FrameBudget, split: str) -> str:
+    shares = [f"{100 * _get_accuracy(budget, split):.1f}" for budget in (one, other)]
     return f"{shares[0]} vs. {shares[1]} % on {split}"
 
 
-def _faces(budget: FrameBudget) -> str:
+def _format_faces(budget: FrameBudget) -> str:
     count = budget.most_faces
     return "no face" if not count else f"{count:,} face{'' if count == 1 else 's'}"

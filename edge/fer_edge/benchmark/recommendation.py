@@ -46,10 +46,10 @@ def _choose_model(single: Sequence[Measurement], measurements: Sequence[Measurem
     """
     best = min(single, key=lambda m: m.inference_ms)
     family = [m for m in single if m.model.spec.name == best.model.spec.name]
-    int8 = _fastest(family, ("int8",))
-    floating = _fastest(family, _FLOATS)
+    int8 = _find_fastest(family, ("int8",))
+    floating = _find_fastest(family, _FLOATS)
     if int8 is not None and floating is not None:
-        reason, best = _verdict(int8, floating, best)
+        reason, best = _compare_variants(int8, floating, best)
         return reason, best.name
     budgets = measure_budgets(measurements)
     split = find_common_split(budgets)
@@ -59,12 +59,12 @@ def _choose_model(single: Sequence[Measurement], measurements: Sequence[Measurem
     return "to see whether int8 is faster, measure both the int8 and the float32 file of a network", best.name
 
 
-def _fastest(measurements: Sequence[Measurement], variants: Sequence[str]) -> Measurement | None:
+def _find_fastest(measurements: Sequence[Measurement], variants: Sequence[str]) -> Measurement | None:
     fitting = [m for m in measurements if m.model.spec.variant in variants]
     return min(fitting, key=lambda m: m.inference_ms, default=None)
 
 
-def _verdict(int8: Measurement, floating: Measurement, best: Measurement) -> tuple[str, Measurement]:
+def _compare_variants(int8: Measurement, floating: Measurement, best: Measurement) -> tuple[str, Measurement]:
     """Compare a network's int8 and float files; return the verdict and the better one."""
     name = floating.model.spec.variant
     figures = f"({int8.inference_ms:.2f} vs. {floating.inference_ms:.2f} ms per inference)"

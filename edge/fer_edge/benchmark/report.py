@@ -49,24 +49,24 @@ def render_report(report: BenchmarkReport) -> list[str]:
         f"{first.inference.count:,} inferences for each model and thread count, after the warm-up",
     ]
     for name, model in report.models.items():
-        lines += ["", _model_line(name, model, report.memory[name])]
-        lines += _table([m for m in report.measurements if m.name == name])
+        lines += ["", _render_model(name, model, report.memory[name])]
+        lines += _render_table([m for m in report.measurements if m.name == name])
     lines += [
         "",
         "Milliseconds: median / 95th percentile. FPS: end to end, including drawing and writing JSON Lines.",
     ]
     if not first.faces:
         lines.append("No face was found: these frames per second do not include classification.")
-    lines += ["", *_budget_lines(report.measurements), "", *_heat_lines(report)]
+    lines += ["", *_render_budgets(report.measurements), "", *_render_heat(report)]
     return [*lines, f"Recommendation: {recommend(report.measurements).text}"]
 
 
-def _model_line(name: str, model: ModelFile, memory: int | None) -> str:
+def _render_model(name: str, model: ModelFile, memory: int | None) -> str:
     peak = "" if memory is None else f", peak memory {memory / 1e6:.0f} MB"
     return f"{name}: {model.spec.name}, {model.spec.variant}, {model.size / 1e6:.2f} MB{peak}"
 
 
-def _table(measurements: Sequence[Measurement]) -> list[str]:
+def _render_table(measurements: Sequence[Measurement]) -> list[str]:
     rows = []
     for m in measurements:
         pairs = [m.inference.milliseconds(), *m.stages.as_dict().values()]
@@ -75,7 +75,7 @@ def _table(measurements: Sequence[Measurement]) -> list[str]:
     return ["  " + line for line in aligned(("threads", "FPS", "inference", *STAGES), rows, left=())]
 
 
-def _budget_lines(measurements: Sequence[Measurement]) -> list[str]:
+def _render_budgets(measurements: Sequence[Measurement]) -> list[str]:
     """Render a table of the faces per camera frame that each model has time for."""
     budgets = measure_budgets(measurements)
     counts = list(budgets[0].faces)
@@ -87,7 +87,7 @@ def _budget_lines(measurements: Sequence[Measurement]) -> list[str]:
     ]
 
 
-def _heat_lines(report: BenchmarkReport) -> list[str]:
+def _render_heat(report: BenchmarkReport) -> list[str]:
     lines = []
     before, after = report.temperatures
     if before is not None and after is not None:
@@ -123,19 +123,19 @@ def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
                 "sha256": model.sha256,
                 "bytes": model.size,
                 "peak_memory_bytes": report.memory[name],
-                "measurements": [_measurement(m) for m in report.measurements if m.name == name],
+                "measurements": [_summarize_measurement(m) for m in report.measurements if m.name == name],
             }
             for name, model in report.models.items()
         ],
         "camera": {
             "frames_per_second": CAMERA_FPS,
-            "models": [_budget(budget) for budget in measure_budgets(report.measurements)],
+            "models": [_summarize_budget(budget) for budget in measure_budgets(report.measurements)],
         },
         "recommendation": {"model": chosen.model, "threads": chosen.threads, "text": chosen.text},
     }
 
 
-def _measurement(m: Measurement) -> dict[str, Any]:
+def _summarize_measurement(m: Measurement) -> dict[str, Any]:
     return {
         "threads": m.threads,
         "frames": m.frames,
@@ -146,7 +146,7 @@ def _measurement(m: Measurement) -> dict[str, Any]:
     }
 
 
-def _budget(budget: FrameBudget) -> dict[str, Any]:
+def _summarize_budget(budget: FrameBudget) -> dict[str, Any]:
     return {
         "file": budget.name,
         "ms_a_face": round(budget.face_ms, 3),

@@ -45,7 +45,7 @@ def draw_frames(count: int) -> Iterator[tuple[Image, FaceBox]]:
 
     Images are uint8 (540, 960, 3) BGR.
     """
-    wall, (face, opacity) = _wall(), _face()
+    wall, (face, opacity) = _draw_wall(), _draw_face()
     for number in range(count):
         x = round(_WIDTH / 2 + 0.25 * _WIDTH * math.sin(number / 40)) - _SIDE // 2
         y = round(_HEIGHT / 2 + 0.1 * _HEIGHT * math.sin(number / 25)) - _SIDE // 2
@@ -55,13 +55,13 @@ def draw_frames(count: int) -> Iterator[tuple[Image, FaceBox]]:
         yield image, FaceBox(x, y, _SIDE, _SIDE)
 
 
-def _wall() -> Image:
+def _draw_wall() -> Image:
     """Draw soft patches with too little contrast to resemble faces."""
     patches = np.random.default_rng(0).integers(95, 145, (18, 32, 3), np.uint8)
     return np.asarray(cv2.resize(patches, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _face() -> tuple[Image, NDArray[np.float32]]:
+def _draw_face() -> tuple[Image, NDArray[np.float32]]:
     """Draw a face with the bright and dark areas that cascades look for.
 
     Returns it with its opacity, (side, side, 1) in 0…1.

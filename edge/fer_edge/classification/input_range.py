@@ -73,7 +73,7 @@ def describe_mismatch(means: Sequence[float], stds: Sequence[float]) -> str:
     same = len(set(means)) == 1 and len(set(stds)) == 1
     if same:
         means, stds = means[:1], stds[:1]
-    formulas = [_formula(mean, std) for mean, std in zip(means, stds, strict=True)]
+    formulas = [_format_formula(mean, std) for mean, std in zip(means, stds, strict=True)]
     scales = [f"{PIXEL_SCALE} / {std:.6g}" if std != 1 else f"{PIXEL_SCALE}" for std in stds]
     offsets = [
         f"{PIXEL_MEAN - mean:.6g} / {std:.6g}" if std != 1 else f"{PIXEL_MEAN - mean:.6g}"
@@ -86,7 +86,7 @@ def describe_mismatch(means: Sequence[float], stds: Sequence[float]) -> str:
     )
 
 
-def _formula(mean: float, std: float) -> str:
+def _format_formula(mean: float, std: float) -> str:
     name = {(0.0, 255.0): " (0 to 1)", (127.5, 127.5): " (-1 to 1)", (0.0, 1.0): " (0 to 255)"}.get(
         (mean, std), ""
     )

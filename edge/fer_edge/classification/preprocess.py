@@ -28,8 +28,8 @@ _SHRINK: Final = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": c
 def crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
     """Return the (left, top, right, bottom) of a face crop.
 
-    It may extend beyond the frame.
-    The detector's framing is applied first, then the model's crop rule. An exact framing is used unchanged.
+    It may extend beyond the frame. The detector's framing is applied first, then the model's crop rule. An exact
+    framing is used unchanged.
     """
     box, framing = detection.outer or detection.box, detection.framing
     if framing.exact:
@@ -58,9 +58,9 @@ def resize_to_input(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.ui
 def extract_face(frame: Frame, detection: Detection, spec: ModelSpec) -> NDArray[np.uint8]:
     """Extract the face crop that a network takes as input.
 
-    Returns uint8 (spec.height, spec.width, spec.channels), gray or RGB.
-    The face is rotated so that the eyes are level, if the detector provides the tilt and it is at most MOST_TILT
-    degrees. Outside the frame, the crop is filled by repeating the frame's edge.
+    Returns uint8 (spec.height, spec.width, spec.channels), gray or RGB. The face is rotated so that the eyes are
+    level, if the detector provides the tilt and it is at most MOST_TILT degrees. Outside the frame, the crop is
+    filled by repeating the frame's edge.
     """
     bounds = crop_bounds(detection, spec.crop)
     if 0 < abs(detection.tilt) <= MOST_TILT:

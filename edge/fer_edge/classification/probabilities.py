@@ -28,7 +28,7 @@ def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
     """
     if not np.isfinite(outputs).all():
         return (
-            f"are not finite ({_show(outputs[~np.isfinite(outputs).all(axis=1)][0])}): "
+            f"are not finite ({_format_outputs(outputs[~np.isfinite(outputs).all(axis=1)][0])}): "
             "the weights are damaged or a layer overflows; train or convert the model again"
         )
     step = step or _find_step(outputs)
@@ -38,7 +38,7 @@ def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
     within = bool(outputs.min() >= -margin and outputs.max() <= 1 + margin)
     if within and (np.abs(sums - 1) <= tolerance).all():
         return None
-    shown = _show(outputs[int(np.abs(sums - 1).argmax())])
+    shown = _format_outputs(outputs[int(np.abs(sums - 1).argmax())])
     if outputs.max() <= margin and (np.abs(np.exp(outputs).sum(axis=1) - 1) <= labels * margin).all():
         return f"are log-probabilities ({shown}); remove the logarithm and {_SOFTMAX}"
     if within and outputs.min() >= 1 - margin:
@@ -63,6 +63,6 @@ def _find_step(outputs: NDArray[np.float32]) -> float:
     return _SOFTMAX_STEP if np.abs(steps - np.rint(steps)).max() < 1e-3 else 0.0
 
 
-def _show(outputs: NDArray[np.float32]) -> str:
+def _format_outputs(outputs: NDArray[np.float32]) -> str:
     """Format the first values for a message."""
     return ", ".join(f"{value:.3g}" for value in outputs[:4].tolist()) + (", …" if len(outputs) > 4 else "")

@@ -1,7 +1,7 @@
 """The YuNet face detector, run by OpenCV.
 
-W. Wu, H. Peng, S. Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023.
-The constants are based on the measurements of ``experiments/yunet.py``, in docs/experiments.md.
+W. Wu, H. Peng, S. Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023. The constants are based on the
+measurements of ``experiments/yunet.py``, in docs/experiments.md.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False,
     """
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
-    outlines = [_outline(face, width, height, mirror) for face in faces]
+    outlines = [_build_outline(face, width, height, mirror) for face in faces]
     for edge, style in outlines:
         draw_rounded(drawn, edge, style)
     # Draw tags after all outlines, so that no outline crosses a tag.
@@ -53,7 +53,7 @@ def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False,
     return drawn
 
 
-def _outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outline:
+def _build_outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outline:
     box = face.box
     line = outline_width(box.width, width, height)
     rim = max(1, line // 3)
@@ -68,7 +68,7 @@ def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout,
     """Draw the longest tag of a face that covers nothing, or a shorter one that fits."""
     edge, style = outline
     size = text_size(face.box.width, layout.width, layout.height)
-    for texts in _texts(face, ids):
+    for texts in _generate_texts(face, ids):
         tag = make_tag(texts, style.color, size, style.rim)
         place, covered = layout.find_place(edge, tag.width, tag.height, gap=style.rim)
         has_score = len(texts) > 1 + ids
@@ -78,7 +78,7 @@ def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout,
     tag.draw(drawn, place)
 
 
-def _texts(face: FaceResult, ids: bool) -> Iterator[tuple[str, ...]]:
+def _generate_texts(face: FaceResult, ids: bool) -> Iterator[tuple[str, ...]]:
     """Yield the texts of a face's tag, from longest to shortest."""
     score = face.scores.values[face.scores.labels.index(face.label)]
     if ids:

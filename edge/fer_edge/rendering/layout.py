@@ -76,7 +76,7 @@ class Layout:
         than the image.
         """
         best, least = face, -1
-        for place in self._places(face, width, height, gap):
+        for place in self._generate_places(face, width, height, gap):
             covered = self._compute_cost(place)
             if least < 0 or covered < least:
                 best, least = place, covered
@@ -84,52 +84,54 @@ class Layout:
                     break
         return best, least
 
-    def _places(self, face: Rectangle, width: int, height: int, gap: int) -> Iterator[Rectangle]:
+    def _generate_places(self, face: Rectangle, width: int, height: int, gap: int) -> Iterator[Rectangle]:
         left, top, right, bottom = face
         above, below = top - gap - height, bottom + gap
-        yield self._inside(left, above, width, height)
-        yield self._inside(right - width, above, width, height)
-        yield self._inside(left, below, width, height)
-        yield self._inside(right - width, below, width, height)
-        yield self._inside(right + gap, top, width, height)
-        yield self._inside(left - gap - width, top, width, height)
-        yield self._inside(right + gap, bottom - height, width, height)
-        yield self._inside(left - gap - width, bottom - height, width, height)
+        yield self._move_inside(left, above, width, height)
+        yield self._move_inside(right - width, above, width, height)
+        yield self._move_inside(left, below, width, height)
+        yield self._move_inside(right - width, below, width, height)
+        yield self._move_inside(right + gap, top, width, height)
+        yield self._move_inside(left - gap - width, top, width, height)
+        yield self._move_inside(right + gap, bottom - height, width, height)
+        yield self._move_inside(left - gap - width, bottom - height, width, height)
 
-    def _inside(self, left: int, top: int, width: int, height: int) -> Rectangle:
+    def _move_inside(self, left: int, top: int, width: int, height: int) -> Rectangle:
         left = max(0, min(left, self.width - width))
         top = max(0, min(top, self.height - height))
         return left, top, left + width, top + height
 
     def _compute_cost(self, place: Rectangle) -> int:
         """Return the weighted number of pixels that a tag would cover at a place."""
-        covered = _CUT_OFF * _outside(place, self.width, self.height)
+        covered = _CUT_OFF * _count_outside(place, self.width, self.height)
         left, top, right, bottom = place
         for tag in self.tags:
             if left < tag[2] and tag[0] < right and top < tag[3] and tag[1] < bottom:
-                covered += _TAG * _overlap(place, tag)
+                covered += _TAG * _count_shared(place, tag)
         for face in self.faces:
             if left < face[2] and face[0] < right and top < face[3] and face[1] < bottom:
-                covered += _FACE * _overlap(place, face) + _EYES * _overlap(place, _eyes(face))
+                covered += _FACE * _count_shared(place, face) + _EYES * _count_shared(
+                    place, _locate_eyes(face)
+                )
         return covered
 
 
-def _eyes(face: Rectangle) -> Rectangle:
+def _locate_eyes(face: Rectangle) -> Rectangle:
     """Return the band of a face box that contains the eyes and brows."""
     left, top, right, bottom = face
     return left, top + (bottom - top) // 5, right, top + (bottom - top) // 2
 
 
-def _overlap(one: Rectangle, other: Rectangle) -> int:
+def _count_shared(one: Rectangle, other: Rectangle) -> int:
     """Return the number of pixels that two rectangles share."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     return max(0, width) * max(0, height)
 
 
-def _outside(place: Rectangle, width: int, height: int) -> int:
+def _count_outside(place: Rectangle, width: int, height: int) -> int:
     """Return the number of a rectangle's pixels to the right of and below an image."""
     left, top, right, bottom = place
     if right <= width and bottom <= height:
         return 0
-    return (right - left) * (bottom - top) - _overlap(place, (0, 0, width, height))
+    return (right - left) * (bottom - top) - _count_shared(place, (0, 0, width, height))

@@ -53,11 +53,11 @@ def color_of(label: str, labels: tuple[str, ...]) -> Color:
     FER-2013's labels have the same color in every model, regardless of case. Other labels get, in the model's
     order, the next color that none of its FER-2013 labels has. Colors repeat after all have been assigned.
     """
-    return _colors(labels).get(label, OTHERS[0])
+    return _assign_colors(labels).get(label, OTHERS[0])
 
 
 @lru_cache(maxsize=32)
-def _colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
+def _assign_colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
     colors = {label: EMOTIONS[label.casefold()] for label in labels if label.casefold() in EMOTIONS}
     free = [color for color in OTHERS if color not in colors.values()]
     others = [label for label in labels if label not in colors]
@@ -72,16 +72,16 @@ def ink_on(ground: Color) -> Color:
 
 def contrast(one: Color, other: Color) -> float:
     """Return the contrast ratio of two colors, 1…21 (WCAG 2.1, 1.4.3)."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
+    dark, light = sorted((_compute_luminance(one), _compute_luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
-def _luminance(color: Color) -> float:
+def _compute_luminance(color: Color) -> float:
     """Return the relative luminance, 0…1 (WCAG 2.1)."""
-    blue, green, red = (_linear(value / 255) for value in color)
+    blue, green, red = (_linearize(value / 255) for value in color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _linear(value: float) -> float:
+def _linearize(value: float) -> float:
     """Convert an sRGB value to linear light, both 0…1 (IEC 61966-2-1)."""
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)

@@ -49,7 +49,7 @@ def draw_rounded(image: Image, rectangle: Rectangle, style: Style) -> None:
     if style.line is None:
         _fill(image, left, top, right, bottom, style.color)
     _draw_rings(image, rectangle, style)
-    corners = _corners(radius, style)
+    corners = _render_corners(radius, style)
     blended = cv2.blendLinear(under, corners.pixels, corners.rest, corners.weight)
     for number, place in enumerate(places):
         place[...] = blended[number * radius : (number + 1) * radius]
@@ -81,14 +81,14 @@ class _Corners(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _corners(radius: int, style: Style) -> _Corners:
+def _render_corners(radius: int, style: Style) -> _Corners:
     axis = radius - 0.5 - np.arange(radius)
     depth = radius - np.hypot(axis, axis[:, None])  # distance of a pixel's center inside the outer edge
     line = 2 * radius if style.line is None else style.line
     weight = (_step(depth) * _step(style.rim + line - depth)).astype(np.float32)
     core = _step(depth - style.rim)[..., None]
     pixels = np.round(core * np.array(style.color) + (1 - core) * np.array(RIM)).astype(np.uint8)
-    return _Corners(_turn(pixels), _turn(weight), _turn(1 - weight))
+    return _Corners(_stack_corners(pixels), _stack_corners(weight), _stack_corners(1 - weight))
 
 
 def _step(depth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -96,6 +96,6 @@ def _step(depth: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.clip(depth + 0.5, 0, 1))
 
 
-def _turn(corner: NDArray[Any]) -> NDArray[Any]:
+def _stack_corners(corner: NDArray[Any]) -> NDArray[Any]:
     """Stack all four corners, derived from the top left one."""
     return np.concatenate([corner, corner[:, ::-1], corner[::-1], corner[::-1, ::-1]])

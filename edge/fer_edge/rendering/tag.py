@@ -57,7 +57,7 @@ def make_tag(texts: tuple[str, ...], color: Color, size: int, rim: int) -> Tag:
 
     ``size`` is the font size in pixels, ``rim`` the thickness of the rim.
     """
-    words = [_color_word(text, color, size) for text in texts]
+    words = [_render_word(text, color, size) for text in texts]
     pad, space = rim + round(size * 0.35), round(size * 0.3)
     ascent = max(word.ascent for word in words)
     columns, end = [], pad
@@ -71,15 +71,15 @@ def make_tag(texts: tuple[str, ...], color: Color, size: int, rim: int) -> Tag:
 
 
 @lru_cache(maxsize=512)
-def _color_word(text: str, color: Color, size: int) -> _Word:
+def _render_word(text: str, color: Color, size: int) -> _Word:
     rendered = render_text(text, size)
-    pixels = _shades(color).take(rendered.mask, axis=0)
+    pixels = _compute_shades(color).take(rendered.mask, axis=0)
     pixels.flags.writeable = False
     return _Word(pixels, rendered.ascent)
 
 
 @lru_cache(maxsize=64)
-def _shades(color: Color) -> Image:
+def _compute_shades(color: Color) -> Image:
     """Return the 256 shades from a background to its text color, uint8 (256, 3)."""
     cover = np.linspace(0, 1, 256)[:, None]
     shades = (1 - cover) * np.array(color) + cover * np.array(ink_on(color))

@@ -22,8 +22,7 @@ _BINS: Final = 2100
 class LatencyHistogram:
     """A histogram of durations in seconds.
 
-    Percentiles are accurate to half a percent.
-    One thread may add durations, any thread may read percentiles.
+    Percentiles are accurate to half a percent. One thread may add durations, any thread may read percentiles.
     """
 
     def __init__(self) -> None:

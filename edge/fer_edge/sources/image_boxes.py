@@ -33,7 +33,7 @@ def read_boxed_header(content: bytes) -> BoxedHeader | None:
     """Return the header of an AVIF or HEIC file, or None for other files."""
     if content[4:8] != b"ftyp":
         return None
-    top = dict(_boxes(content))
+    top = dict(_iterate_boxes(content))
     brands = top.get(b"ftyp", b"")
     names = frozenset({brands[:4], *(brands[i : i + 4] for i in range(8, len(brands), 4))})
     try:
@@ -43,7 +43,7 @@ def read_boxed_header(content: bytes) -> BoxedHeader | None:
     return BoxedHeader(names, size, orientation, depth, alpha, sequence=b"moov" in top)
 
 
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _iterate_boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 0
     for _ in range(_MOST_BOXES):
         if position + 8 > len(content):
@@ -62,13 +62,13 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bool]:
     """Return the size, orientation, depth and transparency of the primary item."""
-    boxes = dict(_boxes(meta[4:]))
+    boxes = dict(_iterate_boxes(meta[4:]))
     primary = boxes[b"pitm"]
     item = int.from_bytes(primary[4:6] if primary[0] == 0 else primary[4:8])
-    within = list(_boxes(boxes[b"iprp"]))
-    properties = list(_boxes(dict(within)[b"ipco"]))
+    within = list(_iterate_boxes(boxes[b"iprp"]))
+    properties = list(_iterate_boxes(dict(within)[b"ipco"]))
     size, depth, turns, mirror = None, None, 0, None
-    for index in _associations(dict(within)[b"ipma"], item):
+    for index in _read_associations(dict(within)[b"ipma"], item):
         name, body = properties[index - 1]
         if name == b"ispe":
             width, height = struct.unpack_from(">4xII", body)
@@ -83,7 +83,7 @@ def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bo
     return size, orientation_of_turns(turns, mirror), depth, alpha
 
 
-def _associations(ipma: bytes, item: int) -> list[int]:
+def _read_associations(ipma: bytes, item: int) -> list[int]:
     """Return the numbers of an item's properties, counted from 1."""
     version, wide = ipma[0], ipma[3] & 1
     (entries,) = struct.unpack_from(">4xI", ipma)

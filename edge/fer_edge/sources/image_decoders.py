@@ -85,10 +85,10 @@ def _decode_with_opencv(content: bytes, header: ImageHeader) -> NDArray[Any] | N
 def _decode_with_ffmpeg(codec: str, content: bytes, most_pixels: int) -> NDArray[Any] | None:
     first: NDArray[Any] | None = None
     for padding in _PADDINGS:
-        frame = _first_frame(codec, content + padding, most_pixels)
+        frame = _decode_first_frame(codec, content + padding, most_pixels)
         if frame is None:
             return first
-        pixels = _pixels(frame)
+        pixels = _to_array(frame)
         if first is None:
             first = pixels
             if frame.format.name == "pal8":  # the palette may be at the end of the file
@@ -98,7 +98,7 @@ def _decode_with_ffmpeg(codec: str, content: bytes, most_pixels: int) -> NDArray
     return first
 
 
-def _first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
+def _decode_first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
     import av  # takes 50 ms, and most images need only OpenCV
 
     context: Any = av.CodecContext.create(codec, "r")
@@ -110,7 +110,7 @@ def _first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
     return frames[0] if frames else None
 
 
-def _pixels(frame: Any) -> NDArray[Any]:
+def _to_array(frame: Any) -> NDArray[Any]:
     """Return an FFmpeg frame as uint8 BGR or BGRA; floating-point frames stay floats."""
     if frame.format.name.startswith("gbr") and "f32" in frame.format.name:
         rgb = frame.reformat(format="gbrpf32le").to_ndarray(format="gbrpf32le")
@@ -140,7 +140,7 @@ def _decode_icon(content: bytes, most_pixels: int) -> NDArray[Any] | None:
                 container.streams.video, key=lambda s: s.codec_context.width * s.codec_context.height
             )
             stream.codec_context.options = {"max_pixels": str(most_pixels)}
-            return _pixels(next(container.decode(stream)))
+            return _to_array(next(container.decode(stream)))
     except (av.error.FFmpegError, ValueError, StopIteration):
         return None
 

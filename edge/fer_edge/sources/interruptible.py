@@ -20,10 +20,9 @@ _PATIENCE_S: Final = 0.1  # how often a wait checks for a signal or for its end
 class CallThread:
     """Runs calls one at a time in a daemon thread.
 
-    Meanwhile, the caller waits where signals reach it.
-    An abandoned call (after a signal's exception, a timeout or :meth:`close`) runs to completion, and its result is
-    dropped. FFmpeg's own interrupt callback would do the same, but PyAV implements it in Python, and it crashes the
-    process while the interpreter shuts down.
+    Meanwhile, the caller waits where signals reach it. An abandoned call (after a signal's exception, a timeout
+    or :meth:`close`) runs to completion, and its result is dropped. FFmpeg's own interrupt callback would do the
+    same, but PyAV implements it in Python, and it crashes the process while the interpreter shuts down.
     """
 
     def __init__(self) -> None:

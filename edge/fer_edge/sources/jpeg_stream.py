@@ -36,17 +36,17 @@ class JpegSplitter:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add bytes and yield the images that they complete."""
         self._data += data
-        while self._begin():
+        while self._find_start():
             end = self._find_end()
             if end is None:
                 if len(self._data) > _MOST_BYTES:
-                    self._break_off(len(self._data))
+                    self._drop_image(len(self._data))
                 return
             yield bytes(self._data[:end])
             del self._data[:end]
             self._begun = False
 
-    def _begin(self) -> bool:
+    def _find_start(self) -> bool:
         """Discard the bytes before the start of an image; return whether one was found."""
         if self._begun:
             return True
@@ -64,7 +64,7 @@ class JpegSplitter:
             end = self._skip_scan() if self._in_scan else self._skip_segment()
             if end is None or end > 0:
                 return end
-            if not self._begun and not self._begin():
+            if not self._begun and not self._find_start():
                 return None
 
     def _skip_scan(self) -> int | None:
@@ -85,7 +85,7 @@ class JpegSplitter:
         if len(data) < at + 2:
             return None
         if data[at] != 0xFF:
-            self._break_off(at)
+            self._drop_image(at)
             return 0
         marker = data[at + 1]
         if marker == 0xFF:  # fill bytes
@@ -93,7 +93,7 @@ class JpegSplitter:
         elif marker == _EOI:
             return at + 2
         elif marker == _SOI or marker == 0:
-            self._break_off(at)
+            self._drop_image(at)
         elif marker in _STAND_ALONE:
             self._at = at + 2
         else:
@@ -101,14 +101,14 @@ class JpegSplitter:
                 return None
             length = int.from_bytes(data[at + 2 : at + 4], "big")
             if length < 2:
-                self._break_off(at)
+                self._drop_image(at)
                 return 0
             if len(data) < at + 2 + length:
                 return None
             self._at, self._in_scan = at + 2 + length, marker == _SOS
         return 0
 
-    def _break_off(self, at: int) -> None:
+    def _drop_image(self, at: int) -> None:
         """Drop an image that does not continue; the next one may begin at this position."""
         self.broken += 1
         self.skipped += at

@@ -85,7 +85,9 @@ class NetworkStream:
             self._open_http()
         else:
             _resolve(host, port)
-            self._open_container(self._address, _rtsp_options() if scheme.startswith("rtsp") else _timeouts())
+            self._open_container(
+                self._address, _rtsp_options() if scheme.startswith("rtsp") else _timeout_options()
+            )
             length_s = (self._container.duration or 0) / av.time_base
             self._recording_s = length_s if length_s > 0 else None
         self._backlog.newest_only = _is_intra(self.context)
@@ -118,14 +120,16 @@ class NetworkStream:
             start = http.peek(_PEEK)
         multipart = multipart or _is_multipart(start)
         if not multipart:
-            _refuse_what_is_no_stream(http, start)
+            _refuse_non_stream(http, start)
         if multipart or start.startswith(_JPEG):
             self.context = av.CodecContext.create("mjpeg", "r")
             self._packets = self._split_jpegs(http)
         elif start.startswith(_PLAYLIST) or http.kind.endswith(_PLAYLIST_KINDS):
             http.close()
             self._http = None
-            self._open_container(self._address, _timeouts())  # FFmpeg fetches the segments of the playlist
+            self._open_container(
+                self._address, _timeout_options()
+            )  # FFmpeg fetches the segments of the playlist
         else:
             self._open_container(http, {})
             if self._container.duration:
@@ -147,7 +151,7 @@ class NetworkStream:
         context = self.context = stream.codec_context
         self.pixel_shape = stream.sample_aspect_ratio
         self.size = (context.width, context.height) if context.width and context.height else None
-        self.frame_rate = _stated_rate(stream)
+        self.frame_rate = _find_rate(stream)
         self._packets = self._demux(container, stream)
 
     def _demux(self, container: Any, stream: Any) -> Iterator[Any]:
@@ -190,7 +194,7 @@ class NetworkStream:
         raise CameraFault("the server closed the connection", _CHECK)
 
 
-def _refuse_what_is_no_stream(http: HttpStream, start: bytes) -> None:
+def _refuse_non_stream(http: HttpStream, start: bytes) -> None:
     """Raise CameraFault if the response is not a video stream, naming what it is."""
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     what = None
@@ -253,7 +257,7 @@ def _is_one_image(http: HttpStream) -> bool:
     return False
 
 
-def _stated_rate(stream: Any) -> float | None:
+def _find_rate(stream: Any) -> float | None:
     """Return the frames per second stated by the stream, or None.
 
     FFmpeg's estimate from the first packets is not used: it is often twice too high.
@@ -282,10 +286,10 @@ def _is_intra(context: Any) -> bool:
 
 def _rtsp_options() -> dict[str, str]:
     """Return options that prefer TCP over UDP and request only video."""
-    return _timeouts() | {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
+    return _timeout_options() | {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
 
 
-def _timeouts() -> dict[str, str]:
+def _timeout_options() -> dict[str, str]:
     microseconds = f"{SILENCE_S * 1e6:.0f}"
     return {"timeout": microseconds, "rw_timeout": microseconds}
 

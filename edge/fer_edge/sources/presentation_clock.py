@@ -16,13 +16,13 @@ _HOUR_S: Final = 3600.0  # a single stamp this far ahead belongs to another cloc
 class PresentationClock:
     """Converts timestamps to strictly increasing seconds since the video's start.
 
-    The times are those that players show.
-    ``start_s`` is the container's start time; None uses the first frame's. ``interval_s`` is the nominal time between
-    frames, used for frames without a timestamp. ``joins`` means that the container's clock may restart in the middle,
-    as in broadcasts: after a jump ahead of ten seconds or more, time continues from the value before the jump. Without
-    ``joins``, a jump of less than an hour is a gap. A clock that runs backward is joined in any container. ``end_s`` is
-    the end of the video as stated by the container: any jump up to there is a gap. A single frame with a wrong stamp is
-    shown after the frame before it.
+    The times are those that players show. ``start_s`` is the container's start time; None uses the first frame's.
+    ``interval_s`` is the nominal time between frames, used for frames without a timestamp. ``joins`` means that
+    the container's clock may restart in the middle, as in broadcasts: after a jump ahead of ten seconds or more,
+    time continues from the value before the jump. Without ``joins``, a jump of less than an hour is a gap. A
+    clock that runs backward is joined in any container. ``end_s`` is the end of the video as stated by the
+    container: any jump up to there is a gap. A single frame with a wrong stamp is shown after the frame before
+    it.
     """
 
     def __init__(

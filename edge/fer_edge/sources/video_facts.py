@@ -42,9 +42,9 @@ class VideoFacts:
         """Collect the facts from a container and its video stream."""
         flags = container.format.flags
         stamped = not flags & av.format.Flags.no_timestamps.value
-        rate = _rate(container, stream, stamped=stamped)
+        rate = _choose_rate(container, stream, stamped=stamped)
         start = container.start_time
-        end_s = _end_s(container, stream)
+        end_s = _find_end(container, stream)
         return cls(
             rate=rate,
             start_s=None if start is None else start / av.time_base,
@@ -71,7 +71,7 @@ def sanitize_frame_rate(rate: float) -> float | None:
     return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
 
 
-def _rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
+def _choose_rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
     """Return the frame rate of the stream.
 
     This is usually the average rate. For a raw stream it is the codec's rate, for .avi the one that its times count.
@@ -95,7 +95,7 @@ def _is_unknown(rate: Fraction | None) -> bool:
     return rate is not None and abs(float(rate) - float(UNKNOWN_RATE)) < 1e-4
 
 
-def _end_s(container: Any, stream: Any) -> float | None:
+def _find_end(container: Any, stream: Any) -> float | None:
     start = container.start_time or 0
     if container.format.name == "avi" and stream.frames > 0:
         return float(

@@ -89,8 +89,8 @@ def seek_by_index(container: Any, stream: Any, start: int) -> FrameNumbers | Non
 class PacketClock:
     """Computes the presentation times of packets.
 
-    They match those that :class:`PresentationClock` computes for frames.
-    Clock jumps are followed only if the container's clock may restart (``joins``), based on decoding times.
+    They match those that :class:`PresentationClock` computes for frames. Clock jumps are followed only if the
+    container's clock may restart (``joins``), based on decoding times.
     """
 
     def __init__(self, offset_s: float, interval_s: float, *, joins: bool) -> None:
