@@ -223,9 +223,9 @@ class _Https(urllib.request.HTTPSHandler):
 
 def describe_status(status: int, reason: object, url: str) -> CameraFault:
     """Return the fault for an HTTP or RTSP status that was received for a URL."""
-    scheme, asked = urlsplit(url).scheme, urlsplit(url).username is not None
+    scheme, has_user = urlsplit(url).scheme, urlsplit(url).username is not None
     if status in (401, 407):
-        if asked:
+        if has_user:
             return CameraFault(
                 f"the server rejected the user name or password ({status})", "check both", permanent=True
             )

@@ -72,7 +72,7 @@ class LocalCamera:
         name: str,
         clock: LiveClock,
         frozen: FrozenImage,
-        asked: _RequestedMode,
+        requested: _RequestedMode,
         *,
         remedy: str = _BUSY,
     ) -> None:
@@ -80,7 +80,7 @@ class LocalCamera:
         self.frame_rate: float | None = None
         self.reader: LiveReader[Any] = LiveReader(device, Backlog(newest_only=True), name)
         self._device, self._name, self._clock, self._frozen = device, name, clock, frozen
-        self._asked, self._remedy = asked, remedy
+        self._requested, self._remedy = requested, remedy
 
     def open(self) -> None:
         """Open the camera. Raises CameraFault, InterruptedError."""
@@ -124,7 +124,7 @@ class LocalCamera:
             frame = self._device.to_frame(waiting.item, self._name, stamp)
             if not given:
                 given = True
-                self._asked.compare(frame.size, self.frame_rate)
+                self._requested.compare(frame.size, self.frame_rate)
             yield frame
             del waiting, frame
 
@@ -247,13 +247,13 @@ class _RequestedMode:
 
     def __init__(self, name: str, size: tuple[int, int] | None, rate: float | None) -> None:
         self._name, self._size, self._rate = name, size, rate
-        self._told: tuple[tuple[int, int], float | None] | None = None
+        self._warned: tuple[tuple[int, int], float | None] | None = None
 
     def compare(self, size: tuple[int, int], rate: float | None) -> None:
         """Warn if the actual size (width, height) or frame rate differs from the request."""
-        if (size, rate) == self._told:
+        if (size, rate) == self._warned:
             return
-        self._told = size, rate
+        self._warned = size, rate
         if self._size is not None and size != self._size:
             _LOG.warning("camera %s: requested %d×%d, but it delivers %d×%d", self._name, *self._size, *size)
         if (
@@ -273,14 +273,14 @@ def create_local_source(
 
     ``create`` makes the device for each connection.
     """
-    frozen, asked = FrozenImage(), _RequestedMode(request.address, request.size, request.rate)
+    frozen, requested = FrozenImage(), _RequestedMode(request.address, request.size, request.rate)
     threads: list[Thread] = []
 
     def connect(clock: LiveClock) -> LocalCamera:
         threads[:] = [thread for thread in threads if thread.is_alive()]
         if len(threads) >= _MOST_BLOCKED:
             raise CameraFault("its driver does not respond", "plug it in again, or restart the machine")
-        camera = LocalCamera(create(), request.address, clock, frozen, asked, remedy=remedy)
+        camera = LocalCamera(create(), request.address, clock, frozen, requested, remedy=remedy)
         threads.append(camera.reader.thread)
         return camera
 

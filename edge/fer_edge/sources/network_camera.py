@@ -115,10 +115,10 @@ class _LiveDecoder:
 
     def __init__(self, context: Any, name: str) -> None:
         self._context, self._name = context, name
-        self._wants_key, self._wanted_since = True, time.monotonic()
+        self._needs_key, self._waiting_since = True, time.monotonic()
         self.left_out = self._errors = 0
         self._spent_s = 0.0  # on decoding since it last kept up
-        self._told = False
+        self._warned = False
         context.thread_type, context.thread_count = "SLICE", _THREADS
         context.options = {"max_pixels": str(MOST_PIXELS)}
 
@@ -135,13 +135,13 @@ class _LiveDecoder:
         packet = waiting.item
         if waiting.broken and not packet.is_keyframe:
             self._restart()
-        if self._wants_key and not packet.is_keyframe:
-            if time.monotonic() - self._wanted_since < _KEY_FRAME_S:
+        if self._needs_key and not packet.is_keyframe:
+            if time.monotonic() - self._waiting_since < _KEY_FRAME_S:
                 self.left_out += 1
                 return []
-        elif (waiting.broken or self._wants_key) and self._context.is_open:
+        elif (waiting.broken or self._needs_key) and self._context.is_open:
             self._context.flush_buffers()
-        self._wants_key = False
+        self._needs_key = False
         try:
             images = [image for image in self._context.decode(packet) if not image.is_corrupt]
         except av.error.EOFError:
@@ -164,8 +164,8 @@ class _LiveDecoder:
         self._spent_s = 0.0 if age_s < _STALE_S else self._spent_s + spent_s
         if age_s < _BEHIND_S or self._spent_s < _CATCH_UP_S:
             return False
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             _LOG.warning(
                 "camera %s: decoding %d×%d is too slow on this machine, so frames are skipped; %s",
                 self._name,
@@ -178,4 +178,4 @@ class _LiveDecoder:
         return True
 
     def _restart(self) -> None:
-        self._wants_key, self._wanted_since = True, time.monotonic()
+        self._needs_key, self._waiting_since = True, time.monotonic()

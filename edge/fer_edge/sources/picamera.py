@@ -43,8 +43,8 @@ class PicameraDevice:
 
     def __init__(self, number: int, size: tuple[int, int] | None = None, rate: float | None = None) -> None:
         self.frame_rate: float | None = None
-        self._number, self._asked = number, (size or _SIZE, rate or _RATE)
-        self._size = self._asked[0]
+        self._number, self._requested = number, (size or _SIZE, rate or _RATE)
+        self._size = self._requested[0]
         self._camera: Any = None
 
     def open(self) -> None:
@@ -61,7 +61,7 @@ class PicameraDevice:
             raise CameraFault(
                 f"camera {self._number} is not connected; cameras found: {len(present)}", _CABLE
             )
-        size, rate = self._asked
+        size, rate = self._requested
         duration = round(_MICROSECONDS / rate)
         try:
             camera = self._camera = Picamera2(self._number)

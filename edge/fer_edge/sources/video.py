@@ -30,7 +30,7 @@ __all__ = ["VideoSource", "create_source", "sanitize_frame_rate"]
 _LOG: Final = logging.getLogger(__name__)
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end of a complete video
 _DECIMALS: Final = 6  # of the times in rows
-_TELL_EVERY: Final = 64  # frames between two calls of on_skipped
+_REPORT_EVERY: Final = 64  # frames between two calls of on_skipped
 _DELAY: Final = 64  # frames that a decoder may still output after an error that precedes them
 
 
@@ -102,7 +102,7 @@ class VideoSource:
             unchanged = (decoded.width, decoded.height) == facts.size and decoder.pixel_shape == codec_shape
             geometry = geometries.read(decoded, facts.pixel_shape if unchanged else decoder.pixel_shape)
             if geometry.stretched != geometry.decoded:
-                self._tell_stretched(geometry)
+                self._warn_stretched(geometry)
             yield to_frame(decoded, geometry, self.info.name, index, time_s)
             del decoded  # lets the decoder reuse its memory
         if not decoder.closed:
@@ -130,13 +130,13 @@ class VideoSource:
                 break
             if round(time_s, _DECIMALS) >= start_s:
                 yield index, time_s, decoded
-            elif index % _TELL_EVERY == 0:
+            elif index % _REPORT_EVERY == 0:
                 self._on_skipped(time_s)
             index += 1
             del decoded
         self._on_skipped(start_s)
 
-    def _tell_stretched(self, geometry: Geometry) -> None:
+    def _warn_stretched(self, geometry: Geometry) -> None:
         """Warn, once per size and pixel shape, that images are stretched."""
         kind = geometry.decoded, geometry.stretched
         if kind not in self._stretched:

@@ -17,7 +17,7 @@ _INDEXED: Final = "mov"  # prefix of FFmpeg's format name for .mp4, .mov and rel
 _MOST_TRIES: Final = 8  # each tries the previous key frame, if the current one is shown too late
 _MOST_HELD: Final = 32 << 20  # bytes of held packets; above this, decoding begins early
 _VP8_SHOWN: Final = 1 << 4  # flag in the first byte of a frame
-_TELL_EVERY: Final = 256  # packets
+_REPORT_EVERY: Final = 256  # packets
 
 OnSkipped = Callable[[float], None]
 """Called from time to time with the current position, in seconds on the source's clock."""
@@ -140,7 +140,7 @@ def skip_packets(
         # Packets after the first key frame that are shown before it cannot be decoded; they may have no time.
         count += _is_shown(packet) and not (keys == 1 and (packet.pts is None or packet.pts < first))
         size += packet.size
-        if index % _TELL_EVERY == 0 and decoded_s is not None:
+        if index % _REPORT_EVERY == 0 and decoded_s is not None:
             on_skipped(decoded_s)
         if (decoded_s is not None and decoded_s >= start_s) or size > _MOST_HELD:
             break
