@@ -30,9 +30,10 @@ class Track:
 
     It holds its last position and time, its appearance when last confirmed, and its velocity (pixels/s).
     ``misses`` counts the consecutive searches in which the detector did not find it; ``missed`` means that it was
-    there a moment ago and may return. ``scale`` is its size relative to its template. ``coverer`` is the track
-    that was in front of it when it got lost. ``hid_s`` is when another face was last lost behind it, ``beside_s``
-    when its border was last searched for others.
+    there a moment ago and may return. ``replaced`` means that another face appeared in its place from one frame to
+    the next. ``scale`` is its size relative to its template. ``coverer`` is the track that was in front of it when
+    it got lost. ``hid_s`` is when another face was last lost behind it, ``beside_s`` when its border was last
+    searched for others.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     misses: int = 0
     missed: bool = False
+    replaced: bool = False
     scale: float = 1.0
     coverer: Track | None = None
     hid_s: float = -math.inf
@@ -132,5 +134,5 @@ class Track:
         """Update the track after the detector found the face, including its appearance."""
         self.update(detection, time_s)
         self.template = Template.from_box(gray, detection.box)
-        self.scale, self.misses, self.missed = 1.0, 0, False
+        self.scale, self.misses, self.missed, self.replaced = 1.0, 0, False, False
         self.coverer = None

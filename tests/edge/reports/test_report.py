@@ -1,4 +1,4 @@
-"""What rows come to: sources, people, gaps, and memory that does not grow."""
+"""Report totals: sources, people, gaps, and constant memory."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_frames_before_the_first_face_count(tmp_path: Path) -> None:
 
 
 def test_a_camera_s_files_are_one_timeline_in_the_order_of_its_clock(tmp_path: Path) -> None:
-    # By their names these would be read in the other order.
+    # By file name, these would be read in the reverse order.
     later = write_rows(tmp_path / "a.jsonl", make_camera(START + timedelta(hours=1), 60, first_frame=60))
     early = write_rows(tmp_path / "b.csv", make_camera(START, 60))
     report = gather(later, early)
