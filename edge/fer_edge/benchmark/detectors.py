@@ -39,13 +39,13 @@ _SAME_FACE_IOU: Final = 0.4  # the boxes of different detectors differ
 
 @dataclass(slots=True)
 class Found:
-    """What a detector found in all images.
+    """The results of a detector on all images.
 
-    ``faces`` counts faces, ``pictures`` images with at least one face; ``searches`` are the durations of the searches.
+    ``faces`` is the number of faces, ``images`` the number of images with a face, ``searches`` holds the search times.
     """
 
     faces: int = 0
-    pictures: int = 0
+    images: int = 0
     searches: LatencyHistogram = field(default_factory=LatencyHistogram)
 
 
@@ -61,7 +61,7 @@ class Comparison:
     found: dict[str, Found]
     same: dict[tuple[str, str], int]
     left_out: dict[str, str]
-    pictures: int = 0
+    images: int = 0
     errors: list[str] = field(default_factory=list)
 
 
@@ -142,12 +142,12 @@ def compare_detectors(
         )
         for frame in progress(itertools.islice(_read_frames(source, comparison), _MOST)):
             # Alternate the order, so that going first is no advantage.
-            turns = detectors if comparison.pictures % 2 == 0 else detectors[::-1]
+            turns = detectors if comparison.images % 2 == 0 else detectors[::-1]
             boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}
             for one, other in comparison.same:
                 comparison.same[one, other] += _count_same_faces(boxes[one], boxes[other])
-            comparison.pictures += 1
-        if not comparison.pictures:
+            comparison.images += 1
+        if not comparison.images:
             raise SourceError(f"{path}: none of the images could be read")
         return comparison
 
@@ -167,7 +167,7 @@ def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ..
     boxes = tuple(face.box for face in detector.detect(frame))
     found.searches.add(time.perf_counter() - started)
     found.faces += len(boxes)
-    found.pictures += bool(boxes)
+    found.images += bool(boxes)
     return boxes
 
 
@@ -189,7 +189,7 @@ def render_comparison(comparison: Comparison) -> list[str]:
         (
             name,
             f"{found.faces:,}",
-            f"{found.pictures:,}",
+            f"{found.images:,}",
             *(f"{1000 * (found.searches.percentile(percent) or 0.0):.1f}" for percent in (50, 95)),
         )
         for name, found in comparison.found.items()
@@ -197,7 +197,7 @@ def render_comparison(comparison: Comparison) -> list[str]:
     head = ("detector", "faces", "images with a face", "ms per search", "95 %")
     lines = [
         describe_machine(),
-        f"{comparison.source}: {counted(comparison.pictures, 'image')}",
+        f"{comparison.source}: {counted(comparison.images, 'image')}",
         "",
         *aligned(head, rows),
     ]
@@ -217,18 +217,18 @@ def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
     detector if nothing distinguishes them.
     """
     found = comparison.found
-    best = max((each.pictures for each in found.values()), default=0)
+    best = max((each.images for each in found.values()), default=0)
     if len(found) < 2:
         return None, "Only one detector is available; to get another, run: fer-edge get yunet"
     if not best:
         return None, "No detector found a face, so there is no recommendation"
-    good = [name for name, each in found.items() if each.pictures >= _NEARLY * best]
+    good = [name for name, each in found.items() if each.images >= _NEARLY * best]
     name = min(good, key=lambda each: found[each].searches.percentile(50) or 0.0)
-    others = "the most" if found[name].pictures == best else f"the most: {best:,}"
+    others = "the most" if found[name].images == best else f"the most: {best:,}"
     fastest = "the fastest detector that finds about as many" if len(good) > 1 else "the others find fewer"
     return name, (
-        f"Recommendation: --detector {name}: a face in {found[name].pictures:,} of "
-        f"{counted(comparison.pictures, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
+        f"Recommendation: --detector {name}: a face in {found[name].images:,} of "
+        f"{counted(comparison.images, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
     )
 
 
@@ -242,12 +242,12 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
         "version": __version__,
         "device": {"machine": describe_machine(), "processors": processor_count()},
         "source": comparison.source,
-        "pictures": comparison.pictures,
+        "pictures": comparison.images,
         "detectors": [
             {
                 "name": name,
                 "faces": found.faces,
-                "pictures_with_faces": found.pictures,
+                "pictures_with_faces": found.images,
                 "detect": found.searches.milliseconds(),
             }
             for name, found in comparison.found.items()

@@ -102,7 +102,7 @@ DetectorFactory = Callable[[DetectorRequest], Detector]
 
 
 def refuse_model(request: DetectorRequest, name: str) -> None:
-    """Raise UsageError if a model file is given for a detector that takes none."""
+    """Raise UsageError if a model file is given for a detector that cannot use it."""
     if request.model is not None:
         raise UsageError(
             f"--detector {name} does not take --detector-model {str(request.model)!r}; leave it out "

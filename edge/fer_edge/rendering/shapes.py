@@ -16,7 +16,7 @@ from fer_edge.types import Image
 __all__ = ["RIM", "Style", "draw_rounded"]
 
 RIM: Final[Color] = (24, 24, 24)
-"""The color of the rim, which separates a shape from a background of its own color."""
+"""The color of the rim, which separates a shape from a background of the same color."""
 
 
 class Style(NamedTuple):

@@ -42,7 +42,7 @@ class View:
         self._result, self._mirror, self._ids, self._hidden = result, mirror, ids, hidden
         self._drawn: Image | None = None
         self.draw_s: float | None = None
-        """How long drawing took, in seconds; None until the image is first requested."""
+        """The time that drawing took, in seconds; None until the image is first requested."""
 
     @property
     def source(self) -> str:

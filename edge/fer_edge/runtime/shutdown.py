@@ -48,7 +48,7 @@ class _Interruption:
 
 
 class _Ending:
-    """How :func:`run_program` exits."""
+    """The way in which :func:`run_program` exits."""
 
     at_once = False
 

@@ -62,7 +62,7 @@ class LiveClock:
 
     @property
     def frames(self) -> int:
-        """How many frames there were, including skipped ones."""
+        """The number of frames, including skipped ones."""
         return self._next
 
     def stamp(self, arrival: Arrival, skipped: int = 0) -> Stamp:

@@ -117,7 +117,7 @@ class LiveReader(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """How many items are queued."""
+        """The number of queued items."""
         return len(self._backlog)
 
     def open(self, timeout_s: float) -> None:

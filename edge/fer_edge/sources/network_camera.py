@@ -130,7 +130,7 @@ class _LiveDecoder:
     def decode(self, waiting: Waiting[Any]) -> list[Any]:
         """Return the images (``av.VideoFrame``) that a packet completes.
 
-        There are none before a key frame. Raises CameraFault.
+        The result is empty before a key frame. Raises CameraFault.
         """
         packet = waiting.item
         if waiting.broken and not packet.is_keyframe:

@@ -54,7 +54,7 @@ _MOST_STRETCHED: Final = 1 << 26  # pixels
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How to turn decoded pixels into an upright image with square pixels.
+    """The conversion of decoded pixels to an upright image with square pixels.
 
     ``decoded`` and ``stretched`` are the (width, height) of the decoded frame, as stored and with square pixels, before
     rotation by ``matrix``, the signs (a, b, c, d) of the display matrix. ``size`` is that of the resulting image.

@@ -23,7 +23,7 @@ _BESIDE: Final = 0.05  # share of that border: what half a face that appears bes
 
 @dataclass(frozen=True, slots=True)
 class MotionMask:
-    """Where a frame changed: ``cells`` is bool (rows, columns), one per 8×8 pixels."""
+    """The changes in a frame: ``cells`` is bool (rows, columns), one per 8×8 pixels."""
 
     cells: NDArray[np.bool_]
 

@@ -146,9 +146,9 @@ def compared(**detectors: tuple[int, float]) -> Comparison:
     """Return a comparison on 100 images from each detector's images with a face and milliseconds per search."""
     found = {}
     for name, (count, milliseconds) in detectors.items():
-        found[name] = Found(faces=count, pictures=count)
+        found[name] = Found(faces=count, images=count)
         found[name].searches.add(milliseconds / 1000)
-    return Comparison("photos", found, {}, {}, pictures=100)
+    return Comparison("photos", found, {}, {}, images=100)
 
 
 @pytest.mark.parametrize(
