@@ -120,7 +120,10 @@ class YuNetDetector:
         return found
 
     def _search(self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False) -> list[Detection]:
-        """The faces of a part of a frame, resized by ``scale``, in pixels of the frame and inside it."""
+        """Search a part of a frame, resized by ``scale``.
+
+        Returns the faces in pixels of the frame, clipped to it.
+        """
         if self._network is None:
             raise DetectorError("this YuNet detector is closed; create a new one")
         pixels = frame.image[part.y : part.y + part.height, part.x : part.x + part.width]
@@ -129,7 +132,7 @@ class YuNetDetector:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
         faces = []
-        # A search for one face takes always the same size: another one costs the network milliseconds.
+        # A search for one face always has the same size, because a new size costs the network milliseconds.
         for row in self._network.detect(pixels, _NARROW_SIDE) if narrow else self._network.detect(pixels):
             if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
                 faces.append(_detection(row, part, size, frame))

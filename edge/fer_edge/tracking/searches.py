@@ -49,10 +49,10 @@ def detect_beside(detector: Detector, frame: Frame, box: FaceBox) -> list[Detect
 
 
 def detect_changes(detector: Detector, frame: Frame, changes: MotionMask) -> list[Detection]:
-    """Faces where the frame changed, one octave of sizes at a time.
+    """Find faces where the frame changed, one octave of sizes at a time.
 
-    What changed may be large enough for some sizes and not for others. Where the octaves together would
-    cost more than one search of everything, or parts save nothing, everything is searched.
+    A change may be large enough for some sizes and too small for others. If searching the octaves would cost more than one
+    full search, or if searching parts saves nothing, the whole frame is searched.
     """
     if not detector.traits.cheap_parts:
         return list(detector.detect(frame))

@@ -83,7 +83,7 @@ class Tracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all faces, because the next frame does not continue the last. Ids continue."""
+        """Forget all faces, as the next frame does not continue the last. Ids continue."""
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._motion = MotionDetector()
