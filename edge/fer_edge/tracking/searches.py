@@ -51,8 +51,8 @@ def detect_beside(detector: Detector, frame: Frame, box: FaceBox) -> list[Detect
 def detect_changes(detector: Detector, frame: Frame, changes: MotionMask) -> list[Detection]:
     """Find faces where the frame changed, one octave of sizes at a time.
 
-    A change may be large enough for some sizes and too small for others. If searching the octaves would cost more than one
-    full search, or if searching parts saves nothing, the whole frame is searched.
+    A change may be large enough for some sizes and too small for others. If searching the octaves would cost more than
+    one full search, or if searching parts saves nothing, the whole frame is searched.
     """
     if not detector.traits.cheap_parts:
         return list(detector.detect(frame))
