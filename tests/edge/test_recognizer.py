@@ -262,7 +262,7 @@ class TestStream:
         (tmp_path / "b.png").write_text("not an image")
         results = recognizer.stream(tmp_path)
         assert next(results).frame.source.endswith("a.png")
-        with pytest.raises(SourceError, match=r"b\.png: expected a picture"):
+        with pytest.raises(SourceError, match=r"b\.png: cannot read image"):
             next(results)
 
     @pytest.mark.parametrize("name", ["missing.mp4", "missing.jpg", "missing", "empty folder"])

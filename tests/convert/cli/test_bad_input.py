@@ -200,7 +200,7 @@ def test_a_folder_with_other_files_is_never_overwritten(
     (out / "notes.txt").write_text("mine too")
     status, _, err = fer_convert(run_folder, "--out", out, "--formats", "float32")
     assert status == 1
-    assert "it holds float32.tflite, notes.txt" in err
+    assert "it contains float32.tflite, notes.txt" in err
     assert "--overwrite" in err
     assert (out / "float32.tflite").read_text() == "mine"
 
@@ -219,7 +219,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
             (staging / "int8.tflite").write_bytes(b"complete")
             Path("/dev/full").write_bytes(b"more than there is room for")
 
-    with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+    with pytest.raises(OutputError, match="cannot write: No space left on device"):
         fill()
     assert not (tmp_path / "out").exists()
 
@@ -228,7 +228,7 @@ def test_an_out_that_is_a_file_is_refused(run_folder: Path, tmp_path: Path, fer_
     (tmp_path / "out").write_text("mine")
     status, _, err = fer_convert(run_folder, "--out", tmp_path / "out")
     assert status == 1
-    assert "expected a folder to write into, it is a file" in err
+    assert "is a file, not a folder" in err
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent path that is not a folder")
@@ -238,7 +238,7 @@ def test_an_out_that_cannot_be_made_is_refused(
     (tmp_path / "file").write_text("mine")
     status, _, err = fer_convert(run_folder, "--out", tmp_path / "file/out")
     assert status == 1
-    assert "cannot be written" in err
+    assert "cannot write" in err
 
 
 @pytest.mark.parametrize(

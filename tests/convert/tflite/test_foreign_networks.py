@@ -95,14 +95,14 @@ def without_input() -> bytes:
 @pytest.mark.parametrize(
     ("make", "parts"),
     [
-        (logits, ["not probabilities but logits", "keras.layers.Softmax()(model.output)"]),
-        (int8_logits, ["not probabilities but logits"]),
+        (logits, ["logits, not probabilities", "keras.layers.Softmax()(model.output)"]),
+        (int8_logits, ["logits, not probabilities"]),
         (
             lambda: foreign.convert(foreign.build(end="sigmoid")),
-            ["do not add up to 1", "sigmoid", "Softmax()"],
+            ["do not sum to 1", "sigmoid", "Softmax()"],
         ),
-        (uint8_sigmoids, ["do not add up to 1", "sigmoid"]),
-        (lambda: foreign.convert(foreign.build(end="log_softmax")), ["logarithms of probabilities"]),
+        (uint8_sigmoids, ["do not sum to 1", "sigmoid"]),
+        (lambda: foreign.convert(foreign.build(end="log_softmax")), ["log-probabilities"]),
         (without_numbers, ["not finite (nan", "weights are damaged"]),
         (without_input, ["the same for every image", "Rescaling"]),
     ],
@@ -127,7 +127,7 @@ def test_the_runtime_refuses_them_before_the_first_image(
     assert run_command(cli, arguments, "fer-edge") == 1
     _, err = capfd.readouterr()
     (line,) = [line for line in err.splitlines() if line.startswith("Error: ")]
-    assert "theirs.tflite: its outputs are not" in line
+    assert "theirs.tflite: its outputs are logits" in line
     assert not results.exists()
 
 
@@ -359,14 +359,20 @@ def flex_operators() -> bytes:
         (channels_first, ["(1, 1, 48, 48)", "channels come first", "Permute((3, 1, 2))"]),
         (lambda: foreign.convert(foreign.build((64, 64, 1))), ['"height": 64, "width": 64']),
         (lambda: foreign.convert(foreign.build((48, 48, 3))), ['"color": "rgb"']),
-        (lambda: foreign.convert(foreign.build(labels=8)), ["it gives 8 numbers"]),
+        (lambda: foreign.convert(foreign.build(labels=8)), ["it has 8 values"]),
         (several_heads, ["2 outputs: ", "(1, 7)", "(1, 1)", "keras.Model(model.input, model.outputs[0])"]),
         (several_inputs, ["2 inputs: ", "(1, 2)"]),
-        (float16_input, ["float16 numbers"]),
-        (raw_bytes, ["uint8 input takes pixel (0 to 255)", "Rescaling(64, offset=128)"]),
-        (argmax, ["one number cannot be the probabilities", "without argmax"]),
-        (lambda: text_operators(allow_custom_ops=True), ["custom ones (AsString", "TFLITE_BUILTINS alone"]),
-        (flex_operators, ["TensorFlow's own (FlexAsString", "TFLITE_BUILTINS alone"]),
+        (float16_input, ["float16 values"]),
+        (raw_bytes, ["uint8 input expects pixel (0 to 255)", "Rescaling(64, offset=128)"]),
+        (argmax, ["a single value cannot be the probabilities", "without argmax"]),
+        (
+            lambda: text_operators(allow_custom_ops=True),
+            ["custom operators that are not built into TFLite (AsString", "TFLITE_BUILTINS only"],
+        ),
+        (
+            flex_operators,
+            ["TensorFlow operators that are not built into TFLite (FlexAsString", "TFLITE_BUILTINS only"],
+        ),
     ],
     ids=[
         "channels-first",
@@ -556,7 +562,7 @@ def test_an_exported_network_with_percentages_has_a_remedy_that_works(
     theirs = foreign.build()
     percentages = keras.Model(theirs.input, keras.layers.Rescaling(100.0)(theirs.output))
     found = attach(fer_convert, tmp_path, foreign.convert(percentages))
-    assert_refused(found, "add up to 100", "keras.layers.Rescaling(1 / 100)")
+    assert_refused(found, "sum to 100", "keras.layers.Rescaling(1 / 100)")
     mended = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
     assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
 

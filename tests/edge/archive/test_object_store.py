@@ -98,7 +98,7 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
     assert (joined.status, joined.frames) == ("complete", 120)
     gone = run_source(context, manifest.job(1))
     assert isinstance(gone, SourceSummary)
-    assert "s3://lab/in/gone.mp4: the video cannot be opened" in (gone.error or "")
+    assert "s3://lab/in/gone.mp4: cannot open video" in (gone.error or "")
     for number, summary in enumerate((joined, gone)):
         table.add(summary, manifest.job(number).carried)
     table.write()

@@ -157,7 +157,7 @@ for row in table.to_pylist():
     assert "failed" in told["videos/crash.mp4"]
     assert "crashed or stopped, 3 times" in told["videos/crash.mp4"]
     assert "crashed or stopped, 3 times" in told["videos/hang.mp4"]
-    assert "nothing that FFmpeg can read" in told["videos/text.mp4"]
+    assert "unsupported format or damaged file" in told["videos/text.mp4"]
     assert "No such file" in told["videos/gone.mp4"]
     assert len(list_row_files(fakes / "out")) == 2
     assert not [path for path in (fakes / "out").rglob("*") if ".part" in path.name]

@@ -150,7 +150,7 @@ def test_a_video_that_breaks_off_is_damaged_and_its_rows_are_kept(tmp_path: Path
     (tmp_path / "half.mkv").write_bytes(whole[: len(whole) // 3])
     summary = analyze(open_archive(tmp_path / "out", AnalysisOptions(), model), job_of(tmp_path / "half.mkv"))
     assert summary.status == "damaged"
-    assert "broke off" in (summary.error or "")
+    assert "ended early" in (summary.error or "")
     assert len(rows_of(tmp_path / "out")) == summary.frames
 
 
@@ -170,7 +170,7 @@ def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Pat
     outcome = run_source(context, job_of(short))
     assert isinstance(outcome, Fatal)
     assert outcome.kind is OutputError
-    assert "cannot be written" in outcome.message
+    assert "cannot write" in outcome.message
     assert "No space left on device; free some space" in outcome.message
     (small_disk / "filling").unlink()
     assert isinstance(run_source(context, job_of(short)), SourceSummary)

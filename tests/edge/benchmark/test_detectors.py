@@ -91,7 +91,7 @@ def test_a_missing_detector_is_named_with_the_remedy(
     assert "fer-edge get mediapipe" in comparison.left_out["mediapipe"]
     assert "fer-edge get yunet" in comparison.left_out["yunet"]
     assert "none" not in comparison.left_out
-    assert any(line.startswith("Without mediapipe: ") for line in render_comparison(comparison))
+    assert any(line.startswith("mediapipe is not included: ") for line in render_comparison(comparison))
 
 
 def test_a_detector_whose_model_is_named_has_to_work(images: Path, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_detector_s_own_failure_is_an_error(images: Path, monkeypatch: pytest.
 
 def test_a_folder_that_holds_no_readable_picture_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_text("no picture")
-    with pytest.raises(SourceError, match="none could be read"):
+    with pytest.raises(SourceError, match="none of the images could be read"):
         compare_detectors(str(tmp_path))
 
 
@@ -124,7 +124,7 @@ def test_the_command_prints_it_writes_it_and_names_what_it_could_not_read(
     arguments = ["benchmark", "--detectors", str(images), "--summary", str(summary)]
     assert run_command(cli, arguments, "fer-edge") == 1
     printed = capsys.readouterr()
-    assert "3 pictures" in printed.out
+    assert "3 images" in printed.out
     assert "broken.png" in printed.err
     assert json.loads(summary.read_text())["pictures"] == 3
 
@@ -146,9 +146,9 @@ def compared(**detectors: tuple[int, float]) -> Comparison:
     """Return a comparison on 100 images from each detector's images with a face and milliseconds per search."""
     found = {}
     for name, (count, milliseconds) in detectors.items():
-        found[name] = Found(faces=count, pictures=count)
+        found[name] = Found(faces=count, images=count)
         found[name].searches.add(milliseconds / 1000)
-    return Comparison("photos", found, {}, {}, pictures=100)
+    return Comparison("photos", found, {}, {}, images=100)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,12 @@ def compared(**detectors: tuple[int, float]) -> Comparison:
         (
             {"haar": (70, 200), "yunet": (99, 30)},
             "yunet",
-            "99 of 100 pictures (as many as any), the others find",
+            "99 of 100 images (the most), the others find",
         ),
-        ({"haar": (99, 20), "yunet": (100, 30)}, "haar", "(the most are 100), the fastest"),
+        ({"haar": (99, 20), "yunet": (100, 30)}, "haar", "(the most: 100), the fastest"),
         ({"haar": (90, 20), "yunet": (100, 30)}, "yunet", "the others find fewer"),
         ({"haar": (50, 20)}, None, "fer-edge get yunet"),
-        ({"haar": (0, 20), "yunet": (0, 30)}, None, "None of them found a face"),
+        ({"haar": (0, 20), "yunet": (0, 30)}, None, "No detector found a face"),
     ],
 )
 def test_it_recommends_a_detector(

@@ -47,7 +47,7 @@ def test_one_thread_and_the_most_threads_are_counted() -> None:
 def test_the_more_accurate_model_where_it_keeps_up() -> None:
     chosen = recommend(two_networks(6.0, 100))
     assert chosen.model == "accurate"
-    assert "correct more often than default (71.0 against 70.0 % on PublicTest)" in chosen.text
+    assert "correct more often than default (71.0 vs. 70.0 % on PublicTest)" in chosen.text
     assert "time for 4 faces in each frame of a camera at 30 frames a second" in chosen.text
 
 
@@ -79,7 +79,9 @@ def test_the_report_lists_the_faces_of_each_model() -> None:
     models = {m.name: m.model for m in measurements}
     report = make_report(models=models, memory=dict.fromkeys(models), measurements=measurements)
     text = render_report(report)
-    start = next(index for index, line in enumerate(text) if line.startswith("Faces that there is time for"))
+    start = next(
+        index for index, line in enumerate(text) if line.startswith("Faces that can be classified per frame")
+    )
     rows = [line.split() for line in text[start + 2 : start + 4]]
     assert [(name, faces) for name, _, faces in rows] == [("default", "29"), ("accurate", "4")]
     camera = build_report_summary(report)["camera"]

@@ -60,8 +60,8 @@ def test_pixels_of_another_kind_are_refused(pixels: NDArray[np.uint8]) -> None:
     ("changes", "reason"),
     [
         ({"labels": ("yes", "no")}, r"2 labels \(yes, no\)"),
-        ({"width": 64}, "names an input of"),
-        ({"color": "rgb"}, "names an input of"),
+        ({"width": 64}, "describes an input of"),
+        ({"color": "rgb"}, "describes an input of"),
     ],
 )
 def test_a_spec_that_contradicts_the_tensors_is_refused(
@@ -85,7 +85,7 @@ def test_a_spec_on_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x1c\0\0\0TFL3 and then no network at all. " * 100)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(SPEC_FILE, find_model().spec.to_json())
-    with pytest.raises(ModelError, match="the interpreter refused it"):
+    with pytest.raises(ModelError, match="the interpreter rejected the model"):
         Classifier(path)
 
 

@@ -92,7 +92,7 @@ def test_the_layer_of_the_remedy_turns_our_numbers_into_the_network_s(
     means: list[float], stds: list[float], range_: str, layer: str
 ) -> None:
     text = describe_mismatch(means, stds)
-    assert f"takes {range_}, while" in text
+    assert f"expects {range_}, but" in text
     assert f"Rescaling({layer}) in front" in text
     scale, offset = eval(f"(lambda scale, offset: (scale, offset))({layer})")
     ours = (ALL_PIXELS[:, None].astype(float) - 128) / 64

@@ -35,15 +35,15 @@ def test_softmax_is_accepted_however_inaccurate_or_confident(labels: int, spread
 @pytest.mark.parametrize(
     ("outputs", "what", "remedy"),
     [
-        (LOGITS, "not probabilities but logits", "Softmax()(model.output)"),
-        (np.maximum(LOGITS, 0), "not probabilities but logits", "Softmax()(model.output)"),
-        (1 / (1 + np.exp(-LOGITS)), "of a sigmoid for each label", "Softmax()(model.output)"),
-        (np.log(softmax(LOGITS)), "logarithms of probabilities", "leave the logarithm out"),
-        (100 * softmax(LOGITS), "add up to 100", "Rescaling(1 / 100)"),
+        (LOGITS, "logits, not probabilities", "Softmax()(model.output)"),
+        (np.maximum(LOGITS, 0), "logits, not probabilities", "Softmax()(model.output)"),
+        (1 / (1 + np.exp(-LOGITS)), "with a sigmoid per label", "Softmax()(model.output)"),
+        (np.log(softmax(LOGITS)), "log-probabilities", "remove the logarithm"),
+        (100 * softmax(LOGITS), "sum to 100", "Rescaling(1 / 100)"),
         (np.ones((5, 7)), "are all 1", "flatten before it"),
-        (np.full((5, 7), np.nan), "not finite (nan, nan, nan, nan, …)", "train or convert it again"),
+        (np.full((5, 7), np.nan), "not finite (nan, nan, nan, nan, …)", "train or convert the model again"),
         (np.where(LOGITS > 2, np.inf, softmax(LOGITS)), "not finite", "overflows"),
-        (np.zeros((5, 7)), "do not add up to 1", "Softmax"),
+        (np.zeros((5, 7)), "do not sum to 1", "Softmax"),
     ],
 )
 def test_other_outputs_are_identified(outputs: NDArray[Any], what: str, remedy: str) -> None:

@@ -14,19 +14,19 @@ from tests.edge.support import FerEdge, names_in, run_fer_edge
 
 BAD_USES: list[tuple[list[str], int, str]] = [
     (["image", "nowhere.jpg"], 1, "nowhere.jpg"),
-    (["image", "text.jpg"], 1, "expected a picture"),
+    (["image", "text.jpg"], 1, "cannot read image"),
     (["image", "empty.jpg"], 1, "the file is empty"),
-    (["image", os.devnull], 1, "got a device"),
+    (["image", os.devnull], 1, "it is a device"),
     (["image", "face.jpg", "--threads", "100000"], 2, "expected at most 64 threads"),
-    (["folder", "nowhere"], 1, "expected a folder"),
+    (["folder", "nowhere"], 1, "folder does not exist"),
     (["folder", "text.jpg"], 1, "fer-edge image"),
     (["video", "nowhere.mp4"], 1, "nowhere.mp4"),
     (["video", "empty.jpg"], 1, "the file is empty"),
-    (["video", "text.jpg"], 1, "expected a video"),
+    (["video", "text.jpg"], 1, "cannot decode any frame"),
     (["video", "."], 1, "fer-edge folder"),
     (["camera", "97"], 1, "camera 97"),
     (["camera", "clip.mp4"], 2, "fer-edge video"),
-    (["camera", "http://127.0.0.1:9/stream"], 1, "nobody answers"),
+    (["camera", "http://127.0.0.1:9/stream"], 1, "connection refused"),
     (["image", "face.jpg", "-r", "rows.xlsx"], 2, "jsonl, csv"),
     (["image", "face.jpg", "-r", "nowhere/rows.csv"], 1, "nowhere"),
     (["image", "face.jpg", "-o", "out.xyz"], 2, "unsupported image format"),
@@ -111,7 +111,7 @@ def test_a_small_file_does_not_take_all_memory(tmp_path: Path) -> None:
     done = run_fer_edge("image", path)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "expected at most 268435456 pixels" in done.stderr
+    assert "more than 268,435,456" in done.stderr
 
 
 def one_bit_png(width: int, height: int) -> bytes:

@@ -30,7 +30,7 @@ def test_a_stream_on_standard_input_is_read(clip: Path, tmp_path: Path) -> None:
 def test_standard_input_without_a_video_is_an_error() -> None:
     done = run_fer_edge("video", "-", input="")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: standard input: expected a video")
+    assert done.stderr.startswith("Error: standard input: cannot open video")
 
 
 def test_a_closed_pipe_ends_it_quietly(clip: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_name_with_a_line_break_stays_on_its_line(portrait_path: Path, tmp_pat
     done = run_fer_edge("folder", tmp_path)
     assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
     assert "a\\nb.jpg: " in done.stdout
-    assert "c\\n\\x1b[2Jd.jpg: expected a picture" in done.stderr
+    assert "c\\n\\x1b[2Jd.jpg: cannot read image" in done.stderr
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(portrait_path: Path, tmp_path: Path) -> None:

@@ -262,7 +262,7 @@ class TestSummary:
             container.mux(stream.encode(None))
         done = fer_edge("video", tmp_path / "wide.mkv", "--summary", tmp_path / "summary.json", "-r", "-")
         (warning,) = json.loads((tmp_path / "summary.json").read_text())["warnings"]
-        assert "256×600 are stretched to 512×600" in warning
+        assert "256×600 is stretched to 512×600" in warning
         assert done.stderr.count("Warning: ") == 1
         assert all(row["faces"] for row in read_rows(done.stdout))
 
@@ -376,4 +376,4 @@ def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: Fer
     summary = json.loads((tmp_path / "s.json").read_text())
     assert summary["frames"] == 0
     assert len(summary["errors"]) == 1
-    assert "broken.mp4: expected a video" in summary["errors"][0]
+    assert "broken.mp4: cannot open video" in summary["errors"][0]

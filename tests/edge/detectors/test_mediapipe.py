@@ -68,7 +68,7 @@ class TestWithoutMediaPipe:
 
     def test_a_web_page_is_no_model(self, some_file: Path) -> None:
         some_file.write_text("<html></html>")
-        with pytest.raises(DetectorError, match=f"it is a web page.*; {REMEDY}"):
+        with pytest.raises(DetectorError, match=f"got a web page.*; {REMEDY}"):
             create_detector("mediapipe", model=some_file)
 
     @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
@@ -76,17 +76,19 @@ class TestWithoutMediaPipe:
         path = tmp_path / "detector.tflite"
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(DetectorError, match=rf"in .*detector\.tflite, found no file.*{REMEDY}"):
+        with pytest.raises(
+            DetectorError, match=rf"detector\.tflite: .* the file does not exist or is empty.*{REMEDY}"
+        ):
             create_detector("mediapipe", model=path)
 
     def test_a_folder_is_no_model(self, tmp_path: Path) -> None:
-        with pytest.raises(DetectorError, match="found no file"):
+        with pytest.raises(DetectorError, match="does not exist or is empty"):
             create_detector("mediapipe", model=tmp_path)
 
     @pytest.mark.parametrize("name", ["haar", "none"])
     def test_other_detectors_take_no_model(self, name: str, some_file: Path) -> None:
         with pytest.raises(
-            UsageError, match=rf"--detector {name} takes no --detector-model, got .*detector.tflite"
+            UsageError, match=rf"--detector {name} does not take --detector-model .*detector.tflite"
         ):
             create_detector(name, model=some_file)
 
@@ -109,9 +111,7 @@ class TestWithoutMediaPipe:
         (tmp_path / "mediapipe.py").write_text(f"raise {failure}")
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "mediapipe", raising=False)
-        with pytest.raises(
-            DetectorError, match=r"does not load \(.*\); install it anew: pip install"
-        ) as caught:
+        with pytest.raises(DetectorError, match=r"does not load \(.*\); reinstall it: pip install") as caught:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
 
@@ -120,8 +120,8 @@ class TestWithoutMediaPipe:
         [
             (["--detector", "mediapipe"], 1, "has not been downloaded"),
             (["--detector", "mediapipe", "--detector-model", "nowhere.tflite"], 1, "nowhere.tflite"),
-            (["--detector-model", "some.tflite"], 2, "takes no --detector-model"),
-            (["--detector", "none", "--detector-model", "some.tflite"], 2, "takes no --detector-model"),
+            (["--detector-model", "some.tflite"], 2, "does not take --detector-model"),
+            (["--detector", "none", "--detector-model", "some.tflite"], 2, "does not take --detector-model"),
         ],
     )
     def test_bad_use_is_one_line_with_the_documented_status(
@@ -137,7 +137,7 @@ class TestWithoutMediaPipe:
     def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
         with pytest.raises(ModelError, match="has not been downloaded"):
             EmotionRecognizer(detector="mediapipe")
-        with pytest.raises(UsageError, match="takes no --detector-model"):
+        with pytest.raises(UsageError, match="does not take --detector-model"):
             EmotionRecognizer(detector_model=some_file)
 
     def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
@@ -278,7 +278,7 @@ class TestFailure:
     ) -> None:
         some_file.write_bytes(content)
         with pytest.raises(
-            DetectorError, match=rf"detector\.tflite, got another file or .*{REMEDY}"
+            DetectorError, match=rf"detector\.tflite: not a MediaPipe .*, or damaged .*{REMEDY}"
         ) as caught:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
@@ -299,7 +299,7 @@ class TestFailure:
         detector = MediaPipeDetector(MODEL)
         detector.close()
         detector.close()
-        with pytest.raises(DetectorError, match="was closed"):
+        with pytest.raises(DetectorError, match="is closed"):
             detector.detect(Frame(portrait))
 
 

@@ -73,11 +73,11 @@ class TestWithoutItsModel:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "it is an empty file"),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "it is a Git LFS pointer"),
-            (b"<!DOCTYPE html><html></html>", "it is a web page"),
-            (b"something else", "damaged, cut off or not an ONNX model"),
-            (onnx(b"Relu"), "it is another network or a YuNet from before 2023 .its outputs are y."),
+            (b"", "got an empty file"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "got a Git LFS pointer"),
+            (b"<!DOCTYPE html><html></html>", "got a web page"),
+            (b"something else", "damaged, truncated or not an ONNX model"),
+            (onnx(b"Relu"), "not a YuNet model, or one from before 2023 .its outputs are y."),
             (
                 onnx(b"OfTomorrow"),
                 r"OpenCV \d.* cannot run this network .Can't create .* .OfTomorrow..; install a newer OpenCV 4, or",
@@ -99,7 +99,9 @@ class TestWithoutItsModel:
 
     @pytest.mark.parametrize("name", ["nothere.onnx", ".", "a\0b"])
     def test_what_cannot_be_read_is_an_error(self, name: str, tmp_path: Path) -> None:
-        with pytest.raises(DetectorError, match=r"cannot be read: .*run: fer-edge get yunet"):
+        with pytest.raises(
+            DetectorError, match=r"cannot read the face detector's model: .*run: fer-edge get yunet"
+        ):
             create_detector("yunet", model=tmp_path / name)
 
     def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
@@ -140,7 +142,7 @@ class TestDamagedModel:
         content[start : start + 256] = b"\xff" * 256  # a block from a failing memory card
         path = tmp_path / "model.onnx"
         path.write_bytes(content)
-        with pytest.raises(DetectorError, match=r"model\.onnx: it is damaged.*fer-edge get yunet"):
+        with pytest.raises(DetectorError, match=r"model\.onnx: the model is damaged.*fer-edge get yunet"):
             create_detector("yunet", model=path)
 
 
@@ -285,7 +287,7 @@ class TestFailure:
         detector = YuNetDetector(MODEL)
         detector.close()
         detector.close()
-        with pytest.raises(DetectorError, match="was closed"):
+        with pytest.raises(DetectorError, match="is closed"):
             detector.detect(Frame(portrait))
 
 

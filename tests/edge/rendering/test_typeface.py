@@ -87,7 +87,7 @@ def test_without_such_a_font_accents_are_left_off_and_letters_become_question_ma
 ) -> None:
     assert same("fâché", "fache")
     assert same("喜び", "??")
-    assert "Install a Noto font" in caplog.text
+    assert "install a Noto font" in caplog.text
     assert caplog.text.count("'喜び'") == 1
 
 

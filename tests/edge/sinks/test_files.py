@@ -26,7 +26,7 @@ SINKS: dict[str, Callable[..., Sink]] = {
 class TestEveryFile:
     def test_one_that_is_there_is_refused_and_kept(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text("mine")
-        with pytest.raises(OutputError, match=f"{name}: it is already there; replace it with --overwrite"):
+        with pytest.raises(OutputError, match=f"{name}: already exists; replace it with --overwrite"):
             SINKS[name](tmp_path / name)
         assert (tmp_path / name).read_text() == "mine"
 
@@ -44,12 +44,12 @@ class TestEveryFile:
         assert names_in(tmp_path) == [name]
 
     def test_a_missing_folder_is_refused(self, name: str, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match=f"{name}: its folder .* is not there; make it first"):
+        with pytest.raises(OutputError, match=f"{name}: folder .* does not exist; create it first"):
             SINKS[name](tmp_path / "missing" / name)
 
     def test_a_folder_of_that_name_is_refused(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
-        with pytest.raises(OutputError, match=f"{name}: expected the name of a file, it is a folder"):
+        with pytest.raises(OutputError, match=f"{name}: is a folder; choose a file name"):
             SINKS[name](tmp_path / name, overwrite=True)
 
     def test_what_is_not_permitted_is_refused(
@@ -57,7 +57,7 @@ class TestEveryFile:
     ) -> None:
         # root may write everywhere, so the error is simulated.
         monkeypatch.setattr("os.access", lambda path, mode: False)
-        with pytest.raises(OutputError, match=f"{name}: it cannot be written, permission is denied"):
+        with pytest.raises(OutputError, match=f"{name}: cannot write: permission denied"):
             SINKS[name](tmp_path / name)
 
     def test_a_folder_that_vanishes_is_an_error(self, name: str, tmp_path: Path) -> None:

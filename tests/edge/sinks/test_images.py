@@ -91,12 +91,12 @@ class TestFolder:
 
     def test_a_file_in_the_folder_s_place_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "out").write_text("mine")
-        with pytest.raises(OutputError, match="out: expected a folder, it is a file; name another"):
+        with pytest.raises(OutputError, match="out: is a file, not a folder; choose another name"):
             ImageFolderSink(tmp_path / "out", ["a.png"])
 
     def test_what_is_not_permitted_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("os.access", lambda path, mode: False)
-        with pytest.raises(OutputError, match="out: it cannot be written, permission is denied"):
+        with pytest.raises(OutputError, match="out: cannot write: permission denied"):
             ImageFolderSink(tmp_path / "out", ["a.png"])
 
 

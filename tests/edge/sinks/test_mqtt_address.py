@@ -68,7 +68,7 @@ def test_a_url_names_host_topic_and_user(
         ("mqtt://me:secret/home", "invalid MQTT broker address"),
         ("mqtt://me:se/cret@host/home", "invalid MQTT broker address"),
         ("mqtt://me:se?cret@host/home", "invalid MQTT broker address"),
-        ("mqtt://host/$SYS/a", "the broker's own"),
+        ("mqtt://host/$SYS/a", "reserved for the broker"),
         ("mqtt://host/a%00b", "control characters"),
         (f"mqtt://host/{'x' * 66_000}", "longer than"),
         ("mqtt://:secret@host/a", "needs a user"),

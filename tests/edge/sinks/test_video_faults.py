@@ -63,7 +63,7 @@ class TestFullDisk:
         sink = VideoSink(tmp_path / f"a{suffix}", sound=str(source) if sound else None)
         sink.open(STREAM, Event())
         with full_disk(700_000):
-            with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+            with pytest.raises(OutputError, match=rf"a{suffix}: cannot write: "):
                 write_all(sink, noisy_views(120))
             sink.close()  # raises no further error
             sink.close()
@@ -81,7 +81,7 @@ class TestFullDisk:
         write_all(sink, VIEWS)
         part = next(name for name in names_in(tmp_path) if ".part" in name)
         limit = (tmp_path / part).stat().st_size + slack
-        with full_disk(limit), pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+        with full_disk(limit), pytest.raises(OutputError, match=rf"a{suffix}: cannot write: "):
             sink.close()
         assert names_in(tmp_path) == [f"a{suffix}", "s.mp4"]
         assert frames_in(path) >= 70
@@ -91,7 +91,7 @@ class TestFullDisk:
         self, suffix: str, sound: bool, tmp_path: Path
     ) -> None:
         sink = VideoSink(tmp_path / f"a{suffix}")
-        with full_disk(300), pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+        with full_disk(300), pytest.raises(OutputError, match=rf"a{suffix}: cannot write: "):
             fill(sink, VIEWS, STREAM)
         assert names_in(tmp_path) == []
 
@@ -106,9 +106,9 @@ def test_a_folder_that_vanishes_is_noticed_within_a_second(tmp_path: Path) -> No
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: file was deleted during"):
+    with pytest.raises(OutputError, match=r"a\.mp4: cannot write: file was deleted during"):
         write_all(sink, VIEWS[30:56])
-    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: "):
+    with pytest.raises(OutputError, match=r"a\.mp4: cannot write: "):
         sink.close()
 
 

@@ -142,7 +142,7 @@ def test_what_exists_stays(tmp_path: Path) -> None:
     now = datetime.now().astimezone()
     (tmp_path / f"c-{now:%Y}.mp4").write_text("mine")
     (tmp_path / f"c-{now.year + 1}.mp4").symlink_to("nowhere")
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="already exists"):
         camera_video(tmp_path / "c-%Y.mp4")
     write_video(tmp_path / "c-%Y.mp4", seen(now), seen(now.replace(year=now.year + 1, day=1)), append=True)
     assert (tmp_path / f"c-{now:%Y}.mp4").read_text() == "mine"

@@ -176,22 +176,19 @@ def test_a_thumbnail_s_end_is_not_the_jpeg_s(tmp_path: Path, portrait: Image) ->
     thumbnail = encode(".jpg", corners(16, 16))
     jpeg = with_exif(encode(".jpg", portrait), 1, thumbnail)
     assert read_image(write_bytes(tmp_path / "whole.jpg", jpeg)).shape == portrait.shape
-    with pytest.raises(SourceError, match="the JPEG ends before its picture does; get the whole file"):
+    with pytest.raises(SourceError, match="incomplete JPEG; get the complete file"):
         read_image(write_bytes(tmp_path / "part.jpg", jpeg[: len(jpeg) // 2]))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "a.jpg: expected a picture, the file is empty"),
-        (
-            b"Dear Sir or Madam,\n",
-            "a.jpg: expected a picture, the file is none that OpenCV or FFmpeg can read",
-        ),
-        (b"\xff\xd8", "a.jpg: expected a picture"),
-        (b"\xff\xd8\xff\xe0\0\0" * 9, "a.jpg: expected a picture"),
-        (b"\x89PNG\r\n\x1a\n", "a.jpg: expected a picture"),
-        (bytes(10_000), "a.jpg: expected a picture"),
+        (b"", "a.jpg: cannot read image: the file is empty"),
+        (b"Dear Sir or Madam,\n", "a.jpg: cannot read image: unsupported format or damaged file"),
+        (b"\xff\xd8", "a.jpg: cannot read image"),
+        (b"\xff\xd8\xff\xe0\0\0" * 9, "a.jpg: cannot read image"),
+        (b"\x89PNG\r\n\x1a\n", "a.jpg: cannot read image"),
+        (bytes(10_000), "a.jpg: cannot read image"),
     ],
 )
 def test_a_file_that_is_not_an_image_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
@@ -201,7 +198,7 @@ def test_a_file_that_is_not_an_image_is_refused(content: bytes, message: str, tm
 
 @pytest.mark.parametrize("name", ["missing.jpg", "no\0name.jpg", "x" * 300 + ".jpg", "missing/a.jpg"])
 def test_what_cannot_be_opened_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="expected a picture, the file cannot be read: "):
+    with pytest.raises(SourceError, match="cannot read image: "):
         read_image(tmp_path / name)
 
 
@@ -212,15 +209,13 @@ def test_an_image_too_large_for_memory_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_named_with_what_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(
-        SourceError, match="expected a picture, got a folder; for its pictures use: fer-edge folder"
-    ):
+    with pytest.raises(SourceError, match="it is a folder; for the images in it, use: fer-edge folder"):
         read_image(tmp_path)
 
 
 @pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="devices are not files on this system")
 def test_a_device_is_refused_unread() -> None:
-    with pytest.raises(SourceError, match="got a device; for a camera use: fer-edge camera"):
+    with pytest.raises(SourceError, match="it is a device; for a camera, use: fer-edge camera"):
         read_image("/dev/zero")
 
 
@@ -362,7 +357,7 @@ def test_a_jpeg_that_lacks_image_data_is_incomplete(
 ) -> None:
     jpeg = encode(".jpg", noise(), cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
     content = jpeg[: -2 - missing] + bytes(missing if zeros else 0)
-    with pytest.raises(SourceError, match="the JPEG ends before its picture does"):
+    with pytest.raises(SourceError, match="incomplete JPEG"):
         read_image(write_bytes(tmp_path / "a.jpg", content))
 
 
@@ -373,7 +368,7 @@ def test_fewer_bits_in_sixteen_are_scaled_and_said(suffix: str, bits: int, tmp_p
     values = (levels.astype(float) * ((1 << bits) - 1) / 255).round().astype(np.uint16)
     read = load_image(write_bytes(tmp_path / f"a{suffix}", encode(suffix, values)))
     assert np.abs(read.image[..., 0].astype(int) - levels).max() <= 1
-    assert [f"are {bits}-bit ones" in note for note in read.notes] == [True]
+    assert [f"scaled up from {bits} bits" in note for note in read.notes] == [True]
 
 
 @pytest.mark.parametrize("depth", [10, 12])
@@ -403,19 +398,19 @@ def test_amounts_of_light_become_what_a_screen_shows(tmp_path: Path) -> None:
     assert read.image[0, 0].max() < 10
     assert read.image[0, -1].min() > 250
     assert 180 < read.image[0, 32].mean() < 195  # half the light
-    assert "amounts of light" in read.notes[0]
+    assert "linear light" in read.notes[0]
 
 
 def test_whole_numbers_of_other_kinds_are_stretched(tmp_path: Path) -> None:
     image = corners().astype(np.int32) * 1000
     read = load_image(write_bytes(tmp_path / "a.tif", encode(".tif", image)))
     assert np.abs(read.image.astype(int) - corners()).max() <= 1
-    assert "int32 from 0 to 255000" in read.notes[0]
+    assert "int32 values; the range from 0 to 255000" in read.notes[0]
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     content = encode(".tif", np.full((9, 9), np.nan, np.float32))  # type: ignore[arg-type]
-    with pytest.raises(SourceError, match=r"a.tif: its values are no numbers"):
+    with pytest.raises(SourceError, match=r"a.tif: cannot read image: it contains no finite values"):
         read_image(write_bytes(tmp_path / "a.tif", content))
 
 
@@ -435,11 +430,11 @@ def animation(suffix: str, count: int = 3) -> bytes:
 @pytest.mark.parametrize(
     ("suffix", "note"),
     [
-        (".gif", r"the first of 3 frames is read; for all use: fer-edge video .*a\.gif"),
-        (".png", r"the first of 3 frames is read; for all use: fer-edge video .*a\.png"),
-        (".webp", r"the first of 3 frames is read; save the others"),
-        (".avif", r"the first of several frames is read; save the others"),
-        (".tif", r"the first of 3 pages is read; save the others as files of their own"),
+        (".gif", r"only the first of 3 frames is read; for all of them, use: fer-edge video .*a\.gif"),
+        (".png", r"only the first of 3 frames is read; for all of them, use: fer-edge video .*a\.png"),
+        (".webp", r"only the first of 3 frames is read; save the others"),
+        (".avif", r"only the first of several frames is read; save the others"),
+        (".tif", r"only the first of 3 pages is read; save the others as separate files"),
     ],
 )
 def test_of_several_images_the_first_is_read_with_a_note(
@@ -536,17 +531,17 @@ def bomb(kind: str, width: int = 32767, height: int = 32767) -> bytes:
 
 @pytest.mark.parametrize("kind", ["gif", "png", "bmp", "jpg", "tga", "ppm"])
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="at most 268435456 pixels, the picture has 32767 × 32767"):
+    with pytest.raises(SourceError, match="32767×32767 pixels, more than 268,435,456"):
         read_image(write_bytes(tmp_path / f"a.{kind}", bomb(kind)))
 
 
 def test_links_in_a_circle_and_pipes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
-    with pytest.raises(SourceError, match="the file cannot be read"):
+    with pytest.raises(SourceError, match="cannot read image: Too many levels of symbolic links"):
         read_image(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(SourceError, match="got a pipe or socket"):
+    with pytest.raises(SourceError, match="it is a pipe or socket"):
         read_image(tmp_path / "pipe.png")
 
 

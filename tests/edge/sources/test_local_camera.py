@@ -115,7 +115,7 @@ class TestFrames:
             path.unlink()
         assert frames[0].size == (64, 48)
         assert isinstance(error, SourceLostError)
-        assert "it gave no more images" in str(error)
+        assert "it stopped delivering images" in str(error)
 
 
 class TestAsking:
@@ -136,9 +136,9 @@ class TestAsking:
             wait_until(lambda: watcher.source.info.lost)
             webcam.there = True
             wait_until(lambda: watcher.source.info.reconnects == 1)
-        assert [text for text in caplog.messages if "asked" in text] == [
-            "camera 0: asked for 1920×1080, it gives 64×48",
-            "camera 0: asked for 60 frames a second, it states 30",
+        assert [text for text in caplog.messages if "requested" in text] == [
+            "camera 0: requested 1920×1080, but it delivers 64×48",
+            "camera 0: requested 60 frames a second, but it reports 30",
         ]
 
 
@@ -161,7 +161,7 @@ class TestLost:
             webcam.there = False
             wait_until(lambda: watcher.error is not None)
         assert isinstance(watcher.error, SourceLostError)
-        assert "it gave no more images" in str(watcher.error)
+        assert "it stopped delivering images" in str(watcher.error)
 
     def test_a_read_that_blocks_in_the_driver_is_left_behind(
         self, webcam: type[Webcam], monkeypatch: pytest.MonkeyPatch
@@ -185,7 +185,7 @@ class TestLost:
             wait_until(lambda: len(watcher.frames) >= 1)
             webcam.blocked.set()
             wait_until(lambda: watcher.error is not None)
-        assert "its driver does not answer any more" in str(watcher.error)
+        assert "its driver does not respond" in str(watcher.error)
         assert len(webcam.opened) <= 4
 
     def test_one_and_the_same_image_for_a_minute(
@@ -198,7 +198,7 @@ class TestLost:
             time.sleep(0.8)
             # After reopening, images change at first; if they then freeze again, that is what the camera sees.
             assert watcher.source.info.reconnects == 1
-        assert "it gave the same image for 0.4 s; trying again" in caplog.text
+        assert "its image has not changed for 0.4 s; reconnecting" in caplog.text
 
 
 class TestRefused:
@@ -213,7 +213,7 @@ class TestRefused:
         webcam.there = False
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
-        assert "it cannot be opened; check that no other program uses it" in str(error)
+        assert "cannot open the device; check that no other program uses it" in str(error)
         wait_until(lambda: webcam.opened[0].released)
 
     @pytest.mark.parametrize("silent", [False, True])
@@ -226,12 +226,14 @@ class TestRefused:
             webcam.blocked.set()
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
-        assert "it opened, but gave no image" in str(error)
+        assert "it opened but delivered no image" in str(error)
         assert "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -" in str(error)
 
     @pytest.mark.parametrize("name", ["", "clip.mp4", "webcam", "-1", "1.5", "²"])
     def test_what_is_no_camera(self, name: str) -> None:
-        with pytest.raises(UsageError, match=r"expected a camera .* a file is read with: fer-edge video"):
+        with pytest.raises(
+            UsageError, match=r"is not a camera address; .* to read a file, use: fer-edge video"
+        ):
             camera(name)
 
 

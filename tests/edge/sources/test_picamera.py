@@ -118,7 +118,7 @@ def test_it_takes_the_nearest_size(picamera2: type[Picamera2], caplog: pytest.Lo
     picamera2.nearest = (640, 480)
     with camera("picamera", size=(641, 481)) as source:
         assert source.info.size == (640, 480)
-    assert "camera picamera: asked for 641×481, it gives 640×480" in caplog.messages
+    assert "camera picamera: requested 641×481, but it delivers 640×480" in caplog.messages
 
 
 def test_one_that_stops_is_opened_again(picamera2: type[Picamera2]) -> None:
@@ -132,12 +132,12 @@ def test_one_that_stops_is_opened_again(picamera2: type[Picamera2]) -> None:
 def test_a_camera_that_is_busy(picamera2: type[Picamera2]) -> None:
     picamera2.fails = "busy"
     _, error = take_frames(camera("picamera"))
-    assert "it cannot be opened: Camera __init__ sequence did not complete.; check its cable" in str(error)
+    assert "cannot open the device: Camera __init__ sequence did not complete.; check its cable" in str(error)
 
 
 def test_a_camera_that_is_not_connected(picamera2: type[Picamera2]) -> None:
     _, error = take_frames(camera("picamera:2"))
-    assert "no camera 2 is connected; found 2" in str(error)
+    assert "camera 2 is not connected; cameras found: 2" in str(error)
 
 
 @pytest.mark.parametrize("name", ["picamera:one", "picamera:", "picamera:-1"])

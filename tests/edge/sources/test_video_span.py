@@ -107,7 +107,7 @@ def test_a_start_after_the_end_is_told(name: str, tmp_path: Path) -> None:
     frames, error = take_frames(VideoSource(path, span=Span(7)))
     assert not frames
     assert type(error) is SourceError
-    assert str(error) == f"{path}: no frame from 7 s on; it ends at 2.0 s; name another part of it"
+    assert str(error) == f"{path}: no frame from 7 s onward; the video ends at 2.0 s; choose another part"
 
 
 def test_how_far_it_is_on_the_way_is_told(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class TestRun:
             assert {**report, "model": ""} == {**own, "model": ""}
         assert "mean of the classes" in capsys.readouterr().out
         assert run(["evaluate", str(trained), str(limited), "--out", str(tmp_path / "a")]) == 1
-        assert "it is there already; replace it with --overwrite" in capsys.readouterr().err
+        assert "already exists; replace it with --overwrite" in capsys.readouterr().err
         assert run(["evaluate", str(trained), str(limited), "--split", "PrivateTest"]) == 1
         assert "expected the split PrivateTest" in capsys.readouterr().err
 

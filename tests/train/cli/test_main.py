@@ -29,7 +29,7 @@ from fer_train.cli.main import cli, run
             "to resume, found none; start it without --resume",
         ),
         (["fit", "{data}", "--out", "{data}"], 1, "expected a run folder that is not there yet"),
-        (["fit", "{data}", "--out", "{data}/run"], 1, "expected a folder to write into: Not a directory"),
+        (["fit", "{data}", "--out", "{data}/run"], 1, "cannot create folder: Not a directory"),
         (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "the votes cannot be read"),
         (
             ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],

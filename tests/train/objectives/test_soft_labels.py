@@ -168,14 +168,14 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     assert np.allclose(probabilities.sum(axis=1), 1, atol=0.01)
     before = out.read_bytes()
     assert run(command) == 1
-    assert "it is already there" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert run([*command, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
     ("out", "status", "reason"),
-    [("soft.npy", 2, "ends in .npz"), ("nowhere/soft.npz", 1, "its folder"), (".npz", 2, "ends in .npz")],
+    [("soft.npy", 2, "ends in .npz"), ("nowhere/soft.npz", 1, "does not exist"), (".npz", 2, "ends in .npz")],
 )
 def test_an_impossible_path_is_refused_before_teachers_run(
     out: str, status: int, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

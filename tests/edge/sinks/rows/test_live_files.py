@@ -104,7 +104,7 @@ def test_the_first_file_is_refused_where_it_exists(tmp_path: Path) -> None:
     target = tmp_path / "r-%Y.csv"
     write_rows(target, seen(local(f"{time.localtime().tm_year}-06-01 10:00")))
     before = (tmp_path / visible(tmp_path)[0]).read_bytes()
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="already exists"):
         camera_rows(target)
     write_rows(target, seen(local(f"{time.localtime().tm_year}-06-01 10:00"), 7), overwrite=True)
     after = tmp_path / visible(tmp_path)[0]

@@ -154,7 +154,7 @@ def test_unreadable_images_are_left_out_on_request(tmp_path: Path, caplog: pytes
         caplog.clear()
         faces = load_faces(tmp_path, skip_unreadable=True)
         assert faces.labels.tolist() == [0, 0, 1]
-        assert "2.jpg: expected a picture" in caplog.text
+        assert "2.jpg: cannot read image" in caplog.text
         assert "it is left out" in caplog.text
     for path in tmp_path.glob("train/*/*.png"):
         path.write_bytes(b"no picture")
@@ -169,7 +169,7 @@ def test_notes_about_images_are_logged_once(tmp_path: Path, caplog: pytest.LogCa
         assert cv2.imwrite(str(tmp_path / "train/b" / name), np.full((9, 9), 4095, np.uint16))
     load_faces(tmp_path)
     (record,) = caplog.records
-    assert "2.png (and of 1 more): its 16-bit values are 12-bit ones" in record.getMessage()
+    assert "2.png (and of 1 more): 16-bit values scaled up from 12 bits" in record.getMessage()
 
 
 def _text_as_picture(root: Path) -> None:
@@ -190,8 +190,8 @@ def _truncated_picture(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_text_as_picture, "train/a/2.jpg: expected a picture"),
-        (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
+        (_text_as_picture, "train/a/2.jpg: cannot read image"),
+        (_truncated_picture, "train/a/2.jpg: incomplete JPEG"),
         (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: a label's folder holds images"),
         (lambda root: write_image(root / "train/1.png"), "1.png: an image belongs into the folder of its label"),
         (lambda root: write_image(root / "test/c/1.png"), "test/c: Training has no label 'c'"),
