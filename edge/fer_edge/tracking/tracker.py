@@ -40,9 +40,8 @@ _EARLY: Final = (0, 8, 10, 10)
 _ALIKE: Final = 0.8  # similarity above which it is still the same face
 _UNCHANGED: Final = 0.97  # similarity above which a box needs no confirmation
 
-_REPLACED: Final = (
-    0.66  # of the usual correlation of a face's detail: below it, another face has taken its place
-)
+# Below this share of the usual correlation of a face's detail, another face has taken its place.
+_REPLACED: Final = 0.68
 
 _REACH: Final = 0.3  # how far, in face sizes, a face may be from its expected position
 _REACH_PER_S: Final = 6.0  # additional distance per second since the previous frame
