@@ -1,4 +1,4 @@
-"""What people see of a camera beside its frames: what it gives, that it is lost, that it is back."""
+"""Messages about a camera's stream: its format, a lost connection, a reconnect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class _Progress(Protocol):
 
 
 class CameraWatch:
-    """Looks at a camera while a run goes on, also while no frame comes; says on standard error what changes."""
+    """Monitors a camera during a run and prints changes of its state on standard error.
+
+    It runs in its own thread, so it also works while no frames arrive.
+    """
 
     def __init__(self, pipeline: Pipeline, progress: _Progress) -> None:
         self._pipeline, self._progress = pipeline, progress
@@ -32,7 +35,7 @@ class CameraWatch:
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """Stop monitoring."""
         self._closed.set()
         self._thread.join()
 
@@ -48,14 +51,14 @@ class CameraWatch:
             return
         description, self._lost_s = _describe(stream), None
         if stream.reconnects > self._reconnects:
-            say(f"camera {stream.name}: back, {description}")
+            say(f"camera {stream.name}: reconnected, {description}")
         elif description != self._described:
             say(f"camera {stream.name}: {description}")
         self._reconnects, self._described = stream.reconnects, description
 
 
 def _describe(stream: StreamInfo) -> str:
-    """What the camera gives, such as ``1280×720 at 30 frames a second``."""
-    size = "its images" if stream.size is None else "{}×{}".format(*stream.size)
-    rate = "at its own rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
+    """Describe the camera's stream, such as ``1280×720 at 30 frames a second``."""
+    size = "unknown size" if stream.size is None else "{}×{}".format(*stream.size)
+    rate = "at a variable rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
     return f"{size} {rate}"

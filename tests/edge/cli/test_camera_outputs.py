@@ -107,19 +107,22 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     [
         (("-r", "r-%Q.csv"), "unknown field %Q"),
         (("-r", "r-%B.csv"), "unknown field %B"),
-        (("-r", "r.csv", "--keep-days", "3"), "delete a camera's files"),
-        (("--keep-gb", "3"), "delete a camera's files"),
+        (("-r", "r.csv", "--keep-days", "3"), "apply only to a camera's outputs"),
+        (("--keep-gb", "3"), "apply only to a camera's outputs"),
         (("-r", "r-%Y.csv", "--keep-days", "0"), "not in the range"),
         (("-r", "r-%Y.csv", "--keep-days", "9", "--faces", "f"), "do not delete the images of --faces"),
-        (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected seconds"),
+        (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected a finite number"),
         (("-r", "%H.csv", "-r", "%M.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", "./r-%Y.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", f"r-{time.localtime().tm_year}.csv"), "named twice"),
-        (("-r", "r-%Y.csv", "--append", "--overwrite"), "contradict"),
+        (("-r", "r-%Y.csv", "--append", "--overwrite"), "cannot be combined"),
         (("-o", "c-%Y.txt"), "expected a video to write to"),
         (("-o", "."), "it is a folder"),
-        (("--append",), "name one"),
-        (("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"), "name of an input"),
+        (("--append",), "needs a results file"),
+        (
+            ("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"),
+            "could overwrite an input",
+        ),
     ],
 )
 def test_nonsense_is_a_usage_error(

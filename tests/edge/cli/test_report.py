@@ -105,7 +105,7 @@ def test_results_that_hold_errors_alone_say_so(fer_edge: FerEdge, tmp_path: Path
     rows = write_rows(tmp_path / "rows.jsonl", [SkippedInput("a.mp4", "a.mp4: cannot open video")])
     done = fer_edge("report", rows, "-o", tmp_path / "report.html")
     assert done.returncode == 1
-    assert "no frame" in done.stderr
+    assert "no frames" in done.stderr
 
 
 def test_a_name_with_line_breaks_is_one_line(fer_edge: FerEdge, tmp_path: Path) -> None:

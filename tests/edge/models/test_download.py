@@ -260,13 +260,13 @@ class TestCommand:
     def test_it_says_where_the_model_is_and_what_it_is(
         self, address: str, home: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        for how in ("downloaded", "already there"):
+        for how in ("downloaded", "already downloaded"):
             get_detector("yunet", {"yunet": published(f"{address}/model")})
             lines = capsys.readouterr().out.splitlines()
             assert lines[0] == f"yunet: {how}: {home / 'fer-edge/detectors/face.onnx'}"
             assert "230,400 bytes, sha256" in lines[1]
-            assert "licence MIT" in lines[1]
-            assert lines[-1] == "Use it: fer-edge camera --detector yunet"
+            assert "license MIT" in lines[1]
+            assert lines[-1] == "To use it: fer-edge camera --detector yunet"
 
     def test_without_a_known_hash_it_says_so_and_tells_of_telemetry(
         self, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -278,13 +278,11 @@ class TestCommand:
         get_detector("mediapipe", {"mediapipe": file})
         printed = capsys.readouterr().out
         assert find_model().sha256 in printed
-        assert "states no hash" in printed
+        assert "does not state a hash" in printed
         assert "sends metrics" in printed
 
     def test_an_unknown_name_is_refused_with_those_there_are(self) -> None:
-        with pytest.raises(
-            UsageError, match=r"no detector 'haar' to download; choose one of: yunet, mediapipe"
-        ):
+        with pytest.raises(UsageError, match=r"unknown detector 'haar'; choose one of: yunet, mediapipe"):
             get_detector("haar")
 
 
