@@ -1,1 +1,1 @@
-"""Many videos, on one machine or a cluster, resumable, into Parquet; Ray schedules, pyarrow stores."""
+"""Archives: many videos processed into Parquet, resumable, on one machine or a Ray cluster."""

@@ -259,7 +259,7 @@ def test_two_nodes_share_the_work(cluster: str, tmp_path: Path) -> None:
 def test_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
     write_faces(tmp_path / "a.mp4", 1)
     for address, message in (
-        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("127.0.0.1:1", "cannot connect to a Ray cluster"),
         ("here", "such as 10.0.0.1:6379"),
     ):
         done = run(tmp_path, "--out", tmp_path / "out", "--cluster", address)
