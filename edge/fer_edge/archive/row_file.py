@@ -65,9 +65,9 @@ def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: b
 class RowSink(StatelessSink):
     """Writes results to a :class:`RowFile`.
 
-    A frame without faces is written as a row with empty face columns.
-    In the file of a section, rows before ``begin_s`` are marked as lead-in. ``frames``, ``frames_with_faces``,
-    ``faces``, ``ids`` (the ids of the faces) and ``last_s`` (the time of the last frame) exclude the lead-in.
+    A frame without faces is written as a row with empty face columns. In the file of a section, rows before
+    ``begin_s`` are marked as lead-in. ``frames``, ``frames_with_faces``, ``faces``, ``ids`` (the ids of the faces) and
+    ``last_s`` (the time of the last frame) exclude the lead-in.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Whether a broker can be published to."""
+"""The check of an MQTT broker."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LOOK_EVERY_S: Final = 0.02
 
 
 def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
-    """Connect to the broker of a URL as ``--mqtt`` takes it, and part from it; nothing is published.
+    """Connect to a broker and disconnect; nothing is published.
 
-    ``files`` are the certificates and the key with which TLS is spoken.
+    ``url`` has the form of ``--mqtt``; ``files`` are the certificates and the key for TLS.
     """
     from fer_edge.sinks.mqtt.connection import BrokerConnection
 
@@ -49,19 +49,22 @@ def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
     if connection.connections:
         yield Finding("green", "broker", f"{address}, connected in {1000 * took_s:.0f} ms")
     else:
-        found, _, remedy = (heard.text or f"{address}: it does not answer").partition("; ")
+        found, _, remedy = (heard.text or f"{address}: no response").partition("; ")
         yield Finding(
-            "red", "broker", found, remedy or "check the address, the network, and that the broker runs"
+            "red",
+            "broker",
+            found,
+            remedy or "check the address, the network, and whether the broker is running",
         )
 
 
 class _Listener(logging.Handler):
-    """Hears why there is no connection."""
+    """Records the logged reason for a failed connection."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the first reason."""
+        """Keep the first message."""
         self.text = self.text or record.getMessage().partition("; the run goes on")[0]
