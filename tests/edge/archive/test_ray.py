@@ -155,8 +155,8 @@ for row in table.to_pylist():
     assert (fakes / "killed").exists()
     assert "complete 1 x None" in told["videos/a.mp4"]
     assert "failed" in told["videos/crash.mp4"]
-    assert "crashed or stopped, 3 times" in told["videos/crash.mp4"]
-    assert "crashed or stopped, 3 times" in told["videos/hang.mp4"]
+    assert "crashed or stalled 3 times" in told["videos/crash.mp4"]
+    assert "crashed or stalled 3 times" in told["videos/hang.mp4"]
     assert "nothing that FFmpeg can read" in told["videos/text.mp4"]
     assert "No such file" in told["videos/gone.mp4"]
     assert len(list_row_files(fakes / "out")) == 2
