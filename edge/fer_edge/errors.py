@@ -81,9 +81,9 @@ def reason_of(error: object) -> str:
 
 
 class FerEdgeError(Exception):
-    """Base class of all expected failures; the message says what is wrong and what to do.
+    """Base class of all expected failures.
 
-    ``exit_code`` is the exit status of the programs.
+    The message says what is wrong and what to do. ``exit_code`` is the exit status of the programs.
 
     >>> from fer_edge import EmotionRecognizer, FerEdgeError, SourceError
     >>> with EmotionRecognizer() as recognizer:

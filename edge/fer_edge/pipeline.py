@@ -151,7 +151,7 @@ class Pipeline:
         return iter(stage)
 
     def _read(self) -> Iterator[SourceItem]:
-        """Yield the items of the source, with a Discontinuity where the frame size changes."""
+        """Yield the source's items, and a Discontinuity where the frame size changes."""
         items = iter(self._source)
         size: tuple[int, int] | None = None
         while True:

@@ -61,7 +61,10 @@ class ResultStream(Iterator[FrameResult]):
 
     @property
     def info(self) -> StreamInfo:
-        """The properties of the source; size, rate and length are set after the first result."""
+        """The properties of the source.
+
+        Size, rate and length are set after the first result.
+        """
         return self._source.info
 
     @property

@@ -1,4 +1,4 @@
-"""A run: reads the results of a pipeline, writes them to sinks and collects statistics."""
+"""A run, which writes the results of a pipeline to sinks and counts them."""
 
 from __future__ import annotations
 
@@ -185,7 +185,10 @@ class Session:
                 sink.open(change.stream, self._stop)
 
     def _clock(self, result: FrameResult | SkippedInput, started: float) -> float:
-        """Return the seconds elapsed on the clocks of all sources, or of wall time for still images."""
+        """Return the seconds elapsed on the clocks of all sources so far.
+
+        Still images have no clock and count wall time.
+        """
         time_s = result.frame.time_s if isinstance(result, FrameResult) else None
         if time_s is None:
             return time.perf_counter() - started

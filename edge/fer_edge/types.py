@@ -129,9 +129,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class SkippedInput:
-    """An image in a folder that could not be read; the run continues with the next one.
+    """An image in a folder that could not be read.
 
-    ``source`` is the path of the image, ``error`` a one-line description of the problem.
+    The run continues with the next one. ``source`` is the path of the image, ``error`` a one-line description of the
+    problem.
 
     >>> from fer_edge import EmotionRecognizer
     >>> skipped = []
@@ -167,7 +168,9 @@ class Discontinuity:
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
-    """An axis-aligned box in pixels of the source frame; (``x``, ``y``) is the top left corner.
+    """An axis-aligned box in pixels of the source frame.
+
+    (``x``, ``y``) is the top left corner.
 
     >>> from fer_edge import FaceBox
     >>> box = FaceBox(x=10, y=20, width=100, height=120)
@@ -201,7 +204,10 @@ class FaceBox:
         return FaceBox(left, top, right - left, bottom - top)
 
     def grown(self, margin: int) -> FaceBox:
-        """Return the box extended by ``margin`` pixels on each side; it may leave the frame."""
+        """Return the box extended by ``margin`` pixels on each side.
+
+        It may leave the frame.
+        """
         return FaceBox(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
 
     def iou(self, other: FaceBox) -> float:
@@ -210,7 +216,10 @@ class FaceBox:
         return overlap / (self.area + other.area - overlap) if overlap else 0.0
 
     def cover(self, other: FaceBox) -> float:
-        """Compute the intersection over the smaller box, 0…1; 1 if one box contains the other."""
+        """Compute the intersection over the smaller box, 0…1.
+
+        The result is 1 if one box contains the other.
+        """
         overlap = self._intersection(other)
         return overlap / min(self.area, other.area) if overlap else 0.0
 
@@ -335,7 +344,10 @@ class FaceResult:
 
     @property
     def landmarks(self) -> tuple[tuple[float, float], ...]:
-        """Key points (x, y) in pixels of the frame, in the detector's order; () if it has none."""
+        """Key points (x, y) in pixels of the frame, in the detector's order.
+
+        () if the detector has none.
+        """
         return self.detection.landmarks
 
     @property

@@ -1,1 +1,1 @@
-"""Archives: many videos processed into Parquet, resumable, on one machine or a Ray cluster."""
+"""Process many videos into Parquet, resumably, on one machine or a Ray cluster."""

@@ -48,9 +48,9 @@ class Worker:
 
 @lru_cache(maxsize=1)
 def open_worker(options: AnalysisOptions, model_sha256: str) -> Worker:
-    """Load the model and the detector, each with one thread; cached for the next video.
+    """Load the model and the detector, each with one thread.
 
-    Raises ModelError, DetectorError, UsageError, MissingExtraError.
+    The result is cached for the next video. Raises ModelError, DetectorError, UsageError, MissingExtraError.
     """
     keep_freed_memory()
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Start Ray on this machine or join a cluster, and describe its failures in plain messages."""
+"""Start Ray on this machine or join a cluster, and describe its failures."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def ray_session(address: str | None, threads: int) -> Iterator[Any]:
-    """Yield the module ``ray``, connected to a cluster or to ``threads`` CPUs of this machine.
+    """Yield the module ``ray``, connected to a cluster or started on this machine.
 
-    Ray's usage reports are turned off. Ray's own messages are discarded, because they concern errors that are handled
-    here. On exit, Ray's processes on this machine are stopped and the previous signal handlers restored. Raises
-    ClusterError.
+    On this machine, Ray uses ``threads`` CPUs. Its usage reports are turned off. Ray's own messages are discarded,
+    because they concern errors that are handled here. On exit, Ray's processes on this machine are stopped and the
+    previous signal handlers restored. Raises ClusterError.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # Ray's default is unlimited
@@ -124,13 +124,16 @@ def _init(ray: Any, options: dict[str, Any]) -> None:
 
 
 def _short_temp() -> str:
-    """Return the folder for temporary files, or ``/tmp`` if its path is too long for sockets."""
+    """Return the temporary folder, or ``/tmp`` if its path is too long for sockets."""
     usual = tempfile.gettempdir()
     return usual if len(usual) <= _LONGEST_TEMP or os.name != "posix" else "/tmp"
 
 
 def _check_answer(address: str) -> None:
-    """Raise ClusterError if nothing listens at the address; Ray itself would retry for minutes."""
+    """Raise ClusterError if nothing listens at the address.
+
+    Ray itself would retry for minutes.
+    """
     host, separator, port = address.removeprefix(_CLIENT).rpartition(":")
     if address == "auto":
         return
@@ -151,7 +154,10 @@ def _check_answer(address: str) -> None:
 
 
 def _check_status(address: str) -> None:
-    """Raise ClusterError if the listener is not a Ray cluster; Ray itself would wait forever."""
+    """Raise ClusterError if the listener is not a Ray cluster.
+
+    Ray itself would wait forever.
+    """
     command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=_STATUS_S)
@@ -180,7 +186,10 @@ def describe_start_failure(error: BaseException, where: str) -> str:
 
 
 def describe_task_failure(error: BaseException) -> tuple[str, bool]:
-    """Describe the unexpected failure of a task; the flag tells whether all tasks would fail."""
+    """Describe the unexpected failure of a task.
+
+    The second value is true if all other tasks would fail in the same way.
+    """
     import ray.exceptions as failures
 
     tries = RETRIES + 1

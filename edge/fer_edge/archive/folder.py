@@ -40,9 +40,9 @@ class ArchiveFolder:
     storage: Storage
 
     def prepare(self, identity: Identity, *, overwrite: bool) -> None:
-        """Create an archive, or resume one with the same identity; ``overwrite`` starts over.
+        """Create an archive, or resume one with the same identity.
 
-        Removes the partial files of killed processes.
+        ``overwrite`` starts over. Removes the partial files of killed processes.
         """
         present = self.read_identity()
         if present is None:
@@ -192,7 +192,10 @@ class SourceTable:
         self._new[key] = (summary.as_row(), batch)
 
     def add(self, summary: SourceSummary, carried: Any) -> None:
-        """Add or replace the row of a source; ``carried`` is a table with its manifest row."""
+        """Add or replace the row of a source.
+
+        ``carried`` is a table with its manifest row.
+        """
         self._new[int(summary.key, 16)] = (summary.as_row(), carried)
 
     def write(self) -> None:

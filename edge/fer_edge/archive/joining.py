@@ -48,10 +48,10 @@ def join_sections(parts: Sequence[Path], file: RowFile) -> int:
 
 
 def match_faces(before: Boxes, after: Boxes) -> dict[int, int]:
-    """Map the face ids of a section to those of the previous section, using common frames.
+    """Map the face ids of a section to those of the previous section.
 
-    Two faces are the same if their boxes have an IoU of at least 0.5 in at least half of the frames in which the later
-    section has the face.
+    The frames that both sections have are compared. Two faces are the same if their boxes have an IoU of at least 0.5
+    in at least half of the frames in which the later section has the face.
     """
     together: Counter[tuple[int, int]] = Counter()
     seen: Counter[int] = Counter()

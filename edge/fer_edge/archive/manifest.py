@@ -1,4 +1,4 @@
-"""The list of videos: files, folders, patterns, and tables of paths with additional columns."""
+"""The list of videos of an archive, from paths, patterns and tables of paths."""
 
 from __future__ import annotations
 
@@ -143,7 +143,10 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
 
 
 def _read_table(path: str, labels: tuple[str, ...]) -> Any:
-    """Read a manifest file; return a table with ``source``, ``address`` and the carried columns."""
+    """Read a manifest file.
+
+    Returns a table with ``source``, ``address`` and the carried columns.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -243,7 +246,7 @@ def _expand(path: str) -> list[str]:
 
 
 def _expand_object(url: str) -> list[str]:
-    """Expand a folder or pattern in an object store, where folders are prefixes of names."""
+    """Expand a folder or pattern in an object store; folders are prefixes of names."""
     try:
         return list(_search_object(url))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The options of an archive, which are the same for every worker and every resumed run."""
+"""The options of an archive, the same for every worker and every resumed run."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ class Identity:
     def find_difference(self, other: Identity) -> str | None:
         """Describe the first difference to another identity; None if they are equal."""
         if self.model_sha256 != other.model_sha256:
-            return f"model {self.model_name} {self.model_sha256[:12]}, not {other.model_name} {other.model_sha256[:12]}"
+            return f"model {self.model_name} {self.model_sha256[:12]}, not {other.model_name}
+            {other.model_sha256[:12]}"
         for name, value in self.options.items():
             theirs = other.options.get(name)
             if value != theirs:
@@ -153,7 +154,10 @@ def require_extra() -> None:
 
 
 def check_model(options: AnalysisOptions, sha256: str) -> ModelFile:
-    """Find the model on this machine; raises ModelError if it is missing or has another hash."""
+    """Find the model on this machine.
+
+    Raises ModelError if it is missing or has another hash.
+    """
     model = find_model(options.model)
     if model.sha256 != sha256:
         raise ModelError(

@@ -1,4 +1,4 @@
-"""Read an archive: its table of sources, and its rows as Arrow batches or as frame records.
+"""Read an archive: its table of sources, and its rows as batches or frames.
 
 for path in list_row_files("out"):
     for record in read_frames(path):
@@ -41,7 +41,10 @@ def list_row_files(archive: Path | str) -> list[Path]:
 
 
 def read_sources(archive: Path | str) -> Any:
-    """Read the table of sources as a ``pyarrow.Table``; raises SourceError, MissingExtraError."""
+    """Read the table of sources as a ``pyarrow.Table``.
+
+    Raises SourceError, MissingExtraError.
+    """
     return open_parquet(Path(archive) / SOURCES_FILE).read()
 
 
@@ -55,7 +58,7 @@ def read_labels(path: Path | str) -> tuple[str, ...]:
 
 
 def read_batches(path: Path | str, columns: list[str] | None = None) -> Iterator[Any]:
-    """Yield the rows of a row file as ``pyarrow.RecordBatch`` objects, in constant memory.
+    """Yield the rows of a row file as ``pyarrow.RecordBatch``, in constant memory.
 
     Raises SourceError, MissingExtraError.
     """
@@ -64,7 +67,10 @@ def read_batches(path: Path | str, columns: list[str] | None = None) -> Iterator
 
 
 def read_frames(path: Path | str) -> Iterator[FrameRecord]:
-    """Yield the frames of a row file with their faces; raises SourceError, MissingExtraError."""
+    """Yield the frames of a row file with their faces.
+
+    Raises SourceError, MissingExtraError.
+    """
     with open_parquet(Path(path)) as file:
         labels = _labels(Path(path), file)
         rows = (row for batch in parquet_files.read_batches(Path(path), file) for row in batch.to_pylist())

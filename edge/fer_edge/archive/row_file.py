@@ -19,7 +19,10 @@ _ROWS: Final = 1 << 15  # buffered in memory
 
 
 class RowFile:
-    """A Parquet file written in batches; a context manager that completes the file on exit."""
+    """A Parquet file written in batches.
+
+    A context manager that completes the file on exit.
+    """
 
     def __init__(self, path: Path, schema: Any) -> None:
         import pyarrow.parquet as pq
@@ -55,7 +58,10 @@ def _repetitive(schema: Any) -> list[str]:
 
 
 def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: bool = False) -> RowFile:
-    """Create the row file of a source, or of a section, which has a column for the lead-in."""
+    """Create the row file of a source or of a section.
+
+    The file of a section has an additional column that marks the lead-in.
+    """
     import pyarrow as pa
 
     schema = rows_schema(labels, job.carried.schema)
@@ -101,9 +107,9 @@ class RowSink(StatelessSink):
         self._flush()
 
     def measure(self, begin_s: float, end_s: float | None, rate: float | None) -> float:
-        """Return the seconds from ``begin_s`` to the end of the last frame, or to ``end_s``.
+        """Return the seconds from ``begin_s`` to the end of the last frame.
 
-        The earlier of the two counts; without frames, the result is 0.
+        Time after ``end_s`` is not counted; without frames, the result is 0.
         """
         if not self.frames:
             return 0.0

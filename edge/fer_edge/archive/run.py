@@ -1,4 +1,4 @@
-"""A run of an archive: analyze the missing sources on Ray and write them to its folder."""
+"""A run of an archive, which analyzes the missing sources on Ray."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class ArchiveRun:
             return progress, table.select(self.manifest.keys)
 
     def _check_detector(self) -> None:
-        """Create the detector once, so that an error is raised here rather than in each worker."""
+        """Create the detector once, to raise an error here rather than in each worker."""
         detector = create_detector(
             self.options.detector, min_face=self.options.min_face, model=self.options.detector_model
         )
@@ -128,7 +128,7 @@ class ArchiveRun:
             pass
 
     def find_missing(self, done: set[int]) -> NDArray[np.intp]:
-        """Return the indices in the manifest of the sources whose keys are not in ``done``."""
+        """Return the manifest indices of the sources whose keys are not in ``done``."""
         complete = np.fromiter(done, np.uint64, len(done))
         return np.flatnonzero(~np.isin(self.manifest.keys, complete))
 

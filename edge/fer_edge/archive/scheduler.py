@@ -48,10 +48,10 @@ class _Task:
 
 
 class Scheduler:
-    """Runs all jobs of a manifest. Ray places them, and restarts those whose worker was lost.
+    """Runs all jobs of a manifest.
 
-    ``most`` is the number of tasks submitted at a time; None submits two tasks per CPU of the cluster, one of which
-    waits.
+    Ray places them, and restarts those whose worker was lost. ``most`` is the number of tasks submitted at a time;
+    None submits two tasks per CPU of the cluster, one of which waits.
     """
 
     def __init__(self, ray: Any, context: TaskContext, jobs: Iterator[SourceJob], most: int | None) -> None:
@@ -147,7 +147,10 @@ class Scheduler:
         yield from self._finish(parts)  # an earlier run may have finished all sections
 
     def _finish(self, parts: _Parts) -> Iterator[SourceSummary]:
-        """Join a long video when all its sections are finished; if one failed, the source failed."""
+        """Join a long video when all its sections are finished.
+
+        If one failed, the source failed.
+        """
         if not parts.is_finished:
             return
         del self._parts[parts.job.key]

@@ -45,7 +45,7 @@ _SOURCES: Final = {
 
 
 def rows_schema(labels: tuple[str, ...], carried: pa.Schema) -> Any:
-    """Return the schema of rows: the CSV columns, the model's labels, the manifest's columns."""
+    """Return the schema of rows: CSV columns, then labels, then manifest columns."""
     import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(_TYPES[name])) for name in COLUMNS]
@@ -61,7 +61,7 @@ def sources_schema(carried: pa.Schema) -> Any:
 
 
 def check_carried(names: list[str], labels: tuple[str, ...], where: str) -> None:
-    """Raise SourceError if a manifest column has no name or the name of another column."""
+    """Raise SourceError if a manifest column has no name or a name already in use."""
     taken = {*COLUMNS, *labels, *_SOURCES, "warnings", LEAD}
     clash = [name for name in names if name in taken]
     if clash:

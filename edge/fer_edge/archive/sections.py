@@ -71,10 +71,11 @@ def plan_sections(address: str, options: AnalysisOptions) -> tuple[Section, ...]
 
 
 def cut(options: AnalysisOptions, end_s: float, keys: Sequence[float] | None) -> tuple[Section, ...]:
-    """Split the time from the start of the span to ``end_s``; () if it is too short to split.
+    """Split the time from the start of the span to ``end_s``.
 
-    ``keys`` are the times of the key frames in ascending order; if they are unknown (None), there are at most 12
-    sections. A section is read from a key frame on, and its rows start three seconds later.
+    Returns () if it is too short to split. ``keys`` are the times of the key frames in ascending order; if they are
+    unknown (None), there are at most 12 sections. A section is read from a key frame on, and its rows start three
+    seconds later.
     """
     start_s = options.span.start_s
     count = math.ceil((end_s - start_s) / options.section_s - _SLACK)
@@ -109,7 +110,10 @@ def _find_key(keys: Sequence[float], wanted_s: float, after_s: float) -> float:
 
 
 def _list_key_frames(container: Any, stream: Any, start_s: float) -> list[float] | None:
-    """Return the decoding times of the key frames; None if the video has no complete index."""
+    """Return the decoding times of the key frames.
+
+    Returns None if the video has no complete index.
+    """
     entries = stream.index_entries
     if not container.format.name.startswith(_INDEXED) or not stream.frames or len(entries) < stream.frames:
         return None

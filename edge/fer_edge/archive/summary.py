@@ -1,4 +1,4 @@
-"""The outcomes of sources and sections, which workers return for the table of sources."""
+"""The outcomes of sources and sections, which workers return to the scheduler."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """The sections of a long source, and the summaries of those that an earlier run finished."""
+    """The sections of a long source, and the summaries of those already finished."""
 
     sections: tuple[Section, ...]
     done: Mapping[int, SectionSummary]
@@ -106,7 +106,7 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """An error to raise that would stop every source, such as a missing model or a full disk."""
+    """An error that affects every source, such as a missing model or a full disk."""
 
     kind: type[FerEdgeError]
     message: str
@@ -121,12 +121,18 @@ def format_metadata(identity: Identity, summary: SourceSummary | SectionSummary)
 
 
 def parse_source_summary(metadata: bytes) -> SourceSummary:
-    """Parse the summary of a source from metadata; raises ValueError for anything else."""
+    """Parse the summary of a source from metadata.
+
+    Raises ValueError for anything else.
+    """
     return SourceSummary(**_parse(metadata))
 
 
 def parse_section_summary(metadata: bytes) -> SectionSummary:
-    """Parse the summary of a section from metadata; raises ValueError for anything else."""
+    """Parse the summary of a section from metadata.
+
+    Raises ValueError for anything else.
+    """
     return SectionSummary(**_parse(metadata))
 
 

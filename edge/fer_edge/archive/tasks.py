@@ -1,4 +1,4 @@
-"""The three tasks that run on Ray: analyze a source, analyze a section, join sections.
+"""The tasks that run on Ray: analyze a source or a section, and join sections.
 
 Each task returns its outcome, which includes expected errors. Tasks are idempotent: a file is complete when it
 appears, and a repeated task writes the same file.
@@ -49,9 +49,9 @@ class TaskContext:
 
 
 def parts_folder(key: str) -> str:
-    """Return the name of the folder of a source's sections, which exists until they are joined.
+    """Return the name of the folder of a source's sections.
 
-    Parquet readers skip names that start with an underscore.
+    It exists until the sections are joined. Parquet readers skip names that start with an underscore.
     """
     return f"_sections/{key}"
 

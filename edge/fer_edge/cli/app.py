@@ -123,7 +123,7 @@ def _prepare_messages(arguments: list[str]) -> None:
 
 
 def _give_up_stdout() -> None:
-    """Redirect a broken standard output, so that Python does not flush it again at exit."""
+    """Redirect a broken standard output, to keep Python from flushing it at exit."""
     try:
         sys.stdout.flush()
     except OSError:

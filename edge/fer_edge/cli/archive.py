@@ -1,4 +1,4 @@
-"""Implementation of ``archive``: process many videos into Parquet and print the progress."""
+"""Implementation of ``archive``: process many videos and print the progress."""
 
 from __future__ import annotations
 

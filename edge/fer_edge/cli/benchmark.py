@@ -1,4 +1,4 @@
-"""Implementation of ``benchmark``: measure models or detectors and print the results."""
+"""Implementation of ``benchmark``: measure models or detectors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BenchmarkOptions:
 
 
 def run_benchmark(options: BenchmarkOptions) -> None:
-    """Measure the models or compare the detectors, print the results and write the summary."""
+    """Measure models or compare detectors, print the results and write the summary."""
     if options.detectors is not None:
         _compare_detectors(options, options.detectors)
         return
@@ -100,7 +100,10 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
 
 
 def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
-    """Raise UsageError if the summary would replace an input, OutputError if it is not writable."""
+    """Check that the summary can be written and does not replace an input.
+
+    Raises UsageError, OutputError.
+    """
     if options.summary is None:
         return
     if os.path.realpath(options.summary) in {os.path.realpath(path) for path in read}:
@@ -126,6 +129,9 @@ def _measure(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Pa
 
 
 def _memory(model: ModelFile, video: str, threads: int) -> int | None:
-    """Return the peak memory of ``fer-edge video`` in bytes; None if it is not available."""
+    """Return the peak memory of ``fer-edge video`` in bytes.
+
+    Returns None if it is not available.
+    """
     command = [sys.executable, "-m", "fer_edge", "video", "--threads", str(threads)]
     return peak_memory([*command, "--max-frames", str(FRAMES), "--model", str(model.path), "--", video])

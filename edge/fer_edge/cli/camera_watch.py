@@ -20,7 +20,7 @@ class _Progress(Protocol):
 
 
 class CameraWatch:
-    """Monitors a camera during a run and prints changes of its state on standard error.
+    """Monitors a camera during a run and prints changes of its state.
 
     It runs in its own thread, so it also works while no frames arrive.
     """

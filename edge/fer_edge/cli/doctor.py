@@ -1,4 +1,4 @@
-"""Implementation of ``doctor``: print the findings, with a remedy for each problem."""
+"""Implementation of ``doctor``: print the findings with their remedies."""
 
 from __future__ import annotations
 

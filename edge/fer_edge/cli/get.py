@@ -20,7 +20,7 @@ _PATIENCE_S: Final = 0.5  # shorter downloads show no progress bar
 
 
 def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FILES) -> None:
-    """Download the model of a detector, with a progress bar, and print its path and license."""
+    """Download the model of a detector and print its path and license."""
     if name not in publishers:
         raise UsageError(f"unknown detector {name!r}; choose one of: {', '.join(publishers)}")
     file = publishers[name]

@@ -37,7 +37,10 @@ class ReportOptions:
 
 
 def run_report(options: ReportOptions) -> None:
-    """Write the page and the charts; exit with status 1 if some results could not be read."""
+    """Write the page and the charts.
+
+    Exits with status 1 if some results could not be read.
+    """
     if options.output is None and options.png is None:
         raise UsageError("nothing to write; add -o FILE.html, or --png DIR for the charts alone")
     if options.output is not None:

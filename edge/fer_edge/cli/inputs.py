@@ -49,7 +49,10 @@ def open_camera(
     rotate: int = 0,
     reconnect_s: float | None = None,
 ) -> Inputs:
-    """Create the source of a camera; raises UsageError for options that do not apply to it."""
+    """Create the source of a camera.
+
+    Raises UsageError for options that do not apply to it.
+    """
     if is_url(address) and (size is not None or rate is not None):
         raise UsageError(
             "--size and --rate apply only to local cameras; configure the network camera itself, or use the URL of a "
@@ -66,9 +69,9 @@ def open_images(paths: Sequence[str]) -> Inputs:
 
 
 def open_folder(directory: str, *, recursive: bool, output: str | None) -> Inputs:
-    """Create the source of the images in a folder, except those in the ``output`` folder.
+    """Create the source of the images in a folder.
 
-    Images in ``output`` are annotated copies of an earlier run.
+    Leaves out the images in ``output``, which are annotated copies of an earlier run.
     """
     from fer_edge.sources.images import ImageSource, search_images
 
@@ -81,9 +84,10 @@ def open_folder(directory: str, *, recursive: bool, output: str | None) -> Input
 
 
 def open_videos(addresses: Sequence[str], *, span: Span = WHOLE, resumable: bool = False) -> Inputs:
-    """Create the source of one or more videos, read one after the other; reads ``span`` of each.
+    """Create the source of one or more videos, read one after the other.
 
-    ``resumable`` treats a single video like several: its end is reported, and its error does not end the run.
+    Reads ``span`` of each. ``resumable`` treats a single video like several: its end is reported, and its error does
+    not end the run.
     """
     files = tuple(addresses)
 
@@ -96,7 +100,7 @@ def open_videos(addresses: Sequence[str], *, span: Span = WHOLE, resumable: bool
 
 
 def expand_images(paths: Sequence[str]) -> list[str]:
-    """Expand folders to the images in them, and patterns that the shell did not expand."""
+    """Expand folders to their images, and patterns that the shell did not expand."""
     from fer_edge.sources.images import find_images
 
     return expand_paths(paths, lambda folder: map(os.fspath, find_images(folder)), keep=is_url)

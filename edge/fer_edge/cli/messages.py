@@ -1,4 +1,4 @@
-"""Messages on standard error, one per line: plain text, with systemd log levels, or JSON."""
+"""Messages on standard error, one per line: as text, for systemd or as JSON."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class _LogHandler(logging.Handler):
 
 
 def _is_journal() -> bool:
-    """Return whether standard error is the journal, as ``JOURNAL_STREAM`` identifies it."""
+    """Return whether standard error is systemd's journal (``JOURNAL_STREAM``)."""
     stream = os.environ.get("JOURNAL_STREAM", "")
     with suppress(OSError, ValueError, AttributeError):
         status = os.fstat(sys.stderr.fileno())

@@ -1,4 +1,4 @@
-"""Implementation of ``models``: describe bundled models, model files and face detectors."""
+"""Implementation of ``models``: describe models and face detectors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def _list_detectors() -> list[str]:
 
 
 def _find_download(file: DetectorFile) -> tuple[Path, str | None]:
-    """Return the path of a detector's model file and a description of its problem, or None."""
+    """Return the path of a detector's model file, and its problem.
+
+    The problem is None if the file is valid.
+    """
     path = detectors_folder() / file.file_name
     remedy = f"run: fer-edge get {file.detector}"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""The outputs of a run: check them before any input is read, and create their sinks."""
+"""Check the outputs of a run before any input is read, and create their sinks."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ STANDARD_INPUT: Final = "-"
 
 
 def _identities(path: str | Path) -> Iterator[object]:
-    """Yield values that are equal for two names of the same file: its real path and its inode.
+    """Yield the real path and the inode of a file, which identify it.
 
     Handles ``file:`` URLs, and ``-`` for standard input, which may be redirected from a file.
     """
@@ -153,7 +153,7 @@ def _split_rows(target: str) -> tuple[str, str]:
 
 
 def rotates(options: RunOptions) -> bool:
-    """Return whether an output has a time in its name, so that it is split into many files."""
+    """Return whether an output is split into files with a time in their names."""
     return any(map(has_fields, _camera_files(options)))
 
 

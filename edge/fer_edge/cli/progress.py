@@ -38,7 +38,10 @@ def _fit_terminal() -> dict[str, Any]:
 
 
 class SkippingBar:
-    """A progress bar for skipping to a position in a video, shown if it takes longer than 1 s."""
+    """A progress bar for skipping to a position in a video.
+
+    It is shown if skipping takes longer than a second.
+    """
 
     def __init__(self, total_s: float) -> None:
         self._total_s = total_s

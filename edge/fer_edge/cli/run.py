@@ -142,7 +142,10 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
 
 
 class _Run:
-    """A session with its progress display; writes the summary when the run ends for any reason."""
+    """A session with its progress display.
+
+    It writes the summary, however the run ends.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Checks for problems on this machine that prevent fer-edge from working, with remedies."""
+"""Checks for problems on this machine that keep fer-edge from working."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def examine(broker: str | None = None, files: TlsFiles | None = None) -> Iterator[Finding]:
-    """Run all checks and yield their findings; a check that raises is itself a finding.
+    """Run all checks and yield their findings.
 
-    If given, ``broker`` is the URL of an MQTT broker to connect to, and ``files`` are its TLS files.
+    A check that raises is itself a finding. If given, ``broker`` is the URL of an MQTT broker to connect to, and
+    ``files`` are its TLS files.
     """
     named = () if broker is None else (partial(check_broker, broker, files),)
     for check in (*CHECKS, *named):

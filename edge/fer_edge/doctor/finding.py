@@ -13,7 +13,10 @@ Status = Literal["green", "amber", "red"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check: its name, what was found, and a remedy ('' if the status is green)."""
+    """The result of a check.
+
+    ``remedy`` is '' if the status is green.
+    """
 
     status: Status
     name: str

@@ -1,4 +1,4 @@
-"""Checks of the bundled models: whether they are unchanged and predict the expected scores."""
+"""Checks of the bundled models, of face detection and of downloaded detectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TOLERANCE: Final = 0.1  # per score; the kernels of different processors round 
 
 
 def answer(model: str | Path) -> dict[str, float]:
-    """Return a model's scores of the synthetic face, by label, without using a detector."""
+    """Return a model's scores of the synthetic face by label, without a detector."""
     from fer_edge.benchmark.synthetic_video import draw_frames
     from fer_edge.classification.classifier import Classifier
     from fer_edge.models.find_model import find_model
@@ -80,7 +80,7 @@ def _check_model(name: str) -> Finding:
 
 
 def _is_as_installed(path: Path) -> bool:
-    """Return whether a file has the hash recorded in its wheel, or no hash is recorded."""
+    """Return whether a file has the hash recorded in its wheel, if any."""
     try:
         stated = files("fer-edge") or []
     except PackageNotFoundError:
@@ -113,7 +113,10 @@ def _check_detection() -> Finding:
 
 
 def check_detectors() -> Iterator[Finding]:
-    """Check the downloaded detector models; it is not a problem if none was downloaded."""
+    """Check the downloaded detector models.
+
+    It is not a problem if none was downloaded.
+    """
     from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
 
     for name, file in DETECTOR_FILES.items():

@@ -79,7 +79,7 @@ def _version_of(package: str, module: Any) -> str:
 
 
 def check_opencv() -> Iterator[Finding]:
-    """Check that exactly one OpenCV is installed and that it can load the Haar cascade."""
+    """Check that exactly one OpenCV is installed and can load the Haar cascade."""
     installed = sorted({d.name.lower() for d in distributions() if d.name} & _OPENCVS)
     try:
         import cv2

@@ -1,4 +1,4 @@
-"""The model files of face detectors: where to download, store and how to verify them."""
+"""The model files of face detectors: their URLs, location and verification."""
 
 from __future__ import annotations
 
@@ -131,7 +131,10 @@ def detectors_folder() -> Path:
 
 
 def find_detector_file(detector: str) -> Path:
-    """Return the path of a downloaded model; raises ModelError if it is missing or invalid."""
+    """Return the path of a downloaded model.
+
+    Raises ModelError if it is missing or invalid.
+    """
     file = DETECTOR_FILES[detector]
     remedy = f"run: fer-edge get {detector}"
     path = detectors_folder() / file.file_name
@@ -146,9 +149,9 @@ def find_detector_file(detector: str) -> Path:
 
 
 def identify_content(content: bytes) -> str | None:
-    """Describe content that is commonly found in place of a model; None for other content.
+    """Describe content that is commonly found in place of a model.
 
-    Recognizes empty files, Git LFS pointers and web pages.
+    Returns None for other content. Recognizes empty files, Git LFS pointers and web pages.
     """
     start = content[:_START].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not content:

@@ -60,11 +60,12 @@ def download_detector(
     silence_s: float = _SILENCE_S,
     most_s: float = _MOST_S,
 ) -> Download:
-    """Download the model of a detector to a folder, unless a valid file already exists there.
+    """Download the model of a detector to a folder.
 
-    The URLs are tried in order, through the proxies set in the environment. A server may send no data for up to
-    ``silence_s`` seconds and take up to ``most_s`` seconds in total. Raises DownloadError if all URLs fail, with the
-    reason for each and instructions for a manual download, and OutputError if the file cannot be written.
+    An existing valid file is kept. The URLs are tried in order, through the proxies set in the environment. A server
+    may send no data for up to ``silence_s`` seconds and take up to ``most_s`` seconds in total. Raises DownloadError
+    if all URLs fail, with the reason for each and instructions for a manual download, and OutputError if the file
+    cannot be written.
     """
     path = folder / file.file_name
     fault = None

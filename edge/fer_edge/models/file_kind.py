@@ -1,4 +1,4 @@
-"""Identify files that are not TFLite models, and say how to get a usable model from them."""
+"""Identify files that are not TFLite models, and suggest what to do."""
 
 from __future__ import annotations
 
@@ -60,9 +60,10 @@ _MEMBERS: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = (
 
 
 def check_tflite(path: Path) -> None:
-    """Raise ModelError, which says what the file is, unless it starts like a TFLite model.
+    """Raise ModelError if a file does not start like a TFLite model.
 
-    A folder is also an error. The rest of the file is not checked here but by the interpreter.
+    The message says what kind of file it is and what to do. A folder is also an error. The rest of the file is not
+    checked here but by the interpreter.
     """
     if path.is_dir():
         saved = (path / "saved_model.pb").is_file()

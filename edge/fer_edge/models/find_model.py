@@ -27,7 +27,10 @@ _FOLDER: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file and its spec; ``sha256`` is the hash of the file in hexadecimal digits."""
+    """A model file and its spec.
+
+    ``sha256`` is the hash of the file in hexadecimal digits.
+    """
 
     path: Path
     spec: ModelSpec
@@ -42,10 +45,10 @@ def bundled_models() -> tuple[str, ...]:
 
 
 def find_model(name_or_path: str | Path | None = None) -> ModelFile:
-    """Find a bundled model by name or a ``.tflite`` file by path; None finds the default model.
+    """Find a bundled model by name or a ``.tflite`` file by path.
 
-    The name of a bundled model takes precedence over a path. Raises ModelError if the file does not exist or is not a
-    TFLite model, ContractError if it contains no valid model spec.
+    None finds the default model. The name of a bundled model takes precedence over a path. Raises ModelError if the
+    file does not exist or is not a TFLite model, ContractError if it contains no valid model spec.
     """
     wanted = str(name_or_path) if name_or_path is not None else DEFAULT_MODEL
     if wanted in bundled_models():

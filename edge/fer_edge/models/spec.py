@@ -178,12 +178,15 @@ class ModelSpec:
         }
 
     def to_json(self) -> str:
-        """Return the spec as JSON text, as stored in the folder of a run and in a ``.tflite``."""
+        """Return the spec as JSON text, as stored in run folders and ``.tflite`` files."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_dict(cls, data: Any) -> ModelSpec:
-        """Create a spec from a JSON object; raises ContractError, which names the invalid field."""
+        """Create a spec from a JSON object.
+
+        Raises ContractError, which names the invalid field.
+        """
         try:
             version, source, preprocessing = data["spec_version"], data["input"], data["preprocessing"]
             _require(
@@ -229,9 +232,9 @@ class ModelSpec:
 
 
 def read_spec(path: str | Path) -> ModelSpec:
-    """Read the spec from a ``.json`` file or from the ZIP archive appended to a ``.tflite``.
+    """Read the spec from a ``.json`` or ``.tflite`` file.
 
-    Raises ContractError, which names the file, if the spec is missing or malformed.
+    A ``.tflite`` has the spec in an appended ZIP archive. Raises ContractError, which names the file, if the spec is missing or malformed.
     """
     path = Path(path)
     try:

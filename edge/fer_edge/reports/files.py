@@ -26,7 +26,10 @@ _LATEST: Final = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class ResultsFile:
-    """A results file; ``path`` is None for standard input, ``format`` is a name in READERS."""
+    """A results file.
+
+    ``path`` is None for standard input, ``format`` is a name in READERS.
+    """
 
     name: str
     path: Path | None
@@ -39,7 +42,10 @@ class ResultsFile:
 
 @dataclass(slots=True)
 class _Peek:
-    """The start time of a file, and a hash of its first rows ("" if they contain no face)."""
+    """The start time of a file and a hash of its first rows.
+
+    ``digest`` is "" if these rows contain no face.
+    """
 
     clock_s: float = _LATEST
     digest: str = ""
@@ -73,7 +79,10 @@ def open_results(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -
 
 
 def read_file(file: ResultsFile, problems: list[str]) -> Iterator[FrameRow | ErrorRow]:
-    """Yield the rows of a file; add a line to ``problems`` if parts of it could not be read."""
+    """Yield the rows of a file.
+
+    Adds a line to ``problems`` if parts of it could not be read.
+    """
     first: Problem | None = None
     bad = rows = 0
     try:

@@ -22,9 +22,9 @@ _WEIGHT: Final = 1 / 16  # weight of a new interval in the moving average
 
 
 class Gap(NamedTuple):
-    """The time between the last row before a gap and the first row after it, in seconds.
+    """A gap from the last row before it to the first row after it, in seconds.
 
-    Gaps compare by their length.
+    Gaps are ordered by length.
     """
 
     length_s: float

@@ -26,7 +26,10 @@ _EXPORT: Final = re.compile(r"^export ", re.MULTILINE)
 
 
 def render_page(data: PageData, title: str) -> str:
-    """Render the page as HTML; names are embedded as ASCII JSON, so they may contain anything."""
+    """Render the page as HTML.
+
+    Names are embedded as ASCII JSON, so they may contain anything.
+    """
     script, style = _read_script(), _read_style()
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
@@ -45,7 +48,10 @@ def render_page(data: PageData, title: str) -> str:
 
 @cache
 def _read_script() -> str:
-    """Concatenate the modules, starting with the charts of the live page, without their imports."""
+    """Concatenate the modules, without their imports and exports.
+
+    The first module is the charts of the live page.
+    """
     sources = [read_page_file("charts.js").decode()]
     sources += [(_FOLDER / name).read_text("utf-8") for name in _MODULES]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", source)) for source in sources)
@@ -66,5 +72,5 @@ def _to_script_text(data: PageData) -> str:
 
 
 def _hash(content: str) -> str:
-    """Return the hash source of an inline script or style for a content security policy."""
+    """Return the hash of an inline script or style for a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"

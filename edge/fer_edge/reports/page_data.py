@@ -51,7 +51,10 @@ class PersonData(TypedDict):
 
 
 class SourceData(TypedDict):
-    """One source; times are in seconds from ``origin``, ``set`` is the index of its label set."""
+    """The data of one source.
+
+    Times are in seconds from ``origin``; ``set`` is the index of its label set.
+    """
 
     name: str
     kind: str

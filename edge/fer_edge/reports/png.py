@@ -52,7 +52,7 @@ def write_charts(report: Report, folder: Path) -> int:
 
 
 def draw_source(source: SourceSummary) -> Image:
-    """Draw the timeline of a source and its people, uint8 (height, 1600, 3) BGR on white."""
+    """Draw the timeline of a source, uint8 (height, 1600, 3) BGR on white."""
     people = sorted(source.people.values(), key=lambda person: -person.tally.faces)[:_MOST_ROWS]
     people.sort(key=lambda person: (person.first_s, person.run, person.id))
     top = _MARGIN + 150

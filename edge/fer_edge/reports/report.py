@@ -94,7 +94,10 @@ class Report:
             )
 
     def _find_source(self, row: FrameRow, file: str) -> SourceSummary | None:
-        """Return the source of a row, created if it is new; None if there are too many sources."""
+        """Return the source of a row, created if it is new.
+
+        Returns None if there are too many sources.
+        """
         key = _classify(row)
         current = self._current.get(key)
         if current is not None:

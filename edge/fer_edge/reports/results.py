@@ -35,9 +35,10 @@ def read_results(
     *,
     empty_frames: bool = True,
 ) -> Any:
-    """Read results written by ``--results`` into a table with one row per face and frame.
+    """Read result files into a table with one row per face and frame.
 
-    ``paths`` is one or more files (.jsonl, .csv, .parquet), folders or patterns. The columns are those of the CSV:
+    ``paths`` is one or more files that ``--results`` wrote (.jsonl, .csv, .parquet), folders or patterns. The columns
+    are those of the CSV:
 
     - ``source`` and ``emotion`` are categorical.
     - ``frame``, ``face_id``, ``x``, ``y``, ``width`` and ``height`` are integers.

@@ -38,7 +38,7 @@ _MOST_FACES: Final = 8  # faces listed per image
 
 @dataclass(slots=True)
 class Limits:
-    """State shared by all sources: the most bins per timeline, and the number of people."""
+    """State shared by all sources: the bins per timeline and the number of people."""
 
     bins: int = MOST_BINS_OF_SOURCE
     people: int = 0
@@ -58,7 +58,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """An image in a folder; ``shown`` has the label index and score of its first faces."""
+    """An image in a folder.
+
+    ``shown`` has the label index and score of its first faces.
+    """
 
     name: str
     faces: int
@@ -67,10 +70,10 @@ class ImageRow:
 
 @dataclass(slots=True)
 class SourceSummary:
-    """The summary of one source: a video in one file, a camera in all files, or a folder.
+    """The summary of one source.
 
-    Times are relative to ``origin_s``, which is in seconds since the epoch for a camera. ``labels`` is () until the
-    first face.
+    A source is a video in one file, a camera in all its files, or a folder of images. Times are relative to
+    ``origin_s``, which is in seconds since the epoch for a camera. ``labels`` is () until the first face.
     """
 
     name: str

@@ -25,7 +25,10 @@ class Tally:
         self.emotions = [0] * labels
 
     def add(self, face: FaceRow, emotion: int) -> None:
-        """Add a face; ``emotion`` is the index of its label, -1 if it is not among the labels."""
+        """Add a face.
+
+        ``emotion`` is the index of its label, -1 if it is not among the labels.
+        """
         self.faces += 1
         self.score_sum += face.score
         if emotion >= 0:

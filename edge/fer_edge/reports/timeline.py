@@ -37,7 +37,7 @@ class Timeline:
         return len(self._bins)
 
     def add(self, at: float, scores: Sequence[Sequence[float]]) -> None:
-        """Add a frame at position ``at`` of the axis, with the scores of its faces by label."""
+        """Add a frame at position ``at``, with the scores of each of its faces."""
         bin_ = self._bins.get(int(at // self.width))
         if bin_ is None:
             while len(self._bins) >= self.most and int(at // self.width) not in self._bins:
@@ -71,7 +71,10 @@ class Timeline:
         self._bins = joined
 
     def bins(self) -> Iterator[tuple[int, int, int, list[float]]]:
-        """Yield the index, frames, faces and mean score per label (0 without faces) of each bin."""
+        """Yield the index, frames, faces and mean score per label of each bin.
+
+        The means of a bin without faces are 0.
+        """
         for index in sorted(self._bins):
             bin_ = self._bins[index]
             yield index, bin_.frames, bin_.faces, [total / max(1, bin_.faces) for total in bin_.sums]

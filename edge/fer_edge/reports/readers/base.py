@@ -49,7 +49,7 @@ class ErrorRow(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A part of a file that is not a valid row: its place, such as ``line 3``, and the reason."""
+    """A part of a file that is not a valid row; ``place`` is such as ``line 3``."""
 
     place: str
     reason: str

@@ -25,7 +25,10 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
-    """Yield the rows of a JSON Lines file; see :class:`fer_edge.reports.readers.base.Reader`."""
+    """Yield the rows of a JSON Lines file.
+
+    See :class:`fer_edge.reports.readers.base.Reader`.
+    """
     with open_rows(path) as file:
         for line in read_lines(file):
             place = f"line {line.number}"

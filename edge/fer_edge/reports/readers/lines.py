@@ -1,4 +1,7 @@
-"""Read the lines of a file in constant memory; lines that are too long are skipped."""
+"""Read the lines of a file in constant memory.
+
+Lines that are too long are skipped.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Line(NamedTuple):
 
 @contextmanager
 def open_rows(path: Path | None) -> Iterator[BinaryIO]:
-    """Open a file, or standard input if None; an OSError in the block becomes a SourceError."""
+    """Open a file, or standard input if None.
+
+    An OSError in the block becomes a SourceError.
+    """
     name = "standard input" if path is None else str(path)
     try:
         if path is None:
@@ -44,7 +50,10 @@ def open_rows(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def read_lines(file: BinaryIO) -> Iterator[Line]:
-    """Yield the lines of a file, numbered from 1; memory does not grow with their length."""
+    """Yield the lines of a file, numbered from 1.
+
+    Memory does not grow with their length.
+    """
     number = 0
     while line := file.readline(MOST_LINE):
         number += 1

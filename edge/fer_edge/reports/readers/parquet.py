@@ -25,7 +25,10 @@ _Key = tuple[str, int, float | None, datetime | None]
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
-    """Yield the rows of a Parquet file; see :class:`fer_edge.reports.readers.base.Reader`."""
+    """Yield the rows of a Parquet file.
+
+    See :class:`fer_edge.reports.readers.base.Reader`.
+    """
     if path is None:
         raise SourceError("standard input: Parquet cannot be read as a stream; use a file")
     with open_parquet(path) as file:
@@ -56,7 +59,7 @@ def _list_rows(path: Path, batch: Any) -> list[dict[str, Any]]:
 
 
 def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
-    """Return the labels in the file's metadata, or else the float columns after ``score``."""
+    """Return the labels in the metadata, or else the float columns after ``score``."""
     schema = file.schema_arrow
     missing = [name for name in COLUMNS if name not in schema.names]
     if missing:
@@ -74,7 +77,10 @@ def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
 
 
 def _parse(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[_Key | None, str, FaceRow | None]:
-    """Return the frame of a row and its face; if the row is invalid, None and the reason."""
+    """Return the frame of a row and its face.
+
+    If the row is invalid, returns None and the reason.
+    """
     try:
         time_s, clock = row["time_s"], row["clock"]
         key = (

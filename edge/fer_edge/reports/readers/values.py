@@ -39,7 +39,10 @@ def parse_text(value: Any) -> str:
 
 
 def parse_time(value: Any) -> float:
-    """Parse seconds on a source's clock, at most some centuries; raises ValueError, TypeError."""
+    """Parse seconds on a source's clock, at most some centuries.
+
+    Raises ValueError, TypeError.
+    """
     seconds = parse_number(value)
     if abs(seconds) > _LONGEST_S:
         raise ValueError(f"{value} is not a valid time in seconds")
