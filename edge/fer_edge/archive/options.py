@@ -118,8 +118,7 @@ class Identity:
     def find_difference(self, other: Identity) -> str | None:
         """Describe the first difference to another identity; None if they are equal."""
         if self.model_sha256 != other.model_sha256:
-            return f"model {self.model_name} {self.model_sha256[:12]}, not {other.model_name}
-            {other.model_sha256[:12]}"
+            return f"model {self.model_name} {self.model_sha256[:12]}, not {other.model_name} {other.model_sha256[:12]}"
         for name, value in self.options.items():
             theirs = other.options.get(name)
             if value != theirs:

@@ -158,8 +158,11 @@ def _configure_messages(context: click.Context, parameter: click.Parameter, valu
 
 _TLS_OPTIONS: Final = (
     click.option(
-        "--mqtt-ca", type=PathThatNames(path_type=Path), metavar="FILE", help="PEM file of the certificate authority
-        that signed the broker's certificate.  [default: the system's CAs]",
+        "--mqtt-ca",
+        type=PathThatNames(path_type=Path),
+        metavar="FILE",
+        help="PEM file of the certificate authority that signed the broker's certificate.  "
+        "[default: the system's CAs]",
     ),
     click.option(
         "--mqtt-cert",

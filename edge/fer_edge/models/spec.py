@@ -234,7 +234,8 @@ class ModelSpec:
 def read_spec(path: str | Path) -> ModelSpec:
     """Read the spec from a ``.json`` or ``.tflite`` file.
 
-    A ``.tflite`` has the spec in an appended ZIP archive. Raises ContractError, which names the file, if the spec is missing or malformed.
+    A ``.tflite`` has the spec in an appended ZIP archive. Raises ContractError, which names the file, if the spec is
+    missing or malformed.
     """
     path = Path(path)
     try:
