@@ -60,5 +60,5 @@ class CameraWatch:
 def _describe(stream: StreamInfo) -> str:
     """Describe the camera's stream, such as ``1280×720 at 30 frames a second``."""
     size = "unknown size" if stream.size is None else "{}×{}".format(*stream.size)
-    rate = "at a variable rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
+    rate = "at an unknown rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
     return f"{size} {rate}"
