@@ -74,7 +74,7 @@ def open_results(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -
         seen[peek.digest] = file.name
         found.append((peek.clock_s, file))
     if not found:
-        raise SourceError("; ".join(problems[:3]) or "no results to read; use files that -r wrote")
+        raise SourceError("; ".join(problems[:3]) or "no results to read; use results files of fer-edge")
     return [file for _, file in sorted(found, key=lambda pair: pair[0])]
 
 
@@ -102,7 +102,7 @@ def read_file(file: ResultsFile, problems: list[str]) -> Iterator[FrameRow | Err
 
 
 def _remedy(rows: int) -> str:
-    return "the others are shown" if rows else "use a file that -r wrote"
+    return "the others are shown" if rows else "use a results file of fer-edge"
 
 
 def _find_files(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -> Iterator[ResultsFile]:
@@ -143,7 +143,7 @@ def _find_in_folder(folder: str) -> list[str]:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes
         ]
     if not found:
-        raise SourceError(f"{folder}: the folder contains no results; use files or a folder that -r wrote")
+        raise SourceError(f"{folder}: the folder contains no results files; check the path")
     return found
 
 

@@ -73,7 +73,7 @@ def read_results(
         for row in read_file(file, problems):
             columns.add(row)
     if not columns.rows:
-        raise SourceError("; ".join(problems[:3]) or "no rows to read; use files that -r wrote")
+        raise SourceError("; ".join(problems[:3]) or "no rows to read; use results files of fer-edge")
     for text in [*problems, *(f"{error['source']}: {error['error']}" for error in columns.errors)]:
         _logger.warning("%s", text)
     return _BUILDERS[library](columns, {"problems": problems, "errors": columns.errors})

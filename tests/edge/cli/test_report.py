@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_done(
         "half.csv": "line 41: incomplete row: the run was interrupted or is still writing; left out",
         "empty.jsonl": "no rows; leave the file out",
         "photo.jpg": "use a file that ends in .jsonl, .csv, .parquet",
-        "other.csv": "use a file that -r wrote",
+        "other.csv": "file of fer-edge",
         "missing.jsonl": "does not exist; check the path",
         "no*.csv": "no file matches",
     }.items():

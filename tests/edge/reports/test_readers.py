@@ -186,9 +186,17 @@ def test_an_archive_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch:
     ("name", "content", "said"),
     [
         ("rows.jsonl", b"source,frame,time_s\n", "the file is CSV, not JSON Lines; rename it to end in .csv"),
-        ("rows.jsonl", b"<!doctype html>\n", "not JSON Lines written by fer-edge; use a file that -r wrote"),
+        (
+            "rows.jsonl",
+            b"<!doctype html>\n",
+            "not JSON Lines written by fer-edge; use a results file of fer-edge",
+        ),
         ("rows.csv", b'{"source": "a"}\n', "the file is JSON Lines, not CSV; rename it to end in .jsonl"),
-        ("rows.csv", b"epoch,loss\n1,2\n", "not CSV written by fer-edge: the first line has no column 'source'"),
+        (
+            "rows.csv",
+            b"epoch,loss\n1,2\n",
+            "not CSV written by fer-edge: the first line has no column 'source'",
+        ),
         ("rows.parquet", b"source,frame\n", "cannot read as Parquet"),
         ("rows.csv", b"\x89PNG\r\n\x1a\n", "not CSV written by fer-edge"),
     ],

@@ -107,8 +107,8 @@ def _read_header(name: str, cells: Sequence[str] | None) -> _Layout:
     missing = [column for column in _NEEDED if column not in header]
     if missing:
         raise SourceError(
-            f"{name}: not CSV written by fer-edge: the first line has no column {missing[0]!r}; use a file that -r "
-            "wrote"
+            f"{name}: not CSV written by fer-edge: the first line has no column {missing[0]!r}; use a results "
+            "file of fer-edge"
         )
     after = header.index("score") + 1
     columns = {column: header.index(column) for column in _NEEDED}

@@ -54,7 +54,7 @@ def _refuse_other_formats(path: Path | None, content: bytes) -> None:
     if content.startswith(b"source,"):
         raise SourceError(f"{name}: the file is CSV, not JSON Lines; rename it to end in .csv")
     if content and not content.startswith(b"{"):
-        raise SourceError(f"{name}: not JSON Lines written by fer-edge; use a file that -r wrote")
+        raise SourceError(f"{name}: not JSON Lines written by fer-edge; use a results file of fer-edge")
 
 
 def _parse(content: bytes) -> FrameRow | ErrorRow:
