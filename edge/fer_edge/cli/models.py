@@ -93,7 +93,7 @@ def render_model(name_or_path: str) -> str:
         (
             "crop",
             f"{'square, ' if crop.square else ''}margin {crop.margin:+.0%}, shifted down by {crop.shift_y:+.0%}, "
-            f"resized with {spec.interpolation}",
+            f"resized with {spec.interpolation} interpolation",
         ),
         ("accuracy", _accuracy(model) or "not measured"),
         *((key.replace("_", " "), _plain(value)) for key, value in spec.provenance.items()),
