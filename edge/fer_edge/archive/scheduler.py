@@ -64,7 +64,7 @@ class Scheduler:
             function: ray.remote(num_cpus=1, max_retries=RETRIES)(function)
             for function in (run_source, run_section, run_join)
         }
-        self._capacity, self._looked = 1, float("-inf")
+        self._capacity, self._capacity_checked = 1, float("-inf")
 
     @property
     def partly_done(self) -> float:
@@ -104,8 +104,8 @@ class Scheduler:
     def _room(self) -> int:
         if self._most is not None:
             return self._most
-        if time.monotonic() > self._looked + _CAPACITY_S:
-            self._looked = time.monotonic()
+        if time.monotonic() > self._capacity_checked + _CAPACITY_S:
+            self._capacity_checked = time.monotonic()
             self._capacity = max(1, int(self._ray.cluster_resources().get("CPU", 0)))
         return _AHEAD * self._capacity
 

@@ -129,7 +129,7 @@ class _Report:
         self._sources = sources
         self._is_terminal = sys.stderr.isatty() and not is_json()
         self._bar: Any = None
-        self._said = time.monotonic()
+        self._last_printed = time.monotonic()
 
     def show(self, progress: ArchiveProgress) -> None:
         """Show the current progress."""
@@ -137,8 +137,8 @@ class _Report:
             self._advance(progress)
             return
         now = time.monotonic()
-        if now - self._said >= _STATUS_EVERY_S:
-            self._said = now
+        if now - self._last_printed >= _STATUS_EVERY_S:
+            self._last_printed = now
             say(_describe(progress))
 
     def _advance(self, progress: ArchiveProgress) -> None:

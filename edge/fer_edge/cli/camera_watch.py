@@ -12,7 +12,7 @@ from fer_edge.types import StreamInfo
 
 __all__ = ["CameraWatch"]
 
-_LOOK_EVERY_S: Final = 0.5
+_CHECK_EVERY_S: Final = 0.5
 
 
 class _Progress(Protocol):
@@ -30,7 +30,7 @@ class CameraWatch:
         self._closed = Event()
         self._lost_s: float | None = None
         self._reconnects, self._described = 0, ""
-        self._look()
+        self._check()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -40,10 +40,10 @@ class CameraWatch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed.wait(_LOOK_EVERY_S):
-            self._look()
+        while not self._closed.wait(_CHECK_EVERY_S):
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         stream = self._pipeline.stream
         if stream.lost:
             self._lost_s = self._lost_s or time.monotonic()

@@ -16,7 +16,7 @@ from fer_edge.runtime.native_stderr import suppress_native_stderr
 
 __all__ = ["get_detector"]
 
-_PATIENCE_S: Final = 0.5  # shorter downloads show no progress bar
+_BAR_DELAY_S: Final = 0.5  # shorter downloads show no progress bar
 
 
 def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FILES) -> None:
@@ -24,7 +24,7 @@ def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FI
     if name not in publishers:
         raise UsageError(f"unknown detector {name!r}; choose one of: {', '.join(publishers)}")
     file = publishers[name]
-    bar = progress_bar(None, unit="B", unit_scale=True, desc=name, leave=False, delay=_PATIENCE_S)
+    bar = progress_bar(None, unit="B", unit_scale=True, desc=name, leave=False, delay=_BAR_DELAY_S)
     with suppress_native_stderr(), closing(bar):
         download = download_detector(
             file, detectors_folder(), on_progress=lambda *counts: _show(bar, *counts)

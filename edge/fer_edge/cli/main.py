@@ -56,7 +56,7 @@ def _command_for(path: str) -> str:
 )
 @click.version_option(__version__, prog_name="fer-edge")
 def cli() -> None:
-    """Recognize facial emotions in images, videos and camera streams, on this device.
+    """Recognize facial emotions in images, videos and camera streams on this device.
 
     \b
     fer-edge camera                            show the first camera in a window

@@ -91,9 +91,9 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bo
     timed = _timed_names(options) if live else []
     rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
-    named += _named(options.summary)
-    named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
-    named += [Path(folder) for folder in _named(options.faces)]
+    named += _as_list(options.summary)
+    named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _as_list(options.output)]
+    named += [Path(folder) for folder in _as_list(options.faces)]
     if options.output is not None and split_target(options.output, IMAGE_SINKS)[0] == "http":
         raise UsageError("--output writes files; for a live view in a browser use --serve [HOST:]PORT")
     printed = sum(map(is_standard_output, options.results))
@@ -163,7 +163,7 @@ def _camera_files(options: RunOptions) -> list[str]:
     Outputs to other kinds of sinks are left out.
     """
     rows = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
-    images = [split_target(target, IMAGE_SINKS) for target in _named(options.output)]
+    images = [split_target(target, IMAGE_SINKS) for target in _as_list(options.output)]
     return [*rows, *(target for name, target in images if name in (None, "video"))]
 
 
@@ -171,7 +171,7 @@ def _timed_names(options: RunOptions) -> list[TimedName]:
     return [TimedName(target) for target in _camera_files(options) if "%" in target]
 
 
-def _named(value: T | None) -> list[T]:
+def _as_list(value: T | None) -> list[T]:
     return [] if value is None else [value]
 
 
@@ -209,11 +209,11 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
 
     rows = [create_row_sink(request(target)) for target in options.results]
     averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
-    images = [create_image_sink(request(target)) for target in _named(options.output)]
-    images += [create_faces_sink(request(target)) for target in _named(options.faces)]
+    images = [create_image_sink(request(target)) for target in _as_list(options.output)]
+    images += [create_faces_sink(request(target)) for target in _as_list(options.faces)]
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
-    views = [_create_live_view(request(target)) for target in _named(options.serve)]
+    views = [_create_live_view(request(target)) for target in _as_list(options.serve)]
     return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
 
 

@@ -12,7 +12,7 @@ from fer_edge.cli.messages import is_json, is_silent
 
 __all__ = ["SkippingBar", "progress_bar"]
 
-_PATIENCE_S: Final = 1.0
+_DELAY_S: Final = 1.0
 
 
 def progress_bar(items: Any, **options: Any) -> Any:
@@ -51,7 +51,7 @@ class SkippingBar:
     def __call__(self, reached_s: float) -> None:
         """Update the bar; remove it when the position is reached."""
         self._started = self._started or time.monotonic()
-        if reached_s < self._total_s and self._bar is None and time.monotonic() > self._started + _PATIENCE_S:
+        if reached_s < self._total_s and self._bar is None and time.monotonic() > self._started + _DELAY_S:
             self._bar = progress_bar(
                 None,
                 total=round(self._total_s),

@@ -38,8 +38,8 @@ def examine(broker: str | None = None, files: TlsFiles | None = None) -> Iterato
     A check that raises is itself a finding. If given, ``broker`` is the URL of an MQTT broker to connect to, and
     ``files`` are its TLS files.
     """
-    named = () if broker is None else (partial(check_broker, broker, files),)
-    for check in (*CHECKS, *named):
+    broker_checks = () if broker is None else (partial(check_broker, broker, files),)
+    for check in (*CHECKS, *broker_checks):
         raise_if_interrupted()  # an imported library may have replaced the exception of a signal
         try:
             yield from check()

@@ -14,8 +14,8 @@ from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 
 __all__ = ["check_broker"]
 
-_PATIENCE_S: Final = 6.0
-_LOOK_EVERY_S: Final = 0.02
+_TIMEOUT_S: Final = 6.0
+_CHECK_EVERY_S: Final = 0.02
 
 
 def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
@@ -32,24 +32,24 @@ def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
         what, _, remedy = str(error).rpartition("; ")
         yield Finding("red", "broker", what or remedy, remedy)
         return
-    heard = _Listener()
+    listener = _Listener()
     logger = logging.getLogger("fer_edge.sinks.mqtt")
     propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(heard)
+    logger.addHandler(listener)
     started = time.monotonic()
     try:
         connection.start()
-        while not connection.connections and not heard.text and time.monotonic() < started + _PATIENCE_S:
-            time.sleep(_LOOK_EVERY_S)
+        while not connection.connections and not listener.text and time.monotonic() < started + _TIMEOUT_S:
+            time.sleep(_CHECK_EVERY_S)
         took_s = time.monotonic() - started
         connection.close()
     finally:
-        logger.removeHandler(heard)
+        logger.removeHandler(listener)
         logger.propagate = propagated
     if connection.connections:
         yield Finding("green", "broker", f"{address}, connected in {1000 * took_s:.0f} ms")
     else:
-        found, _, remedy = (heard.text or f"{address}: no response").partition("; ")
+        found, _, remedy = (listener.text or f"{address}: no response").partition("; ")
         yield Finding(
             "red",
             "broker",

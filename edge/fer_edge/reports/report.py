@@ -24,7 +24,7 @@ _FEWEST_BINS: Final = 16  # per timeline
 _MOST_PEOPLE: Final = 6000
 _FEWEST_PEOPLE: Final = 5  # per source
 _MOST_ERRORS: Final = 1000
-_LOOK_EVERY: Final = 1024  # rows between two checks of the limits
+_CHECK_EVERY: Final = 1024  # rows between two checks of the limits
 
 _Key = tuple[SourceKind, str]
 
@@ -60,33 +60,33 @@ class Report:
                 continue
             source.add(row, self._limits)
             self._rows += 1
-            if self._rows % _LOOK_EVERY == 0:
-                self._keep_small()
+            if self._rows % _CHECK_EVERY == 0:
+                self._enforce_limits()
 
     def finish(self) -> None:
         """Assign errors to their sources and reduce the data to the limits."""
         for found in self.sources:
             found.widen_bins()
-        self._keep_small()
+        self._enforce_limits()
         by_name = {source.name: source for source in reversed(self.sources)}
         rest: list[ErrorRow] = []
         for error in self.errors:
             source = by_name.get(error.source) or by_name.get(_folder_of(error.source))
             (rest if source is None else source.errors).append(error)
         self.errors = rest
-        self._tell_other_labels()
+        self._report_other_labels()
 
-    def _tell_other_labels(self) -> None:
+    def _report_other_labels(self) -> None:
         """Add a problem for each file with the labels of another model.
 
         Totals over all sources use the labels of a single model.
         """
         with_labels = [source for source in self.sources if source.labels]
-        told: dict[tuple[str, tuple[str, ...]], None] = {}
+        others: dict[tuple[str, tuple[str, ...]], None] = {}
         for source in with_labels:
             if source.labels != with_labels[0].labels:
-                told.setdefault((source.file, source.labels))
-        for file, labels in told:
+                others.setdefault((source.file, source.labels))
+        for file, labels in others:
             shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
             self.problems.append(
                 f"{file}: its labels ({shown}) differ from those in {with_labels[0].file}; its sources are shown "
@@ -130,7 +130,7 @@ class Report:
                 return source
         return self._begin(key, file)
 
-    def _keep_small(self) -> None:
+    def _enforce_limits(self) -> None:
         if self._limits.people > _MOST_PEOPLE:
             for source in self.sources:
                 source.most_people = max(_FEWEST_PEOPLE, source.most_people // 2)

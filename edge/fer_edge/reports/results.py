@@ -35,7 +35,7 @@ def read_results(
     *,
     empty_frames: bool = True,
 ) -> Any:
-    """Read result files into a table with one row per face and frame.
+    """Read results files into a table with one row per face and frame.
 
     ``paths`` is one or more files that ``--results`` wrote (.jsonl, .csv, .parquet), folders or patterns. The columns
     are those of the CSV:
@@ -103,7 +103,7 @@ class _Codes:
         """Append a string; None is encoded as -1."""
         self.codes.append(-1 if text is None else self._numbers.setdefault(text, len(self._numbers)))
 
-    def know(self, text: str) -> None:
+    def add_category(self, text: str) -> None:
         """Add a category that no row may have."""
         self._numbers.setdefault(text, len(self._numbers))
 
@@ -135,7 +135,7 @@ class _Columns:
         for label in row.labels:
             if label not in self.scores:
                 self.scores[label] = array("d", [float("nan")]) * self.rows
-                self.emotion.know(label)
+                self.emotion.add_category(label)
         faces: Sequence[FaceRow | None] = row.faces or ((None,) if self._empty_frames else ())
         for face in faces:
             self._add_frame(row)
