@@ -151,7 +151,7 @@ class EmotionRecognizer:
         folder of images, an rtsp:// or http:// URL, the index of a camera, or a custom :class:`Source`. ``on_error``
         controls what happens if an image cannot be read: "raise" raises SourceError, "skip" skips the image and logs
         a warning, and a function is called with the image's :class:`SkippedInput`. A video or camera that cannot be
-        opened or read always raises SourceError. Raises ValueError if ``source`` is none of these.
+        opened or read always raises SourceError. Raises ValueError for any other kind of ``source``.
 
         >>> from fer_edge import EmotionRecognizer
         >>> with EmotionRecognizer(smoothing=0.5) as recognizer:

@@ -57,7 +57,7 @@ def parts_folder(key: str) -> str:
 
 
 def run_source(context: TaskContext, job: SourceJob) -> Outcome:
-    """Analyze a short video, or divide a long one."""
+    """Analyze a short video, or split a long one into sections."""
 
     def work() -> Outcome:
         worker = context.open_worker()
