@@ -1,4 +1,4 @@
-"""No package, native library or licence comes into an installation unnoticed."""
+"""Every package, native library and license in an installation is listed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_wheels_native_libraries_are_seen() -> None:
         ),
     ],
 )
-def test_what_is_new_is_told(found: Distribution, said: str) -> None:
+def test_new_dependencies_are_reported(found: Distribution, said: str) -> None:
     assert list(find_problems([found])) == [said]
 
 

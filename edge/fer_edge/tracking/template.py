@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 
 from fer_edge.types import FaceBox, GrayImage
 
-__all__ = ["Match", "Template", "match_template", "thin_out"]
+__all__ = ["Match", "Template", "correlate_detail", "match_template", "thin_out"]
 
 _SIDE: Final = 28  # pixels: the width at which a face's appearance is kept
 _REACH: Final = 0.4  # of its size, how far a face may move between two frames
+# What tells one face from another: detail between these sigmas, in pixels of a template, finer than the shading that
+# all faces share and coarser than noise. By bench/cuts.py.
+_FINE, _COARSE = 0.7, 3.0
+_CHANGES: Final = (
+    (0, 1.0),
+    (10, 1.0),
+    (-10, 1.0),
+    (0, 1.1),
+    (0, 1 / 1.1),
+)  # degrees and scale from frame to frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Template:
     @classmethod
     def from_box(cls, gray: GrayImage, box: FaceBox) -> Template:
         """Take the appearance of the face in ``box`` of a uint8 (height, width) gray image."""
-        return cls(_reduce(gray, box.x, box.y, box.x + box.width, box.y + box.height, _scale(box)), box)
+        return cls(_reduce_box(gray, box, _scale(box)), box)
 
     def similarity(self, gray: GrayImage, box: FaceBox) -> float:
         """The normalised correlation with the appearance of another box's content, -1…1."""
@@ -77,6 +87,27 @@ def match_template(
     return Match(box, similarity if np.isfinite(similarity) else 0.0)
 
 
+def correlate_detail(before: GrayImage, box: FaceBox, now: GrayImage, near: FaceBox) -> float | None:
+    """Return how well the next frame shows the detail of a face, -1…1; None where that cannot be measured.
+
+    ``box`` is the face in the frame before, ``near`` its box now. The face may have turned or grown a little.
+    """
+    inside = box.clipped(before.shape[1], before.shape[0])
+    margin = round(_REACH * max(box.width, box.height))
+    around = FaceBox(near.x, near.y, box.width, box.height).grown(margin).clipped(now.shape[1], now.shape[0])
+    if inside is None or around is None:
+        return None
+    scale = _scale(inside)
+    template, image = (_detail(_reduce_box(*each, scale)) for each in ((before, inside), (now, around)))
+    if image.shape[0] < template.shape[0] or image.shape[1] < template.shape[1]:
+        return None
+    best = max(
+        float(cv2.matchTemplate(_transform(image, *change), template, cv2.TM_CCOEFF_NORMED).max())
+        for change in _CHANGES
+    )
+    return best if np.isfinite(best) else None
+
+
 def thin_out(gray: GrayImage, stride: int) -> GrayImage:
     """Take every so many pixels of each row and column; OpenCV gathers them faster than slicing does."""
     height, width = gray.shape
@@ -94,6 +125,23 @@ def _reduce(gray: GrayImage, left: int, top: int, right: int, bottom: int, scale
     part = thin_out(gray[top:bottom, left:right], stride)
     size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
     return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _reduce_box(gray: GrayImage, box: FaceBox, scale: float) -> NDArray[np.uint8]:
+    return _reduce(gray, box.x, box.y, box.x + box.width, box.y + box.height, scale)
+
+
+def _detail(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    values = pixels.astype(np.float32)
+    return cv2.GaussianBlur(values, (0, 0), _FINE) - cv2.GaussianBlur(values, (0, 0), _COARSE)
+
+
+def _transform(values: NDArray[np.float32], degrees: float, scale: float) -> NDArray[np.float32]:
+    height, width = values.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale)
+    return np.asarray(
+        cv2.warpAffine(values, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _peak(scores: Any, index: int) -> float:

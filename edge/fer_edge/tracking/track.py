@@ -28,6 +28,7 @@ class Track:
 
     ``misses`` counts the searches in a row in which its detector did not see it; ``missed`` is one that
     was there a moment ago and may be again.
+    ``replaced``: another face appeared in its place from one frame to the next.
     ``scale`` is how large it is compared with its template. ``coverer`` is who stood in front of it when it got lost.
     ``hid_s`` is when another face was last lost behind it, ``beside_s`` when its border was last searched for others.
     """
@@ -40,6 +41,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     misses: int = 0
     missed: bool = False
+    replaced: bool = False
     scale: float = 1.0
     coverer: Track | None = None
     hid_s: float = -math.inf
@@ -122,5 +124,5 @@ class Track:
         """The detector sees the face there: its appearance is that of now."""
         self.update(detection, time_s)
         self.template = Template.from_box(gray, detection.box)
-        self.scale, self.misses, self.missed = 1.0, 0, False
+        self.scale, self.misses, self.missed, self.replaced = 1.0, 0, False, False
         self.coverer = None

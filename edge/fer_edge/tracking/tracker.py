@@ -20,9 +20,9 @@ from fer_edge.tracking.association import (
 )
 from fer_edge.tracking.motion import MotionDetector
 from fer_edge.tracking.searches import detect_beside, detect_changes, detect_near, is_sure
-from fer_edge.tracking.template import Template
+from fer_edge.tracking.template import Template, correlate_detail
 from fer_edge.tracking.track import Track
-from fer_edge.types import Detection, Frame
+from fer_edge.types import Detection, FaceBox, Frame, GrayImage
 
 __all__ = ["TrackedFace", "Tracker"]
 
@@ -39,6 +39,10 @@ _EARLY: Final = (0, 8, 10, 10)
 
 _ALIKE: Final = 0.8  # similarity at which a face is the one that it was
 _UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
+
+_REPLACED: Final = (
+    0.66  # of the usual correlation of a face's detail, below which another face is in its place
+)
 
 _REACH: Final = 0.3  # how far off, in face sizes, a face may be from where it is expected
 _REACH_PER_S: Final = 6.0  # and how much further for each second since the frame before
@@ -87,6 +91,7 @@ class Tracker:
         self._searched_s = self._full_s = self._before_s = -math.inf
         self._beside_s = -math.inf
         self._step_s = math.inf  # since the frame before
+        self._recent: tuple[GrayImage, ...] = ()  # the two frames before
 
     def update(self, frame: Frame) -> tuple[TrackedFace, ...]:
         """The faces of the next frame, in the order in which they appeared.
@@ -107,6 +112,7 @@ class Tracker:
             if self._changes_due(time_s) or any(track.seen_s != time_s for track in self._tracks):
                 self._search_changes(frame, time_s)
         self._retire_tracks(frame.size, time_s)
+        self._recent = (*self._recent[-1:], frame.gray)
         return tuple(TrackedFace(track.id, track.detection) for track in self._tracks)
 
     def _full_due(self, time_s: float) -> bool:
@@ -131,9 +137,27 @@ class Tracker:
             if match.similarity >= _ALIKE:
                 track.update(track.detection.moved_to(match.box), time_s)
         for track in self._tracks:
-            if track.seen_s != time_s and (face := self._detect_again(track, frame, time_s)) is not None:
+            if track.seen_s == time_s or (face := self._detect_again(track, frame, time_s)) is None:
+                continue
+            track.replaced = self._is_replaced(track, face.box, frame.gray)
+            if not track.replaced:
                 track.confirm(frame.gray, face, time_s)
         self._look_for_lost(frame, time_s)
+
+    def _is_replaced(self, track: Track, box: FaceBox, gray: GrayImage) -> bool:
+        """Whether a face that looks different is another one: a cut that leaves most of the frame as it was.
+
+        A face that turns, blurs or is lit in another way keeps some of its detail from each frame to the next.
+        Noise takes some of it from all frames.
+        """
+        if len(self._recent) < 2 or any(
+            other.box.cover(box) > 0 for other in self._tracks if other is not track
+        ):
+            return False  # beside others it is more likely to be covered by one, and comes out again
+        two_before, before = self._recent
+        detail = correlate_detail(before, track.box, gray, box)
+        usual = correlate_detail(two_before, track.box, before, track.box)
+        return detail is not None and usual is not None and detail < _REPLACED * usual
 
     def _look_for_lost(self, frame: Frame, time_s: float) -> None:
         """Look for the faces that were there a moment ago: a cascade misses one now and then, others hide.
@@ -147,12 +171,13 @@ class Tracker:
                 continue
             match = track.match(frame.gray, time_s)
             alike = match.similarity >= _ALIKE
-            if not alike and time_s - track.seen_s > _MISSED_S:
+            if not alike and (track.replaced or time_s - track.seen_s > _MISSED_S):
                 continue
             face = detect_near(self._detector, frame, match.box if alike else track.predict(time_s))
             if face is None or not (alike or is_sure(self._detector, face)):
                 continue
-            if not any(is_same_face(t.box, face.box) for t in (*self._tracks, *returned)):
+            followed = [t for t in (*self._tracks, *returned) if not t.replaced]
+            if not any(is_same_face(t.box, face.box) for t in followed):
                 track.confirm(frame.gray, face, time_s)
                 returned.append(track)
         self._lost = [track for track in self._lost if track not in returned]
@@ -197,7 +222,7 @@ class Tracker:
             self._follow(frame, time_s)
         confirmed = self._associate(list(self._detector.detect(frame)), frame, time_s)
         for track in self._tracks:
-            if track not in confirmed:
+            if track not in confirmed and not track.replaced:
                 self._confirm(track, frame, time_s)
 
     def _confirm(self, track: Track, frame: Frame, time_s: float) -> None:
@@ -227,6 +252,7 @@ class Tracker:
         placed = []
         near = min(_MOST_REACH, _REACH + _REACH_PER_S * self._step_s)
         for tracks, reach in ((self._tracks if among is None else among, near), (self._lost, _LOST_REACH)):
+            tracks = [track for track in tracks if not track.replaced]
             for track, face in match_tracks(tracks, faces, gray, time_s, reach):
                 track.confirm(gray, face, time_s)
                 faces.remove(face)

@@ -19,7 +19,7 @@ WriteData = Callable[[Path, list[list[Any]]], Path]
 
 @pytest.fixture
 def run_copy(run_folder: Path, tmp_path: Path) -> Path:
-    """The run, free to be damaged."""
+    """Return a copy of the run that tests may damage."""
     return Path(shutil.copytree(run_folder, tmp_path / "run"))
 
 
@@ -182,7 +182,7 @@ def test_float_files_need_no_calibration_faces(
     assert fer_convert(run_folder, *options)[0] == 0
 
 
-def test_a_run_that_names_no_data_asks_for_it(
+def test_without_a_data_path_in_the_run_data_is_required(
     run_copy: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     (run_copy / "config.json").unlink()
@@ -231,7 +231,7 @@ def test_an_out_that_is_a_file_is_refused(run_folder: Path, tmp_path: Path, fer_
     assert "expected a folder to write into, it is a file" in err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent that is not a folder")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent path that is not a folder")
 def test_an_out_that_cannot_be_made_is_refused(
     run_folder: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:

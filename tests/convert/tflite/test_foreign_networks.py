@@ -1,4 +1,4 @@
-"""Networks from elsewhere: each is attached and runs, or is refused in one line with what to do about it."""
+"""Networks from elsewhere: each can be attached and run, or is rejected in one line with a remedy."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def spec_path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def plain() -> bytes:
-    """A network that suits the spec."""
+    """Build a network that matches the spec."""
     return foreign.convert(foreign.build())
 
 
 def attach(
     fer_convert: FerConvert, tmp_path: Path, content: bytes, *options: str | Path
 ) -> tuple[int, str, str]:
-    """Attach the spec in ``spec.json`` to a file of this content."""
+    """Attach the spec in ``spec.json`` to a file with this content."""
     path = foreign.write(tmp_path / "theirs.tflite", content)
     return fer_convert("attach", path, "--spec", tmp_path / "spec.json", *options)
 
@@ -132,7 +132,7 @@ def test_the_runtime_refuses_them_before_the_first_image(
 
 
 @pytest.mark.parametrize(("gain", "integers"), [(0.3, False), (0.3, True), (300.0, False), (300.0, True)])
-def test_a_bad_or_all_too_certain_network_is_no_reason_to_refuse(
+def test_an_inaccurate_or_overconfident_network_is_accepted(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert, gain: float, integers: bool
 ) -> None:
     import tensorflow as tf
@@ -141,9 +141,7 @@ def test_a_bad_or_all_too_certain_network_is_no_reason_to_refuse(
     assert attach(fer_convert, tmp_path, content)[0] == 0
 
 
-def test_certainty_about_everything_is_warned_about(
-    spec_path: Path, tmp_path: Path, fer_convert: FerConvert
-) -> None:
+def test_constant_certainty_gives_a_warning(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:
     status, _, err = attach(fer_convert, tmp_path, foreign.convert(foreign.build(gain=30_000.0)))
     assert status == 0
     (line,) = err.splitlines()
@@ -168,7 +166,7 @@ def test_a_network_with_a_state_is_refused(spec_path: Path, tmp_path: Path, fer_
     assert_refused(attach(fer_convert, tmp_path, content), "keeps a state", "training=False")
 
 
-def test_recurrent_layers_and_variables_that_keep_nothing_are_no_reason_to_refuse(
+def test_recurrent_layers_and_stateless_variables_are_accepted(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     import keras
@@ -230,7 +228,7 @@ def test_int16_activations_are_supported(spec_path: Path, tmp_path: Path, fer_co
     ],
     ids=["0…1", "-1…1", "0…255"],
 )
-def test_quantization_to_another_range_is_refused_with_the_layer_that_mends_it(
+def test_quantization_to_another_range_is_refused_with_the_layer_that_fixes_it(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert, integers: str, scale: foreign.Scale, layer: str
 ) -> None:
     import tensorflow as tf
@@ -239,7 +237,7 @@ def test_quantization_to_another_range_is_refused_with_the_layer_that_mends_it(
     assert_refused(attach(fer_convert, tmp_path, content), f"{integers} input", layer)
 
 
-def test_a_float_input_that_is_quantized_inside_tells_its_range_too(
+def test_a_float_input_quantized_inside_reveals_its_range(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     import tensorflow as tf
@@ -261,8 +259,8 @@ def test_a_network_that_scales_0_to_255_itself_is_refused(
         "first layers scale",
         "Rescaling(64, offset=128)",
     )
-    mended = keras.Sequential([keras.Input((48, 48, 1)), layers.Rescaling(64, offset=128), scaled])
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Sequential([keras.Input((48, 48, 1)), layers.Rescaling(64, offset=128), scaled])
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_a_scale_that_the_converter_folded_away_is_warned_about(
@@ -277,7 +275,7 @@ def test_a_scale_that_the_converter_folded_away_is_warned_about(
     assert "keras.layers.Rescaling in front" in err
 
 
-def test_images_of_any_size_are_taken_at_the_spec_s(
+def test_images_of_any_size_are_resized_to_the_spec(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     model = foreign.build((None, None, 1))
@@ -338,7 +336,7 @@ def argmax() -> bytes:
 
 
 def text_operators(**options: Any) -> bytes:
-    """A network with operators that TFLite does not have."""
+    """Build a network with operators that TFLite does not have."""
     import tensorflow as tf
 
     def network(image: Any) -> Any:
@@ -405,7 +403,7 @@ def test_outputs_of_any_shape_with_one_number_for_each_label_are_read(
 
 
 @pytest.mark.parametrize("name", ["theirs.tflite", "theirs.keras", "theirs.h5"])
-def test_a_keras_file_is_named_as_one(
+def test_a_keras_file_is_identified(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert, name: str
 ) -> None:
     path = tmp_path / "network.keras"
@@ -415,13 +413,13 @@ def test_a_keras_file_is_named_as_one(
     assert_refused(found, f"{name}: not a TFLite model: it is a Keras network")
 
 
-# --- what a file says of itself ---
+# --- metadata in the file ---
 
 SHUFFLED = (*FER2013_LABELS[1:], FER2013_LABELS[0])
 
 
 def with_labels(network: bytes, labels: tuple[str, ...], name: str = "labels.txt") -> bytes:
-    """The network with labels as MediaPipe Model Maker writes them."""
+    """Return the network with labels as MediaPipe Model Maker writes them."""
     lines = "\n".join(labels)
     return foreign.append_files(foreign.add_metadata(network, labels_file=name, name="Theirs"), {name: lines})
 
@@ -480,7 +478,7 @@ def test_a_normalization_that_contradicts_fer_edge_s_is_refused(
     )
 
 
-def test_damaged_metadata_are_not_overwritten_unseen(
+def test_damaged_metadata_are_not_silently_overwritten(
     plain: bytes, spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     content = foreign.add_buffer(plain, b"\xff" * 40)
@@ -511,7 +509,7 @@ def test_another_spec_inside_is_shown_and_replaced_only_when_told(
     assert find_model(tmp_path / "theirs.tflite").spec.name == "theirs"
 
 
-def test_a_spec_of_a_newer_version_is_not_replaced_unseen(
+def test_a_spec_of_a_newer_version_is_not_silently_replaced(
     plain: bytes, spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     newer = SPEC.to_json().replace('"spec_version": 1', '"spec_version": 2')
@@ -519,13 +517,13 @@ def test_a_spec_of_a_newer_version_is_not_replaced_unseen(
     assert_refused(attach(fer_convert, tmp_path, content), "cannot be read", "--overwrite")
 
 
-# --- what people bring ---
+# --- networks from common tools ---
 
 
 def test_teachable_machine_s_network_runs_when_rescaled(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
-    """224×224 RGB in -1…1, a network inside a network, labels beside the file."""
+    """A 224×224 RGB input in -1…1, a network inside a network, and labels in a separate file."""
     import keras
 
     spec_path.write_text(SPEC.replace(width=224, height=224, color="rgb").to_json())
@@ -546,8 +544,8 @@ def test_a_smile_detector_with_one_sigmoid_has_a_remedy_that_works(
     found = attach(fer_convert, tmp_path, foreign.convert(theirs))
     assert_refused(found, "keras.layers.Concatenate()([1 - p, p])")
     p = theirs.output
-    mended = keras.Model(theirs.input, keras.layers.Concatenate()([1 - p, p]))
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Model(theirs.input, keras.layers.Concatenate()([1 - p, p]))
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_an_exported_network_with_percentages_has_a_remedy_that_works(

@@ -1,4 +1,4 @@
-"""An archive in an object store: a real server that speaks S3, on loopback."""
+"""An archive in an object store: a real S3 server on loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A file system with the empty bucket ``lab``, which fer-edge finds by its environment."""
+    """Return a file system with the empty bucket ``lab``, which fer-edge finds through its environment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for name, value in {

@@ -1,4 +1,4 @@
-"""The command with Ray itself: workers that crash, hang and are killed, runs that are interrupted, clusters."""
+"""The command on a real Ray: workers that crash, hang and are killed, interrupted runs, clusters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.edge.archive.videos import write_faces
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="Ray is tried on Linux and macOS"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Ray is tested on Linux and macOS"),
 ]
 
 _DETECTOR = '''
@@ -65,7 +65,7 @@ class Detector:
 
 @pytest.fixture
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Installs the detector ``fake`` for this process and those that it starts."""
+    """Install the detector ``fake`` for this process and the processes it starts."""
     site = tmp_path / "site"
     info = site / "fer_edge_fakes-1.0.dist-info"
     info.mkdir(parents=True)
@@ -81,7 +81,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def start(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process that does not outlive the block."""
+    """Run the command in a process that ends with the block."""
     command = [sys.executable, "-m", "fer_edge", "archive", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -102,7 +102,7 @@ def statuses(out: Path) -> dict[str, str]:
 
 
 def descendants(pid: int) -> set[int]:
-    """The processes below one, as /proc tells."""
+    """Return the process ids below a process, from /proc."""
     found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
@@ -238,7 +238,7 @@ nodes.shutdown()
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a cluster of two nodes with one processor each, in a process of its own."""
+    """Yield the address of a cluster of two single-CPU nodes, in a separate process."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     with subprocess.Popen(
         [sys.executable, "-c", _CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

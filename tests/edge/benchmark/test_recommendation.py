@@ -1,4 +1,4 @@
-"""What a benchmark recommends."""
+"""The recommendation of a benchmark."""
 
 from __future__ import annotations
 

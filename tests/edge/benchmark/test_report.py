@@ -1,4 +1,4 @@
-"""What a benchmark came to, for people and as JSON."""
+"""The results of a benchmark, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_gives_temperature_and_throttling_where_there_are() -> None:
     assert device["throttling"] == ["throttled", "under-voltage earlier"]
 
 
-def test_a_machine_that_is_not_held_back_says_nothing_of_it() -> None:
+def test_throttling_is_not_mentioned_unless_it_occurs() -> None:
     report = make_report(throttling=())
     assert "Held back" not in "\n".join(render_report(report))
     assert build_report_summary(report)["device"]["throttling"] == []

@@ -1,4 +1,4 @@
-"""The video that is measured on where the user names none."""
+"""The synthetic video that is measured if the user names no video."""
 
 from __future__ import annotations
 

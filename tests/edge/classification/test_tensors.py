@@ -1,4 +1,4 @@
-"""Tensors that contradict the spec are refused, each with what to do about it."""
+"""Tensors that contradict the spec are rejected, each with a remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tensor(
     free: Sequence[int] | None = None,
     name: str = "image",
 ) -> dict[str, Any]:
-    """A tensor as an interpreter describes it; ``free`` is its shape with -1 where a length is left open."""
+    """Return a tensor as an interpreter describes it; ``free`` is its shape with -1 for each free dimension."""
     return {
         "name": name,
         "shape": np.array(shape, np.int32),

@@ -1,4 +1,4 @@
-"""``fer-edge camera`` with a camera on the network."""
+"""``fer-edge camera`` with a network camera."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TestCamera:
         assert 0 < read_rows(done.stdout)[-1]["time_s"] < 1.5
 
     @pytest.mark.parametrize("stream", [15], indirect=True)
-    def test_a_camera_that_is_lost_keeps_what_it_gave(self, stream: str, tmp_path: Path) -> None:
+    def test_a_lost_camera_keeps_its_results(self, stream: str, tmp_path: Path) -> None:
         done = run_fer_edge(
             "camera", stream, "--reconnect", 0, "-r", tmp_path / "r.csv", "--summary", tmp_path / "s.json"
         )
@@ -52,7 +52,7 @@ class TestCamera:
         assert "it closed the connection" in json.loads((tmp_path / "s.json").read_text())["errors"][-1]
 
     @pytest.mark.parametrize("stream", [15], indirect=True)
-    def test_one_that_breaks_off_again_and_again_is_one_run(self, stream: str, tmp_path: Path) -> None:
+    def test_repeated_disconnects_are_one_run(self, stream: str, tmp_path: Path) -> None:
         done = run_fer_edge("camera", stream, "--max-frames", 40, "-r", "-", "--summary", tmp_path / "s.json")
         assert done.returncode == 0, done.stderr
         records = read_rows(done.stdout)
@@ -139,7 +139,9 @@ class TestCamera:
 
     @pytest.mark.parametrize("command", ["video", "image", "folder"])
     @pytest.mark.parametrize("option", [["--rotate", "90"], ["--size", "64x64"], ["--reconnect", "1"]])
-    def test_they_are_the_camera_s_alone(self, command: str, option: list[str], fer_edge: FerEdge) -> None:
+    def test_camera_options_are_refused_elsewhere(
+        self, command: str, option: list[str], fer_edge: FerEdge
+    ) -> None:
         done = fer_edge(command, "x", *option)
         assert done.returncode == 2
         assert "No such option" in done.stderr

@@ -1,4 +1,4 @@
-"""What cannot be done: one line that says why, the documented exit status, and nothing touched."""
+"""Impossible requests give a one-line reason and the documented exit status, and change nothing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["camera", "http://127.0.0.1:9/stream"], 1, "nobody answers"),
     (["image", "face.jpg", "-r", "rows.xlsx"], 2, "jsonl, csv"),
     (["image", "face.jpg", "-r", "nowhere/rows.csv"], 1, "nowhere"),
-    (["image", "face.jpg", "-o", "out.xyz"], 2, "expected a picture to write to"),
-    (["image", "face.jpg", "face.jpg", "-o", "out.png"], 2, "expected a folder"),
-    (["image", "face.jpg", "-o", "face.jpg", "--overwrite"], 2, "it is an input"),
-    (["image", "face.jpg", "face.jpg", "-o", ".", "--overwrite"], 2, "it is an input"),
-    (["folder", ".", "-o", ".", "--overwrite"], 2, "it is an input"),
+    (["image", "face.jpg", "-o", "out.xyz"], 2, "unsupported image format"),
+    (["image", "face.jpg", "face.jpg", "-o", "out.png"], 2, "name a folder"),
+    (["image", "face.jpg", "-o", "face.jpg", "--overwrite"], 2, "is an input"),
+    (["image", "face.jpg", "face.jpg", "-o", ".", "--overwrite"], 2, "is an input"),
+    (["folder", ".", "-o", ".", "--overwrite"], 2, "is an input"),
     (["image", "face.jpg", "-r", "a.csv", "--summary", "a.csv"], 2, "named twice"),
     (["image", "face.jpg", "--model", "nowhere.tflite"], 1, "default"),
     (["image", "face.jpg", "--model", "text.jpg"], 1, "not a TFLite model"),
@@ -79,7 +79,9 @@ def test_bad_use_is_one_line_with_the_documented_status(
     ("arguments", "status"),
     [(["image", "nowhere.jpg"], 1), (["camera", "clip.mp4"], 2), (["image"], 2), (["models", "nowhere"], 1)],
 )
-def test_so_it_is_in_a_process_of_its_own(arguments: list[str], status: int, tmp_path: Path) -> None:
+def test_errors_look_the_same_in_a_separate_process(
+    arguments: list[str], status: int, tmp_path: Path
+) -> None:
     done = run_fer_edge(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.count("Error: ") == 1
@@ -113,7 +115,7 @@ def test_a_small_file_does_not_take_all_memory(tmp_path: Path) -> None:
 
 
 def one_bit_png(width: int, height: int) -> bytes:
-    """A black picture of one bit a pixel."""
+    """Write a black image with one bit per pixel."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(kind + content)

@@ -1,4 +1,4 @@
-"""``fer-edge report``: what it writes, what it refuses, and how it says what it could not read."""
+"""``fer-edge report``: its output, rejected options, and messages about unreadable input."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_where_nothing_can_be_read_nothing_is_written(fer_edge: FerEdge, tmp_pat
     assert names_in(tmp_path) == ["rows.jsonl"]
 
 
-def test_results_that_hold_errors_alone_say_so(fer_edge: FerEdge, tmp_path: Path) -> None:
+def test_results_with_only_errors_are_reported(fer_edge: FerEdge, tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", [SkippedInput("a.mp4", "a.mp4: cannot open video")])
     done = fer_edge("report", rows, "-o", tmp_path / "report.html")
     assert done.returncode == 1

@@ -1,6 +1,6 @@
-"""MediaPipe as the detector: what is refused without it, and what it finds where it is installed.
+"""MediaPipe as the detector: errors without it, and its results if it is installed.
 
-The latter needs ``pip install -e '.[mediapipe]'`` and, in FER_MEDIAPIPE_MODEL, the path of its model.
+The latter requires ``pip install -e '.[mediapipe]'`` and the path of the model in FER_MEDIAPIPE_MODEL.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def no_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def download(model: bytes) -> None:
-    """Put a model where ``fer-edge get`` puts it."""
+    """Store a model where ``fer-edge get`` puts it."""
     path = detectors_folder() / DETECTOR_FILES["mediapipe"].file_name
     path.parent.mkdir(parents=True)
     path.write_bytes(model)
@@ -72,7 +72,7 @@ class TestWithoutMediaPipe:
             create_detector("mediapipe", model=some_file)
 
     @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
-    def test_a_model_that_is_not_there_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
+    def test_a_missing_model_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
         path = tmp_path / "detector.tflite"
         if content is not None:
             path.write_bytes(content)
@@ -140,7 +140,7 @@ class TestWithoutMediaPipe:
         with pytest.raises(UsageError, match="takes no --detector-model"):
             EmotionRecognizer(detector_model=some_file)
 
-    def test_nothing_of_it_is_imported_unless_it_is_chosen(self, portrait_path: Path) -> None:
+    def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
         code = (
             "import sys, cv2, fer_edge.detectors.mediapipe; from fer_edge import EmotionRecognizer\n"
             f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"
@@ -159,7 +159,7 @@ def mediapipe() -> Iterator[MediaPipeDetector]:
 
 
 def shown(face: Detection) -> FaceBox:
-    """What a network sees of a face whose model asks for Haar's boxes as they are."""
+    """Return the network input for a face if the model uses Haar's boxes unchanged."""
     left, top, right, bottom = crop_bounds(face, Crop())
     return FaceBox(left, top, right - left, bottom - top)
 
@@ -180,18 +180,16 @@ class TestDetection:
     ) -> None:
         (face,) = mediapipe.detect(Frame(portrait))
         assert len(face.landmarks) == 6
-        box = face.box.grown(face.box.width // 4)  # the ears lie beside it
+        box = face.box.grown(face.box.width // 4)  # the ears are outside the box
         assert all(
             box.x < x < box.x + box.width and box.y < y < box.y + box.height for x, y in face.landmarks
         )
 
-    def test_the_same_picture_gives_the_same_faces(
-        self, mediapipe: MediaPipeDetector, portrait: Image
-    ) -> None:
+    def test_the_same_image_gives_the_same_faces(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         assert mediapipe.detect(Frame(portrait)) == mediapipe.detect(Frame(portrait))
 
     @pytest.mark.parametrize("shift", [(-140, 0), (120, 0), (0, -90), (0, 250), (-170, -120), (160, 300)])
-    def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(
+    def test_a_face_cut_off_by_the_image_gives_a_box_inside_it(
         self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
         for face in mediapipe.detect(Frame(moved(portrait, *shift))):
@@ -218,7 +216,7 @@ class TestDetection:
         limited.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
+    def test_an_empty_image_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
         assert mediapipe.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
 
     def test_in_a_still_image_it_finds_smaller_faces_once_each(
@@ -229,7 +227,7 @@ class TestDetection:
         image = np.asarray(cv2.copyMakeBorder(pair, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert mediapipe.detect(Frame(image)) == ()
-        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, a sixth of it
+        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the face of the portrait at 1/6
         found = sorted(still.detect(Frame(image)), key=lambda face: face.box.x)
         assert [shown(face).iou(place) > 0.5 for face, place in zip(found, places, strict=True)] == [
             True,
@@ -239,12 +237,12 @@ class TestDetection:
         still.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face_in_a_still_image_either(self, shape: tuple[int, int]) -> None:
+    def test_an_empty_still_image_has_no_face(self, shape: tuple[int, int]) -> None:
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert still.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
         still.close()
 
-    def test_the_picture_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
+    def test_the_image_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         before = portrait.copy()
         mediapipe.detect(Frame(portrait))
         mediapipe.detect(Frame(portrait), FACE)
@@ -290,7 +288,7 @@ class TestFailure:
     ) -> None:
         from mediapipe.tasks.python import vision
 
-        def fail(_detector: object, _picture: object) -> None:
+        def fail(_detector: object, _image: object) -> None:
             raise RuntimeError("Graph has errors:\nCalculator failed")
 
         monkeypatch.setattr(vision.FaceDetector, "detect", fail)

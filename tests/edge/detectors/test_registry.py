@@ -15,7 +15,7 @@ def test_the_built_in_ones_come_first() -> None:
     assert DEFAULT_DETECTOR == create_detector().name == "haar"
 
 
-@pytest.mark.parametrize("name", ["haar", "none"])  # the others want a model
+@pytest.mark.parametrize("name", ["haar", "none"])  # the others need a model
 def test_a_detector_is_made_by_its_name(name: str) -> None:
     detector = create_detector(name)
     assert detector.name == name

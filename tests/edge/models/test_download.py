@@ -1,4 +1,4 @@
-"""Downloading a detector's model: from a server on loopback, never from the internet."""
+"""Downloads of detector models from a loopback server, never from the internet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE = b"\n<!DOCTYPE html><html><body>Sign in to this network</body></html>"
 
 
 class Publisher(BaseHTTPRequestHandler):
-    """Answers each path in its own way."""
+    """A server whose response depends on the path."""
 
     def do_GET(self) -> None:
         name = self.path.rsplit("/", 1)[-1]
@@ -68,7 +68,7 @@ class Publisher(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Ends its waiting answers when it is closed; a client that went away is nothing to report."""
+    """Ends its pending responses when it is closed, and ignores clients that disconnect."""
 
     daemon_threads = True
 
@@ -81,7 +81,7 @@ class Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a publisher on loopback."""
+    """Yield the URL of a publisher on loopback."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -96,7 +96,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's data folder that is empty."""
+    """Return an empty user data folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data"
 
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is_downloaded(tmp_
         download_detector(published("http://127.0.0.1:1/model"), tmp_path / "file")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_a_read_only_folder_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(OutputError, match="permission is denied"):

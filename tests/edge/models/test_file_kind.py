@@ -1,4 +1,4 @@
-"""What is no TFLite model is named for what it is, with what to do about it."""
+"""A file that is not a TFLite model is identified, with a remedy."""
 
 from __future__ import annotations
 

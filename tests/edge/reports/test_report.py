@@ -1,4 +1,4 @@
-"""What rows come to: sources, people, gaps, and memory that does not grow."""
+"""Report totals: sources, people, gaps, and constant memory."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_frames_before_the_first_face_count(tmp_path: Path) -> None:
 
 
 def test_a_camera_s_files_are_one_timeline_in_the_order_of_its_clock(tmp_path: Path) -> None:
-    # By their names these would be read in the other order.
+    # By file name, these would be read in the reverse order.
     later = write_rows(tmp_path / "a.jsonl", make_camera(START + timedelta(hours=1), 60, first_frame=60))
     early = write_rows(tmp_path / "b.csv", make_camera(START, 60))
     report = gather(later, early)
@@ -171,7 +171,9 @@ def test_an_empty_file_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     report = gather(tmp_path / name, write_rows(tmp_path / "good.jsonl", make_clip(1)))
     assert len(report.sources) == 1
-    assert report.problems == [f"{tmp_path / name}: no rows; leave the file out, or check whether its run failed"]
+    assert report.problems == [
+        f"{tmp_path / name}: no rows; leave the file out, or check whether its run failed"
+    ]
 
 
 def test_folders_are_searched_and_hidden_files_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Output files: refused early, complete or not there."""
+"""Output files: rejected early, and either complete or missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fer_edge.runtime.atomic_files import (
 )
 from tests.edge.support import names_in
 
-posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and devices are POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions, links and devices")
 
 
 class TestStagedFile:
@@ -104,7 +104,7 @@ class TestStagedFile:
             part.write_text("gone")
         assert Path(os.devnull).is_char_device()
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_device_is_an_error_that_names_it(self) -> None:
         with (
             pytest.raises(OutputError, match="/dev/full: it cannot be written: No space left on device"),
@@ -224,7 +224,7 @@ class TestChecks:
         check_file(Path(os.devnull), overwrite=False)
 
     def test_what_is_not_permitted_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        # An administrator may write everywhere: the answer of the system is given instead.
+        # root may write everywhere, so the error is simulated.
         monkeypatch.setattr("os.access", lambda path, mode: False)
         for check in (
             lambda: check_file(tmp_path / "a", overwrite=False),
@@ -292,7 +292,7 @@ def test_json_is_for_people(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["a.json"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows names are Unicode")
 def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"name": os.fsdecode(b"bild\xff.png")})
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["name"] == "bild\udcff.png"
@@ -302,7 +302,7 @@ def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
 class TestLeftovers:
     @pytest.fixture
     def dead(self) -> int:
-        """The number of a process that has ended."""
+        """Return the id of a process that has ended."""
         process = subprocess.Popen([sys.executable, "-c", ""])
         process.wait()
         return process.pid
@@ -314,7 +314,7 @@ class TestLeftovers:
             part.write_text("new")
         assert names_in(tmp_path) == ["a.mp4"]
 
-    def test_nothing_else_is(self, dead: int, tmp_path: Path) -> None:
+    def test_no_other_file_is_removed(self, dead: int, tmp_path: Path) -> None:
         others = [
             f".b.{dead}.part.mp4",
             f".a.{dead}.part.mkv",

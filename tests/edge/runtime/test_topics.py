@@ -1,4 +1,4 @@
-"""Topics that a broker would refuse are refused before anything is opened."""
+"""Topics that a broker would reject are rejected before anything is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every sink that writes a file does: complete, never over something else, never half."""
+"""Common behavior of file sinks: files are complete, replace no other file, and are never half-written."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestEveryFile:
     def test_what_is_not_permitted_is_refused(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # An administrator may write everywhere: the answer of the system is given instead.
+        # root may write everywhere, so the error is simulated.
         monkeypatch.setattr("os.access", lambda path, mode: False)
         with pytest.raises(OutputError, match=f"{name}: it cannot be written, permission is denied"):
             SINKS[name](tmp_path / name)
@@ -68,7 +68,7 @@ class TestEveryFile:
         with pytest.raises(OutputError, match=name):
             fill(sink, [make_view(0)])
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_device_is_an_error(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to("/dev/full")
         with pytest.raises(OutputError, match=f"{name}: "):
@@ -80,7 +80,7 @@ class TestEveryFile:
         results = [make_view(number, faces=40, image=image) for number in range(60)]
         with full_disk(20_000), pytest.raises(OutputError, match=f"{name}: "):
             fill(SINKS[name](tmp_path / name), [*results])
-        # Of a picture or video nothing may be left; rows are good up to the one that did not fit.
+        # Images and videos are removed; rows are kept up to the one that did not fit.
         assert names_in(tmp_path) in ([], [name])
         if name == "a.jsonl":
             written = (tmp_path / name).read_text()

@@ -1,4 +1,4 @@
-"""What happens to an annotated video where its file, its run or its process comes to an early end."""
+"""Annotated videos whose file, run or process ends early."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.edge.sinks.filling import fill, full_disk
 from tests.edge.sinks.movies import every, movie_views, read_movie, write_movie
 from tests.edge.support import make_view, names_in, noise, run_python, wait_until
 
-posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and devices are POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals, pipes and devices")
 STREAM = StreamInfo(name="clip", frame_rate=25.0)
 VIEWS = movie_views("", every(0.04, 4), noise(160, 120))
 
 
 def frames_in(path: Path) -> int:
-    """How many frames can be decoded, up to where the file breaks off."""
+    """Count the frames that can be decoded, up to where the file breaks off."""
     count = 0
     with av.open(str(path)) as container:
         try:
@@ -47,7 +47,7 @@ def write_all(sink: Sink, views: Iterable[View]) -> None:
 
 
 def noisy_views(count: int) -> Iterator[View]:
-    """The results of frames that each take some twenty kilobytes."""
+    """Return views of frames that take about twenty kilobytes each."""
     for number in range(count):
         yield make_view(number, time_s=number / 25, image=noise(160, 120, seed=number), faces=0)
 
@@ -65,7 +65,7 @@ class TestFullDisk:
         with full_disk(700_000):
             with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
                 write_all(sink, noisy_views(120))
-            sink.close()  # says nothing more
+            sink.close()  # raises no further error
             sink.close()
         assert names_in(tmp_path) == [f"a{suffix}", "s.mp4"]
         assert frames_in(tmp_path / f"a{suffix}") >= 20
@@ -106,7 +106,7 @@ def test_a_folder_that_vanishes_is_noticed_within_a_second(tmp_path: Path) -> No
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: it was deleted while"):
+    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: file was deleted during"):
         write_all(sink, VIEWS[30:56])
     with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: "):
         sink.close()
@@ -176,7 +176,7 @@ def test_a_killed_run_leaves_what_plays_up_to_its_last_second_and_the_next_clean
         process.send_signal(signal.SIGKILL)
     left = tmp_path / f".a.{process.pid}.part{suffix}"
     assert not path.exists()
-    assert frames_in(left) >= 130 - 25 - 13  # a second, and what encoder and muxer hold
+    assert frames_in(left) >= 130 - 25 - 13  # minus one second and what encoder and muxer hold
     fill(VideoSink(path), VIEWS, STREAM)
     assert sorted(set(names_in(tmp_path)) - {"s.mp4"}) == [path.name]
 

@@ -1,4 +1,4 @@
-"""Images by their paths, and folders of them."""
+"""Images by path, and folders of images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestFindImages:
         ("recursive", "names"),
         [(False, ["a.JPG", "b.png"]), (True, ["a.JPG", "b.png", "sub/d.webp", "sub/deep/e.tiff"])],
     )
-    def test_pictures_are_found_by_their_suffix_in_order(
+    def test_images_are_found_by_their_suffix_in_order(
         self, recursive: bool, names: list[str], folder: Path
     ) -> None:
         assert find_images(folder, recursive=recursive) == [folder / name for name in names]
@@ -51,7 +51,7 @@ class TestFindImages:
             ("empty", "expected pictures .* found none; its subfolders .* --recursive"),
         ],
     )
-    def test_a_folder_without_pictures_is_refused(self, name: str, message: str, folder: Path) -> None:
+    def test_a_folder_without_images_is_refused(self, name: str, message: str, folder: Path) -> None:
         (folder.parent / "empty").mkdir()
         with pytest.raises(SourceError, match=message):
             find_images(folder.parent / name)
@@ -63,7 +63,7 @@ class TestFindImages:
         closed.mkdir(exist_ok=True)
         scandir = os.scandir
 
-        def refusing(path: Any) -> Any:  # as for anyone but root
+        def refusing(path: Any) -> Any:  # as for users other than root
             if Path(path) == closed:
                 raise PermissionError(13, "Permission denied", str(path))
             return scandir(path)
@@ -102,7 +102,7 @@ class TestLeftOut:
         )
         assert search_images(tmp_path, recursive=True).left_out[".raw"] == 1
 
-    def test_a_folder_of_pictures_alone_has_nothing_to_say(self, tmp_path: Path) -> None:
+    def test_a_folder_of_only_images_has_no_notes(self, tmp_path: Path) -> None:
         write_bytes(tmp_path / "a.png", b"x")
         assert search_images(tmp_path).describe_left_out() is None
 
@@ -112,7 +112,7 @@ class TestLeftOut:
         line = search_images(tmp_path).describe_left_out()
         assert line == "8 files left out (1 .ax, 1 .bx, 1 .cx, 1 .dx, 1 .ex, 1 .fx, 2 others)"
 
-    def test_a_folder_without_pictures_says_what_it_holds(self, tmp_path: Path) -> None:
+    def test_a_folder_without_images_says_what_it_contains(self, tmp_path: Path) -> None:
         write_bytes(tmp_path / "a.mp4", b"x")
         with pytest.raises(SourceError, match=r"found none.*; 1 file left out \(1 \.mp4\)"):
             search_images(tmp_path)
@@ -123,9 +123,9 @@ class TestLeftOut:
             search_images(name)
 
 
-def test_pictures_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:
+def test_images_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:
     paths = [write_bytes(tmp_path / name, encode(".png", corners())) for name in ("b.png", "a.png", "c.png")]
-    paths.insert(1, write_bytes(tmp_path / "broken.png", b"no picture"))
+    paths.insert(1, write_bytes(tmp_path / "broken.png", b"not an image"))
     with ImageSource(paths, "faces") as source:
         info = source.info
         assert (info.name, info.live, info.still) == ("faces", False, True)

@@ -1,7 +1,7 @@
-"""Cameras of this machine: missing, silent, blocked, frozen, and what they are asked for.
+"""Local cameras: missing, silent, blocked and frozen ones, and the settings they are opened with.
 
-There is no camera where tests run. Where OpenCV's own behaviour matters it opens a file below /dev, as it would a
-device; otherwise it is given a device made by hand.
+Tests run on machines without a camera. To test OpenCV itself, they let it open a file below /dev, as it would a device;
+other tests use a fake device.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tests.edge.sources.cameras import Watcher, camera
 from tests.edge.support import corners, noise, plain, take_frames, wait_until, write_video
 
 DEVICES = Path("/dev/shm")
-needs_device_folder = pytest.mark.skipif(not DEVICES.is_dir(), reason="cameras are files on Linux only")
+needs_device_folder = pytest.mark.skipif(not DEVICES.is_dir(), reason="cameras are files only on Linux")
 
 
 class Webcam:
-    """What cv2.VideoCapture is of a USB camera; the class holds what tests change."""
+    """A fake cv2.VideoCapture of a USB camera; class attributes hold what tests change."""
 
     size, rate = (64, 48), 30.0
     there = True
@@ -70,7 +70,7 @@ class Webcam:
 
 @pytest.fixture
 def webcam(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Webcam]]:
-    """A camera at index 0, that can be unplugged."""
+    """Provide a camera at index 0 that can be unplugged."""
     state = Webcam.__dict__.copy()
     Webcam.opened, Webcam.blocked = [], threading.Event()
     monkeypatch.setattr(cv2, "VideoCapture", Webcam)
@@ -155,7 +155,7 @@ class TestLost:
         indices = [frame.index for frame in watcher.frames]
         assert indices == sorted(set(indices))
 
-    def test_not_at_all_with_0(self, webcam: type[Webcam]) -> None:
+    def test_zero_disables_reconnecting(self, webcam: type[Webcam]) -> None:
         with Watcher(camera("0", reconnect_s=0)) as watcher:
             wait_until(lambda: len(watcher.frames) >= 5)
             webcam.there = False
@@ -175,7 +175,7 @@ class TestLost:
             wait_until(lambda: watcher.source.info.reconnects == 1)
             started = time.monotonic()
         assert time.monotonic() - started < 2
-        assert not webcam.opened[0].released  # its thread still waits for the driver
+        assert not webcam.opened[0].released  # its thread is still waiting for the driver
 
     def test_threads_that_a_driver_holds_do_not_pile_up(
         self, webcam: type[Webcam], monkeypatch: pytest.MonkeyPatch
@@ -196,13 +196,13 @@ class TestLost:
         with Watcher(camera("0")) as watcher:
             wait_until(lambda: watcher.source.info.reconnects == 1)
             time.sleep(0.8)
-            # It opened again with images that move at first; the same one once more is what the camera sees.
+            # After reopening, images change at first; if they then freeze again, that is what the camera sees.
             assert watcher.source.info.reconnects == 1
         assert "it gave the same image for 0.4 s; trying again" in caplog.text
 
 
 class TestRefused:
-    @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files on Linux only")
+    @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files only on Linux")
     @pytest.mark.parametrize("name", ["97", "/dev/video97", "/dev/no-camera"])
     def test_a_device_that_does_not_exist(self, name: str) -> None:
         _, error = take_frames(camera(name))

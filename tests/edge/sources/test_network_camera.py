@@ -1,4 +1,4 @@
-"""Cameras over HTTP: every kind of stream, and a reason for whatever is none."""
+"""HTTP cameras: every kind of stream, and a reason for everything that is not a stream."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ JPEGS = jpegs()
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Answer], CameraServer]]:
-    """Start a server on loopback that answers each connection in that way."""
+    """Start a loopback server that handles each connection this way."""
     servers: list[CameraServer] = []
 
     def start(answer: Answer) -> CameraServer:
@@ -58,7 +58,7 @@ Serve = Callable[[Answer], CameraServer]
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A silence of a second is enough."""
+    """Shorten the timeout for silent cameras to one second."""
     monkeypatch.setattr(network_stream, "SILENCE_S", 0.7)
     monkeypatch.setattr(network_camera, "OPEN_TIMEOUT_S", 2.0)
 
@@ -72,7 +72,7 @@ def first_frames(url: str, count: int = 5) -> list[Frame]:
 
 
 def steps(frames: list[Frame]) -> list[int]:
-    """By how much the number that each frame shows and its index differ from the first one's: frames left out count."""
+    """Return each frame's shown number minus its index, relative to the first; 0 if the index counts drops."""
     first = number_in(frames[0].gray)
     return [(number_in(frame.gray) - first - frame.index) % 32 for frame in frames]
 
@@ -100,7 +100,7 @@ class TestFrames:
         assert clocks[0].tzinfo is not None
         assert steps(frames) == [0] * 20
 
-    def test_gray_is_the_decoder_s_luma_and_colours_are_the_image_s(self, serve: Serve) -> None:
+    def test_gray_is_the_decoder_s_luma_and_colors_are_the_image_s(self, serve: Serve) -> None:
         image = np.zeros((48, 64, 3), np.uint8)
         image[..., 2] = np.linspace(0, 250, 64, dtype=np.uint8)
         (frame, *_) = [
@@ -217,7 +217,7 @@ class TestFrames:
         with camera(url) as source:
             frame = next(iter(source))
         assert isinstance(frame, Frame)
-        assert number_in(frame.gray) == 25  # the next key frame, not gray ones before it
+        assert number_in(frame.gray) == 25  # the next key frame, without gray frames before it
 
 
 class TestNoStream:
@@ -420,7 +420,7 @@ class TestPasswords:
 
 
 class TestLag:
-    """What comes faster than it is taken is left out, never kept for later."""
+    """Frames that arrive faster than they are taken are dropped, never queued."""
 
     @pytest.mark.parametrize("kind", ["mjpeg", "ts"])
     def test_a_slow_reader_gets_the_newest(self, serve: Serve, kind: str) -> None:
@@ -444,7 +444,7 @@ class TestLag:
                 assert isinstance(frame, Frame)
                 behind.append(len(sent) - frame.index)
                 time.sleep(0.25)
-        # A reader that was given every frame would be 200 behind in the end, whatever the first one's number.
+        # A reader that got every frame would be 200 behind at the end, whatever the first number.
         assert behind[-1] - behind[0] < 60
 
     def test_the_server_is_never_held_up(self, serve: Serve) -> None:
@@ -453,7 +453,7 @@ class TestLag:
 
         def answer(client: Client) -> None:
             client.head("multipart/x-mixed-replace; boundary=frame")
-            for _ in range(100):  # more than any buffer of the system holds
+            for _ in range(100):  # more than any system buffer holds
                 client.send(part(big))
             done.set()
             client.wait(30)

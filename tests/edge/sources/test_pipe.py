@@ -1,4 +1,4 @@
-"""Reading pipes and making calls that may wait for ever."""
+"""Reading from pipes, and calls that may block forever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from fer_edge.sources.interruptible import CallThread
 from fer_edge.sources.pipe import PipeReader
 
-unix_only = pytest.mark.skipif(os.name == "nt", reason="Windows selects sockets alone")
+unix_only = pytest.mark.skipif(os.name == "nt", reason="select works only on sockets on Windows")
 
 
 @pytest.fixture

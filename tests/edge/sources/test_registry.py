@@ -1,4 +1,4 @@
-"""Sources by name, and by what a path, a URL or a number stands for."""
+"""Sources by name, and by path, URL or number."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def h264(width: int = 320, height: int = 240, gop: int = 25) -> str:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """An RTSP camera: H.264, 25 frames a second, a key frame each second."""
+    """Start an RTSP camera: H.264, 25 frames per second, one key frame per second."""
     with rtsp_camera(h264()) as (address, _):
         yield address
 
@@ -59,7 +59,7 @@ def test_h264_frames_come_in_order(url: str) -> None:
     times = [frame.time_s for frame in frames if frame.time_s is not None]
     assert times[0] == 0
     assert all(a < b for a, b in pairwise(times))
-    assert max(means) < 60  # a white ball on black: nothing gray before the first key frame
+    assert max(means) < 60  # a white ball on black: no gray frame before the first key frame
 
 
 def test_motion_jpeg() -> None:
@@ -138,7 +138,7 @@ def test_a_server_that_stands_still_is_lost_and_back(monkeypatch: pytest.MonkeyP
 
 
 def test_a_reader_slower_than_the_stream_is_never_far_behind(url: str) -> None:
-    """30 seconds in CI's words: bench/rtsp_lag.py measures ten minutes."""
+    """Runs for 30 seconds; bench/rtsp_lag.py measures ten minutes."""
     with camera(url) as source:
         ages = []
         began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Video files as they are met with, whole and damaged."""
+"""Video files as found in practice, intact and damaged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.edge.support import CODECS, plain, take_frames, write_bytes, write_vi
 
 
 def clip(path: Path, *, frames: int = 30, rate: float = 10.0) -> Path:
-    """A real video in which the frame's number is a bar's length."""
+    """Write a real video in which the length of a bar is the frame number."""
 
     def images() -> Iterator[Image]:
         for number in range(frames):

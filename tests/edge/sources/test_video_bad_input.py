@@ -1,4 +1,4 @@
-"""What is no video, or claims to be more than it is: one line, soon, in little memory."""
+"""Files that are not videos or claim too much: one line of error, quickly, in little memory."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
 
 
 def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
-    """An ID3 tag with a picture before a second of silent MP3 frames."""
-    picture = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
-    frame = b"APIC" + len(picture).to_bytes(4, "big") + b"\x00\x00" + picture
+    """An ID3 tag with an image, followed by a second of silent MP3 frames."""
+    cover = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
+    frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\x00\x00" + cover
     size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     silence = (b"\xff\xfb\x90\x64" + bytes(413)) * 40
     path = write_bytes(tmp_path / "song.mp3", b"ID3\x03\x00\x00" + size + frame + silence)
@@ -72,7 +72,7 @@ def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
     assert "it holds sound with a cover; name a video" in str(error)
 
 
-# --- headers that lie ---
+# --- wrong headers ---
 
 
 def test_a_gif_of_a_small_file_and_many_pixels_takes_little_memory(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_random_damage_never_does_worse_than_an_error(seed: int, tmp_path: Path)
     assert error is None or "\n" not in str(error)
 
 
-# --- what is no file ---
+# --- not a file ---
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -188,14 +188,14 @@ def test_what_is_no_file(name: str, message: str, tmp_path: Path, monkeypatch: p
     assert message in str(error)
 
 
-@pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root can read every file")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "clip.mp4", b"x")
     path.chmod(0)
     assert "Permission denied" in str(take_frames(VideoSource(path))[1])
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes of this kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such named pipes")
 def test_a_named_pipe_is_read_like_one(tmp_path: Path) -> None:
     content = write_clip(tmp_path / "clip.mkv").read_bytes()
     os.mkfifo(tmp_path / "pipe")
@@ -213,7 +213,7 @@ def test_a_named_pipe_is_read_like_one(tmp_path: Path) -> None:
     assert [number_in(frame.gray) for frame in frames] == list(range(20))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes of this kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such named pipes")
 def test_a_named_pipe_that_gives_nothing_is_no_video(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     threading.Timer(0.2, lambda: (tmp_path / "pipe").write_bytes(b"")).start()

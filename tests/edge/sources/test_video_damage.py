@@ -1,4 +1,4 @@
-"""Videos with holes, and videos that end too early: what can be decoded comes at its own time, then one line."""
+"""Damaged and truncated videos: decodable frames keep their times, followed by one line of error."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WRITTEN: dict[str, bytes] = {}
 
 
 def write(tmp_path: Path, name: str, codec: str, options: dict[str, Any]) -> Path:
-    """Write a clip of six seconds; of .mp4 and .mov the index is at the end."""
+    """Write a clip of six seconds; the index of .mp4 and .mov is at the end."""
     path, key = tmp_path / name, f"{name} {codec} {options}"
     if key not in _WRITTEN:
         write_clip(path, codec, frames=COUNT, size=(128, 96), **options)
@@ -43,7 +43,7 @@ def write(tmp_path: Path, name: str, codec: str, options: dict[str, Any]) -> Pat
 
 
 def write_index_first(tmp_path: Path, name: str, codec: str, options: dict[str, Any]) -> Path:
-    """Write such a clip that can be read from its start."""
+    """Write such a clip with its index at the start."""
     if not name.endswith((".mp4", ".mov")):
         return write(tmp_path, name, codec, options)
     source, target = write(tmp_path, f"slow_{name}", codec, options), tmp_path / name
@@ -51,13 +51,13 @@ def write_index_first(tmp_path: Path, name: str, codec: str, options: dict[str, 
 
 
 def check_times(frames: list[Frame]) -> None:
-    """Times rise, and frames whose number can still be read are shown at their own."""
+    """Check that times increase, and that frames with a readable number have their own time."""
     times = [frame.time_s or 0.0 for frame in frames]
     assert all(before < after for before, after in itertools.pairwise(times))
     wrong = [
         frame.index for frame in frames if round((frame.time_s or 0.0) * 25) % 16 != number_in(frame.gray)
     ]
-    assert len(wrong) <= 15  # damaged pictures
+    assert len(wrong) <= 15  # damaged images
 
 
 @kinds

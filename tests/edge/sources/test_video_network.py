@@ -1,4 +1,4 @@
-"""Videos from the network: whole, refused, silent, stalled, broken off, and interrupted."""
+"""Videos from the network: complete, rejected, silent, stalled, truncated and interrupted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Answer = Callable[[socket.socket], None]
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Answer], str]]:
-    """Start a server on loopback that answers each connection in a thread; gives its URL."""
+    """Start a loopback server that handles each connection in a thread; yield its URL."""
     listeners: list[socket.socket] = []
 
     def start(answer: Answer) -> str:
@@ -107,7 +107,7 @@ def test_a_page_is_no_video(serve: Callable[[Answer], str]) -> None:
     assert "it answers with nothing that FFmpeg can read" in str(take_frames(VideoSource(url))[1])
 
 
-def test_nobody_listens() -> None:
+def test_connection_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     error = take_frames(VideoSource(f"http://127.0.0.1:{port}/clip.mp4"))[1]

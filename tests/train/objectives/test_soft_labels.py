@@ -46,7 +46,7 @@ class TestSoftLabelsOfFaces:
         soft = compute_soft_labels(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
         assert soft.origin == f"{find_model().spec.name} {find_model().sha256[:8]}"
 
-    def test_are_one_for_equal_pictures(self) -> None:
+    def test_are_one_for_equal_images(self) -> None:
         twice = FACES.select(np.array([0, 1, 0]))
         soft = compute_soft_labels(twice, [open_teacher(find_model().path, FER2013_LABELS)])
         assert len(soft.keys) == 2
@@ -177,7 +177,7 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     ("out", "status", "reason"),
     [("soft.npy", 2, "ends in .npz"), ("nowhere/soft.npz", 1, "its folder"), (".npz", 2, "ends in .npz")],
 )
-def test_a_place_that_cannot_be_is_refused_before_anybody_is_asked(
+def test_an_impossible_path_is_refused_before_teachers_run(
     out: str, status: int, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "missing.csv")
@@ -226,10 +226,10 @@ def test_a_run_does_not_go_on_with_other_answers_of_the_same_name(
 
 def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_path: Path | None) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not there")
+        pytest.skip("FER-2013 is not available")
     training = load_faces(fer2013_path).split("Training")
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-soft-labels.npz"
     probabilities = read_soft_labels(shipped, FER2013_LABELS).lookup(training.pixels)
     agreeing = probabilities.argmax(axis=1) == training.labels
-    # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.
+    # Better than a network on unseen faces, worse than one that has memorized its labels.
     assert 0.72 < agreeing.mean() < 0.9

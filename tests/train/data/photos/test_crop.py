@@ -32,7 +32,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes an image below ``photos``."""
+    """Return a function that writes an image below ``photos``."""
 
     def write_image(name: str, image: Image) -> Path:
         path = tmp_path / "photos" / name
@@ -45,13 +45,13 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def photos(tmp_path: Path, write: Write, portrait: Image) -> Path:
-    """Two labels with one face each, and one of everything that has no crop."""
+    """Write two labels with one face each, and one example of each photo without a crop."""
     half = np.asarray(cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
     write("smile/grace.jpg", portrait)
     write("other/grace.png", half)
     write("other/wall.png", np.full((300, 400, 3), 128, np.uint8))
     write("other/pair.png", np.hstack([portrait, portrait]))
-    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 not an image")
     (tmp_path / "photos/other/notes.txt").write_text("not a photo")
     return tmp_path / "photos"
 
@@ -65,7 +65,7 @@ def test_faces_keep_their_folders_and_the_rest_is_listed(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "faces"
-    assert run(["crop", str(photos), "--out", str(out)]) == 1  # one photo cannot be read
+    assert run(["crop", str(photos), "--out", str(out)]) == 1  # one photo is unreadable
     output = capsys.readouterr()
     assert "2 faces cut out: other 1, smile 1" in output.out
     assert "1 photo could not be read" in output.err

@@ -90,7 +90,7 @@ def test_own_labels_are_in_alphabetical_order(tmp_path: Path) -> None:
     assert faces.labels.tolist() == [0, 1, 2]
 
 
-def test_pictures_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
+def test_images_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
     from fer_edge.classification.preprocess import extract_face
     from fer_edge.detectors.full_frame import EXACT
     from fer_edge.models.spec import ModelSpec
@@ -135,10 +135,10 @@ def test_an_empty_label_folder_is_no_label_and_said(tmp_path: Path, caplog: pyte
     ]
 
 
-def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
+def test_all_unreadable_images_are_named_at_once(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
     for number in range(23):
-        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("no picture")
+        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("not an image")
     with pytest.raises(
         DataError, match=r"23 images cannot .*bad00.jpg: .*bad19.jpg: .*; and 3 more; mend"
     ) as told:
@@ -147,12 +147,10 @@ def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
     assert "fer-edge video" not in str(told.value)
 
 
-def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unreadable_images_are_left_out_on_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/a/3.png", "train/b/1.png")
-    (tmp_path / "train/a/2.jpg").write_text("no picture")
-    for _ in range(2):  # said each time, whatever is in the cache
+    (tmp_path / "train/a/2.jpg").write_text("not an image")
+    for _ in range(2):  # reported each time, even from the cache
         caplog.clear()
         faces = load_faces(tmp_path, skip_unreadable=True)
         assert faces.labels.tolist() == [0, 0, 1]
@@ -164,9 +162,7 @@ def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
         load_faces(tmp_path, skip_unreadable=True)
 
 
-def test_what_is_to_be_known_of_pictures_is_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_notes_about_images_are_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder_of(tmp_path, "train/a/1.png")
     for name in ("2.png", "3.png"):
         (tmp_path / "train/b").mkdir(exist_ok=True)
@@ -177,7 +173,7 @@ def test_what_is_to_be_known_of_pictures_is_said_once(
 
 
 def _text_as_picture(root: Path) -> None:
-    (root / "train/a/2.jpg").write_text("no picture")
+    (root / "train/a/2.jpg").write_text("not an image")
 
 
 def _labels_before_splits(root: Path) -> None:
