@@ -267,7 +267,7 @@ def _check_options(
 def _load_frame(image: object) -> Frame:
     """Convert an image or the path of an image file to a frame.
 
-    Raises ValueError for an argument of another kind, SourceError if the file cannot be read.
+    Raises ValueError if the argument is neither, SourceError if the file cannot be read.
     """
     if isinstance(image, str | os.PathLike):
         return Frame(read_image(os.fspath(image)), os.fspath(image))

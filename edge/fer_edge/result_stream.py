@@ -19,7 +19,7 @@ __all__ = ["OnError", "ResultStream"]
 _LOG: Final = logging.getLogger(__name__)
 
 OnError = Literal["raise", "skip"] | Callable[[SkippedInput], None]
-"""What to do if an input cannot be read: raise, skip and log it, or call a function and continue."""
+"""The action for an input that cannot be read: raise, skip and log it, or call a function."""
 
 OpenPipeline = Callable[[Source], AbstractContextManager[Pipeline]]
 

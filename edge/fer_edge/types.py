@@ -231,7 +231,7 @@ class FaceBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """How a detector frames faces, relative to the framing of FER-2013.
+    """The framing of faces by a detector, relative to the framing of FER-2013.
 
     The crop rules of the models assume the framing of FER-2013, whose boxes are 2.8 eye distances wide. To match it,
     scale a box by ``scale`` around its center, then move it down by ``shift_y`` times its original height. If
@@ -346,7 +346,7 @@ class FaceResult:
     def landmarks(self) -> tuple[tuple[float, float], ...]:
         """Key points (x, y) in pixels of the frame, in the detector's order.
 
-        () if the detector has none.
+        () for a detector without key points.
         """
         return self.detection.landmarks
 

@@ -22,7 +22,7 @@ from fer_edge.runtime.shutdown import raise_if_interrupted, skip_finalization
 __all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
 
 RETRIES: Final = 2
-"""How often Ray restarts a task whose worker was lost."""
+"""The number of times that Ray restarts a task whose worker was lost."""
 
 _STORE_BYTES: Final = 128 << 20  # the size of Ray's object store; results are small
 _STARTS: Final = 3  # start attempts; on a busy machine, one times out after 30 s

@@ -25,7 +25,7 @@ Their rows are dropped.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisOptions:
-    """How to analyze each video; small and picklable, because every task carries it.
+    """Options of the analysis; small and picklable, because every task carries them.
 
     ``section_s`` is the length of the sections into which long videos are split, in seconds; 0 never splits. A worker
     that delivers no frame for ``stall_s`` seconds is terminated. The other options are those of the ``video``

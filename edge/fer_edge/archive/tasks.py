@@ -163,7 +163,7 @@ def _read_summary(storage: Storage, name: str) -> SectionSummary:
 
 
 def read_metadata(storage: Storage, name: str) -> bytes:
-    """Return the fer-edge metadata of a row file; raises ValueError if it has none."""
+    """Return the fer-edge metadata of a row file; raises ValueError if there is none."""
     import pyarrow.parquet as pq
 
     file_system, path = storage.open(name)

@@ -71,7 +71,7 @@ _MAX_APPENDED_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """How to derive the face crop for the network from a detector's box.
+    """The rule that derives the face crop for the network from a detector's box.
 
     ``square`` first extends the shorter side to the length of the longer one. ``margin`` extends the box on each side
     by this fraction of its size (0.1 is 10%; negative values shrink it). ``shift_y`` moves the box down by this
