@@ -146,7 +146,7 @@ def test_other_sources_have_no_clock(
     monkeypatch.chdir(tmp_path)
     done = fer_edge("video", clip, *arguments)
     assert done.returncode == 2
-    assert re.search("camera's files|frames of cameras", done.stderr)
+    assert re.search("camera's outputs|frames of cameras", done.stderr)
     assert names_in(tmp_path) == []
 
 
