@@ -217,7 +217,7 @@ class TestOwnDetector:
 
     @pytest.mark.parametrize("options", [{"min_face": 40}, {"detector_model": "face.onnx"}])
     def test_options_that_it_would_not_see_are_refused(self, options: dict[str, Any]) -> None:
-        with pytest.raises(UsageError, match="detector of your own"):
+        with pytest.raises(UsageError, match="do not apply to a detector object"):
             EmotionRecognizer(detector=LeftHalf(), **options)
 
     @pytest.mark.parametrize("detector", [None, 3, LeftHalf.detect])

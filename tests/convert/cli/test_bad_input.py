@@ -83,7 +83,7 @@ def with_unsupported_operator(run: Path) -> None:
     [
         (without_model, 1, "not a run folder: it has no model.keras"),
         (without_spec, 2, "name the spec with --spec"),
-        (with_broken_spec, 1, "spec lacks the field 'input'"),
+        (with_broken_spec, 1, "spec has no field 'input'"),
         (with_truncated_model, 1, "Keras cannot load the network"),
         (with_custom_layer, 1, "Unregistered"),
         (with_unsupported_operator, 1, "Erfinv"),

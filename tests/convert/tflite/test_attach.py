@@ -113,7 +113,7 @@ def test_attach_refuses_a_spec_that_is_not_json(
     path.write_text(json.dumps("a text")[:-1])
     status, _, err = fer_convert("attach", foreign, "--spec", path)
     assert status == 1
-    assert "is not JSON" in err
+    assert "is not valid JSON" in err
 
 
 def test_attach_says_from_which_files_a_model_spec_can_be_read(

@@ -12,9 +12,9 @@ from tests.edge.support import run_python
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("127.0.0.1:1", "no Ray cluster answers there"),
-        ("ray://127.0.0.1:1", "no Ray cluster answers there"),
-        ("127.0.0.1:99999", "no Ray cluster answers there"),
+        ("127.0.0.1:1", "cannot connect to a Ray cluster"),
+        ("ray://127.0.0.1:1", "cannot connect to a Ray cluster"),
+        ("127.0.0.1:99999", "cannot connect to a Ray cluster"),
         ("somewhere", "such as 10.0.0.1:6379"),
         ("", "such as 10.0.0.1:6379"),
     ],

@@ -106,7 +106,7 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
     again = SourceTable(folder, manifest.carried)
     assert again.load() == {int(job.key, 16)}
     assert again.select(manifest.keys).column("who").to_pylist() == ["007", "008"]
-    with pytest.raises(OutputError, match="made with min-face"):
+    with pytest.raises(OutputError, match="created with min-face"):
         folder.prepare(Identity.of(AnalysisOptions(min_face=50), model, {}), overwrite=False)
     with pytest.raises(OutputError, match="not an archive"):
         ArchiveFolder(Storage.of("s3://lab/in")).prepare(identity, overwrite=True)

@@ -155,8 +155,8 @@ for row in table.to_pylist():
     assert (fakes / "killed").exists()
     assert "complete 1 x None" in told["videos/a.mp4"]
     assert "failed" in told["videos/crash.mp4"]
-    assert "crashed or stopped, 3 times" in told["videos/crash.mp4"]
-    assert "crashed or stopped, 3 times" in told["videos/hang.mp4"]
+    assert "crashed or stalled 3 times" in told["videos/crash.mp4"]
+    assert "crashed or stalled 3 times" in told["videos/hang.mp4"]
     assert "unsupported format or damaged file" in told["videos/text.mp4"]
     assert "No such file" in told["videos/gone.mp4"]
     assert len(list_row_files(fakes / "out")) == 2
@@ -196,7 +196,7 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
-    assert "Interrupted; what is done is kept" in err
+    assert "Interrupted; finished work is kept" in err
     wait_until(lambda: not any(map(is_running, below)))
     assert statuses(out) == {"a.mp4": "complete"}
 
@@ -211,14 +211,14 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
     done = run(*command)
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
-    assert done.stdout.startswith("2 sources, 1 of them complete before")
+    assert done.stdout.startswith("2 sources, 1 already complete")
     assert statuses(out) == {"a.mp4": "complete", "slow.mp4": "complete"}
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in written.items())
     assert not [path for path in out.rglob("*") if ".part" in path.name]
     assert [row["frame"] for row in read_frames(list_row_files(out)[1])] == [*range(240)]
 
     again = run(*command)
-    assert (again.returncode, again.stdout) == (0, "2 sources, 2 of them complete before\n")
+    assert (again.returncode, again.stdout) == (0, "2 sources, 2 already complete\n")
     refused = run(*command, "--min-face", 50)
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
@@ -259,7 +259,7 @@ def test_two_nodes_share_the_work(cluster: str, tmp_path: Path) -> None:
 def test_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
     write_faces(tmp_path / "a.mp4", 1)
     for address, message in (
-        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("127.0.0.1:1", "cannot connect to a Ray cluster"),
         ("here", "such as 10.0.0.1:6379"),
     ):
         done = run(tmp_path, "--out", tmp_path / "out", "--cluster", address)

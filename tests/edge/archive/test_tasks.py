@@ -180,23 +180,23 @@ class TestFolder:
     def test_other_options_are_refused(self, tmp_path: Path, model: ModelFile) -> None:
         open_archive(tmp_path, AnalysisOptions(), model)
         open_archive(tmp_path, AnalysisOptions(), model)
-        with pytest.raises(OutputError, match=r"made with min-face the default, not 40; .*--overwrite"):
+        with pytest.raises(OutputError, match=r"created with min-face the default, not 40; .*--overwrite"):
             open_archive(tmp_path, AnalysisOptions(min_face=40), model)
-        with pytest.raises(OutputError, match="made with model"):
+        with pytest.raises(OutputError, match="created with model"):
             open_archive(tmp_path, AnalysisOptions(), replace(model, sha256="0" * 64))
         open_archive(tmp_path, AnalysisOptions(min_face=40), model, overwrite=True)
         open_archive(tmp_path, AnalysisOptions(min_face=40), model)
 
     def test_a_folder_of_something_else_is_refused(self, tmp_path: Path, model: ModelFile) -> None:
         (tmp_path / "thesis.tex").write_text("mine")
-        with pytest.raises(OutputError, match=r"not an archive and holds thesis\.tex"):
+        with pytest.raises(OutputError, match=r"not an archive, but contains thesis\.tex"):
             open_archive(tmp_path, AnalysisOptions(), model, overwrite=True)
         assert (tmp_path / "thesis.tex").read_text() == "mine"
 
     @pytest.mark.parametrize("content", [b"{}", b"[1]", b"text", b'{"format": "fer-edge archive 99"}'])
     def test_another_archive_json_is_refused(self, tmp_path: Path, model: ModelFile, content: bytes) -> None:
         (tmp_path / "archive.json").write_bytes(content)
-        with pytest.raises(OutputError, match="cannot be read as an archive's description"):
+        with pytest.raises(OutputError, match="not the description of an archive"):
             open_archive(tmp_path, AnalysisOptions(), model, overwrite=True)
 
     def test_two_programs_do_not_write_one_archive(self, tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_ignored_interruptions_stay_ignored() -> None:
         (OutputError("a.txt: full"), 1, "Error: a.txt: full"),
         (AccuracyLossError("worse"), 3, "Error: worse"),
         (OSError(28, "No space left on device", "a.txt"), 1, "Error: a.txt: No space left on device"),
-        (MemoryError(), 1, "Error: the memory is used up; give smaller pictures, or fewer --threads"),
+        (MemoryError(), 1, "Error: out of memory; use smaller images or fewer --threads"),
         (click.UsageError("no such option"), 2, "Error: no such option"),
     ],
     ids=lambda value: type(value).__name__,

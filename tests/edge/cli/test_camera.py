@@ -66,7 +66,7 @@ class TestCamera:
         assert json.loads((tmp_path / "s.json").read_text())["reconnects"] >= 2
         assert "lost after" in done.stderr
         assert "the server closed the connection; reconnecting" in done.stderr
-        assert f"camera {stream}: back, 410×480" in done.stderr
+        assert f"camera {stream}: reconnected, 410×480" in done.stderr
 
     @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     @pytest.mark.parametrize("scheme", ["http", "rtsp"])
@@ -124,10 +124,10 @@ class TestCamera:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            (["--size", "640x480"], "--size and --rate are for cameras of this machine"),
-            (["--rate", "15"], "--size and --rate are for cameras of this machine"),
+            (["--size", "640x480"], "--size and --rate apply only to local cameras"),
+            (["--rate", "15"], "--size and --rate apply only to local cameras"),
             (["--size", "640"], "expected width and height, such as 1280x720"),
-            (["--size", "1x1"], "expected 16 to 16384 pixels"),
+            (["--size", "1x1"], "must be 16 to 16384 pixels"),
             (["--rate", "0"], "--rate"),
             (["--rotate", "45"], "--rotate"),
             (["--reconnect", "-1"], "--reconnect"),
@@ -183,7 +183,7 @@ class TestCamera:
         finally:
             process.kill()
         assert process.returncode == status, stderr
-        assert "is kept" in stderr
+        assert "are kept" in stderr
         assert "frames a second" in stdout
         assert all("faces" in record for record in read_rows(results.read_text()))
         assert read_video(out)[0]

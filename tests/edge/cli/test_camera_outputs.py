@@ -108,19 +108,22 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     [
         (("-r", "r-%Q.csv"), "unknown field %Q"),
         (("-r", "r-%B.csv"), "unknown field %B"),
-        (("-r", "r.csv", "--keep-days", "3"), "delete a camera's files"),
-        (("--keep-gb", "3"), "delete a camera's files"),
+        (("-r", "r.csv", "--keep-days", "3"), "apply only to a camera's outputs"),
+        (("--keep-gb", "3"), "apply only to a camera's outputs"),
         (("-r", "r-%Y.csv", "--keep-days", "0"), "not in the range"),
         (("-r", "r-%Y.csv", "--keep-days", "9", "--faces", "f"), "do not delete the images of --faces"),
-        (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected seconds"),
+        (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected a finite number"),
         (("-r", "%H.csv", "-r", "%M.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", "./r-%Y.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", f"r-{time.localtime().tm_year}.csv"), "named twice"),
-        (("-r", "r-%Y.csv", "--append", "--overwrite"), "contradict"),
+        (("-r", "r-%Y.csv", "--append", "--overwrite"), "cannot be combined"),
         (("-o", "c-%Y.txt"), "unsupported video format"),
         (("-o", "."), "is a folder"),
-        (("--append",), "name one"),
-        (("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"), "name of an input"),
+        (("--append",), "needs a results file"),
+        (
+            ("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"),
+            "could overwrite an input",
+        ),
     ],
 )
 def test_meaningless_values_are_usage_errors(
@@ -143,7 +146,7 @@ def test_other_sources_have_no_clock(
     monkeypatch.chdir(tmp_path)
     done = fer_edge("video", clip, *arguments)
     assert done.returncode == 2
-    assert re.search("camera's files|frames of cameras", done.stderr)
+    assert re.search("camera's outputs|frames of cameras", done.stderr)
     assert names_in(tmp_path) == []
 
 

@@ -86,4 +86,4 @@ class TestCommand:
     def test_certificates_without_a_broker_are_refused(self, fer_edge: FerEdge, tmp_path: Path) -> None:
         done = fer_edge("doctor", "--mqtt-ca", str(tmp_path / "ca.pem"))
         assert done.returncode == 2
-        assert "name it with --mqtt" in done.stderr
+        assert "specify it with --mqtt" in done.stderr

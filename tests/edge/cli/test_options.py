@@ -152,7 +152,7 @@ class TestOutputs:
 def test_ids_are_refused_where_nothing_is_drawn(fer_edge: FerEdge, portrait_path: Path) -> None:
     done = fer_edge("image", portrait_path, "--ids")
     assert done.returncode == 2
-    assert "--ids are drawn into images; name those with --output" in done.stderr
+    assert "--ids needs an output for images; add --output" in done.stderr
 
 
 class TestFacesAndHiding:
@@ -221,7 +221,7 @@ class TestRules:
         ("arguments", "what"),
         [
             (("--when", "hapy > 0.5", "--then", "print"), "did you mean happy?"),
-            (("--when", "happy"), "in pairs"),
+            (("--when", "happy"), "each --when needs one --then"),
             (("--when", "happy", "--then", "mail:me"), "unknown action"),
             (("--when", "happy", "--then", "exec:no-such-program"), "does not exist"),
             (("--when", "happy", "--then", "print", "-r", "-"), "standard output"),

@@ -105,7 +105,11 @@ def test_a_folder_of_videos_is_one_view(clip: Path) -> None:
         (["--serve", "70000"], 2, "expected a port from 0 to 65535"),
         (["--serve", "nowhere.invalid:80"], 1, "unknown host"),
         (["--serve", "192.0.2.77:8080"], 1, "not an address of this machine"),
-        (["-o", "http:8080"], 2, "--output writes files; a live view in a browser is --serve [HOST:]PORT"),
+        (
+            ["-o", "http:8080"],
+            2,
+            "--output writes files; for a live view in a browser use --serve [HOST:]PORT",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", [("camera", "/dev/video99"), ("video", "missing.mp4")])
@@ -133,7 +137,7 @@ def test_still_images_are_not_served(fer_edge: FerEdge, command: str, images: Pa
     done = fer_edge(command, images, "--serve", 0)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: --serve shows a camera or a video while it runs; see images with --output or --show"
+        "Error: --serve shows only cameras and videos; view images with --output or --show"
     )
 
 
@@ -168,7 +172,7 @@ def test_the_token_of_the_environment_is_asked_for_and_not_printed(
 ) -> None:
     monkeypatch.setenv("FER_EDGE_TOKEN", TOKEN)
     done = fer_edge("camera", "/dev/video99", "--serve", "0.0.0.0:0")
-    assert "(it asks for the token in FER_EDGE_TOKEN)" in done.stderr
+    assert "(requires the token in FER_EDGE_TOKEN)" in done.stderr
     assert TOKEN not in done.stderr
 
 

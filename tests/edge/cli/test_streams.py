@@ -56,7 +56,7 @@ def test_standard_error_may_be_closed(portrait_path: Path, tmp_path: Path) -> No
 def test_rows_for_a_closed_standard_output_are_an_error(portrait_path: Path) -> None:
     done = run_shell(f"fer-edge image '{portrait_path}' -r - >&-")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: standard output is closed; name a .jsonl file")
+    assert done.stderr.startswith("Error: standard output is closed; use a .jsonl file")
 
 
 def test_a_video_runs_to_its_end_where_nobody_hears_messages(clip: Path, tmp_path: Path) -> None:

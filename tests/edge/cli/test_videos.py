@@ -123,7 +123,7 @@ class TestAppend:
         assert sources_of(rows) == ["a.mp4", "b.mp4"]
         again = fer_edge("video", folder, "-r", rows, "--append")
         assert again.returncode == 0
-        assert "2 videos of 2 already complete" in again.stderr
+        assert "Skipping 2 videos of 2, already complete" in again.stderr
         assert len(rows.read_text().splitlines()) == 2 * FRAMES
 
     def test_ids_go_on_above_the_highest(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
@@ -351,9 +351,9 @@ class TestParts:
         ("arguments", "said"),
         [
             (("--start", "abc"), "expected seconds or [hh:]mm:ss"),
-            (("--start", "1:75"), "expected minutes and seconds below 60"),
+            (("--start", "1:75"), "minutes and seconds must be below 60"),
             (("--start", "-3"), "expected seconds or [hh:]mm:ss"),
-            (("--start", "2", "--end", "1"), "--end is 1 s, --start is 2 s"),
+            (("--start", "2", "--end", "1"), "--end (1 s) must be later than --start (2 s)"),
         ],
     )
     def test_meaningless_values_are_usage_errors(
@@ -366,7 +366,7 @@ class TestParts:
     def test_images_have_no_times(self, fer_edge: FerEdge, portrait_path: Path) -> None:
         done = fer_edge("image", portrait_path, "--start", "1")
         assert done.returncode == 2
-        assert "times of a video" in done.stderr
+        assert "apply only to videos" in done.stderr
 
 
 def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: FerEdge, tmp_path: Path) -> None:

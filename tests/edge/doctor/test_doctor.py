@@ -87,7 +87,7 @@ class TestModels:
         path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), 1 / 7)))
         found, *_ = models.check_models()
         assert found.status == "red"
-        assert "off what it should" in found.found
+        assert "off by" in found.found
 
     def test_a_model_without_stored_scores(self, folder: Path) -> None:
         (folder / "default.answers.json").unlink()
@@ -110,7 +110,7 @@ class TestModels:
 
         monkeypatch.setattr(models, "files", lambda _: [File()])
         found, *_ = models.check_models()
-        assert (found.status, found.found) == ("red", "its file is not the one that was installed")
+        assert (found.status, found.found) == ("red", "the file has changed since it was installed")
 
     def test_a_missing_model(self, folder: Path) -> None:
         (folder / "accurate.tflite").unlink()
@@ -227,7 +227,7 @@ class TestHardware:
         read: Callable[[str, dict[str, Any]], None]
         for read, status, said in (
             (gives, "green", "640×480 pixels, 28 frames a second"),
-            (gives_nothing, "red", "opens and gives no images"),
+            (gives_nothing, "red", "opens but delivers no images"),
             (is_busy, "amber", "cannot be opened"),
         ):
             monkeypatch.setattr(hardware, "_read", read)

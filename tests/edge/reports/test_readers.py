@@ -58,7 +58,7 @@ def test_half_a_row_at_the_end_is_told_and_the_others_are_read(tmp_path: Path, s
         return
     assert [row.frame for row in rows if isinstance(row, FrameRow)] == [0, 1]
     assert isinstance(last, Problem)
-    assert last.reason.startswith("half a row")
+    assert last.reason.startswith("incomplete row")
 
 
 @FORMATS
@@ -185,12 +185,20 @@ def test_an_archive_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("rows.jsonl", b"source,frame,time_s\n", "CSV, not JSON Lines; give it a name that ends in .csv"),
-        ("rows.jsonl", b"<!doctype html>\n", "not JSON Lines of fer-edge; name a file that -r wrote"),
-        ("rows.csv", b'{"source": "a"}\n', "JSON Lines, not CSV; give it a name that ends in .jsonl"),
-        ("rows.csv", b"epoch,loss\n1,2\n", "not CSV of fer-edge, its first line has no column 'source'"),
+        ("rows.jsonl", b"source,frame,time_s\n", "the file is CSV, not JSON Lines; rename it to end in .csv"),
+        (
+            "rows.jsonl",
+            b"<!doctype html>\n",
+            "not JSON Lines written by fer-edge; use a results file of fer-edge",
+        ),
+        ("rows.csv", b'{"source": "a"}\n', "the file is JSON Lines, not CSV; rename it to end in .jsonl"),
+        (
+            "rows.csv",
+            b"epoch,loss\n1,2\n",
+            "not CSV written by fer-edge: the first line has no column 'source'",
+        ),
         ("rows.parquet", b"source,frame\n", "cannot read as Parquet"),
-        ("rows.csv", b"\x89PNG\r\n\x1a\n", "not CSV of fer-edge"),
+        ("rows.csv", b"\x89PNG\r\n\x1a\n", "not CSV written by fer-edge"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
@@ -232,4 +240,4 @@ def test_a_clock_without_an_offset_is_refused(tmp_path: Path) -> None:
     )
     path.write_text(path.read_text().replace("+00:00", ""))
     (bad,) = read(path)
-    assert bad == Problem("line 1", "its clock has no offset from UTC")
+    assert bad == Problem("line 1", "the clock has no UTC offset")

@@ -77,7 +77,7 @@ from fer_train.cli.main import cli, run
         (["crop", "{data}", "--out", "{out}", "--detector", "none"], 2, "is not one of"),
         (["evaluate", "{missing}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{data}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
-        (["evaluate", "{missing}.tflite", "{data}"], 1, "expected a .tflite file"),
+        (["evaluate", "{missing}.tflite", "{data}"], 1, "use a .tflite file"),
         (["inspect", "{missing}"], 1, "nothing is there"),
         (["nonsense"], 2, "No such command"),
     ],

@@ -159,8 +159,8 @@ def test_photos_without_a_face_leave_nothing_behind(write: Write, tmp_path: Path
     ("names", "message"),
     [
         ((f"label{number}/a.png" for number in range(101)), "expected 2 to 100 labels, got 101"),
-        (("smile/a.png", "score/a.png"), "labels that are no result column's name, got 'score'"),
-        (("smile/a.png", "clock/a.png"), "labels that are no result column's name, got 'clock'"),
+        (("smile/a.png", "score/a.png"), "labels that are not names of result columns, got 'score'"),
+        (("smile/a.png", "clock/a.png"), "labels that are not names of result columns, got 'clock'"),
         (("a.png", "b.png"), "an image belongs into the folder of its label"),
     ],
 )
