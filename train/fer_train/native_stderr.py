@@ -1,4 +1,4 @@
-"""Keras' backends talk to standard error from C++, and through loggers of their own."""
+"""Suppression of what Keras backends write to standard error from C++ and their loggers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["suppress_native_stderr"]
 
 @contextmanager
 def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
-    """Let only Python's own ``sys.stderr`` through to standard error; with ``debug`` everything.
+    """Suppress everything on standard error but ``sys.stderr``; with ``debug`` nothing.
 
-    TensorFlow must not be imported before: it reads its log level then.
+    Call it before TensorFlow is imported, which is when TensorFlow reads its log level.
     """
     if not debug:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -79,7 +79,7 @@ class TestRun:
         own = json.loads((trained / "report.json").read_text())
         for report in reports:
             assert {**report, "model": ""} == {**own, "model": ""}
-        assert "mean of the classes" in capsys.readouterr().out
+        assert "mean class accuracy" in capsys.readouterr().out
         assert run(["evaluate", str(trained), str(limited), "--out", str(tmp_path / "a")]) == 1
         assert "it is there already; replace it with --overwrite" in capsys.readouterr().err
         assert run(["evaluate", str(trained), str(limited), "--split", "PrivateTest"]) == 1

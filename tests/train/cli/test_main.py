@@ -26,18 +26,18 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--resume"],
             1,
-            "to resume, found none; start it without --resume",
+            "no run to resume, as config.json does not exist",
         ),
-        (["fit", "{data}", "--out", "{data}"], 1, "expected a run folder that is not there yet"),
+        (["fit", "{data}", "--out", "{data}"], 1, "the run folder already exists"),
         (["fit", "{data}", "--out", "{data}/run"], 1, "expected a folder to write into: Not a directory"),
         (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "the votes cannot be read"),
         (
             ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],
             2,
-            "paper makes no use of",
+            "paper does not use --votes",
         ),
         (["fit", "{data}", "--out", "{out}", "--votes", "{votes}"], 1, "expected votes for the rows"),
-        (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "expected --votes"),
+        (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "add --votes"),
         (["fit", "{data}", "--out", "{out}", "--fold", "6/5"], 2, "K from 1 to N, got '6/5'"),
         (["fit", "{data}", "--out", "{out}", "--fold", "first"], 2, "expected --fold K/N"),
         (["fit", "{data}", "--out", "{out}", "--fold", "1/100"], 1, "at least 100 photos in Training"),
@@ -52,7 +52,7 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--from", "accurate", "--arch", "mini-resnet"],
             2,
-            "goes with --arch deep-resnet, not mini-resnet",
+            "requires --arch deep-resnet, not mini-resnet",
         ),
         (
             ["fit", "{data}", "--out", "{out}", "--from", "{missing}"],
@@ -62,7 +62,7 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--from", "default", "--arch", "bn-cnn"],
             2,
-            "goes with --arch mini-resnet, not bn-cnn",
+            "requires --arch mini-resnet, not bn-cnn",
         ),
         (
             ["fit", "{data}", "--out", "{out}", "--from", "default", "--recipe", "paper"],

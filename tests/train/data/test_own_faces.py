@@ -61,7 +61,7 @@ def test_faces_without_a_held_out_split_are_reported_as_such(
         == 0
     )
     captured = capsys.readouterr()
-    assert "no other faces" in captured.err
+    assert "DATA has no val or test split" in captured.err
     assert "42 faces of Training" in captured.out
     assert json.loads((out / "report.json").read_text())["split"] == "Training"
 
