@@ -87,7 +87,7 @@ def with_unsupported_operator(run: Path) -> None:
         (with_truncated_model, 1, "Keras cannot load the network"),
         (with_custom_layer, 1, "Unregistered"),
         (with_unsupported_operator, 1, "Erfinv"),
-        (with_eight_labels, 1, "its spec names an input of (48, 48, 1) and 8 labels"),
+        (with_eight_labels, 1, "its model spec has an input of shape (48, 48, 1) and 8 labels"),
         (with_other_labels, 1, "expected faces of the model's labels (bored, disgust"),
         (with_another_size, 1, "expected gray faces of 64×64 pixels"),
     ],
@@ -118,7 +118,7 @@ def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path
     inputs = keras.Input((32, 32, 1))
     x = keras.layers.Dense(7)(keras.layers.Flatten()(inputs))
     keras.Model(inputs, keras.layers.Softmax()(x)).save(run_copy / "model.keras")
-    with pytest.raises(ContractError, match=r"names an input of \(48, 48, 1\) .* are \(32, 32, 1\)"):
+    with pytest.raises(ContractError, match=r"input of shape \(48, 48, 1\) .* shapes \(32, 32, 1\)"):
         find_trained_model(run_copy).load()
 
 
