@@ -125,9 +125,9 @@ class TestRegistry:
         assert taught.provenance == {"teachers": "default"}
         assert [len(digest) for digest in taught.file_digests] == [64]
 
-    @pytest.mark.parametrize(("name", "missing"), [("votes", "--votes"), ("distillation", "--teacher")])
+    @pytest.mark.parametrize(("name", "missing"), [("votes", "votes"), ("distillation", "teacher")])
     def test_one_that_lacks_what_it_needs_says_so(self, name: str, missing: str) -> None:
-        with pytest.raises(UsageError, match=f"expected .*{missing}"):
+        with pytest.raises(UsageError, match=f"needs .*{missing}"):
             OBJECTIVES.load(name)(ObjectiveRequest(label_names=("a", "b")))
 
     def test_an_unknown_one_is_refused_with_those_there_are(self) -> None:
