@@ -181,8 +181,8 @@ class TestRefusals:
     ) -> None:
         options = (*small(), "--teacher", str(answers))
         said = self.refuse(capsys, small_csv, tmp_path / "run", *options, status=1)
-        assert "expected all 70 faces" in said
-        assert "are missing; name the data set" in said
+        assert "of the 70 faces with view answers" in said
+        assert "are missing in Training; use the data set" in said
 
     def test_of_a_file_that_is_cut_off(
         self, answers: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -83,7 +83,7 @@ class TestRun:
         assert run(["evaluate", str(trained), str(limited), "--out", str(tmp_path / "a")]) == 1
         assert "it is there already; replace it with --overwrite" in capsys.readouterr().err
         assert run(["evaluate", str(trained), str(limited), "--split", "PrivateTest"]) == 1
-        assert "expected the split PrivateTest" in capsys.readouterr().err
+        assert "the data has no split PrivateTest" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ class TestVotes:
         assert VotesObjective(votes, 0.5).select_faces(FACES).tolist() == [True, False, True, True]
 
     def test_votes_of_other_data_are_refused(self) -> None:
-        with pytest.raises(DataError, match=r"new\.csv: expected votes for the rows"):
+        with pytest.raises(DataError, match=r"new\.csv: the 3 rows of votes do not match"):
             VotesObjective(np.ones((3, 10), np.uint8), 0.5, "new.csv").select_faces(FACES)
 
     def test_the_head_sees_what_the_last_layer_sees(self) -> None:
