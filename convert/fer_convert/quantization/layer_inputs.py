@@ -14,14 +14,14 @@ from fer_edge.classification.preprocess import normalize
 
 __all__ = ["InputStatistics", "observe_inputs"]
 
-_POSITIONS: Final = 64  # positions of the kernel that are observed in each image
+_POSITIONS: Final = 64  # positions of the kernel observed per image
 _BATCH: Final = 50  # images
 
 Floats = NDArray[np.float64]
 
 
 class InputStatistics:
-    """Mean and covariance of the inputs with which a layer's weights are multiplied."""
+    """Mean and covariance of the inputs of a layer's weights."""
 
     def __init__(self, layer: LinearLayer) -> None:
         count = len(layer.weights)
@@ -43,7 +43,7 @@ class InputStatistics:
     def compute_covariance(self) -> Floats:
         """Compute the covariance, float64 (inputs, inputs).
 
-        It is shrunk towards its diagonal, the more the fewer rows were observed for each input.
+        It is shrunk towards its diagonal, more strongly with fewer observed rows per input.
         """
         mean = self.compute_mean()
         covariance = self._products / self._rows - np.outer(mean, mean)
@@ -54,7 +54,7 @@ class InputStatistics:
 def observe_inputs(
     network: bytes, layers: list[LinearLayer], images: Iterable[NDArray[np.uint8]]
 ) -> list[InputStatistics]:
-    """Run a float32 network on uint8 (height, width, channels) images; the statistics of each layer."""
+    """Run a float32 network on images, uint8 (height, width, channels); return each layer's statistics."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -86,7 +86,7 @@ def _batches(images: Iterable[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.ui
 
 
 def _sample_patches(layer: LinearLayer, tensors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """The kernel's inputs, (rows, inputs), at up to ``_POSITIONS`` random positions in each image."""
+    """Return the kernel's inputs, (rows, inputs), at up to ``_POSITIONS`` random positions per image."""
     if layer.kernel is None:
         return tensors.reshape(-1, len(layer.weights))
     if layer.same:
@@ -104,6 +104,6 @@ def _sample_patches(layer: LinearLayer, tensors: NDArray[np.float32], seed: int)
 
 
 def _compute_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's ``same`` padding, before and after."""
+    """Compute TensorFlow's ``same`` padding, before and after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2

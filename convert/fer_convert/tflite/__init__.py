@@ -1,1 +1,1 @@
-"""TFLite files: TensorFlow's converter, the flatbuffer, and the files appended to it."""
+"""TFLite files: conversion with TensorFlow, flatbuffers, metadata, and appended files."""

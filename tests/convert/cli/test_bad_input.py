@@ -81,7 +81,7 @@ def with_unsupported_operator(run: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "status", "message"),
     [
-        (without_model, 1, "not a run folder: it has no model.keras"),
+        (without_model, 1, "not a run folder, as it has no model.keras"),
         (without_spec, 2, "name the spec with --spec"),
         (with_broken_spec, 1, "spec lacks the field 'input'"),
         (with_truncated_model, 1, "Keras cannot load the network"),
@@ -89,7 +89,7 @@ def with_unsupported_operator(run: Path) -> None:
         (with_unsupported_operator, 1, "Erfinv"),
         (with_eight_labels, 1, "its model spec has an input of shape (48, 48, 1) and 8 labels"),
         (with_other_labels, 1, "the data has labels that the model lacks: "),
-        (with_another_size, 1, "expected gray faces of 64×64 pixels"),
+        (with_another_size, 1, "but the model takes gray images of 64×64 pixels"),
     ],
 )
 def test_a_bad_run_is_refused_in_one_line(
@@ -188,7 +188,7 @@ def test_a_run_that_names_no_data_asks_for_it(
     (run_copy / "config.json").unlink()
     status, _, err = fer_convert(run_copy, "--out", tmp_path / "out")
     assert status == 2
-    assert "name a data set with --data" in err
+    assert "name a data set for calibration and evaluation with --data" in err
 
 
 def test_a_folder_with_other_files_is_never_overwritten(
@@ -244,7 +244,7 @@ def test_an_out_that_cannot_be_made_is_refused(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--formats", "int4"), "expected formats of float32, float16, dynamic, int8, got 'int4'"),
+        (("--formats", "int4"), "unknown format 'int4'; choose from float32, float16, dynamic, int8"),
         (("--samples", "0"), "--samples"),
         (("--max-drop", "-1"), "--max-drop"),
         (("--split", "Validation"), "--split"),
