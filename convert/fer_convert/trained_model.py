@@ -46,7 +46,7 @@ class TrainedModel:
             raise
         except ModelError as error:
             raise ConversionError(
-                f"{self.path}: Keras cannot load the network: {_reason(error.__cause__ or error)}; "
+                f"{self.path}: Keras cannot load the network: {_summarize_error(error.__cause__ or error)}; "
                 "it may be damaged, or have layers other than those of Keras and fer-train"
             ) from error
 
@@ -58,11 +58,11 @@ def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
     ContractError if its spec is malformed, UsageError if it has no spec.
     """
     path = _find_keras_file(run)
-    beside = path.with_name(SPEC_FILE)
-    if spec is None and not beside.is_file():
-        raise UsageError(f"{path}: no model spec, as {beside} does not exist; name the spec with --spec")
+    spec_file = path.with_name(SPEC_FILE)
+    if spec is None and not spec_file.is_file():
+        raise UsageError(f"{path}: no model spec, as {spec_file} does not exist; name the spec with --spec")
     return TrainedModel(
-        path, read_spec(spec or beside), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
+        path, read_spec(spec or spec_file), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
     )
 
 
@@ -101,7 +101,7 @@ def _read_data(config: Path) -> Path | None:
     return Path(data) if isinstance(data, str) else None
 
 
-def _reason(error: BaseException) -> str:
+def _summarize_error(error: BaseException) -> str:
     # Keras' summary is long and unspecific; the actual reason is at the end.
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0].split(". ")[0][:300] if text else type(error).__name__

@@ -67,7 +67,7 @@ def observe_inputs(
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
     statistics = [InputStatistics(layer) for layer in layers]
-    for number, batch in enumerate(_batches(images)):
+    for number, batch in enumerate(_split_into_batches(images)):
         observed: list[list[NDArray[np.float32]]] = [[] for _ in layers]
         for image in batch:
             interpreter.set_tensor(source, normalize(image)[None])
@@ -79,7 +79,7 @@ def observe_inputs(
     return statistics
 
 
-def _batches(images: Iterable[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
+def _split_into_batches(images: Iterable[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
     remaining = iter(images)
     while batch := list(islice(remaining, _BATCH)):
         yield batch

@@ -69,7 +69,7 @@ def write_tensor(schema: Any, model: Any, index: int, values: NDArray[Any]) -> N
 
 
 def _read_convolution(schema: Any, model: Any, operator: Any) -> LinearLayer | None:
-    source, weights, bias = _operands(operator)
+    source, weights, bias = _read_operands(operator)
     options, tensors = operator.builtinOptions, model.subgraphs[0].tensors
     outputs, rows, columns, channels = tensors[weights].shape
     is_plain = (options.dilationHFactor, options.dilationWFactor) == (1, 1)
@@ -87,11 +87,11 @@ def _read_convolution(schema: Any, model: Any, operator: Any) -> LinearLayer | N
 
 
 def _read_fully_connected(model: Any, operator: Any) -> LinearLayer | None:
-    source, weights, bias = _operands(operator)
+    source, weights, bias = _read_operands(operator)
     return LinearLayer(source, weights, bias, _read_weights(model, weights).T)
 
 
-def _operands(operator: Any) -> tuple[int, int, int]:
+def _read_operands(operator: Any) -> tuple[int, int, int]:
     source, weights, *rest = (int(index) for index in operator.inputs)
     return source, weights, rest[0] if rest else -1
 

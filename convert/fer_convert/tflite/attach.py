@@ -101,7 +101,8 @@ def _is_same_spec(carried: bytes, spec: ModelSpec) -> bool:
     if not different:
         return True
     shown = "; ".join(
-        f"{name} {_show(getattr(found, name))} instead of {_show(getattr(spec, name))}" for name in different
+        f"{name} {_format_value(getattr(found, name))} instead of {_format_value(getattr(spec, name))}"
+        for name in different
     )
     raise OutputError(f"the file already has a different model spec, with {shown}; {_REPLACE}")
 
@@ -111,18 +112,20 @@ def _compare_metadata(existing: ExistingMetadata, spec: ModelSpec) -> None:
     if existing.mean and existing.std and not is_own_range(existing.mean, existing.std):
         raise ContractError(f"according to its metadata, it {_describe_normalization(existing)}")
     lists = existing.labels
-    if not lists or any(_fold(labels) == _fold(spec.labels) for labels in lists.values()):
+    if not lists or any(
+        _casefold_labels(labels) == _casefold_labels(spec.labels) for labels in lists.values()
+    ):
         return
     name, labels = next(iter(lists.items()))
     problem = (
         "in a different order than"
-        if sorted(_fold(labels)) == sorted(_fold(spec.labels))
+        if sorted(_casefold_labels(labels)) == sorted(_casefold_labels(spec.labels))
         else "that differ from"
     )
     raise ContractError(
-        f"{name} in the file lists labels {problem} those of the spec: {_show(labels)} instead of "
-        f"{_show(spec.labels)}; write the labels of the file into the spec, in this order, or if the file is wrong, "
-        f"{_REPLACE}"
+        f"{name} in the file lists labels {problem} those of the spec: {_format_value(labels)} instead of "
+        f"{_format_value(spec.labels)}; write the labels of the file into the spec, in this order, or if the file is "
+        f"wrong, {_REPLACE}"
     )
 
 
@@ -130,13 +133,16 @@ def _describe_normalization(existing: ExistingMetadata) -> str:
     count = max(len(existing.mean), len(existing.std))
     means, stds = (values * count if len(values) == 1 else values for values in (existing.mean, existing.std))
     if len(means) != len(stds) or not all(stds):
-        return f"is normalized with the mean {_show(means)} and the standard deviation {_show(stds)}, which is invalid"
+        return (
+            f"is normalized with the mean {_format_value(means)} and the standard deviation {_format_value(stds)}, "
+            "which is invalid"
+        )
     return describe_mismatch(means, stds)
 
 
-def _fold(labels: tuple[str, ...]) -> list[str]:
+def _casefold_labels(labels: tuple[str, ...]) -> list[str]:
     return [label.casefold().strip() for label in labels]
 
 
-def _show(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)

@@ -45,7 +45,9 @@ def run_converter(
     try:
         network = bytes(converter.convert())
     except Exception as error:  # TensorFlow raises bare Exception, among others
-        raise ConversionError(f"{model.name}: cannot convert to {variant}: {_reason(error)}") from error
+        raise ConversionError(
+            f"{model.name}: cannot convert to {variant}: {_summarize_error(error)}"
+        ) from error
     check_network(network, variant, model.name)
     return network
 
@@ -82,7 +84,7 @@ def _make_converter(model: keras.Model) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
 
 
-def _reason(error: Exception) -> str:
+def _summarize_error(error: Exception) -> str:
     text = str(error)
     missing = sorted({op.strip() for line in _UNSUPPORTED.findall(text) for op in line.split(",")})
     if missing:

@@ -60,7 +60,7 @@ def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
         graph = next(iter(model.children(3)), None)
         source = next(iter(graph.children(2)), None) if graph else None
         mean, std = _read_normalization(source) if source else ((), ())
-        names = _label_files(graph) if graph else []
+        names = _list_label_files(graph) if graph else []
         labels = _read_labels(files, names)
     except (struct.error, IndexError, ValueError, TypeError, OverflowError) as error:
         raise ContractError("its TFLite metadata is damaged; get the file again") from error
@@ -84,7 +84,7 @@ def _read_normalization(source: _Table) -> tuple[tuple[float, ...], tuple[float,
     return (), ()
 
 
-def _label_files(graph: _Table) -> list[str]:
+def _list_label_files(graph: _Table) -> list[str]:
     return [
         name
         for output in graph.children(3)

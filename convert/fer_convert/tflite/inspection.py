@@ -18,7 +18,7 @@ def list_operators(network: bytes) -> tuple[str, ...]:
     """
     schema, model = parse_model(network)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    return tuple(sorted(_operator_name(names, code) for code in model.operatorCodes))
+    return tuple(sorted(_find_operator_name(names, code) for code in model.operatorCodes))
 
 
 def detect_variant(network: bytes) -> Variant:
@@ -75,7 +75,7 @@ def check_network(network: bytes, variant: Variant, name: str) -> None:
             )
 
 
-def _operator_name(names: dict[int, str], code: Any) -> str:
+def _find_operator_name(names: dict[int, str], code: Any) -> str:
     if code.customCode is not None:
         return f"CUSTOM:{code.customCode.decode()}"
     # Operator codes above 127 are only in the newer field, others in both.

@@ -37,7 +37,7 @@ def check_leading_layers(network: bytes) -> None:
         return
     line: _Line = (np.ones(1), np.zeros(1))  # slope and offset of y = slope * x + offset
     scaled = False
-    while (operator := _only_consumer(graph, tensor)) is not None:
+    while (operator := _find_only_consumer(graph, tensor)) is not None:
         code = model.operatorCodes[operator.opcodeIndex]
         kind = max(code.builtinCode, code.deprecatedBuiltinCode)
         if kind == schema.BuiltinOperator.QUANTIZE and not scaled:
@@ -49,7 +49,7 @@ def check_leading_layers(network: bytes) -> None:
         line, tensor, scaled = following, int(operator.outputs[0]), True
     if scaled and float(np.max(np.abs(line[0]))) * 255 / PIXEL_SCALE < _NARROWEST:
         raise ContractError(
-            f"its first layers scale the input to {_show_range(line)}, so it {describe_mismatch([0.0], [1.0])}"
+            f"its first layers scale the input to {_format_range(line)}, so it {describe_mismatch([0.0], [1.0])}"
         )
 
 
@@ -71,7 +71,7 @@ def _check_quantization(schema: Any, tensor: Any) -> None:
         )
 
 
-def _only_consumer(graph: Any, tensor: int) -> Any | None:
+def _find_only_consumer(graph: Any, tensor: int) -> Any | None:
     consumers = [
         operator for operator in graph.operators if operator.inputs is not None and tensor in operator.inputs
     ]
@@ -88,7 +88,7 @@ def _apply(
     if getattr(operator.builtinOptions, "fusedActivationFunction", 0):
         return None
     first = int(operator.inputs[0]) == tensor
-    other = _constant(schema, model, graph.tensors[operator.inputs[1 if first else 0]])
+    other = _read_constant(schema, model, graph.tensors[operator.inputs[1 if first else 0]])
     if other is None or (kind in (kinds.DIV, kinds.SUB) and not first):
         return None
     slope, offset = line
@@ -99,7 +99,7 @@ def _apply(
     return slope, offset + (other if kind == kinds.ADD else -other)
 
 
-def _constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | None:
+def _read_constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | None:
     """Return the values of a constant, one for all channels or one per channel; None if it is not one."""
     data = model.buffers[tensor.buffer].data
     if data is None or tensor.type != schema.TensorType.FLOAT32:
@@ -108,7 +108,7 @@ def _constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | Non
     return values if values.size in (1, 3) else None
 
 
-def _show_range(line: _Line) -> str:
+def _format_range(line: _Line) -> str:
     slope, offset = line
     ends = [slope * (pixel - PIXEL_MEAN) / PIXEL_SCALE + offset for pixel in (0, 255)]
     return f"{np.min(ends):.3g} to {np.max(ends):.3g}"

@@ -58,12 +58,12 @@ def build_metadata(spec: ModelSpec) -> bytes:
     labels = write.file(LABELS_FILE, "One emotion per line, in the order of the outputs", TENSOR_AXIS_LABELS)
     description = write.file(SPEC_FILE, "Model spec for fer-edge, in JSON", _FILE_DESCRIPTIONS)
     subgraph = write.table(
-        write.tables(2, [_input_metadata(write, spec)]),
-        write.tables(3, [_output_metadata(write, labels)]),
+        write.tables(2, [_build_input_metadata(write, spec)]),
+        write.tables(3, [_build_output_metadata(write, labels)]),
     )
     root = write.table(
         write.text(0, spec.name),
-        write.text(1, _description(spec)),
+        write.text(1, _describe_model(spec)),
         write.text(2, __version__),
         write.tables(3, [subgraph]),
         write.text(4, str(spec.provenance.get("author", "fer-edge"))),
@@ -74,7 +74,7 @@ def build_metadata(spec: ModelSpec) -> bytes:
     return write.finish(root)
 
 
-def _description(spec: ModelSpec) -> str:
+def _describe_model(spec: ModelSpec) -> str:
     size = f"{spec.width}×{spec.height} {'gray' if spec.color == 'gray' else 'RGB'} image of one face"
     measured = "; ".join(
         f"{100 * figures['accuracy']:.2f} % correct on {split}"
@@ -88,7 +88,7 @@ def _description(spec: ModelSpec) -> str:
     )
 
 
-def _input_metadata(write: _Writer, spec: ModelSpec) -> int:
+def _build_input_metadata(write: _Writer, spec: ModelSpec) -> int:
     size = write.table(write.uint(0, spec.width), write.uint(1, spec.height))
     image = write.table(write.byte(0, _COLOR_SPACE[spec.color]), write.offset(1, size))
     content = write.table(write.byte(0, _CONTENT_IMAGE), write.offset(1, image))
@@ -105,7 +105,7 @@ def _input_metadata(write: _Writer, spec: ModelSpec) -> int:
     )
 
 
-def _output_metadata(write: _Writer, labels: int) -> int:
+def _build_output_metadata(write: _Writer, labels: int) -> int:
     content = write.table(write.byte(0, _CONTENT_FEATURE), write.offset(1, write.table()))
     stats = write.table(write.floats(0, [1.0]), write.floats(1, [0.0]))
     return write.table(

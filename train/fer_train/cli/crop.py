@@ -62,7 +62,7 @@ def crop(
     overwrite: bool,
     debug: bool,
 ) -> None:
-    """Crop the faces out of photos to train on.
+    """Crop faces from photos to train on.
 
     DIR contains one folder of photos per label, such as smile/ and other/, or train/ and test/ with such
     folders. Face crops are upright, framed as the networks expect, and written as PNG files with the same folder and

@@ -108,7 +108,7 @@ __all__ = ["fit"]
     type=click.Choice(["fer", "ferplus"]),
     default="fer",
     show_default=True,
-    help="The labels of DATA, or the eight FER+ labels, by majority of the --votes.",
+    help="The labels of DATA, or the eight FER+ labels by most of the --votes.",
 )
 @click.option(
     "--class-weights",

@@ -58,8 +58,9 @@ def make_soft_labels(
     face is predicted both as it is and mirrored. The file contains probabilities and hashes, but no faces.
 
     With --views, the file contains view answers: predictions of that many views of each face and of their mirror
-    images. A view is the face, augmented and mixed with another one; three quarters of the views are strongly
-    augmented. One in thirty photos is left out; fit uses these photos to fit the temperature of the network.
+    images. A view is an augmented copy of the face, in some views mixed with another face; three quarters of the views
+    are strongly augmented. One in thirty photos is left out; fit uses these photos to fit the temperature of the
+    network.
     """
     with suppress_native_stderr(debug):
         if not all(is_tflite(teacher) for teacher in teachers):

@@ -55,12 +55,12 @@ def apply_crop_mode(faces: FaceDataset, mode: CropMode) -> FaceDataset:
     key = hashlib.sha256(f"haar {_STEP} {_NEIGHBORS} {faces.digest()}".encode()).hexdigest()
     arrays = load_arrays(key)
     if arrays is None or arrays["pixels"].shape != faces.pixels.shape:
-        arrays = {"pixels": _haar_crops(faces.pixels)}
+        arrays = {"pixels": _crop_with_haar(faces.pixels)}
         save_arrays(key, arrays)
     return FaceDataset(arrays["pixels"], faces.labels, faces.splits, faces.source_rows, faces.label_names)
 
 
-def _haar_crops(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _crop_with_haar(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = pixels.shape[1:]
     view = ModelSpec(
         name="crop", labels=("a", "b"), width=width, height=height, interpolation=choose_interpolation("haar")

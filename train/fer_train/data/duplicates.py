@@ -74,7 +74,7 @@ def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
     key = hashlib.sha256(f"groups {settings} {digest}".encode()).hexdigest()
     arrays = load_arrays(key)
     if arrays is None or arrays["groups"].shape != (len(faces),):
-        arrays = {"groups": _groups(faces.pixels)}
+        arrays = {"groups": _group_faces(faces.pixels)}
         save_arrays(key, arrays)
     return arrays["groups"]
 
@@ -102,11 +102,11 @@ def assign_folds(
     return chosen[index]
 
 
-def _groups(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _group_faces(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Merge all near-duplicates into groups; return the number of each face's group, int64 (n,)."""
-    first = _first_equal(pixels)
+    first = _find_first_equal(pixels)
     places = np.flatnonzero(first == np.arange(len(pixels)))  # one of each set of equal images
-    thumbnails = _thumbnails(pixels[places])
+    thumbnails = _make_thumbnails(pixels[places])
     mirrored = np.ascontiguousarray(thumbnails[:, :, ::-1])
     straight, mirrored = (part.reshape(len(places), _SIDE * _SIDE) for part in (thumbnails, mirrored))
     group = np.arange(len(places))
@@ -114,19 +114,19 @@ def _groups(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
         block = straight[start : start + _BLOCK]
         alike = np.maximum(block @ straight[start:].T, block @ mirrored[start:].T)
         for row in np.flatnonzero((alike > _ALIKE).sum(axis=1) > 1).tolist():
-            _merge(pixels, places, group, start + row, start + _candidates(alike[row], row))
+            _merge(pixels, places, group, start + row, start + _find_candidates(alike[row], row))
     numbers = np.full(len(pixels), -1, np.int64)
     numbers[places] = places[group]
     return np.unique(numbers[first], return_inverse=True)[1].astype(np.int64)
 
 
-def _first_equal(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _find_first_equal(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return for each image the index of the first equal one, int64 (n,)."""
     places: dict[bytes, int] = {}
     return np.array([places.setdefault(face.tobytes(), place) for place, face in enumerate(pixels)], np.int64)
 
 
-def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _make_thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return thumbnails with mean 0 and norm 1, float32 (n, 12, 12); zeros for blank images.
 
     The product of two thumbnails is their correlation.
@@ -139,7 +139,7 @@ def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.where(length < BLANK_STD * _SIDE, 0, small / np.maximum(length, 1e-6)).astype(np.float32)
 
 
-def _candidates(alike: NDArray[np.float32], row: int) -> NDArray[np.int64]:
+def _find_candidates(alike: NDArray[np.float32], row: int) -> NDArray[np.int64]:
     """Return the indices after ``row`` that correlate strongly enough, the strongest first."""
     later = row + 1 + np.flatnonzero(alike[row + 1 :] > _ALIKE)
     return later[np.argsort(-alike[later], kind="stable")]
@@ -159,15 +159,15 @@ def _merge(
     others = others[group[others] != group[one]][:_MOST_CANDIDATES]
     if not len(others):
         return
-    details = _details(pixels[places[one]])
+    details = _extract_details(pixels[places[one]])
     turned = np.ascontiguousarray(details[:, ::-1])
     for other in others:
-        if group[other] != group[one] and _is_same(details, turned, _details(pixels[places[other]])):
+        if group[other] != group[one] and _is_same(details, turned, _extract_details(pixels[places[other]])):
             joined = min(group[one], group[other])
             group[np.isin(group, (group[one], group[other]))] = joined
 
 
-def _details(face: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _extract_details(face: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the details without noise and lighting: a difference of Gaussians, float32."""
     levels = face.astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(levels, (0, 0), sigma) for sigma in _DETAILS)

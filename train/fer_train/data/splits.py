@@ -165,10 +165,10 @@ def _label_faces(faces: FaceDataset, request: SplitRequest) -> FaceDataset:
     faces = limit_faces(faces, request.limit)
     if request.votes is None:
         return faces
-    labelled = relabel_by_votes(faces, lookup_votes(faces, request.votes))
-    if not len(labelled):
+    labeled = relabel_by_votes(faces, lookup_votes(faces, request.votes))
+    if not len(labeled):
         raise DataError(
             f"{request.votes}: none of the {len(faces):,} faces of {faces.splits[0]} has most of its votes for an "
             "emotion; check that the votes belong to this data"
         )
-    return labelled
+    return labeled

@@ -39,7 +39,7 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
     low, high = np.log(_LIMITS)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _slope(exact, true, float(np.exp(-middle))) > 0:
+        if _compute_slope(exact, true, float(np.exp(-middle))) > 0:
             low = middle  # a smaller 1/T, and so a higher temperature, is better
         else:
             high = middle
@@ -60,7 +60,7 @@ def scale_model(model: keras.Model, faces: FaceDataset) -> float:
     return temperature
 
 
-def _slope(logits: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> float:
+def _compute_slope(logits: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> float:
     """Return the derivative of the cross-entropy with respect to 1/T.
 
     It is the mean of the expected logit minus the logit of the true class.

@@ -50,7 +50,7 @@ def find_doubt(frame: Frame, found: Sequence[Detection], choice: FaceChoice, min
     first = found[0]
     rivals = sum(other.box.width >= _RIVAL * first.box.width for other in found[1:])
     left, _, right, _ = crop_bounds(first, FER2013_CROP)
-    small = _cut(frame, first, _SIDE, "gray")[..., 0]
+    small = _crop_face(frame, first, _SIDE, "gray")[..., 0]
     rules = (
         _Rule(choice == "one" and rivals > 0, f"{rivals + 1} faces"),
         _Rule(right - left < min_face, f"small face, {right - left} pixels"),
@@ -69,7 +69,7 @@ def cut_out(frame: Frame, face: Detection) -> NDArray[np.uint8]:
     except for rounding.
     """
     left, _, right, _ = crop_bounds(face, FER2013_CROP)
-    pixels = _cut(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")
+    pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")
     if (pixels[..., :1] == pixels).all():
         return pixels[..., 0]
     return np.ascontiguousarray(pixels[..., ::-1])
@@ -84,6 +84,6 @@ def measure_sharpness(pixels: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(values, cv2.CV_32F).std() / (values.std() + 1))
 
 
-def _cut(frame: Frame, face: Detection, side: int, color: Literal["gray", "rgb"]) -> NDArray[np.uint8]:
+def _crop_face(frame: Frame, face: Detection, side: int, color: Literal["gray", "rgb"]) -> NDArray[np.uint8]:
     view = ModelSpec(name="crop", labels=("a", "b"), width=side, height=side, color=color, crop=FER2013_CROP)
     return extract_face(frame, face, view)

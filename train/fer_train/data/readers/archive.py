@@ -59,14 +59,14 @@ def open_tables(path: Path) -> Iterator[OpenTable]:
     with path.open("rb") as file:
         start = file.read(512)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        yield from _in_zip(path)
+        yield from _open_table_in_zip(path)
         return
     unpack = next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
     if unpack is not None:
         with unpack(path) as stream:
             start = stream.read(512)
     if start[_TAR_MAGIC] == b"ustar":
-        yield from _in_tar(path)
+        yield from _open_table_in_tar(path)
         return
     with path.open("rb") if unpack is None else unpack(path) as stream:
         yield OpenTable(str(path), cast(IO[bytes], stream))
@@ -100,7 +100,7 @@ def raise_data_error(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _in_tar(path: Path) -> Iterator[OpenTable]:
+def _open_table_in_tar(path: Path) -> Iterator[OpenTable]:
     with tarfile.open(path) as archive:
         members: dict[str, tarfile.TarInfo] = {}
         found, unpacked = False, 0
@@ -130,7 +130,7 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return stream
 
 
-def _in_zip(path: Path) -> Iterator[OpenTable]:
+def _open_table_in_zip(path: Path) -> Iterator[OpenTable]:
     with open_zip(path) as archive:
         unpacked = 0
         for info in archive.infolist():

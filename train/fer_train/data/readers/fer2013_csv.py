@@ -97,7 +97,7 @@ def read_fer2013_csv(name: str, stream: IO[bytes], limit: int, *, skip_unreadabl
     return faces.build_table(layout.assumptions)
 
 
-class _Meanings(Generic[_T]):
+class _ParsedValues(Generic[_T]):
     """The values of a column by their text, each parsed once."""
 
     def __init__(self, parse: Callable[[str], _T]) -> None:
@@ -124,8 +124,8 @@ class _Faces:
 
     def __init__(self, layout: TableLayout, source: CheckedRows, problems: RowProblems) -> None:
         self._layout, self._source, self._problems = layout, source, problems
-        self._emotions = _Meanings(parse_emotion)
-        self._usages = _Meanings(lambda text: parse_usage(text) if text else "")
+        self._emotions = _ParsedValues(parse_emotion)
+        self._usages = _ParsedValues(lambda text: parse_usage(text) if text else "")
         self.pixels, self.labels, self.usages, self.places = bytearray(), array("q"), bytearray(), array("q")
         self._notes: list[str] = []
 
@@ -196,11 +196,16 @@ class _Faces:
             labels,
             usages,
             np.array(self._source.numbers, np.int64)[np.array(self.places, np.int64)],
-            (*assumptions, *self._describe_meanings(), *self._notes, *self._describe_missing(labels, usages)),
+            (
+                *assumptions,
+                *self._describe_interpretations(),
+                *self._notes,
+                *self._describe_missing(labels, usages),
+            ),
             is_complete=not self._problems,
         )
 
-    def _describe_meanings(self) -> Iterator[str]:
+    def _describe_interpretations(self) -> Iterator[str]:
         names = {
             text: FER2013_LABELS[label]
             for text, label in self._emotions.known.items()

@@ -94,7 +94,7 @@ def find_labelled_images(root: Path) -> ImageList:
         found += [(path, labels.names.index(name), split) for path in images]
     _warn_of_missing_labels(splits, {(split, labels.names[label]) for _, label, split in found}, labels)
     paths, indices, split_names = zip(*found, strict=True)
-    return ImageList(paths, indices, split_names, labels.names, names_splits=_names_splits(root, splits))
+    return ImageList(paths, indices, split_names, labels.names, names_splits=_has_split_folders(root, splits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> Re
     with ThreadPoolExecutor() as pool:
         for index, result in enumerate(pool.map(_read_face, paths)):
             if isinstance(result, SourceError):
-                errors.append(_without_advice(result))
+                errors.append(_strip_advice(result))
                 continue
             faces[len(read)], of_image = result
             read.append(index)
@@ -131,9 +131,9 @@ def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> Re
     if errors:
         if not skip_unreadable or not read:
             raise DataError(
-                _name_unreadable(errors, "replace or remove them, or skip them with --skip-unreadable")
+                _describe_unreadable(errors, "replace or remove them, or skip them with --skip-unreadable")
             )
-        _LOG.warning("%s", _name_unreadable(errors, "skipped"))
+        _LOG.warning("%s", _describe_unreadable(errors, "skipped"))
     return ReadImages(faces[: len(read)], np.array(read, np.int64))
 
 
@@ -149,12 +149,12 @@ def _read_face(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]] | Source
     return extract_face(frame, Detection(frame.box, framing=EXACT), _VIEW)[..., 0], read.notes
 
 
-def _without_advice(error: SourceError) -> str:
+def _strip_advice(error: SourceError) -> str:
     """Return an error's message without its advice for recognition, which does not apply to training."""
     return str(error).partition("; for ")[0]
 
 
-def _name_unreadable(errors: list[str], remedy: str) -> str:
+def _describe_unreadable(errors: list[str], remedy: str) -> str:
     if len(errors) == 1:
         return f"{errors[0]}; {remedy.replace('them', 'it')}"
     more = f"; and {len(errors) - _MOST_NAMED} more" if len(errors) > _MOST_NAMED else ""
@@ -193,7 +193,7 @@ def find_split_folders(root: Path) -> dict[str, Path]:
     }
 
 
-def _names_splits(root: Path, splits: dict[str, Path]) -> bool:
+def _has_split_folders(root: Path, splits: dict[str, Path]) -> bool:
     """Return whether the data set has split folders, not only label folders."""
     training = splits.get("Training")
     return len(splits) > 1 or training is None or (training != root and find_split(training.name) is not None)
@@ -208,7 +208,7 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
             "split; put label folders into split folders, such as train/happy/ and test/happy/"
         )
     _refuse_loose_images(root)
-    if len(folders) < 2 or not any(map(_holds_files, folders)):
+    if len(folders) < 2 or not any(map(_contains_files, folders)):
         for folder in folders:
             _refuse_loose_images(folder)
         raise DataError(f"{root}: {NO_IMAGES}")
@@ -254,7 +254,7 @@ def _refuse_loose_images(folder: Path) -> None:
             )
 
 
-def _holds_files(folder: Path) -> bool:
+def _contains_files(folder: Path) -> bool:
     return any(path.is_file() and not is_system_file(path.name) for path in folder.iterdir())
 
 

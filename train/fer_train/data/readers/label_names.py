@@ -131,11 +131,11 @@ def _refuse_unknown_numbers(root: str, names: Iterable[str]) -> None:
 
 
 def _refuse_doubles(
-    root: str, labelled: Sequence[tuple[str, str]], folders: Sequence[tuple[str, str]]
+    root: str, labeled: Sequence[tuple[str, str]], folders: Sequence[tuple[str, str]]
 ) -> None:
-    for (split, label), count in Counter(labelled).items():
+    for (split, label), count in Counter(labeled).items():
         if count > 1:
-            same = [name for (_, name), pair in zip(folders, labelled, strict=True) if pair == (split, label)]
+            same = [name for (_, name), pair in zip(folders, labeled, strict=True) if pair == (split, label)]
             raise DataError(
                 f"{root}: the folders {' and '.join(same)} of {split} have the same label, {label}; "
                 "merge or rename them"

@@ -48,7 +48,7 @@ def choose_table(
                 return name, ()
     if len(names) == 1:
         return names[0], ()
-    usable = [name for name in names if _has_labelled_faces(name, open_member)]
+    usable = [name for name in names if _has_labeled_faces(name, open_member)]
     others = [name for name in names if name not in usable]
     if len(usable) == 1:
         return usable[0], (
@@ -64,7 +64,7 @@ def choose_table(
     raise DataError(f"{where}: contains {len(usable or others)} {kind} ({listed}); {remedy}")
 
 
-def _has_labelled_faces(name: str, open_member: Callable[[str], Lines]) -> bool:
+def _has_labeled_faces(name: str, open_member: Callable[[str], Lines]) -> bool:
     try:
         read_header(name, open_member(name))
     except DataError:
@@ -81,7 +81,7 @@ def find_table_file(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
     users = sorted(path for path in folder.iterdir() if not is_system_file(path.name))
     folders = [path for path in users if path.is_dir()]
     files = [path for path in users if path.is_file()]
-    if any(find_split(path.name) for path in folders) or any(map(_holds_images, [folder, *folders])):
+    if any(find_split(path.name) for path in folders) or any(map(_contains_images, [folder, *folders])):
         return None
     tables = {path.name: path for path in files if path.name.lower().endswith(TABLE_SUFFIXES)}
     if tables:
@@ -109,6 +109,6 @@ def _choose_file(folder: Path, tables: dict[str, Path]) -> tuple[str, tuple[str,
         )
 
 
-def _holds_images(folder: Path) -> bool:
+def _contains_images(folder: Path) -> bool:
     suffixes = IMAGE_SUFFIXES | HEIC_SUFFIXES
     return any(path.suffix.lower() in suffixes for path in folder.iterdir() if not is_system_file(path.name))
