@@ -1,1 +1,1 @@
-"""Conversion of trained networks to TFLite files, and measurement of the loss of accuracy."""
+"""Conversion of trained networks to TFLite, and measurement of the accuracy lost."""

@@ -1,4 +1,4 @@
-"""Entry point of ``fer-convert``, which imports only the standard library at first."""
+"""Entry point of ``fer-convert``; imports only the standard library at first."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Training and evaluation of facial emotion classifiers on FER-2013 or your own faces."""
+"""Training and evaluation of facial emotion classifiers."""

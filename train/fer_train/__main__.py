@@ -1,4 +1,4 @@
-"""Entry point of ``fer-train``, which imports only the standard library at first."""
+"""Entry point of ``fer-train``; imports only the standard library at first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Suppression of what Keras backends write to standard error from C++ and their loggers."""
+"""Suppression of the messages that Keras backends write to standard error.
+
+They come from C++ code and from loggers of the backends.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ __all__ = ["suppress_native_stderr"]
 
 @contextmanager
 def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
-    """Suppress everything on standard error but ``sys.stderr``; with ``debug`` nothing.
+    """Suppress everything on standard error except ``sys.stderr``.
 
-    Call it before TensorFlow is imported, which is when TensorFlow reads its log level.
+    With ``debug``, nothing is suppressed. Call it before TensorFlow is imported, which is when TensorFlow reads its log
+    level.
     """
     if not debug:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -147,9 +147,9 @@ def convert(
 
 
 def _check_drops(report: ConversionReport, max_drop: float, out: Path) -> None:
-    """Raise AccuracyLossError if a file's accuracy dropped significantly by more than ``max_drop`` points.
+    """Raise AccuracyLossError if a file lost more than ``max_drop`` points.
 
-    A drop that is not significant, or that was measured on few faces, is a warning.
+    The drop must be significant. A drop that is not significant, or that was measured on few faces, is a warning.
     """
     drops = {name: file for name, file in report["files"].items() if file["accuracy_drop_points"] > max_drop}
     is_enough = report["samples"] >= ENOUGH_FACES

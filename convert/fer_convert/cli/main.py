@@ -14,7 +14,10 @@ __all__ = ["cli", "run"]
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit status; prints an error as one line on standard error."""
+    """Run the command line and return its exit status.
+
+    An error is printed as one line on standard error.
+    """
     return run_command(cli, arguments, "fer-convert")
 
 

@@ -1,4 +1,4 @@
-"""Shared options of the ``fer-convert`` commands, progress bar, and checks for installed packages."""
+"""Shared options of the ``fer-convert`` commands, and checks for packages."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def data_option(help_text: str, *, required: bool) -> Callable[[Callable[..., No
 
 
 def show_progress(task: str, steps: Iterable[Any]) -> Iterable[Any]:
-    """Yield the steps of a long task, with a progress bar if standard error is a terminal."""
+    """Yield the steps of a long task, with a progress bar if stderr is a terminal."""
     return cast(Iterable[Any], progress_bar(steps, desc=f"{task:<19}"))
 
 
 def require_training_packages() -> None:
-    """Raise MissingExtraError if the packages needed for conversion are not installed; does not import them.
+    """Raise MissingExtraError if a package needed for conversion is not installed.
 
-    Also selects TensorFlow as the Keras backend.
+    Does not import the packages. Also selects TensorFlow as the Keras backend.
     """
     # Keras reads this variable when it is imported; only TensorFlow has the converter.
     os.environ["KERAS_BACKEND"] = "tensorflow"

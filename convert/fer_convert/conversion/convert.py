@@ -52,7 +52,7 @@ def convert_model(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> ConversionReport:
-    """Convert a network and write a file per variant, the report and two plots to the folder ``out``.
+    """Convert a network and write the files, the report and two plots to ``out``.
 
     The files are ``VARIANT.tflite``, ``conversion.json``, ``confusion.png`` and ``reliability.png``. The bytes of the
     ``.tflite`` files depend only on the network, the faces and the options. ``data`` names the data set in the report
@@ -90,7 +90,10 @@ def convert_model(
 def _select_calibration(
     faces: FaceDataset, spec: ModelSpec, options: ConversionOptions, data: str
 ) -> FaceDataset | None:
-    """Select the faces that calibrate int8; returns None if int8 is not among the variants."""
+    """Select the faces that calibrate int8.
+
+    Returns None if int8 is not among the variants.
+    """
     if "int8" not in options.variants:
         return None
     training = select_faces(faces, "Training", spec, data)

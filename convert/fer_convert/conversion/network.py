@@ -24,11 +24,12 @@ def convert_to_tflite(
     calibration: NDArray[np.uint8] | None = None,
     progress: Progress = no_progress,
 ) -> bytes:
-    """Convert a network to TFLite with batch size 1 and one signature from ``image`` to ``emotion``.
+    """Convert a network to TFLite.
 
-    ``float32`` is unquantized. ``float16`` has float16 weights and computes in float32. ``dynamic`` has int8 weights,
-    and float32 input and output. ``int8`` has int8 weights (per channel), activations, input and output; it needs
-    ``calibration``, images of uint8 (n, height, width, channels). The same arguments give the same bytes.
+    The result has batch size 1 and one signature from ``image`` to ``emotion``. ``float32`` is unquantized. ``float16``
+    has float16 weights and computes in float32. ``dynamic`` has int8 weights, and float32 input and output. ``int8``
+    has int8 weights (per channel), activations, input and output; it needs ``calibration``, images of uint8 (n, height,
+    width, channels). The same arguments give the same bytes.
 
     Raises ConversionError if TFLite has no operator for a layer or the result is not of the variant.
     """

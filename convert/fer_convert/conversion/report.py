@@ -73,7 +73,7 @@ class FileReport(Metrics):
 
 
 class ConversionReport(TypedDict):
-    """A conversion: its source and data, and the metrics of the Keras network and of each file."""
+    """A conversion: its source, its data, and the metrics before and after."""
 
     version: str
     source: SourceReport
@@ -135,10 +135,10 @@ def build_file_report(
     labels: NDArray[np.int64],
     latency_ms: dict[str, float],
 ) -> FileReport:
-    """Build the report of a file from its metrics and predictions, float32 (n, labels).
+    """Build the report of a file.
 
-    ``before`` and ``reference`` are the metrics and the predictions of the Keras network; ``labels``, int64 (n,), are
-    the true labels.
+    ``metrics`` and ``predictions``, float32 (n, labels), are those of the file. ``before`` and ``reference`` are the
+    metrics and the predictions of the Keras network; ``labels``, int64 (n,), are the true labels.
     """
     agreement = compare_predictions(reference, predictions)
     return {

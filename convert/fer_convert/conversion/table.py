@@ -29,7 +29,7 @@ _HEADER: Final = (
 
 
 def format_conversion_table(report: ConversionReport) -> str:
-    """Format the report of :func:`fer_convert.conversion.convert.convert_model` as text."""
+    """Format the report of a conversion as text."""
     blank = [""] * (len(_HEADER) - 5)
     rows = [
         ("Keras", "", *_format_accuracies(report["keras"]), *blank),

@@ -84,7 +84,7 @@ def _can_absorb(layer: Any) -> bool:
 
 
 def _compute_gain_and_shift(norm: Any) -> tuple[Floats, Floats]:
-    """Return the factor and the offset that a norm applies to each channel, both float64 (channels,)."""
+    """Return the factor and offset of a norm for each channel, float64 (channels,)."""
     mean, variance = (
         keras.ops.convert_to_numpy(values).astype(np.float64)
         for values in (norm.moving_mean, norm.moving_variance)

@@ -1,9 +1,10 @@
-"""Cross-layer equalization: gives channels similar ranges, as int8 has a single scale per tensor.
+"""Cross-layer equalization, which gives the channels of a tensor similar ranges.
 
-A channel can be divided by any s > 0 in the layer that produces it and multiplied by s in the layer that uses it, if
-all operations in between preserve factors (ReLU, pooling, sums of channels divided by the same s): M. Nagel et al.,
-"Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.1. The per-channel scales of
-the weights absorb the division. See docs/conversion.md for its measured effect.
+This matters because an int8 tensor has a single scale for all channels. A channel can be divided by any s > 0 in the
+layer that produces it and multiplied by s in the layer that uses it, if all operations in between preserve factors
+(ReLU, pooling, sums of channels divided by the same s): M. Nagel et al., "Data-Free Quantization Through Weight
+Equalization and Bias Correction", 2019, section 4.1. The per-channel scales of the weights absorb the division. See
+docs/conversion.md for its measured effect.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ _KEEPS_FACTORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Layers whose channels need the same factors, and the layers that use their outputs."""
+    """Layers with shared channel factors, and the layers that use their outputs."""
 
     members: list[Any] = field(default_factory=list)
     users: list[Any] = field(default_factory=list)
 
 
 def equalize_layers(model: keras.Model, images: NDArray[np.uint8]) -> keras.Model:
-    """Return a copy of the network with the same outputs and channels of similar ranges.
+    """Return a copy of the network, with equal outputs but similar channel ranges.
 
     The ranges are measured on ``images``, uint8 (n, height, width, channels). Layers of an unknown kind, layers that
     are used twice, and the layers around them keep their weights.
@@ -106,7 +107,7 @@ def _can_multiply(layer: Any) -> bool:
 
 
 def _compute_factors(model: keras.Model, group: _Group, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute for each channel the largest share of a tensor's range that it uses in the group."""
+    """Compute the largest share of a tensor's range that each channel uses."""
     # A layer used only by a ReLU is fused with it, so its output is not a tensor of the file.
     real = [
         member for member in group.members if [type(user) for user in find_users(member)] != [layers.ReLU]

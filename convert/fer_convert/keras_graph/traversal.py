@@ -21,7 +21,7 @@ def find_users(layer: Any) -> list[Any]:
 
 
 def is_merged(norm: Any) -> bool:
-    """Return whether the TFLite converter merges a batch norm into the layer before it.
+    """Return whether the converter merges a batch norm into the layer before it.
 
     A norm that is not merged becomes a multiplication and an addition in the file. In int8, each of these two tensors
     has a single scale for all channels.

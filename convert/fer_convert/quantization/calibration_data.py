@@ -1,6 +1,7 @@
-"""Selection of the faces that calibrate int8, balanced over the labels and without non-faces.
+"""Selection of the faces that calibrate int8.
 
-See docs/conversion.md for the measured effect of their number and of excluding non-faces.
+They are balanced over the labels and exclude non-faces. See docs/conversion.md for the measured effect of their number
+and of excluding non-faces.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = ["select_calibration_faces"]
 
 
 def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
-    """Select up to ``samples`` faces with the seed, as evenly over the labels as possible.
+    """Select up to ``samples`` faces, as evenly over the labels as possible.
 
     Images in which the Haar detector finds a face are preferred; in FER-2013, it finds two in three of the faces, and
     a face in two of the 150 images without one. Other images are selected only for labels with too few of these, and
@@ -44,7 +45,7 @@ def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> Fac
 def _select_detectable(
     pixels: NDArray[np.uint8], candidates: NDArray[np.int64], count: int, detector: Any
 ) -> list[int]:
-    """Select ``count`` of the candidates' indices, preferring images with a detected face."""
+    """Select ``count`` candidates, preferring images with a detected face."""
     found: list[int] = []
     others: list[int] = []
     for index in candidates.tolist():

@@ -1,4 +1,4 @@
-"""GPTQ: rounding of int8 weights that minimizes the error of a layer's output, not of each weight.
+"""GPTQ: rounding of int8 weights that minimizes the error of a layer's output.
 
 TensorFlow's converter rounds every weight to the nearest step. GPTQ rounds the weights of an output channel one after
 the other, and uses the correlation of the layer's inputs to compensate for the error with the weights not rounded yet:
@@ -31,11 +31,11 @@ Floats = NDArray[np.float64]
 def apply_gptq(
     int8: bytes, float32: bytes, images: NDArray[np.uint8], progress: Progress = no_progress
 ) -> bytes:
-    """Round the weights of an int8 network with GPTQ; returns the bytes of the new network.
+    """Round the weights of an int8 network with GPTQ.
 
-    ``float32`` is the same network before quantization. The correlation of layer inputs is measured on ``images``,
-    uint8 (n, height, width, channels). Raises ConversionError if the two networks have different layers, ModelError if
-    one of them is not a TFLite model.
+    Returns the bytes of the new network. ``float32`` is the same network before quantization. The correlation of layer
+    inputs is measured on ``images``, uint8 (n, height, width, channels). Raises ConversionError if the two networks
+    have different layers, ModelError if one of them is not a TFLite model.
     """
     schema, model = parse_model(int8)
     originals, targets = find_linear_layers(*parse_model(float32)), find_linear_layers(schema, model)
@@ -65,7 +65,10 @@ def _round_layer(
 
 
 def _round_weights(weights: Floats, covariance: Floats, scale: Floats) -> Floats:
-    """Compute the integers -127…127, (inputs, outputs), that replace the weights when multiplied by ``scale``."""
+    """Compute the rounded weights as integers -127…127, (inputs, outputs).
+
+    Multiplied by ``scale``, they replace the weights.
+    """
     count = len(weights)
     damped = covariance + (_DAMPING * np.diag(covariance).mean() + 1e-12) * np.eye(count)
     # Row i distributes the error of weight i over the weights after it.

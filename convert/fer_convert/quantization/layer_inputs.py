@@ -1,4 +1,4 @@
-"""Mean and covariance of the inputs of a TFLite network's linear layers, observed on images."""
+"""Mean and covariance of the inputs of a TFLite network's linear layers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class InputStatistics:
 def observe_inputs(
     network: bytes, layers: list[LinearLayer], images: Iterable[NDArray[np.uint8]]
 ) -> list[InputStatistics]:
-    """Run a float32 network on images, uint8 (height, width, channels); return each layer's statistics."""
+    """Run a float32 network and return the input statistics of each layer.
+
+    ``images`` are uint8 (height, width, channels).
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -86,7 +89,10 @@ def _split_into_batches(images: Iterable[NDArray[np.uint8]]) -> Iterator[list[ND
 
 
 def _sample_patches(layer: LinearLayer, tensors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """Return the kernel's inputs, (rows, inputs), at up to ``_POSITIONS`` random positions per image."""
+    """Sample the kernel's inputs at random positions: (rows, inputs).
+
+    Takes up to ``_POSITIONS`` positions per image.
+    """
     if layer.kernel is None:
         return tensors.reshape(-1, len(layer.weights))
     if layer.same:

@@ -1,4 +1,4 @@
-"""Convolutions and fully connected operators of a TFLite network, and the tensors they use."""
+"""Convolutions and fully connected operators of a TFLite network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LinearLayer:
 
 
 def find_linear_layers(schema: Any, model: Any) -> list[LinearLayer]:
-    """Find the operators whose constant weights can be rounded, in the network's order.
+    """Find the operators whose constant weights can be rounded, in order.
 
     Skips dilated, grouped and depthwise convolutions.
     """
@@ -57,7 +57,10 @@ def read_tensor(model: Any, index: int, dtype: Any) -> NDArray[Any]:
 
 
 def write_tensor(schema: Any, model: Any, index: int, values: NDArray[Any]) -> None:
-    """Replace the content of a constant tensor, but not of others that share its buffer."""
+    """Replace the content of a constant tensor.
+
+    Other tensors that share its buffer do not change.
+    """
     tensors = model.subgraphs[0].tensors
     content = schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8))
     buffer = tensors[index].buffer

@@ -18,7 +18,7 @@ _BATCH: Final = 100
 
 
 def drop_outliers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Drop the images for which the peak of any layer is more than 8 times its median peak.
+    """Drop images for which a layer's peak is more than 8 times its median peak.
 
     ``images`` is uint8 (n, height, width, channels). A single face that activates otherwise dead units can make the
     range of the logits, and therefore the int8 steps, many times larger than all other faces need. Without it, the

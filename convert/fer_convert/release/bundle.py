@@ -53,7 +53,7 @@ LARGEST_BYTES: Final = {DEFAULT_MODEL: 1_500_000, ACCURATE_MODEL: 8_000_000}
 )
 @debug_option
 def bundle(run: Path, name: str, data: Path | None, samples: int, debug: bool) -> None:
-    """Convert RUN to int8 and install it, with its model card, as a bundled model of fer-edge.
+    """Convert RUN to int8 and install it as a bundled model, with its model card.
 
     Fails if int8 loses more than one point of accuracy on PublicTest, or if the file is too large.
     """
@@ -73,11 +73,11 @@ def bundle_model(
     name: str = DEFAULT_MODEL,
     samples: int = DEFAULT_SAMPLES,
 ) -> ModelFile:
-    """Convert a network to int8 and write it to ``folder`` as the bundled model ``name``.
+    """Convert a network to int8 and write it as the bundled model ``name``.
 
-    Also writes its model card and its answers to a known face. ``samples`` faces calibrate it. Prints the report of
-    the conversion. Raises AccuracyLossError if int8 loses more than one point of accuracy on PublicTest and
-    ConversionError if the file is too large; the folder does not change in these cases.
+    The files are written to ``folder``. Also writes its model card and its answers to a known face. ``samples`` faces
+    calibrate it. Prints the report of the conversion. Raises AccuracyLossError if int8 loses more than one point of
+    accuracy on PublicTest and ConversionError if the file is too large; the folder does not change in these cases.
     """
     from fer_convert.conversion.convert import convert_model
     from fer_convert.conversion.table import format_conversion_table
@@ -116,7 +116,7 @@ def _check_bundle(source: TrainedModel, model: ModelFile, name: str, drop: float
 
 
 def _install(model: ModelFile, card: str, target: Path) -> ModelFile:
-    """Write a bundled model, its card and its answers to a known face, all or none of them."""
+    """Write a bundled model, its card and its answers to a known face, or nothing."""
     answers = answer(model.path)
     with (
         staged_file(target) as file,

@@ -1,4 +1,4 @@
-"""The model card of a bundled model: its properties, quality, origin and intended use."""
+"""The model card of a bundled model: properties, quality, origin, intended use."""
 
 from __future__ import annotations
 

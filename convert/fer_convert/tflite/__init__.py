@@ -1,1 +1,1 @@
-"""TFLite files: conversion with TensorFlow, flatbuffers, metadata, and appended files."""
+"""TFLite files: conversion, flatbuffers, metadata, and appended files."""

@@ -1,4 +1,4 @@
-"""The ``.tflite`` file as a container of a network, its metadata, and appended files."""
+"""The ``.tflite`` file as a container of a network, metadata, and appended files."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def extract_network(content: bytes) -> bytes:
 
 
 def read_appended_files(content: bytes) -> dict[str, bytes]:
-    """Read the files appended to the bytes of a ``.tflite`` file, by name; empty if there are none.
+    """Read the files appended to the bytes of a ``.tflite`` file, by name.
 
-    Raises ContractError if they are damaged, encrypted, compressed with another method than deflate, or larger than
-    16 MiB.
+    Returns an empty dict if there are none. Raises ContractError if they are damaged, encrypted, compressed with
+    another method than deflate, or larger than 16 MiB.
     """
     try:
         with open_zip(io.BytesIO(content), _MOST_APPENDED_BYTES) as archive:

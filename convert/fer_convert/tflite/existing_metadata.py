@@ -43,11 +43,11 @@ class ExistingMetadata:
 
 
 def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
-    """Read the metadata about input and labels from the bytes of a ``.tflite`` file and of its network.
+    """Read the metadata about the input and labels of a ``.tflite`` file.
 
-    Labels are read from the files that the metadata lists as labels of an output or, without metadata, from appended
-    files with "label" in their names. Raises ContractError if the metadata cannot be read, ModelError if the network
-    is not a TFLite model.
+    ``content`` are the bytes of the file, ``network`` those of the network in it. Labels are read from the files that
+    the metadata lists as labels of an output or, without metadata, from appended files with "label" in their names.
+    Raises ContractError if the metadata cannot be read, ModelError if the network is not a TFLite model.
     """
     files = read_appended_files(content)
     buffer = _find_buffer(network)

@@ -13,9 +13,10 @@ _ALIGNMENT: Final = 16  # bytes, required for buffers by TFLite's schema (force_
 
 
 def parse_model(network: bytes) -> tuple[Any, Any]:
-    """Parse a network into an object tree; returns TFLite's schema module and the ``ModelT``.
+    """Parse a network into an object tree.
 
-    Raises ModelError if the bytes are not a TFLite model or LiteRT is not installed.
+    Returns TFLite's schema module and the ``ModelT``. Raises ModelError if the bytes are not a TFLite model or LiteRT
+    is not installed.
     """
     try:
         from ai_edge_litert import schema_py_generated as schema

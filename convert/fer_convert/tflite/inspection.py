@@ -1,4 +1,4 @@
-"""Inspection of a TFLite network: its operators, number types and input quantization."""
+"""Inspection of a TFLite network: operators, number types, input quantization."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["check_network", "detect_variant", "list_operators", "read_input_quan
 
 
 def list_operators(network: bytes) -> tuple[str, ...]:
-    """List the names of a network's operators, sorted; ``CUSTOM:name`` for a custom operator.
+    """List the names of a network's operators, sorted.
 
-    Raises ModelError if the bytes are not a TFLite model.
+    Custom operators are listed as ``CUSTOM:name``. Raises ModelError if the bytes are not a TFLite model.
     """
     schema, model = parse_model(network)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
@@ -22,7 +22,7 @@ def list_operators(network: bytes) -> tuple[str, ...]:
 
 
 def detect_variant(network: bytes) -> Variant:
-    """Detect ``float32``, ``float16``, ``dynamic`` or ``int8`` from the types of a network's tensors.
+    """Detect the variant of a network from the types of its tensors.
 
     Returns ``int8`` for any network with integer input and output, also uint8 or int16. Raises ModelError if the bytes
     are not a TFLite model.
@@ -40,9 +40,9 @@ def detect_variant(network: bytes) -> Variant:
 
 
 def read_input_quantization(network: bytes) -> tuple[float, int]:
-    """Read the scale and the zero point of a network's input; both are 0 for a float input.
+    """Read the scale and the zero point of a network's input.
 
-    Raises ModelError if the bytes are not a TFLite model.
+    Both are 0 for a float input. Raises ModelError if the bytes are not a TFLite model.
     """
     _, model = parse_model(network)
     graph = model.subgraphs[0]
@@ -53,9 +53,10 @@ def read_input_quantization(network: bytes) -> tuple[float, int]:
 
 
 def check_network(network: bytes, variant: Variant, name: str) -> None:
-    """Raise ConversionError unless a network is of the variant and has only built-in operators.
+    """Raise ConversionError unless a network is of the variant.
 
-    An int8 input must have the scale 1/64 and the zero point 0. ``name`` names the network in messages.
+    It must also have only built-in operators. An int8 input must have the scale 1/64 and the zero point 0. ``name``
+    names the network in messages.
     """
     custom = [operator for operator in list_operators(network) if operator.startswith("CUSTOM:")]
     if custom:

@@ -1,4 +1,4 @@
-"""Detection of a network's input range from the operations before its first layer with weights."""
+"""Detection of a network's input range from its first operations."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ _Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def check_leading_layers(network: bytes) -> None:
-    """Raise ContractError if a float network clearly expects another input than (pixel - 128) / 64.
+    """Raise ContractError if a network does not expect (pixel - 128) / 64.
 
-    This is the case if it quantizes the input to another range, or scales it to almost nothing, such as a network for
-    0…255 that starts with a factor of 1/255. Raises ModelError if the bytes are not a TFLite model.
+    Only float networks are checked, and only clear contradictions are reported: the network quantizes its input to
+    another range, or scales it to almost nothing, such as a network for 0…255 that starts with a factor of 1/255.
+    Raises ModelError if the bytes are not a TFLite model.
     """
     schema, model = parse_model(network)
     graph = model.subgraphs[0]
@@ -81,7 +82,10 @@ def _find_only_consumer(graph: Any, tensor: int) -> Any | None:
 def _apply(
     schema: Any, model: Any, graph: Any, operator: Any, kind: int, tensor: int, line: _Line
 ) -> _Line | None:
-    """Return the line after adding or multiplying a constant; None for any other operator."""
+    """Return the line after adding or multiplying a constant.
+
+    Returns None for any other operator.
+    """
     kinds = schema.BuiltinOperator
     if kind not in (kinds.MUL, kinds.DIV, kinds.ADD, kinds.SUB) or len(operator.inputs) != 2:
         return None
@@ -100,7 +104,10 @@ def _apply(
 
 
 def _read_constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | None:
-    """Return the values of a constant, one for all channels or one per channel; None if it is not one."""
+    """Return the values of a constant, one for all channels or one per channel.
+
+    Returns None if the tensor is not such a constant.
+    """
     data = model.buffers[tensor.buffer].data
     if data is None or tensor.type != schema.TensorType.FLOAT32:
         return None

@@ -49,10 +49,11 @@ _Field = Callable[[], None]
 
 
 def build_metadata(spec: ModelSpec) -> bytes:
-    """Build the metadata flatbuffer of a model with one input ``image`` and one output ``emotion``.
+    """Build the metadata flatbuffer of a model.
 
-    The normalization is in gray levels, ``(pixel - mean) / std`` with mean 128 and standard deviation 64, for float and
-    quantized files. The scale and zero point of a quantized input are applied after it.
+    The model has one input ``image`` and one output ``emotion``. The normalization is in gray levels, ``(pixel - mean)
+    / std`` with mean 128 and standard deviation 64, for float and quantized files. The scale and zero point of a
+    quantized input are applied after it.
     """
     write = _Writer()
     labels = write.file(LABELS_FILE, "One emotion per line, in the order of the outputs", TENSOR_AXIS_LABELS)
@@ -118,7 +119,10 @@ def _build_output_metadata(write: _Writer, labels: int) -> int:
 
 
 class _Writer:
-    """Writer of flatbuffer tables; the targets of a field are written before its table."""
+    """Writer of flatbuffer tables.
+
+    The targets of a field are written before its table.
+    """
 
     def __init__(self) -> None:
         self._builder: Any = flatbuffers.Builder(1024)

@@ -23,10 +23,10 @@ _FACES: Final = 6
 
 
 def probe_network(classifier: Classifier) -> list[str]:
-    """Run the probe images and return suspicious findings, as sentences without a period.
+    """Run the probe images and return suspicious findings.
 
-    Raises ModelError if the outputs are not probabilities, differ for the same image, or are the same for every image
-    without being certain.
+    Findings are sentences without a period. Raises ModelError if the outputs are not probabilities, differ for the same
+    image, or are the same for every image without being certain.
     """
     path = classifier.model.path
     images = make_probe_images(classifier.spec)
@@ -57,9 +57,10 @@ def probe_network(classifier: Classifier) -> list[str]:
 
 
 def make_probe_images(spec: ModelSpec) -> NDArray[np.uint8]:
-    """Draw very different images in the size of the spec: uint8 (n, height, width, channels).
+    """Draw very different images: uint8 (n, height, width, channels).
 
-    These are black, white, ramps, noise, soft patches, and simple faces, the same for every call.
+    They have the size and the channels of the spec, and are the same for every call: black, white, ramps, noise, soft
+    patches, and simple faces.
     """
     generator = np.random.default_rng(0)
     shape = (spec.height, spec.width)

@@ -19,7 +19,7 @@ _TIMED: Final = 200
 
 
 def measure_latency(model: ModelFile, images: NDArray[np.uint8]) -> dict[str, float]:
-    """Measure the median latency for one image in milliseconds, by the number of threads.
+    """Measure the median latency per image in ms, by the number of threads.
 
     ``images``, uint8 (n > 0, height, width, channels), are used in turn; the first runs are a warm-up. Raises
     ModelError if the file cannot be loaded.

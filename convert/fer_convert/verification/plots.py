@@ -24,7 +24,7 @@ _COLORS: Final = {
 
 
 def draw_confusion_matrices(path: Path, files: Mapping[str, Metrics], title: str) -> None:
-    """Plot the row-normalized confusion matrices of all files next to each other, with their names."""
+    """Plot the row-normalized confusion matrices of all files next to each other."""
     labels = next(iter(files.values()))["confusion"]["labels"]
     side, room = 0.75 * report_plots.confusion_side(labels), label_room(labels)
     size = (max(6.0, len(files) * max(2.6, side + 0.4) + room + 1.2), side + 0.75 * room + 1.7)

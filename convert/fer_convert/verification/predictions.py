@@ -42,7 +42,10 @@ class Agreement:
 
 
 def compare_predictions(reference: NDArray[np.float32], converted: NDArray[np.float32]) -> Agreement:
-    """Compare the probabilities, float32 (n, labels), of a network and of its converted file."""
+    """Compare the probabilities of a network and of its converted file.
+
+    Both are float32 (n, labels).
+    """
     difference = np.abs(reference.astype(np.float64) - converted)
     same = reference.argmax(axis=1) == converted.argmax(axis=1)
     return Agreement(float(same.mean()), float(difference.mean()), float(difference.max()))
@@ -62,9 +65,9 @@ def compute_drop_p_value(
 def predict_with_keras(
     model: keras.Model, images: NDArray[np.uint8], progress: Progress = no_progress
 ) -> NDArray[np.float32]:
-    """Predict probabilities, float32 (n, labels), for images, uint8 (n, height, width, channels).
+    """Predict probabilities, float32 (n, labels).
 
-    ``progress`` wraps the batches.
+    ``images`` is uint8 (n, height, width, channels). ``progress`` wraps the batches.
     """
     return predict(model, images, progress=progress, task="Running Keras")
 
@@ -77,11 +80,11 @@ def predict_with_runtime(
     *,
     flip_average: bool = False,
 ) -> NDArray[np.float32]:
-    """Predict probabilities, float32 (n, labels), for images, uint8 (n, height, width, channels).
+    """Predict probabilities, float32 (n, labels).
 
-    Runs one image at a time, as on a device; ``progress`` wraps the images under the name ``task``. ``flip_average``
-    averages the probabilities of each image and its mirror image. Raises ModelError if the file cannot be loaded,
-    ContractError if its spec contradicts its tensors.
+    ``images`` is uint8 (n, height, width, channels). Runs one image at a time, as on a device; ``progress`` wraps the
+    images under the name ``task``. ``flip_average`` averages the probabilities of each image and its mirror image.
+    Raises ModelError if the file cannot be loaded, ContractError if its spec contradicts its tensors.
     """
     with Classifier(model, threads=_THREADS) as classifier:
         network = wrap_classifier(classifier)

@@ -14,7 +14,7 @@ __all__ = ["Metrics", "VerificationReport", "compute_metrics"]
 
 
 class Metrics(TypedDict):
-    """Metrics of predictions on the faces of a split, as in fer-train's ``report.json``.
+    """Metrics of predictions on a split, as in fer-train's ``report.json``.
 
     Shares are 0…1, ``loss`` is the cross-entropy in nats, and rows of ``confusion`` are true labels.
     """

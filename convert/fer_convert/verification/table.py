@@ -41,5 +41,5 @@ def _format_stated(model: ModelFile, report: VerificationReport) -> str:
 
 
 def format_latency(medians: dict[str, float]) -> str:
-    """Format median latencies in milliseconds, by the number of threads: ``0.80 / 0.49``."""
+    """Format median latencies in ms by the number of threads: ``0.80 / 0.49``."""
     return " / ".join(f"{milliseconds:.2f}" for milliseconds in medians.values())

@@ -1,4 +1,4 @@
-"""Accuracy and latency of a file on a data set, measured with the light runtime, without TensorFlow."""
+"""Accuracy and latency of a file, measured without TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ __all__ = ["extract_images", "select_faces", "verify"]
 
 
 def select_faces(faces: FaceDataset, split: str, spec: ModelSpec, data: str) -> FaceDataset:
-    """Select the faces of a split and give them a model's labels; ``data`` names the data set in messages.
+    """Select the faces of a split and give them a model's labels.
 
-    Raises DataError if the split has no faces, or if their size or labels do not match the spec.
+    ``data`` names the data set in messages. Raises DataError if the split has no faces, or if their size or labels do
+    not match the spec.
     """
     size = faces.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
@@ -32,7 +33,7 @@ def select_faces(faces: FaceDataset, split: str, spec: ModelSpec, data: str) -> 
 
 
 def extract_images(faces: FaceDataset) -> NDArray[np.uint8]:
-    """Return the images of the faces in the shape of a network's input: uint8 (n, height, width, 1)."""
+    """Return the faces as a network's input: uint8 (n, height, width, 1)."""
     return faces.pixels[..., None]
 
 
@@ -45,11 +46,11 @@ def verify(
     *,
     flip_average: bool = False,
 ) -> VerificationReport:
-    """Measure the metrics and the latency of a file on a split; ``data`` names the data set in messages.
+    """Measure the metrics and the latency of a file on a split.
 
-    ``progress`` wraps the images. ``flip_average`` averages the probabilities of each image and its mirror image; the
-    latency is always that of one inference. Raises DataError if the faces do not match the model, ModelError if the
-    file cannot be loaded.
+    ``data`` names the data set in messages. ``progress`` wraps the images. ``flip_average`` averages the probabilities
+    of each image and its mirror image; the latency is always that of one inference. Raises DataError if the faces do
+    not match the model, ModelError if the file cannot be loaded.
     """
     test = select_faces(faces, split, model.spec, data)
     images = extract_images(test)

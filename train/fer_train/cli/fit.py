@@ -195,7 +195,10 @@ def fit(
 
 
 def _choose_for_initial(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that ``--from`` implies; raises UsageError if given ones contradict it."""
+    """Return the options that ``--from`` implies.
+
+    Raises UsageError if given ones contradict it.
+    """
     spec = find_initial_model(options["initial"]).spec
     chosen: dict[str, Any] = {"arch": spec.name, "recipe_name": FINE_TUNE}
     for name, option in (("arch", "--arch"), ("recipe_name", "--recipe")):
@@ -246,7 +249,10 @@ def _build_run_config(
 
 
 def _check_targets(config: RunConfig, recipe: Recipe, *, resume: bool) -> None:
-    """Raise UsageError if the recipe cannot use a given target, or lacks one that it needs."""
+    """Raise UsageError if the targets do not match the recipe.
+
+    The recipe may not use a given target, or lack one that it needs.
+    """
     if config.teachers and not recipe.teacher_weight:
         raise UsageError(
             f"the recipe {config.recipe} does not use a --teacher; leave it out or choose another --recipe"
@@ -270,7 +276,7 @@ def _describe_state(run: TrainingRun) -> str:
 
 
 def _list_given(context: click.Context, config: RunConfig) -> dict[str, Any]:
-    """Return the run options given on the command line, by their name in ``RunConfig``."""
+    """Return the options given on the command line, by their ``RunConfig`` name."""
     names = {"recipe_name": "recipe"}
     return {
         names.get(name, name): getattr(config, names.get(name, name))

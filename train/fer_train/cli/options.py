@@ -64,13 +64,19 @@ def val_share_option(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def require_package(module: str, name: str) -> None:
-    """Raise MissingExtraError if a package of the extra ``train`` is not installed; does not import it."""
+    """Raise MissingExtraError if a package of the extra ``train`` is missing.
+
+    Does not import the package.
+    """
     if importlib.util.find_spec(module) is None:
         raise MissingExtraError(name, "train")
 
 
 def require_keras() -> None:
-    """Raise MissingExtraError, or RunError for another backend, if Keras cannot be imported."""
+    """Raise an error if Keras cannot be imported.
+
+    Raises MissingExtraError, or RunError if a backend other than TensorFlow is missing.
+    """
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     try:
         import keras  # noqa: F401

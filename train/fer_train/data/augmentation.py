@@ -1,7 +1,7 @@
-"""Random augmentation of training faces with NumPy and OpenCV: fast, and the same on every Keras backend.
+"""Random augmentation of training faces with NumPy and OpenCV.
 
-All random numbers come from the generator passed in, so that a batch depends only on (seed, epoch, step) and a resumed
-run gets the same batches as an uninterrupted one.
+It is fast, and the same on every Keras backend. All random numbers come from the generator passed in, so that a batch
+depends only on (seed, epoch, step) and a resumed run gets the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Augmentation:
 
 
 def augment(pixels: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return augmented copies of faces, uint8 (batch, height, width); the edge fills gaps."""
+    """Return augmented copies of faces, uint8 (batch, height, width).
+
+    Gaps are filled by repeating the edge.
+    """
     out = np.empty_like(pixels)
     for index, face in enumerate(pixels):
         out[index] = _augment_one(face, settings, rng)

@@ -25,9 +25,10 @@ None.
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch of augmented faces, uint8 (batch, height, width), with targets and weights.
+    """A batch of augmented faces with targets and weights.
 
-    ``targets`` maps each output's name to float32 (batch, classes); ``weights`` is float32 (batch,) or None.
+    ``pixels`` is uint8 (batch, height, width). ``targets`` maps each output's name to float32 (batch, classes);
+    ``weights`` is float32 (batch,) or None.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,7 +37,7 @@ class Batch:
 
 
 class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch of batches in random order, without the last batch if it is incomplete.
+    """One epoch of batches in random order, without an incomplete last batch.
 
     ``faces``, int64 (m,), are the indices of the faces to use. ``batch_targets`` compute the targets that depend on
     the augmented faces. With ``ahead`` a separate thread makes the batches during training. Yields normalized images,
@@ -63,7 +64,7 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return len(self._order) // self._batch_size
 
     def make_batch(self, faces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        """Make a batch of the faces with the given indices, with random numbers from ``rng``."""
+        """Make a batch of the faces with the given indices, randomized with ``rng``."""
         raise NotImplementedError
 
     def __getitem__(self, step: int) -> tuple[Any, ...]:
@@ -128,9 +129,9 @@ class Batches(EpochBatches):
 
 
 def _mix(values: NDArray[Any], shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mix each value of a batch with the previous one by its share, float32 of the same shape.
+    """Mix each value of a batch with the previous one by its share.
 
-    A batch is in random order, so the previous value is a random partner.
+    Returns float32 of the same shape. A batch is in random order, so the previous value is a random partner.
     """
     own = values.astype(np.float32)
     share = shares.reshape(-1, *[1] * (values.ndim - 1))

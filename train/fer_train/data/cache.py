@@ -1,6 +1,7 @@
-"""A cache of decoded data sets, in the user's cache folder; the key changes when the source changes.
+"""A cache of decoded data sets, in the user's cache folder.
 
-``FER_EDGE_CACHE`` sets a different folder. If the cache cannot be read or written, data sets are decoded every time.
+The key of a data set changes when its source changes. ``FER_EDGE_CACHE`` sets a different folder. If the cache cannot
+be read or written, data sets are decoded every time.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def find_cache_folder() -> Path:
 
 
 def load_arrays(key: str) -> Arrays | None:
-    """Load the arrays stored under a key; returns None if they do not exist or are damaged."""
+    """Load the arrays stored under a key.
+
+    Returns None if they do not exist or are damaged.
+    """
     try:
         path = _find_path(key)
         arrays = read_arrays(path, _LARGEST)
@@ -55,7 +59,10 @@ def load_arrays(key: str) -> Arrays | None:
 
 
 def save_arrays(key: str, arrays: Arrays) -> None:
-    """Store arrays under a key, atomically; only the user can read the file, as it contains faces."""
+    """Store arrays under a key, atomically.
+
+    Only the user can read the file, as it contains faces.
+    """
     try:
         path = _find_path(key)
         folder = path.parent

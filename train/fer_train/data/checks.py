@@ -1,4 +1,4 @@
-"""Checks of the user's own data for problems that raise no error, such as too few images."""
+"""Checks of the user's own data for problems, such as too few images."""
 
 from __future__ import annotations
 
@@ -31,22 +31,28 @@ _ONE_LABEL: Final = 0.95  # share of all predictions
 
 
 def is_own(faces: FaceDataset) -> bool:
-    """Return whether a data set consists of the user's own images in folders, not of FER-2013."""
+    """Return whether a data set is the user's own, not a copy of FER-2013.
+
+    The user's own data is read from folders of images.
+    """
     return bool((faces.source_rows < 0).all()) and len(faces) < _FER2013_FACES
 
 
 def sample_faces(faces: FaceDataset) -> FaceDataset:
-    """Return a reproducible sample of :data:`CHECKED_FACES` faces, or all if there are fewer."""
+    """Return a reproducible sample of :data:`CHECKED_FACES` faces.
+
+    Returns all faces if there are fewer.
+    """
     if len(faces) <= CHECKED_FACES:
         return faces
     return faces.select(np.sort(np.random.default_rng(0).permutation(len(faces))[:CHECKED_FACES]))
 
 
 def find_concerns(faces: FaceDataset, name: str) -> list[str]:
-    """Find problems of the user's own data set, one line each; ``name`` names the data set.
+    """Find problems of the user's own data set, one line each.
 
-    Problems are labels with few images, labels of very different sizes, images of one photo in several splits or with
-    several labels, and images that do not show a face filling the image.
+    ``name`` names the data set. Problems are labels with few images, labels of very different sizes, images of one
+    photo in several splits or with several labels, and images that do not show a face filling the image.
     """
     concerns = [*_find_small_labels(faces, name), *_find_shared_photos(faces, name)]
     sample = sample_faces(faces)
@@ -60,7 +66,7 @@ def find_concerns(faces: FaceDataset, name: str) -> list[str]:
 
 
 def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -> list[str]:
-    """Return a warning if nearly all predictions are the same label, otherwise nothing.
+    """Return a warning if nearly all predictions are the same label.
 
     ``counts`` is the confusion matrix, int64 (labels, labels), with true labels in rows.
     """

@@ -1,4 +1,4 @@
-"""Crop modes: the network gets the whole data set image, or the face that Haar finds in it."""
+"""Crop modes: the whole data set image, or the face that Haar finds in it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def choose_interpolation(mode: CropMode) -> Literal["area", "cubic"]:
 
 
 def apply_crop_mode(faces: FaceDataset, mode: CropMode) -> FaceDataset:
-    """Return the faces unchanged (``whole``), or cropped to the face that Haar finds (``haar``).
+    """Return the faces unchanged (``whole``) or cropped with Haar (``haar``).
 
     If Haar finds no face, the whole image is kept: D. Pham 2018, section 3. The crops are cached. Raises DetectorError
     if OpenCV comes without the cascade.

@@ -102,15 +102,19 @@ class FaceDataset:
         return self.select(mask)
 
     def _resolve_split(self, name: str) -> str:
-        """Return the split for a name; for images in folders, ``test`` is one of FER-2013's test splits."""
+        """Return the split for a name.
+
+        For images in folders, ``test`` is one of FER-2013's test splits.
+        """
         if name != TEST or TEST in self.present_splits or (self.source_rows >= 0).any():
             return name
         return next((split for split in ("PrivateTest", "PublicTest") if split in self.present_splits), name)
 
     def relabel(self, label_names: tuple[str, ...]) -> FaceDataset:
-        """Return the faces with a model's labels, which may be more and in a different order.
+        """Return the faces with a model's labels.
 
-        Raises DataError if the faces have a label that the model lacks.
+        The labels of the model may be more and in a different order. Raises DataError if the faces have a label that
+        the model lacks.
         """
         places = {canonicalize_label(name): index for index, name in enumerate(label_names)}
         if len(places) < len(label_names):  # such as happy and joy, if the model distinguishes them
@@ -132,7 +136,7 @@ class FaceDataset:
 def load_faces(
     path: str | Path, *, skip_unreadable: bool = False, explain_splits: bool = True
 ) -> FaceDataset:
-    """Read FER-2013, in any of the forms it is distributed in, or the user's own faces.
+    """Read FER-2013, in any form it is distributed in, or the user's own faces.
 
     ``path`` is one of:
 
@@ -217,7 +221,10 @@ def _load_folder(root: Path, skip_unreadable: bool, explain_splits: bool) -> Fac
 
 
 def _hash_image(path: Path) -> str | None:
-    """Return the hash of a file; None if it is unreadable, which is reported when it is read."""
+    """Return the hash of a file, or None if it is unreadable.
+
+    The error is reported when the file is read.
+    """
     try:
         return sha256_of_file(path) if path.is_file() else None
     except OSError:

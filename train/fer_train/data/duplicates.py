@@ -62,9 +62,9 @@ class Fold:
 
 
 def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
-    """Return for each face the number of its group of duplicates and near-duplicates, int64 (n,).
+    """Return the number of each face's group of near-duplicates, int64 (n,).
 
-    Groups are numbered from 0 in the order of their first faces. Two images are near-duplicates if their details
+    A group also contains exact duplicates. Groups are numbered from 0 in the order of their first faces. Two images are near-duplicates if their details
     correlate by more than 0.7 at the best shift of at most 4 pixels, mirrored or not; brightness and contrast are
     ignored. The relation is transitive: near-duplicates of the same image are in one group. Takes about 5 s for 28,709
     faces on one core; the result is cached.
@@ -103,7 +103,7 @@ def assign_folds(
 
 
 def _group_faces(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Merge all near-duplicates into groups; return the number of each face's group, int64 (n,)."""
+    """Return the number of each face's group of near-duplicates, int64 (n,)."""
     first = _find_first_equal(pixels)
     places = np.flatnonzero(first == np.arange(len(pixels)))  # one of each set of equal images
     thumbnails = _make_thumbnails(pixels[places])
@@ -127,9 +127,9 @@ def _find_first_equal(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _make_thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return thumbnails with mean 0 and norm 1, float32 (n, 12, 12); zeros for blank images.
+    """Return thumbnails with mean 0 and norm 1, float32 (n, 12, 12).
 
-    The product of two thumbnails is their correlation.
+    Thumbnails of blank images are 0. The product of two thumbnails is their correlation.
     """
     small = np.zeros((len(pixels), _SIDE, _SIDE), np.float32)
     for face, thumbnail in zip(pixels, small, strict=True):
@@ -140,7 +140,7 @@ def _make_thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _find_candidates(alike: NDArray[np.float32], row: int) -> NDArray[np.int64]:
-    """Return the indices after ``row`` that correlate strongly enough, the strongest first."""
+    """Return the indices after ``row`` with a high correlation, the highest first."""
     later = row + 1 + np.flatnonzero(alike[row + 1 :] > _ALIKE)
     return later[np.argsort(-alike[later], kind="stable")]
 
@@ -168,14 +168,20 @@ def _merge(
 
 
 def _extract_details(face: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the details without noise and lighting: a difference of Gaussians, float32."""
+    """Return the difference of Gaussians: details without noise and lighting.
+
+    The result is float32 of the same shape.
+    """
     levels = face.astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(levels, (0, 0), sigma) for sigma in _DETAILS)
     return np.asarray(fine - coarse, np.float32)
 
 
 def _is_same(details: NDArray[np.float32], turned: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Return whether the details of two images match, mirrored or not, at a small shift."""
+    """Return whether the details of two images match, mirrored or not.
+
+    They may be shifted by a few pixels.
+    """
     middle = np.ascontiguousarray(other[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT])
     return any(
         float(cv2.matchTemplate(whole, middle, cv2.TM_CCOEFF_NORMED).max()) > _SAME

@@ -60,9 +60,10 @@ def read_votes(path: str | Path) -> NDArray[np.uint8]:
 
 
 def match_votes(faces: FaceDataset, votes: NDArray[np.uint8], source: str | Path) -> NDArray[np.uint8]:
-    """Select the votes on the given faces, uint8 (n, 10), from the output of :func:`read_votes`.
+    """Select the votes on the given faces, uint8 (n, 10).
 
-    ``source`` names the votes in messages. Raises DataError if the votes belong to other data.
+    ``votes`` is the output of :func:`read_votes`. ``source`` names the votes in messages. Raises DataError if the votes
+    belong to other data.
     """
     if (faces.source_rows < 0).any() or faces.source_rows.max() >= len(votes):
         raise DataError(
@@ -81,9 +82,10 @@ def lookup_votes(faces: FaceDataset, path: str | Path) -> NDArray[np.uint8]:
 
 
 def relabel_by_votes(faces: FaceDataset, votes: NDArray[np.uint8]) -> FaceDataset:
-    """Label the faces with the eight FER+ emotions, each by the most votes (the first if tied).
+    """Label the faces with the eight FER+ emotions, by the most votes.
 
-    ``votes`` is uint8 (n, 10). Faces with most votes for "no face" or "unknown" are left out.
+    If votes are tied, the first emotion is chosen. ``votes`` is uint8 (n, 10). Faces with most votes for "no face" or
+    "unknown" are left out.
     """
     chosen = votes.argmax(axis=1)
     is_emotion = (chosen < len(FERPLUS_LABELS)) & (votes.max(axis=1) > 0)
@@ -92,7 +94,10 @@ def relabel_by_votes(faces: FaceDataset, votes: NDArray[np.uint8]) -> FaceDatase
 
 
 def _read_table(path: Path) -> Any:
-    """Read all columns as text; raises DataError for a row that is too long or an unclosed quote."""
+    """Read all columns as text.
+
+    Raises DataError for a row that is too long or an unclosed quote.
+    """
     pandas = import_pandas()
     try:
         with path.open("rb") as file, warnings.catch_warnings():

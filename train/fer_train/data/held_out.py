@@ -19,12 +19,12 @@ __all__ = ["choose_split", "hold_out", "load_faces_of_model"]
 
 
 def hold_out(faces: FaceDataset, share: float, name: str) -> FaceDataset:
-    """Move a share, 0…1 exclusive, of each label's faces to the split ``test``; the rest stays Training.
+    """Move a share of each label's faces to the split ``test``.
 
-    The choice depends only on the faces. Images of the same photo stay in the same split
-    (:func:`fer_train.data.duplicates.duplicate_groups`), and each label has at least one face in each split. ``name``
-    names the data set in messages. Raises UsageError if the data already has splits, DataError if a label has only
-    one photo.
+    ``share`` is 0…1 exclusive; the other faces stay in Training. The choice depends only on the faces. Images of the
+    same photo stay in the same split (:func:`fer_train.data.duplicates.duplicate_groups`), and each label has at least
+    one face in each split. ``name`` names the data set in messages. Raises UsageError if the data already has splits,
+    DataError if a label has only one photo.
     """
     if faces.present_splits != ("Training",):
         raise UsageError(
@@ -48,7 +48,7 @@ def hold_out(faces: FaceDataset, share: float, name: str) -> FaceDataset:
 
 
 def load_faces_of_model(spec: ModelSpec, data: str | Path, *, skip_unreadable: bool = False) -> FaceDataset:
-    """Load a data set to evaluate a model on, with the held-out split that the model was trained with.
+    """Load a data set to evaluate a model on, with the model's held-out split.
 
     If the data has changed since the training, no split is held out, as it might contain training faces. Raises the
     errors of :func:`fer_train.data.dataset.load_faces`.
@@ -63,10 +63,10 @@ def load_faces_of_model(spec: ModelSpec, data: str | Path, *, skip_unreadable: b
 
 
 def choose_split(spec: ModelSpec, faces: FaceDataset, asked: str | None, data: str) -> str:
-    """Choose the split to evaluate a model on: the requested one, otherwise PublicTest or ``test``.
+    """Choose the split to evaluate a model on.
 
-    ``data`` names the data set in messages. Raises DataError if this is the model's held-out split, but the data
-    differs from the data that the model was trained on.
+    It is the requested one, otherwise PublicTest or ``test``. ``data`` names the data set in messages. Raises DataError
+    if this is the model's held-out split, but the data differs from the data that the model was trained on.
     """
     present = faces.present_splits
     if asked is None:
@@ -81,7 +81,10 @@ def choose_split(spec: ModelSpec, faces: FaceDataset, asked: str | None, data: s
 
 
 def _choose_groups(counts: np.ndarray, share: float) -> np.ndarray:
-    """Choose the groups to hold out, bool (groups,); ``counts`` is int64 (groups, labels)."""
+    """Choose the groups to hold out, bool (groups,).
+
+    ``counts`` is int64 (groups, labels).
+    """
     groups_of = (counts > 0).sum(axis=0)
     total = counts.sum(axis=0)
     wanted = np.maximum(1, np.rint(share * total).astype(np.int64))

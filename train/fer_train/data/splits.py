@@ -114,7 +114,7 @@ def _choose_some(count: int, limit: int | None) -> NDArray[np.int64]:
 
 
 def _name_splits(training: FaceDataset, fold: Fold | None, calibration_folds: int) -> FaceDataset:
-    """Return the faces of Training with the names of the splits that they are assigned to."""
+    """Assign the faces of Training to the splits of a run."""
     if fold is None and not calibration_folds:
         return training
     groups = duplicate_groups(training)
@@ -135,7 +135,10 @@ def _name_splits(training: FaceDataset, fold: Fold | None, calibration_folds: in
 
 
 def _separate_calibration(faces: FaceDataset) -> tuple[FaceDataset, FaceDataset | None]:
-    """Return the faces to train on, and those to fit a temperature on if these are enough."""
+    """Separate the faces to train on from those to fit a temperature on.
+
+    If there are too few of the latter, they are used for training and None is returned instead.
+    """
     is_left_out = faces.splits == _CALIBRATION
     if keep_if_enough(faces.select(is_left_out)) is None:
         return faces, None
@@ -144,9 +147,9 @@ def _separate_calibration(faces: FaceDataset) -> tuple[FaceDataset, FaceDataset 
 
 
 def _select_learned(faces: FaceDataset, request: SplitRequest) -> tuple[FaceDataset, FaceDataset | None]:
-    """Return the faces selected by hashes, in that order, and faces to fit a temperature on.
+    """Return the faces selected by hashes, and faces to fit a temperature on.
 
-    The latter are not duplicates of the former.
+    The former are in the order of the hashes. The latter are not duplicates of the former.
     """
     assert request.learned is not None
     places = find_faces(request.learned, faces.pixels)

@@ -1,4 +1,7 @@
-"""Training batches of one view of each face, each a pure function of (view, seed, epoch, step)."""
+"""Training batches of one view of each face.
+
+Each batch is a pure function of (view, seed, epoch, step).
+"""
 
 from __future__ import annotations
 

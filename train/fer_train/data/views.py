@@ -54,7 +54,10 @@ class ViewSettings:
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
-        """Build settings from the complete output of :meth:`as_dict`; raises ValueError otherwise."""
+        """Build settings from the complete output of :meth:`as_dict`.
+
+        Raises ValueError otherwise.
+        """
         changes = {name: _read_fields(Augmentation, stored[name]) for name in ("strong", "mild")}
         settings = _read_fields(cls, {**stored, **changes})
         if settings.count < 1:
@@ -97,12 +100,15 @@ class Views:
     partners: NDArray[np.int64]
 
     def mix(self, targets: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mix the targets of all n faces, float32 (n, …), as the views mix the faces: float32 (m, …)."""
+        """Mix targets, float32 (n, …), as the views mix the faces: float32 (m, …).
+
+        ``targets`` are those of all n faces.
+        """
         shares = self.shares.reshape(-1, *[1] * (targets.ndim - 1))
         return shares * targets[self.faces] + (1 - shares) * targets[self.partners]
 
     def ignore_partners(self, ignored: NDArray[np.bool_]) -> Views:
-        """Return the views without the given partners, bool (n,), in the mixing of targets.
+        """Return the views, ignoring the given partners, bool (n,), when mixing targets.
 
         A view with an ignored partner gets only the targets of its own face.
         """
@@ -188,7 +194,7 @@ def _make_view(
 
 
 def _blur(face: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Shrink a face to ``side`` pixels and enlarge it again, as if it were small in a camera's image."""
+    """Shrink a face to ``side`` pixels and enlarge it again, like a distant face."""
     height, width = face.shape
     small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -56,7 +56,10 @@ def write_evaluation(folder: Path, report: dict[str, Any]) -> None:
 
 
 def draw_report(folder: Path, report: dict[str, Any], title: str) -> None:
-    """Write the confusion, label and reliability plots of a report; raises OutputError."""
+    """Write the confusion, label and reliability plots of a report.
+
+    Raises OutputError.
+    """
     from fer_train.evaluation.report_plots import draw_confusion, draw_labels, draw_reliability
 
     draw_confusion(folder / CONFUSION_FILE, report, title)

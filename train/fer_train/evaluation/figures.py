@@ -1,4 +1,7 @@
-"""Shared parts of all plots: colors, layout and saving. Importing this module imports Matplotlib."""
+"""Shared parts of all plots: colors, layout and saving.
+
+Importing this module imports Matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def label_room(labels: Sequence[str]) -> float:
 
 
 def new_figure(width: float, height: float, *, dpi: int = 120) -> Figure:
-    """Create a figure of the given size in inches, with constrained layout and a margin."""
+    """Create a figure of a size in inches, with constrained layout and a margin."""
     figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):

@@ -1,6 +1,7 @@
-"""Metrics of a classifier's probabilities. Needs only NumPy, so that it runs on a Raspberry Pi.
+"""Metrics of a classifier's probabilities.
 
-In all functions, ``probabilities`` is float (n, classes) with rows that sum to 1, and ``labels`` is int64 (n,).
+Needs only NumPy, so that it runs on a Raspberry Pi. In all functions, ``probabilities`` is float (n, classes) with rows
+that sum to 1, and ``labels`` is int64 (n,).
 """
 
 from __future__ import annotations
@@ -60,14 +61,20 @@ def compute_metrics(
 def count_confusions(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """Compute the confusion matrix, int64 (classes, classes): true classes in rows, predicted in columns."""
+    """Compute the confusion matrix, int64 (classes, classes).
+
+    True classes are in rows, predicted classes in columns.
+    """
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
 def mean_class_accuracy(counts: NDArray[np.int64]) -> float:
-    """Return the mean recall of the classes that occur, each with the same weight however rare."""
+    """Return the mean recall of the classes that occur.
+
+    Each class has the same weight, however rare.
+    """
     support = counts.sum(axis=1)
     occurs = support > 0
     return float((counts.diagonal()[occurs] / support[occurs]).mean())
@@ -118,7 +125,10 @@ def compute_calibration_bins(
 
 
 def log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """Return the cross-entropy in nats: the mean negative log probability of the true class."""
+    """Return the cross-entropy in nats.
+
+    It is the mean negative log probability of the true class.
+    """
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(chosen, _SMALLEST)).mean())
 
@@ -141,7 +151,10 @@ def calibration_error(
 def _assign_bins(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
-    """Return each prediction's confidence, float64 (n,), correctness, bool (n,), and bin, int64 (n,)."""
+    """Return the confidence, correctness and bin of each prediction.
+
+    They are float64 (n,), bool (n,) and int64 (n,).
+    """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)

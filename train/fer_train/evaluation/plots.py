@@ -1,4 +1,7 @@
-"""Plots of a run's learning curves and of a data set. Importing this module imports Matplotlib."""
+"""Plots of a run's learning curves and of a data set.
+
+Importing this module imports Matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,10 @@ def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validat
 
 
 def draw_inspection(folder: Path, faces: FaceDataset, found: Inspection) -> tuple[str, ...]:
-    """Draw the sample grid and the class distribution, and return the file names; raises OutputError."""
+    """Draw the sample grid and the class distribution, and return the file names.
+
+    Raises OutputError.
+    """
     make_folder(folder)
     draw_samples(folder / GRID_FILE, faces)
     draw_distribution(folder / _DISTRIBUTION_FILE, found)

@@ -54,7 +54,7 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
 
 
 def confusion_side(labels: Sequence[str]) -> float:
-    """Return the side, in inches, of a confusion matrix whose cells have room for numbers."""
+    """Return the side in inches of a confusion matrix with readable numbers."""
     return max(1.8, (_CELL if len(labels) <= _MOST_FIGURES else _SMALL_CELL) * len(labels))
 
 
@@ -106,7 +106,10 @@ def draw_color_bar(figure: Figure, image: AxesImage, all_axes: Sequence[Axes]) -
 
 
 def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
-    """Plot the recall of each label with its 95 % interval and number of faces, and the mean."""
+    """Plot the recall of each label with its 95 % interval, and the mean.
+
+    The number of faces is shown as well.
+    """
     figures = report["per_class"]
     labels = list(figures)
     figure = new_figure(6.2 + label_room(labels), 1.9 + 0.36 * len(labels))

@@ -1,4 +1,7 @@
-"""Confidence intervals of shares, and tests of paired predictions. Needs only the standard library."""
+"""Confidence intervals of shares, and tests of paired predictions.
+
+Needs only the standard library.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _Z: Final = 1.959963984540054  # the 97.5th percentile of the normal distributio
 
 
 def wilson_interval(right: int, total: int) -> tuple[float, float]:
-    """Compute the 95 % interval of the share ``right / total`` as (low, high), each 0…1.
+    """Compute the 95 % interval of ``right / total`` as (low, high), each 0…1.
 
     ``total`` must be above 0. E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference",
     1927: the interval stays within 0…1 and is also accurate for few samples.
@@ -24,7 +27,7 @@ def wilson_interval(right: int, total: int) -> tuple[float, float]:
 
 
 def mcnemar_p_value(lost: int, won: int) -> float:
-    """Compute the two-sided p-value, 0…1, of the exact McNemar test of paired predictions.
+    """Compute the two-sided p-value of the exact McNemar test, 0…1.
 
     ``lost`` predictions were correct before and wrong after, ``won`` the other way round. The exact test uses the
     binomial distribution: Q. McNemar, "Note on the sampling error of the difference between correlated proportions",

@@ -24,11 +24,11 @@ _HALVINGS: Final = 40  # of the range of log T: the temperature is exact to 10 d
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """Fit the temperature, 0.2…100, that minimizes the cross-entropy of softmax(logits / T).
+    """Fit the temperature T that minimizes the cross-entropy of softmax(logits / T).
 
-    ``logits`` is float (n > 0, classes), ``labels`` int64 (n,). The cross-entropy is convex in 1/T, so bisection of
-    log T by the sign of the derivative is enough. Raises ValueError for logits that are not finite or do not match
-    the labels in number.
+    T is limited to 0.2…100. ``logits`` is float (n > 0, classes), ``labels`` int64 (n,). The cross-entropy is convex in
+    1/T, so bisection of log T by the sign of the derivative is enough. Raises ValueError for logits that are not finite
+    or do not match the labels in number.
     """
     if logits.ndim != 2 or len(logits) != len(labels) or not len(labels) or not np.isfinite(logits).all():
         raise ValueError(
@@ -47,9 +47,10 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
 
 
 def scale_model(model: keras.Model, faces: FaceDataset) -> float:
-    """Divide a network's ``logits`` layer by the temperature fitted on the faces; return the temperature.
+    """Divide a network's ``logits`` layer by a fitted temperature; return it.
 
-    The network must not have been trained on these faces. The most probable label does not change.
+    The temperature is fitted on the given faces. The network must not have been trained on these faces. The most
+    probable label does not change.
     """
     import keras
 

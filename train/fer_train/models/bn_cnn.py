@@ -1,4 +1,7 @@
-"""The reference network of 2018 (D. Pham, "Facial Emotion Recognition with Convolution Neural Networks")."""
+"""The reference network of 2018.
+
+D. Pham, "Facial Emotion Recognition with Convolution Neural Networks".
+"""
 
 from __future__ import annotations
 

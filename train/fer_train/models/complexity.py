@@ -22,7 +22,10 @@ class Complexity:
 
 
 def measure_complexity(model: keras.Model) -> Complexity:
-    """Count parameters and multiply-adds; only convolutions and dense layers count towards the latter."""
+    """Count the parameters and multiply-adds of a network.
+
+    Only convolutions and dense layers count towards the multiply-adds.
+    """
     return Complexity(
         model.count_params(), sum(_count_macs(layer) for layer in model._flatten_layers(include_self=False))
     )

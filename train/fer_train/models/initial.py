@@ -1,4 +1,7 @@
-"""The trained network that a training starts from, of which all but the last layer is used."""
+"""The trained network that a training starts from.
+
+All of its layers but the last one are used.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _HEAD: Final = "logits"
 
 @dataclass(frozen=True, slots=True)
 class InitialModel:
-    """A trained network to start from: its file, its model spec, and the file's SHA-256 in hexadecimal."""
+    """A trained network to start from: its file and its model spec.
+
+    ``sha256`` is the hash of the file, in hexadecimal.
+    """
 
     path: Path
     spec: ModelSpec
@@ -34,10 +40,10 @@ class InitialModel:
 
 
 def find_initial_model(model: Path) -> InitialModel:
-    """Find the model of a run folder, a ``.keras`` or ``.tflite`` file or a bundled model's name.
+    """Find the model to start from.
 
-    Raises ModelError if it does not exist, or if fer-train cannot build it because its input or architecture is
-    different.
+    It is a run folder, a ``.keras`` or ``.tflite`` file or a bundled model's name. Raises ModelError if it does not
+    exist, or if fer-train cannot build it because its input or architecture is different.
     """
     if is_tflite(model):
         file = find_model(model)

@@ -1,4 +1,4 @@
-"""Layers missing in Keras, registered so that saved networks load where this package is installed."""
+"""Layers missing in Keras, registered so that saved networks can be loaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ __all__ = ["PerImageStandardization"]
 
 @keras.saving.register_keras_serializable(package="fer_train")
 class PerImageStandardization(keras.layers.Layer):  # type: ignore[misc]
-    """Layer that subtracts each image's mean and divides by the training set's standard deviation.
+    """Layer that standardizes each image.
 
-    Input and output are float (batch, height, width, channels). The input is (pixel - 128) / 64, so
-    ``(x - mean(x)) * 64 / std`` is the mean-free pixel divided by ``std`` gray levels. The layer has no parameters
-    and converts to the built-in operators MEAN, SUB and MUL.
+    It subtracts the image's mean and divides by the standard deviation of the training set. Input and output are float
+    (batch, height, width, channels). The input is (pixel - 128) / 64, so ``(x - mean(x)) * 64 / std`` is the mean-free
+    pixel divided by ``std`` gray levels. The layer has no parameters and converts to the built-in operators MEAN, SUB
+    and MUL.
     """
 
     def __init__(self, std: float, **kwargs: Any) -> None:

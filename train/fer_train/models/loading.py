@@ -50,12 +50,15 @@ class Predictor(Protocol):
 
 
 def is_bundled(model: Path) -> bool:
-    """Return whether a model is a bundled one; a file or folder of the same name takes precedence."""
+    """Return whether a model is a bundled one.
+
+    A file or folder of the same name takes precedence.
+    """
     return str(model) in bundled_models() and not model.exists()
 
 
 def locate_model(model: Path) -> str:
-    """Return a model's absolute path or bundled name, valid from any working directory."""
+    """Return a model's absolute path or bundled name."""
     return str(model) if is_bundled(model) else str(model.absolute())
 
 
@@ -65,7 +68,7 @@ def is_tflite(model: Path) -> bool:
 
 
 def open_predictor(model: Path, *, bfloat16: bool = False) -> Predictor:
-    """Open the network of a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
+    """Open a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
 
     With ``bfloat16`` a Keras network computes in bfloat16. Raises ModelError if the model does not exist,
     ContractError if its model spec is missing or contradicts the network.
@@ -74,7 +77,7 @@ def open_predictor(model: Path, *, bfloat16: bool = False) -> Predictor:
 
 
 def read_model_spec(model: Path) -> ModelSpec:
-    """Read the model spec of a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
+    """Read the spec of a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
 
     Does not load the network. Raises ModelError if the model does not exist, ContractError if its model spec is
     missing or malformed.
@@ -136,9 +139,9 @@ class _KerasPredictor:
 
 
 def find_keras_file(model: Path) -> Path:
-    """Return the ``.keras`` file of a run folder, or the file itself, with a spec next to it.
+    """Return the ``.keras`` file of a run folder, or the file itself.
 
-    Raises ModelError if it does not exist, ContractError if its model spec is missing.
+    It must have a spec next to it. Raises ModelError if it does not exist, ContractError if its model spec is missing.
     """
     path = model / MODEL_FILE if model.is_dir() else model
     if not path.is_file() or path.suffix != ".keras":

@@ -1,4 +1,4 @@
-"""Prediction in batches with Keras models, networks from files, or any function of pixels."""
+"""Prediction in batches with a Keras model or any function of pixels."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def predict_with_flip(network: PredictBatch, pixels: NDArray[np.uint8]) -> NDArr
 
 
 def wrap_classifier(classifier: Classifier) -> PredictBatch:
-    """Return a batch function that runs the runtime's classifier on one face after the other."""
+    """Return a batch function that runs a classifier on one face after the other."""
 
     def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         faces = pixels if pixels.ndim == 4 else pixels[..., None]

@@ -54,7 +54,10 @@ def recover_network(model: ModelFile, arch: Architecture) -> keras.Model:
 
 
 def _read_linear_weights(model: ModelFile) -> list[tuple[Weights, Weights]]:
-    """Read the kernels, in Keras' axis order, and biases of all convolutions and dense layers."""
+    """Read the kernels and biases of all convolutions and dense layers.
+
+    Kernels are in the axis order of Keras.
+    """
     interpreter = open_interpreter(model.path, threads=1)
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     found = []

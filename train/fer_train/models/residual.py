@@ -1,4 +1,4 @@
-"""Residual networks of plain 3×3 convolutions: a small network and its larger teacher.
+"""Residual networks of plain 3×3 convolutions: a small one and its teacher.
 
 The convolutions are plain because depthwise convolutions quantize badly and train slowly. The width doubles whenever
 the resolution is halved, so that every stage costs about the same.

@@ -1,6 +1,6 @@
-"""Files of teacher predictions (``.npz``): arrays and a JSON description, ``about``.
+"""Files of teacher predictions (``.npz``): arrays and a description in JSON.
 
-They are treated as untrusted input.
+The description is the array ``about``. The files are treated as untrusted input.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LARGEST: Final = (
 
 
 def is_answer_file(path: Path) -> bool:
-    """Return whether a teacher is a file of predictions, not a network, judging by its name."""
+    """Return whether a teacher's name is that of a file of predictions."""
     return path.suffix == ".npz"
 
 

@@ -1,4 +1,4 @@
-"""The interface of training objectives: targets, an output of the network, a loss and its weight."""
+"""The interface of training objectives: targets, output, loss and weight."""
 
 from __future__ import annotations
 
@@ -43,37 +43,42 @@ class Objective(ABC):
 
     @abstractmethod
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
-        """Compute the targets, float32 (n, classes), of the n faces that all objectives can learn from.
+        """Compute the targets of n faces, float32 (n, classes).
 
-        Returns None if the targets depend on the augmented faces. Raises DataError or RunError if the objective does
-        not match the faces.
+        The faces are those that all objectives can learn from. Returns None if the targets depend on the augmented
+        faces. Raises DataError or RunError if the objective does not match the faces.
         """
 
     @property
     def computes_batches(self) -> bool:
-        """Whether the targets depend on the augmented faces, so that :meth:`compute_batch` computes them."""
+        """Whether :meth:`compute_batch` computes the targets.
+
+        True if the targets depend on the augmented faces.
+        """
         return False
 
     def compute_batch(
         self, pixels: NDArray[np.uint8], targets: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        """Compute the targets of a batch, float32 (batch, classes), from faces, uint8 (batch, height, width).
+        """Compute the targets of a batch, float32 (batch, classes).
 
-        ``targets`` is the output of :meth:`compute_targets` for these faces. Called from two threads.
+        ``pixels`` are its faces, uint8 (batch, height, width). ``targets`` is the output of :meth:`compute_targets` for
+        these faces. Called from two threads.
         """
         raise NotImplementedError
 
     def compute_view(self, view: int) -> NDArray[np.float32] | None:
-        """Compute the targets, float32 (n, classes), of a view of all n faces, when training on views.
+        """Compute the targets of a view of all n faces, float32 (n, classes).
 
-        Returns None by default: the targets of :meth:`compute_targets` are then mixed as the view mixes the faces.
+        Called when training on views. Returns None by default: the targets of :meth:`compute_targets` are then mixed as
+        the view mixes the faces.
         """
         del view
         return None
 
     @abstractmethod
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
-        """Add the objective's output, probabilities of shape (batch, classes), to the network."""
+        """Add the objective's output, (batch, classes) probabilities, to the network."""
 
     @abstractmethod
     def build_loss(self) -> keras.losses.Loss:
@@ -109,7 +114,10 @@ Raises UsageError if the request lacks a setting, DataError, RunError or ModelEr
 
 
 def combine_weights(objectives: Sequence[Objective]) -> dict[str, float]:
-    """Return the loss weights by output; the other objectives' shares reduce that of the first one."""
+    """Return the loss weights by output.
+
+    The shares of the other objectives reduce the weight of the first one.
+    """
     labels, *others = objectives
     kept = math.prod(1 - other.label_share for other in others)
     return {labels.name: labels.weight * kept, **{other.name: other.weight for other in others}}

@@ -24,10 +24,10 @@ __all__ = ["DistillationObjective", "build_distillation", "build_softened_output
 
 
 class DistillationObjective(Objective):
-    """Cross-entropy with the teachers' mean probabilities; both sides are softened by ``temperature``.
+    """Cross-entropy with the teachers' mean probabilities.
 
-    ``share``, 0…1, is the share of the labels' loss weight that it takes over. Networks are run on each batch; soft
-    labels are looked up once.
+    Both sides are softened by ``temperature``. ``share``, 0…1, is the share of the labels' loss weight that it takes
+    over. Networks are run on each batch; soft labels are looked up once.
     """
 
     name = "teachers"
@@ -44,7 +44,10 @@ class DistillationObjective(Objective):
         self._ensemble = TeacherEnsemble(networks, temperature, len(self._known)) if networks else None
 
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
-        """Look up the mean of the softened soft labels; raises RunError if a face has none."""
+        """Look up the mean of the softened soft labels.
+
+        Raises RunError if a face has none.
+        """
         if not self._known:
             return None
         answers = [apply_temperature(soft.lookup(faces.pixels), self._temperature) for soft in self._known]
@@ -58,7 +61,10 @@ class DistillationObjective(Objective):
     def compute_batch(
         self, pixels: NDArray[np.uint8], targets: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        """Compute the mean over all teachers, counting each file of soft labels as one teacher."""
+        """Compute the mean over all teachers.
+
+        Each file of soft labels counts as one teacher.
+        """
         assert self._ensemble is not None
         return self._ensemble(pixels, targets)
 
@@ -74,7 +80,7 @@ class DistillationObjective(Objective):
 
 
 def build_softened_output(model: keras.Model, temperature: float, name: str) -> keras.KerasTensor:
-    """Add the softmax of a network's logits divided by the temperature, as a named output."""
+    """Add the softmax of a network's logits divided by the temperature as an output."""
     import keras
 
     logits = model.get_layer("logits").output

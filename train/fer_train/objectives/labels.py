@@ -17,7 +17,10 @@ __all__ = ["LabelsObjective", "build_labels"]
 
 
 class LabelsObjective(Objective):
-    """Cross-entropy with the labels; ``label_smoothing``, 0…1, is spread evenly over all labels."""
+    """Cross-entropy with the labels.
+
+    ``label_smoothing``, 0…1, is spread evenly over all labels.
+    """
 
     name = "emotion"
 

@@ -27,10 +27,10 @@ OBJECTIVES: Final[Registry[BuildObjective]] = Registry(
 
 
 def build_objectives(request: ObjectiveRequest, names: Sequence[str] = ()) -> list[Objective]:
-    """Build the objectives that a request implies, and those in ``names``; the labels come first.
+    """Build the objectives that a request implies, and those in ``names``.
 
-    Votes are used if there are any and the recipe gives them a weight; view answers or teachers are used if there are
-    any. Raises UsageError for an unknown name, and the errors of the objectives.
+    The labels come first. Votes are used if there are any and the recipe gives them a weight; view answers or teachers
+    are used if there are any. Raises UsageError for an unknown name, and the errors of the objectives.
     """
     chosen = ["labels"]
     if request.votes is not None and request.votes_weight:

@@ -1,4 +1,4 @@
-"""Soft labels: trained networks' probabilities for each training face, stored in a small file.
+"""Soft labels: trained networks' probabilities for each training face.
 
 The file replaces the networks as a teacher, so that a small machine can train with a teacher that needs a large one.
 It contains a hash of each face, but no faces.
@@ -41,9 +41,9 @@ class SoftLabels:
     origin: str
 
     def lookup(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Look up the probabilities, float32 (n, labels), of faces, uint8 (n, height, width).
+        """Look up the probabilities of faces, float32 (n, labels).
 
-        Raises RunError if some of the faces have no soft labels.
+        ``pixels`` is uint8 (n, height, width). Raises RunError if some of the faces have no soft labels.
         """
         keys = hash_faces(pixels)
         places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
@@ -82,14 +82,20 @@ def write_soft_labels(path: Path, soft: SoftLabels) -> None:
 
 
 def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
-    """Read a file of soft labels; raises DataError for another file, RunError for other labels."""
+    """Read a file of soft labels.
+
+    Raises DataError for another file, RunError for other labels.
+    """
     soft = read_answer_file(path, _KIND, _build)
     check_labels(path, _KIND, soft.labels, labels)
     return soft
 
 
 def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SoftLabels:
-    """Build soft labels from a file's content; raises ValueError, KeyError or TypeError."""
+    """Build soft labels from a file's content.
+
+    Raises ValueError, KeyError or TypeError.
+    """
     soft = SoftLabels(tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"]))
     count = len(soft.keys)
     check_keys(soft.keys)

@@ -1,4 +1,4 @@
-"""Teachers: trained networks whose probabilities another network learns in addition to the labels.
+"""Teachers: trained networks whose probabilities another network learns.
 
 G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network" (2015). The teachers get the same
 augmented image as the student (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent",
@@ -38,9 +38,10 @@ class TeacherEnsemble:
     def __call__(
         self, pixels: NDArray[np.uint8], known: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Compute the mean probabilities, float32 (batch, labels), of faces, uint8 (batch, height, width).
+        """Compute the mean probabilities of a batch, float32 (batch, labels).
 
-        ``known`` is the mean of the further teachers' softened probabilities, of the same shape.
+        ``pixels`` is uint8 (batch, height, width). ``known`` is the mean of the further teachers' softened
+        probabilities, of the same shape.
         """
         answers = []
         for network in self._networks:
@@ -52,23 +53,25 @@ class TeacherEnsemble:
 
 
 def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Soften probabilities, (n, labels), as dividing their logits by the temperature would.
+    """Soften probabilities, (n, labels), with a temperature.
 
-    They are raised to the power of 1/temperature and renormalized.
+    This is the same as dividing their logits by the temperature: the probabilities are raised to the power of 1/temperature and
+    renormalized.
     """
     powers = np.maximum(probabilities.astype(np.float64), 1e-9) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def describe_teachers(networks: Sequence[Predictor]) -> str:
-    """Return the networks' names and abbreviated file hashes, for the provenance of their students."""
+    """Return the networks' names and short hashes, for their students' provenance."""
     return ", ".join(f"{network.spec.name} {sha256_of_file(network.path)[:8]}" for network in networks)
 
 
 def open_teacher(model: Path, labels: tuple[str, ...], *, bfloat16: bool = False) -> Predictor:
-    """Open a teacher with the given labels: a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
+    """Open a teacher with the given labels.
 
-    Raises ModelError or ContractError if it cannot be opened, RunError if it has other labels.
+    It is a run folder, ``.keras`` or ``.tflite`` file, or bundled model. Raises ModelError or ContractError if it
+    cannot be opened, RunError if it has other labels.
     """
     teacher = open_predictor(model, bfloat16=bfloat16)
     if teacher.spec.labels != labels:

@@ -1,4 +1,4 @@
-"""View answers: teachers' predictions for a fixed set of views of each training face, in a small file.
+"""View answers: teachers' predictions for fixed views of each training face.
 
 A network that learns from them gets exactly the views that the teachers predicted, including mixed ones, for many
 epochs (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022). It can train on any
@@ -77,7 +77,10 @@ class ViewAnswers:
         return np.asarray(levels / levels.sum(axis=1, keepdims=True), np.float32)
 
     def view_maker(self, pixels: NDArray[np.uint8], view: int) -> ViewMaker:
-        """Return the maker of a view of faces, uint8 (n, height, width), in the order of ``keys``."""
+        """Return the maker of a view of the faces.
+
+        ``pixels``, uint8 (n, height, width), are the faces in the order of ``keys``.
+        """
         return ViewMaker(pixels, view, seed=self.seed, settings=self.settings, groups=self.groups)
 
     def make_views(self, pixels: NDArray[np.uint8], view: int) -> Views:
@@ -86,7 +89,7 @@ class ViewAnswers:
 
 
 def encode_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Encode probabilities, float (…, labels), as in :class:`ViewAnswers`: uint8 of the same shape."""
+    """Encode probabilities, float (…, labels), as uint8 for :class:`ViewAnswers`."""
     return np.asarray(np.rint(_LEVELS * probabilities), np.uint8)
 
 
@@ -178,7 +181,10 @@ def _check_version(path: Path, version: Any) -> None:
 
 
 def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
-    """Build view answers from a file's content; raises ValueError, KeyError or TypeError."""
+    """Build view answers from a file's content.
+
+    Raises ValueError, KeyError or TypeError.
+    """
     answers = ViewAnswers(
         labels=tuple(about["labels"]),
         keys=arrays["keys"],
@@ -215,9 +221,10 @@ def _check(answers: ViewAnswers) -> None:
 
 
 def _pack(probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rearrange probabilities, uint8 (n, views, labels), to (labels, n, views), which compresses better.
+    """Rearrange probabilities so that they compress better.
 
-    For the last label, the difference to 255 minus the other labels is stored, which is nearly always 0 or 1.
+    They are uint8 (n, views, labels) before and (labels, n, views) after. For the last label, the difference to 255
+    minus the other labels is stored, which is nearly always 0 or 1.
     """
     rest = _LEVELS - probabilities[..., :-1].sum(axis=2, dtype=np.uint8)
     packed = np.moveaxis(probabilities, 2, 0).copy()

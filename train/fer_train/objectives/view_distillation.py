@@ -21,9 +21,10 @@ __all__ = ["ViewDistillationObjective", "build_view_distillation"]
 
 
 class ViewDistillationObjective(Objective):
-    """Cross-entropy with the view answers; both sides are softened by the temperature of the answers.
+    """Cross-entropy with the view answers.
 
-    ``share``, 0…1, is the share of the labels' loss weight that it takes over.
+    Both sides are softened by the temperature of the answers. ``share``, 0…1, is the share of the labels' loss weight
+    that it takes over.
     """
 
     name = "teachers"
@@ -53,7 +54,10 @@ class ViewDistillationObjective(Objective):
 
 
 def build_view_distillation(request: ObjectiveRequest) -> ViewDistillationObjective:
-    """Build the objective of a run; raises UsageError if the run does not train on views."""
+    """Build the objective of a run.
+
+    Raises UsageError if the run does not train on views.
+    """
     answers = request.view_answers
     if answers is None:
         raise UsageError(

@@ -1,4 +1,7 @@
-"""FER+ votes as an auxiliary objective, whose head is not part of the trained model."""
+"""FER+ votes as an auxiliary objective.
+
+Its head is not part of the trained model.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ class VotesObjective(Objective):
         return np.asarray(self._count_emotions(faces).sum(axis=1) > 0)
 
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32]:
-        """Compute the shares of votes, float32 (n, 8); every face must have a vote for an emotion."""
+        """Compute the shares of votes, float32 (n, 8).
+
+        Every face must have a vote for an emotion.
+        """
         counts = self._count_emotions(faces).astype(np.float32)
         shares: NDArray[np.float32] = counts / counts.sum(axis=1, keepdims=True)
         return shares
@@ -63,7 +69,10 @@ class VotesObjective(Objective):
 
 
 def build_votes(request: ObjectiveRequest) -> VotesObjective:
-    """Build the objective of a run; raises UsageError without votes, DataError if they are unreadable."""
+    """Build the objective of a run.
+
+    Raises UsageError without votes, DataError if they are unreadable.
+    """
     if request.votes is None:
         raise UsageError("the objective votes needs the FER+ votes; name the file fer2013new.csv")
     return VotesObjective(read_votes(request.votes), request.votes_weight, str(request.votes))

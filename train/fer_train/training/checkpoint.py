@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a run in one file, replaced atomically so that it is always complete."""
+"""Checkpoints: the state of a run in one file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], list[NDArray[np.float32]]]:
-    """Restore a checkpoint into a compiled model; return the history and the best weights.
+    """Restore a checkpoint; return the history and the best weights.
 
-    Raises RunError if the file cannot be read or belongs to a different network.
+    The model must be compiled. Raises RunError if the file cannot be read or belongs to a different network.
     """
     try:
         stored = read_arrays(path, _LARGEST)

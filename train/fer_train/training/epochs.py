@@ -1,4 +1,4 @@
-"""The batches of each training epoch: augmented faces, or views that teachers have predicted."""
+"""The batches of each training epoch, of augmented faces or of views."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class AugmentedEpochs:
         self._weights = None if class_weights is None else class_weights[self.faces.labels]
 
     def make_batches(self, epoch: int, batch_size: int) -> Batches:
-        """Return the batches of an epoch, augmented as the recipe specifies for that epoch."""
+        """Return the batches of an epoch, augmented as the recipe specifies."""
         recipe = self._recipe
         return Batches(
             self.faces.pixels,
@@ -143,7 +143,10 @@ def _list_batch_targets(objectives: Sequence[Objective]) -> dict[str, BatchTarge
 
 
 def _spread(values: NDArray[np.float32], places: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Spread values, (m, classes), over the m places of n that are set; the rest is 0: (n, classes)."""
+    """Spread values, (m, classes), over m of n places: (n, classes).
+
+    ``places``, bool (n,), selects the places; the others are 0.
+    """
     spread = np.zeros((len(places), *values.shape[1:]), np.float32)
     spread[places] = values
     return spread

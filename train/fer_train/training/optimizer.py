@@ -1,4 +1,7 @@
-"""Optimizer and learning rate schedule; both depend only on the step, so that a run can be resumed."""
+"""Optimizer and learning rate schedule.
+
+Both depend only on the step, so that a run can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ __all__ = ["AveragedSGD", "WarmupCosine", "build_optimizer"]
 
 @keras.saving.register_keras_serializable(package="fer_train")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Linear warmup to ``peak`` over ``warmup`` steps, then cosine decay to 0 at ``total`` steps."""
+    """Linear warmup to ``peak``, then cosine decay to 0.
+
+    The warmup takes ``warmup`` of ``total`` steps.
+    """
 
     def __init__(self, peak: float, warmup: int, total: int) -> None:
         super().__init__()
@@ -57,15 +63,19 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
             average.assign(momentum * average + (1 - momentum) * variable)
 
     def set_body(self, is_body: Sequence[bool], rate: float, head_steps: int) -> None:
-        """Train the selected variables, in the model's order, at ``rate`` times the learning rate.
+        """Train the selected variables at ``rate`` times the learning rate.
 
-        They do not change in the first ``head_steps`` steps, and their rate rises over as many steps after that.
-        Training them at the full rate at once would destroy the pretrained features.
+        ``is_body`` selects them, in the order of the model. They do not change in the first ``head_steps`` steps, and
+        their rate rises over as many steps after that. Training them at the full rate at once would destroy the
+        pretrained features.
         """
         self._is_body, self._body_rate, self._head_steps = list(is_body), rate, head_steps
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        """Apply a step with scaled gradients, which with momentum equals a scaled learning rate."""
+        """Apply a step with scaled gradients.
+
+        With momentum, this is the same as scaling the learning rate.
+        """
         if any(self._is_body):
             beyond = ops.cast(self.iterations, "float32") - self._head_steps
             factor = self._body_rate * ops.clip(beyond / max(1, self._head_steps), 0.0, 1.0)

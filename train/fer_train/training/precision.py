@@ -18,7 +18,7 @@ _FEATURES: Final = re.compile(r"^(?:flags|Features)\s*:.*\b(?:avx512_bf16|amx_bf
 
 
 def choose_precision(recipe: Recipe) -> Recipe:
-    """Return the recipe, switched to float32 if this machine lacks bfloat16 instructions.
+    """Return the recipe, in float32 if this machine lacks bfloat16 instructions.
 
     Emulated bfloat16 takes four times as long.
     """
@@ -29,7 +29,10 @@ def choose_precision(recipe: Recipe) -> Recipe:
 
 
 def has_bfloat16(cpuinfo: Path = _CPUINFO) -> bool:
-    """Return whether Linux reports bfloat16 instructions for the CPU, or TensorFlow has a GPU."""
+    """Return whether the CPU has bfloat16 instructions or TensorFlow has a GPU.
+
+    Linux reports the instructions in ``/proc/cpuinfo``.
+    """
     try:
         text = cpuinfo.read_text()
     except OSError:

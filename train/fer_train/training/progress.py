@@ -42,7 +42,10 @@ class TrainingCallback(Protocol):
         """Called when a run starts or resumes."""
 
     def on_step(self, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Called after each step, counted from 1, with the epoch's mean loss and accuracy so far."""
+        """Called after each step, counted from 1.
+
+        ``loss`` and ``accuracy`` are the means of the epoch so far.
+        """
 
     def on_epoch(self, report: EpochReport) -> None:
         """Called after an epoch was saved to disk."""

@@ -1,4 +1,4 @@
-"""Training recipes: all settings that affect the weights, stored in the run folder."""
+"""Training recipes, which contain all settings that affect the weights."""
 
 from __future__ import annotations
 
@@ -224,7 +224,10 @@ ARCH_OVERRIDES: Final[dict[tuple[str, str], dict[str, Any]]] = {
 
 
 def find_recipe(name: str, arch: str) -> Recipe:
-    """Return the named recipe for an architecture; raises UsageError for an unknown name."""
+    """Return the named recipe for an architecture.
+
+    Raises UsageError for an unknown name.
+    """
     try:
         chosen = RECIPES[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""A training run from start to finish: data, epochs, run folder, and interruptions."""
+"""A training run: data, epochs, run folder, and interruptions."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def start_run(
 def resume_run(
     folder: RunFolder, data: Path, asked: dict[str, Any], *, skip_unreadable: bool = False
 ) -> TrainingRun:
-    """Resume a run after its last finished epoch, with the options it was started with.
+    """Resume a run after its last finished epoch, with its stored options.
 
     ``asked`` contains options that were given again. Raises RunError if the run does not exist, UsageError if an
     option or the data contradicts it.
@@ -247,9 +247,9 @@ def _load(data: Path, config: RunConfig, skip_unreadable: bool) -> FaceDataset:
 
 
 def compute_class_weights(faces: FaceDataset) -> NDArray[np.float32]:
-    """Compute class weights, float32 (labels,), that give each label the same total weight.
+    """Compute class weights, float32 (labels,), that balance the labels.
 
-    The mean weight of a face is 1.
+    The faces of each label have the same total weight. The mean weight of a face is 1.
     """
     counts = np.bincount(faces.labels, minlength=len(faces.label_names))
     weights = np.divide(

@@ -1,4 +1,4 @@
-"""The configuration of a run, ``config.json``: its options and the software and machine it used."""
+"""The configuration of a run, ``config.json``: options, software and machine."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _LISTS: Final = frozenset({"teachers", "objectives"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """All options that affect the result of a run, stored in ``config.json`` and reused on resume.
+    """All options that affect the result of a run.
 
-    ``epochs``, ``batch_size`` and ``mixup`` are the values used, from an option or from the recipe. ``limit`` is the
-    number of faces kept of each split. ``votes`` is the absolute path of the FER+ votes; ``teachers`` lists the
-    absolute paths or bundled names of the teachers. ``fold``, such as ``1/5``, is the fold of Training that is held
-    out for evaluation. ``objectives`` lists objectives of other packages. ``initial`` is the absolute path or bundled
-    name of the model whose weights the training starts from. ``val_share``, 0…1, is the share of faces held out of
-    data without splits.
+    They are stored in ``config.json`` and reused on resume. ``epochs``, ``batch_size`` and ``mixup`` are the values
+    used, from an option or from the recipe. ``limit`` is the number of faces kept of each split. ``votes`` is the
+    absolute path of the FER+ votes; ``teachers`` lists the absolute paths or bundled names of the teachers. ``fold``,
+    such as ``1/5``, is the fold of Training that is held out for evaluation. ``objectives`` lists objectives of other
+    packages. ``initial`` is the absolute path or bundled name of the model whose weights the training starts from.
+    ``val_share``, 0…1, is the share of faces held out of data without splits.
     """
 
     arch: str
@@ -63,7 +63,10 @@ class RunConfig:
 
 
 def build_config(config: RunConfig, recipe: Recipe, data: Path, digest: str) -> dict[str, Any]:
-    """Build the content of ``config.json``; ``data`` is an absolute path, ``digest`` the data's hash."""
+    """Build the content of ``config.json``.
+
+    ``data`` is an absolute path, ``digest`` the data's hash.
+    """
     import keras
 
     backend = keras.backend.backend()
@@ -84,7 +87,10 @@ def build_config(config: RunConfig, recipe: Recipe, data: Path, digest: str) -> 
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read ``config.json`` from a run folder; raises RunError if it is missing or malformed."""
+    """Read ``config.json`` from a run folder.
+
+    Raises RunError if it is missing or malformed.
+    """
     path = folder / CONFIG_FILE
     if not path.exists():
         raise RunError(
@@ -108,14 +114,17 @@ def dump_recipe(recipe: Recipe) -> dict[str, Any]:
 
 
 def load_recipe(stored: dict[str, Any]) -> Recipe:
-    """Build a recipe from the output of :func:`dump_recipe`; raises KeyError or TypeError."""
+    """Build a recipe from the output of :func:`dump_recipe`.
+
+    Raises KeyError or TypeError.
+    """
     names = {stored_name: name for name, stored_name in _STORED_NAMES.items()}
     settings = {names.get(name, name): value for name, value in dict(stored).items()}
     return Recipe(**{**settings, "augmentation": Augmentation(**settings["augmentation"])})
 
 
 def check_resume_compatible(stored: dict[str, Any], asked: dict[str, Any], digest: str) -> None:
-    """Raise UsageError if options, data or backend differ from those the run was started with.
+    """Raise UsageError if options, data or backend differ from the stored ones.
 
     ``stored`` is the content of ``config.json``; ``asked`` contains the options given explicitly on resume.
     """

@@ -50,9 +50,9 @@ class RunFolder:
             )
 
     def create(self, config: dict[str, Any]) -> None:
-        """Create the folder, remove the files of an earlier run from it, and write ``config.json``.
+        """Create the folder and write ``config.json``.
 
-        Raises OutputError if it cannot be written.
+        Removes the files of an earlier run. Raises OutputError if it cannot be written.
         """
         make_folder(self.path)
         for name in RUN_FILES:

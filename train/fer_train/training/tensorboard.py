@@ -1,4 +1,4 @@
-"""TensorBoard event files, written with tensorboardX so that they work with every Keras backend."""
+"""TensorBoard event files, written with tensorboardX for any Keras backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Training of one network, epoch by epoch; each epoch depends only on the seed and its number."""
+"""Training of one network, epoch by epoch.
+
+Each epoch depends only on the seed and its number.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +119,10 @@ class Trainer:
 
     @property
     def pixel_std(self) -> float:
-        """Standard deviation of the mean-free pixels, in gray levels, by which the network divides."""
+        """Standard deviation of the mean-free pixels, in gray levels.
+
+        The network divides its input by it.
+        """
         if self._pixel_std is not None:
             return self._pixel_std
         return float(np.sqrt(np.mean(self._training.compute_contrasts() ** 2)))
@@ -128,7 +134,7 @@ class Trainer:
 
     @property
     def batch_size(self) -> int:
-        """Faces per batch: the recipe's batch size, or fewer if there are not as many faces."""
+        """Faces per batch: the recipe's batch size, or all faces if there are fewer."""
         return min(self._recipe.batch_size, len(self._training))
 
     @property
@@ -161,14 +167,18 @@ class Trainer:
         return self._recipe.patience > 0 and self._validation is not None
 
     def begin_with(self, network: keras.Model, name: str) -> None:
-        """Copy all weights but the last layer's from a trained network of the same architecture.
+        """Copy all weights but the last layer's from a trained network.
 
-        ``name`` names the network in messages. Raises ModelError if its layers differ.
+        The networks have the same architecture. ``name`` names the network in messages. Raises ModelError if its layers
+        differ.
         """
         copy_body(network, self._model, name)
 
     def resume(self) -> None:
-        """Restore the state after the last finished epoch; raises RunError without a usable checkpoint."""
+        """Restore the state after the last finished epoch.
+
+        Raises RunError without a usable checkpoint.
+        """
         path = self._folder / CHECKPOINT_FILE
         if not path.exists():
             raise RunError(
@@ -177,10 +187,10 @@ class Trainer:
         self.history, self._best = load_checkpoint(path, self._model)
 
     def train_epochs(self, on_step: OnStep | None = None) -> Iterator[EpochReport]:
-        """Train the remaining epochs and yield the report of each, once its checkpoint is saved.
+        """Train the remaining epochs and yield the report of each.
 
-        ``on_step`` is called after each step. Raises RunError as soon as the loss is not finite; the checkpoint of
-        the epoch before is kept.
+        The checkpoint of an epoch is saved before its report is yielded. ``on_step`` is called after each step. Raises
+        RunError as soon as the loss is not finite; the checkpoint of the epoch before is kept.
         """
         while not self.is_complete:
             report = self._train_epoch(len(self.history), on_step)
@@ -230,7 +240,7 @@ class Trainer:
         return loss, accuracy
 
     def build_trained_model(self) -> keras.Model:
-        """Build the trained network in float32, with the output of the main objective only.
+        """Build the trained network in float32, with the main objective's output only.
 
         It has the averaged weights, or the weights of the best epoch if the recipe can stop early.
         """
@@ -292,7 +302,7 @@ def _freeze_norms(model: keras.Model) -> None:
 
 
 def _find_body(model: keras.Model, objectives: Sequence[Objective]) -> list[bool]:
-    """Return for each trainable variable whether it is outside the last layers of all objectives."""
+    """Return which trainable variables are outside the objectives' last layers."""
     heads = [f"{name}/" for name in ("logits", *(f"{objective.name}_logits" for objective in objectives))]
     return [not variable.path.startswith(tuple(heads)) for variable in model.trainable_variables]
 

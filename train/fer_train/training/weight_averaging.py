@@ -1,4 +1,4 @@
-"""Averaged weights, which are used for evaluation and in the trained model but not for training."""
+"""Averaged weights, used for evaluation and in the trained model."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _STREAM: Final = 1 << 20  # a random stream separate from those of the epochs
 
 @contextmanager
 def averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -> Iterator[None]:
-    """Set the optimizer's averaged weights in a compiled model for the duration of the block.
+    """Set the averaged weights in a model for the duration of the block.
 
-    Batch norm statistics are re-estimated for them on a sample, drawn with the seed, of the training faces, uint8
-    (n, height, width). Does nothing if the optimizer does not average.
+    The weights are those of the compiled model's optimizer. Batch norm statistics are re-estimated for them on a sample, drawn
+    with the seed, of the training faces, uint8 (n, height, width). Does nothing if the optimizer does not average.
     """
     if not model.optimizer.use_ema:
         yield
@@ -42,7 +42,10 @@ def averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -
 
 
 def set_averaged_weights(model: keras.Model) -> None:
-    """Set the optimizer's averaged weights in the model; does nothing if it does not average."""
+    """Set the optimizer's averaged weights in the model.
+
+    Does nothing if the optimizer does not average.
+    """
     if model.optimizer.use_ema:
         for variable, average in zip(
             model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
@@ -51,7 +54,10 @@ def set_averaged_weights(model: keras.Model) -> None:
 
 
 def reestimate_batch_norm(model: keras.Model, batches: Iterator[NDArray[np.uint8]]) -> None:
-    """Set the batch norm statistics to their mean over batches of faces, uint8 (batch, height, width)."""
+    """Set the batch norm statistics to their mean over batches of faces.
+
+    The batches are uint8 (batch, height, width).
+    """
     norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for count, pixels in enumerate(batches):

@@ -30,9 +30,9 @@ _SOFT: Final = (105, 105, 105)
 
 
 def draw_contact_sheet(crops: Mapping[str, Sequence[Path]]) -> NDArray[np.uint8]:
-    """Draw the crops of each label, with their names, on an image, uint8 (height, width, 3) BGR.
+    """Draw the crops of each label with their names.
 
-    ``crops`` maps each label to its files, in the order to show them.
+    Returns an image, uint8 (height, width, 3) BGR. ``crops`` maps each label to its files, in the order to show them.
     """
     shown = {label: _spread(paths) for label, paths in crops.items()}
     row_height = _SIDE + _NAME + _GAP

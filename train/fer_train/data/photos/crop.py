@@ -1,4 +1,4 @@
-"""Cropping of faces from a folder of photos, with a list of the photos left out and the reasons."""
+"""Cropping of faces from a folder of photos, with a list of all results."""
 
 from __future__ import annotations
 
@@ -161,7 +161,10 @@ def _write_list(path: Path, root: Path, results: Iterable[_Result]) -> None:
 
 
 def _remove_crops(out: Path) -> None:
-    """Remove the crops listed by an earlier call, so that none of a removed photo is left."""
+    """Remove the crops listed by an earlier call.
+
+    Otherwise, crops of photos that no longer exist would remain.
+    """
     try:
         with (out / CROP_LIST).open(newline="", encoding="utf-8") as file:
             names = [row["crop"] for row in csv.DictReader(file) if row.get("crop")]

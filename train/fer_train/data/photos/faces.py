@@ -63,10 +63,10 @@ def find_doubt(frame: Frame, found: Sequence[Detection], choice: FaceChoice, min
 
 
 def cut_out(frame: Frame, face: Detection) -> NDArray[np.uint8]:
-    """Crop a face as the runtime does, at the photo's resolution: uint8 (side, side[, 3]) BGR.
+    """Crop a face as the runtime does: uint8 (side, side[, 3]) BGR.
 
-    The side is at most 192 pixels. Gray photos give gray crops. The crop gives a network the same input as the photo,
-    except for rounding.
+    The crop has the resolution of the photo, but at most 192 pixels. Gray photos give gray crops. A network gets the
+    same input from the crop as from the photo, except for rounding.
     """
     left, _, right, _ = crop_bounds(face, FER2013_CROP)
     pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")

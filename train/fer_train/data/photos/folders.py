@@ -15,7 +15,7 @@ __all__ = ["Photo", "find_photos"]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A file in a label folder, and the path of its crop relative to the output folder.
+    """A file in a label folder, and the relative path of its crop.
 
     ``is_image`` is True if it has the suffix of an image. The names of all crops differ, even when ignoring case.
     """
@@ -60,7 +60,10 @@ def _list_photos(root: Path, folder: Path) -> list[Photo]:
 
 
 def _choose_name(path: Path, taken: set[str]) -> str:
-    """Return a unique name for a crop: the photo's name, with its suffix added if two share a name."""
+    """Return a unique name for a crop.
+
+    It is the name of the photo, with the suffix added if two photos have the same name.
+    """
     name, number = path.stem, 1
     while name.casefold() in taken:
         number += 1

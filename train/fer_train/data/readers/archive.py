@@ -1,4 +1,7 @@
-"""Reading of a data set's table from archives, as a stream in bounded memory, without unpacking to disk."""
+"""Reading of a data set's table from archives.
+
+The table is a stream in bounded memory; nothing is unpacked to disk.
+"""
 
 from __future__ import annotations
 
@@ -50,11 +53,11 @@ def compute_unpacked_limit(path: Path) -> int:
 
 
 def open_tables(path: Path) -> Iterator[OpenTable]:
-    """Open the table in a ``.csv``, ``.zip`` or ``.tar`` file, plain or compressed as ``.gz``, ``.bz2`` or ``.xz``.
+    """Open the table in a ``.csv``, ``.zip`` or ``.tar`` file.
 
-    The file type is detected from the content, not from the name. Yields once; the stream is valid until the next
-    step, which checks the rest of an archive. Raises DataError if there is no table, if several are possible, or if
-    members would unpack outside the archive's folder.
+    The file can be compressed as ``.gz``, ``.bz2`` or ``.xz``. The file type is detected from the content, not from the
+    name. Yields once; the stream is valid until the next step, which checks the rest of an archive. Raises DataError if
+    there is no table, if several are possible, or if members would unpack outside the archive's folder.
     """
     with path.open("rb") as file:
         start = file.read(512)
@@ -157,7 +160,10 @@ def _check_member(path: Path, name: str, unpacked: int) -> None:
 
 
 def _list_tables(path: Path, members: list[str]) -> list[str]:
-    """List the tables in an archive that contains none of the known ones; raises DataError without a table."""
+    """List the tables in an archive that contains none of the known ones.
+
+    Raises DataError without a table.
+    """
     users = [name for name in members if not any(map(is_system_file, PurePosixPath(name).parts))]
     tables = [name for name in users if name.lower().endswith(TABLE_SUFFIXES)]
     if not tables:

@@ -120,7 +120,7 @@ class _ParsedValues(Generic[_T]):
 
 
 class _Faces:
-    """The faces read so far, in buffers that grow in place so that only one copy is in memory."""
+    """The faces read so far, in buffers that grow in place to avoid copies."""
 
     def __init__(self, layout: TableLayout, source: CheckedRows, problems: RowProblems) -> None:
         self._layout, self._source, self._problems = layout, source, problems
@@ -146,7 +146,10 @@ class _Faces:
             self.pixels += face
 
     def check_numbers(self, name: str) -> None:
-        """Raise DataError if the emotions are numbered from 1, as their order may not be FER-2013's."""
+        """Raise DataError if the emotions are numbered from 1.
+
+        Their order may not be that of FER-2013.
+        """
         numbers = {parse_number(text) for text in self._emotions.known}
         if 7 in numbers and 0 not in numbers:
             raise DataError(
@@ -233,7 +236,10 @@ def _is_renamed(text: str, name: object) -> bool:
 
 
 def _read_levels(levels: list[str]) -> bytes:
-    """Read a face's gray levels, 2,304 bytes, from one field or 2,304 fields; raises FieldError."""
+    """Read a face's gray levels, 2,304 bytes, from one field or 2,304 fields.
+
+    Raises FieldError.
+    """
     words = levels[0].split() if len(levels) == 1 else levels
     if len(words) == PIXELS:
         try:
@@ -244,7 +250,7 @@ def _read_levels(levels: list[str]) -> bytes:
 
 
 def _read_chunks(rows: CheckedRows, layout: TableLayout) -> Iterator[pandas.DataFrame]:
-    """Yield chunks of rows with the text of emotion, Usage (if there is one) and pixels."""
+    """Yield chunks of rows with the text of emotion, Usage (if any) and pixels."""
     pandas = import_pandas()
     try:
         chunks = pandas.read_csv(

@@ -24,7 +24,10 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\."
 
 
 class FieldError(ValueError):
-    """Error for a field that cannot be parsed; ``kind`` describes it, ``found`` is the field's text."""
+    """Error for a field that cannot be parsed.
+
+    ``kind`` describes the error, ``found`` is the text of the field.
+    """
 
     def __init__(self, kind: str, found: str | None = None) -> None:
         super().__init__(kind)
@@ -55,7 +58,10 @@ def parse_emotion(text: str) -> int:
 
 
 def parse_number(text: str) -> int | None:
-    """Parse the number of an emotion, such as ``3``, ``03`` or ``3.0``; returns None for other text."""
+    """Parse the number of an emotion, such as ``3``, ``03`` or ``3.0``.
+
+    Returns None for other text.
+    """
     number = re.fullmatch(r"([0-9]{1,9})(?:\.0*)?", text)
     return int(number[1]) if number else None
 
@@ -69,9 +75,9 @@ def parse_usage(text: str) -> str:
 
 
 def parse_levels(text: str) -> bytes:
-    """Parse gray levels: whole numbers separated by spaces or commas, optionally in brackets.
+    """Parse gray levels: whole numbers separated by spaces or commas.
 
-    Returns 2,304 bytes, 48×48 gray levels, row by row. Raises FieldError.
+    They can be in brackets. Returns 2,304 bytes, 48×48 gray levels, row by row. Raises FieldError.
     """
     words = text.translate(_SEPARATORS).split()
     if "..." in words or "…" in words:

@@ -1,4 +1,4 @@
-"""Clear errors for files that are not tables of faces, recognized by their first bytes."""
+"""Errors for files that are not tables, recognized by their first bytes."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ _MAGIC: Final = (
 
 
 def refuse_foreign_file(name: str, start: bytes) -> None:
-    """Raise DataError if the first bytes of a file, a few hundred, are not those of a table.
+    """Raise DataError if the first bytes of a file are not those of a table.
 
-    The message states the kind of file and what to do; ``name`` names the file in it.
+    ``start`` are the first few hundred bytes. The message states the kind of file and what to do; ``name`` names the
+    file in it.
     """
     if not start.strip():
         raise DataError(f"{name}: the file is empty; download it again")
@@ -73,9 +74,9 @@ def refuse_foreign_file(name: str, start: bytes) -> None:
 
 
 def refuse_archive_of_another_kind(path: str, members: list[str]) -> None:
-    """Raise DataError if the members of an archive without a ``.csv`` show that it is another kind of file.
+    """Raise DataError if an archive's members identify another kind of file.
 
-    ``path`` names the archive in the message.
+    The archive contains no ``.csv``. ``path`` names the archive in the message.
     """
     names = [name.lower() for name in members]
     if "xl/workbook.xml" in names:

@@ -99,17 +99,21 @@ def find_labelled_images(root: Path) -> ImageList:
 
 @dataclass(frozen=True, slots=True)
 class ReadImages:
-    """The faces of the images that could be read, uint8 (n, 48, 48), and their indices, int64 (n,)."""
+    """The faces of all readable images, and their indices.
+
+    ``faces`` is uint8 (n, 48, 48), ``indices`` is int64 (n,).
+    """
 
     faces: NDArray[np.uint8]
     indices: NDArray[np.int64]
 
 
 def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> ReadImages:
-    """Read whole images as gray faces, with the preprocessing that the runtime applies to face crops.
+    """Read whole images as gray faces.
 
-    Notes about the decoding, such as 12-bit values, are logged as one warning per kind. Raises DataError that names up
-    to 20 images that cannot be read. With ``skip_unreadable`` this is a warning, unless no image can be read.
+    The preprocessing is the same as that of the runtime for face crops. Notes about the decoding, such as 12-bit
+    values, are logged as one warning per kind. Raises DataError that names up to 20 images that cannot be read. With
+    ``skip_unreadable`` this is a warning, unless no image can be read.
     """
     faces = np.empty((len(paths), SIDE, SIDE), np.uint8)
     read: list[int] = []
@@ -150,7 +154,7 @@ def _read_face(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]] | Source
 
 
 def _strip_advice(error: SourceError) -> str:
-    """Return an error's message without its advice for recognition, which does not apply to training."""
+    """Return an error's message without its advice, which concerns recognition."""
     return str(error).partition("; for ")[0]
 
 
@@ -162,10 +166,10 @@ def _describe_unreadable(errors: list[str], remedy: str) -> str:
 
 
 def find_split_folders(root: Path) -> dict[str, Path]:
-    """Find the folder of each split, in FER-2013's order; descends into a single subfolder.
+    """Find the folder of each split, in FER-2013's order.
 
-    Without split folders, the folder itself is Training. Raises DataError that names the folder or image with an
-    error.
+    Descends into a single subfolder. Without split folders, the folder itself is Training. Raises DataError that names
+    the folder or image with an error.
     """
     folders = _subfolders(root)
     named = {folder: find_split(folder.name) for folder in folders}
@@ -225,7 +229,7 @@ def _describe_no_split(folder: Path) -> str:
 
 
 def _skip_repeated(split: Path) -> Path:
-    """Return the subfolder if a split folder contains only another folder with the same name."""
+    """Return the subfolder if a folder contains only one of the same name."""
     folders = _subfolders(split)
     if len(folders) == 1 and folders[0].name.lower() == split.name.lower() and _subfolders(folders[0]):
         return folders[0]
@@ -233,7 +237,10 @@ def _skip_repeated(split: Path) -> Path:
 
 
 def list_label_folders(split: Path) -> list[Path]:
-    """List the label folders of a split, sorted; raises DataError if there are images next to them."""
+    """List the label folders of a split, sorted.
+
+    Raises DataError if there are images next to them.
+    """
     _refuse_loose_images(split)
     return _subfolders(split)
 

@@ -52,7 +52,10 @@ class LabelNames:
 
 
 def canonicalize_label(name: str) -> str:
-    """Return FER-2013's name for a synonym such as ``Fearful``; returns other names unchanged."""
+    """Return FER-2013's name for a synonym such as ``Fearful``.
+
+    Returns other names unchanged.
+    """
     plain = name.strip().lower()
     for form in (plain, plain.removesuffix("s")):
         known = _SYNONYMS.get(form, form)
@@ -62,11 +65,11 @@ def canonicalize_label(name: str) -> str:
 
 
 def resolve_label_folders(root: str, folders: Sequence[tuple[str, str]]) -> LabelNames:
-    """Determine the labels of folders; ``folders`` are pairs of a split and a folder name, in order.
+    """Determine the labels of folders.
 
-    These are FER-2013's labels, in its order, if the folders are its seven emotions (in any case, as a synonym, or with
-    a number in front or behind) or are numbered 0 to 6. Otherwise they are 2 to 100 labels in alphabetical order, each
-    spelled as in its first folder.
+    ``folders`` are pairs of a split and a folder name, in order. The labels are FER-2013's labels, in its order, if the
+    folders are its seven emotions (in any case, as a synonym, or with a number in front or behind) or are numbered 0 to
+    6. Otherwise they are 2 to 100 labels in alphabetical order, each spelled as in its first folder.
 
     Raises DataError for numbers with an unclear meaning, for two folders of a split with the same label, and for names
     that cannot be a model's labels. ``root`` names the data set in messages.
@@ -105,7 +108,7 @@ def _match_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def _strip_numbers(names: Sequence[str]) -> list[str]:
-    """Remove numbers in front of or behind the names, if this leaves emotions in all of them."""
+    """Remove numbers in front of or behind the names if this leaves only emotions."""
     matches = [_NUMBERED.fullmatch(name.strip()) for name in names]
     stripped = [match["after"] or match["before"] for match in matches if match]
     if len(stripped) == len(names) and all(map(_is_emotion, stripped)):

@@ -48,7 +48,10 @@ class RowProblems:
         return False
 
     def describe(self) -> str:
-        """Describe all problems, such as ``cannot read 3 of 28,709 rows: a NUL byte (lines 5, 17, 400)``."""
+        """Describe all problems in one line.
+
+        For example: ``cannot read 3 of 28,709 rows: a NUL byte (lines 5, 17, 400)``.
+        """
         kinds = sorted(self._lines, key=lambda kind: -len(self._lines[kind]))
         parts = [self._describe_kind(kind) for kind in kinds[:_MOST_KINDS]]
         if len(kinds) > _MOST_KINDS:

@@ -33,18 +33,19 @@ _NAMES: Final = {
 
 
 def find_split(name: str) -> str | None:
-    """Return the split with a name: Training, PublicTest, PrivateTest or :data:`MERGED_TEST`.
+    """Return the split with the given name.
 
-    Ignores case, spaces, underscores, periods, hyphens, and ``set`` or ``data`` at the end. Returns None for any other
-    name.
+    It is Training, PublicTest, PrivateTest or :data:`MERGED_TEST`. Ignores case, spaces, underscores, periods, hyphens,
+    and ``set`` or ``data`` at the end. Returns None for any other name.
     """
     plain = re.sub(r"[\s_.-]+", "", name).casefold()
     return _NAMES.get(plain) or _NAMES.get(re.sub(r"(?:set|data)$", "", plain))
 
 
 def resolve_merged_test(present: Collection[str]) -> str:
-    """Return which of FER-2013's splits a merged test split is, given the other ``present`` splits.
+    """Return which of FER-2013's splits a merged test split is.
 
-    It is PublicTest if there is no validation split, so that PrivateTest stays unused, and PrivateTest otherwise.
+    ``present`` are the other splits. It is PublicTest if there is no validation split, so that PrivateTest stays
+    unused, and PrivateTest otherwise.
     """
     return "PrivateTest" if "PublicTest" in present else "PublicTest"

@@ -73,10 +73,10 @@ def _has_labeled_faces(name: str, open_member: Callable[[str], Lines]) -> bool:
 
 
 def find_table_file(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
-    """Find the table or archive in a folder without image folders; descends into a single subfolder.
+    """Find the table or archive in a folder without image folders.
 
-    Returns its path and messages about assumptions; None if there is no table, or if there are split folders or
-    images. Raises DataError as :func:`choose_table` does.
+    Descends into a single subfolder. Returns its path and messages about assumptions; None if there is no table, or if
+    there are split folders or images. Raises DataError as :func:`choose_table` does.
     """
     users = sorted(path for path in folder.iterdir() if not is_system_file(path.name))
     folders = [path for path in users if path.is_dir()]

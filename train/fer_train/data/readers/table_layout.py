@@ -1,4 +1,4 @@
-"""Parsing of a table's header: its delimiter and the columns emotion, pixels and Usage."""
+"""Parsing of a table's header: its delimiter and its columns."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ class _Columns:
 
 
 def _find(names: Sequence[str], meanings: Sequence[str]) -> list[int]:
-    """Return the columns with FER-2013's name, otherwise those with another known name."""
+    """Return the columns with FER-2013's name, or else with another known name."""
     exact = [place for place, name in enumerate(names) if name == meanings[0]]
     return exact or [place for place, name in enumerate(names) if name in meanings]
 
 
 def _find_numbered(names: Sequence[str]) -> list[int]:
-    """Return columns of single pixels, such as ``pixel0`` to ``pixel2303``, in numeric order."""
+    """Return the columns of single pixels, ``pixel0`` to ``pixel2303``, in order."""
     numbered = {
         int(match[1]): place for place, name in enumerate(names) if (match := _PIXEL_COLUMN.fullmatch(name))
     }

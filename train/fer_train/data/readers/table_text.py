@@ -1,4 +1,4 @@
-"""Reading of a table's text, in any encoding and with any line endings, as lines of bytes for a parser."""
+"""Reading of a table's text, in any encoding and with any line endings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class Lines(Protocol):
     """A source of lines of bytes."""
 
     def readline(self, size: int, /) -> bytes:
-        """Return the next line with its line ending, at most ``size`` bytes; empty at the end."""
+        """Return at most ``size`` bytes of the next line; empty at the end.
+
+        The line ending is included.
+        """
 
 
 def open_lines(name: str, stream: IO[bytes]) -> Lines:
@@ -93,7 +96,10 @@ class CheckedRows(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer with the rest of a row or with the next row; returns 0 at the end."""
+        """Fill the buffer with the rest of a row or with the next row.
+
+        Returns 0 at the end.
+        """
         if not self._rest:
             self._rest = memoryview(self._next_row())
         target = memoryview(buffer)
@@ -140,9 +146,9 @@ class CheckedRows(io.RawIOBase):
         return line
 
     def _unquote(self, line: bytes) -> bytes:
-        """Return the row that starts with a line, without quotes; reads further lines if needed.
+        """Return the row that starts with a line, without quotes.
 
-        Returns no bytes if the row cannot be read.
+        Reads further lines if the row has several. Returns no bytes if the row cannot be read.
         """
         while line.count(b'"') % 2:
             more = self._next_line()
