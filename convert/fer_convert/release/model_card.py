@@ -155,7 +155,7 @@ def _format_drop(file: FileReport) -> str:
     """State the change of accuracy, and whether it is significant."""
     points, p = file["accuracy_drop_points"], file["drop_p_value"]
     if not points:
-        return "The accuracy is the same."
+        return f"The accuracy is the same (McNemar, p = {p:.2g})."
     verdict = "not significant" if p >= SIGNIFICANCE else "significant"
     direction = "lower" if points > 0 else "higher"
     return f"The accuracy is {abs(points):.2f} points {direction}, which is {verdict} (McNemar, p = {p:.2g})."

@@ -61,7 +61,7 @@ def test_a_run_becomes_a_bundled_model_with_its_card(
         hashlib.sha256((checkout / f"{name}.tflite").read_bytes()).hexdigest(),
         f"{100 * measured['accuracy']:.2f} % | {low}–{high} %",
         "with mirror images averaged |",
-        "significant (McNemar, p = ",
+        "(McNemar, p = ",
         "| surprise | 10 |",
         "70 faces",
         f"fer-convert verify {name}",

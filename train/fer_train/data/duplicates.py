@@ -64,10 +64,10 @@ class Fold:
 def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
     """Return the number of each face's group of near-duplicates, int64 (n,).
 
-    A group also contains exact duplicates. Groups are numbered from 0 in the order of their first faces. Two images are near-duplicates if their details
-    correlate by more than 0.7 at the best shift of at most 4 pixels, mirrored or not; brightness and contrast are
-    ignored. The relation is transitive: near-duplicates of the same image are in one group. Takes about 5 s for 28,709
-    faces on one core; the result is cached.
+    A group also contains exact duplicates. Groups are numbered from 0 in the order of their first faces. Two images are
+    near-duplicates if their details correlate by more than 0.7 at the best shift of at most 4 pixels, mirrored or not;
+    brightness and contrast are ignored. The relation is transitive: near-duplicates of the same image are in one group.
+    Takes about 5 s for 28,709 faces on one core; the result is cached.
     """
     digest = hashlib.sha256(np.ascontiguousarray(faces.pixels).data).hexdigest()
     settings = (_SIDE, _ALIKE, _SAME, _DETAILS, _SHIFT, BLANK_STD, _MOST_CANDIDATES, faces.pixels.shape)

@@ -55,8 +55,8 @@ class TeacherEnsemble:
 def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Soften probabilities, (n, labels), with a temperature.
 
-    This is the same as dividing their logits by the temperature: the probabilities are raised to the power of 1/temperature and
-    renormalized.
+    This is the same as dividing their logits by the temperature: the probabilities are raised to the power of
+    1/temperature and renormalized.
     """
     powers = np.maximum(probabilities.astype(np.float64), 1e-9) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)

@@ -23,8 +23,9 @@ _STREAM: Final = 1 << 20  # a random stream separate from those of the epochs
 def averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -> Iterator[None]:
     """Set the averaged weights in a model for the duration of the block.
 
-    The weights are those of the compiled model's optimizer. Batch norm statistics are re-estimated for them on a sample, drawn
-    with the seed, of the training faces, uint8 (n, height, width). Does nothing if the optimizer does not average.
+    The weights are those of the compiled model's optimizer. Batch norm statistics are re-estimated for them on a
+    sample, drawn with the seed, of the training faces, uint8 (n, height, width). Does nothing if the optimizer does not
+    average.
     """
     if not model.optimizer.use_ema:
         yield
