@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.chromium import CHROMIUM, Browser
+from fer_edge.cli.messages import configure_messages
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -82,10 +83,22 @@ def fail_skip_under_ci(report: pytest.TestReport | pytest.CollectReport) -> None
         )
 
 
+def escape_surrogates(report: pytest.TestReport) -> None:
+    """Escape what is not UTF-8 in a report: names of any bytes are logged, and xdist's workers cannot send them."""
+
+    def escape(text: str) -> str:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+    report.sections = [(escape(title), escape(text)) for title, text in report.sections]
+    if not isinstance(report.longrepr, tuple) and escape(text := str(report.longrepr)) != text:
+        report.longrepr = escape(text)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     fail_skip_under_ci(report)
+    escape_surrogates(report)
     return report
 
 
@@ -98,10 +111,11 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    """Signals do what they do in a terminal, in the processes that a test starts, too.
+    """Begin each test with a terminal's signal handlers, which its child processes inherit, and default messages.
 
-    Whoever runs the tests may have them ignored (nohup, a shell's background job), and so may the test before.
+    A previous test may have changed both, and nohup or a shell's background job ignores signals.
     """
+    configure_messages()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "SIGHUP"):
