@@ -30,7 +30,7 @@ _MOST_LABELS: Final = 10_000
 class ExistingMetadata:
     """The metadata of a file; absent values are empty.
 
-    ``texts`` contains name, description, version, author and licence. ``mean`` and ``std`` are those of
+    ``texts`` contains the values of name, description, version, author and "licence". ``mean`` and ``std`` are those of
     NormalizationOptions in gray levels, one for all channels or one per channel. ``labels`` maps the names of appended
     files to labels. ``own`` is True if fer-convert wrote the file.
     """

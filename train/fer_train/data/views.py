@@ -110,7 +110,7 @@ class Views:
     def ignore_partners(self, ignored: NDArray[np.bool_]) -> Views:
         """Return the views, ignoring the given partners, bool (n,), when mixing targets.
 
-        A view with an ignored partner gets only the targets of its own face.
+        A view with an ignored partner gets the targets of its face only.
         """
         return replace(self, partners=np.where(ignored[self.partners], self.faces, self.partners))
 

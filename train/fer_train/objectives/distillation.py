@@ -46,7 +46,7 @@ class DistillationObjective(Objective):
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
         """Look up the mean of the softened soft labels.
 
-        Raises RunError if a face has none.
+        Raises RunError if a face has no soft label.
         """
         if not self._known:
             return None

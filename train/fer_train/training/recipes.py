@@ -34,7 +34,7 @@ class Recipe:
       probabilities of teacher and student are softened by ``temperature``.
     - ``calibration_folds``: one in this many groups of duplicates is held out of training to fit the temperature of
       the trained model (0: no group is held out and no temperature fitted).
-    - ``crop_mode`` is the whole data set image, or the face that Haar finds in it (the whole image if it finds none).
+    - ``crop_mode`` is the whole data set image, or the face found by Haar (the whole image if it finds no face).
     - The first ``head_epochs`` train only the last layer, when starting from another network's weights. Over as many
       epochs after them, the rate of the other layers rises to ``body_rate`` times the learning rate. ``freeze_norms``
       freezes the batch norms of that network, including their statistics.

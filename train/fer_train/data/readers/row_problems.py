@@ -38,7 +38,10 @@ class RowProblems:
             examples.append(found)
 
     def replace(self, line: int, kind: str) -> bool:
-        """Replace the problem of the last row, on a line; returns False if it has none."""
+        """Replace the problem of the row on a line, the last one read.
+
+        Returns False if the row has no problem.
+        """
         for lines in self._lines.values():
             if line in lines[-1:]:
                 lines.pop()

@@ -42,7 +42,7 @@ def open_lines(name: str, stream: IO[bytes]) -> Lines:
 
     UTF-16 and UTF-32 are recognized by their byte-order mark, UTF-16 also by its NUL bytes; lines may end with only a
     CR. Any other text is passed through unchanged, because all relevant text is ASCII. Raises DataError if the first
-    bytes are those of another kind of file; ``name`` names the table in messages.
+    bytes are not those of a table; ``name`` names the table in messages.
     """
     buffered = io.BufferedReader(_Unowned(stream), _START)
     start = buffered.peek(_START)[:_START]
