@@ -152,5 +152,5 @@ def _check_labels(root: str, labels: tuple[str, ...]) -> None:
         # The model spec has the same requirements and phrases the reason.
         raise DataError(
             f"{root}: the folder names cannot be used as a model's labels: "
-            f"{str(error).removeprefix('the model' + chr(39) + 's spec is invalid: ')}"
+            f"{str(error).partition(' is invalid: ')[2] or error}"
         ) from error
