@@ -44,7 +44,11 @@ from fer_train.cli.main import cli, run
         (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "add --votes"),
         (["fit", "{data}", "--out", "{out}", "--fold", "6/5"], 2, "K from 1 to N, got '6/5'"),
         (["fit", "{data}", "--out", "{out}", "--fold", "first"], 2, "expected a fold K/N"),
-        (["fit", "{data}", "--out", "{out}", "--fold", "1/100"], 1, "at least 100 photos in Training"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--fold", "1/100"],
+            1,
+            "at least 100 different photos in Training",
+        ),
         (["fit", "{data}", "--out", "{out}", "--mixup", "-1"], 2, "--mixup"),
         (["fit", "{data}", "--out", "{out}", "--mixup", "nan"], 2, "--mixup"),
         (["fit", "{data}", "--out", "{out}", "--stop-after", "nan"], 2, "--stop-after"),
