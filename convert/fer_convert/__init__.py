@@ -1,1 +1,1 @@
-"""Conversion of trained networks into TFLite files, and the measurement of what it costs."""
+"""Conversion of trained networks to TFLite, and measurement of the accuracy lost."""

@@ -1,4 +1,4 @@
-"""Numbers as text for people."""
+"""Text output of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network to convert: its ``.keras`` file, its model spec and its data set."""
+"""The network to convert: its ``.keras`` file, model spec and data set."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _ADVICE: Final = "train a network with: fer-train fit"
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A trained network in a ``.keras`` file. ``sha256`` is the file's, in hexadecimal digits.
+    """A trained network in a ``.keras`` file.
 
-    ``data`` is the data set on which the run was trained, None where this is not known.
+    ``sha256`` is the hash of the file, in hexadecimal. ``data`` is the data set that the run was trained on, or None if
+    it is unknown.
     """
 
     path: Path
@@ -35,7 +36,7 @@ class TrainedModel:
     def load(self) -> keras.Model:
         """Load the network and check it against its spec.
 
-        Raises ConversionError when Keras cannot load it and ContractError when it contradicts the spec.
+        Raises ConversionError if Keras cannot load it, ContractError if it contradicts the spec.
         """
         from fer_train.models.loading import load_keras_model
 
@@ -45,36 +46,36 @@ class TrainedModel:
             raise
         except ModelError as error:
             raise ConversionError(
-                f"{self.path}: Keras cannot load the network: {_reason(error.__cause__ or error)}; "
-                "it may be damaged, or have layers that are neither Keras' nor fer-train's"
+                f"{self.path}: Keras cannot load the network: {_summarize_error(error.__cause__ or error)}; "
+                "it may be damaged, or have layers other than those of Keras and fer-train"
             ) from error
 
 
 def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
-    """Find the network of a run folder, or of a ``.keras`` file with its spec.
+    """Find the network of a run folder, or a ``.keras`` file with its spec.
 
-    ``spec`` is used instead of the ``spec.json`` beside the network. Raises RunError when there is no
-    network, ContractError when its spec is malformed, UsageError when it has no spec.
+    ``spec`` is used instead of the ``spec.json`` next to the network. Raises RunError if the network does not exist,
+    ContractError if its spec is malformed, UsageError if it has no spec.
     """
     path = _find_keras_file(run)
-    beside = path.with_name(SPEC_FILE)
-    if spec is None and not beside.is_file():
-        raise UsageError(f"{path}: no model spec: {beside} does not exist; name the spec with --spec")
+    spec_file = path.with_name(SPEC_FILE)
+    if spec is None and not spec_file.is_file():
+        raise UsageError(f"{path}: no model spec, as {spec_file} does not exist; name the spec with --spec")
     return TrainedModel(
-        path, read_spec(spec or beside), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
+        path, read_spec(spec or spec_file), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
     )
 
 
 def resolve_data(model: TrainedModel, data: Path | None) -> Path:
-    """Return ``data``, or else the data set that the run was trained on.
+    """Return ``data`` if given, otherwise the data set that the run was trained on.
 
-    Raises UsageError where neither is known.
+    Raises UsageError if neither is known.
     """
     found = data or model.data
     if found is None:
         raise UsageError(
-            f"no faces to calibrate and measure with: the run of {model.path} does not say what it was "
-            "trained on; name a data set with --data"
+            f"{model.path}: the training data of this run is unknown; name a data set for calibration and "
+            "evaluation with --data"
         )
     return found
 
@@ -83,7 +84,7 @@ def _find_keras_file(run: Path) -> Path:
     if run.is_dir():
         path = run / MODEL_FILE
         if not path.is_file():
-            raise RunError(f"{run}: not a run folder: it has no {MODEL_FILE}; {_ADVICE}")
+            raise RunError(f"{run}: not a run folder, as it has no {MODEL_FILE}; {_ADVICE}")
         return path
     if not run.exists():
         raise RunError(f"{run}: does not exist; name a run folder or a .keras file, or {_ADVICE}")
@@ -100,7 +101,7 @@ def _read_data(config: Path) -> Path | None:
     return Path(data) if isinstance(data, str) else None
 
 
-def _reason(error: BaseException) -> str:
-    # Keras' own summary is long and unspecific; the actual reason is at its end.
+def _summarize_error(error: BaseException) -> str:
+    # Keras' summary is long and unspecific; the actual reason is at the end.
     text = str(error).rpartition("Exception encountered: ")[2].strip()
     return text.splitlines()[0].split(". ")[0][:300] if text else type(error).__name__

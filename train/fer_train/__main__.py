@@ -1,4 +1,4 @@
-"""``fer-train``: the entry point, which needs nothing but the standard library to answer."""
+"""Entry point of ``fer-train``; imports only the standard library at first."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; leaves with the documented exit status."""
+    """Run the command line and exit with the documented status."""
     try:
         from fer_edge.runtime.shutdown import run_program
-    except KeyboardInterrupt:  # before a signal is handled in another way
+    except KeyboardInterrupt:  # Ctrl-C before our signal handlers are installed
         sys.exit(130)
     run_program(_run)
 
@@ -21,7 +21,7 @@ def _run() -> int:
     from fer_edge.runtime.shutdown import raise_if_interrupted
     from fer_train.cli.main import run
 
-    raise_if_interrupted()  # a module that was being imported may have swallowed it
+    raise_if_interrupted()  # a module may have swallowed the interrupt while it was imported
     unbuffer_standard_error()
     return run(sys.argv[1:])
 

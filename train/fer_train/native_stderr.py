@@ -1,4 +1,7 @@
-"""Keras' backends talk to standard error from C++, and through loggers of their own."""
+"""Suppression of the messages that Keras backends write to standard error.
+
+They come from C++ code and from loggers of the backends.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ __all__ = ["suppress_native_stderr"]
 
 @contextmanager
 def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
-    """Let only Python's own ``sys.stderr`` through to standard error; with ``debug`` everything.
+    """Suppress everything on standard error except ``sys.stderr``.
 
-    TensorFlow must not be imported before: it reads its log level then.
+    With ``debug``, nothing is suppressed. Call it before TensorFlow is imported, which is when TensorFlow reads its log
+    level.
     """
     if not debug:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -1,4 +1,4 @@
-"""Packages that are not everywhere, imported when they are first used."""
+"""Optional packages, imported when they are first used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["import_pandas"]
 
 
 def import_pandas() -> Any:
-    """Import pandas; raises MissingExtraError where it is not installed."""
+    """Import pandas; raises MissingExtraError if it is not installed."""
     try:
         import pandas
     except ModuleNotFoundError as error:

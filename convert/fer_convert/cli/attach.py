@@ -21,16 +21,16 @@ __all__ = ["attach"]
     "--spec",
     type=click.Path(path_type=Path),
     required=True,
-    help="A run's spec.json, or a .tflite file that carries the model spec.",
+    help="The spec.json of a run, or a .tflite file with the model spec.",
 )
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace the model spec that FILE has, and metadata that contradict SPEC.",
+    help="Replace an existing model spec, and metadata that contradicts SPEC.",
 )
 @debug_option
 def attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
-    """Check a model spec against a .tflite file from elsewhere, and embed it.
+    """Check a model spec against a third-party .tflite file and embed it.
 
     FILE is replaced.
     """
@@ -41,19 +41,19 @@ def attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
         attached = attach_spec(file, found, overwrite=overwrite)
     model = attached.model
     click.echo(
-        f"{model.path}: {'now carries' if attached.changed else 'already carries'} the model spec of "
+        f"{model.path}: {'now has' if attached.changed else 'already has'} the model spec of "
         f"{model.spec.name} ({model.spec.variant}): {', '.join(model.spec.labels)}"
     )
     if attached.changed and not attached.range_known:
         click.echo(
-            f"It is given (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}; the file does not say whether it was trained on "
-            f"that. Measure it with: fer-convert verify {file} --data DATA"
+            f"Its input will be (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}; the file does not state whether it was "
+            f"trained on this range. Check its accuracy with: fer-convert verify {file} --data DATA"
         )
 
 
 def _read_spec(path: Path) -> ModelSpec:
     if path.is_file() and path.suffix != ".json" and not zipfile.is_zipfile(path):
         raise ContractError(
-            f"{path}: no model spec inside; name a run's spec.json, or a .tflite file that carries its spec"
+            f"{path}: no model spec in this file; name the spec.json of a run, or a .tflite file with a model spec"
         )
     return read_spec(path)

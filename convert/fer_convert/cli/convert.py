@@ -1,4 +1,4 @@
-"""``fer-convert RUN``: the form without a command's name."""
+"""``fer-convert RUN``, the form without a command name."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _VARIANTS: Final = tuple(variant for variant in get_args(Variant) if variant != 
 
 
 class _UnnamedContext(click.Context):
-    """The context of a command whose name is not part of what the user types."""
+    """The context of a command whose name the user does not type."""
 
     @property
     def command_path(self) -> str:
@@ -46,7 +46,7 @@ def _parse_variants(_: click.Context, __: click.Parameter, value: str) -> tuple[
     unknown = [name for name in names if name not in _VARIANTS]
     if unknown:
         raise click.BadParameter(
-            f"expected formats of {', '.join(_VARIANTS)}, got {', '.join(map(repr, unknown))}"
+            f"unknown format {', '.join(map(repr, unknown))}; choose from {', '.join(_VARIANTS)}"
         )
     return cast(tuple[Variant, ...], names)
 
@@ -54,10 +54,15 @@ def _parse_variants(_: click.Context, __: click.Parameter, value: str) -> tuple[
 @click.command("fer-convert", cls=_UnnamedCommand, short_help="The form without a command.")
 @click.argument("run", type=click.Path(path_type=Path))
 @data_option(
-    "FER-2013 in any of its forms, or your own faces.  [default: what the run was trained on]", required=False
+    "FER-2013 in any of its forms, or your own faces.  [default: the training data of the run]",
+    required=False,
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The folder for the files."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    required=True,
+    help="Folder to write the files to.",
 )
 @click.option(
     "--formats",
@@ -66,17 +71,21 @@ def _parse_variants(_: click.Context, __: click.Parameter, value: str) -> tuple[
     default="float32,int8",
     show_default=True,
     metavar="LIST",
-    help=f"Of {', '.join(_VARIANTS)}; separated by commas.",
+    help=f"Comma-separated list of {', '.join(_VARIANTS)}.",
 )
 @click.option(
     "--samples",
     type=click.IntRange(1),
     default=DEFAULT_SAMPLES,
     show_default=True,
-    help="The number of Training faces that calibrate int8.",
+    help="Number of Training faces used to calibrate int8.",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Selects the calibration faces."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed for the choice of calibration faces.",
 )
 @click.option(
     "--max-drop",
@@ -84,15 +93,16 @@ def _parse_variants(_: click.Context, __: click.Parameter, value: str) -> tuple[
     default=DEFAULT_MAX_DROP,
     show_default=True,
     metavar="POINTS",
-    help="Exit with status 3 when a file loses more accuracy than this, beyond chance; of fewer than 300 faces, warn.",
+    help="Exit with status 3 if a file loses more accuracy than this and the loss is significant. With fewer than 300 "
+    "faces, only warn.",
 )
 @split_option
 @click.option(
     "--spec",
     type=click.Path(path_type=Path),
-    help="The network's model spec.  [default: spec.json beside the network]",
+    help="Model spec of the network.  [default: spec.json next to the network]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files in DIR.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files in DIR.")
 @debug_option
 def convert(
     run: Path,
@@ -105,7 +115,7 @@ def convert(
     debug: bool,
     **options: Any,
 ) -> None:
-    """Convert the network of RUN: a run folder, or a .keras file with its spec."""
+    """Convert the network of RUN, a run folder or a .keras file with its spec."""
     require_training_packages()
     source = find_trained_model(run, spec)
     data = resolve_data(source, data)
@@ -129,7 +139,7 @@ def convert(
                 progress=show_progress,
             )
         except (KeyboardInterrupt, Terminated):
-            click.echo("Interrupted; nothing was written", err=True)
+            click.echo("Interrupted: nothing was written", err=True)
             raise
     click.echo(format_conversion_table(report))
     click.echo(f"\nWritten to {out}: {', '.join([*report['files'], *conversion.FILES_BESIDE])}")
@@ -137,9 +147,9 @@ def convert(
 
 
 def _check_drops(report: ConversionReport, max_drop: float, out: Path) -> None:
-    """Raise AccuracyLossError where the accuracy of a file dropped by more than ``max_drop`` points, beyond chance.
+    """Raise AccuracyLossError if a file lost more than ``max_drop`` points.
 
-    A larger drop that is within chance, or is measured on few faces, is a warning.
+    The drop must be significant. A drop that is not significant, or that was measured on few faces, is a warning.
     """
     drops = {name: file for name, file in report["files"].items() if file["accuracy_drop_points"] > max_drop}
     is_enough = report["samples"] >= ENOUGH_FACES
@@ -147,11 +157,11 @@ def _check_drops(report: ConversionReport, max_drop: float, out: Path) -> None:
     if is_enough and beyond_chance:
         raise AccuracyLossError(
             f"accuracy on {report['split']} dropped by more than {max_drop:g} points: "
-            f"{_list_drops(beyond_chance)}; the files are kept in {out}: try other --samples, or allow the drop with "
-            "--max-drop"
+            f"{_list_drops(beyond_chance)}; the files are in {out}; try a different --samples, or allow the drop "
+            "with --max-drop"
         )
     if drops:
-        why = "which is within chance" if is_enough else "too few to tell a loss from chance"
+        why = "which is not significant" if is_enough else "too few to tell whether this is significant"
         _LOG.warning(
             "accuracy on %s dropped by more than %g points: %s, on %s faces, %s",
             report["split"], max_drop, _list_drops(drops), f"{report['samples']:,}", why,

@@ -1,4 +1,4 @@
-"""The command line of ``fer-convert``: the commands and their common help."""
+"""The ``fer-convert`` command group and its help."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ __all__ = ["cli", "run"]
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; its exit status. An error is one line on standard error."""
+    """Run the command line and return its exit status.
+
+    An error is printed as one line on standard error.
+    """
     return run_command(cli, arguments, "fer-convert")
 
 
 class _ConvertByDefault(click.Group):
-    """A group that converts where no command is named: ``fer-convert RUN …``."""
+    """A group that converts if no command is named: ``fer-convert RUN …``."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -29,7 +32,7 @@ class _ConvertByDefault(click.Group):
         return convert.name, convert, args
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # Options before RUN are the conversion's, not the group's.
+        # Options before RUN belong to the conversion, not to the group.
         if args and args[0].startswith("-") and args[0] not in ("--help", "--version"):
             args = ["--", *args]
         return super().parse_args(ctx, args)
@@ -44,7 +47,7 @@ class _ConvertByDefault(click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [record for option in convert.get_params(ctx) if (record := option.get_help_record(ctx))]
-        with formatter.section("Options of a conversion"):
+        with formatter.section("Options of the conversion"):
             formatter.write_dl(rows)
         with formatter.section("Commands"):
             formatter.write_dl(
@@ -55,10 +58,10 @@ class _ConvertByDefault(click.Group):
 @click.group(cls=_ConvertByDefault, commands=[verify, attach])
 @click.version_option(__version__, prog_name="fer-convert")
 def cli() -> None:
-    """Turn a trained network into TFLite files, and measure the accuracy that this costs.
+    """Convert a trained network to TFLite files and measure the loss of accuracy.
 
-    RUN is a run folder of fer-train, or a .keras file. Every file carries its model spec (labels, input,
-    preprocessing); DIR/conversion.json reports the quality of each.
+    RUN is a run folder of fer-train or a .keras file. Each file contains its model spec (labels, input,
+    preprocessing); DIR/conversion.json reports the quality of each file.
 
     \b
     fer-convert runs/bn-cnn --data fer2013.tar.gz --out models

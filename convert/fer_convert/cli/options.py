@@ -1,4 +1,4 @@
-"""What the command lines of conversion share: options, the progress bar, checks of the installation."""
+"""Shared options of the ``fer-convert`` commands, and checks for packages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["data_option", "debug_option", "require_training_packages", "show_pro
 
 
 def debug_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--debug``, the same for every command."""
+    """Add ``--debug``."""
     return click.option(
-        "--debug", is_flag=True, help="Show TensorFlow's messages, and a traceback with an error."
+        "--debug", is_flag=True, help="Show TensorFlow's messages, and a traceback for each error."
     )(function)
 
 
@@ -31,16 +31,16 @@ def data_option(help_text: str, *, required: bool) -> Callable[[Callable[..., No
 
 
 def show_progress(task: str, steps: Iterable[Any]) -> Iterable[Any]:
-    """Count the steps of a long task with a bar on standard error, if that is a terminal."""
+    """Yield the steps of a long task, with a progress bar if stderr is a terminal."""
     return cast(Iterable[Any], progress_bar(steps, desc=f"{task:<19}"))
 
 
 def require_training_packages() -> None:
-    """Raise MissingExtraError where the packages of conversion are not installed; imports none of them.
+    """Raise MissingExtraError if a package needed for conversion is not installed.
 
-    Also selects TensorFlow as the backend of Keras.
+    Does not import the packages. Also selects TensorFlow as the Keras backend.
     """
-    # Keras reads its backend once, when it is imported; only TensorFlow has the converter.
+    # Keras reads this variable when it is imported; only TensorFlow has the converter.
     os.environ["KERAS_BACKEND"] = "tensorflow"
     for module, name in (("tensorflow", "TensorFlow"), ("keras", "Keras"), ("matplotlib", "Matplotlib")):
         if importlib.util.find_spec(module) is None:

@@ -13,6 +13,6 @@ __all__ = ["split_option"]
 split_option: Final = click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="The faces to measure on; test: those held out of your own.  [default: PublicTest, or test]",
+    help="Split to evaluate on; test is the held-out part of your own data.  [default: PublicTest, or test]",
 )
-"""Adds ``--split``, the same for every command."""
+"""Decorator that adds ``--split``."""

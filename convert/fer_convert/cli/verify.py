@@ -19,13 +19,13 @@ __all__ = ["verify"]
 @data_option("FER-2013 in any of its forms, or your own faces.", required=True)
 @split_option
 @click.option(
-    "--flip-average", is_flag=True, help="Average each face's probabilities and those of its mirror image."
+    "--flip-average", is_flag=True, help="Average the probabilities of each face and its mirror image."
 )
 @debug_option
 def verify(file: Path, data: Path, split: str | None, flip_average: bool, debug: bool) -> None:
     """Measure a file's accuracy and latency on this device, without TensorFlow.
 
-    FILE is a .tflite file that carries its model spec, or a bundled model: default or accurate.
+    FILE is a .tflite file with a model spec, or the name of a bundled model (default, accurate).
     """
     from fer_convert.verification.table import format_verification_table
     from fer_convert.verification.verify import verify as verify_model

@@ -1,1 +1,1 @@
-"""From a trained network to verified TFLite files and their report."""
+"""Conversion of a trained network to verified TFLite files and a report."""

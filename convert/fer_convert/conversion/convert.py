@@ -1,4 +1,4 @@
-"""A conversion from end to end: every file converted, verified and reported, or no file at all."""
+"""A complete conversion: writes all files, verified and with a report, or none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REPORT: Final = "conversion.json"
 _CONFUSION: Final = "confusion.png"
 _RELIABILITY: Final = "reliability.png"
 FILES_BESIDE: Final = (_REPORT, _CONFUSION, _RELIABILITY)
-"""The files that a conversion writes beside the ``.tflite`` files."""
+"""Names of the files that a conversion writes in addition to the ``.tflite`` files."""
 
 
 def convert_model(
@@ -52,13 +52,14 @@ def convert_model(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> ConversionReport:
-    """Convert a network into the folder ``out``: a file per variant, the report and two plots.
+    """Convert a network and write the files, the report and two plots to ``out``.
 
-    The files are ``VARIANT.tflite``, ``conversion.json``, ``confusion.png`` and ``reliability.png``. The bytes
-    of the ``.tflite`` files depend only on the network, the faces and the options. ``data`` names the data
-    set in the report and in messages; ``overwrite`` allows a folder that already holds files.
+    The files are ``VARIANT.tflite``, ``conversion.json``, ``confusion.png`` and ``reliability.png``. The bytes of the
+    ``.tflite`` files depend only on the network, the faces and the options. ``data`` names the data set in the report
+    and in messages; ``overwrite`` allows a folder that already contains files.
 
-    Raises ConversionError, ContractError, DataError, ModelError or OutputError; then nothing is in ``out``.
+    Raises ConversionError, ContractError, DataError, ModelError or OutputError, and writes nothing to ``out`` in this
+    case.
     """
     with staged_folder(out, overwrite=overwrite) as staging:
         test = select_faces(faces, options.split, source.spec, data)
@@ -82,14 +83,17 @@ def convert_model(
         where = f"{source.spec.name} on {len(test):,} faces of {options.split}"
         draw_confusion_matrices(staging / _CONFUSION, report["files"], where)
         by_variant = {"keras": report["keras"]} | {file["variant"]: file for file in report["files"].values()}
-        draw_reliability(staging / _RELIABILITY, by_variant, f"{where}\nhow often predictions are right")
+        draw_reliability(staging / _RELIABILITY, by_variant, f"{where}\naccuracy by predicted probability")
     return report
 
 
 def _select_calibration(
     faces: FaceDataset, spec: ModelSpec, options: ConversionOptions, data: str
 ) -> FaceDataset | None:
-    """Select the faces that calibrate int8, None where nothing is converted to int8."""
+    """Select the faces that calibrate int8.
+
+    Returns None if int8 is not among the variants.
+    """
     if "int8" not in options.variants:
         return None
     training = select_faces(faces, "Training", spec, data)
@@ -123,7 +127,7 @@ def _write_and_verify(
     reference: NDArray[np.float32],
     progress: Progress,
 ) -> None:
-    """Write a file with its measured accuracy, and add it to the report."""
+    """Write a file with its measured accuracy and add it to the report."""
     images = extract_images(test)
     path.write_bytes(embed_spec(network, spec))
     predictions = predict_with_runtime(find_model(path), images, progress, f"Verifying {spec.variant}")

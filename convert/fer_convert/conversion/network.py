@@ -1,4 +1,4 @@
-"""One Keras network to the bytes of one TFLite network, of any variant."""
+"""Conversion of a Keras network to the bytes of a TFLite network of any variant."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ def convert_to_tflite(
     calibration: NDArray[np.uint8] | None = None,
     progress: Progress = no_progress,
 ) -> bytes:
-    """Convert a network to TFLite: batch 1, one signature from ``image`` to ``emotion``.
+    """Convert a network to TFLite.
 
-    ``float32``: as it is. ``float16``: float16 weights, computed in float32. ``dynamic``: int8 weights,
-    float32 input and output. ``int8``: weights (per channel), activations, input and output; needs
-    ``calibration``, uint8 (n, height, width, channels) images. The same arguments give the same bytes.
+    The result has batch size 1 and one signature from ``image`` to ``emotion``. ``float32`` is unquantized. ``float16``
+    has float16 weights and computes in float32. ``dynamic`` has int8 weights, and float32 input and output. ``int8``
+    has int8 weights (per channel), activations, input and output; it needs ``calibration``, images of uint8 (n, height,
+    width, channels). The same arguments give the same bytes.
 
-    Raises ConversionError when TFLite has no operator for a layer or the result is not of the variant.
+    Raises ConversionError if TFLite has no operator for a layer or the result is not of the variant.
     """
     if calibration is None or variant != "int8":
         return run_converter(model, variant)

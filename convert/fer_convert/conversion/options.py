@@ -1,4 +1,4 @@
-"""The settings of a conversion."""
+"""Settings of a conversion."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["DEFAULT_MAX_DROP", "DEFAULT_SAMPLES", "DEFAULT_SPLIT", "ENOUGH_FACES
 DEFAULT_SAMPLES: Final = 500
 DEFAULT_SPLIT: Final = "PublicTest"
 DEFAULT_MAX_DROP: Final = 1.0
-"""The accuracy, in percentage points, that a file may lose."""
+"""Accepted loss of accuracy of a file, in percentage points."""
 ENOUGH_FACES: Final = 300
-"""Of a split with fewer, a loss of accuracy is a few faces and says little."""
+"""Number of faces needed to judge a loss of accuracy, which is otherwise due to a few faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionOptions:
-    """What is converted, calibrated and measured.
+    """Settings of a conversion.
 
-    ``samples`` faces of Training, selected with ``seed``, calibrate int8; all faces of ``split`` measure
-    every file.
+    ``samples`` faces of Training, chosen with ``seed``, calibrate int8; every file is evaluated on all faces of
+    ``split``.
     """
 
     variants: tuple[Variant, ...]

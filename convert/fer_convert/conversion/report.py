@@ -34,7 +34,7 @@ __all__ = [
 
 
 class SourceReport(TypedDict):
-    """The network that was converted; ``model`` is its path, ``sha256`` its file's."""
+    """The converted network; ``model`` is its path, ``sha256`` the hash of its file."""
 
     model: str
     name: str
@@ -43,7 +43,7 @@ class SourceReport(TypedDict):
 
 
 class CalibrationReport(TypedDict):
-    """The faces that calibrated int8: their number, in all and by label."""
+    """The faces that calibrated int8: their number in total and by label."""
 
     split: str
     samples: int
@@ -52,13 +52,12 @@ class CalibrationReport(TypedDict):
 
 
 class FileReport(Metrics):
-    """A converted file: its identity, quality, cost and speed.
+    """A converted file: its identity, quality and speed.
 
-    ``accuracy_drop_points``: accuracy before minus accuracy after conversion, in percentage points.
-    ``drop_p_value``: how probable such a change is by chance, by McNemar's exact test on the paired answers, 0…1.
-    ``top1_agreement``: the share of faces, 0…1, with the same prediction as the Keras network. The
-    differences are between probabilities, over all faces and labels. ``latency_ms``: milliseconds for one
-    face, by the number of threads.
+    ``accuracy_drop_points`` is the accuracy before minus the accuracy after conversion, in percentage points.
+    ``drop_p_value``, 0…1, is the p-value of McNemar's exact test on the paired predictions. ``top1_agreement``, 0…1, is
+    the share of faces with the same prediction as the Keras network. The differences are between probabilities, over
+    all faces and labels. ``latency_ms`` is the time in milliseconds for one face, by the number of threads.
     """
 
     variant: Variant
@@ -74,7 +73,7 @@ class FileReport(Metrics):
 
 
 class ConversionReport(TypedDict):
-    """A conversion: what was converted and measured on, the Keras network's metrics, and each file's."""
+    """A conversion: its source, its data, and the metrics before and after."""
 
     version: str
     source: SourceReport
@@ -97,9 +96,9 @@ def build_conversion_report(
     calibration: CalibrationReport | None,
     metrics: Metrics,
 ) -> ConversionReport:
-    """Build the report of a conversion that has no files yet.
+    """Build the report of a conversion without files.
 
-    ``parameters`` is the number of the network's parameters, ``metrics`` are those of the Keras network.
+    ``parameters`` is the number of parameters and ``metrics`` are the metrics of the Keras network.
     """
     return {
         "version": __version__,
@@ -136,10 +135,10 @@ def build_file_report(
     labels: NDArray[np.int64],
     latency_ms: dict[str, float],
 ) -> FileReport:
-    """Build the report of one file from its metrics and float32 (n, labels) predictions.
+    """Build the report of a file.
 
-    ``before`` and ``reference`` are the metrics and the predictions of the Keras network, ``labels`` the true ones,
-    int64 (n,).
+    ``metrics`` and ``predictions``, float32 (n, labels), are those of the file. ``before`` and ``reference`` are the
+    metrics and the predictions of the Keras network; ``labels``, int64 (n,), are the true labels.
     """
     agreement = compare_predictions(reference, predictions)
     return {

@@ -1,4 +1,4 @@
-"""A conversion's report as text."""
+"""Text output of a conversion's report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADER: Final = (
 
 
 def format_conversion_table(report: ConversionReport) -> str:
-    """Format the report of :func:`fer_convert.conversion.convert.convert_model` as lines of text."""
+    """Format the report of a conversion as text."""
     blank = [""] * (len(_HEADER) - 5)
     rows = [
         ("Keras", "", *_format_accuracies(report["keras"]), *blank),
@@ -74,7 +74,9 @@ def _is_drop(file: FileReport) -> bool:
 
 
 def _format_drop(name: str, file: FileReport) -> str:
-    """Say whether a loss of accuracy is within chance, by McNemar's test."""
+    """State whether a loss of accuracy is significant, by McNemar's test."""
     p = file["drop_p_value"]
-    where = "within" if p >= SIGNIFICANCE else "beyond"
-    return f"{name}: the drop of {file['accuracy_drop_points']:.2f} points is {where} chance (McNemar, p = {p:.2g})"
+    verdict = "not significant" if p >= SIGNIFICANCE else "significant"
+    return (
+        f"{name}: the drop of {file['accuracy_drop_points']:.2f} points is {verdict} (McNemar, p = {p:.2g})"
+    )

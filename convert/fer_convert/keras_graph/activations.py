@@ -1,4 +1,4 @@
-"""The outputs of a Keras network on images, batch by batch."""
+"""Computation of a Keras network's outputs for images, batch by batch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ __all__ = ["compute_outputs"]
 def compute_outputs(
     model: keras.Model, images: NDArray[np.uint8], batch_size: int
 ) -> Iterator[list[NDArray[np.float32]]]:
-    """Yield the outputs of a network for each batch, one float32 array (batch, ...) per output.
+    """Yield the outputs of a network for each batch.
 
-    ``images``: uint8 (n, height, width, channels), normalized here.
+    The outputs are a list with one float32 array (batch, ...) per output. ``images`` is uint8 (n, height, width,
+    channels) and is normalized by this function.
     """
     for start in range(0, len(images), batch_size):
         outputs = model(normalize(images[start : start + batch_size]), training=False)

@@ -1,9 +1,8 @@
-"""Batch norms behind an activation, folded into the next linear layer.
+"""Folding of batch norms after an activation into the next linear layer.
 
-TensorFlow's converter merges a batch norm into the convolution before it, where there is one. A norm behind a ReLU
-stays. Where units are dead, their variance is 0 and the norm multiplies them by up to 1/sqrt(epsilon), so that the
-single int8 scale of the whole tensor is far too coarse. But W(g x + s) + b = (W g) x + (b + W s), which needs no
-such tensor.
+TensorFlow's converter merges a batch norm into the convolution directly before it, but keeps a norm after a ReLU. Dead
+units have a variance of 0, so the norm multiplies them by up to 1/sqrt(epsilon), and the single int8 scale of the
+whole tensor becomes far too coarse. As W(g x + s) + b = (W g) x + (b + W s), folding avoids this tensor.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from fer_convert.keras_graph.traversal import find_users, is_merged
 
 __all__ = ["fold_batch_norms"]
 
-# Layers that pass a channel's gain and shift on unchanged: always, or where no gain is negative.
+# Layers that preserve the gain and shift of a channel: always, or if no gain is negative.
 _AFFINE: Final = (
     layers.Dropout,
     layers.Flatten,
@@ -32,11 +31,11 @@ Floats = NDArray[np.float64]
 
 
 def fold_batch_norms(model: keras.Model) -> keras.Model:
-    """Fold each batch norm into the next linear layer where the outputs stay the same.
+    """Fold each batch norm into the next linear layer if this preserves the outputs.
 
-    Returns a copy of the network, or the network itself where no norm can be folded. A norm is folded when
-    only dropout, flattening and pooling lie between it and one ``Dense`` layer or unpadded convolution that
-    has a bias (padding with zeros would have to become padding with the shift).
+    Returns a copy of the network, or the network itself if no norm can be folded. A norm is folded if only dropout,
+    flattening and pooling are between it and a single ``Dense`` layer or unpadded convolution with a bias. (Zero
+    padding would have to become padding with the shift.)
     """
     targets = {layer.name: target for layer in model.layers if (target := _find_target(layer)) is not None}
     if not targets:
@@ -58,7 +57,7 @@ def fold_batch_norms(model: keras.Model) -> keras.Model:
 
 
 def _find_target(norm: Any) -> Any | None:
-    """Find the layer that a norm can be folded into."""
+    """Return the layer that a norm can be folded into, or None."""
     if not isinstance(norm, layers.BatchNormalization) or not _has_one_user(norm) or is_merged(norm):
         return None
     if norm.axis not in (-1, len(norm.output.shape) - 1):
@@ -85,7 +84,7 @@ def _can_absorb(layer: Any) -> bool:
 
 
 def _compute_gain_and_shift(norm: Any) -> tuple[Floats, Floats]:
-    """The factor and the summand that a norm applies to each channel, float64 (channels,) each."""
+    """Return the factor and offset of a norm for each channel, float64 (channels,)."""
     mean, variance = (
         keras.ops.convert_to_numpy(values).astype(np.float64)
         for values in (norm.moving_mean, norm.moving_variance)

@@ -1,9 +1,10 @@
-"""Cross-layer equalization: channels of similar range, for the single int8 scale of a tensor.
+"""Cross-layer equalization, which gives the channels of a tensor similar ranges.
 
-A channel may be divided by any s > 0 in the layer that produces it and multiplied by s in the layer that uses it, if
-everything between the two keeps factors (ReLU, pooling, sums of channels that are divided alike): M. Nagel et al.,
-"Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, section 4.1. The per-channel scales of
-the weights absorb the division. The effect was measured: docs/conversion.md.
+This matters because an int8 tensor has a single scale for all channels. A channel can be divided by any s > 0 in the
+layer that produces it and multiplied by s in the layer that uses it, if all operations in between preserve factors
+(ReLU, pooling, sums of channels divided by the same s): M. Nagel et al., "Data-Free Quantization Through Weight
+Equalization and Bias Correction", 2019, section 4.1. The per-channel scales of the weights absorb the division. See
+docs/conversion.md for its measured effect.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ _KEEPS_FACTORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Layers whose outputs share their channels' factors, and the layers that use those outputs."""
+    """Layers with shared channel factors, and the layers that use their outputs."""
 
     members: list[Any] = field(default_factory=list)
     users: list[Any] = field(default_factory=list)
 
 
 def equalize_layers(model: keras.Model, images: NDArray[np.uint8]) -> keras.Model:
-    """Scale the channels of a copy of the network to similar ranges; its outputs stay the same.
+    """Return a copy of the network, with equal outputs but similar channel ranges.
 
-    The ranges are those that occur on ``images``, uint8 (n, height, width, channels). Layers of an unknown
-    kind and layers that are used twice keep their weights, as do the layers around them.
+    The ranges are measured on ``images``, uint8 (n, height, width, channels). Layers of an unknown kind, layers that
+    are used twice, and the layers around them keep their weights.
     """
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
@@ -106,8 +107,8 @@ def _can_multiply(layer: Any) -> bool:
 
 
 def _compute_factors(model: keras.Model, group: _Group, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute by channel the largest share of a tensor's range that it fills, in any tensor of the group."""
-    # A layer whose only user is a ReLU is fused with it; its output is not a tensor of the file.
+    """Compute the largest share of a tensor's range that each channel uses."""
+    # A layer used only by a ReLU is fused with it, so its output is not a tensor of the file.
     real = [
         member for member in group.members if [type(user) for user in find_users(member)] != [layers.ReLU]
     ]

@@ -1,4 +1,4 @@
-"""Neighbouring layers in the graph of a Keras network."""
+"""Neighboring layers in the graph of a Keras network."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def find_sources(layer: Any) -> list[Any]:
 
 
 def find_users(layer: Any) -> list[Any]:
-    """Find the layers that have the output of ``layer`` as an input."""
+    """Find the layers that use the output of ``layer``."""
     return [node.operation for node in layer._outbound_nodes]
 
 
 def is_merged(norm: Any) -> bool:
-    """Return whether the TFLite converter merges a batch norm into the layer before it.
+    """Return whether the converter merges a batch norm into the layer before it.
 
-    A norm that is not merged stays in the file as a product with a vector and a sum, and int8 gives each of
-    the two tensors a single scale for all channels.
+    A norm that is not merged becomes a multiplication and an addition in the file. In int8, each of these two tensors
+    has a single scale for all channels.
     """
     (source,) = find_sources(norm)
     is_linear = getattr(source, "activation", None) is keras.activations.linear

@@ -1,1 +1,1 @@
-"""How int8 stays close to float: calibration images, outliers, and weights rounded by GPTQ."""
+"""Accurate int8 quantization: calibration data, outlier removal, and GPTQ."""

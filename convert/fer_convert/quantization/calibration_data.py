@@ -1,6 +1,7 @@
-"""The faces that calibrate int8: balanced over the labels, seeded, and without non-faces.
+"""Selection of the faces that calibrate int8.
 
-Their number and the effect of excluding non-faces were measured: docs/conversion.md.
+They are balanced over the labels and exclude non-faces. See docs/conversion.md for the measured effect of their number
+and of excluding non-faces.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ __all__ = ["select_calibration_faces"]
 
 
 def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
-    """Select up to ``samples`` faces with the seed, as evenly over the labels as possible.
+    """Select up to ``samples`` faces, as evenly over the labels as possible.
 
-    Images in which the Haar detector finds a face come first: of FER-2013's faces it finds two in three, of
-    its 150 non-faces two. Other images are selected only for a label that has too few of these, and blank
-    images never. Raises DataError when every image is blank.
+    Images in which the Haar detector finds a face are preferred; in FER-2013, it finds two in three of the faces, and
+    a face in two of the 150 images without one. Other images are selected only for labels with too few of these, and
+    blank images never. Raises DataError if all images are blank.
     """
     is_blank = faces.is_blank()
     order = np.random.default_rng(seed).permutation(np.flatnonzero(~is_blank))
@@ -35,7 +36,7 @@ def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> Fac
     detector = load_cascade()
     chosen: list[int] = []
     for done, candidates in enumerate(sorted(by_label, key=len)):
-        # The faces that a small label lacks are taken from the larger labels after it.
+        # Larger labels, which come later, make up for the faces that a small label lacks.
         share = -(-(samples - len(chosen)) // (len(by_label) - done))
         chosen += _select_detectable(faces.pixels, candidates, share, detector)
     return faces.select(np.random.default_rng(seed).permutation(np.array(chosen)))
@@ -44,7 +45,7 @@ def select_calibration_faces(faces: FaceDataset, samples: int, seed: int) -> Fac
 def _select_detectable(
     pixels: NDArray[np.uint8], candidates: NDArray[np.int64], count: int, detector: Any
 ) -> list[int]:
-    """Select ``count`` of the candidates' indices, those in which a face is detected first."""
+    """Select ``count`` candidates, preferring images with a detected face."""
     found: list[int] = []
     others: list[int] = []
     for index in candidates.tolist():

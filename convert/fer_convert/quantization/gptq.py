@@ -1,10 +1,10 @@
-"""GPTQ: int8 weights whose layer's output, not each weight, comes closest to float.
+"""GPTQ: rounding of int8 weights that minimizes the error of a layer's output.
 
-TensorFlow's converter rounds every weight to its nearest step. Here the weights of an output channel are rounded one
-after another, and the weights still to be rounded compensate for the error so far, as far as the layer's inputs
-correlate: E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers",
-2023, section 3. The bias then absorbs the mean of the remaining error (M. Nagel et al., 2019, section 4.2). Scales,
-zero points and operators stay. The effect was measured: docs/conversion.md.
+TensorFlow's converter rounds every weight to the nearest step. GPTQ rounds the weights of an output channel one after
+the other, and uses the correlation of the layer's inputs to compensate for the error with the weights not rounded yet:
+E. Frantar et al., "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers", 2023, section
+3. The bias then absorbs the mean of the remaining error (M. Nagel et al., 2019, section 4.2). Scales, zero points and
+operators do not change. See docs/conversion.md for its measured effect.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from fer_train.models.prediction import Progress, no_progress
 
 __all__ = ["apply_gptq"]
 
-_DAMPING: Final = 0.01  # of the inputs' mean variance, added to each: GPTQ, section 3.3
-_BLOCK: Final = 128  # weights whose effect on later blocks is applied at once
+_DAMPING: Final = 0.01  # share of the inputs' mean variance added to each variance: GPTQ, section 3.3
+_BLOCK: Final = 128  # weights whose effect on later blocks is applied together
 
 Floats = NDArray[np.float64]
 
@@ -31,16 +31,18 @@ Floats = NDArray[np.float64]
 def apply_gptq(
     int8: bytes, float32: bytes, images: NDArray[np.uint8], progress: Progress = no_progress
 ) -> bytes:
-    """Round the weights of an int8 network by GPTQ; returns the bytes of the new network.
+    """Round the weights of an int8 network with GPTQ.
 
-    ``float32`` is the same network before quantization. ``images``, uint8 (n, height, width, channels), show
-    how the inputs of its layers correlate. Raises ConversionError when the two networks have different
-    layers, ModelError when either is not a TFLite model.
+    Returns the bytes of the new network. ``float32`` is the same network before quantization. The correlation of layer
+    inputs is measured on ``images``, uint8 (n, height, width, channels). Raises ConversionError if the two networks
+    have different layers, ModelError if one of them is not a TFLite model.
     """
     schema, model = parse_model(int8)
     originals, targets = find_linear_layers(*parse_model(float32)), find_linear_layers(schema, model)
     if [layer.weights.shape for layer in originals] != [layer.weights.shape for layer in targets]:
-        raise ConversionError("the int8 network and the float32 network have different layers")
+        raise ConversionError(
+            "the int8 network and the float32 network have different layers; convert both from the same network"
+        )
     statistics = observe_inputs(float32, originals, progress("Observing float32", images))
     layers = list(zip(originals, targets, statistics, strict=True))
     for original, target, inputs in progress("Rounding int8", layers):
@@ -63,10 +65,13 @@ def _round_layer(
 
 
 def _round_weights(weights: Floats, covariance: Floats, scale: Floats) -> Floats:
-    """Compute whole numbers in -127…127, (inputs, outputs), which times ``scale`` replace the weights."""
+    """Compute the rounded weights as integers -127…127, (inputs, outputs).
+
+    Multiplied by ``scale``, they replace the weights.
+    """
     count = len(weights)
     damped = covariance + (_DAMPING * np.diag(covariance).mean() + 1e-12) * np.eye(count)
-    # Row i says how the error of weight i is spread over the weights after it.
+    # Row i distributes the error of weight i over the weights after it.
     spread = np.linalg.cholesky(np.linalg.inv(damped)).T
     weights, steps = weights.copy(), np.empty_like(weights)
     for start in range(0, count, _BLOCK):

@@ -1,4 +1,4 @@
-"""Mean and covariance of the inputs of a TFLite network's linear layers, observed on images."""
+"""Mean and covariance of the inputs of a TFLite network's linear layers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fer_edge.classification.preprocess import normalize
 
 __all__ = ["InputStatistics", "observe_inputs"]
 
-_POSITIONS: Final = 64  # positions of the kernel that are observed in each image
+_POSITIONS: Final = 64  # positions of the kernel observed per image
 _BATCH: Final = 50  # images
 
 Floats = NDArray[np.float64]
 
 
 class InputStatistics:
-    """Mean and covariance of the inputs with which a layer's weights are multiplied."""
+    """Mean and covariance of the inputs of a layer's weights."""
 
     def __init__(self, layer: LinearLayer) -> None:
         count = len(layer.weights)
@@ -43,7 +43,7 @@ class InputStatistics:
     def compute_covariance(self) -> Floats:
         """Compute the covariance, float64 (inputs, inputs).
 
-        It is shrunk towards its diagonal, the more the fewer rows were observed for each input.
+        It is shrunk towards its diagonal, more strongly with fewer observed rows per input.
         """
         mean = self.compute_mean()
         covariance = self._products / self._rows - np.outer(mean, mean)
@@ -54,7 +54,10 @@ class InputStatistics:
 def observe_inputs(
     network: bytes, layers: list[LinearLayer], images: Iterable[NDArray[np.uint8]]
 ) -> list[InputStatistics]:
-    """Run a float32 network on uint8 (height, width, channels) images; the statistics of each layer."""
+    """Run a float32 network and return the input statistics of each layer.
+
+    ``images`` are uint8 (height, width, channels).
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     interpreter = Interpreter(
@@ -67,7 +70,7 @@ def observe_inputs(
     interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
     statistics = [InputStatistics(layer) for layer in layers]
-    for number, batch in enumerate(_batches(images)):
+    for number, batch in enumerate(_split_into_batches(images)):
         observed: list[list[NDArray[np.float32]]] = [[] for _ in layers]
         for image in batch:
             interpreter.set_tensor(source, normalize(image)[None])
@@ -79,14 +82,17 @@ def observe_inputs(
     return statistics
 
 
-def _batches(images: Iterable[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
+def _split_into_batches(images: Iterable[NDArray[np.uint8]]) -> Iterator[list[NDArray[np.uint8]]]:
     remaining = iter(images)
     while batch := list(islice(remaining, _BATCH)):
         yield batch
 
 
 def _sample_patches(layer: LinearLayer, tensors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """The kernel's inputs, (rows, inputs), at up to ``_POSITIONS`` random positions in each image."""
+    """Sample the kernel's inputs at random positions: (rows, inputs).
+
+    Takes up to ``_POSITIONS`` positions per image.
+    """
     if layer.kernel is None:
         return tensors.reshape(-1, len(layer.weights))
     if layer.same:
@@ -104,6 +110,6 @@ def _sample_patches(layer: LinearLayer, tensors: NDArray[np.float32], seed: int)
 
 
 def _compute_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """TensorFlow's ``same`` padding, before and after."""
+    """Compute TensorFlow's ``same`` padding, before and after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2

@@ -1,4 +1,4 @@
-"""Convolutions and fully connected operators of a TFLite network, and the tensors they use."""
+"""Convolutions and fully connected operators of a TFLite network."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LinearLayer:
-    """A convolution or fully connected operator, by the indices of its tensors.
+    """A convolution or fully connected operator and the indices of its tensors.
 
-    ``source`` is the tensor of its inputs; ``bias_index`` is -1 where it has no bias. ``weights``: float64
-    (inputs, outputs), as stored, that is without the scale of an int8 tensor; the inputs of a convolution
-    are in the order kernel row, column, channel. ``kernel`` is (rows, columns), None for a fully connected
-    operator; ``stride`` likewise; ``same`` says whether the padding is ``same``.
+    ``source`` is the index of the input tensor; ``bias_index`` is -1 if there is no bias. ``weights`` is float64
+    (inputs, outputs) as stored, without the scale of an int8 tensor; the inputs of a convolution are in the order
+    kernel row, column, channel. ``kernel`` is (rows, columns), or None for a fully connected operator. ``stride`` is
+    (rows, columns), and ``same`` is True for ``same`` padding.
     """
 
     source: int
@@ -33,9 +33,9 @@ class LinearLayer:
 
 
 def find_linear_layers(schema: Any, model: Any) -> list[LinearLayer]:
-    """Find the operators with constant weights that can be rounded, in the network's order.
+    """Find the operators whose constant weights can be rounded, in order.
 
-    Dilated, grouped and depthwise convolutions are left out.
+    Skips dilated, grouped and depthwise convolutions.
     """
     found = []
     for operator in model.subgraphs[0].operators:
@@ -57,7 +57,10 @@ def read_tensor(model: Any, index: int, dtype: Any) -> NDArray[Any]:
 
 
 def write_tensor(schema: Any, model: Any, index: int, values: NDArray[Any]) -> None:
-    """Replace the content of a constant tensor, and of no other tensor that shares its buffer."""
+    """Replace the content of a constant tensor.
+
+    Other tensors that share its buffer do not change.
+    """
     tensors = model.subgraphs[0].tensors
     content = schema.BufferT(data=np.frombuffer(values.tobytes(), np.uint8))
     buffer = tensors[index].buffer
@@ -69,7 +72,7 @@ def write_tensor(schema: Any, model: Any, index: int, values: NDArray[Any]) -> N
 
 
 def _read_convolution(schema: Any, model: Any, operator: Any) -> LinearLayer | None:
-    source, weights, bias = _operands(operator)
+    source, weights, bias = _read_operands(operator)
     options, tensors = operator.builtinOptions, model.subgraphs[0].tensors
     outputs, rows, columns, channels = tensors[weights].shape
     is_plain = (options.dilationHFactor, options.dilationWFactor) == (1, 1)
@@ -87,11 +90,11 @@ def _read_convolution(schema: Any, model: Any, operator: Any) -> LinearLayer | N
 
 
 def _read_fully_connected(model: Any, operator: Any) -> LinearLayer | None:
-    source, weights, bias = _operands(operator)
+    source, weights, bias = _read_operands(operator)
     return LinearLayer(source, weights, bias, _read_weights(model, weights).T)
 
 
-def _operands(operator: Any) -> tuple[int, int, int]:
+def _read_operands(operator: Any) -> tuple[int, int, int]:
     source, weights, *rest = (int(index) for index in operator.inputs)
     return source, weights, rest[0] if rest else -1
 

@@ -1,4 +1,4 @@
-"""Calibration images whose activations are far outside the usual ranges."""
+"""Removal of calibration images with activations far outside the usual ranges."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fer_convert.keras_graph.activations import compute_outputs
 
 __all__ = ["drop_outliers"]
 
-_LIMIT: Final = 8.0  # usual faces stay below 4.5 times the median, in every layer of both architectures
+_LIMIT: Final = 8.0  # normal faces are below 4.5 times the median in every layer of both architectures
 _BATCH: Final = 100
 
 
 def drop_outliers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Drop the images on which any layer's peak is more than 8 times its median peak.
+    """Drop images for which a layer's peak is more than 8 times its median peak.
 
-    ``images``: uint8 (n, height, width, channels). A single face that activates otherwise dead units can
-    stretch the range of the logits, and so the steps of int8, to many times of what all other faces need.
-    Values of such a face saturate instead.
+    ``images`` is uint8 (n, height, width, channels). A single face that activates otherwise dead units can make the
+    range of the logits, and therefore the int8 steps, many times larger than all other faces need. Without it, the
+    values of such a face saturate.
     """
     watched = [layer.output for layer in model.layers if isinstance(layer, layers.Conv2D | layers.Dense)]
     if not watched:
@@ -33,5 +33,5 @@ def drop_outliers(model: keras.Model, images: NDArray[np.uint8]) -> NDArray[np.u
         parts.append(np.stack([array.reshape(len(array), -1).max(axis=1) for array in arrays], axis=1))
     peaks = np.concatenate(parts)
     median = np.median(peaks, axis=0)
-    median[median == 0] = np.inf  # a layer that is hardly ever active has no usual range
+    median[median == 0] = np.inf  # a layer that is hardly ever active has no typical range
     return np.asarray(images[(peaks <= _LIMIT * median).all(axis=1)])

@@ -1,1 +1,1 @@
-"""The models that fer-edge bundles, made from training runs."""
+"""Creation of the bundled models from training runs."""

@@ -1,4 +1,4 @@
-"""``make bundle``: a trained run becomes a model that fer-edge bundles, unless int8 costs too much."""
+"""``make bundle``: converts a trained run to a bundled model of fer-edge."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from fer_train.native_stderr import suppress_native_stderr
 __all__ = ["LARGEST_BYTES", "bundle", "bundle_model", "find_bundle_folder"]
 
 LARGEST_BYTES: Final = {DEFAULT_MODEL: 1_500_000, ACCURATE_MODEL: 8_000_000}
-"""The bundled models, and how large the file of each may be: all of them are in every wheel."""
+"""The bundled models and their largest file sizes, limited because every wheel contains all of them."""
 
 
 @click.command()
@@ -41,21 +41,21 @@ LARGEST_BYTES: Final = {DEFAULT_MODEL: 1_500_000, ACCURATE_MODEL: 8_000_000}
     type=click.Choice(tuple(LARGEST_BYTES)),
     default=DEFAULT_MODEL,
     show_default=True,
-    help="The bundled model to replace.",
+    help="Bundled model to replace.",
 )
-@data_option("FER-2013 in any of its forms.  [default: what the run was trained on]", required=False)
+@data_option("FER-2013 in any of its forms.  [default: the training data of the run]", required=False)
 @click.option(
     "--samples",
     type=click.IntRange(1),
     default=DEFAULT_SAMPLES,
     show_default=True,
-    help="The number of Training faces that calibrate int8.",
+    help="Number of Training faces used to calibrate int8.",
 )
 @debug_option
 def bundle(run: Path, name: str, data: Path | None, samples: int, debug: bool) -> None:
-    """Convert RUN to int8 and make it one of the models that fer-edge bundles, with its card.
+    """Convert RUN to int8 and install it as a bundled model, with its model card.
 
-    Refused when int8 loses more than a point of accuracy on PublicTest, or the file is too large.
+    Fails if int8 loses more than one point of accuracy on PublicTest, or if the file is too large.
     """
     require_training_packages()
     folder = find_bundle_folder()
@@ -73,11 +73,11 @@ def bundle_model(
     name: str = DEFAULT_MODEL,
     samples: int = DEFAULT_SAMPLES,
 ) -> ModelFile:
-    """Convert a network to int8 and make it the bundled model ``name`` in ``folder``, with its card and answers.
+    """Convert a network to int8 and write it as the bundled model ``name``.
 
-    ``samples`` faces calibrate it. Prints the conversion's report. Raises AccuracyLossError when int8 loses more than
-    a point of accuracy on PublicTest, ConversionError when the file is larger than a bundled one may be; then the
-    folder stays as it is.
+    The files are written to ``folder``. Also writes its model card and its answers to a known face. ``samples`` faces
+    calibrate it. Prints the report of the conversion. Raises AccuracyLossError if int8 loses more than one point of
+    accuracy on PublicTest and ConversionError if the file is too large; the folder does not change in these cases.
     """
     from fer_convert.conversion.convert import convert_model
     from fer_convert.conversion.table import format_conversion_table
@@ -102,21 +102,21 @@ def bundle_model(
 
 
 def _check_bundle(source: TrainedModel, model: ModelFile, name: str, drop: float) -> None:
-    """Raise an error where a file lost too much accuracy, or is too large, to be bundled."""
+    """Raise an error if a file lost too much accuracy or is too large to be bundled."""
     if drop > DEFAULT_MAX_DROP:
         raise AccuracyLossError(
             f"{source.path}: accuracy on {DEFAULT_SPLIT} dropped by {drop:.2f} points in int8, "
-            f"by more than {DEFAULT_MAX_DROP:g}; the bundled model stays as it is"
+            f"more than {DEFAULT_MAX_DROP:g}; the bundled model was not replaced"
         )
     if model.size > LARGEST_BYTES[name]:
         raise ConversionError(
-            f"{source.path}: {model.size:,} bytes in int8, more than the {LARGEST_BYTES[name]:,} that {name} may have; "
-            "the bundled model stays as it is"
+            f"{source.path}: {model.size:,} bytes in int8 exceed the limit of {LARGEST_BYTES[name]:,} for {name}; "
+            "the bundled model was not replaced"
         )
 
 
 def _install(model: ModelFile, card: str, target: Path) -> ModelFile:
-    """Write a bundled model, its card, and its answer to a known face, all or none of them."""
+    """Write a bundled model, its card and its answers to a known face, or nothing."""
     answers = answer(model.path)
     with (
         staged_file(target) as file,
@@ -130,18 +130,18 @@ def _install(model: ModelFile, card: str, target: Path) -> ModelFile:
 
 
 def find_bundle_folder() -> Path:
-    """Find the folder of the bundled models.
+    """Return the folder of the bundled models.
 
-    Raises OutputError unless it belongs to a source checkout and can be written.
+    Raises OutputError if it is not in a source checkout or not writable.
     """
     folder = Path(fer_edge.models.__file__).parent
     if not (folder.parents[2] / "pyproject.toml").is_file():
         raise OutputError(
-            f"{folder}: not a source checkout of fer-edge but an installed copy; "
+            f"{folder}: this is an installed copy of fer-edge, not a source checkout; "
             "install the checkout with: pip install --editable '.[train]'"
         )
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{folder}: cannot be written; make the checkout writable")
+        raise OutputError(f"{folder}: the folder is not writable; make the checkout writable")
     return folder
 
 

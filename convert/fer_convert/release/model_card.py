@@ -1,4 +1,4 @@
-"""The model card: what a bundled model is, its quality, its origin, and what it must not be used for."""
+"""The model card of a bundled model: properties, quality, origin, intended use."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["render_model_card"]
 
 _TEMPLATE: Final = """# {architecture}, {variant}: the {name} model of fer-edge
 
-Estimates for one face the probability of each of {label_count} emotions: {labels}. It
-classifies the expression that an image shows, not what the person feels.
+Estimates the probability of each of {label_count} emotions for one face: {labels}. It
+classifies the expression in an image, not what the person feels.
 
 | | |
 | --- | --- |
@@ -28,65 +28,65 @@ classifies the expression that an image shows, not what the person feels.
 | sha256 | `{sha256}` |
 | architecture | {architecture}, {parameters:,} parameters |
 | quantization | {quantization} |
-| operators | {operators}; all of them built into TFLite |
+| operators | {operators}; all built into TFLite |
 | input | `image`: {input} |
-| crop | {crop}; resized by {interpolation} |
+| crop | {crop}; resized with {interpolation} interpolation |
 | output | `emotion`: 1 × {label_count} probabilities in the order {labels} |
 
 ## Quality
 
 On the {samples:,} faces of {split}:
 
-| | correct | 95 % interval (Wilson) | mean of the classes | expected calibration error |
+| | accuracy | 95 % interval (Wilson) | mean class accuracy | expected calibration error |
 | --- | ---: | ---: | ---: | ---: |
 | before conversion (Keras, float32) | {keras_accuracies} |
 | this file ({variant}) | {file_accuracies} |
 | this file, with mirror images averaged | {flip_accuracies} |
 
-The network and this file predict the same emotion for {agreement} of the faces; a probability differs by
-{mean_difference:.4f} on average and by {max_difference:.3f} at most. {drop}
+The network and this file predict the same emotion for {agreement} of the faces. Their probabilities differ by
+{mean_difference:.4f} on average and by at most {max_difference:.3f}. {drop}
 
-| emotion | faces | recognized | 95 % interval | of the predictions correct |
+| emotion | faces | recall | 95 % interval | precision |
 | --- | ---: | ---: | ---: | ---: |
 {classes}
 
-To measure it again, anywhere: `fer-convert verify {name} --data fer2013.tar.gz --split {split}`, with
-`--flip-average` for mirror images.
+To reproduce these figures on any machine, run `fer-convert verify {name} --data fer2013.tar.gz --split {split}`;
+add `--flip-average` to average mirror images.
 
-## Where it comes from
+## Origin
 
 {provenance}
 
-The weights were learned from images that were collected for research; use them for research and
-demonstration, and for anything else train your own on data that you may use. The code's licence does not
-extend to them.
+The weights were trained on images collected for research. Use them for research and demonstrations; for any other
+purpose, train your own model on data that you are allowed to use. The license of the code does not apply to the
+weights.
 
-## Intended use, and what it must not be used for
+## Intended use and limitations
 
-Meant for demonstrations, teaching, and interactive installations, where a wrong prediction costs nothing.
-Not meant to judge people: not for hiring, policing, medicine, schools or advertising, and not for finding
-out what somebody feels. In the European Union, emotion recognition at work and in schools is prohibited
+The model is intended for demonstrations, teaching, and interactive installations, where a wrong prediction does no
+harm. It is not intended to judge people: do not use it for hiring, policing, medicine, schools or advertising, or to
+find out what somebody feels. In the European Union, emotion recognition at work and in schools is prohibited
 (Regulation (EU) 2024/1689, article 5).
 
-Its limits: about one prediction in {one_wrong_in} is wrong on images like those it was
-tested on, and people agree on those themselves only about two times in three. It was trained on frontal faces
-found on the web; it recognizes less well faces in profile, partly hidden, very dark or smaller than
-{width} pixels, small children, and groups of which its training images show few. How well it works by age,
-gender or skin color has not been measured: the data set does not say whom it shows.
+About one prediction in {one_wrong_in} is wrong on images like those it was tested on; people agree on these images
+only about two times in three. The model was trained on frontal faces found on the web. It is less accurate for faces
+that are in profile, partly hidden, very dark or smaller than {width} pixels, for small children, and for groups that
+are rare in its training images. Its accuracy by age, gender or skin color has not been measured, because the data set
+does not contain this information.
 """
 
 _QUANTIZATION: Final = {
     "float32": "none",
     "float16": "float16 weights, computed in float32",
-    "dynamic": "int8 weights, float32 in and out",
+    "dynamic": "int8 weights, float32 input and output",
     "int8": "int8 weights (per channel), activations, input and output",
 }
 
 
 def render_model_card(model: ModelFile, name: str, report: ConversionReport, flipped: Metrics) -> str:
-    """Render the card, in Markdown, of a file that is bundled as ``name``, from its conversion's report.
+    """Render the model card, in Markdown, of the bundled model ``name``.
 
-    ``flipped`` are the file's metrics with mirror images averaged.
+    ``report`` is the report of its conversion; ``flipped`` are its metrics with mirror images averaged.
     """
     spec, file = model.spec, report["files"][f"{model.spec.variant}.tflite"]
     return _TEMPLATE.format(
@@ -152,11 +152,13 @@ def _format_accuracies(metrics: Metrics) -> str:
 
 
 def _format_drop(file: FileReport) -> str:
-    """Say what the conversion cost, and whether that is within chance."""
+    """State the change of accuracy, and whether it is significant."""
     points, p = file["accuracy_drop_points"], file["drop_p_value"]
-    where = "within" if p >= SIGNIFICANCE else "beyond"
-    change = f"{abs(points):.2f} points {'lower' if points > 0 else 'higher'}" if points else "the same"
-    return f"Its accuracy is {change}, which is {where} chance (McNemar, p = {p:.2g})."
+    if not points:
+        return f"The accuracy is the same (McNemar, p = {p:.2g})."
+    verdict = "not significant" if p >= SIGNIFICANCE else "significant"
+    direction = "lower" if points > 0 else "higher"
+    return f"The accuracy is {abs(points):.2f} points {direction}, which is {verdict} (McNemar, p = {p:.2g})."
 
 
 def _format_classes(file: FileReport) -> str:

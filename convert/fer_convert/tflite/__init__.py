@@ -1,1 +1,1 @@
-"""TFLite files: TensorFlow's converter, the flatbuffer, and the files appended to it."""
+"""TFLite files: conversion, flatbuffers, metadata, and appended files."""

@@ -1,4 +1,4 @@
-"""Model specs for ``.tflite`` files from elsewhere."""
+"""Embedding of model specs in third-party ``.tflite`` files."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _REPLACE: Final = "replace it with --overwrite"
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that carries its model spec now.
+    """A file with an embedded model spec.
 
-    ``changed`` is false where it carried the same one before; ``range_known`` is true where the file itself
-    states that its input is (pixel - 128) / 64, by its metadata or by a quantized input.
+    ``changed`` is False if it already had the same spec. ``range_known`` is True if the metadata or the quantized input
+    of the file states that its input is (pixel - 128) / 64.
     """
 
     model: ModelFile
@@ -41,22 +41,24 @@ class Attachment:
 
 
 def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> Attachment:
-    """Embed a model spec in a ``.tflite`` file after checking it against the file.
+    """Check a model spec against a ``.tflite`` file and embed it.
 
-    The file's tensors, its answers to probe images, and what it says of itself are compared with the spec.
-    The file is replaced atomically, and stays as it is where it carries the same spec. Its variant is detected
-    from its tensors, whatever the spec says. What the file's metadata say of name, author and licence is kept
-    in the provenance, and other files appended to it stay appended. ``overwrite`` replaces another spec, and
-    labels or a normalization that the metadata state otherwise. What is suspicious is logged as a warning.
+    The tensors of the file, its predictions for probe images, and its metadata are compared with the spec. The file is
+    replaced atomically, and does not change if it already has the same spec. Its variant is detected from its tensors,
+    regardless of the spec. The name, author and license in its metadata are kept in the provenance, and other appended
+    files are kept. ``overwrite`` replaces a different spec, and labels or a normalization in the metadata that
+    contradict the spec. Suspicious findings are logged as warnings.
 
-    Raises ModelError when the file is not a TFLite model or its outputs are not probabilities, ContractError
-    when its tensors or its metadata contradict the spec, OutputError when it has another spec.
+    Raises ModelError if the file is not a TFLite model or its outputs are not probabilities, ContractError if its
+    tensors or metadata contradict the spec, OutputError if it has a different spec.
     """
     check_tflite(path)
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}; name a .tflite file") from error
+        raise ModelError(
+            f"{path}: cannot read the file: {error.strerror or error}; name a .tflite file"
+        ) from error
     with Classifier(ModelFile(path, spec, "", len(content))) as classifier:
         suspicions = probe_network(classifier)
     network = extract_network(content)
@@ -82,42 +84,48 @@ def _complete_spec(spec: ModelSpec, network: bytes, existing: ExistingMetadata) 
     provenance = {**spec.provenance, "network_sha256": hashlib.sha256(network).hexdigest()}
     if existing.texts and not existing.own:
         provenance["file_metadata"] = dict(existing.texts)
-    # Accuracy belongs to the file that it was measured on.
+    # The accuracy in the spec was measured with another file.
     return spec.replace(variant=detect_variant(network), accuracy={}, provenance=provenance)
 
 
 def _is_same_spec(carried: bytes, spec: ModelSpec) -> bool:
-    """Whether a carried spec says the same; raises OutputError when it does not."""
+    """Return True if an embedded spec is the same; raises OutputError if it differs."""
     try:
         found = ModelSpec.from_json(carried)
     except ContractError as error:
         raise OutputError(
-            f"it already carries a model spec that cannot be read ({error}); {_REPLACE}"
+            f"the file already has a model spec, which cannot be read ({error}); {_REPLACE}"
         ) from error
     fields = ("name", "labels", "width", "height", "color", "interpolation", "crop")
     different = [name for name in fields if getattr(found, name) != getattr(spec, name)]
     if not different:
         return True
     shown = "; ".join(
-        f"{name} {_show(getattr(found, name))} instead of {_show(getattr(spec, name))}" for name in different
+        f"{name} {_format_value(getattr(found, name))} instead of {_format_value(getattr(spec, name))}"
+        for name in different
     )
-    raise OutputError(f"it already carries a model spec, which says {shown}; {_REPLACE}")
+    raise OutputError(f"the file already has a different model spec, with {shown}; {_REPLACE}")
 
 
 def _compare_metadata(existing: ExistingMetadata, spec: ModelSpec) -> None:
-    """Raise ContractError where the file's own metadata contradict the spec."""
+    """Raise ContractError if the metadata of the file contradicts the spec."""
     if existing.mean and existing.std and not is_own_range(existing.mean, existing.std):
-        raise ContractError(f"by its metadata, it {_describe_normalization(existing)}")
+        raise ContractError(f"according to its metadata, it {_describe_normalization(existing)}")
     lists = existing.labels
-    if not lists or any(_fold(labels) == _fold(spec.labels) for labels in lists.values()):
+    if not lists or any(
+        _casefold_labels(labels) == _casefold_labels(spec.labels) for labels in lists.values()
+    ):
         return
     name, labels = next(iter(lists.items()))
     problem = (
-        "in another order than" if sorted(_fold(labels)) == sorted(_fold(spec.labels)) else "that differ from"
+        "in a different order than"
+        if sorted(_casefold_labels(labels)) == sorted(_casefold_labels(spec.labels))
+        else "that differ from"
     )
     raise ContractError(
-        f"{name} inside lists labels {problem} the spec's: {_show(labels)} instead of {_show(spec.labels)}; "
-        f"write the file's labels into the spec, in the file's order, or if the file is wrong, {_REPLACE}"
+        f"{name} in the file lists labels {problem} those of the spec: {_format_value(labels)} instead of "
+        f"{_format_value(spec.labels)}; write the labels of the file into the spec, in this order, or if the file is "
+        f"wrong, {_REPLACE}"
     )
 
 
@@ -125,13 +133,16 @@ def _describe_normalization(existing: ExistingMetadata) -> str:
     count = max(len(existing.mean), len(existing.std))
     means, stds = (values * count if len(values) == 1 else values for values in (existing.mean, existing.std))
     if len(means) != len(stds) or not all(stds):
-        return f"is normalized with the mean {_show(means)} and the standard deviation {_show(stds)}, which is invalid"
+        return (
+            f"is normalized with the mean {_format_value(means)} and the standard deviation {_format_value(stds)}, "
+            "which is invalid"
+        )
     return describe_mismatch(means, stds)
 
 
-def _fold(labels: tuple[str, ...]) -> list[str]:
+def _casefold_labels(labels: tuple[str, ...]) -> list[str]:
     return [label.casefold().strip() for label in labels]
 
 
-def _show(value: object) -> str:
+def _format_value(value: object) -> str:
     return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)

@@ -1,4 +1,4 @@
-"""The ``.tflite`` file as a container: a network, its metadata and the files appended to it."""
+"""The ``.tflite`` file as a container of a network, metadata, and appended files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_APPENDED_BYTES: Final = 16 << 20
 
 
 def extract_network(content: bytes) -> bytes:
-    """Extract the network from a ``.tflite`` file's bytes, without the files appended to it."""
+    """Return the network in the bytes of a ``.tflite`` file, without appended files."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return content[: min((entry.header_offset for entry in archive.infolist()), default=len(content))]
@@ -30,9 +30,10 @@ def extract_network(content: bytes) -> bytes:
 
 
 def read_appended_files(content: bytes) -> dict[str, bytes]:
-    """Read the files appended to a ``.tflite`` file's bytes, by name; empty where there are none.
+    """Read the files appended to the bytes of a ``.tflite`` file, by name.
 
-    Raises ContractError when they are damaged, encrypted, packed in another way than deflated, or larger than 16 MiB.
+    Returns an empty dict if there are none. Raises ContractError if they are damaged, encrypted, compressed with
+    another method than deflate, or larger than 16 MiB.
     """
     try:
         with open_zip(io.BytesIO(content), _MOST_APPENDED_BYTES) as archive:
@@ -41,15 +42,15 @@ def read_appended_files(content: bytes) -> dict[str, bytes]:
     except ZIP_DAMAGE as error:
         if isinstance(error, zipfile.BadZipFile) and not zipfile.is_zipfile(io.BytesIO(content)):
             return {}
-        raise ContractError(f"the files appended to it cannot be read: {reason_of(error)}") from error
+        raise ContractError(f"cannot read the appended files: {reason_of(error)}") from error
 
 
 def embed_spec(network: bytes, spec: ModelSpec, others: Mapping[str, bytes] | None = None) -> bytes:
     """Embed a model spec in a network; returns the bytes of a ``.tflite`` file.
 
-    TFLite metadata is written into the flatbuffer; the labels, the spec and the contents of ``others`` by
-    name are appended as a ZIP archive. The same network, spec and others give the same bytes. Raises
-    ModelError when the bytes are not a TFLite model.
+    TFLite metadata is written into the flatbuffer; the labels, the spec and ``others``, contents by file name, are
+    appended as a ZIP archive. The same arguments give the same bytes. Raises ModelError if the bytes are not a TFLite
+    model.
     """
     file = io.BytesIO(_set_metadata(network, build_metadata(spec)))
     file.seek(0, io.SEEK_END)

@@ -1,4 +1,4 @@
-"""TensorFlow's own converter: a Keras network to the bytes of a TFLite network."""
+"""Conversion of a Keras network to a TFLite network with TensorFlow's converter."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _UNSUPPORTED = re.compile(r"(?:TF Select|Custom) ops: (.+)")
 def run_converter(
     model: keras.Model, variant: Variant, calibration: Iterable[NDArray[np.uint8]] = ()
 ) -> bytes:
-    """Convert a network with TensorFlow's converter alone, into built-in operators only.
+    """Convert a network with TensorFlow's converter, to built-in operators only.
 
-    Batch 1, one signature ``serving_default`` from ``image`` to ``emotion``. ``calibration``: uint8 (height,
-    width, channels) images from which int8 learns its ranges. Raises ConversionError when TFLite has no
-    operator for a layer or the result is not of the variant.
+    The result has batch size 1 and one signature ``serving_default`` from ``image`` to ``emotion``. ``calibration``
+    contains the images, uint8 (height, width, channels), that determine the ranges of int8. Raises ConversionError if
+    TFLite has no operator for a layer or the result is not of the variant.
 
-    :func:`fer_convert.conversion.network.convert_to_tflite` does more for int8.
+    :func:`fer_convert.conversion.network.convert_to_tflite` adds further steps for int8.
     """
     converter = _make_converter(model)
     if variant != "float32":
@@ -44,8 +44,10 @@ def run_converter(
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         network = bytes(converter.convert())
-    except Exception as error:  # TensorFlow raises bare Exception among others
-        raise ConversionError(f"{model.name}: cannot be converted to {variant}: {_reason(error)}") from error
+    except Exception as error:  # TensorFlow raises bare Exception, among others
+        raise ConversionError(
+            f"{model.name}: cannot convert to {variant}: {_summarize_error(error)}"
+        ) from error
     check_network(network, variant, model.name)
     return network
 
@@ -53,17 +55,17 @@ def run_converter(
 def make_calibration_inputs(images: Iterable[NDArray[np.uint8]]) -> Iterable[list[NDArray[np.float32]]]:
     """Yield the converter's calibration inputs, float32 (1, height, width, channels).
 
-    ``images``: uint8 (height, width, channels). The first image is stretched over all gray levels, which
-    fixes the scale and the zero point of the input.
+    ``images`` are uint8 (height, width, channels). The first image is stretched to all gray levels, which determines
+    the scale and the zero point of the input.
     """
     for index, pixels in enumerate(images):
         yield [normalize(pixels if index else stretch_to_full_range(pixels))[None]]
 
 
 def stretch_to_full_range(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Stretch the pixels of an image, uint8 of any shape, linearly over 0…255.
+    """Stretch the pixels of an image, uint8 of any shape, linearly to 0…255.
 
-    Such an image among the calibration images gives the int8 input exactly scale 1/64 and zero point 0.
+    With such an image in the calibration data, the int8 input has exactly the scale 1/64 and the zero point 0.
     """
     low, high = int(pixels.min()), int(pixels.max())
     return np.asarray(np.rint((pixels.astype(np.float32) - low) * (255 / (high - low))), np.uint8)
@@ -76,13 +78,13 @@ def _make_converter(model: keras.Model) -> Any:
         return {OUTPUT_NAME: model(image, training=False)}
 
     module = tf.Module()
-    # TensorFlow does not track the variables of Keras; without this line it would not find them.
+    # TensorFlow does not track Keras variables and would not find them without this line.
     module.weights = [variable.value for variable in model.variables]
     module.serve = tf.function(serve, input_signature=[tf.TensorSpec(shape, tf.float32, name=INPUT_NAME)])
     return tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
 
 
-def _reason(error: Exception) -> str:
+def _summarize_error(error: Exception) -> str:
     text = str(error)
     missing = sorted({op.strip() for line in _UNSUPPORTED.findall(text) for op in line.split(",")})
     if missing:

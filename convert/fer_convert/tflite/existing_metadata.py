@@ -1,6 +1,6 @@
-"""What a ``.tflite`` file from elsewhere says of itself: TFLite metadata, label files, a model spec.
+"""Reading of the metadata and label files in third-party ``.tflite`` files.
 
-Field numbers are those of ``metadata_schema.fbs``, as in :mod:`fer_convert.tflite.metadata`.
+Field numbers are from ``metadata_schema.fbs``, as in :mod:`fer_convert.tflite.metadata`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _MOST_LABELS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ExistingMetadata:
-    """What a file says of itself, as far as it says anything.
+    """The metadata of a file; absent values are empty.
 
-    ``texts``: name, description, version, author and licence. ``mean`` and ``std``: gray levels, one for all
-    channels or one a channel, of NormalizationOptions. ``labels``: by the name of the appended file.
-    ``own``: whether fer-convert wrote it.
+    ``texts`` contains the values of name, description, version, author and "licence". ``mean`` and ``std`` are those of
+    NormalizationOptions in gray levels, one for all channels or one per channel. ``labels`` maps the names of appended
+    files to labels. ``own`` is True if fer-convert wrote the file.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -43,11 +43,11 @@ class ExistingMetadata:
 
 
 def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
-    """Read what the bytes of a ``.tflite`` file, and of the network in it, say about input and labels.
+    """Read the metadata about the input and labels of a ``.tflite`` file.
 
-    Labels come from the files that the metadata call labels of an output, without metadata from appended
-    files with "label" in their names. Raises ContractError when the metadata cannot be read, ModelError when
-    the network is not a TFLite model.
+    ``content`` are the bytes of the file, ``network`` those of the network in it. Labels are read from the files that
+    the metadata lists as labels of an output or, without metadata, from appended files with "label" in their names.
+    Raises ContractError if the metadata cannot be read, ModelError if the network is not a TFLite model.
     """
     files = read_appended_files(content)
     buffer = _find_buffer(network)
@@ -60,10 +60,10 @@ def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
         graph = next(iter(model.children(3)), None)
         source = next(iter(graph.children(2)), None) if graph else None
         mean, std = _read_normalization(source) if source else ((), ())
-        names = _label_files(graph) if graph else []
+        names = _list_label_files(graph) if graph else []
         labels = _read_labels(files, names)
     except (struct.error, IndexError, ValueError, TypeError, OverflowError) as error:
-        raise ContractError("its TFLite metadata is damaged") from error
+        raise ContractError("its TFLite metadata is damaged; get the file again") from error
     return ExistingMetadata(texts, mean, std, labels, own=SPEC_FILE in files)
 
 
@@ -84,7 +84,7 @@ def _read_normalization(source: _Table) -> tuple[tuple[float, ...], tuple[float,
     return (), ()
 
 
-def _label_files(graph: _Table) -> list[str]:
+def _list_label_files(graph: _Table) -> list[str]:
     return [
         name
         for output in graph.children(3)
@@ -107,7 +107,7 @@ def _read_labels(files: Mapping[str, bytes], names: list[str]) -> dict[str, tupl
 
 
 class _Table:
-    """A flatbuffer table by the numbers of its fields; an absent field is empty."""
+    """A flatbuffer table, with access by field number; an absent field is empty."""
 
     def __init__(self, content: bytearray, position: int) -> None:
         self._table: Any = flatbuffers.table.Table(content, position)

@@ -1,4 +1,4 @@
-"""TFLite networks as flatbuffers: bytes to an object tree, and back."""
+"""Parsing and packing of TFLite networks, which are flatbuffers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from fer_edge.errors import ModelError
 
 __all__ = ["pack_model", "parse_model"]
 
-_ALIGNMENT: Final = 16  # of a buffer's bytes, as TFLite's schema demands (force_align)
+_ALIGNMENT: Final = 16  # bytes, required for buffers by TFLite's schema (force_align)
 
 
 def parse_model(network: bytes) -> tuple[Any, Any]:
-    """Parse a network into an object tree; returns TFLite's schema module and its ``ModelT``.
+    """Parse a network into an object tree.
 
-    Raises ModelError when the bytes are not a TFLite model or LiteRT is not installed.
+    Returns TFLite's schema module and the ``ModelT``. Raises ModelError if the bytes are not a TFLite model or LiteRT
+    is not installed.
     """
     try:
         from ai_edge_litert import schema_py_generated as schema
@@ -27,11 +28,11 @@ def parse_model(network: bytes) -> tuple[Any, Any]:
     try:
         return schema, schema.ModelT.InitFromPackedBuf(bytearray(network), 0)
     except (struct.error, IndexError, ValueError, TypeError, UnicodeDecodeError) as error:
-        raise ModelError("not a TFLite model, or a truncated one") from error
+        raise ModelError("not a TFLite model, or a truncated file") from error
 
 
 def pack_model(schema: Any, model: Any) -> bytes:
-    """Pack a ``ModelT`` into the bytes of a network; :func:`parse_model` reverses it."""
+    """Pack a ``ModelT`` into the bytes of a network, which :func:`parse_model` reads."""
     import flatbuffers
 
     model.buffers = [_align_buffer(schema, buffer) for buffer in model.buffers]
@@ -41,9 +42,9 @@ def pack_model(schema: Any, model: Any) -> bytes:
 
 
 def _align_buffer(schema: Any, buffer: Any) -> Any:
-    """Return the buffer as one that is packed at an address aligned for every number type.
+    """Return a copy of the buffer that is aligned for every number type when packed.
 
-    The generated Python code of the schema ignores the alignment that the schema demands.
+    The generated Python code ignores the alignment that the schema requires.
     """
 
     class AlignedBuffer(schema.BufferT):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The operators and number types of a TFLite network, and whether they are as intended."""
+"""Inspection of a TFLite network: operators, number types, input quantization."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["check_network", "detect_variant", "list_operators", "read_input_quan
 
 
 def list_operators(network: bytes) -> tuple[str, ...]:
-    """List the names of a network's operators, sorted; ``CUSTOM:name`` for one that is not built in.
+    """List the names of a network's operators, sorted.
 
-    Raises ModelError when the bytes are not a TFLite model.
+    Custom operators are listed as ``CUSTOM:name``. Raises ModelError if the bytes are not a TFLite model.
     """
     schema, model = parse_model(network)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    return tuple(sorted(_operator_name(names, code) for code in model.operatorCodes))
+    return tuple(sorted(_find_operator_name(names, code) for code in model.operatorCodes))
 
 
 def detect_variant(network: bytes) -> Variant:
-    """Detect ``float32``, ``float16``, ``dynamic`` or ``int8`` from the types of a network's tensors.
+    """Detect the variant of a network from the types of its tensors.
 
-    ``int8`` is also one whose input and output are uint8 or int16: integers throughout.
-    Raises ModelError when the bytes are not a TFLite model.
+    Returns ``int8`` for any network with integer input and output, also uint8 or int16. Raises ModelError if the bytes
+    are not a TFLite model.
     """
     schema, model = parse_model(network)
     graph = model.subgraphs[0]
@@ -40,9 +40,9 @@ def detect_variant(network: bytes) -> Variant:
 
 
 def read_input_quantization(network: bytes) -> tuple[float, int]:
-    """Read the scale and the zero point of a network's input; both are 0 for a float input.
+    """Read the scale and the zero point of a network's input.
 
-    Raises ModelError when the bytes are not a TFLite model.
+    Both are 0 for a float input. Raises ModelError if the bytes are not a TFLite model.
     """
     _, model = parse_model(network)
     graph = model.subgraphs[0]
@@ -53,9 +53,10 @@ def read_input_quantization(network: bytes) -> tuple[float, int]:
 
 
 def check_network(network: bytes, variant: Variant, name: str) -> None:
-    """Raise ConversionError unless a network is of the variant, with built-in operators only.
+    """Raise ConversionError unless a network is of the variant.
 
-    An int8 input must have the scale 1/64 and the zero point 0. ``name`` is the network's in messages.
+    It must also have only built-in operators. An int8 input must have the scale 1/64 and the zero point 0. ``name``
+    names the network in messages.
     """
     custom = [operator for operator in list_operators(network) if operator.startswith("CUSTOM:")]
     if custom:
@@ -65,7 +66,7 @@ def check_network(network: bytes, variant: Variant, name: str) -> None:
         )
     got = detect_variant(network)
     if got != variant:
-        raise ConversionError(f"{name}: expected {variant} tensors, the converter made {got} tensors")
+        raise ConversionError(f"{name}: expected {variant} tensors, but the converter created {got} tensors")
     if variant == "int8":
         scale, zero_point = read_input_quantization(network)
         if (scale, zero_point) != (1 / PIXEL_SCALE, 0):
@@ -75,8 +76,8 @@ def check_network(network: bytes, variant: Variant, name: str) -> None:
             )
 
 
-def _operator_name(names: dict[int, str], code: Any) -> str:
+def _find_operator_name(names: dict[int, str], code: Any) -> str:
     if code.customCode is not None:
         return f"CUSTOM:{code.customCode.decode()}"
-    # Operators past the 127th are in the newer field, older ones in both.
+    # Operator codes above 127 are only in the newer field, others in both.
     return names[max(code.builtinCode, code.deprecatedBuiltinCode)]

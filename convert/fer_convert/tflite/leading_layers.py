@@ -1,4 +1,4 @@
-"""What a network does to its float input before its first layer with weights: evidence of what it was made for."""
+"""Detection of a network's input range from its first operations."""
 
 from __future__ import annotations
 
@@ -19,27 +19,26 @@ from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
 
 __all__ = ["check_leading_layers"]
 
-_NARROWEST: Final = (
-    0.15  # of what black to white may become: 255 / 255 for a network made for 0…255, scaled by it
-)
+_NARROWEST: Final = 0.15  # smallest plausible difference between black and white after the leading layers
 
 _Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def check_leading_layers(network: bytes) -> None:
-    """Raise ContractError when a float network evidently takes other numbers than (pixel - 128) / 64.
+    """Raise ContractError if a network does not expect (pixel - 128) / 64.
 
-    Evidence is a quantization of the input to another range, or a scaling that leaves hardly anything of the
-    range, as the 1/255 of a network that takes 0…255. Raises ModelError when the bytes are not a TFLite model.
+    Only float networks are checked, and only clear contradictions are reported: the network quantizes its input to
+    another range, or scales it to almost nothing, such as a network for 0…255 that starts with a factor of 1/255.
+    Raises ModelError if the bytes are not a TFLite model.
     """
     schema, model = parse_model(network)
     graph = model.subgraphs[0]
     tensor = int(graph.inputs[0])
     if graph.tensors[tensor].type != schema.TensorType.FLOAT32:
         return
-    line: _Line = (np.ones(1), np.zeros(1))  # of y = slope * x + offset
+    line: _Line = (np.ones(1), np.zeros(1))  # slope and offset of y = slope * x + offset
     scaled = False
-    while (operator := _only_consumer(graph, tensor)) is not None:
+    while (operator := _find_only_consumer(graph, tensor)) is not None:
         code = model.operatorCodes[operator.opcodeIndex]
         kind = max(code.builtinCode, code.deprecatedBuiltinCode)
         if kind == schema.BuiltinOperator.QUANTIZE and not scaled:
@@ -51,8 +50,7 @@ def check_leading_layers(network: bytes) -> None:
         line, tensor, scaled = following, int(operator.outputs[0]), True
     if scaled and float(np.max(np.abs(line[0]))) * 255 / PIXEL_SCALE < _NARROWEST:
         raise ContractError(
-            f"its first layers scale its input to {_show_range(line)}, so that it "
-            f"{describe_mismatch([0.0], [1.0])}"
+            f"its first layers scale the input to {_format_range(line)}, so it {describe_mismatch([0.0], [1.0])}"
         )
 
 
@@ -69,12 +67,12 @@ def _check_quantization(schema: Any, tensor: Any) -> None:
     if not holds_pixels(build_pixel_table(kind, scale, zero_point)):
         mean, std = find_range(kind, scale, zero_point)
         raise ContractError(
-            f"it quantizes its input with the scale {scale:.6g} and the zero point {zero_point}, so that it "
+            f"it quantizes its input with the scale {scale:.6g} and the zero point {zero_point}, so it "
             f"{describe_mismatch([mean], [std])}"
         )
 
 
-def _only_consumer(graph: Any, tensor: int) -> Any | None:
+def _find_only_consumer(graph: Any, tensor: int) -> Any | None:
     consumers = [
         operator for operator in graph.operators if operator.inputs is not None and tensor in operator.inputs
     ]
@@ -84,14 +82,17 @@ def _only_consumer(graph: Any, tensor: int) -> Any | None:
 def _apply(
     schema: Any, model: Any, graph: Any, operator: Any, kind: int, tensor: int, line: _Line
 ) -> _Line | None:
-    """The line after a sum or product with a constant; None after any other operator."""
+    """Return the line after adding or multiplying a constant.
+
+    Returns None for any other operator.
+    """
     kinds = schema.BuiltinOperator
     if kind not in (kinds.MUL, kinds.DIV, kinds.ADD, kinds.SUB) or len(operator.inputs) != 2:
         return None
     if getattr(operator.builtinOptions, "fusedActivationFunction", 0):
         return None
     first = int(operator.inputs[0]) == tensor
-    other = _constant(schema, model, graph.tensors[operator.inputs[1 if first else 0]])
+    other = _read_constant(schema, model, graph.tensors[operator.inputs[1 if first else 0]])
     if other is None or (kind in (kinds.DIV, kinds.SUB) and not first):
         return None
     slope, offset = line
@@ -102,8 +103,11 @@ def _apply(
     return slope, offset + (other if kind == kinds.ADD else -other)
 
 
-def _constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | None:
-    """The numbers of a constant, one or one a channel."""
+def _read_constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | None:
+    """Return the values of a constant, one for all channels or one per channel.
+
+    Returns None if the tensor is not such a constant.
+    """
     data = model.buffers[tensor.buffer].data
     if data is None or tensor.type != schema.TensorType.FLOAT32:
         return None
@@ -111,7 +115,7 @@ def _constant(schema: Any, model: Any, tensor: Any) -> NDArray[np.float64] | Non
     return values if values.size in (1, 3) else None
 
 
-def _show_range(line: _Line) -> str:
+def _format_range(line: _Line) -> str:
     slope, offset = line
     ends = [slope * (pixel - PIXEL_MEAN) / PIXEL_SCALE + offset for pixel in (0, 255)]
     return f"{np.min(ends):.3g} to {np.max(ends):.3g}"

@@ -1,8 +1,8 @@
-"""TFLite metadata: the description of a model that any program can read.
+"""TFLite metadata, a standard description of a model for any program.
 
-By convention it is a flatbuffer with the identifier ``M001``, in a buffer of the model to which the entry
-``TFLITE_METADATA`` of the model's metadata refers. Field numbers are those of ``metadata_schema.fbs``
-1.0.0 in google-ai-edge's tflite-support; a union takes two numbers, for its type and for its value.
+By convention, it is a flatbuffer with the identifier ``M001``, in the buffer that the entry ``TFLITE_METADATA`` in the
+model's metadata refers to. Field numbers are from ``metadata_schema.fbs`` 1.0.0 in google-ai-edge's tflite-support; a
+union has two numbers, for its type and for its value.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ __all__ = [
 ]
 
 METADATA_NAME: Final = "TFLITE_METADATA"
-"""The name of the buffer in the model's metadata."""
+"""Name of the buffer in the model's metadata."""
 LABELS_FILE: Final = "labels.txt"
-"""The appended file with one label per line, in the order of the outputs."""
+"""Name of the appended file with one label per line, in the order of the outputs."""
 INPUT_NAME: Final = "image"
 OUTPUT_NAME: Final = "emotion"
-"""The names of the tensors in the model's only signature, ``serving_default``."""
+"""Names of the input and output in the model's only signature, ``serving_default``."""
 NORMALIZATION: Final = 1
-"""The value of the schema's ProcessUnitOptions for NormalizationOptions."""
+"""Value of NormalizationOptions in the schema's ProcessUnitOptions."""
 TENSOR_AXIS_LABELS: Final = 2
-"""The value of the schema's AssociatedFileType for a file with a label for each value of an output."""
+"""Value in the schema's AssociatedFileType for a file with a label for each value of an output."""
 
 _IDENTIFIER: Final = b"M001"
 _PARSER_VERSION: Final = "1.0.0"
@@ -49,21 +49,22 @@ _Field = Callable[[], None]
 
 
 def build_metadata(spec: ModelSpec) -> bytes:
-    """Build the metadata flatbuffer of a model with one input ``image`` and one output ``emotion``.
+    """Build the metadata flatbuffer of a model.
 
-    Normalization is in gray levels: ``(pixel - mean) / std`` with mean 128 and standard deviation 64, for
-    float and quantized files alike; a quantized input's scale and zero point follow it.
+    The model has one input ``image`` and one output ``emotion``. The normalization is in gray levels, ``(pixel - mean)
+    / std`` with mean 128 and standard deviation 64, for float and quantized files. The scale and zero point of a
+    quantized input are applied after it.
     """
     write = _Writer()
-    labels = write.file(LABELS_FILE, "One emotion a line, in the order of the outputs", TENSOR_AXIS_LABELS)
-    description = write.file(SPEC_FILE, "The model's contract with fer-edge, JSON", _FILE_DESCRIPTIONS)
+    labels = write.file(LABELS_FILE, "One emotion per line, in the order of the outputs", TENSOR_AXIS_LABELS)
+    description = write.file(SPEC_FILE, "Model spec for fer-edge, in JSON", _FILE_DESCRIPTIONS)
     subgraph = write.table(
-        write.tables(2, [_input_metadata(write, spec)]),
-        write.tables(3, [_output_metadata(write, labels)]),
+        write.tables(2, [_build_input_metadata(write, spec)]),
+        write.tables(3, [_build_output_metadata(write, labels)]),
     )
     root = write.table(
         write.text(0, spec.name),
-        write.text(1, _description(spec)),
+        write.text(1, _describe_model(spec)),
         write.text(2, __version__),
         write.tables(3, [subgraph]),
         write.text(4, str(spec.provenance.get("author", "fer-edge"))),
@@ -74,8 +75,8 @@ def build_metadata(spec: ModelSpec) -> bytes:
     return write.finish(root)
 
 
-def _description(spec: ModelSpec) -> str:
-    size = f"{spec.width}×{spec.height} {'grey' if spec.color == 'gray' else 'RGB'} picture of one face"
+def _describe_model(spec: ModelSpec) -> str:
+    size = f"{spec.width}×{spec.height} {'gray' if spec.color == 'gray' else 'RGB'} image of one face"
     measured = "; ".join(
         f"{100 * figures['accuracy']:.2f} % correct on {split}"
         for split, figures in spec.accuracy.items()
@@ -84,11 +85,11 @@ def _description(spec: ModelSpec) -> str:
     return (
         f"Facial emotion recognition ({spec.variant}): "
         f"probabilities of {', '.join(spec.labels)} from a {size}"
-        + (f". Measured: {measured}" if measured else "")
+        + (f". Accuracy: {measured}" if measured else "")
     )
 
 
-def _input_metadata(write: _Writer, spec: ModelSpec) -> int:
+def _build_input_metadata(write: _Writer, spec: ModelSpec) -> int:
     size = write.table(write.uint(0, spec.width), write.uint(1, spec.height))
     image = write.table(write.byte(0, _COLOR_SPACE[spec.color]), write.offset(1, size))
     content = write.table(write.byte(0, _CONTENT_IMAGE), write.offset(1, image))
@@ -105,7 +106,7 @@ def _input_metadata(write: _Writer, spec: ModelSpec) -> int:
     )
 
 
-def _output_metadata(write: _Writer, labels: int) -> int:
+def _build_output_metadata(write: _Writer, labels: int) -> int:
     content = write.table(write.byte(0, _CONTENT_FEATURE), write.offset(1, write.table()))
     stats = write.table(write.floats(0, [1.0]), write.floats(1, [0.0]))
     return write.table(
@@ -118,7 +119,10 @@ def _output_metadata(write: _Writer, labels: int) -> int:
 
 
 class _Writer:
-    """Writes flatbuffer tables; everything a field refers to is written before its table."""
+    """Writer of flatbuffer tables.
+
+    The targets of a field are written before its table.
+    """
 
     def __init__(self) -> None:
         self._builder: Any = flatbuffers.Builder(1024)
@@ -128,7 +132,7 @@ class _Writer:
         return bytes(self._builder.Output())
 
     def table(self, *fields: _Field) -> int:
-        self._builder.StartObject(8)  # ModelMetadata, the largest table here, has eight fields
+        self._builder.StartObject(8)  # ModelMetadata, the largest table used, has eight fields
         for write_field in fields:
             write_field()
         return int(self._builder.EndObject())

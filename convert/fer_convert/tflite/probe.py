@@ -1,4 +1,4 @@
-"""Probe images through a network from elsewhere: whether its answers are probabilities of what it sees."""
+"""Plausibility check of a third-party network's predictions with probe images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _FACES: Final = 6
 
 
 def probe_network(classifier: Classifier) -> list[str]:
-    """Run the probe images; returns what is suspicious and proves nothing, as sentences without a full stop.
+    """Run the probe images and return suspicious findings.
 
-    Raises ModelError when the outputs are not probabilities, are the same for every image without being
-    certain, or differ for the same image.
+    Findings are sentences without a period. Raises ModelError if the outputs are not probabilities, differ for the same
+    image, or are the same for every image without being certain.
     """
     path = classifier.model.path
     images = make_probe_images(classifier.spec)
@@ -37,30 +37,30 @@ def probe_network(classifier: Classifier) -> list[str]:
     again = np.stack([classifier.compute_outputs(image) for image in images[::-1]])[::-1]
     if float(np.abs(outputs - again).max()) > max(1e-4, classifier.output_step):
         raise ModelError(
-            f"{path}: its answers to the same image differ, so that it keeps a state or is random; convert it "
-            "without stateful layers, and with dropout switched off (training=False)"
+            f"{path}: its outputs for the same image differ, so it has a state or is random; convert it "
+            "without stateful layers and with dropout turned off (training=False)"
         )
     spread = float(np.ptp(outputs, axis=0).max())
     certain = int(np.count_nonzero(outputs.max(axis=1) >= _SATURATED - classifier.output_step))
     advice = (
-        "if it was trained on numbers other than (pixel - 128) / 64, put a keras.layers.Rescaling in front "
-        f"({GUIDE})"
+        f"if it was not trained on (pixel - 128) / 64, add a keras.layers.Rescaling at its input ({GUIDE})"
     )
     if certain >= len(images) - 1:
-        return [f"it is certain of its answer for {certain} of {len(images)} probe images; {advice}"]
+        return [f"its prediction is almost certain for {certain} of {len(images)} probe images; {advice}"]
     if spread <= _SAME:
         raise ModelError(
-            f"{path}: its answer is the same for every image; its weights may be damaged or untrained, and {advice}"
+            f"{path}: its output is the same for every image; its weights may be damaged or untrained, and {advice}"
         )
     if spread <= _HARDLY:
-        return [f"its answers hardly depend on the image (by {spread:.1g} at most); {advice}"]
+        return [f"its outputs hardly depend on the image (differing by at most {spread:.1g}); {advice}"]
     return []
 
 
 def make_probe_images(spec: ModelSpec) -> NDArray[np.uint8]:
-    """Draw images that differ in every respect: uint8 (n, height, width, channels) of the spec's size.
+    """Draw very different images: uint8 (n, height, width, channels).
 
-    Black, white, ramps, noise, soft patches, and simple faces. The same every time.
+    They have the size and the channels of the spec, and are the same for every call: black, white, ramps, noise, soft
+    patches, and simple faces.
     """
     generator = np.random.default_rng(0)
     shape = (spec.height, spec.width)
@@ -79,7 +79,7 @@ def make_probe_images(spec: ModelSpec) -> NDArray[np.uint8]:
 
 
 def _draw_face(shape: tuple[int, int], number: int) -> NDArray[np.uint8]:
-    """A face in its own light, its mouth curved from down to up as ``number`` grows from 0 to 5."""
+    """Draw a face whose brightness and smile increase with ``number``, 0 to 5."""
     side, skin = 240, 120 + 20 * number
     face = np.full((side, side), 60, np.uint8)
     cv2.ellipse(face, (120, 125), (85, 110), 0, 0, 360, skin, cv2.FILLED)

@@ -1,4 +1,4 @@
-"""The time that a model file takes for one face."""
+"""Latency of a model file for one face."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TIMED: Final = 200
 
 
 def measure_latency(model: ModelFile, images: NDArray[np.uint8]) -> dict[str, float]:
-    """Measure the median milliseconds for one image, by the number of threads, after a warm-up.
+    """Measure the median latency per image in ms, by the number of threads.
 
-    ``images``: uint8 (n > 0, height, width, channels), used in turn. Raises ModelError when the file cannot
-    be loaded.
+    ``images``, uint8 (n > 0, height, width, channels), are used in turn; the first runs are a warm-up. Raises
+    ModelError if the file cannot be loaded.
     """
     medians = {}
     for threads in _THREADS:

@@ -24,7 +24,7 @@ _COLORS: Final = {
 
 
 def draw_confusion_matrices(path: Path, files: Mapping[str, Metrics], title: str) -> None:
-    """Draw row-normalized confusion matrices side by side, one for each file, by its name."""
+    """Plot the row-normalized confusion matrices of all files next to each other."""
     labels = next(iter(files.values()))["confusion"]["labels"]
     side, room = 0.75 * report_plots.confusion_side(labels), label_room(labels)
     size = (max(6.0, len(files) * max(2.6, side + 0.4) + room + 1.2), side + 0.75 * room + 1.7)
@@ -48,6 +48,6 @@ def draw_confusion_matrices(path: Path, files: Mapping[str, Metrics], title: str
 
 
 def draw_reliability(path: Path, reports: Mapping[str, Metrics], title: str) -> None:
-    """Draw how often the predictions of each file are right, by the variant of each."""
+    """Plot a reliability diagram of all files, by variant."""
     calibrations = {variant: metrics["calibration"] for variant, metrics in reports.items()}
     report_plots.draw_reliability(path, calibrations, title, _COLORS)

@@ -1,4 +1,4 @@
-"""Predictions before and after conversion, and how far they agree."""
+"""Predictions before and after conversion, and their agreement."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _THREADS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the predictions of a file agree with those of its Keras network.
+    """Agreement of a file's predictions with those of its Keras network.
 
-    ``top1``: the share of faces, 0…1, with the same most probable label. ``mean_difference`` and
-    ``max_difference``: between probabilities, 0…1, over all faces and labels.
+    ``top1``, 0…1, is the share of faces with the same most probable label. ``mean_difference`` and ``max_difference``
+    are differences of probabilities, 0…1, over all faces and labels.
     """
 
     top1: float
@@ -42,7 +42,10 @@ class Agreement:
 
 
 def compare_predictions(reference: NDArray[np.float32], converted: NDArray[np.float32]) -> Agreement:
-    """Compare the float32 (n, labels) probabilities of a network and of its converted file."""
+    """Compare the probabilities of a network and of its converted file.
+
+    Both are float32 (n, labels).
+    """
     difference = np.abs(reference.astype(np.float64) - converted)
     same = reference.argmax(axis=1) == converted.argmax(axis=1)
     return Agreement(float(same.mean()), float(difference.mean()), float(difference.max()))
@@ -51,9 +54,9 @@ def compare_predictions(reference: NDArray[np.float32], converted: NDArray[np.fl
 def compute_drop_p_value(
     reference: NDArray[np.float32], converted: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> float:
-    """Compute how probable the change of accuracy is by chance: McNemar's exact test, 0…1.
+    """Compute the p-value, 0…1, of the change of accuracy by McNemar's exact test.
 
-    ``reference`` and ``converted`` are float32 (n, labels), ``labels`` the true ones, int64 (n,).
+    ``reference`` and ``converted`` are float32 (n, labels); ``labels``, int64 (n,), are the true labels.
     """
     before, after = (predicted.argmax(axis=1) == labels for predicted in (reference, converted))
     return mcnemar_p_value(int((before & ~after).sum()), int((after & ~before).sum()))
@@ -62,9 +65,9 @@ def compute_drop_p_value(
 def predict_with_keras(
     model: keras.Model, images: NDArray[np.uint8], progress: Progress = no_progress
 ) -> NDArray[np.float32]:
-    """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
+    """Predict probabilities, float32 (n, labels).
 
-    ``progress`` wraps the batches.
+    ``images`` is uint8 (n, height, width, channels). ``progress`` wraps the batches.
     """
     return predict(model, images, progress=progress, task="Running Keras")
 
@@ -77,11 +80,11 @@ def predict_with_runtime(
     *,
     flip_average: bool = False,
 ) -> NDArray[np.float32]:
-    """Predict float32 (n, labels) probabilities for uint8 (n, height, width, channels) images.
+    """Predict probabilities, float32 (n, labels).
 
-    One image at a time, as on the device; ``progress`` wraps the images under the name ``task``.
-    ``flip_average`` averages each image's probabilities and those of its mirror image. Raises ModelError when
-    the file cannot be loaded, ContractError when its spec contradicts its tensors.
+    ``images`` is uint8 (n, height, width, channels). Runs one image at a time, as on a device; ``progress`` wraps the
+    images under the name ``task``. ``flip_average`` averages the probabilities of each image and its mirror image.
+    Raises ModelError if the file cannot be loaded, ContractError if its spec contradicts its tensors.
     """
     with Classifier(model, threads=_THREADS) as classifier:
         network = wrap_classifier(classifier)

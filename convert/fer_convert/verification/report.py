@@ -1,4 +1,4 @@
-"""The figures of a model file, in the terms of JSON."""
+"""The metrics of a model file, as JSON values."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["Metrics", "VerificationReport", "compute_metrics"]
 
 
 class Metrics(TypedDict):
-    """The quality of predictions on the faces of a split, as in fer-train's ``report.json``.
+    """Metrics of predictions on a split, as in fer-train's ``report.json``.
 
-    Shares are in 0…1, ``loss`` is the cross-entropy in nats, rows of the confusion are true labels.
+    Shares are 0…1, ``loss`` is the cross-entropy in nats, and rows of ``confusion`` are true labels.
     """
 
     samples: int
@@ -30,9 +30,10 @@ class Metrics(TypedDict):
 
 
 class VerificationReport(Metrics):
-    """The quality of a model file, and ``latency_ms``: milliseconds of one inference by the number of threads.
+    """Metrics and latency of a model file.
 
-    ``flip_average``: whether probabilities are the mean of an image's and its mirror image's, two inferences.
+    ``latency_ms`` is the time of one inference in milliseconds, by the number of threads. ``flip_average`` is True if
+    the probabilities of each image and its mirror image were averaged, which takes two inferences.
     """
 
     split: str
@@ -41,5 +42,5 @@ class VerificationReport(Metrics):
 
 
 def compute_metrics(predictions: NDArray[np.float32], faces: FaceDataset) -> Metrics:
-    """Compute every metric of float32 (n, labels) probabilities for n > 0 faces."""
+    """Compute all metrics of probabilities, float32 (n, labels), for n > 0 faces."""
     return cast(Metrics, metrics.compute_metrics(predictions, faces.labels, faces.label_names))

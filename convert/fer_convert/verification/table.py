@@ -1,4 +1,4 @@
-"""A verification's report as text."""
+"""Text output of a verification's report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["format_latency", "format_verification_table"]
 
 
 def format_verification_table(model: ModelFile, report: VerificationReport) -> str:
-    """Format the report of :func:`fer_convert.verification.verify.verify` as lines of text."""
+    """Format the report of :func:`fer_convert.verification.verify.verify` as text."""
     labels, counts = report["confusion"]["labels"], report["confusion"]["counts"]
     rows = [
         (label, *map(str, row), format_percent(row[i] / max(1, sum(row))))
@@ -23,9 +23,9 @@ def format_verification_table(model: ModelFile, report: VerificationReport) -> s
         f"{format_percent(report['accuracy'])} correct on {report['samples']:,} faces of {report['split']}"
         f"{_format_stated(model, report)}, 95 % interval {format_interval(report['accuracy_interval'])}"
         + (", with mirror images averaged" if report["flip_average"] else ""),
-        f"{format_percent(report['mean_class_accuracy'])} as the mean of the classes; "
+        f"mean class accuracy {format_percent(report['mean_class_accuracy'])}, "
         f"expected calibration error {report['calibration']['ece']:.3f}",
-        f"{format_latency(report['latency_ms'])} ms an inference on 1 and 2 threads",
+        f"{format_latency(report['latency_ms'])} ms per inference on 1 and 2 threads",
         "",
         *aligned(("true, predicted", *labels, "correct"), rows),
     ]
@@ -33,13 +33,13 @@ def format_verification_table(model: ModelFile, report: VerificationReport) -> s
 
 
 def _format_stated(model: ModelFile, report: VerificationReport) -> str:
-    """Format the accuracy that a file states, which is one without mirror images."""
+    """Format the accuracy in a file's spec, which was measured without mirror images."""
     stated = model.spec.accuracy.get(report["split"], {}).get("accuracy")
     if stated is None or report["flip_average"]:
         return ""
-    return f" (its model spec says {format_percent(stated)})"
+    return f" (according to its model spec, {format_percent(stated)})"
 
 
 def format_latency(medians: dict[str, float]) -> str:
-    """Format median latencies in milliseconds, by the number of threads: ``0.80 / 0.49``."""
+    """Format median latencies in ms by the number of threads: ``0.80 / 0.49``."""
     return " / ".join(f"{milliseconds:.2f}" for milliseconds in medians.values())

@@ -1,4 +1,4 @@
-"""The quality and latency of a file on a data set, with the runtime alone, without TensorFlow."""
+"""Accuracy and latency of a file, measured without TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["extract_images", "select_faces", "verify"]
 
 
 def select_faces(faces: FaceDataset, split: str, spec: ModelSpec, data: str) -> FaceDataset:
-    """Select the faces of one split, under a model's labels; ``data`` names the data set in messages.
+    """Select the faces of a split and give them a model's labels.
 
-    Raises DataError when the split has no faces, or the faces do not have the size or the labels that the
-    spec demands.
+    ``data`` names the data set in messages. Raises DataError if the split has no faces, or if their size or labels do
+    not match the spec.
     """
     size = faces.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(
-            f"{data}: expected {spec.color} faces of {spec.width}×{spec.height} pixels, "
-            f"as the model's spec says, got gray ones of {size[1]}×{size[0]}"
+            f"{data}: the faces are gray, {size[1]}×{size[0]} pixels, but the model takes {spec.color} images of "
+            f"{spec.width}×{spec.height} pixels; use a model trained on such faces"
         )
     return faces.split(split).relabel(spec.labels)
 
 
 def extract_images(faces: FaceDataset) -> NDArray[np.uint8]:
-    """Extract the images of the faces as networks take them: uint8 (n, height, width, 1)."""
+    """Return the faces as a network's input: uint8 (n, height, width, 1)."""
     return faces.pixels[..., None]
 
 
@@ -46,11 +46,11 @@ def verify(
     *,
     flip_average: bool = False,
 ) -> VerificationReport:
-    """Measure the quality and the latency of a file on one split; ``data`` names the data set in messages.
+    """Measure the metrics and the latency of a file on a split.
 
-    ``progress`` wraps the images; ``flip_average`` averages each image's probabilities and those of its mirror
-    image, and ``latency_ms`` is that of one inference in either case. Raises DataError when the faces do not suit
-    the model, ModelError when the file cannot be loaded.
+    ``data`` names the data set in messages. ``progress`` wraps the images. ``flip_average`` averages the probabilities
+    of each image and its mirror image; the latency is always that of one inference. Raises DataError if the faces do
+    not match the model, ModelError if the file cannot be loaded.
     """
     test = select_faces(faces, split, model.spec, data)
     images = extract_images(test)

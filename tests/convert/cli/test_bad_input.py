@@ -81,15 +81,15 @@ def with_unsupported_operator(run: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "status", "message"),
     [
-        (without_model, 1, "not a run folder: it has no model.keras"),
+        (without_model, 1, "not a run folder, as it has no model.keras"),
         (without_spec, 2, "name the spec with --spec"),
         (with_broken_spec, 1, "spec has no field 'input'"),
         (with_truncated_model, 1, "Keras cannot load the network"),
         (with_custom_layer, 1, "Unregistered"),
         (with_unsupported_operator, 1, "Erfinv"),
-        (with_eight_labels, 1, "its spec names an input of (48, 48, 1) and 8 labels"),
-        (with_other_labels, 1, "expected faces of the model's labels (bored, disgust"),
-        (with_another_size, 1, "expected gray faces of 64×64 pixels"),
+        (with_eight_labels, 1, "its model spec has an input of shape (48, 48, 1) and 8 labels"),
+        (with_other_labels, 1, "the data has labels that the model lacks: "),
+        (with_another_size, 1, "but the model takes gray images of 64×64 pixels"),
     ],
 )
 def test_a_bad_run_is_refused_in_one_line(
@@ -118,7 +118,7 @@ def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path
     inputs = keras.Input((32, 32, 1))
     x = keras.layers.Dense(7)(keras.layers.Flatten()(inputs))
     keras.Model(inputs, keras.layers.Softmax()(x)).save(run_copy / "model.keras")
-    with pytest.raises(ContractError, match=r"names an input of \(48, 48, 1\) .* are \(32, 32, 1\)"):
+    with pytest.raises(ContractError, match=r"input of shape \(48, 48, 1\) .* shapes \(32, 32, 1\)"):
         find_trained_model(run_copy).load()
 
 
@@ -146,11 +146,11 @@ def smaller(rows: list[list[Any]]) -> list[list[Any]]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (no_training, "expected the split Training in the data"),
-        (no_public_test, "expected the split PublicTest in the data"),
+        (no_training, "the data has no split Training"),
+        (no_public_test, "the data has no split PublicTest"),
         (blank_training, "images are blank"),
         (nothing, "has no faces below its header"),
-        (smaller, "490 of 490 rows cannot be read"),
+        (smaller, "cannot read 490 of 490 rows"),
     ],
 )
 def test_bad_faces_are_refused_in_one_line(
@@ -188,7 +188,7 @@ def test_without_a_data_path_in_the_run_data_is_required(
     (run_copy / "config.json").unlink()
     status, _, err = fer_convert(run_copy, "--out", tmp_path / "out")
     assert status == 2
-    assert "name a data set with --data" in err
+    assert "name a data set for calibration and evaluation with --data" in err
 
 
 def test_a_folder_with_other_files_is_never_overwritten(
@@ -244,7 +244,7 @@ def test_an_out_that_cannot_be_made_is_refused(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--formats", "int4"), "expected formats of float32, float16, dynamic, int8, got 'int4'"),
+        (("--formats", "int4"), "unknown format 'int4'; choose from float32, float16, dynamic, int8"),
         (("--samples", "0"), "--samples"),
         (("--max-drop", "-1"), "--max-drop"),
         (("--split", "Validation"), "--split"),

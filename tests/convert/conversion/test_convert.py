@@ -136,7 +136,7 @@ def test_a_loss_above_max_drop_exits_3_and_keeps_the_files(
     options = ("--formats", "float32,int8", "--max-drop", "0.5", "--split", "Training")
     status, out, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
     assert status == 3
-    assert "points is beyond chance (McNemar, p = " in out
+    assert "points is significant (McNemar, p = " in out
     assert "accuracy on Training dropped by more than 0.5 points" in err
     assert "int8.tflite" in err
     report = json.loads((tmp_path / "out/conversion.json").read_text())
@@ -152,4 +152,4 @@ def test_a_loss_on_few_faces_is_a_warning(
     status, _, err = fer_convert(degraded_run, "--out", tmp_path / "out", *options)
     assert status == 0
     assert "Warning: accuracy on PublicTest dropped by more than 0.5 points: by " in err
-    assert "on 70 faces, too few to tell a loss from chance" in err
+    assert "on 70 faces, too few to tell whether this is significant" in err

@@ -61,7 +61,7 @@ def test_a_run_becomes_a_bundled_model_with_its_card(
         hashlib.sha256((checkout / f"{name}.tflite").read_bytes()).hexdigest(),
         f"{100 * measured['accuracy']:.2f} % | {low}–{high} %",
         "with mirror images averaged |",
-        "chance (McNemar, p = ",
+        "(McNemar, p = ",
         "| surprise | 10 |",
         "70 faces",
         f"fer-convert verify {name}",
@@ -77,7 +77,7 @@ def test_a_file_that_is_too_large_to_be_bundled_is_refused(
     monkeypatch.setitem(LARGEST_BYTES, "accurate", 1000)
     status, _, err = make_bundle(run_folder, "--name", "accurate", "--samples", 70)
     assert status == 1
-    assert "more than the 1,000 that accurate may have; the bundled model stays as it is" in err
+    assert "exceed the limit of 1,000 for accurate; the bundled model was not replaced" in err
     assert [path.read_text() for path in checkout.iterdir()] == ["the model so far"]
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_int8_costs_too_much_leaves_the_bundled_model_alone(
     status, _, err = make_bundle(degraded_run)
     assert status == 3
     assert "accuracy on PublicTest dropped by" in err
-    assert "the bundled model stays as it is" in err
+    assert "the bundled model was not replaced" in err
     assert [path.read_text() for path in checkout.iterdir()] == ["the model so far"]
 
 
@@ -99,4 +99,4 @@ def test_an_installed_copy_is_refused(
     monkeypatch.setattr(fer_edge.models, "__file__", str(installed / "__init__.py"))
     status, _, err = make_bundle(run_folder)
     assert status == 1
-    assert "not a source checkout of fer-edge but an installed copy" in err
+    assert "an installed copy of fer-edge, not a source checkout" in err

@@ -34,7 +34,7 @@ def test_attach_gives_a_foreign_file_its_model_spec(
     assert fer_convert("verify", foreign, "--data", data_path)[0] == 1
     status, out, _ = fer_convert("attach", foreign, "--spec", run_folder / "spec.json")
     assert status == 0
-    assert "now carries the model spec of tiny (int8)" in out
+    assert "now has the model spec of tiny (int8)" in out
     assert find_model(foreign).spec.variant == "int8"
     assert fer_convert("verify", foreign, "--data", data_path)[0] == 0
 
@@ -69,7 +69,7 @@ def test_attach_replaces_a_model_spec_only_when_told(
     status, _, err = fer_convert("attach", path, "--spec", renamed)
     assert status == 1
     assert (
-        "already carries a model spec, which says name tiny instead of renamed; replace it with --overwrite"
+        "already has a different model spec, with name tiny instead of renamed; replace it with --overwrite"
         in err
     )
     assert path.read_bytes() == before
@@ -121,5 +121,5 @@ def test_attach_says_from_which_files_a_model_spec_can_be_read(
 ) -> None:
     status, _, err = fer_convert("attach", foreign, "--spec", foreign)
     assert status == 1
-    assert "name a run's spec.json, or a .tflite file that carries its spec" in err
+    assert "name the spec.json of a run, or a .tflite file with a model spec" in err
     assert "attach FILE" not in err

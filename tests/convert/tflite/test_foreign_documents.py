@@ -116,7 +116,7 @@ def test_an_example_runs_from_keras_to_the_scores_of_an_image(
         exec(compile(example + EXAMPLES["Convert"], case, "exec"), names)
     status, out, err = fer_convert("attach", "theirs.tflite", "--spec", "spec.json")
     assert (status, err) == (0, "")
-    assert "now carries the model spec of theirs (float32)" in out
+    assert "now has the model spec of theirs (float32)" in out
 
     arguments = ["image", str(portrait_path), "--model", "theirs.tflite", "--results", "-"]
     assert run_command(fer_edge, arguments, "fer-edge") == 0

@@ -55,8 +55,8 @@ def test_a_network_that_suits_its_spec_is_attached_without_a_warning(
 ) -> None:
     status, out, err = attach(fer_convert, tmp_path, plain)
     assert (status, err) == (0, "")
-    assert "now carries the model spec of theirs (float32)" in out
-    assert "the file does not say whether it was trained on that" in out
+    assert "now has the model spec of theirs (float32)" in out
+    assert "the file does not state whether it was trained on this range" in out
 
 
 # --- outputs ---
@@ -146,7 +146,7 @@ def test_constant_certainty_gives_a_warning(spec_path: Path, tmp_path: Path, fer
     assert status == 0
     (line,) = err.splitlines()
     assert line.startswith("Warning: ")
-    assert "certain of its answer for 11 of 12 probe images" in line
+    assert "almost certain for 11 of 12 probe images" in line
 
 
 def test_a_network_with_a_state_is_refused(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:
@@ -163,7 +163,7 @@ def test_a_network_with_a_state_is_refused(spec_path: Path, tmp_path: Path, fer_
     content = foreign.convert_function(
         remember, (1, 48, 48, 1), module=module, experimental_enable_resource_variables=True
     )
-    assert_refused(attach(fer_convert, tmp_path, content), "keeps a state", "training=False")
+    assert_refused(attach(fer_convert, tmp_path, content), "has a state", "training=False")
 
 
 def test_recurrent_layers_and_stateless_variables_are_accepted(
@@ -204,7 +204,7 @@ def test_quantized_inputs_are_fed_as_their_parameters_say(
     status, out, err = attach(fer_convert, tmp_path, foreign.convert(model, integers=getattr(tf, integers)))
     assert (status, err) == (0, "")
     assert "(int8)" in out
-    assert "does not say" not in out, "its quantization does"
+    assert "does not state" not in out, "its quantization does"
     pixels = np.random.default_rng(1).integers(0, 256, (48, 48, 1), np.uint8)
     expected = model.predict(foreign.own_range(pixels.astype(float))[None], verbose=0)[0]
     with Classifier(tmp_path / "theirs.tflite") as classifier:
@@ -272,7 +272,7 @@ def test_a_scale_that_the_converter_folded_away_is_warned_about(
     status, _, err = attach(fer_convert, tmp_path, content)
     assert status == 0
     assert "hardly depend on the image" in err
-    assert "keras.layers.Rescaling in front" in err
+    assert "keras.layers.Rescaling at its input" in err
 
 
 def test_images_of_any_size_are_resized_to_the_spec(
@@ -448,7 +448,7 @@ def test_metadata_that_agree_are_kept_in_the_provenance(
 @pytest.mark.parametrize(
     ("labels", "problem"),
     [
-        (SHUFFLED, "in another order than"),
+        (SHUFFLED, "in a different order than"),
         (("anger", *FER2013_LABELS[1:]), "that differ from"),
         ((*FER2013_LABELS, "contempt"), "that differ from"),
     ],
@@ -469,7 +469,7 @@ def test_labels_that_contradict_the_spec_are_refused(
     )
     found = attach(fer_convert, tmp_path, content)
     lists = f"({', '.join(labels)}) instead of ({', '.join(FER2013_LABELS)})"
-    assert_refused(found, "labels.txt inside lists labels", problem, lists, "--overwrite")
+    assert_refused(found, "labels.txt in the file lists labels", problem, lists, "--overwrite")
     assert (tmp_path / "theirs.tflite").read_bytes() == content
     assert attach(fer_convert, tmp_path, content, "--overwrite")[0] == 0
     assert read_spec(tmp_path / "theirs.tflite").labels == FER2013_LABELS
@@ -480,7 +480,9 @@ def test_a_normalization_that_contradicts_fer_edge_s_is_refused(
 ) -> None:
     content = foreign.add_metadata(plain, mean=[127.5], std=[127.5])
     assert_refused(
-        attach(fer_convert, tmp_path, content), "by its metadata", "Rescaling(64 / 127.5, offset=0.5 / 127.5)"
+        attach(fer_convert, tmp_path, content),
+        "according to its metadata",
+        "Rescaling(64 / 127.5, offset=0.5 / 127.5)",
     )
 
 
@@ -499,7 +501,7 @@ def test_the_same_spec_is_left_as_it_is(
     before = path.read_bytes()
     status, out, _ = fer_convert("attach", path, "--spec", spec_path)
     assert status == 0
-    assert "already carries the model spec of theirs" in out
+    assert "already has the model spec of theirs" in out
     assert path.read_bytes() == before
 
 

@@ -22,11 +22,14 @@ def test_verify_measures_with_the_runtime_alone(
     assert ran.returncode == 0, ran.stderr
     assert not imported & DESKTOP_ONLY
     accuracy = f"{100 * report['files']['int8.tflite']['accuracy']:.2f} %"
-    assert f"{accuracy} correct on 70 faces of PublicTest (its model spec says {accuracy})" in ran.stdout
+    assert (
+        f"{accuracy} correct on 70 faces of PublicTest (according to its model spec, {accuracy})"
+        in ran.stdout
+    )
     low, high = (f"{100 * bound:.1f}" for bound in report["files"]["int8.tflite"]["accuracy_interval"])
     assert f"95 % interval {low}–{high} %" in ran.stdout
     assert "expected calibration error 0." in ran.stdout
-    assert "ms an inference on 1 and 2 threads" in ran.stdout
+    assert "ms per inference on 1 and 2 threads" in ran.stdout
     for label in FER2013_LABELS:
         assert label in ran.stdout
 
@@ -60,7 +63,7 @@ def test_verify_averages_mirror_images_where_it_is_asked_to(
     (_, plain, _), (status, averaged, _) = fer_convert(*command), fer_convert(*command, "--flip-average")
     assert status == 0
     assert ", with mirror images averaged" in averaged
-    assert "its model spec says" not in averaged
+    assert "according to its model spec" not in averaged
     # Each label's spot is on one side, so that a mirror image shows another label's and confidence falls.
     assert averaged.splitlines()[2] != plain.splitlines()[2]
 

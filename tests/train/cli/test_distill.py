@@ -84,7 +84,7 @@ class TestSoftLabelsOfViews:
         table.write_text(csv_text([(0, " ".join(["7"] * 2304), "Training")] * 3))
         command = ["soft-labels", str(table), "--teacher", "default", "--views", "1", "--out", str(out)]
         assert run(command) == 1
-        assert "got 3 images that show nothing" in capsys.readouterr().err
+        assert "all 3 training images are blank" in capsys.readouterr().err
         assert not out.exists()
 
     @pytest.mark.slow
@@ -149,7 +149,7 @@ class TestResume:
         write_view_answers(mine, replace(same, probabilities=same.probabilities[:, ::-1]))
         capsys.readouterr()
         assert run(["fit", str(table), "--resume", "--out", str(folder)]) == 2
-        assert "their files have changed since" in capsys.readouterr().err
+        assert "the teachers' files have changed" in capsys.readouterr().err
         assert json.loads((folder / "config.json").read_text())["options"]["recipe"] == "distill"
 
 
@@ -181,8 +181,8 @@ class TestRefusals:
     ) -> None:
         options = (*small(), "--teacher", str(answers))
         said = self.refuse(capsys, small_csv, tmp_path / "run", *options, status=1)
-        assert "expected all 70 faces" in said
-        assert "are missing; name the data set" in said
+        assert "of the 70 faces with view answers" in said
+        assert "are missing in Training; use the data set" in said
 
     def test_of_a_file_that_is_cut_off(
         self, answers: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -28,13 +28,13 @@ def test_inspect_counts_what_there_is(
     table = {line.split()[0]: line.split()[1:] for line in output.splitlines() if line.split()}
     assert table["angry"] == ["3", "1", "4", "16.7", "%"]
     assert table["all"] == ["16", "8", "24"]
-    assert table["1"] == ["blank", "pictures,", "left", "out", "of", "training"]
-    assert "2 pictures that repeat an earlier one" in output
-    assert "2 pictures that another split has, too" in output
-    assert "2 pictures that occur with different labels" in output
+    assert table["1"] == ["blank", "images,", "left", "out", "of", "training"]
+    assert "2 exact duplicates of an earlier image" in output
+    assert "2 images with an exact duplicate in another split" in output
+    assert "2 images with an exact duplicate of another label" in output
     assert "22 different photos" in output
-    assert "2 pictures whose photo another split has, too" in output
-    assert "2 pictures whose photo occurs with different labels" in output
+    assert "2 images of a photo that is also in another split" in output
+    assert "2 images of a photo that also has another label" in output
     for name in ("samples.png", "distribution.png"):
         assert cv2.imread(str(tmp_path / "plots" / name)) is not None
 
@@ -52,7 +52,7 @@ def test_inspect_knows_a_photo_again(
     path.write_text(csv_text(rows))
     assert run(["inspect", str(path)]) == 0
     output = capsys.readouterr().out
-    assert "0 pictures that repeat an earlier one" in output
+    assert "0 exact duplicates of an earlier image" in output
     assert "21 different photos" in output
-    assert "2 pictures whose photo another split has, too" in output
-    assert "2 pictures whose photo occurs with different labels" in output
+    assert "2 images of a photo that is also in another split" in output
+    assert "2 images of a photo that also has another label" in output

@@ -14,7 +14,7 @@ from fer_train.cli.main import cli, run
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["fit", "{missing}", "--out", "{out}"], 1, "nothing is there; get fer2013.tar.gz"),
+        (["fit", "{missing}", "--out", "{out}"], 1, "does not exist; name FER-2013"),
         (["fit", "{data}"], 2, "Missing option '--out'"),
         (
             ["fit", "{data}", "--out", "{out}", "--arch", "vgg"],
@@ -26,21 +26,29 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--resume"],
             1,
-            "to resume, found none; start it without --resume",
+            "no run to resume, as config.json does not exist",
         ),
-        (["fit", "{data}", "--out", "{data}"], 1, "expected a run folder that is not there yet"),
+        (["fit", "{data}", "--out", "{data}"], 1, "the run folder already exists"),
         (["fit", "{data}", "--out", "{data}/run"], 1, "cannot create folder: Not a directory"),
-        (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "the votes cannot be read"),
+        (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "cannot read the votes"),
         (
             ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],
             2,
-            "paper makes no use of",
+            "paper does not use --votes",
         ),
-        (["fit", "{data}", "--out", "{out}", "--votes", "{votes}"], 1, "expected votes for the rows"),
-        (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "expected --votes"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--votes", "{votes}"],
+            1,
+            "do not match the rows of the data set",
+        ),
+        (["fit", "{data}", "--out", "{out}", "--labels", "ferplus"], 2, "add --votes"),
         (["fit", "{data}", "--out", "{out}", "--fold", "6/5"], 2, "K from 1 to N, got '6/5'"),
-        (["fit", "{data}", "--out", "{out}", "--fold", "first"], 2, "expected --fold K/N"),
-        (["fit", "{data}", "--out", "{out}", "--fold", "1/100"], 1, "at least 100 photos in Training"),
+        (["fit", "{data}", "--out", "{out}", "--fold", "first"], 2, "expected a fold K/N"),
+        (
+            ["fit", "{data}", "--out", "{out}", "--fold", "1/100"],
+            1,
+            "at least 100 different photos in Training",
+        ),
         (["fit", "{data}", "--out", "{out}", "--mixup", "-1"], 2, "--mixup"),
         (["fit", "{data}", "--out", "{out}", "--mixup", "nan"], 2, "--mixup"),
         (["fit", "{data}", "--out", "{out}", "--stop-after", "nan"], 2, "--stop-after"),
@@ -52,7 +60,7 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--from", "accurate", "--arch", "mini-resnet"],
             2,
-            "goes with --arch deep-resnet, not mini-resnet",
+            "requires --arch deep-resnet, not mini-resnet",
         ),
         (
             ["fit", "{data}", "--out", "{out}", "--from", "{missing}"],
@@ -62,7 +70,7 @@ from fer_train.cli.main import cli, run
         (
             ["fit", "{data}", "--out", "{out}", "--from", "default", "--arch", "bn-cnn"],
             2,
-            "goes with --arch mini-resnet, not bn-cnn",
+            "requires --arch mini-resnet, not bn-cnn",
         ),
         (
             ["fit", "{data}", "--out", "{out}", "--from", "default", "--recipe", "paper"],
@@ -71,14 +79,14 @@ from fer_train.cli.main import cli, run
         ),
         (["fit", "{data}", "--out", "{out}", "--recipe", "fine-tune"], 2, "name one with --from"),
         (["fit", "{data}", "--out", "{out}", "--val-share", "0"], 2, "--val-share"),
-        (["fit", "{data}", "--out", "{out}", "--val-share", "0.2"], 2, "splits of their own"),
-        (["crop", "{missing}", "--out", "{out}"], 1, "it does not exist"),
-        (["crop", "{data}", "--out", "{out}"], 1, "not a folder of photos, it is a file"),
+        (["fit", "{data}", "--out", "{out}", "--val-share", "0.2"], 2, "already has splits"),
+        (["crop", "{missing}", "--out", "{out}"], 1, "does not exist"),
+        (["crop", "{data}", "--out", "{out}"], 1, "is a file; name a folder"),
         (["crop", "{data}", "--out", "{out}", "--detector", "none"], 2, "is not one of"),
         (["evaluate", "{missing}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{data}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{missing}.tflite", "{data}"], 1, "use a .tflite file"),
-        (["inspect", "{missing}"], 1, "nothing is there"),
+        (["inspect", "{missing}"], 1, "does not exist"),
         (["nonsense"], 2, "No such command"),
     ],
 )

@@ -99,6 +99,6 @@ def test_a_label_of_one_photo_is_refused_in_one_line(
     assert run(["inspect", str(lone), "--val-share", "0.25"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert "these have one: asleep" in error
+    assert "these labels have only one: asleep" in error
     assert run(["inspect", str(lone)]) == 0
-    assert "too few to learn from: asleep 1, awake 3" in capsys.readouterr().err
+    assert "too few to train on: asleep 1, awake 3" in capsys.readouterr().err

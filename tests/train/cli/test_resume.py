@@ -31,7 +31,7 @@ class TestResume:
         resumed = runs.start(data, "--out", str(folder), "--resume")
         output, errors = resumed.communicate(timeout=300)
         assert resumed.returncode == 0, errors
-        assert "going on after epoch" in errors
+        assert "continuing after epoch" in errors
         assert "accuracy" in output
         before, after = runs.read_weights(trained), runs.read_weights(folder)
         assert all(np.array_equal(before[name], after[name]) for name in before)
@@ -60,7 +60,7 @@ class TestResume:
         process.send_signal(number)
         output, errors = process.communicate(timeout=120)
         assert process.returncode == status, (output, errors)
-        assert "go on with --resume" in errors
+        assert "continue with --resume" in errors
         assert "Traceback" not in errors
         assert {path.name for path in folder.iterdir()} == runs.files
         done = len(runs.read_history(folder))
@@ -80,15 +80,15 @@ class TestResume:
     @pytest.mark.parametrize(
         ("options", "status", "says"),
         [
-            ([], 1, "go on with it by --resume, replace it with --overwrite"),
-            (["--resume", "--epochs", "4"], 2, "--epochs 3), got --epochs 4"),
-            (["--resume", "--arch", "bn-cnn"], 2, "--arch mini-resnet), got --arch bn-cnn"),
-            (["--resume", "--recipe", "modern"], 2, "--recipe paper), got --recipe modern"),
-            (["--resume", "--seed", "1"], 2, "--seed 0), got --seed 1"),
+            ([], 1, "resume the run, overwrite it, or name another folder"),
+            (["--resume", "--epochs", "4"], 2, "with --epochs 3, not with --epochs 4"),
+            (["--resume", "--arch", "bn-cnn"], 2, "with --arch mini-resnet, not with --arch bn-cnn"),
+            (["--resume", "--recipe", "modern"], 2, "with --recipe paper, not with --recipe modern"),
+            (["--resume", "--seed", "1"], 2, "with --seed 0, not with --seed 1"),
             (["--resume", "--class-weights", "balanced"], 2, "--class-weights none"),
-            (["--resume", "--fold", "1/5"], 2, "without --fold), got --fold 1/5"),
-            (["--resume", "--mixup", "0.2"], 2, "--mixup 0.0), got --mixup 0.2"),
-            (["--resume", "--overwrite"], 2, "got both"),
+            (["--resume", "--fold", "1/5"], 2, "without --fold, not with --fold 1/5"),
+            (["--resume", "--mixup", "0.2"], 2, "with --mixup 0.0, not with --mixup 0.2"),
+            (["--resume", "--overwrite"], 2, "contradict each other"),
         ],
     )
     def test_an_earlier_run_is_neither_lost_nor_contradicted(
@@ -109,7 +109,7 @@ class TestResume:
         self, trained: Path, small_csv: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert run(["fit", str(small_csv), "--out", str(trained), "--resume"]) == 2
-        assert "expected the data the run was started with" in capsys.readouterr().err
+        assert "the data differs from the data the run was started with" in capsys.readouterr().err
 
     def test_a_checkpoint_of_another_architecture_is_refused(
         self, trained: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -151,7 +151,7 @@ def test_a_configuration_that_is_none_is_refused(
     (folder / "config.json").write_text(json.dumps(changed))
     assert run(["fit", str(small_csv), "--out", str(folder), "--resume"]) == 1
     errors = capsys.readouterr().err
-    assert "expected a run of fer-train to resume, cannot read its config.json" in errors
+    assert "config.json: cannot read the configuration of this run" in errors
     assert errors.count("\n") == 1
     assert [path.name for path in folder.iterdir()] == ["config.json"]
 
@@ -167,4 +167,4 @@ def test_a_run_of_an_earlier_version_is_held_to_what_it_had(
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(whole))
     assert run(["fit", str(small_csv), "--out", str(folder), "--resume", "--fold", "1/5"]) == 2
-    assert "without --fold), got --fold 1/5" in capsys.readouterr().err
+    assert "without --fold, not with --fold 1/5" in capsys.readouterr().err

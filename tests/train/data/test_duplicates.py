@@ -126,5 +126,5 @@ def test_a_fold_is_read_as_it_is_written() -> None:
     "text", ["", "1", "1/1", "0/5", "6/5", "-1/5", "a/b", "1/5/5", "1/1000", "1.5/5", "²/5"]
 )
 def test_a_malformed_fold_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"expected --fold K/N, .*, got '"):
+    with pytest.raises(UsageError, match=r"expected a fold K/N .*, got '"):
         Fold.parse(text)

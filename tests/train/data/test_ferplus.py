@@ -37,7 +37,7 @@ class TestVotes:
             read_votes(path)
 
     def test_a_missing_file_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="the votes cannot be read"):
+        with pytest.raises(DataError, match="cannot read the votes"):
             read_votes(tmp_path / "nowhere.csv")
 
 
@@ -63,5 +63,5 @@ def test_votes_go_with_their_own_data_only(tmp_path: Path) -> None:
     face = np.zeros((1, 48, 48), np.uint8)
     for row in (-1, 1):
         faces = FaceDataset(face, np.array([0]), np.array(["Training"]), np.array([row]))
-        with pytest.raises(DataError, match="not with picture folders"):
+        with pytest.raises(DataError, match="not with image folders"):
             lookup_votes(faces, path)

@@ -122,17 +122,21 @@ def test_a_part_in_which_no_vote_is_for_an_emotion_is_refused(name: str, tmp_pat
     header = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     rows = ["0,0,0,0,0,0,0,0,0,10" if own == name else "1,0,0,0,0,0,0,0,0,0" for own in FACES.splits]
     votes.write_text("\n".join([header, *rows]) + "\n")
-    with pytest.raises(DataError, match=f"most votes are for an emotion, got none among the .* of {name}"):
+    with pytest.raises(
+        DataError, match=f"none of the .* faces of {name} has most of its votes for an emotion"
+    ):
         split(votes=votes)
 
 
 def test_a_fold_of_too_few_photos_is_refused() -> None:
-    with pytest.raises(DataError, match="at least 5 photos in Training for --fold 5/5, got 2"):
+    with pytest.raises(
+        DataError, match="fold 5/5 needs at least 5 different photos in Training, but there are 2"
+    ):
         split(made(Training=3), fold="5/5")
 
 
 def test_without_training_faces_there_is_nothing_to_part() -> None:
-    with pytest.raises(DataError, match="expected the split Training"):
+    with pytest.raises(DataError, match="the data has no split Training"):
         split(FACES.split("PublicTest"))
 
 
@@ -178,5 +182,7 @@ class TestFacesGivenByHashes:
 
     def test_faces_that_the_data_set_lacks_are_counted_and_refused(self) -> None:
         keys = hash_faces(np.concatenate([FACES.pixels[:5], 255 - FACES.pixels[:2]]))
-        with pytest.raises(DataError, match=r"all 7 faces .* 2 of them are missing; name the data set"):
+        with pytest.raises(
+            DataError, match="2 of the 7 faces with view answers are missing in Training; use the data set"
+        ):
             split(learned=keys)

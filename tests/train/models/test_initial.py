@@ -51,7 +51,7 @@ def test_the_body_goes_into_a_network_of_other_labels(tmp_path: Path) -> None:
 
 
 def test_a_body_of_another_architecture_is_refused() -> None:
-    with pytest.raises(ModelError, match="its layer conv1 is not that of bn-cnn"):
+    with pytest.raises(ModelError, match="its layer conv1 differs from that of bn-cnn"):
         copy_body(build_mini_resnet(2), build_bn_cnn(2), "run")
 
 
@@ -60,14 +60,14 @@ def test_a_body_of_another_architecture_is_refused() -> None:
     [
         ({"width": 96, "height": 96}, "its input is 96×96 pixels in gray, but fer-train trains on 48×48"),
         ({"color": "rgb"}, "its input is 48×48 pixels in rgb"),
-        ({"name": "my-net"}, "its architecture, 'my-net', is not one that fer-train can build"),
+        ({"name": "my-net"}, "fer-train cannot build its architecture, 'my-net'"),
     ],
 )
 def test_a_model_that_cannot_be_built_is_refused_with_the_remedy(
     changes: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     spec = ModelSpec(name="mini-resnet", labels=("a", "b")).replace(**changes)
-    with pytest.raises(ModelError, match=f"{message}.*begin with default"):
+    with pytest.raises(ModelError, match=f"{message}.*start from default"):
         find_initial_model(write_run(tmp_path / "run", spec))
 
 
@@ -87,5 +87,5 @@ def test_what_is_no_model_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_architecture_is_refused() -> None:
-    with pytest.raises(ModelError, match="its layers are not those of mini-resnet"):
+    with pytest.raises(ModelError, match="its layers differ from those of mini-resnet"):
         recover_network(find_model(), ARCHITECTURES.load("deep-resnet"))

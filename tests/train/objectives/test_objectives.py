@@ -68,7 +68,7 @@ class TestVotes:
         assert VotesObjective(votes, 0.5).select_faces(FACES).tolist() == [True, False, True, True]
 
     def test_votes_of_other_data_are_refused(self) -> None:
-        with pytest.raises(DataError, match=r"new\.csv: expected votes for the rows"):
+        with pytest.raises(DataError, match=r"new\.csv: the 3 rows of votes do not match"):
             VotesObjective(np.ones((3, 10), np.uint8), 0.5, "new.csv").select_faces(FACES)
 
     def test_the_head_sees_what_the_last_layer_sees(self) -> None:
@@ -125,9 +125,9 @@ class TestRegistry:
         assert taught.provenance == {"teachers": "default"}
         assert [len(digest) for digest in taught.file_digests] == [64]
 
-    @pytest.mark.parametrize(("name", "missing"), [("votes", "--votes"), ("distillation", "--teacher")])
+    @pytest.mark.parametrize(("name", "missing"), [("votes", "votes"), ("distillation", "teacher")])
     def test_one_that_lacks_what_it_needs_says_so(self, name: str, missing: str) -> None:
-        with pytest.raises(UsageError, match=f"expected .*{missing}"):
+        with pytest.raises(UsageError, match=f"needs .*{missing}"):
             OBJECTIVES.load(name)(ObjectiveRequest(label_names=("a", "b")))
 
     def test_an_unknown_one_is_refused_with_those_there_are(self) -> None:

@@ -46,7 +46,7 @@ class TestSoftLabelsOfFaces:
         soft = compute_soft_labels(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
         assert soft.origin == f"{find_model().spec.name} {find_model().sha256[:8]}"
 
-    def test_are_one_for_equal_images(self) -> None:
+    def test_are_one_for_equal_pictures(self) -> None:
         twice = FACES.select(np.array([0, 1, 0]))
         soft = compute_soft_labels(twice, [open_teacher(find_model().path, FER2013_LABELS)])
         assert len(soft.keys) == 2
@@ -54,7 +54,7 @@ class TestSoftLabelsOfFaces:
 
     def test_of_other_faces_are_refused_with_their_number(self) -> None:
         soft = compute_soft_labels(FACES, [open_teacher(find_model().path, FER2013_LABELS)])
-        with pytest.raises(RunError, match="soft labels of all 9 training faces, 8 of them have none"):
+        with pytest.raises(RunError, match="8 of the 9 training faces have no soft labels"):
             soft.lookup(np.concatenate([PIXELS[:1], 255 - PIXELS[1:]]))
 
 
@@ -69,7 +69,7 @@ class TestAFile:
 
     def test_of_other_labels_is_refused(self, tmp_path: Path) -> None:
         write_soft_labels(tmp_path / "soft.npz", made())
-        with pytest.raises(RunError, match="soft labels of yes, no, they are of no, yes"):
+        with pytest.raises(RunError, match="soft labels for yes, no, got no, yes"):
             read_soft_labels(tmp_path / "soft.npz", ("yes", "no"))
 
     @pytest.mark.parametrize(
@@ -92,17 +92,17 @@ class TestAFile:
     ) -> None:
         soft = made(**changes)
         write_soft_labels(tmp_path / "soft.npz", soft)
-        with pytest.raises(DataError, match=r"soft\.npz: expected soft labels"):
+        with pytest.raises(DataError, match=r"soft\.npz: cannot read soft labels"):
             read_soft_labels(tmp_path / "soft.npz", soft.labels)
 
     @pytest.mark.parametrize("content", [b"", b"PK", b"no archive"])
     def test_that_is_none_is_refused(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "soft.npz").write_bytes(content)
-        with pytest.raises(DataError, match="expected soft labels"):
+        with pytest.raises(DataError, match="cannot read soft labels"):
             read_soft_labels(tmp_path / "soft.npz", FER2013_LABELS)
 
     def test_that_is_not_there_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match="nothing is there"):
+        with pytest.raises(DataError, match="does not exist"):
             read_soft_labels(tmp_path / "soft.npz", FER2013_LABELS)
 
     def test_that_is_damaged_anywhere_is_refused_or_whole(self, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ class TestAFile:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("keys.npy", header.getvalue())
             archive.writestr("about.npy", about.getvalue())
-        with pytest.raises(DataError, match="expected soft labels"):
+        with pytest.raises(DataError, match="cannot read soft labels"):
             read_soft_labels(path, ("no", "yes"))
 
     def test_that_would_fill_the_memory_is_refused_unread(self, tmp_path: Path) -> None:
@@ -168,16 +168,16 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     assert np.allclose(probabilities.sum(axis=1), 1, atol=0.01)
     before = out.read_bytes()
     assert run(command) == 1
-    assert "already exists" in capsys.readouterr().err
+    assert "it is already there" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert run([*command, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
     ("out", "status", "reason"),
-    [("soft.npy", 2, "ends in .npz"), ("nowhere/soft.npz", 1, "does not exist"), (".npz", 2, "ends in .npz")],
+    [("soft.npy", 2, "ending in .npz"), ("nowhere/soft.npz", 1, "its folder"), (".npz", 2, "ending in .npz")],
 )
-def test_an_impossible_path_is_refused_before_teachers_run(
+def test_a_place_that_cannot_be_is_refused_before_anybody_is_asked(
     out: str, status: int, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = str(tmp_path / "missing.csv")
@@ -219,17 +219,17 @@ def test_a_run_does_not_go_on_with_other_answers_of_the_same_name(
     write_soft_labels(soft, replace(same, probabilities=same.probabilities[:, ::-1]))
     capsys.readouterr()
     assert run(["fit", str(small_csv), "--resume", "--out", str(out)]) == 2
-    assert "their files have changed since" in capsys.readouterr().err
+    assert "the teachers' files have changed" in capsys.readouterr().err
     write_soft_labels(soft, same)
     assert run(["fit", str(small_csv), "--resume", "--out", str(out)]) == 0
 
 
 def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_path: Path | None) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not available")
+        pytest.skip("FER-2013 is not there")
     training = load_faces(fer2013_path).split("Training")
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-soft-labels.npz"
     probabilities = read_soft_labels(shipped, FER2013_LABELS).lookup(training.pixels)
     agreeing = probabilities.argmax(axis=1) == training.labels
-    # Better than a network on unseen faces, worse than one that has memorized its labels.
+    # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.
     assert 0.72 < agreeing.mean() < 0.9

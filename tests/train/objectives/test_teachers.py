@@ -42,7 +42,7 @@ def test_the_bundled_model_teaches() -> None:
 
 
 def test_a_teacher_of_other_labels_is_refused() -> None:
-    with pytest.raises(RunError, match="expected a teacher of yes, no, it knows angry"):
+    with pytest.raises(RunError, match="expected a teacher with the labels yes, no, got angry"):
         open_teacher(find_model().path, ("yes", "no"))
 
 

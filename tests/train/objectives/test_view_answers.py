@@ -102,19 +102,19 @@ def test_they_are_told_apart_from_soft_labels_by_their_content(tmp_path: Path) -
     damaged = tmp_path / "damaged.npz"
     damaged.write_bytes(views.read_bytes()[:100])
     assert [is_view_answers(path) for path in (views, soft, damaged, tmp_path)] == [True, False, False, False]
-    with pytest.raises(DataError, match=r"other\.npz: expected view answers"):
+    with pytest.raises(DataError, match=r"other\.npz: cannot read view answers"):
         read_view_answers(soft, ("no", "perhaps", "yes"))
-    with pytest.raises(DataError, match=r"one\.npz: expected soft labels"):
+    with pytest.raises(DataError, match=r"one\.npz: cannot read soft labels"):
         read_soft_labels(views, ("no", "perhaps", "yes"))
 
 
 def test_answers_of_other_labels_are_refused(tmp_path: Path) -> None:
     write_view_answers(tmp_path / "answers.npz", make_answers())
-    with pytest.raises(RunError, match="view answers of yes, no, they are of no, perhaps, yes"):
+    with pytest.raises(RunError, match="view answers for yes, no, got no, perhaps, yes"):
         read_view_answers(tmp_path / "answers.npz", ("yes", "no"))
 
 
-@pytest.mark.parametrize(("older", "remedy"), [(1, "make the file again"), (-1, "update fer-edge")])
+@pytest.mark.parametrize(("older", "remedy"), [(1, "create the file again"), (-1, "update fer-edge")])
 def test_answers_about_views_of_another_version_are_refused(
     tmp_path: Path, older: int, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +151,7 @@ def test_a_file_whose_parts_do_not_belong_together_is_refused(
 ) -> None:
     answers = make_answers(**changes)
     write_view_answers(tmp_path / "answers.npz", answers)
-    with pytest.raises(DataError, match=r"answers\.npz: expected view answers.*: its "):
+    with pytest.raises(DataError, match=r"answers\.npz: cannot read view answers.*: its "):
         read_view_answers(tmp_path / "answers.npz", answers.labels)
 
 
@@ -164,19 +164,19 @@ def test_a_file_that_does_not_say_how_its_views_are_made_is_refused(tmp_path: Pa
     about = json.loads(str(arrays["about"]))
     del about["settings"][missing]
     np.savez(path, **{**arrays, "about": np.array(json.dumps(about))})
-    with pytest.raises(DataError, match=f"expected view answers.*{missing}"):
+    with pytest.raises(DataError, match=f"cannot read view answers.*{missing}"):
         read_view_answers(path, ("no", "perhaps", "yes"))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no archive"])
 def test_a_file_of_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "answers.npz").write_bytes(content)
-    with pytest.raises(DataError, match="expected view answers"):
+    with pytest.raises(DataError, match="cannot read view answers"):
         read_view_answers(tmp_path / "answers.npz", FER2013_LABELS)
 
 
 def test_a_file_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing is there"):
+    with pytest.raises(DataError, match="does not exist"):
         read_view_answers(tmp_path / "answers.npz", FER2013_LABELS)
 
 

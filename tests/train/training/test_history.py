@@ -33,5 +33,5 @@ def test_it_is_read_as_it_was_written(history: list[EpochReport], tmp_path: Path
 @pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "epoch\n1\n"], ids=["empty", "other columns", "too few"])
 def test_another_table_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text(text)
-    with pytest.raises(RunError, match=r"history\.csv: expected a history of fer-train"):
+    with pytest.raises(RunError, match=r"history\.csv: cannot read this history"):
         read_history(tmp_path / "history.csv")

@@ -65,6 +65,6 @@ def test_the_last_quarter_and_more_of_distill_is_mild(arch: str) -> None:
 
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(
-        UsageError, match=r"expected a recipe \(paper, modern, distill, fine-tune\), got 'soup'"
+        UsageError, match="unknown recipe 'soup'; choose one of paper, modern, distill, fine-tune"
     ):
         find_recipe("soup", "bn-cnn")

@@ -84,7 +84,7 @@ def test_distill_takes_one_file_of_view_answers(answers: Path) -> None:
 )
 def test_distill_without_one_is_refused(teachers: list[str], answers: Path) -> None:
     named = [answers if teacher == answers.name else teacher for teacher in teachers]
-    with pytest.raises(UsageError, match=r"distill needs one file of view answers .*, got .*; name one"):
+    with pytest.raises(UsageError, match=r"distill needs one file of view answers .*, got .*; create one"):
         check(teachers=named)
 
 
@@ -101,7 +101,7 @@ def test_other_recipes_refuse_view_answers_and_take_soft_labels(answers: Path, t
 
 @pytest.mark.parametrize(
     ("option", "reason"),
-    [({"fold": "1/5"}, "fold"), ({"val_share": 0.2}, "share"), ({"mixup": 0.2}, "mixed already")],
+    [({"fold": "1/5"}, "fold"), ({"val_share": 0.2}, "share"), ({"mixup": 0.2}, "already mixed")],
 )
 def test_options_that_views_leave_no_room_for_are_refused(
     option: dict[str, Any], reason: str, answers: Path

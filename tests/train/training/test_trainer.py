@@ -253,7 +253,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp
     run = trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e30))
     run.resume()
     with pytest.raises(
-        RunError, match="epoch 2: the loss is no longer a number; the weights of epoch 1 are kept"
+        RunError, match=r"epoch 2: the training diverged .* and the weights of epoch 1 are kept"
     ):
         list(run.train_epochs())
     again = trainer(tmp_path)
@@ -263,7 +263,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_epoch(tmp
 
 
 def test_a_first_loss_that_is_no_number_leaves_nothing_to_keep(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="epoch 1: the loss is no longer a number; no weights are kept"):
+    with pytest.raises(RunError, match=r"epoch 1: the training diverged .* and no weights were saved"):
         list(trainer(tmp_path, dataclasses.replace(PAPER, learning_rate=1e38)).train_epochs())
     assert not list(tmp_path.iterdir())
 
@@ -297,7 +297,7 @@ def test_images_without_an_emotion_are_left_out(tmp_path: Path) -> None:
     assert trainer(tmp_path, training=spoilt).samples == 53
     assert trainer(tmp_path, MODERN, training=spoilt, votes=nobody).samples == 49
     spoilt.pixels[:] = 0
-    with pytest.raises(DataError, match="56 pictures that show none"):
+    with pytest.raises(DataError, match="all 56 images are blank"):
         trainer(tmp_path, training=spoilt)
 
 
@@ -322,7 +322,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
 )
 def test_a_checkpoint_that_cannot_be_read_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_FILE).write_bytes(content)
-    with pytest.raises(RunError, match=f"{CHECKPOINT_FILE}: expected a checkpoint of fer-train"):
+    with pytest.raises(RunError, match=f"{CHECKPOINT_FILE}: cannot read this checkpoint"):
         trainer(tmp_path).resume()
 
 
@@ -337,7 +337,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_last_good_one(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("numpy.savez", full)
-    with pytest.raises(RunError, match=r"No space left on device.*--resume"):
+    with pytest.raises(RunError, match=r"No space left on device.*resume the run"):
         next(run.train_epochs())
     assert (tmp_path / CHECKPOINT_FILE).read_bytes() == kept
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]

@@ -16,7 +16,7 @@ __all__ = ["list_archs"]
 @click.command("archs")
 @debug_option
 def list_archs(debug: bool) -> None:
-    """List the architectures: parameters, multiply-adds, and what each is for."""
+    """List the architectures with their size and purpose."""
     with suppress_native_stderr(debug):
         require_keras()
         from fer_train.models.complexity import measure_complexity

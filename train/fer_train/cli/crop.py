@@ -22,16 +22,19 @@ __all__ = ["crop"]
 
 @click.command("crop")
 @click.argument("photos", type=PATH, metavar="DIR")
-@click.option("--out", type=PATH, metavar="DIR", required=True, help="The folder for the faces.")
+@click.option("--out", type=PATH, metavar="DIR", required=True, help="Folder to write the face crops to.")
 @click.option(
     "--detector",
     type=click.Choice([name for name in DETECTORS.names if name != "none"]),
     default=DEFAULT_DETECTOR,
     show_default=True,
-    help="How faces are found; yunet sees tilted and turned ones and levels them (fer-edge get yunet).",
+    help="Face detector. yunet also finds tilted and turned faces and levels them (fer-edge get yunet).",
 )
 @click.option(
-    "--detector-model", type=PATH, metavar="PATH", help="The detector's model instead of the downloaded one."
+    "--detector-model",
+    type=PATH,
+    metavar="PATH",
+    help="Model file for the detector, instead of the downloaded one.",
 )
 @click.option(
     "--faces",
@@ -39,15 +42,15 @@ __all__ = ["crop"]
     type=click.Choice(["one", "largest"]),
     default="one",
     show_default=True,
-    help="Of several faces of similar size: leave the photo out, or take the largest.",
+    help="For a photo with several faces of similar size: one leaves it out, largest takes the largest face.",
 )
 @click.option(
     "--min-face",
     type=click.IntRange(12),
     metavar="PX",
-    help="Leave out photos whose face is smaller than that.  [default: 40]",
+    help="Leave out photos whose face is smaller than this many pixels.  [default: 40]",
 )
-@click.option("--overwrite", is_flag=True, help="Replace what an earlier crop wrote into the folder.")
+@click.option("--overwrite", is_flag=True, help="Replace the output of an earlier crop in the folder.")
 @debug_option
 def crop(
     photos: Path,
@@ -59,12 +62,12 @@ def crop(
     overwrite: bool,
     debug: bool,
 ) -> None:
-    """Cut the faces out of ordinary photos, to train on them.
+    """Crop faces from photos to train on.
 
-    DIR holds a folder of photos for each label, such as smile/ and other/, or train/ and test/ with such
-    folders. The faces keep these folders and names, upright and framed as the networks see them, as PNG files.
-    Photos without a face, with several, or with one that is small, blurred or doubtful are left out: crops.csv
-    says why. Look at contact-sheet.png before you train.
+    DIR contains one folder of photos per label, such as smile/ and other/, or train/ and test/ with such
+    folders. Face crops are upright, framed as the networks expect, and written as PNG files with the same folder and
+    file names. Photos are left out if they show no face, several faces, or a small, blurred or doubtful face;
+    crops.csv lists the reasons. Check contact-sheet.png before you train.
 
     \b
     fer-train crop photos --out photos-cropped
@@ -88,13 +91,13 @@ def crop(
                     progress=show_progress,
                 )
         except (KeyboardInterrupt, Terminated):
-            click.echo("Interrupted; nothing was written", err=True)
+            click.echo("Interrupted: nothing was written", err=True)
             raise
     for line in summary.format_lines():
         click.echo(line)
-    click.echo(f"\nWritten to {out}: {CONTACT_SHEET} to look at, {CROP_LIST} with what was left out and why")
+    click.echo(f"\nWritten to {out}: check {CONTACT_SHEET}; {CROP_LIST} lists what was left out and why")
     if summary.unreadable:
         raise DataError(
-            f"{counted(summary.unreadable, 'photo')} could not be read; {out / CROP_LIST} names them, "
-            "the others are done"
+            f"cannot read {counted(summary.unreadable, 'photo')}, listed in {out / CROP_LIST}; "
+            "all other photos were processed"
         )

@@ -34,11 +34,11 @@ _LOG: Final = logging.getLogger(__name__)
 @click.option(
     "--split",
     type=click.Choice(SPLITS),
-    help="The faces to measure on; test: those held out of your own.  [default: PublicTest, or test]",
+    help="Split to evaluate on; test is the held-out part of your own data.  [default: PublicTest, or test]",
 )
-@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and its plots there.")
-@click.option("--votes", type=PATH, metavar="CSV", help="FER+'s votes, for a model of FER+'s eight labels.")
-@click.option("--overwrite", is_flag=True, help="Replace the report that DIR holds.")
+@click.option("--out", type=PATH, metavar="DIR", help=f"Write {REPORT_FILE} and plots to this folder.")
+@click.option("--votes", type=PATH, metavar="CSV", help="FER+ votes, for a model with the eight FER+ labels.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing report in the output folder.")
 @skip_unreadable_option
 @debug_option
 def evaluate_model(
@@ -51,10 +51,10 @@ def evaluate_model(
     skip_unreadable: bool,
     debug: bool,
 ) -> None:
-    """Measure a model on a split of DATA.
+    """Evaluate a model on a split of DATA.
 
-    MODEL is a run folder, a .keras file beside its spec.json, a .tflite file or a bundled model's name; the
-    latter two need no TensorFlow.
+    MODEL is a run folder, a .keras file next to its spec.json, a .tflite file or the name of a bundled model. The
+    last two do not need TensorFlow.
     """
     with suppress_native_stderr(debug):
         if not is_tflite(model):
@@ -78,7 +78,7 @@ def evaluate_model(
 
 
 def _warn_of_concerns(faces: FaceDataset, report: dict[str, Any], name: str) -> None:
-    """Say what is amiss with the faces that were measured on, and with the predictions."""
+    """Warn of problems with the evaluated faces and with the predictions."""
     confusion = report["confusion"]
     concerns = find_prediction_concerns(np.array(confusion["counts"]), tuple(confusion["labels"]))
     for concern in [*(find_concerns(faces, name) if is_own(faces) else []), *concerns]:

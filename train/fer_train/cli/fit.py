@@ -45,15 +45,15 @@ __all__ = ["fit"]
     "--arch",
     type=click.Choice(ARCHITECTURES.names),
     default="bn-cnn",
-    help="The network; `fer-train archs` describes them.  [default: bn-cnn, or that of --from]",
+    help="Network architecture; see `fer-train archs`.  [default: bn-cnn, or the one of --from]",
 )
 @click.option(
     "--recipe",
     "recipe_name",
     type=click.Choice(list(RECIPES)),
     default="modern",
-    help="How it is trained: as in the paper, or better; distill goes with view answers as --teacher, fine-tune with "
-    "--from.  [default: modern, or fine-tune]",
+    help="Training recipe: as in the paper, or modern, which is more accurate. distill needs view answers as "
+    "--teacher; fine-tune needs --from.  [default: modern; fine-tune with --from]",
 )
 @click.option(
     "--from",
@@ -61,36 +61,38 @@ __all__ = ["fit"]
     type=PATH,
     metavar="MODEL",
     shell_complete=complete_model,
-    help="Begin with the weights of a bundled model (default, accurate), a run folder, or a .keras or .tflite file; "
-    "DATA's labels may be others.",
+    help="Start from the weights of a bundled model (default, accurate), a run folder, or a .keras or .tflite file. "
+    "DATA may have different labels.",
 )
 @val_share_option
 @click.option(
-    "--out", type=PATH, metavar="RUN", required=True, help="The run folder, which must not be there yet."
+    "--out", type=PATH, metavar="RUN", required=True, help="Run folder to write, which must not exist yet."
 )
-@click.option("--epochs", type=click.IntRange(1), help="[default: the recipe's]")
-@click.option("--batch-size", type=click.IntRange(1), help="[default: the recipe's]")
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs.  [default: the recipe's]")
+@click.option("--batch-size", type=click.IntRange(1), help="Images per batch.  [default: the recipe's]")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Decides everything that is random.",
+    help="Seed of all random numbers.",
 )
 @click.option(
-    "--resume", is_flag=True, help="Go on with RUN after its last finished epoch, by the options it has."
+    "--resume",
+    is_flag=True,
+    help="Continue RUN after its last finished epoch, with the options stored in it.",
 )
 @click.option(
     "--stop-after",
     type=Number(0, min_open=True),
     metavar="MINUTES",
-    help="Begin no epoch that would end later; go on with --resume.",
+    help="Start no epoch that would end after this time; continue later with --resume.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), metavar="N", help="Only N faces of each split, for a quick try."
+    "--limit", type=click.IntRange(1), metavar="N", help="Use only N faces of each split, for a quick try."
 )
 @click.option(
-    "--votes", type=PATH, metavar="CSV", help="FER+'s votes (fer2013new.csv), as an auxiliary target."
+    "--votes", type=PATH, metavar="CSV", help="FER+ votes (fer2013new.csv), as an additional target."
 )
 @click.option(
     "--teacher",
@@ -98,42 +100,42 @@ __all__ = ["fit"]
     type=PATH,
     metavar="MODEL",
     multiple=True,
-    help="Learn from the probabilities of a trained run, .tflite file or bundled model, or from soft labels "
-    "(.npz), too; may be given more than once. For distill: the file of answers about views, made by soft-labels "
-    "--views.",
+    help="Also learn from the probabilities of a trained run, .tflite file or bundled model, or from soft labels "
+    "(.npz). May be given more than once. For distill: the view answers that soft-labels --views wrote.",
 )
 @click.option(
     "--labels",
     type=click.Choice(["fer", "ferplus"]),
     default="fer",
     show_default=True,
-    help="DATA's own labels, or FER+'s eight by the most of the --votes.",
+    help="The labels of DATA, or the eight FER+ labels by most of the --votes.",
 )
 @click.option(
     "--class-weights",
     type=click.Choice(["none", "balanced"]),
     default="none",
-    help="balanced: every label weighs the same, however rare.  [default: none; with --from balanced]",
+    help="balanced gives every label the same weight, however rare.  [default: none; balanced with --from]",
 )
 @click.option(
     "--mixup",
     type=Number(0, 10),
     metavar="ALPHA",
-    help="Mix each picture with another, in shares from Beta(ALPHA, ALPHA); 0: not.  [default: the recipe's]",
+    help="Mixup: blend each image with another, in a ratio from Beta(ALPHA, ALPHA). 0 turns it off.  "
+    "[default: the recipe's]",
 )
 @click.option(
     "--fold",
     metavar="K/N",
-    help="Leave the K-th of N parts of Training out and measure on it, instead of on PublicTest.",
+    help="Cross-validation: hold the K-th of N parts of Training out and evaluate on it instead of on PublicTest.",
 )
 @click.option(
     "--objective",
     "objectives",
     metavar="NAME",
     multiple=True,
-    help="Learn from an objective that another package adds; may be given more than once.",
+    help="Add an objective that another package provides. May be given more than once.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the run that RUN holds.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run in RUN.")
 @skip_unreadable_option
 @debug_option
 @click.pass_context
@@ -151,7 +153,9 @@ def fit(
 ) -> None:
     """Train a network and write the run folder RUN."""
     if resume and overwrite:
-        raise UsageError("expected --resume or --overwrite, got both; the one goes on, the other starts anew")
+        raise UsageError(
+            "--resume and --overwrite contradict each other; --resume continues the run, --overwrite starts over"
+        )
     if options["fold"] is not None:
         options["fold"] = str(Fold.parse(options["fold"]))
     with suppress_native_stderr(debug):
@@ -168,7 +172,7 @@ def fit(
             options |= _choose_for_initial(context, options)
         elif options["recipe_name"] == FINE_TUNE and not resume:
             raise UsageError(
-                f"the recipe {FINE_TUNE} begins with a trained network; name one with --from, such as default"
+                f"the recipe {FINE_TUNE} starts from a trained network; name one with --from, such as --from default"
             )
         config, recipe = _build_run_config(**options)
         _check_targets(config, recipe, resume=resume)
@@ -191,13 +195,16 @@ def fit(
 
 
 def _choose_for_initial(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
-    """The options that follow from ``--from`` where they are not given; raises UsageError where they contradict it."""
+    """Return the options that ``--from`` implies.
+
+    Raises UsageError if given ones contradict it.
+    """
     spec = find_initial_model(options["initial"]).spec
     chosen: dict[str, Any] = {"arch": spec.name, "recipe_name": FINE_TUNE}
     for name, option in (("arch", "--arch"), ("recipe_name", "--recipe")):
         if _is_given(context, name) and options[name] != chosen[name]:
             raise UsageError(
-                f"--from {options['initial']} goes with {option} {chosen[name]}, not {options[name]}; "
+                f"--from {options['initial']} requires {option} {chosen[name]}, not {options[name]}; "
                 f"leave {option} out"
             )
     if not _is_given(context, "class_weights"):
@@ -222,7 +229,7 @@ def _build_run_config(
     initial: Path | None,
     **others: Any,
 ) -> tuple[RunConfig, Recipe]:
-    """What decides the outcome of the run, and its recipe; ``others`` are stored as they are."""
+    """Return the run's configuration and its recipe; ``others`` are stored unchanged."""
     recipe = choose_precision(find_recipe(recipe_name, arch)).resize(epochs, batch_size)
     if mixup is not None:
         recipe = replace(recipe, mixup=mixup)
@@ -242,29 +249,34 @@ def _build_run_config(
 
 
 def _check_targets(config: RunConfig, recipe: Recipe, *, resume: bool) -> None:
-    """Raise UsageError where the recipe cannot use what it is given, or is not given what it needs."""
+    """Raise UsageError if the targets do not match the recipe.
+
+    The recipe may not use a given target, or lack one that it needs.
+    """
     if config.teachers and not recipe.teacher_weight:
         raise UsageError(
-            f"expected a recipe that learns from a --teacher, {config.recipe} makes no use of one"
+            f"the recipe {config.recipe} does not use a --teacher; leave it out or choose another --recipe"
         )
     if config.labels == "ferplus" and config.votes is None and not resume:
-        raise UsageError("expected --votes (fer2013new.csv) for --labels ferplus, got none")
+        raise UsageError("--labels ferplus needs the FER+ votes; add --votes fer2013new.csv")
     if config.votes is not None and config.labels == "fer" and not recipe.votes_weight:
-        raise UsageError(f"expected a recipe that learns from --votes, {config.recipe} makes no use of them")
+        raise UsageError(
+            f"the recipe {config.recipe} does not use --votes; leave them out or choose another --recipe"
+        )
 
 
 def _describe_state(run: TrainingRun) -> str:
     done = len(run.trainer.history)
     if not done:
-        return f"before the first epoch's end; begin again with --resume --out {run.folder.path}"
+        return f"before the first epoch ended; start again with --resume --out {run.folder.path}"
     return (
-        f"after {done} of {run.recipe.epochs} epochs; {run.folder.path} holds what they gave, "
-        "go on with --resume"
+        f"after {done} of {run.recipe.epochs} epochs, which are saved in {run.folder.path}; "
+        "continue with --resume"
     )
 
 
 def _list_given(context: click.Context, config: RunConfig) -> dict[str, Any]:
-    """The options of a run that the command line names, by their name in ``RunConfig``."""
+    """Return the options given on the command line, by their ``RunConfig`` name."""
     names = {"recipe_name": "recipe"}
     return {
         names.get(name, name): getattr(config, names.get(name, name))

@@ -30,9 +30,12 @@ _LOG: Final = logging.getLogger(__name__)
 @click.command("inspect")
 @click.argument("data", type=PATH)
 @click.option(
-    "--plot", type=PATH, metavar="DIR", help="Draw the sample grid and the class distribution there."
+    "--plot",
+    type=PATH,
+    metavar="DIR",
+    help="Write a grid of sample images and a plot of the labels to this folder.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace pictures that DIR holds.")
+@click.option("--overwrite", is_flag=True, help="Replace existing plots in the folder.")
 @val_share_option
 @skip_unreadable_option
 @debug_option
@@ -44,7 +47,7 @@ def inspect_data(
     skip_unreadable: bool,
     debug: bool,
 ) -> None:
-    """Count DATA's faces, and find blank, equal and nearly equal pictures."""
+    """Count the faces in DATA and find blank and duplicate images."""
     with suppress_native_stderr(debug):
         if plot is not None:
             require_package("matplotlib", "Matplotlib")

@@ -1,4 +1,4 @@
-"""The command line of ``fer-train``: parse, call, print, render errors once."""
+"""The ``fer-train`` command group."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ __all__ = ["cli", "run"]
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line and return its exit status. An error is one line on standard error."""
+    """Run the command line and return its exit status.
+
+    An error is printed as one line on standard error.
+    """
     return run_command(cli, arguments, "fer-train")
 
 
 @click.group(no_args_is_help=True)
 @click.version_option(__version__, prog_name="fer-train")
 def cli() -> None:
-    """Train facial emotion classifiers on FER-2013 or your own faces, and measure them.
+    """Train and evaluate facial emotion classifiers on FER-2013 or your own faces.
 
-    DATA is FER-2013 as it comes (fer2013.tar.gz, fer2013.csv, icml_face_data.csv; plain, .gz, .zip or
-    .tar.gz) or folders of images: train/<emotion>/… and test/<emotion>/…, or a folder for each label.
+    DATA is FER-2013 as downloaded (fer2013.tar.gz, fer2013.csv, icml_face_data.csv; plain, .gz, .zip or
+    .tar.gz) or folders of images: train/<emotion>/… and test/<emotion>/…, or one folder per label.
 
     \b
     fer-train fit fer2013.tar.gz --arch mini-resnet --out runs/mini-resnet

@@ -1,4 +1,4 @@
-"""What the commands of ``fer-train`` share: types of options, and checks of what is installed."""
+"""Shared options of the ``fer-train`` commands, and checks for installed packages."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ PATH: Final = click.Path(path_type=Path)
 
 
 class Number(click.FloatRange):
-    """A finite number in a range; Click's own type lets NaN through."""
+    """A finite number in a range; Click's own type accepts NaN."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Convert the text of an option; fails as Click's types do."""
+        """Convert the text of an option; fails as Click's own types do."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
@@ -38,39 +38,45 @@ class Number(click.FloatRange):
 
 
 def debug_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--debug``, the same for every command."""
+    """Add ``--debug``."""
     return click.option(
-        "--debug", is_flag=True, help="Show the backend's messages, and a traceback with an error."
+        "--debug", is_flag=True, help="Show messages of the Keras backend, and a traceback for each error."
     )(function)
 
 
 def skip_unreadable_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--skip-unreadable``, the same for every command that reads DATA."""
+    """Add ``--skip-unreadable``, for a command that reads DATA."""
     return click.option(
         "--skip-unreadable",
         is_flag=True,
-        help="Go on without images and rows of DATA that cannot be read; they are named.",
+        help="Skip images and rows of DATA that cannot be read, and warn about them.",
     )(function)
 
 
 def val_share_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--val-share``, the same for every command that splits DATA."""
+    """Add ``--val-share``, for a command that splits DATA."""
     return click.option(
         "--val-share",
         type=Number(0, 0.9, min_open=True),
         metavar="SHARE",
-        help="Hold that share of DATA out as the split test, such as 0.2, where its folders are labels alone.",
+        help="Hold out this share of DATA, such as 0.2, as the split test. For folders that are not split yet.",
     )(function)
 
 
 def require_package(module: str, name: str) -> None:
-    """Raise MissingExtraError unless a package of the extra ``train`` is installed; does not import it."""
+    """Raise MissingExtraError if a package of the extra ``train`` is missing.
+
+    Does not import the package.
+    """
     if importlib.util.find_spec(module) is None:
         raise MissingExtraError(name, "train")
 
 
 def require_keras() -> None:
-    """Raise MissingExtraError, or RunError for another backend, unless Keras and its backend can be imported."""
+    """Raise an error if Keras cannot be imported.
+
+    Raises MissingExtraError, or RunError if a backend other than TensorFlow is missing.
+    """
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     try:
         import keras  # noqa: F401
@@ -78,10 +84,9 @@ def require_keras() -> None:
         if backend == "tensorflow" or error.name == "keras":
             raise MissingExtraError("TensorFlow and Keras", "train") from error
         raise RunError(
-            f"expected the Keras backend that KERAS_BACKEND names, {backend} is not installed; "
-            f"install it with: pip install {backend}"
+            f"KERAS_BACKEND names {backend}, which is not installed; install it with: pip install {backend}"
         ) from error
-    except ValueError as error:  # how Keras says that it knows no such backend
+    except ValueError as error:  # what Keras raises for an unknown backend
         raise RunError(
             f"expected KERAS_BACKEND to be tensorflow, jax or torch, got {backend!r}: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""Progress on standard error: one bar for all epochs of a training and a line for each, or a bar for other tasks."""
+"""Progress bars on standard error, for training and for other tasks."""
 
 from __future__ import annotations
 
@@ -17,45 +17,52 @@ from fer_train.training.progress import TrainingPlan
 __all__ = ["TrainingBar", "show_progress"]
 
 _EVERY_S = 0.5
-_EVERY_S_IN_A_LOG = 60.0  # where standard error is no terminal, each state of the bar stays
+_EVERY_S_IN_A_LOG = 60.0  # outside a terminal, each update of the bar stays as a line
 
 
 def show_progress(task: str, steps: Iterable[Any]) -> Iterable[Any]:
-    """Count the steps of a task by a bar, where standard error is a terminal.
+    """Yield the steps of a task, with a progress bar if standard error is a terminal.
 
-    A :data:`~fer_train.models.prediction.Progress`.
+    Implements :data:`~fer_train.models.prediction.Progress`.
     """
     return cast("Iterable[Any]", progress_bar(steps, desc=task))
 
 
 class TrainingBar:
-    """Shows a training on standard error: a :class:`~fer_train.training.progress.TrainingCallback`."""
+    """Progress of a training run on standard error: one bar, and one line per epoch.
+
+    Implements :class:`~fer_train.training.progress.TrainingCallback`.
+    """
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._epochs = 0
         self._batch = 1
-        self._done = 0  # faces, of this epoch
+        self._done = 0  # faces in the current epoch
 
     def on_start(self, plan: TrainingPlan) -> None:
-        """Show what is trained, on what, and how much of it is left."""
+        """Print the plan of the run and start the bar."""
         self._epochs, self._batch = plan.epochs, plan.batch_size
         print(
             f"{plan.arch}, recipe {plan.recipe}: {plan.samples:,} faces, {plan.epochs} epochs of "
             f"{plan.steps_per_epoch} steps, batch {plan.batch_size}, seed {plan.seed}; into "
-            f"{plan.folder}" + (f"; going on after epoch {plan.done}" if plan.done else ""),
+            f"{plan.folder}" + (f"; continuing after epoch {plan.done}" if plan.done else ""),
             file=sys.stderr,
         )
         if plan.unanswered:
             print(
-                f"{plan.unanswered:,} faces of Training have no view answers and are left out; the temperature is "
-                f"fitted on {f'{plan.calibration:,} of them' if plan.calibration else 'none of them: too few'}",
+                f"{plan.unanswered:,} faces of Training have no view answers and are left out of the training; "
+                + (
+                    f"{plan.calibration:,} of them are used to fit the temperature"
+                    if plan.calibration
+                    else "too few to fit the temperature"
+                ),
                 file=sys.stderr,
             )
         if plan.report_split == "Training":
             print(
-                "There are no other faces than those trained on: the report will flatter; give DATA a val or "
-                "test folder",
+                "DATA has no val or test split: the report measures the training faces and will be too optimistic; "
+                "add a val or test folder to DATA",
                 file=sys.stderr,
             )
         faces = plan.steps_per_epoch * plan.batch_size
@@ -72,7 +79,7 @@ class TrainingBar:
         )
 
     def on_step(self, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """Advance by a step; raises the exception of a signal that was lost in the one before."""
+        """Advance the bar by a step; raises if a signal arrived during the step."""
         raise_if_interrupted()
         del steps
         self._bar.set_postfix_str(f"loss {loss:.3f}, accuracy {100 * accuracy:.1f} %", refresh=False)
@@ -80,7 +87,7 @@ class TrainingBar:
         self._done = step * self._batch
 
     def on_epoch(self, report: EpochReport) -> None:
-        """Print what the epoch gave."""
+        """Print the metrics of the epoch."""
         validation = (
             ""
             if report.val_loss is None or report.val_accuracy is None

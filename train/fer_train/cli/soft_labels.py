@@ -25,7 +25,7 @@ from fer_train.training.recipes import RECIPES
 
 __all__ = ["make_soft_labels"]
 
-# Teachers that learned by this recipe have not seen the faces that are left out.
+# Teachers trained with this recipe have not seen the faces that are left out.
 _CALIBRATION_FOLDS: Final = RECIPES["modern"].calibration_folds
 
 
@@ -38,33 +38,35 @@ _CALIBRATION_FOLDS: Final = RECIPES["modern"].calibration_folds
     metavar="MODEL",
     multiple=True,
     required=True,
-    help="A trained run, .tflite file or bundled model; of several, the mean.",
+    help="A trained run, .tflite file or bundled model. Given more than once, the mean is taken.",
 )
 @click.option(
     "--views",
     type=click.IntRange(1, 1000),
     metavar="N",
-    help="Ask about N views of each face instead: changed, and mixed with another; for fit --recipe distill.",
+    help="Predict N augmented views of each face instead (view answers), for fit --recipe distill.",
 )
-@click.option("--out", type=PATH, metavar="NPZ", required=True, help="The file to write.")
+@click.option("--out", type=PATH, metavar="NPZ", required=True, help="File to write.")
 @click.option("--overwrite", is_flag=True, help="Replace the file.")
 @debug_option
 def make_soft_labels(
     data: Path, teachers: tuple[Path, ...], views: int | None, out: Path, overwrite: bool, debug: bool
 ) -> None:
-    """Keep what teachers say of each training face, to learn from without them: fit --teacher NPZ.
+    """Store a teacher's predictions of all training faces, for fit --teacher NPZ.
 
-    Faster than asking them during the training, and by far where they are large. They are asked about each
-    face as it is and mirrored. The file holds probabilities and hashes, no faces.
+    Predicting once is faster than predicting during the training, and much faster with large teachers. Each
+    face is predicted both as it is and mirrored. The file contains probabilities and hashes, but no faces.
 
-    With --views they are asked about that many views of each face, three quarters of them strongly changed, and about
-    their mirror images. One in thirty photos is left out, on which fit then fits the temperature of the network.
+    With --views, the file contains view answers: predictions of that many views of each face and of their mirror
+    images. A view is an augmented copy of the face, in some views mixed with another face; three quarters of the views
+    are strongly augmented. One in thirty photos is left out; fit uses these photos to fit the temperature of the
+    network.
     """
     with suppress_native_stderr(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
             require_keras()
         if not is_answer_file(out):
-            raise UsageError(f"expected a file name that ends in .npz for soft labels, got {str(out)!r}")
+            raise UsageError(f"--out: expected a file name ending in .npz, got {str(out)!r}")
         check_file(out, overwrite=overwrite)
         faces = load_faces(data)
         networks = [open_teacher(teacher, faces.label_names) for teacher in teachers]
@@ -86,7 +88,7 @@ def _write_view_answers(out: Path, faces: FaceDataset, networks: Sequence[Predic
     training = split_dataset(faces, SplitRequest(calibration_folds=_CALIBRATION_FOLDS)).training
     shown = training.select(~training.is_blank())
     if not len(shown):
-        raise DataError(f"expected training faces, got {len(training)} images that show nothing")
+        raise DataError(f"all {len(training)} training images are blank; check the data")
     settings = ViewSettings(strong_count=views - views // 4, mild_count=views // 4)
     write_view_answers(out, compute_view_answers(shown, networks, settings, progress=show_progress))
     return f"{len(shown):,} faces, {views} {'view' if views == 1 else 'views'} of each"

@@ -1,1 +1,1 @@
-"""Data sets: reading, checking, splitting, augmenting."""
+"""Data sets: reading, checking, splitting and augmentation."""

@@ -1,4 +1,4 @@
-"""NumPy's archives of arrays, ``.npz``, as untrusted input."""
+"""Reading of NumPy array archives (``.npz``) as untrusted input."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fer_edge.runtime.zip_files import ZIP_DAMAGE, check_zip
 
 __all__ = ["read_arrays"]
 
-# What NumPy raises, too, at damaged or made-up headers of arrays.
+# NumPy also raises these for damaged or forged array headers.
 _DAMAGE: Final = (*ZIP_DAMAGE, TypeError, AttributeError, SyntaxError, MemoryError, tokenize.TokenError)
 
 
 def read_arrays(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:
-    """Read all arrays of a file, by name; pickled objects are refused.
+    """Read all arrays of a file, by name; rejects pickled objects.
 
-    Raises OSError where the file cannot be read, ValueError where it is damaged or unpacks to more than ``most_bytes``.
+    Raises OSError if the file cannot be read, ValueError if it is damaged or unpacks to more than ``most_bytes``.
     """
     try:
         check_zip(path, most_bytes)
@@ -30,5 +30,5 @@ def read_arrays(path: Path, most_bytes: int) -> dict[str, NDArray[Any]]:
     except _DAMAGE as error:
         raise ValueError(reason_of(error)) from error
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise ValueError("it holds other files than arrays")
+        raise ValueError("it contains files that are not arrays")
     return arrays

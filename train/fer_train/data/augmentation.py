@@ -1,7 +1,7 @@
-"""Random changes to training faces. NumPy and OpenCV: the same on every Keras backend, and cheap.
+"""Random augmentation of training faces with NumPy and OpenCV.
 
-Everything random is drawn from the generator that is handed in, so that a batch is a function of
-(seed, epoch, step) and a resumed run sees what an uninterrupted one would have seen.
+It is fast, and the same on every Keras backend. All random numbers come from the generator passed in, so that a batch
+depends only on (seed, epoch, step) and a resumed run gets the same batches as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ __all__ = ["Augmentation", "augment"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """How far a training face may be changed.
+    """Limits of the random changes to a training face.
 
-    ``rotation`` in degrees either way; ``shift`` as a fraction of the side; ``scale`` as a fraction
-    around 1; ``contrast`` as a fraction around 1; ``brightness`` in grey levels either way; ``erase``
-    as the probability that a rectangle of 2 to 20 % of the area is replaced by noise (random erasing,
-    Zhong et al. 2017).
+    ``rotation`` is in degrees in either direction, ``shift`` a fraction of the side, ``scale`` and ``contrast``
+    fractions around 1, ``brightness`` gray levels in either direction. ``erase`` is the probability that a rectangle
+    of 2 to 20 % of the area is replaced by noise (random erasing, Zhong et al. 2017).
     """
 
     flip: bool = True
@@ -34,7 +33,7 @@ class Augmentation:
     erase: float = 0.0
 
     def halved(self) -> Augmentation:
-        """Return changes of half the size, and nothing erased."""
+        """Return the augmentation with half the strength and without erasing."""
         half = {
             name: getattr(self, name) / 2 for name in ("rotation", "shift", "scale", "contrast", "brightness")
         }
@@ -42,7 +41,10 @@ class Augmentation:
 
 
 def augment(pixels: NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Augmented copies of uint8 (batch, height, width) faces; the edge is repeated where they move."""
+    """Return augmented copies of faces, uint8 (batch, height, width).
+
+    Gaps are filled by repeating the edge.
+    """
     out = np.empty_like(pixels)
     for index, face in enumerate(pixels):
         out[index] = _augment_one(face, settings, rng)
@@ -59,7 +61,7 @@ def _augment_one(
         matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, scale)
         matrix[:, 2] += rng.uniform(-settings.shift, settings.shift, 2) * np.array([width, height])
         if settings.flip and rng.random() < 0.5:
-            # x -> width - 1 - x before the rest, in the same interpolation.
+            # Mirror first (x -> width - 1 - x), within the same interpolation.
             matrix[:, 2] += matrix[:, 0] * (width - 1)
             matrix[:, 0] = -matrix[:, 0]
         face = np.asarray(

@@ -1,4 +1,4 @@
-"""Training batches as a pure function of (seed, epoch, step)."""
+"""Training batches, each a pure function of (seed, epoch, step)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from fer_train.data.augmentation import Augmentation, augment
 __all__ = ["Batch", "BatchTargets", "Batches", "EpochBatches"]
 
 BatchTargets = Callable[[NDArray[np.uint8], NDArray[np.float32] | None], NDArray[np.float32]]
-"""Computes the targets of a batch, float32 (batch, classes), from its augmented faces, uint8 (batch, height, width).
+"""Function that computes a batch's targets, float32 (batch, classes), from its augmented faces.
 
-The second argument is what the targets of each face say for this output, or None.
+The faces are uint8 (batch, height, width). The second argument contains the precomputed targets of this output, or is
+None.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Faces as they are shown, uint8 (batch, height, width), with targets by output, (batch, classes), and weights."""
+    """A batch of augmented faces with targets and weights.
+
+    ``pixels`` is uint8 (batch, height, width). ``targets`` maps each output's name to float32 (batch, classes);
+    ``weights`` is float32 (batch,) or None.
+    """
 
     pixels: NDArray[np.uint8]
     targets: dict[str, NDArray[np.float32]]
@@ -32,11 +37,11 @@ class Batch:
 
 
 class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """One epoch of batches in a random order; the last, incomplete batch is left out.
+    """One epoch of batches in random order, without an incomplete last batch.
 
-    ``faces``, int64 (m,), are the places of the faces that are shown. ``batch_targets`` compute the targets of the
-    outputs that depend on how the faces are shown. With ``ahead`` a thread beside the training makes the batches.
-    Yields float32 (batch, height, width, 1) images, normalized, with targets and weights.
+    ``faces``, int64 (m,), are the indices of the faces to use. ``batch_targets`` compute the targets that depend on
+    the augmented faces. With ``ahead`` a separate thread makes the batches during training. Yields normalized images,
+    float32 (batch, height, width, 1), with targets and weights.
     """
 
     def __init__(
@@ -59,7 +64,7 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return len(self._order) // self._batch_size
 
     def make_batch(self, faces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        """Make a batch of the faces at some places; what is random is drawn from ``rng``."""
+        """Make a batch of the faces with the given indices, randomized with ``rng``."""
         raise NotImplementedError
 
     def __getitem__(self, step: int) -> tuple[Any, ...]:
@@ -77,12 +82,12 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
 class Batches(EpochBatches):
     """One epoch of shuffled, augmented batches.
 
-    ``pixels`` is uint8 (n, height, width), ``targets`` maps each output's name to float32 (n, classes),
-    ``weights`` is float32 (n,) or None. ``batch_targets`` are those of :class:`EpochBatches`.
+    ``pixels`` is uint8 (n, height, width), ``targets`` maps each output's name to float32 (n, classes), ``weights`` is
+    float32 (n,) or None. ``batch_targets`` is the same as for :class:`EpochBatches`.
 
-    With ``mixup`` above 0 each image is mixed with another of its batch, and so are their targets and
-    weights: H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. The share of the first is
-    drawn from Beta(mixup, mixup) for each picture, not once for the batch, so that every step sees all shares.
+    With ``mixup`` above 0, each image is mixed with another one of its batch, along with their targets and weights:
+    H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018. The share of the first image is drawn from
+    Beta(mixup, mixup) for each image rather than for each batch, so that every batch has a range of shares.
     """
 
     def __init__(
@@ -104,14 +109,14 @@ class Batches(EpochBatches):
             seed=seed,
             epoch=epoch,
             batch_targets=batch_targets,
-            # Teachers take a third of a step's time.
+            # Running teachers takes a third of the time of a step.
             ahead=bool(batch_targets),
         )
         self._pixels, self._targets, self._weights = pixels, targets, weights
         self._augmentation, self._mixup = augmentation, mixup
 
     def make_batch(self, faces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        """Augment the faces, and mix them."""
+        """Augment the faces and mix them."""
         pixels = augment(self._pixels[faces], self._augmentation, rng)
         targets = {name: target[faces] for name, target in self._targets.items()}
         weights = None if self._weights is None else self._weights[faces]
@@ -124,9 +129,9 @@ class Batches(EpochBatches):
 
 
 def _mix(values: NDArray[Any], shares: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each of a batch's values with the one before it, in its share, float32 of the same shape.
+    """Mix each value of a batch with the previous one by its share.
 
-    The order within a batch is random already, so that the one before is as good as any.
+    Returns float32 of the same shape. A batch is in random order, so the previous value is a random partner.
     """
     own = values.astype(np.float32)
     share = shares.reshape(-1, *[1] * (values.ndim - 1))

@@ -1,6 +1,7 @@
-"""Decoded data sets, kept in the user's cache folder; a change of the source changes the key.
+"""A cache of decoded data sets, in the user's cache folder.
 
-``FER_EDGE_CACHE`` names another folder. A cache that cannot be read or written is no error, only slow.
+The key of a data set changes when its source changes. ``FER_EDGE_CACHE`` sets a different folder. If the cache cannot
+be read or written, data sets are decoded every time.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from fer_train.data.array_files import read_arrays
 __all__ = ["find_cache_folder", "load_arrays", "save_arrays"]
 
 _LOG: Final = logging.getLogger(__name__)
-_KEPT: Final = 8  # data sets; the one that has not been used for longest goes first
+_KEPT: Final = 8  # data sets; the least recently used ones are deleted
 
-_LARGEST: Final = 8 << 30  # bytes of a data set, unpacked
+_LARGEST: Final = 8 << 30  # bytes of an unpacked data set
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def find_cache_folder() -> Path:
-    """Return the folder of decoded data sets, which need not exist."""
+    """Return the cache folder, which may not exist."""
     if named := os.environ.get("FER_EDGE_CACHE"):
         return Path(named)
     if sys.platform == "win32":
@@ -43,7 +44,10 @@ def find_cache_folder() -> Path:
 
 
 def load_arrays(key: str) -> Arrays | None:
-    """Load what :func:`save_arrays` kept under a key; None where there is nothing, or it is damaged."""
+    """Load the arrays stored under a key.
+
+    Returns None if they do not exist or are damaged.
+    """
     try:
         path = _find_path(key)
         arrays = read_arrays(path, _LARGEST)
@@ -55,7 +59,10 @@ def load_arrays(key: str) -> Arrays | None:
 
 
 def save_arrays(key: str, arrays: Arrays) -> None:
-    """Keep arrays under a key, all of them or none; readable for the user alone, as faces should be."""
+    """Store arrays under a key, atomically.
+
+    Only the user can read the file, as it contains faces.
+    """
     try:
         path = _find_path(key)
         folder = path.parent
@@ -67,7 +74,7 @@ def save_arrays(key: str, arrays: Arrays) -> None:
             with contextlib.suppress(OSError):
                 old.unlink()
     except (OSError, OutputError, RuntimeError) as error:
-        _LOG.debug("the cache cannot be written: %s", error)
+        _LOG.debug("cannot write the cache: %s", error)
 
 
 def _find_path(key: str) -> Path:

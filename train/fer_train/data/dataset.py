@@ -1,6 +1,6 @@
-"""FER-2013 and the user's own faces, read into memory.
+"""Data sets in memory: FER-2013 or the user's own faces.
 
-Importing it takes NumPy and OpenCV only; pandas is imported when a table is read for the first time.
+Importing this module needs only NumPy and OpenCV; pandas is imported when a table is first read.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from fer_train.data.readers.table_choice import find_table_file
 __all__ = ["BLANK_STD", "SPLITS", "TEST", "FaceDataset", "load_faces"]
 
 TEST: Final = "test"
-"""The faces that are held out of one's own."""
+"""Name of the split with the faces held out of the user's own data."""
 SPLITS: Final = ("Training", "PublicTest", "PrivateTest", TEST)
 BLANK_STD: Final = 2.0
-"""The standard deviation, in gray levels, below which an image shows nothing."""
+"""Standard deviation, in gray levels, below which an image is blank."""
 _LOG: Final = logging.getLogger(__name__)
-_READING: Final = 3  # changes when the same files are read in another way
+_READING: Final = 3  # increase when the same files are read differently
 
 
 @dataclass(frozen=True, slots=True)
 class FaceDataset:
-    """Labelled faces.
+    """Labeled faces.
 
-    ``pixels``: uint8 (n, 48, 48), gray. ``labels``: int64 (n,), indices into ``label_names``.
-    ``splits``: str (n,), names of :data:`SPLITS`. ``source_rows``: int64 (n,), the rows of ``fer2013.csv``,
-    counted from 0, to which FER+ votes refer; -1 for images from folders.
+    ``pixels`` is uint8 (n, 48, 48), gray. ``labels``, int64 (n,), are indices into ``label_names``. ``splits``, str
+    (n,), are names in :data:`SPLITS`. ``source_rows``, int64 (n,), are the rows of ``fer2013.csv``, counted from 0, by
+    which FER+ votes are matched; -1 for images from folders.
     """
 
     pixels: NDArray[np.uint8]
@@ -57,7 +57,7 @@ class FaceDataset:
         return len(self.labels)
 
     def select(self, selection: NDArray[np.bool_] | NDArray[np.int64]) -> FaceDataset:
-        """Return the faces that a mask, bool (n,), or an index array, int64 (m,), selects."""
+        """Return the faces selected by a mask, bool (n,), or by indices, int64 (m,)."""
         return FaceDataset(
             self.pixels[selection],
             self.labels[selection],
@@ -67,7 +67,10 @@ class FaceDataset:
         )
 
     def digest(self) -> str:
-        """SHA-256, in hexadecimal digits, of faces, labels and splits: the same however a file is packed."""
+        """Return the SHA-256, in hexadecimal, of faces, labels and splits.
+
+        It does not depend on the file format.
+        """
         content = hashlib.sha256(json.dumps([self.label_names, self.pixels.shape]).encode())
         for array in (self.pixels, self.labels.astype("<i8"), self.splits.astype("S16")):
             content.update(np.ascontiguousarray(array).data)
@@ -75,12 +78,12 @@ class FaceDataset:
 
     def compute_contrasts(self) -> NDArray[np.float64]:
         """Compute the standard deviation of each image, float64 (n,), in gray levels."""
-        # In parts, because NumPy makes a float64 copy of what it is given.
+        # In parts, because NumPy makes a float64 copy.
         parts = np.array_split(self.pixels, len(self) // 1024 + 1)
         return np.concatenate([np.std(part.reshape(len(part), -1), axis=1) for part in parts])
 
     def is_blank(self) -> NDArray[np.bool_]:
-        """Tell which images, bool (n,), are so flat that they show nothing."""
+        """Return which images, bool (n,), are blank (nearly uniform)."""
         return self.compute_contrasts() < BLANK_STD
 
     @property
@@ -89,28 +92,32 @@ class FaceDataset:
         return tuple(name for name in SPLITS if (self.splits == name).any())
 
     def split(self, name: str) -> FaceDataset:
-        """Return the faces of one split; raises DataError where it is absent."""
+        """Return the faces of a split; raises DataError if it does not exist."""
         mask = self.splits == self._resolve_split(name)
         if not mask.any():
             raise DataError(
-                f"expected the split {name} in the data, found {', '.join(self.present_splits) or 'none'}; "
-                f"ask for another split, or add one: a folder, or rows with the Usage {name}"
+                f"the data has no split {name}, only {', '.join(self.present_splits) or 'empty ones'}; "
+                f"choose another split, or add a folder {name} or rows with the Usage {name}"
             )
         return self.select(mask)
 
     def _resolve_split(self, name: str) -> str:
-        """The split that a name stands for: images in folders have ``test`` as one of FER-2013's two."""
+        """Return the split for a name.
+
+        For images in folders, ``test`` is one of FER-2013's test splits.
+        """
         if name != TEST or TEST in self.present_splits or (self.source_rows >= 0).any():
             return name
         return next((split for split in ("PrivateTest", "PublicTest") if split in self.present_splits), name)
 
     def relabel(self, label_names: tuple[str, ...]) -> FaceDataset:
-        """Return the same faces under a model's labels, which may be more and in another order.
+        """Return the faces with a model's labels.
 
-        Raises DataError when there is a label that the model does not have.
+        The labels of the model may be more and in a different order. Raises DataError if the faces have a label that
+        the model lacks.
         """
         places = {canonicalize_label(name): index for index, name in enumerate(label_names)}
-        if len(places) < len(label_names):  # such as happy and joy, which are two labels here
+        if len(places) < len(label_names):  # such as happy and joy, if the model distinguishes them
             places = {}
         places |= {name: index for index, name in enumerate(label_names)}
         table = np.array(
@@ -120,8 +127,8 @@ class FaceDataset:
         unknown = [self.label_names[label] for label in np.unique(self.labels) if table[label] < 0]
         if unknown:
             raise DataError(
-                f"expected faces of the model's labels ({', '.join(label_names)}), "
-                f"got {', '.join(unknown)}, too; leave those faces out of the data"
+                f"the data has labels that the model lacks: {', '.join(unknown)}; remove these faces from the data, "
+                f"or rename their labels to those of the model ({', '.join(label_names)})"
             )
         return FaceDataset(self.pixels, table[self.labels], self.splits, self.source_rows, label_names)
 
@@ -129,20 +136,24 @@ class FaceDataset:
 def load_faces(
     path: str | Path, *, skip_unreadable: bool = False, explain_splits: bool = True
 ) -> FaceDataset:
-    """Read a data set in any of the forms in which FER-2013 is handed around, or one's own.
+    """Read FER-2013, in any form it is distributed in, or the user's own faces.
 
-    A file, which takes pandas: ``fer2013.csv``, ``icml_face_data.csv`` or a table like them, as it is or packed:
-    :mod:`fer_train.data.readers.fer2013_csv`, :mod:`fer_train.data.readers.archive`. A folder with one, or a folder
-    of images: ``train/<label>/…``, ``val/…``, ``test/…``: :mod:`fer_train.data.readers.image_folder`. What was assumed
-    is said by warnings. With ``skip_unreadable`` images and rows that cannot be read are left out, which a warning
-    says; without ``explain_splits`` none says that a folder names no splits. Later it comes from a cache, whose key
-    is a hash of the content. Raises DataError naming the file, lines or images at fault, and MissingExtraError where
-    a table is to be read without pandas.
+    ``path`` is one of:
+
+    - a file: ``fer2013.csv``, ``icml_face_data.csv`` or a similar table, plain or packed, see
+      :mod:`fer_train.data.readers.fer2013_csv` and :mod:`fer_train.data.readers.archive`. Reading it needs pandas.
+    - a folder that contains such a file
+    - a folder of images, ``train/<label>/…``, ``val/…``, ``test/…``, see :mod:`fer_train.data.readers.image_folder`
+
+    Assumptions about the data are logged as warnings. With ``skip_unreadable``, images and rows that cannot be read
+    are skipped with a warning. Without ``explain_splits``, there is no warning for a folder without splits. The data
+    set is cached under a hash of its content. Raises DataError that names the file, lines or images with an error,
+    and MissingExtraError if a table is read without pandas.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(
-            f"{path}: expected FER-2013 or a folder of faces, nothing is there; get fer2013.tar.gz from Kaggle "
+            f"{path} does not exist; name FER-2013 or a folder of faces, or get fer2013.tar.gz from Kaggle "
             '("Challenges in Representation Learning: Facial Expression Recognition Challenge")'
         )
     with raise_data_error(path):
@@ -176,7 +187,7 @@ def _load_table(path: Path, skip_unreadable: bool) -> FaceDataset:
             "rows": table.rows,
             "notes": notes,
         }
-        if table.is_complete:  # others have to be said each time
+        if table.is_complete:  # otherwise each run has to warn about skipped rows
             save_arrays(key, arrays)
     _warn(path, arrays["notes"].tolist())
     return FaceDataset(arrays["pixels"], arrays["labels"], np.array(SPLITS)[arrays["splits"]], arrays["rows"])
@@ -190,13 +201,13 @@ def _warn(path: Path, notes: Iterable[str]) -> None:
 def _load_folder(root: Path, skip_unreadable: bool, explain_splits: bool) -> FaceDataset:
     images = find_labelled_images(root)
     if explain_splits and not images.names_splits:
-        _warn(root, [f"the folder has labels and no splits (train, test): {ALL_TRAINING}"])
+        _warn(root, [f"the folder has labels but no splits (train, test): {ALL_TRAINING}"])
     key = _make_key({"contents": [_hash_image(path) for path in images.paths]})
     arrays = load_arrays(key)
     if arrays is None or set(arrays) != {"pixels"}:
         read = read_images(images.paths, skip_unreadable=skip_unreadable)
         arrays, indices = {"pixels": read.faces}, read.indices
-        if len(indices) == len(images.paths):  # others have to be said each time
+        if len(indices) == len(images.paths):  # otherwise each run has to warn about skipped images
             save_arrays(key, arrays)
     else:
         indices = np.arange(len(images.paths))
@@ -210,7 +221,10 @@ def _load_folder(root: Path, skip_unreadable: bool, explain_splits: bool) -> Fac
 
 
 def _hash_image(path: Path) -> str | None:
-    """The hash of a file, None where it cannot be read, which reading it will say."""
+    """Return the hash of a file, or None if it is unreadable.
+
+    The error is reported when the file is read.
+    """
     try:
         return sha256_of_file(path) if path.is_file() else None
     except OSError:

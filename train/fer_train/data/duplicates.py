@@ -1,8 +1,8 @@
-"""Folds of a data set that keep pictures of the same photo together. NumPy and OpenCV only.
+"""Near-duplicate detection, and folds of a data set that keep duplicates together.
 
-FER-2013 holds many photos twice and more: byte for byte, or shifted by a pixel, in another size, contrast or
-compression, with a watermark, mirrored; often with different labels. A fold that shares photos with the
-faces that are trained on flatters.
+FER-2013 contains many photos more than once: byte for byte, or shifted by a pixel, with a different size, contrast or
+compression, with a watermark, or mirrored; often with different labels. Results on a fold that shares photos with the
+training faces would be too optimistic. Needs only NumPy and OpenCV.
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ from fer_train.data.dataset import BLANK_STD, FaceDataset
 
 __all__ = ["Fold", "assign_folds", "duplicate_groups"]
 
-# Chosen by looking at pairs of FER-2013's Training and PublicTest: of 72 just above _SAME (0.70 to 0.80) 71 were
-# one photo, of those below it (0.60 to 0.70) half were.
-_SIDE: Final = 12  # pixels of the thumbnail by which candidates are found
-_ALIKE: Final = 0.88  # its correlation
-_SAME: Final = 0.70  # that of the details
-_DETAILS: Final = (0.8, 2.0)  # pixels: the standard deviations between which they lie
-_SHIFT: Final = 4  # pixels, either way
-_MOST_CANDIDATES: Final = 64  # for a face; so that a film's frames do not take for ever
-_BLOCK: Final = 512  # faces at a time
+# Chosen by inspecting pairs from FER-2013's Training and PublicTest: of 72 pairs just above _SAME (0.70 to 0.80), 71
+# showed the same photo; of those below it (0.60 to 0.70), half did.
+_SIDE: Final = 12  # pixels of the thumbnails used to find candidates
+_ALIKE: Final = 0.88  # correlation of thumbnails above which images are candidates
+_SAME: Final = 0.70  # correlation of details above which images are duplicates
+_DETAILS: Final = (0.8, 2.0)  # pixels: standard deviations of the difference of Gaussians
+_SHIFT: Final = 4  # pixels in either direction
+_MOST_CANDIDATES: Final = 64  # per face; limits the time for many similar images, such as frames of a video
+_BLOCK: Final = 512  # faces compared at a time
 _MOST_FOLDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """One of ``count`` parts of Training; ``number`` counts from 1."""
+    """One of ``count`` folds of Training; ``number`` counts from 1."""
 
     number: int
     count: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the fold that ``K/N`` names; raises UsageError for anything else."""
+        """Parse a fold written as ``K/N``; raises UsageError for anything else."""
         match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         number, count = map(int, match.groups()) if match else (0, 0)
         if not 2 <= count <= _MOST_FOLDS or not 1 <= number <= count:
             raise UsageError(
-                f"expected --fold K/N, such as 1/5: N from 2 to {_MOST_FOLDS}, K from 1 to N, got {text!r}"
+                f"expected a fold K/N such as 1/5, with N from 2 to {_MOST_FOLDS} and K from 1 to N, got {text!r}"
             )
         return cls(number, count)
 
     @property
     def title(self) -> str:
-        """How reports name it, in the place of a split's name."""
+        """Name in reports, used like the name of a split."""
         return f"Training, fold {self.number} of {self.count}"
 
     def __str__(self) -> str:
@@ -62,19 +62,19 @@ class Fold:
 
 
 def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
-    """Find for each face the number of its group of equal and nearly equal pictures, int64 (n,).
+    """Return the number of each face's group of near-duplicates, int64 (n,).
 
-    Groups are counted from 0 in the order of their first faces. Two pictures are nearly equal when their
-    details correlate by more than 0.7 at the best shift of at most 4 pixels, mirrored or not; brightness and
-    contrast play no part. What shares a group with a third shares its own. About 5 s for 28,709 faces on one
-    core; the second time they come from the cache.
+    A group also contains exact duplicates. Groups are numbered from 0 in the order of their first faces. Two images are
+    near-duplicates if their details correlate by more than 0.7 at the best shift of at most 4 pixels, mirrored or not;
+    brightness and contrast are ignored. The relation is transitive: near-duplicates of the same image are in one group.
+    Takes about 5 s for 28,709 faces on one core; the result is cached.
     """
     digest = hashlib.sha256(np.ascontiguousarray(faces.pixels).data).hexdigest()
     settings = (_SIDE, _ALIKE, _SAME, _DETAILS, _SHIFT, BLANK_STD, _MOST_CANDIDATES, faces.pixels.shape)
     key = hashlib.sha256(f"groups {settings} {digest}".encode()).hexdigest()
     arrays = load_arrays(key)
     if arrays is None or arrays["groups"].shape != (len(faces),):
-        arrays = {"groups": _groups(faces.pixels)}
+        arrays = {"groups": _group_faces(faces.pixels)}
         save_arrays(key, arrays)
     return arrays["groups"]
 
@@ -82,10 +82,10 @@ def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
 def assign_folds(
     groups: NDArray[np.int64], labels: NDArray[np.int64], folds: int, seed: int = 0
 ) -> NDArray[np.int64]:
-    """Assign each face to a fold, 0…folds-1, int64 (n,): a group is never parted.
+    """Assign each face to a fold, 0…folds-1, int64 (n,), keeping groups together.
 
-    Groups are dealt out in a random order, large ones first, each to the fold that has the least of its
-    labels (and the fewest faces among equals), so that every fold has about the same share of each label.
+    Groups are assigned in random order, large ones first, each to the fold that has the least of its labels (and the
+    fewest faces if tied), so that every fold has about the same share of each label.
     """
     kinds, index = np.unique(groups, return_inverse=True)
     counts = np.zeros((len(kinds), int(labels.max(initial=0)) + 1), np.int64)
@@ -102,11 +102,11 @@ def assign_folds(
     return chosen[index]
 
 
-def _groups(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Merge faces into groups, each known by its first member, until no near-duplicates are apart."""
-    first = _first_equal(pixels)
-    places = np.flatnonzero(first == np.arange(len(pixels)))  # one of each picture
-    thumbnails = _thumbnails(pixels[places])
+def _group_faces(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the number of each face's group of near-duplicates, int64 (n,)."""
+    first = _find_first_equal(pixels)
+    places = np.flatnonzero(first == np.arange(len(pixels)))  # one of each set of equal images
+    thumbnails = _make_thumbnails(pixels[places])
     mirrored = np.ascontiguousarray(thumbnails[:, :, ::-1])
     straight, mirrored = (part.reshape(len(places), _SIDE * _SIDE) for part in (thumbnails, mirrored))
     group = np.arange(len(places))
@@ -114,20 +114,23 @@ def _groups(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
         block = straight[start : start + _BLOCK]
         alike = np.maximum(block @ straight[start:].T, block @ mirrored[start:].T)
         for row in np.flatnonzero((alike > _ALIKE).sum(axis=1) > 1).tolist():
-            _merge(pixels, places, group, start + row, start + _candidates(alike[row], row))
+            _merge(pixels, places, group, start + row, start + _find_candidates(alike[row], row))
     numbers = np.full(len(pixels), -1, np.int64)
     numbers[places] = places[group]
     return np.unique(numbers[first], return_inverse=True)[1].astype(np.int64)
 
 
-def _first_equal(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """For each picture the place of the first that equals it, int64 (n,)."""
+def _find_first_equal(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return for each image the index of the first equal one, int64 (n,)."""
     places: dict[bytes, int] = {}
     return np.array([places.setdefault(face.tobytes(), place) for place, face in enumerate(pixels)], np.int64)
 
 
-def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Small pictures of mean 0 and length 1, float32 (n, 12, 12), whose products are correlations; 0 of flat ones."""
+def _make_thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return thumbnails with mean 0 and norm 1, float32 (n, 12, 12).
+
+    Thumbnails of blank images are 0. The product of two thumbnails is their correlation.
+    """
     small = np.zeros((len(pixels), _SIDE, _SIDE), np.float32)
     for face, thumbnail in zip(pixels, small, strict=True):
         thumbnail[:] = cv2.resize(face, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
@@ -136,8 +139,8 @@ def _thumbnails(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.where(length < BLANK_STD * _SIDE, 0, small / np.maximum(length, 1e-6)).astype(np.float32)
 
 
-def _candidates(alike: NDArray[np.float32], row: int) -> NDArray[np.int64]:
-    """The places after ``row`` that are alike enough, the most alike first."""
+def _find_candidates(alike: NDArray[np.float32], row: int) -> NDArray[np.int64]:
+    """Return the indices after ``row`` with a high correlation, the highest first."""
     later = row + 1 + np.flatnonzero(alike[row + 1 :] > _ALIKE)
     return later[np.argsort(-alike[later], kind="stable")]
 
@@ -149,27 +152,36 @@ def _merge(
     one: int,
     others: NDArray[np.int64],
 ) -> None:
-    """Bring the near-duplicates of a picture into its group; ``group`` holds the smallest member's index."""
+    """Merge the near-duplicates of an image into its group, in place.
+
+    ``group`` contains the smallest index of each image's group.
+    """
     others = others[group[others] != group[one]][:_MOST_CANDIDATES]
     if not len(others):
         return
-    details = _details(pixels[places[one]])
+    details = _extract_details(pixels[places[one]])
     turned = np.ascontiguousarray(details[:, ::-1])
     for other in others:
-        if group[other] != group[one] and _is_same(details, turned, _details(pixels[places[other]])):
+        if group[other] != group[one] and _is_same(details, turned, _extract_details(pixels[places[other]])):
             joined = min(group[one], group[other])
             group[np.isin(group, (group[one], group[other]))] = joined
 
 
-def _details(face: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What is neither noise nor lighting: a difference of Gaussians, float32 of the same shape."""
+def _extract_details(face: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the difference of Gaussians: details without noise and lighting.
+
+    The result is float32 of the same shape.
+    """
     levels = face.astype(np.float32)
     fine, coarse = (cv2.GaussianBlur(levels, (0, 0), sigma) for sigma in _DETAILS)
     return np.asarray(fine - coarse, np.float32)
 
 
 def _is_same(details: NDArray[np.float32], turned: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    """Whether a picture's details are another's, mirrored or not, at some small shift."""
+    """Return whether the details of two images match, mirrored or not.
+
+    They may be shifted by a few pixels.
+    """
     middle = np.ascontiguousarray(other[_SHIFT:-_SHIFT, _SHIFT:-_SHIFT])
     return any(
         float(cv2.matchTemplate(whole, middle, cv2.TM_CCOEFF_NORMED).max()) > _SAME

@@ -1,4 +1,4 @@
-"""Faces recognised by hashes of their pixels, so that files about them need not hold them."""
+"""Hashes that identify faces in files that do not contain the faces."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ __all__ = ["find_faces", "hash_faces"]
 
 
 def hash_faces(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Hash uint8 (n, height, width) faces, uint64 (n,): the first eight bytes of each one's SHA-256.
+    """Hash faces, uint8 (n, height, width), to uint64 (n,).
 
-    Two of a million different faces share one once in forty million times.
+    The hash is the first eight bytes of the face's SHA-256. The probability of any collision among a million different
+    faces is one in forty million.
     """
     hashes = b"".join(hashlib.sha256(np.ascontiguousarray(face).data).digest()[:8] for face in pixels)
     return np.frombuffer(hashes, "<u8").astype(np.uint64)
 
 
 def find_faces(keys: NDArray[np.uint64], pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Find the faces of these hashes, uint64 (n,), among uint8 (m, height, width): their places, int64 (n,).
+    """Return the indices, int64 (n,), of the faces with the given hashes.
 
-    A hash that occurs several times finds as many equal faces. Of equal faces that one is taken which comes after the
-    face that was found before: equal pictures may differ in their labels, and data sets are mostly in one order. -1
-    where no face is left for a hash.
+    ``keys`` is uint64 (n,), ``pixels`` is uint8 (m, height, width). The index is -1 if no face is left for a hash. A
+    hash that occurs several times finds as many equal faces. Of several equal faces, the one after the previously found
+    face is preferred: equal images may have different labels, and data sets mostly have the same order.
     """
     listed: defaultdict[int, list[int]] = defaultdict(list)
     for place, key in enumerate(hash_faces(pixels).tolist()):

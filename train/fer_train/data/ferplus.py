@@ -1,4 +1,4 @@
-"""FER+: ten annotators' votes on each face of FER-2013.
+"""FER+: the votes of ten annotators on each face of FER-2013.
 
 E. Barsoum et al., "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label
 Distribution", 2016.
@@ -30,16 +30,17 @@ FERPLUS_LABELS: Final = (
     "fear",
     "contempt",
 )
-"""FER+'s eight emotions in the order of its columns; ``unknown`` and ``NF`` (no face) follow them."""
+"""The eight FER+ emotions in the order of its columns, before ``unknown`` and ``NF`` (no face)."""
 
 _COLUMNS: Final = (*FERPLUS_LABELS, "unknown", "NF")
 _COUNTS: Final = {str(value): value for value in range(256)}
 
 
 def read_votes(path: str | Path) -> NDArray[np.uint8]:
-    """Read FER+'s votes, uint8 (rows, 10): eight emotions, unknown, no face; in the row order of fer2013.csv.
+    """Read the FER+ votes, uint8 (rows, 10): eight emotions, unknown, no face.
 
-    Raises DataError naming the line at fault, MissingExtraError without pandas.
+    The rows are in the order of fer2013.csv. Raises DataError that names the line with an error, MissingExtraError if
+    pandas is not installed.
     """
     path = Path(path)
     table = _read_table(path)
@@ -47,7 +48,7 @@ def read_votes(path: str | Path) -> NDArray[np.uint8]:
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         raise DataError(
-            f"{path}: expected FER+ votes (fer2013new.csv), the columns {', '.join(missing)} are missing"
+            f"{path}: not a file of FER+ votes, as the columns {', '.join(missing)} are missing; use fer2013new.csv"
         )
     votes = np.zeros((len(table), len(_COLUMNS)), np.uint8)
     for index, row in enumerate(table[list(_COLUMNS)].itertuples(index=False, name=None)):
@@ -59,28 +60,32 @@ def read_votes(path: str | Path) -> NDArray[np.uint8]:
 
 
 def match_votes(faces: FaceDataset, votes: NDArray[np.uint8], source: str | Path) -> NDArray[np.uint8]:
-    """Pick the votes of these faces, uint8 (n, 10), out of :func:`read_votes`'s; ``source`` names them.
+    """Select the votes on the given faces, uint8 (n, 10).
 
-    Raises DataError when the votes belong to other data.
+    ``votes`` is the output of :func:`read_votes`. ``source`` names the votes in messages. Raises DataError if the votes
+    belong to other data.
     """
     if (faces.source_rows < 0).any() or faces.source_rows.max() >= len(votes):
         raise DataError(
-            f"{source}: expected votes for the rows of the data set, got {len(votes)} rows of votes; "
-            "FER+ goes with fer2013.csv in its original order, not with picture folders"
+            f"{source}: the {len(votes)} rows of votes do not match the rows of the data set; "
+            "use FER+ votes with fer2013.csv in its original order, not with image folders"
         )
     return votes[faces.source_rows]
 
 
 def lookup_votes(faces: FaceDataset, path: str | Path) -> NDArray[np.uint8]:
-    """Read the votes of these faces, uint8 (n, 10), from a file: :func:`read_votes`, then :func:`match_votes`."""
+    """Read the votes on the given faces, uint8 (n, 10), from a file.
+
+    Raises the errors of :func:`read_votes` and :func:`match_votes`.
+    """
     return match_votes(faces, read_votes(path), path)
 
 
 def relabel_by_votes(faces: FaceDataset, votes: NDArray[np.uint8]) -> FaceDataset:
-    """Label the faces with FER+'s eight emotions, each by the most of its votes (the first of equals).
+    """Label the faces with the eight FER+ emotions, by the most votes.
 
-    ``votes`` is uint8 (n, 10). Faces that most annotators took for no face, or for no emotion that they know,
-    are left out.
+    If votes are tied, the first emotion is chosen. ``votes`` is uint8 (n, 10). Faces with most votes for "no face" or
+    "unknown" are left out.
     """
     chosen = votes.argmax(axis=1)
     is_emotion = (chosen < len(FERPLUS_LABELS)) & (votes.max(axis=1) > 0)
@@ -89,7 +94,10 @@ def relabel_by_votes(faces: FaceDataset, votes: NDArray[np.uint8]) -> FaceDatase
 
 
 def _read_table(path: Path) -> Any:
-    """All columns as text; a row too long or a quote that is never closed is an error."""
+    """Read all columns as text.
+
+    Raises DataError for a row that is too long or an unclosed quote.
+    """
     pandas = import_pandas()
     try:
         with path.open("rb") as file, warnings.catch_warnings():
@@ -107,11 +115,11 @@ def _read_table(path: Path) -> Any:
         return pandas.DataFrame()
     except (pandas.errors.ParserError, pandas.errors.ParserWarning, UnicodeDecodeError) as error:
         raise DataError(
-            f"{path}: expected a row of {len(_COLUMNS)} numbers of votes in each line: {reason_of(error)}"
+            f"{path}: expected {len(_COLUMNS)} vote counts in each line: {reason_of(error)}"
         ) from error
     except OSError as error:
-        raise DataError(f"{path}: the votes cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{path}: cannot read the votes: {error.strerror or error}") from error
 
 
 def _describe_bad_line(path: Path, number: int) -> DataError:
-    return DataError(f"{path}, line {number}: expected a row of {len(_COLUMNS)} numbers of votes")
+    return DataError(f"{path}, line {number}: expected {len(_COLUMNS)} vote counts")

@@ -1,4 +1,4 @@
-"""Inspection of a data set: its counts, and the images that teach nothing or contradict each other."""
+"""Inspection of a data set: faces per label and split, blank and duplicate images."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fer_train.data.duplicates import duplicate_groups
 __all__ = ["GRID_FILE", "Inspection", "format_inspection", "inspect_dataset"]
 
 GRID_FILE: Final = "samples.png"
-"""The name of the plot of sample faces."""
+"""Name of the plot of sample faces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The counts of a data set.
+    """Statistics of a data set.
 
-    ``counts`` is int64 (splits, labels). The rest are pictures: ``blank`` ones show nothing; ``repeated``
-    ones are pixel for pixel like an earlier one, ``across_splits`` those whose like is in another split,
-    too, ``conflicting`` those whose like has another label. ``photos`` is how many are left when nearly equal
-    ones count once (:func:`fer_train.data.duplicates.duplicate_groups`); ``photo_across_splits`` and
-    ``photo_conflicting`` are pictures, as above.
+    ``counts``, int64 (splits, labels), is the number of faces. The other values are numbers of images: ``blank`` ones;
+    ``repeated`` ones, exactly equal to an earlier image; ``across_splits`` ones, with an equal image in another split;
+    ``conflicting`` ones, with an equal image of another label. ``photos`` is the number of images when near-duplicates
+    are counted once (:func:`fer_train.data.duplicates.duplicate_groups`); ``photo_across_splits`` and
+    ``photo_conflicting`` are the same as above for near-duplicates.
     """
 
     splits: tuple[str, ...]
@@ -43,7 +43,7 @@ class Inspection:
 
 
 def inspect_dataset(faces: FaceDataset) -> Inspection:
-    """Count a data set."""
+    """Compute the statistics of a data set."""
     splits = faces.present_splits
     split_indices = np.array([splits.index(name) for name in faces.splits])
     counts = np.zeros((len(splits), len(faces.label_names)), np.int64)
@@ -65,7 +65,7 @@ def inspect_dataset(faces: FaceDataset) -> Inspection:
 
 
 def format_inspection(found: Inspection, name: str) -> str:
-    """Format an inspection as lines of text; ``name`` is the data set's."""
+    """Format an inspection as text; ``name`` names the data set."""
     total = found.counts.sum()
     columns = (*found.splits, "all", "share")
     rows = [
@@ -74,16 +74,16 @@ def format_inspection(found: Inspection, name: str) -> str:
     ]
     rows.append(("all", *(f"{count:,}" for count in found.counts.sum(axis=1)), f"{total:,}", ""))
     notes = [
-        (f"{found.blank:,}", "blank pictures, left out of training"),
-        (f"{found.repeated:,}", "pictures that repeat an earlier one, pixel for pixel"),
-        (f"{found.across_splits:,}", "pictures that another split has, too"),
-        (f"{found.conflicting:,}", "pictures that occur with different labels"),
+        (f"{found.blank:,}", "blank images, left out of training"),
+        (f"{found.repeated:,}", "exact duplicates of an earlier image"),
+        (f"{found.across_splits:,}", "images with an exact duplicate in another split"),
+        (f"{found.conflicting:,}", "images with an exact duplicate of another label"),
         (
             f"{found.photos:,}",
-            "different photos, where the same one shifted, mirrored or in another contrast is one",
+            "different photos, counting shifted, mirrored or otherwise similar copies once",
         ),
-        (f"{found.photo_across_splits:,}", "pictures whose photo another split has, too"),
-        (f"{found.photo_conflicting:,}", "pictures whose photo occurs with different labels"),
+        (f"{found.photo_across_splits:,}", "images of a photo that is also in another split"),
+        (f"{found.photo_conflicting:,}", "images of a photo that also has another label"),
     ]
     width = max(len(count) for count, _ in notes)
     return "\n".join(
@@ -98,7 +98,7 @@ def format_inspection(found: Inspection, name: str) -> str:
 
 
 def _group_equal_images(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """For each picture the number of its group of equal pictures, int64 (n,)."""
+    """Return for each image the number of its group of equal images, int64 (n,)."""
     numbers: dict[bytes, int] = {}
     return np.array(
         [numbers.setdefault(hashlib.sha256(face.tobytes()).digest(), len(numbers)) for face in pixels],
@@ -107,6 +107,6 @@ def _group_equal_images(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _differs_within(group: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which members, bool (n,), belong to a group that holds different values."""
+    """Return which members, bool (n,), belong to a group with different values."""
     kinds = np.unique(np.stack([group, values]), axis=1)[0]
     return np.bincount(kinds)[group] > 1

@@ -1,4 +1,4 @@
-"""Which faces a run learns from, and which it is measured and calibrated on."""
+"""Splitting of a data set into faces for training, evaluation and calibration."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ __all__ = [
 ]
 
 MIN_CALIBRATION_FACES: Final = 100
-"""A temperature that is fitted on fewer faces may do harm."""
+"""Faces needed to fit a temperature; fewer could make the calibration worse."""
 
 _CALIBRATION: Final = "Training, left out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SplitRequest:
-    """How a data set is to be split.
+    """Settings for splitting a data set.
 
-    ``fold`` is the fold of Training to measure on. ``calibration_folds``: one in that many groups of duplicates
-    is left out of the training (0: none). ``learned``, uint64 (n,), are the hashes of the faces to learn from, in this
-    order; of the other faces those that are no duplicates of them are for calibration. ``limit`` keeps that many faces
-    of each split. ``votes`` is the file of FER+'s votes by whose majority the faces are labelled, None to keep the
-    labels of the data set.
+    ``fold`` is the fold of Training to evaluate on. One in ``calibration_folds`` groups of duplicates is held out of
+    training for calibration (0: none). ``learned``, uint64 (n,), are the hashes of the faces to train on, in this
+    order; other faces that are not duplicates of these are used for calibration. ``limit`` is the number of faces kept
+    of each split. ``votes`` is the file of FER+ votes by whose majority the faces are labeled; None keeps the labels
+    of the data set.
     """
 
     fold: Fold | None = None
@@ -52,12 +52,12 @@ class SplitRequest:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSplits:
-    """The splits of a data set in a run, each limited, labelled and cropped as requested.
+    """The splits of a run's data set, each limited, labeled and cropped as requested.
 
-    ``validation`` is measured after each epoch, None where there is nothing to measure on; ``calibration``
-    is left out of ``training`` to fit a temperature on, None where it would be too small. ``reported``, by
-    the name ``report_split``, is what the final report is about. Faces that are given by hashes are all in
-    ``training``; ``shown``, bool (n,), are those that the limit leaves.
+    ``validation`` is evaluated after each epoch; None if there are no faces for it. ``calibration`` is held out of
+    ``training`` to fit a temperature; None if it would be too small. The final report evaluates ``reported``, which
+    is named ``report_split``. Faces selected by hashes are all in ``training``; ``shown``, bool (n,), selects those
+    within the limit.
     """
 
     training: FaceDataset
@@ -71,9 +71,9 @@ class DatasetSplits:
 def split_dataset(faces: FaceDataset, request: SplitRequest) -> DatasetSplits:
     """Split a data set.
 
-    The report is about the fold that is requested, otherwise PublicTest, otherwise the faces held out of one's own,
-    otherwise PrivateTest, otherwise the training faces themselves. Raises DataError where Training is absent or too
-    small for its fold.
+    The report evaluates the requested fold, otherwise PublicTest, otherwise the held-out faces of the user's own data,
+    otherwise PrivateTest, otherwise the training faces. Raises DataError if Training does not exist or is too small
+    for the fold.
     """
     fold, mode = request.fold, request.crop_mode
     named = _name_splits(faces.split("Training"), fold, request.calibration_folds)
@@ -99,22 +99,22 @@ def split_dataset(faces: FaceDataset, request: SplitRequest) -> DatasetSplits:
 
 
 def limit_faces(faces: FaceDataset, limit: int | None) -> FaceDataset:
-    """Return at most that many of the faces, always the same ones, in their order."""
+    """Return a reproducible sample of at most ``limit`` faces, in their order."""
     return faces if limit is None or limit >= len(faces) else faces.select(_choose_some(len(faces), limit))
 
 
 def keep_if_enough(faces: FaceDataset) -> FaceDataset | None:
-    """Return the faces, None where they are too few to fit a temperature on."""
+    """Return the faces, or None if they are too few to fit a temperature."""
     return faces if len(faces) >= MIN_CALIBRATION_FACES else None
 
 
 def _choose_some(count: int, limit: int | None) -> NDArray[np.int64]:
-    """At most so many of ``count`` places, always the same ones, in their order."""
+    """Return a reproducible, sorted sample of at most ``limit`` of ``count`` indices."""
     return np.sort(np.random.default_rng(0).permutation(count)[:limit])
 
 
 def _name_splits(training: FaceDataset, fold: Fold | None, calibration_folds: int) -> FaceDataset:
-    """Training's faces, each under the name of the split that it goes into."""
+    """Assign the faces of Training to the splits of a run."""
     if fold is None and not calibration_folds:
         return training
     groups = duplicate_groups(training)
@@ -123,8 +123,8 @@ def _name_splits(training: FaceDataset, fold: Fold | None, calibration_folds: in
         photos = len(np.unique(groups))
         if photos < fold.count:
             raise DataError(
-                f"expected faces of at least {fold.count} photos in Training for --fold {fold}, "
-                f"got {photos}; ask for fewer folds"
+                f"the fold {fold} needs at least {fold.count} different photos in Training, but there are {photos}; "
+                "use fewer folds"
             )
         names[assign_folds(groups, training.labels, fold.count) == fold.number - 1] = fold.title
     if calibration_folds:
@@ -135,7 +135,10 @@ def _name_splits(training: FaceDataset, fold: Fold | None, calibration_folds: in
 
 
 def _separate_calibration(faces: FaceDataset) -> tuple[FaceDataset, FaceDataset | None]:
-    """The faces to learn from, and those to fit a temperature on where these are enough."""
+    """Separate the faces to train on from those to fit a temperature on.
+
+    If there are too few of the latter, they are used for training and None is returned instead.
+    """
     is_left_out = faces.splits == _CALIBRATION
     if keep_if_enough(faces.select(is_left_out)) is None:
         return faces, None
@@ -144,13 +147,16 @@ def _separate_calibration(faces: FaceDataset) -> tuple[FaceDataset, FaceDataset 
 
 
 def _select_learned(faces: FaceDataset, request: SplitRequest) -> tuple[FaceDataset, FaceDataset | None]:
-    """The faces that are given by hashes, in that order, and others, no duplicates of theirs, for the temperature."""
+    """Return the faces selected by hashes, and faces to fit a temperature on.
+
+    The former are in the order of the hashes. The latter are not duplicates of the former.
+    """
     assert request.learned is not None
     places = find_faces(request.learned, faces.pixels)
     if missing := np.count_nonzero(places < 0):
         raise DataError(
-            f"expected all {len(places):,} faces that the view answers are about in Training, {missing:,} of them are "
-            "missing; name the data set that they were made of, or make answers about this one: fer-train soft-labels"
+            f"{missing:,} of the {len(places):,} faces with view answers are missing in Training; use the data set "
+            "that the answers were made from, or create answers for this one with: fer-train soft-labels --views N"
         )
     groups = duplicate_groups(faces)
     left_out = faces.select(~np.isin(groups, groups[places]) & ~faces.is_blank())
@@ -158,14 +164,14 @@ def _select_learned(faces: FaceDataset, request: SplitRequest) -> tuple[FaceData
 
 
 def _label_faces(faces: FaceDataset, request: SplitRequest) -> FaceDataset:
-    """Some of the faces, under the labels that are requested."""
+    """Return the faces within the limit, with the requested labels."""
     faces = limit_faces(faces, request.limit)
     if request.votes is None:
         return faces
-    labelled = relabel_by_votes(faces, lookup_votes(faces, request.votes))
-    if not len(labelled):
+    labeled = relabel_by_votes(faces, lookup_votes(faces, request.votes))
+    if not len(labeled):
         raise DataError(
-            f"{request.votes}: expected faces whose most votes are for an emotion, "
-            f"got none among the {len(faces):,} of {faces.splits[0]}"
+            f"{request.votes}: none of the {len(faces):,} faces of {faces.splits[0]} has most of its votes for an "
+            "emotion; check that the votes belong to this data"
         )
-    return labelled
+    return labeled

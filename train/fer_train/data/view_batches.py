@@ -1,4 +1,7 @@
-"""Training batches of one view of each face: a pure function of (view, seed, epoch, step)."""
+"""Training batches of one view of each face.
+
+Each batch is a pure function of (view, seed, epoch, step).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ __all__ = ["ViewBatches"]
 class ViewBatches(EpochBatches):
     """One epoch of shuffled batches of a view that ``maker`` makes of n faces.
 
-    ``shown``, bool (n,), are the faces that the epoch goes through. ``targets`` maps outputs' names to the targets of
-    the faces, float32 (n, classes), ``weights`` is float32 (n,) or None: both are mixed as the view mixes the faces.
-    Where a partner is not one of the ``known``, bool (n,), it has no targets, and those of the face count alone.
-    ``view_targets`` are targets of the view itself, float32 (n, classes). ``batch_targets`` are those of
-    :class:`EpochBatches`. A thread beside the training makes the batches.
+    ``shown``, bool (n,), selects the faces of the epoch. ``targets`` maps each output's name to the targets of the
+    faces, float32 (n, classes); ``weights`` is float32 (n,) or None. Both are mixed as the view mixes the faces. Faces
+    that are not ``known``, bool (n,), have no targets; a face mixed with one of them keeps its own targets.
+    ``view_targets`` are targets of the view itself, float32 (n, classes). ``batch_targets`` is the same as for
+    :class:`EpochBatches`. A separate thread makes the batches during training.
     """
 
     def __init__(
@@ -43,14 +46,14 @@ class ViewBatches(EpochBatches):
             seed=seed,
             epoch=epoch,
             batch_targets=batch_targets,
-            # A view takes twice as long as an augmented face.
+            # Making a view takes twice as long as augmenting a face.
             ahead=True,
         )
         self._maker, self._unknown = maker, ~known
         self._targets, self._view_targets, self._weights = targets, view_targets, weights
 
     def make_batch(self, faces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-        """Make the view of these faces; nothing else is random."""
+        """Make the view of the given faces; ``rng`` is not used."""
         del rng
         views = self._maker.make(faces)
         mixed = views.ignore_partners(self._unknown)

@@ -1,8 +1,8 @@
-"""A fixed set of views of every training face.
+"""A fixed set of augmented views of every training face.
 
-Teachers are asked about each view once, and their answers kept; pupils then train on exactly those views for
-as long as they gain (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022).
-A view is a function of (seed, view, face): the same on every machine, in whatever order views are made.
+Teachers predict each view once. Students then train on exactly these views for many epochs (L. Beyer et al.,
+"Knowledge distillation: A good teacher is patient and consistent", 2022). A view is a function of (seed, view, face):
+it is the same on every machine and does not depend on the order in which views are made.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from fer_train.data.augmentation import Augmentation, augment
 __all__ = ["VIEWS_VERSION", "ViewMaker", "ViewSettings", "Views", "make_views"]
 
 VIEWS_VERSION: Final = 1
-"""Changes whenever the same faces, settings and seed give other views: answers about the old ones do not fit then."""
+"""Version of the views; increase it when the same faces, settings and seed give different views."""
 
 _T = TypeVar("_T")
 _STRONG = Augmentation(rotation=15.0, shift=0.1, scale=0.18, contrast=0.3, brightness=25.0, erase=0.25)
@@ -29,11 +29,11 @@ _MILD = Augmentation(rotation=7.0, shift=0.05, scale=0.08, contrast=0.15, bright
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewSettings:
-    """How many views there are, and how far they are from the face.
+    """Number and augmentation of the views.
 
-    The first ``strong_count`` views are changed by ``strong``, the others, ``mild_count`` of them, by ``mild``.
-    ``blur`` is the probability of the blur of a small face, enlarged; half as much in mild views. ``mix`` is
-    the probability that a strong view is mixed with another face's, whose share is at most a half.
+    The first ``strong_count`` views are augmented with ``strong``, the other ``mild_count`` views with ``mild``.
+    ``blur`` is the probability of a blur as in an enlarged small face; it is halved for mild views. ``mix`` is the
+    probability that a strong view is mixed with another face, whose share is at most a half.
     """
 
     strong_count: int = 12
@@ -45,29 +45,34 @@ class ViewSettings:
 
     @property
     def count(self) -> int:
-        """All views of a face."""
+        """Number of views of each face."""
         return self.strong_count + self.mild_count
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all numbers, as JSON can hold them; :meth:`from_dict` reads them back."""
+        """Return all settings as JSON values, which :meth:`from_dict` reads."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
-        """Read what :meth:`as_dict` gave, in which nothing may be missing; raises ValueError for anything else."""
+        """Build settings from the complete output of :meth:`as_dict`.
+
+        Raises ValueError otherwise.
+        """
         changes = {name: _read_fields(Augmentation, stored[name]) for name in ("strong", "mild")}
         settings = _read_fields(cls, {**stored, **changes})
         if settings.count < 1:
-            raise ValueError("its settings have no views")
+            raise ValueError("its settings define no views")
         return settings
 
 
 def _read_fields(kind: type[_T], stored: dict[str, Any]) -> _T:
-    """Build settings of plain numbers that are stored by name; raises ValueError for anything else."""
+    """Build settings from numbers stored by name; raises ValueError for anything else."""
     default = kind()
     names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
     if set(stored) != names:
-        raise ValueError(f"its settings have {', '.join(sorted(names ^ set(stored)))} too many or too few")
+        raise ValueError(
+            f"its settings have missing or unknown fields: {', '.join(sorted(names ^ set(stored)))}"
+        )
     for name, value in stored.items():
         usual = getattr(default, name)
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -84,8 +89,9 @@ def _read_fields(kind: type[_T], stored: dict[str, Any]) -> _T:
 class Views:
     """One view of each of m of n faces.
 
-    ``pixels``: uint8 (m, height, width). ``faces``: int64 (m,), their places among the n. ``shares``: float32 (m,), how
-    much of each is the face itself, 0.5…1; the rest is of the face ``partners`` names, int64 (m,).
+    ``pixels`` is uint8 (m, height, width). ``faces``, int64 (m,), are the indices of the faces among the n.
+    ``shares``, float32 (m,), are the shares of the faces themselves, 0.5…1; the rest comes from the faces with the
+    indices ``partners``, int64 (m,).
     """
 
     pixels: NDArray[np.uint8]
@@ -94,20 +100,26 @@ class Views:
     partners: NDArray[np.int64]
 
     def mix(self, targets: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mix the targets of all n faces, float32 (n, …), as the views mix the faces: float32 (m, …)."""
+        """Mix targets, float32 (n, …), as the views mix the faces: float32 (m, …).
+
+        ``targets`` are those of all n faces.
+        """
         shares = self.shares.reshape(-1, *[1] * (targets.ndim - 1))
         return shares * targets[self.faces] + (1 - shares) * targets[self.partners]
 
     def ignore_partners(self, ignored: NDArray[np.bool_]) -> Views:
-        """Return the views with targets of their own faces in the place of those of some partners, bool (n,)."""
+        """Return the views, ignoring the given partners, bool (n,), when mixing targets.
+
+        A view with an ignored partner gets the targets of its face only.
+        """
         return replace(self, partners=np.where(ignored[self.partners], self.faces, self.partners))
 
 
 class ViewMaker:
-    """Makes view number ``view`` of uint8 (n, height, width) faces, some at a time.
+    """Maker of the view with the number ``view`` of faces, uint8 (n, height, width).
 
-    With ``groups``, (n,), faces are only mixed with others of their own group: a teacher that learned without a group
-    has seen nothing of its views. Raises ValueError for a number that ``settings`` do not have.
+    With ``groups``, (n,), faces are mixed only with others of the same group, so that a teacher trained without a
+    group has seen no part of its views. Raises ValueError for a view number beyond those in ``settings``.
     """
 
     def __init__(
@@ -126,7 +138,7 @@ class ViewMaker:
         self._partners = _choose_partners(len(pixels), groups, np.random.default_rng((seed, view)))
 
     def make(self, faces: NDArray[np.int64]) -> Views:
-        """Make the view of the faces at some places, int64 (m,)."""
+        """Make the view of the faces with the given indices, int64 (m,)."""
         made = np.empty((len(faces), *self._pixels.shape[1:]), np.uint8)
         shares, partners = np.ones(len(faces), np.float32), self._partners[faces]
         for index, (face, partner) in enumerate(zip(faces.tolist(), partners.tolist(), strict=True)):
@@ -145,7 +157,7 @@ def make_views(
     settings: ViewSettings | None = None,
     groups: NDArray[np.integer[Any]] | None = None,
 ) -> Views:
-    """Make a view of all faces: a :class:`ViewMaker`'s."""
+    """Make a view of all faces with a :class:`ViewMaker`."""
     return ViewMaker(pixels, view, seed=seed, settings=settings, groups=groups).make(np.arange(len(pixels)))
 
 
@@ -182,7 +194,7 @@ def _make_view(
 
 
 def _blur(face: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """The face as a camera sees a small one: ``side`` pixels wide, enlarged again."""
+    """Shrink a face to ``side`` pixels and enlarge it again, like a distant face."""
     height, width = face.shape
     small = cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)

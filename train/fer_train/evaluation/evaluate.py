@@ -1,4 +1,7 @@
-"""Evaluation of a model on a split of a data set: a run folder, a ``.keras`` or a ``.tflite`` file alike."""
+"""Evaluation of a model on one split of a data set.
+
+The model is a run folder, a ``.keras`` file or a ``.tflite`` file.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ __all__ = ["draw_report", "evaluate", "write_evaluation"]
 def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = no_progress) -> dict[str, Any]:
     """Compute the content of ``report.json`` for a model on one split.
 
-    ``progress`` wraps the batches. Raises ModelError when there is no model, ContractError when its contract
-    is missing or contradicts it, DataError when the split is absent or the faces are not of its labels.
+    ``progress`` wraps the batches. Raises ModelError if the model does not exist, ContractError if its model spec is
+    missing or contradicts the network, DataError if the data set lacks the split or has labels other than the model's.
     """
     network = open_predictor(model)
     spec = network.spec
@@ -30,8 +33,8 @@ def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = n
     size = chosen.pixels.shape[1:]
     if size != (spec.height, spec.width) or spec.channels != 1:
         raise DataError(
-            f"{model}: expected a model for gray faces of {size[1]}×{size[0]} pixels, "
-            f"its spec says {spec.color} ones of {spec.width}×{spec.height}"
+            f"{model}: the faces are gray, {size[1]}×{size[0]} pixels, but the model takes {spec.color} images of "
+            f"{spec.width}×{spec.height} pixels; evaluate a model trained on such faces"
         )
     probabilities = predict(network, chosen.pixels, progress=progress, task=f"Evaluating on {split}")
     return {
@@ -43,17 +46,23 @@ def evaluate(model: Path, faces: FaceDataset, split: str, progress: Progress = n
 
 
 def write_evaluation(folder: Path, report: dict[str, Any]) -> None:
-    """Write the plots of a report, and last ``report.json``: where it is, all is; raises OutputError."""
+    """Write the plots of a report, then ``report.json``; raises OutputError.
+
+    ``report.json`` comes last: if it exists, the evaluation is complete.
+    """
     make_folder(folder)
     draw_report(folder, report, Path(report["model"]).name)
     write_json(folder / REPORT_FILE, report)
 
 
 def draw_report(folder: Path, report: dict[str, Any], title: str) -> None:
-    """Draw the plots of a report into a folder: confusion, labels, reliability; raises OutputError."""
+    """Write the confusion, label and reliability plots of a report.
+
+    Raises OutputError.
+    """
     from fer_train.evaluation.report_plots import draw_confusion, draw_labels, draw_reliability
 
     draw_confusion(folder / CONFUSION_FILE, report, title)
     draw_labels(folder / LABELS_FILE, report, title)
-    what = f"how often predictions are right, {report['samples']:,} faces of {report['split']}"
+    what = f"accuracy by predicted probability, {report['samples']:,} faces of {report['split']}"
     draw_reliability(folder / RELIABILITY_FILE, {title: report["calibration"]}, f"{title}\n{what}")

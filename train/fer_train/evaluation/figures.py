@@ -1,4 +1,7 @@
-"""What all plots share: colors, room for labels, files that are complete. Importing this module imports Matplotlib."""
+"""Shared parts of all plots: colors, layout and saving.
+
+Importing this module imports Matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +21,16 @@ RED: Final = "#d1495b"
 INK: Final = "#222222"
 SOFT: Final = "#5c5c5c"
 GRID: Final = "#e6e6e6"
-_LETTER: Final = 0.072  # inches, of the labels of an axis
+_LETTER: Final = 0.072  # inches per letter of an axis label
 
 
 def label_room(labels: Sequence[str]) -> float:
-    """The width in inches that the longest of some labels takes beside an axis."""
+    """Return the width in inches that the longest label needs next to an axis."""
     return max(0.4, _LETTER * max(map(len, labels)))
 
 
 def new_figure(width: float, height: float, *, dpi: int = 120) -> Figure:
-    """Make a figure of a size in inches, whose parts make room for each other, with some at its edges."""
+    """Create a figure of a size in inches, with constrained layout and a margin."""
     figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
@@ -36,6 +39,6 @@ def new_figure(width: float, height: float, *, dpi: int = 120) -> Figure:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as an image of the suffix's format; raises OutputError."""
+    """Write a figure as an image in the format of the file suffix; raises OutputError."""
     with staged_file(path) as part:
         figure.savefig(part)

@@ -1,6 +1,7 @@
-"""Metrics of a classifier's probabilities. NumPy only: it runs on a Raspberry Pi.
+"""Metrics of a classifier's probabilities.
 
-Everywhere ``probabilities`` is float (n, classes), rows summing to 1, and ``labels`` is int64 (n,).
+Needs only NumPy, so that it runs on a Raspberry Pi. In all functions, ``probabilities`` is float (n, classes) with rows
+that sum to 1, and ``labels`` is int64 (n,).
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ __all__ = [
 ]
 
 CALIBRATION_BINS: Final = 15
-_SMALLEST: Final = 1e-7  # a probability of 0 for what turns out true would cost infinitely much
+_SMALLEST: Final = 1e-7  # avoids an infinite loss where the true class has probability 0
 
 
 def compute_metrics(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], label_names: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Compute every metric of a classifier on n > 0 faces, in the terms of ``report.json``.
+    """Compute all metrics on n > 0 faces, with the keys of ``report.json``.
 
-    Raises ValueError when there are no faces or the shapes do not fit.
+    Raises ValueError if there are no faces or the shapes do not match.
     """
     if probabilities.shape != (len(labels), len(label_names)) or not len(labels):
         raise ValueError(
@@ -60,24 +61,30 @@ def compute_metrics(
 def count_confusions(
     labels: NDArray[np.int64], predicted: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """Count how often each true class (row) was taken for each class (column), int64 (classes, classes)."""
+    """Compute the confusion matrix, int64 (classes, classes).
+
+    True classes are in rows, predicted classes in columns.
+    """
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
 def mean_class_accuracy(counts: NDArray[np.int64]) -> float:
-    """The mean recall of the classes that occur; every class weighs the same, however rare."""
+    """Return the mean recall of the classes that occur.
+
+    Each class has the same weight, however rare.
+    """
     support = counts.sum(axis=1)
     occurs = support > 0
     return float((counts.diagonal()[occurs] / support[occurs]).mean())
 
 
 def compute_class_metrics(counts: NDArray[np.int64], label_names: tuple[str, ...]) -> dict[str, Any]:
-    """Compute precision, recall, F1 and support (true faces) by label, from a confusion matrix.
+    """Compute precision, recall, F1 and support by label, from a confusion matrix.
 
-    Recall, its interval (Wilson, 95 %) and F1 of a class without faces are None; precision where nothing was predicted
-    is 0.
+    Support is the number of faces of the label. Recall, its 95 % Wilson interval and F1 are None for a class without
+    faces; precision is 0 for a class that was never predicted.
     """
     right, support, predicted = counts.diagonal(), counts.sum(axis=1), counts.sum(axis=0)
     figures = {}
@@ -99,10 +106,11 @@ def compute_class_metrics(counts: NDArray[np.int64], label_names: tuple[str, ...
 def compute_calibration_bins(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int = CALIBRATION_BINS
 ) -> list[dict[str, Any]]:
-    """Compute the points of a reliability diagram: for each bin that holds answers their number and means.
+    """Compute the points of a reliability diagram, one for each bin with predictions.
 
-    ``confidence`` is the mean highest probability and ``accuracy`` the share of right answers, both 0…1; ``range`` is
-    the bin's. The bins are those of :func:`calibration_error`.
+    ``count`` is the number of predictions in the bin, ``confidence`` their mean highest probability and ``accuracy``
+    the share of correct ones, both 0…1; ``range`` gives the limits of the bin. The bins are those of
+    :func:`calibration_error`.
     """
     confidence, right, place = _assign_bins(probabilities, labels, bins)
     return [
@@ -117,7 +125,10 @@ def compute_calibration_bins(
 
 
 def log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The mean negative logarithm of the true class's probability, in nats (cross-entropy)."""
+    """Return the cross-entropy in nats.
+
+    It is the mean negative log probability of the true class.
+    """
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float(-np.log(np.maximum(chosen, _SMALLEST)).mean())
 
@@ -125,13 +136,14 @@ def log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]
 def calibration_error(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int = CALIBRATION_BINS
 ) -> float:
-    """Expected calibration error, 0…1: how far the highest probability is from the share of right answers.
+    """Return the expected calibration error, 0…1.
 
-    Over equally wide bins (lower end open, upper end closed), weighted by their faces: C. Guo et al.,
-    "On Calibration of Modern Neural Networks", 2017, equation 3.
+    It is the difference between confidence and accuracy, averaged over equally wide bins (lower end open, upper end
+    closed) that are weighted by their faces: C. Guo et al., "On Calibration of Modern Neural Networks", 2017,
+    equation 3.
     """
     confidence, right, place = _assign_bins(probabilities, labels, bins)
-    # Within a bin, |mean confidence - share right| times its faces is |sum of the differences|.
+    # Within a bin, |mean confidence - accuracy| times its number of faces is |sum of the differences|.
     differences = np.bincount(place, confidence - right, minlength=bins)
     return float(np.abs(differences).sum() / len(labels))
 
@@ -139,7 +151,10 @@ def calibration_error(
 def _assign_bins(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
-    """The confidence of each answer, float64 (n,), whether it is right, bool (n,), and its bin, int64 (n,)."""
+    """Return the confidence, correctness and bin of each prediction.
+
+    They are float64 (n,), bool (n,) and int64 (n,).
+    """
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)

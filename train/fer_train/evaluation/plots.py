@@ -1,4 +1,7 @@
-"""The plots of a run's epochs and of an inspection. Importing this module imports Matplotlib."""
+"""Plots of a run's learning curves and of a data set.
+
+Importing this module imports Matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -26,41 +29,41 @@ _DISTRIBUTION_FILE: Final = "distribution.png"
 
 _SPLIT_COLORS: Final = {"Training": BLUE, "PublicTest": "#e3a13a", "PrivateTest": "#9a9a9a", TEST: "#e3a13a"}
 _WHY_ABOVE: Final = (
-    "Training is measured during the epoch, on changed images and with dropout; validation after it, on images as "
-    "they are\nand with averaged weights where the recipe has them. So validation may lie above training."
+    "Training is measured during the epoch, on augmented images and with dropout; validation after it, on unchanged "
+    "images\nand with averaged weights if the recipe uses them. Validation can therefore be above training."
 )
-_SAMPLES: Final = 12  # faces of each label
-_GAP: Final = 2  # pixels between them
+_SAMPLES: Final = 12  # faces per label
+_GAP: Final = 2  # pixels between faces
 
 
 class EpochFigures(Protocol):
-    """The figures of an epoch, counted from 1: losses in nats, accuracies 0…1; None without validation."""
+    """Metrics of an epoch: losses in nats, accuracies 0…1, None without validation."""
 
     @property
     def epoch(self) -> int:
-        """Its number."""
+        """Number of the epoch, counted from 1."""
 
     @property
     def loss(self) -> float:
-        """Training's cross-entropy."""
+        """Cross-entropy on the training faces."""
 
     @property
     def accuracy(self) -> float:
-        """Training's accuracy."""
+        """Accuracy on the training faces."""
 
     @property
     def val_loss(self) -> float | None:
-        """The validation's cross-entropy."""
+        """Cross-entropy on the validation faces."""
 
     @property
     def val_accuracy(self) -> float | None:
-        """The validation's accuracy."""
+        """Accuracy on the validation faces."""
 
 
 def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validation: str | None) -> None:
-    """Draw accuracy and loss over the epochs, training and validation: figure 5 of the reference paper.
+    """Plot training and validation accuracy and loss over the epochs.
 
-    ``validation`` names the faces that were validated on, None where there were none.
+    As in figure 5 of the reference paper. ``validation`` names the validation faces; None if there were none.
     """
     figure = new_figure(10, 4.6)
     accuracy, loss = figure.subplots(1, 2)
@@ -93,7 +96,10 @@ def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validat
 
 
 def draw_inspection(folder: Path, faces: FaceDataset, found: Inspection) -> tuple[str, ...]:
-    """Draw the sample grid and the class distribution; return the names of the files. Raises OutputError."""
+    """Draw the sample grid and the class distribution, and return the file names.
+
+    Raises OutputError.
+    """
     make_folder(folder)
     draw_samples(folder / GRID_FILE, faces)
     draw_distribution(folder / _DISTRIBUTION_FILE, found)
@@ -101,7 +107,7 @@ def draw_inspection(folder: Path, faces: FaceDataset, found: Inspection) -> tupl
 
 
 def draw_samples(path: Path, faces: FaceDataset) -> None:
-    """Draw faces of each label, one row each, as they come first in the data set."""
+    """Draw the first faces of each label in the data set, one row per label."""
     shown = [np.flatnonzero(faces.labels == label)[:_SAMPLES] for label in range(len(faces.label_names))]
     side = faces.pixels.shape[1]
     grid = np.full((len(shown) * (side + _GAP) - _GAP, _SAMPLES * (side + _GAP) - _GAP), 255, np.uint8)
@@ -122,7 +128,7 @@ def draw_samples(path: Path, faces: FaceDataset) -> None:
 
 
 def draw_distribution(path: Path, found: Inspection) -> None:
-    """Draw how many faces each label has in each split."""
+    """Plot the number of faces of each label in each split."""
     labels = found.label_names
     figure = new_figure(6.6 + label_room(labels), 1.7 + 0.42 * len(labels))
     axes = figure.subplots()

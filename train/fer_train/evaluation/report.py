@@ -1,4 +1,4 @@
-"""Reports as a person reads them."""
+"""Text output of evaluation reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["format_interval", "format_percent", "format_report"]
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """Format the report of a run or an evaluation (``report.json``) as lines of text."""
+    """Format a run's or an evaluation's report (``report.json``) as text."""
     calibration = report["calibration"]
     rows = [
         (
@@ -27,13 +27,13 @@ def format_report(report: dict[str, Any]) -> str:
         f"{report['model']} on {report['samples']:,} faces of {report['split']}",
         f"accuracy {format_percent(report['accuracy'])} "
         f"(95 % interval {format_interval(report['accuracy_interval'])}), "
-        f"mean of the classes {format_percent(report['mean_class_accuracy'])}",
+        f"mean class accuracy {format_percent(report['mean_class_accuracy'])}",
         f"cross-entropy {report['loss']:.4f}, expected calibration error {calibration['ece']:.4f}",
         "",
         *aligned(("", "faces", "precision", "recall", "95 % interval", "F1"), rows),
     ]
     labels = report["confusion"]["labels"]
-    if len(labels) <= 12:  # a wider matrix is for the picture
+    if len(labels) <= 12:  # a larger matrix is readable only in the plot
         matrix = [
             (label, *map(str, counts))
             for label, counts in zip(labels, report["confusion"]["counts"], strict=True)
@@ -43,10 +43,10 @@ def format_report(report: dict[str, Any]) -> str:
 
 
 def format_interval(interval: list[float] | None) -> str:
-    """Format an interval of a share as text, a dash where there is none: ``61.2–68.9 %``."""
+    """Format an interval of shares, such as ``61.2–68.9 %``, or a dash for None."""
     return "–" if interval is None else f"{100 * interval[0]:.1f}–{100 * interval[1]:.1f} %"
 
 
 def format_percent(share: float | None) -> str:
-    """Format a share as text, a dash where there is none."""
+    """Format a share as a percentage, or a dash for None."""
     return "–" if share is None else f"{100 * share:.1f} %"

@@ -1,4 +1,7 @@
-"""The plots of a report: confusion, labels one by one, reliability. Importing this module imports Matplotlib."""
+"""Plots of a report: confusion matrix, recall by label, reliability diagram.
+
+Importing this module imports Matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +28,17 @@ __all__ = [
     "draw_reliability",
 ]
 
-_MOST_FIGURES: Final = 20  # labels; more do not leave room for figures in the cells
+_MOST_FIGURES: Final = 20  # labels; with more, the cells have no room for numbers
 _CELL: Final = 0.72  # inches
 _SMALL_CELL: Final = 0.3
 _PERCENT: Final = PercentFormatter(1, decimals=0, symbol=" %")
 
 
 def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
-    """Draw a report's confusion matrix, in % of each true class and counts: figure 6 of the reference paper."""
+    """Plot a report's confusion matrix, in % of each true class and as counts.
+
+    As in figure 6 of the reference paper.
+    """
     labels = report["confusion"]["labels"]
     side = confusion_side(labels)
     room = label_room(labels)
@@ -48,7 +54,7 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
 
 
 def confusion_side(labels: Sequence[str]) -> float:
-    """The side, in inches, of a confusion matrix that has room for its figures."""
+    """Return the side in inches of a confusion matrix with readable numbers."""
     return max(1.8, (_CELL if len(labels) <= _MOST_FIGURES else _SMALL_CELL) * len(labels))
 
 
@@ -60,10 +66,10 @@ def draw_confusion_matrix(
     show_counts: bool = True,
     show_true_labels: bool = True,
 ) -> AxesImage:
-    """Draw a confusion matrix, int64 (labels, labels), into given axes: true classes in rows, % of each row.
+    """Draw a confusion matrix, int64 (labels, labels), in % of each true class (row).
 
-    ``show_counts`` writes the counts below the percentages; ``show_true_labels`` names the rows, which plots side
-    by side need but once. A row without faces stays empty. Returns the image, for a color bar of 0…100 %.
+    ``show_counts`` adds the counts below the percentages. ``show_true_labels`` labels the rows; plots next to each
+    other need this only once. A row without faces stays empty. Returns the image, for a color bar of 0…100 %.
     """
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, 100 * counts / np.maximum(totals, 1), np.nan)
@@ -93,14 +99,17 @@ def draw_confusion_matrix(
 
 
 def draw_color_bar(figure: Figure, image: AxesImage, all_axes: Sequence[Axes]) -> None:
-    """Draw the color bar of confusion matrices."""
+    """Draw the color bar of one or more confusion matrices."""
     bar = figure.colorbar(image, ax=list(all_axes), fraction=0.046, pad=0.03)
     bar.set_label("% of the true class")
     bar.outline.set_visible(False)
 
 
 def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
-    """Draw the recall of each label with its 95 % interval, its number of faces, and the mean of all."""
+    """Plot the recall of each label with its 95 % interval, and the mean.
+
+    The number of faces is shown as well.
+    """
     figures = report["per_class"]
     labels = list(figures)
     figure = new_figure(6.2 + label_room(labels), 1.9 + 0.36 * len(labels))
@@ -130,7 +139,7 @@ def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(_PERCENT)
-    axes.set_xlabel(f"recall, with 95 % interval; dashed: the mean of the classes, {100 * mean:.1f} %")
+    axes.set_xlabel(f"recall with 95 % interval; dashed: mean of all classes, {100 * mean:.1f} %")
     axes.text(
         1.02,
         -0.85,
@@ -147,7 +156,7 @@ def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
     figure.suptitle(
-        f"{title}\nrecognized of each label, {report['samples']:,} faces of {report['split']}", fontsize=11
+        f"{title}\nrecall by label, {report['samples']:,} faces of {report['split']}", fontsize=11
     )
     save_figure(figure, path)
 
@@ -158,14 +167,14 @@ def draw_reliability(
     title: str,
     colors: Mapping[str, str] | None = None,
 ) -> None:
-    """Draw the share of correct predictions against their probability, and how many predictions have which.
+    """Plot a reliability diagram, above a histogram of the predicted probabilities.
 
-    ``calibrations`` are the calibrations of reports, by the name of each model; ``colors`` are theirs. A single one
-    has 95 % intervals.
+    ``calibrations`` maps the name of each model to the ``calibration`` of its report, ``colors`` to its color. With a
+    single model, the diagram shows 95 % intervals.
     """
     figure = new_figure(6.4, 6.6)
     curves, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    curves.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1, label="as it should be")
+    curves.plot([0, 1], [0, 1], color="#999999", linestyle="--", linewidth=1, label="perfect calibration")
     for name, calibration in calibrations.items():
         color = (colors or {}).get(name, BLUE)
         _draw_reliability_curve(curves, counts, name, calibration, color, fill=len(calibrations) == 1)
@@ -203,7 +212,7 @@ def _draw_reliability_curve(
     if not fill:
         counts.step(edges, [*sizes, sizes[-1]], where="post", color=color, linewidth=1.2)
         return
-    for point in bins:  # how far the share may be off for so few predictions
+    for point in bins:  # the uncertainty of a share of few predictions
         low, high = wilson_interval(round(point["accuracy"] * point["count"]), point["count"])
         curves.plot([point["confidence"]] * 2, [low, high], color=color, linewidth=1, alpha=0.5)
     counts.bar(edges[:-1], sizes, width=1 / len(sizes), align="edge", color=color, edgecolor="white")

@@ -1,7 +1,7 @@
-"""Temperature scaling: one number that makes a network's confidence honest.
+"""Temperature scaling, which calibrates a network's probabilities with one number.
 
 C. Guo et al., "On Calibration of Modern Neural Networks", 2017, section 4.2: the logits of a trained network are
-divided by a temperature that is fitted on faces it was not trained on; which of them is highest stays.
+divided by a temperature that is fitted on faces it was not trained on. The most probable label does not change.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["fit_temperature", "scale_model"]
 
 _LIMITS: Final = (0.2, 100.0)
-_HALVINGS: Final = 40  # of the logarithm's range: the temperature is exact to 10 digits
+_HALVINGS: Final = 40  # of the range of log T: the temperature is exact to 10 digits
 
 
 def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """Fit the temperature, 0.2…100, at which the cross-entropy of softmax(logits / T) is least.
+    """Fit the temperature T that minimizes the cross-entropy of softmax(logits / T).
 
-    ``logits`` is float (n > 0, classes), ``labels`` int64 (n,). The cross-entropy is convex in 1/T, so that
-    it is enough to halve the range of log T by the sign of its derivative. Raises ValueError for logits that
-    are not finite or do not fit the labels.
+    T is limited to 0.2…100. ``logits`` is float (n > 0, classes), ``labels`` int64 (n,). The cross-entropy is convex in
+    1/T, so bisection of log T by the sign of the derivative is enough. Raises ValueError for logits that are not finite
+    or do not match the labels in number.
     """
     if logits.ndim != 2 or len(logits) != len(labels) or not len(labels) or not np.isfinite(logits).all():
         raise ValueError(
@@ -39,17 +39,18 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]
     low, high = np.log(_LIMITS)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _slope(exact, true, float(np.exp(-middle))) > 0:
-            low = middle  # less of 1/T is better: a higher temperature
+        if _compute_slope(exact, true, float(np.exp(-middle))) > 0:
+            low = middle  # a smaller 1/T, and so a higher temperature, is better
         else:
             high = middle
     return float(np.exp((low + high) / 2))
 
 
 def scale_model(model: keras.Model, faces: FaceDataset) -> float:
-    """Divide a network's last dense layer, ``logits``, by the temperature that suits the faces; return it.
+    """Divide a network's ``logits`` layer by a fitted temperature; return it.
 
-    The faces must be some that it was not trained on. Which label is the most probable stays.
+    The temperature is fitted on the given faces. The network must not have been trained on these faces. The most
+    probable label does not change.
     """
     import keras
 
@@ -60,8 +61,11 @@ def scale_model(model: keras.Model, faces: FaceDataset) -> float:
     return temperature
 
 
-def _slope(logits: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> float:
-    """The derivative of the cross-entropy after 1/T: the mean expected logit less the true class's."""
+def _compute_slope(logits: NDArray[np.float64], true: NDArray[np.float64], inverse: float) -> float:
+    """Return the derivative of the cross-entropy with respect to 1/T.
+
+    It is the mean of the expected logit minus the logit of the true class.
+    """
     scaled = logits * inverse
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     shares = powers / powers.sum(axis=1, keepdims=True)

@@ -1,1 +1,1 @@
-"""Architectures, and trained networks in files."""
+"""Network architectures, and loading of trained networks."""

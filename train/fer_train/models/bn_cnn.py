@@ -1,4 +1,7 @@
-"""The reference network of 2018 (D. Pham, "Facial Emotion Recognition with Convolution Neural Networks")."""
+"""The reference network of 2018.
+
+D. Pham, "Facial Emotion Recognition with Convolution Neural Networks".
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,10 @@ __all__ = ["ARCHITECTURE", "build_bn_cnn"]
 
 
 def build_bn_cnn(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """Build the BN-CNN of the paper's figure 3; 14,428,999 parameters for 7 labels.
+    """Build the BN-CNN of figure 3 in the paper; 14,428,999 parameters for 7 labels.
 
-    ``pixel_std`` divides the mean-free pixels, as in the paper: the training set's standard deviation
-    in grey levels. ``dropout`` defaults to the paper's 0.2.
+    The mean-free pixels are divided by ``pixel_std``, the standard deviation of the training set in gray levels, as
+    in the paper. ``dropout`` defaults to the paper's 0.2.
     """
     import keras
     from keras import layers
@@ -39,4 +42,4 @@ def build_bn_cnn(labels: int, *, pixel_std: float = 64.0, dropout: float | None 
     return keras.Model(inputs, outputs, name="bn-cnn")
 
 
-ARCHITECTURE: Final = Architecture(build_bn_cnn, "the 2018 reference network (Pham, figure 3), exactly")
+ARCHITECTURE: Final = Architecture(build_bn_cnn, "exact copy of the 2018 reference network (Pham, figure 3)")

@@ -1,4 +1,7 @@
-"""The trained network that a training begins with: its architecture, and the weights of all but its last layer."""
+"""The trained network that a training starts from.
+
+All of its layers but the last one are used.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _HEAD: Final = "logits"
 
 @dataclass(frozen=True, slots=True)
 class InitialModel:
-    """A trained network to begin with: the file itself, its spec, and the file's SHA-256 in hexadecimal digits."""
+    """A trained network to start from: its file and its model spec.
+
+    ``sha256`` is the hash of the file, in hexadecimal.
+    """
 
     path: Path
     spec: ModelSpec
@@ -34,10 +40,10 @@ class InitialModel:
 
 
 def find_initial_model(model: Path) -> InitialModel:
-    """Find the model that a run folder, a ``.keras`` or ``.tflite`` file or a bundled model's name stands for.
+    """Find the model to start from.
 
-    Raises ModelError where there is none, or it is not one that fer-train can build: another input, an architecture
-    that is not known.
+    It is a run folder, a ``.keras`` or ``.tflite`` file or a bundled model's name. Raises ModelError if it does not
+    exist, or if fer-train cannot build it because its input or architecture is different.
     """
     if is_tflite(model):
         file = find_model(model)
@@ -49,27 +55,31 @@ def find_initial_model(model: Path) -> InitialModel:
     if (spec.width, spec.height, spec.color) != _INPUT:
         raise ModelError(
             f"{model}: its input is {spec.width}×{spec.height} pixels in {spec.color}, but fer-train trains on "
-            f"48×48 in gray; begin with {DEFAULT_MODEL}, or a run of fer-train"
+            f"48×48 pixels in gray; start from {DEFAULT_MODEL} or from a run of fer-train"
         )
     if spec.name not in ARCHITECTURES.names:
         raise ModelError(
-            f"{model}: its architecture, {spec.name!r}, is not one that fer-train can build "
-            f"({', '.join(ARCHITECTURES.names)}); begin with {DEFAULT_MODEL}, or a run of fer-train"
+            f"{model}: fer-train cannot build its architecture, {spec.name!r}, only "
+            f"{', '.join(ARCHITECTURES.names)}; start from {DEFAULT_MODEL} or from a run of fer-train"
         )
     return found
 
 
 def load_initial_network(initial: InitialModel) -> keras.Model:
-    """Load the network; of a ``.tflite`` file with its weights in float32. Raises ModelError or ContractError."""
+    """Load the network, with float32 weights even from a ``.tflite`` file.
+
+    Raises ModelError or ContractError if it cannot be loaded.
+    """
     if initial.path.suffix == ".tflite":
         return recover_network(find_model(initial.path), ARCHITECTURES.load(initial.spec.name))
     return load_keras_model(initial.path, initial.spec)
 
 
 def copy_body(source: keras.Model, target: keras.Model, name: str) -> None:
-    """Copy the weights of every layer but the last dense one; ``name`` is the source's in messages.
+    """Copy the weights of every layer but the last dense one.
 
-    The two are of one architecture and may have other labels. Raises ModelError where their layers differ.
+    Both networks have the same architecture, but may have different labels. ``name`` names the source in messages.
+    Raises ModelError if their layers differ.
     """
     for layer in target.layers:
         if layer.name == _HEAD or not layer.weights:
@@ -78,5 +88,6 @@ def copy_body(source: keras.Model, target: keras.Model, name: str) -> None:
             layer.set_weights(source.get_layer(layer.name).get_weights())
         except ValueError as error:
             raise ModelError(
-                f"{name}: its layer {layer.name} is not that of {target.name}; begin with a run of this version"
+                f"{name}: its layer {layer.name} differs from that of {target.name}; "
+                "start from a run of this version of fer-train"
             ) from error

@@ -1,4 +1,4 @@
-"""The layers that Keras lacks; registered, so that a saved network loads wherever this package is."""
+"""Layers missing in Keras, registered so that saved networks can be loaded."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ __all__ = ["PerImageStandardization"]
 
 @keras.saving.register_keras_serializable(package="fer_train")
 class PerImageStandardization(keras.layers.Layer):  # type: ignore[misc]
-    """Subtract each picture's own mean, then divide by the training set's standard deviation.
+    """Layer that standardizes each image.
 
-    Input and output: float (batch, height, width, channels); the input is (pixel - 128) / 64, so that
-    ``(x - mean(x)) * 64 / std`` is the mean-free pixel over ``std`` grey levels. No parameters; converts
-    to the built-in operators MEAN, SUB and MUL.
+    It subtracts the image's mean and divides by the standard deviation of the training set. Input and output are float
+    (batch, height, width, channels). The input is (pixel - 128) / 64, so ``(x - mean(x)) * 64 / std`` is the mean-free
+    pixel divided by ``std`` gray levels. The layer has no parameters and converts to the built-in operators MEAN, SUB
+    and MUL.
     """
 
     def __init__(self, std: float, **kwargs: Any) -> None:
@@ -33,9 +34,9 @@ class PerImageStandardization(keras.layers.Layer):  # type: ignore[misc]
         return (inputs - mean) * (PIXEL_SCALE / self.std)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The input's shape."""
+        """Return the input shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild the layer."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "std": self.std}

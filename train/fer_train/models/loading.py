@@ -1,7 +1,7 @@
-"""Trained networks in files of any kind: faces in, probabilities out.
+"""Loading of trained networks from run folders, ``.keras`` and ``.tflite`` files.
 
-Keras is imported for run folders and ``.keras`` files only; a ``.tflite`` file runs in the
-runtime, on any device.
+Keras is imported only for run folders and ``.keras`` files. A ``.tflite`` file runs in the light runtime, on any
+device.
 """
 
 from __future__ import annotations
@@ -36,47 +36,51 @@ __all__ = [
 ]
 
 
-_LARGEST: Final = 4 << 30  # bytes of a .keras file, unpacked
+_LARGEST: Final = 4 << 30  # bytes of an unpacked .keras file
 
 
 class Predictor(Protocol):
-    """A trained network in a file. ``path`` is that of the file itself."""
+    """A trained network loaded from the file ``path``."""
 
     path: Path
     spec: ModelSpec
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute probabilities, float32 (n, labels), of uint8 (n, height, width) faces."""
+        """Compute probabilities, float32 (n, labels), for faces, uint8 (n, height, width)."""
 
 
 def is_bundled(model: Path) -> bool:
-    """Tell whether a model is named as one that fer-edge bundles; a file or folder of that name goes before."""
+    """Return whether a model is a bundled one.
+
+    A file or folder of the same name takes precedence.
+    """
     return str(model) in bundled_models() and not model.exists()
 
 
 def locate_model(model: Path) -> str:
-    """Return a model's absolute path, or the name of a bundled one: what finds it again from anywhere."""
+    """Return a model's absolute path or bundled name."""
     return str(model) if is_bundled(model) else str(model.absolute())
 
 
 def is_tflite(model: Path) -> bool:
-    """Tell whether a model runs in the runtime, without Keras."""
+    """Return whether a model runs in the light runtime, without Keras."""
     return model.suffix == ".tflite" or is_bundled(model)
 
 
 def open_predictor(model: Path, *, bfloat16: bool = False) -> Predictor:
-    """Open the network of a run folder, ``.keras`` or ``.tflite`` file, or a bundled one.
+    """Open a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
 
-    ``bfloat16`` computes in bfloat16, where Keras does.
-    Raises ModelError when there is none, ContractError when its contract is missing or contradicts it.
+    With ``bfloat16`` a Keras network computes in bfloat16. Raises ModelError if the model does not exist,
+    ContractError if its model spec is missing or contradicts the network.
     """
     return _TFLitePredictor(model) if is_tflite(model) else _KerasPredictor(model, bfloat16)
 
 
 def read_model_spec(model: Path) -> ModelSpec:
-    """Read the spec of a run folder, ``.keras`` or ``.tflite`` file, or a bundled model; loads no network.
+    """Read the spec of a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
 
-    Raises ModelError when there is none, ContractError when its contract is missing or malformed.
+    Does not load the network. Raises ModelError if the model does not exist, ContractError if its model spec is
+    missing or malformed.
     """
     if is_tflite(model):
         return find_model(model).spec
@@ -84,13 +88,13 @@ def read_model_spec(model: Path) -> ModelSpec:
 
 
 def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
-    """Load the network of a ``.keras`` file, checked against its contract.
+    """Load the network of a ``.keras`` file and check it against its model spec.
 
-    Raises ModelError when Keras cannot load it, ContractError when it contradicts the spec.
+    Raises ModelError if Keras cannot load it, ContractError if it contradicts the spec.
     """
     import keras
 
-    import fer_train.models.layers  # noqa: F401  (registers the layers that a saved network may name)
+    import fer_train.models.layers  # noqa: F401  (registers our layers with Keras)
 
     try:
         check_zip(path, _LARGEST)
@@ -98,15 +102,15 @@ def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
     except Exception as error:
         reason = reason_of(error)
         raise ModelError(
-            f"{path}: expected a network of Keras' own layers and fer-train's, Keras cannot load it: {reason}"
+            f"{path}: Keras cannot load this network ({reason}); use one made of layers of Keras and fer-train only"
         ) from error
     shapes = [tuple(tensor.shape[1:]) for tensor in (*model.inputs, *model.outputs)]
     expected = [(spec.height, spec.width, spec.channels), (len(spec.labels),)]
     if shapes != expected:
         raise ContractError(
-            f"{path}: its spec names an input of {expected[0]} and {len(spec.labels)} labels, "
-            f"the network's inputs and outputs are {', '.join(map(str, shapes))}; "
-            "use the spec it was trained with"
+            f"{path}: its model spec has an input of shape {expected[0]} and {len(spec.labels)} labels, "
+            f"but the network's inputs and outputs have the shapes {', '.join(map(str, shapes))}; "
+            "use the model spec it was trained with"
         )
     return model
 
@@ -130,19 +134,19 @@ class _KerasPredictor:
             _compute_in_bfloat16(self._model)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        # Compiled: half the time of calling the model.
+        # Compiled, and so twice as fast as calling the model.
         return np.asarray(self._model.predict_on_batch(normalize(pixels)[..., None]), np.float32)
 
 
 def find_keras_file(model: Path) -> Path:
-    """Find the network of a run folder, or a ``.keras`` file, that has its spec beside it.
+    """Return the ``.keras`` file of a run folder, or the file itself.
 
-    Raises ModelError when there is none, ContractError where its contract is missing.
+    It must have a spec next to it. Raises ModelError if it does not exist, ContractError if its model spec is missing.
     """
     path = model / MODEL_FILE if model.is_dir() else model
     if not path.is_file() or path.suffix != ".keras":
         state = (
-            "which is not there"
+            "which does not exist"
             if not model.exists()
             else f"which has no {MODEL_FILE}"
             if model.is_dir()
@@ -154,12 +158,15 @@ def find_keras_file(model: Path) -> Path:
             f"{', ' + state if state else ''}; train one with: fer-train fit"
         )
     if not path.with_name(SPEC_FILE).is_file():
-        raise ContractError(f"{path}: expected its contract in {path.with_name(SPEC_FILE)}, found none")
+        raise ContractError(
+            f"{path}: its model spec, {path.with_name(SPEC_FILE)}, does not exist; "
+            "copy it from the run folder of the network"
+        )
     return path
 
 
 def _compute_in_bfloat16(model: keras.Model) -> None:
-    """The last layer, the softmax, stays in float32."""
+    """Switch all layers but the last, the softmax, to bfloat16."""
     import keras
 
     for layer in model.layers[:-1]:

@@ -1,4 +1,4 @@
-"""Prediction in batches, the same for Keras models, trained networks in files and any function of pixels."""
+"""Prediction in batches with a Keras model or any function of pixels."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ __all__ = [
 BATCH_SIZE = 256
 
 PredictBatch = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From uint8 (batch, height, width[, channels]) to float32 (batch, labels)."""
+"""Function from uint8 (batch, height, width[, channels]) to float32 (batch, labels)."""
 
 Progress = Callable[[str, Iterable[Any]], Iterable[Any]]
-"""Wraps the steps of a long task, whose name is its first argument, and yields them unchanged."""
+"""Function that takes the name and the steps of a long task and yields the steps unchanged."""
 
 
 def no_progress(_: str, steps: Iterable[Any]) -> Iterable[Any]:
-    """Yield the steps and show nothing: a :data:`Progress`."""
+    """Return the steps unchanged and show nothing; implements :data:`Progress`."""
     return steps
 
 
@@ -49,8 +49,8 @@ def predict(
 ) -> NDArray[np.float32]:
     """Compute a network's outputs, float32 (n, labels), for n > 0 faces.
 
-    ``pixels`` is uint8 (n, height, width) or (n, height, width, channels). ``network`` is a Keras model, which
-    gets them normalized and with a channel axis, or a function of the pixels of a batch, such as a
+    ``pixels`` is uint8 (n, height, width) or (n, height, width, channels). ``network`` is a Keras model, for which
+    the pixels are normalized and get a channel axis, or a function of a batch of pixels, such as a
     :class:`~fer_train.models.loading.Predictor`. ``progress`` wraps the batches under the name ``task``.
     """
     compute = _wrap_keras_model(network) if _is_keras_model(network) else cast("PredictBatch", network)
@@ -61,15 +61,15 @@ def predict(
 
 
 def predict_with_flip(network: PredictBatch, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Compute the mean probabilities of faces and their mirror images.
+    """Compute the mean probabilities of each face and its mirror image.
 
-    ``pixels`` is uint8 (n, height, width), the probabilities are float32 (n, labels).
+    ``pixels`` is uint8 (n, height, width); the result is float32 (n, labels).
     """
     return (network(pixels) + network(pixels[:, :, ::-1])) / np.float32(2)
 
 
 def wrap_classifier(classifier: Classifier) -> PredictBatch:
-    """Make a batch function of the runtime's classifier, which sees one face at a time."""
+    """Return a batch function that runs a classifier on one face after the other."""
 
     def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         faces = pixels if pixels.ndim == 4 else pixels[..., None]
@@ -79,7 +79,7 @@ def wrap_classifier(classifier: Classifier) -> PredictBatch:
 
 
 def _is_keras_model(network: object) -> bool:
-    keras = sys.modules.get("keras")  # not imported: then it cannot be one
+    keras = sys.modules.get("keras")  # if Keras is not imported, it is not a Keras model
     return keras is not None and isinstance(network, keras.Model)
 
 

@@ -1,8 +1,8 @@
-"""A Keras network out of a ``.tflite`` file: its weights, dequantized, in the architecture that it was converted from.
+"""Recovery of a Keras network from a ``.tflite`` file, with dequantized weights.
 
-A converted file has no batch norms: they are part of the convolutions before them. Here these convolutions have the
-folded weights, and their norms the identity, with the folded bias as their shift. Of the bundled int8 model the
-result is right as often as the file: ``python -m experiments.own_photos recovery``.
+A converted file has no batch norms: they are folded into the convolutions before them. In the recovered network, the
+convolutions have the folded weights, and the batch norms are the identity with the folded bias as their shift. For
+the bundled int8 model, the recovered network is as accurate as the file: ``python -m experiments.own_photos recovery``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["recover_network"]
 _LINEAR: Final = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 _PROBES: Final = 16
 _CLOSE: Final = 0.05
-"""The mean difference of probabilities up to which two networks are one; int8 ones come to 0.01."""
+"""Largest mean difference of probabilities that counts as equal; int8 files reach 0.01."""
 
 Weights = NDArray[np.float32]
 
@@ -35,16 +35,16 @@ Weights = NDArray[np.float32]
 def recover_network(model: ModelFile, arch: Architecture) -> keras.Model:
     """Build the network of an architecture with the weights of a ``.tflite`` file.
 
-    The two are compared on images of noise and shades. Raises ModelError where the file is not of the architecture, or
-    its weights cannot be read.
+    The result is compared with the file on images of noise and shades. Raises ModelError if the file does not have
+    this architecture or its weights cannot be read.
     """
     network = arch.build(len(model.spec.labels))
     layers = [layer for layer in network.layers if _is_linear(layer)]
     weights = _read_linear_weights(model)
     if [_kernel_shape(layer) for layer in layers] != [kernel.shape for kernel, _ in weights]:
         raise ModelError(
-            f"{model.path}: its layers are not those of {model.spec.name}, so that its weights cannot be taken over; "
-            "name the run folder or the .keras file that it was converted from"
+            f"{model.path}: its layers differ from those of {model.spec.name}, so its weights cannot be used; "
+            "use the run folder or the .keras file that it was converted from"
         )
     _reset_norms(network)
     for layer, (kernel, bias) in zip(layers, weights, strict=True):
@@ -54,7 +54,10 @@ def recover_network(model: ModelFile, arch: Architecture) -> keras.Model:
 
 
 def _read_linear_weights(model: ModelFile) -> list[tuple[Weights, Weights]]:
-    """The kernels, as Keras has them, and biases of the convolutions and dense layers, in the file's order."""
+    """Read the kernels and biases of all convolutions and dense layers.
+
+    Kernels are in the axis order of Keras.
+    """
     interpreter = open_interpreter(model.path, threads=1)
     details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     found = []
@@ -68,7 +71,7 @@ def _read_linear_weights(model: ModelFile) -> list[tuple[Weights, Weights]]:
             found.append((values.transpose(axes), _dequantize(interpreter.get_tensor(bias), details[bias])))
     except (ValueError, KeyError) as error:
         raise ModelError(
-            f"{model.path}: its weights cannot be read ({error}); name a float32 or int8 file, or the run folder"
+            f"{model.path}: cannot read its weights ({error}); use a float32 or int8 file, or the run folder"
         ) from error
     return found
 
@@ -96,7 +99,7 @@ def _kernel_shape(layer: Any) -> tuple[int, ...]:
 
 
 def _reset_norms(network: keras.Model) -> None:
-    """Make each batch norm the identity."""
+    """Set each batch norm to the identity."""
     import keras
 
     for norm in network.layers:
@@ -123,6 +126,6 @@ def _compare(network: keras.Model, model: ModelFile) -> None:
         expected = predict(wrap_classifier(classifier), images)
     if np.abs(predict(network, images) - expected).mean() > _CLOSE:
         raise ModelError(
-            f"{model.path}: with its weights {model.spec.name} computes something else than the file does; name the "
+            f"{model.path}: {model.spec.name} with the weights of this file predicts something different; use the "
             "run folder or the .keras file that it was converted from"
         )

@@ -1,6 +1,6 @@
-"""The architectures by name, each in a module of its own.
+"""Registry of the architectures.
 
-Another package adds one by an entry point of the group ``fer_train.architectures`` that names an
+Another package can add an architecture through an entry point in the group ``fer_train.architectures`` that names an
 :class:`~fer_train.models.architecture.Architecture`, such as ``my-net = "my_package.my_net:ARCHITECTURE"``.
 """
 

@@ -1,7 +1,7 @@
-"""Residual networks of plain 3×3 convolutions: a small one, and a larger one to teach it.
+"""Residual networks of plain 3×3 convolutions: a small one and its teacher.
 
-Plain convolutions because depthwise ones quantize badly and train slowly; widths double as the
-resolution halves, so that every stage costs about the same.
+The convolutions are plain because depthwise convolutions quantize badly and train slowly. The width doubles whenever
+the resolution is halved, so that every stage costs about the same.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ __all__ = ["DEEP", "MINI", "build_deep_resnet", "build_mini_resnet"]
 
 
 def build_mini_resnet(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """Build the small network: 1.18 M parameters, 33.7 M multiply-adds: small enough for a Raspberry Pi.
+    """Build the small network, which is fast enough on a Raspberry Pi.
 
-    ``pixel_std`` is not used: batch normalisation after the stem takes its place. ``dropout`` before
-    the last layer defaults to 0.3.
+    It has 1.18 M parameters and 33.7 M multiply-adds. ``pixel_std`` is not used, as there is a batch norm after the
+    stem. ``dropout`` before the last layer defaults to 0.3.
     """
     del pixel_std
     return _build("mini-resnet", 24, 32, 1, labels, 0.3 if dropout is None else dropout)
 
 
 def build_deep_resnet(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> keras.Model:
-    """Build the teacher: 7.8 M parameters, 213 M multiply-adds.
+    """Build the teacher network: 7.8 M parameters, 213 M multiply-adds.
 
     ``pixel_std`` is not used. ``dropout`` before the last layer defaults to 0.4.
     """
@@ -36,10 +36,10 @@ def build_deep_resnet(labels: int, *, pixel_std: float = 64.0, dropout: float | 
 
 
 def _build(name: str, stem: int, width: int, depth: int, labels: int, dropout: float) -> keras.Model:
-    """Stem, four stages and a global average.
+    """Build a stem, four stages and global average pooling.
 
-    ``stem`` and ``width`` are the filters of the stem and of the first stage, ``depth`` the convolutions of
-    a stage's residual branch, one convolution after which it begins.
+    ``stem`` and ``width`` are the numbers of filters of the stem and of the first stage. Each stage starts with one
+    convolution, followed by a residual branch of ``depth`` convolutions.
     """
     import keras
     from keras import layers
@@ -73,7 +73,8 @@ def _conv_bn(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(convolution(x))
 
 
-MINI: Final = Architecture(build_mini_resnet, "small residual network; the bundled model default")
+MINI: Final = Architecture(build_mini_resnet, "small residual network, used by the bundled model default")
 DEEP: Final = Architecture(
-    build_deep_resnet, "twice as wide and three convolutions deep in each stage; the bundled model accurate"
+    build_deep_resnet,
+    "twice as wide, with three convolutions per stage; used by the bundled model accurate",
 )

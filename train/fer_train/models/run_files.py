@@ -1,4 +1,4 @@
-"""The names of the files in a run folder."""
+"""Names of the files in a run folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LABELS_FILE: Final = "labels.png"
 RELIABILITY_FILE: Final = "reliability.png"
 CHECKPOINT_FILE: Final = "checkpoint.npz"
 EVENTS_FOLDER: Final = "tensorboard"
-"""A folder of event files, which TensorBoard reads."""
+"""Folder of TensorBoard event files."""
 
 RUN_FILES: Final = (
     MODEL_FILE,
@@ -44,4 +44,4 @@ RUN_FILES: Final = (
     RELIABILITY_FILE,
     CHECKPOINT_FILE,
 )
-"""All of them but the folder."""
+"""All files of a run folder, without the folder of event files."""

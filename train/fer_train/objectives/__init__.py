@@ -1,1 +1,1 @@
-"""What a network learns from."""
+"""Training objectives: labels, FER+ votes and distillation from teachers."""

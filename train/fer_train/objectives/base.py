@@ -1,4 +1,4 @@
-"""What a training objective is: targets, an output of the network, a loss and its weight."""
+"""The interface of training objectives: targets, output, loss and weight."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ __all__ = ["BuildObjective", "Objective", "ObjectiveRequest", "combine_weights"]
 
 
 class Objective(ABC):
-    """One thing that a network learns, besides others.
+    """One of the objectives that a network learns.
 
-    ``name`` is that of its output and of its targets. ``weight`` is that of its loss; ``label_share``, 0…1, is
-    the share of the labels' weight that it takes away from them. The first objective of a run is the one that
-    the network is kept for: its output is the network's own, is measured and goes into the trained model.
-    ``provenance`` goes into the trained model's; ``file_digests`` are the SHA-256, in hexadecimal digits, of the
-    files without which a run cannot be resumed.
+    ``name`` names its output and its targets. ``weight`` is the weight of its loss; ``label_share``, 0…1, is the
+    share of the labels' loss weight that it takes over. The first objective of a run is the main one: its output is
+    that of the trained model, and it is the one evaluated. ``provenance`` is added to that of the trained model.
+    ``file_digests`` contains the SHA-256, in hexadecimal, of the files that are needed to resume a run.
     """
 
     name: str
@@ -39,42 +38,47 @@ class Objective(ABC):
     file_digests: Sequence[str] = ()
 
     def select_faces(self, faces: FaceDataset) -> NDArray[np.bool_]:
-        """Tell which of the n training faces can be learned from, bool (n,): all of them unless overridden."""
+        """Return which of n faces the objective can learn from, bool (n,); by default all."""
         return np.ones(len(faces), bool)
 
     @abstractmethod
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
-        """Compute the targets, float32 (n, classes), of the n faces that all objectives can learn from.
+        """Compute the targets of n faces, float32 (n, classes).
 
-        None where there are none before the faces are augmented. Raises DataError or RunError where the
-        objective does not fit the faces.
+        The faces are those that all objectives can learn from. Returns None if the targets depend on the augmented
+        faces. Raises DataError or RunError if the objective does not match the faces.
         """
 
     @property
     def computes_batches(self) -> bool:
-        """Whether the targets depend on how the faces are augmented: :meth:`compute_batch` gives them."""
+        """Whether :meth:`compute_batch` computes the targets.
+
+        True if the targets depend on the augmented faces.
+        """
         return False
 
     def compute_batch(
         self, pixels: NDArray[np.uint8], targets: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        """Compute the targets of a batch, float32 (batch, classes), of uint8 (batch, height, width) faces.
+        """Compute the targets of a batch, float32 (batch, classes).
 
-        ``targets`` are those of :meth:`compute_targets` for these faces. Called from two threads.
+        ``pixels`` are its faces, uint8 (batch, height, width). ``targets`` is the output of :meth:`compute_targets` for
+        these faces. Called from two threads.
         """
         raise NotImplementedError
 
     def compute_view(self, view: int) -> NDArray[np.float32] | None:
-        """Compute the targets, float32 (n, classes), of a view of all n faces, where the training is by views.
+        """Compute the targets of a view of all n faces, float32 (n, classes).
 
-        None unless overridden: those of :meth:`compute_targets` are then mixed as the view mixes the faces.
+        Called when training on views. Returns None by default: the targets of :meth:`compute_targets` are then mixed as
+        the view mixes the faces.
         """
         del view
         return None
 
     @abstractmethod
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
-        """Add the objective's output, probabilities of shape (batch, classes), to the network."""
+        """Add the objective's output, (batch, classes) probabilities, to the network."""
 
     @abstractmethod
     def build_loss(self) -> keras.losses.Loss:
@@ -83,12 +87,12 @@ class Objective(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveRequest:
-    """What the objectives of a run are built from.
+    """Settings from which the objectives of a run are built.
 
-    ``label_smoothing``, ``votes_weight``, ``teacher_weight``, ``temperature`` and ``bfloat16`` are the
-    recipe's. ``votes`` is the file of FER+'s votes, ``teachers`` name trained networks or files of soft labels;
-    ``view_answers`` are those of a training by views, read from ``teachers``. ``label_names`` are the labels that the
-    network learns.
+    ``label_smoothing``, ``votes_weight``, ``teacher_weight``, ``temperature`` and ``bfloat16`` come from the recipe.
+    ``votes`` is the file of FER+ votes, ``teachers`` lists trained networks or files of soft labels, and
+    ``view_answers`` are read from ``teachers`` when training on views. ``label_names`` are the labels that the network
+    learns.
     """
 
     label_names: tuple[str, ...]
@@ -103,12 +107,17 @@ class ObjectiveRequest:
 
 
 BuildObjective = Callable[[ObjectiveRequest], Objective]
-"""Builds an objective; raises UsageError where the request lacks what it needs, DataError, RunError or ModelError
-for a file that cannot be used."""
+"""Function that builds an objective.
+
+Raises UsageError if the request lacks a setting, DataError, RunError or ModelError if a file cannot be used.
+"""
 
 
 def combine_weights(objectives: Sequence[Objective]) -> dict[str, float]:
-    """Combine the loss weights by output: the first objective's, less the shares that others take of it."""
+    """Return the loss weights by output.
+
+    The shares of the other objectives reduce the weight of the first one.
+    """
     labels, *others = objectives
     kept = math.prod(1 - other.label_share for other in others)
     return {labels.name: labels.weight * kept, **{other.name: other.weight for other in others}}

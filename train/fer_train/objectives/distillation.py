@@ -1,4 +1,4 @@
-"""Distillation: the probabilities of teachers as an objective."""
+"""Distillation: teachers' probabilities as a training objective."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["DistillationObjective", "build_distillation", "build_softened_output
 
 
 class DistillationObjective(Objective):
-    """The cross-entropy of the teachers' mean probabilities, both sides softened by ``temperature``.
+    """Cross-entropy with the teachers' mean probabilities.
 
-    ``share``, 0…1, is the share of the labels' place in the loss that it takes. Networks are run on each batch,
-    soft labels looked up once.
+    Both sides are softened by ``temperature``. ``share``, 0…1, is the share of the labels' loss weight that it takes
+    over. Networks are run on each batch; soft labels are looked up once.
     """
 
     name = "teachers"
@@ -36,7 +36,7 @@ class DistillationObjective(Objective):
         self, teachers: Sequence[Predictor | SoftLabels], share: float, temperature: float = 1.0
     ) -> None:
         self.label_share = share
-        # The gradient through softened logits is smaller by the square of the temperature.
+        # Softening scales the gradient by 1 / temperature².
         self.weight = share * temperature**2
         self._temperature = temperature
         self._known = [teacher for teacher in teachers if isinstance(teacher, SoftLabels)]
@@ -44,7 +44,10 @@ class DistillationObjective(Objective):
         self._ensemble = TeacherEnsemble(networks, temperature, len(self._known)) if networks else None
 
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
-        """Look up the mean of the soft labels, softened; raises RunError where a face has none."""
+        """Look up the mean of the softened soft labels.
+
+        Raises RunError if a face has no soft label.
+        """
         if not self._known:
             return None
         answers = [apply_temperature(soft.lookup(faces.pixels), self._temperature) for soft in self._known]
@@ -58,12 +61,15 @@ class DistillationObjective(Objective):
     def compute_batch(
         self, pixels: NDArray[np.uint8], targets: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        """Compute the teachers' mean, in which each soft label counts as one of them."""
+        """Compute the mean over all teachers.
+
+        Each file of soft labels counts as one teacher.
+        """
         assert self._ensemble is not None
         return self._ensemble(pixels, targets)
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
-        """Add the softmax of the network's own logits, divided by the temperature."""
+        """Add the softmax of the network's logits divided by the temperature."""
         return build_softened_output(model, self._temperature, self.name)
 
     def build_loss(self) -> keras.losses.Loss:
@@ -74,7 +80,7 @@ class DistillationObjective(Objective):
 
 
 def build_softened_output(model: keras.Model, temperature: float, name: str) -> keras.KerasTensor:
-    """Add the softmax of a network's logits, divided by the temperature, as an output of that name."""
+    """Add the softmax of a network's logits divided by the temperature as an output."""
     import keras
 
     logits = model.get_layer("logits").output
@@ -85,11 +91,13 @@ def build_softened_output(model: keras.Model, temperature: float, name: str) -> 
 def build_distillation(request: ObjectiveRequest) -> DistillationObjective:
     """Build the objective of a run from trained networks and files of soft labels.
 
-    Raises UsageError without teachers, ModelError or DataError for a file that is neither, RunError for one of
-    other labels.
+    Raises UsageError without teachers, ModelError or DataError if a teacher cannot be read, RunError if it has other
+    labels.
     """
     if not request.teachers:
-        raise UsageError("expected a --teacher for the objective distillation, got none")
+        raise UsageError(
+            "the objective distillation needs a teacher; name a trained model or a file of soft labels"
+        )
     teachers: list[Predictor | SoftLabels] = []
     titles, digests = [], []
     for path in request.teachers:

@@ -1,4 +1,4 @@
-"""The labels as the objective of a training."""
+"""The labels as a training objective."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ __all__ = ["LabelsObjective", "build_labels"]
 
 
 class LabelsObjective(Objective):
-    """The cross-entropy of the labels; ``label_smoothing``, 0…1, is spread evenly over all of them."""
+    """Cross-entropy with the labels.
+
+    ``label_smoothing``, 0…1, is spread evenly over all labels.
+    """
 
     name = "emotion"
 
@@ -25,11 +28,11 @@ class LabelsObjective(Objective):
         self._label_smoothing = label_smoothing
 
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32]:
-        """Return the labels, one-hot."""
+        """Return the one-hot labels."""
         return np.eye(len(faces.label_names), dtype=np.float32)[faces.labels]
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
-        """Return the network's own output."""
+        """Return the network's output."""
         return model.output
 
     def build_loss(self) -> keras.losses.Loss:

@@ -1,6 +1,6 @@
-"""The training objectives by name, each in a module of its own.
+"""Registry of the training objectives.
 
-Another package adds one by an entry point of the group ``fer_train.objectives`` that names a
+Another package can add an objective through an entry point in the group ``fer_train.objectives`` that names a
 :data:`~fer_train.objectives.base.BuildObjective`; ``fer-train fit --objective NAME`` trains with it.
 """
 
@@ -27,11 +27,10 @@ OBJECTIVES: Final[Registry[BuildObjective]] = Registry(
 
 
 def build_objectives(request: ObjectiveRequest, names: Sequence[str] = ()) -> list[Objective]:
-    """Build the objectives that a request implies, and those named besides; the labels come first.
+    """Build the objectives that a request implies, and those in ``names``.
 
-    Votes are learned from where there are any and the recipe gives them a weight, view answers or teachers where there
-    are any.
-    Raises UsageError for an unknown name, and the errors of the objectives themselves.
+    The labels come first. Votes are used if there are any and the recipe gives them a weight; view answers or teachers
+    are used if there are any. Raises UsageError for an unknown name, and the errors of the objectives.
     """
     chosen = ["labels"]
     if request.votes is not None and request.votes_weight:

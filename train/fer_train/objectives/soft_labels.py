@@ -1,7 +1,7 @@
-"""Soft labels: what trained networks say of each training face, kept in a small file.
+"""Soft labels: trained networks' probabilities for each training face.
 
-A file of them teaches like the networks that it was made with, without them: any machine can learn from a
-teacher that took a larger one to train. The faces are not in it, only a hash of each.
+The file replaces the networks as a teacher, so that a small machine can train with a teacher that needs a large one.
+It contains a hash of each face, but no faces.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _KIND: Final = "soft labels"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftLabels:
-    """Probabilities of faces.
+    """Probabilities of n faces.
 
-    ``keys``: uint64 (n,), sorted, the faces' hashes. ``probabilities``: float16 (n, labels), rows sum to 1.
-    ``origin`` says which networks gave them, for the provenance of what learns from them.
+    ``keys``, uint64 (n,), are the hashes of the faces, sorted. ``probabilities`` is float16 (n, labels) with rows
+    that sum to 1. ``origin`` names the networks that predicted them, for the provenance of models trained with them.
     """
 
     labels: tuple[str, ...]
@@ -41,17 +41,17 @@ class SoftLabels:
     origin: str
 
     def lookup(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Look up the probabilities, float32 (n, labels), of uint8 (n, height, width) faces.
+        """Look up the probabilities of faces, float32 (n, labels).
 
-        Raises RunError where there are none of some of them.
+        ``pixels`` is uint8 (n, height, width). Raises RunError if some of the faces have no soft labels.
         """
         keys = hash_faces(pixels)
         places = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         missing = int(np.count_nonzero(self.keys[places] != keys))
         if missing:
             raise RunError(
-                f"expected soft labels of all {len(keys):,} training faces, {missing:,} of them have none; "
-                "make them from the same data: fer-train soft-labels"
+                f"{missing:,} of the {len(keys):,} training faces have no soft labels; "
+                "create the file from the same data with: fer-train soft-labels"
             )
         return np.asarray(self.probabilities[places], np.float32)
 
@@ -59,16 +59,16 @@ class SoftLabels:
 def compute_soft_labels(
     faces: FaceDataset, networks: Sequence[Predictor], progress: Progress = no_progress
 ) -> SoftLabels:
-    """Compute the mean probabilities that networks of the same labels give faces and their mirror images.
+    """Compute the mean probabilities of networks for each face and its mirror image.
 
-    ``progress`` wraps the batches.
+    All networks have the labels of the faces. ``progress`` wraps the batches.
     """
 
     def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         answers = [predict_with_flip(network, pixels) for network in networks]
         return np.asarray(np.mean(answers, axis=0), np.float32)
 
-    probabilities = predict(compute, faces.pixels, progress=progress, task="Asking the teachers")
+    probabilities = predict(compute, faces.pixels, progress=progress, task="Running the teachers")
     keys, first = np.unique(hash_faces(faces.pixels), return_index=True)
     return SoftLabels(
         faces.label_names, keys, probabilities[first].astype(np.float16), describe_teachers(networks)
@@ -76,28 +76,34 @@ def compute_soft_labels(
 
 
 def write_soft_labels(path: Path, soft: SoftLabels) -> None:
-    """Write a file, whose name ends in ``.npz``; raises OutputError."""
+    """Write soft labels to a file whose name ends in ``.npz``; raises OutputError."""
     about = {"labels": soft.labels, "origin": soft.origin}
     write_answer_file(path, about, {"keys": soft.keys, "probabilities": soft.probabilities})
 
 
 def read_soft_labels(path: Path, labels: tuple[str, ...]) -> SoftLabels:
-    """Read the soft labels of a file; raises DataError where it holds none, RunError where they are of other labels."""
+    """Read a file of soft labels.
+
+    Raises DataError for another file, RunError for other labels.
+    """
     soft = read_answer_file(path, _KIND, _build)
     check_labels(path, _KIND, soft.labels, labels)
     return soft
 
 
 def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> SoftLabels:
-    """Build what :func:`write_soft_labels` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    """Build soft labels from a file's content.
+
+    Raises ValueError, KeyError or TypeError.
+    """
     soft = SoftLabels(tuple(about["labels"]), arrays["keys"], arrays["probabilities"], str(about["origin"]))
     count = len(soft.keys)
     check_keys(soft.keys)
     if (soft.keys[1:] <= soft.keys[:-1]).any() or not all(isinstance(label, str) for label in soft.labels):
-        raise ValueError("its keys or labels are not in order")
+        raise ValueError("its keys are not sorted or its labels are not text")
     if soft.probabilities.dtype != np.float16 or soft.probabilities.shape != (count, len(soft.labels)):
         raise ValueError(f"its probabilities are {soft.probabilities.dtype} {soft.probabilities.shape}")
     sums = soft.probabilities.astype(np.float32).sum(axis=1)
     if not ((soft.probabilities >= 0).all() and np.allclose(sums, 1, atol=0.01)):
-        raise ValueError("its rows are no probabilities")
+        raise ValueError("its rows are not probabilities")
     return soft

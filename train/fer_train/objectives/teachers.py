@@ -1,8 +1,8 @@
-"""Teachers: trained networks whose probabilities another one learns besides the labels.
+"""Teachers: trained networks whose probabilities another network learns.
 
-After G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network" (2015); the teachers see
-each image as the student does, augmented (L. Beyer et al., "Knowledge distillation: A good teacher is
-patient and consistent", 2022), and its mirror image, because the mean of the two is right more often.
+G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural Network" (2015). The teachers get the same
+augmented image as the student (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent",
+2022), and its mirror image, because the mean of both predictions is more accurate.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ __all__ = ["TeacherEnsemble", "apply_temperature", "describe_teachers", "open_te
 
 
 class TeacherEnsemble:
-    """Some trained networks, of which one thread at a time gets the mean; answers known before count as well.
+    """Mean prediction of several trained networks, usable from several threads.
 
-    ``temperature`` softens all answers (:func:`apply_temperature`). ``known`` is the number of teachers whose
-    mean is handed in with each batch.
+    ``temperature`` softens all predictions (:func:`apply_temperature`). ``known`` is the number of further teachers,
+    whose mean prediction is passed in with each batch.
     """
 
     def __init__(self, networks: Sequence[Predictor], temperature: float, known: int = 0) -> None:
         self._networks = list(networks)
         self._temperature = temperature
         self._known = known
-        self._lock = Lock()  # an interpreter serves one thread at a time
+        self._lock = Lock()  # an interpreter can be used by one thread at a time
 
     def __call__(
         self, pixels: NDArray[np.uint8], known: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Compute their mean probabilities, float32 (batch, labels), for uint8 (batch, height, width) faces.
+        """Compute the mean probabilities of a batch, float32 (batch, labels).
 
-        ``known`` are other teachers' mean probabilities, softened, of the same shape.
+        ``pixels`` is uint8 (batch, height, width). ``known`` is the mean of the further teachers' softened
+        probabilities, of the same shape.
         """
         answers = []
         for network in self._networks:
@@ -52,24 +53,29 @@ class TeacherEnsemble:
 
 
 def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Raise probabilities (n, labels) to 1/temperature and renormalize: the softmax of logits divided by it."""
+    """Soften probabilities, (n, labels), with a temperature.
+
+    This is the same as dividing their logits by the temperature: the probabilities are raised to the power of
+    1/temperature and renormalized.
+    """
     powers = np.maximum(probabilities.astype(np.float64), 1e-9) ** (1 / temperature)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def describe_teachers(networks: Sequence[Predictor]) -> str:
-    """Name networks and the beginnings of their files' hashes, for the provenance of what learns from them."""
+    """Return the networks' names and short hashes, for their students' provenance."""
     return ", ".join(f"{network.spec.name} {sha256_of_file(network.path)[:8]}" for network in networks)
 
 
 def open_teacher(model: Path, labels: tuple[str, ...], *, bfloat16: bool = False) -> Predictor:
-    """Open the network of a run folder, ``.keras`` or ``.tflite`` file, or the bundled one, that has the same labels.
+    """Open a teacher with the given labels.
 
-    Raises ModelError or ContractError where there is none, RunError when it has others.
+    It is a run folder, ``.keras`` or ``.tflite`` file, or bundled model. Raises ModelError or ContractError if it
+    cannot be opened, RunError if it has other labels.
     """
     teacher = open_predictor(model, bfloat16=bfloat16)
     if teacher.spec.labels != labels:
         raise RunError(
-            f"{model}: expected a teacher of {', '.join(labels)}, it knows {', '.join(teacher.spec.labels)}"
+            f"{model}: expected a teacher with the labels {', '.join(labels)}, got {', '.join(teacher.spec.labels)}"
         )
     return teacher

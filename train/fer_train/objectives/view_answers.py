@@ -1,9 +1,9 @@
-"""View answers: what teachers say of a fixed set of views of each training face, kept in a small file.
+"""View answers: teachers' predictions for fixed views of each training face.
 
-A network that learns from them sees exactly the views that the teachers were asked about, mixed ones included, for as
-long as it gains (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022), on any
-machine and without the teachers. The faces are not in the file, only a hash of each, in their order: views are
-functions of the faces' places.
+A network that learns from them gets exactly the views that the teachers predicted, including mixed ones, for many
+epochs (L. Beyer et al., "Knowledge distillation: A good teacher is patient and consistent", 2022). It can train on any
+machine, without the teachers. The file contains a hash of each face, but no faces. The order of the faces matters,
+because their views depend on it.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ __all__ = [
 
 _KIND: Final = "view answers"
 _ARRAY: Final = "view_answers"
-_LEVELS: Final = 255  # of a probability
-_MOST_LABELS: Final = 100  # as data sets may have
+_LEVELS: Final = 255  # the integer for a probability of 1
+_MOST_LABELS: Final = 100  # the limit for data sets as well
 _LARGEST_SEED: Final = 2**63 - 1
 
 
@@ -53,10 +53,10 @@ _LARGEST_SEED: Final = 2**63 - 1
 class ViewAnswers:
     """Softened probabilities of all views of n faces.
 
-    ``keys``: uint64 (n,), the faces' hashes in the order of the faces. ``groups``: uint8 (n,); views mix faces of one
-    group alone. ``probabilities``: uint8 (n, views, labels), 255 times those at ``temperature``. ``seed`` and
-    ``settings`` are those of the views. ``origin`` says which networks gave the answers, for the provenance of what
-    learns from them.
+    ``keys``, uint64 (n,), are the hashes of the faces, in the order of the faces. ``groups`` is uint8 (n,); views mix
+    only faces of the same group. ``probabilities`` is uint8 (n, views, labels): the probabilities at ``temperature``,
+    times 255. ``seed`` and ``settings`` define the views. ``origin`` names the networks that predicted them, for the
+    provenance of models trained with them.
     """
 
     labels: tuple[str, ...]
@@ -72,21 +72,24 @@ class ViewAnswers:
         return len(self.keys)
 
     def of(self, view: int) -> NDArray[np.float32]:
-        """Return the softened answers about a view, float32 (n, labels); rows sum to 1."""
+        """Return the softened probabilities of a view, float32 (n, labels); rows sum to 1."""
         levels = self.probabilities[:, view].astype(np.float32)
         return np.asarray(levels / levels.sum(axis=1, keepdims=True), np.float32)
 
     def view_maker(self, pixels: NDArray[np.uint8], view: int) -> ViewMaker:
-        """Return the maker of a view of the faces, uint8 (n, height, width), which are in the order of ``keys``."""
+        """Return the maker of a view of the faces.
+
+        ``pixels``, uint8 (n, height, width), are the faces in the order of ``keys``.
+        """
         return ViewMaker(pixels, view, seed=self.seed, settings=self.settings, groups=self.groups)
 
     def make_views(self, pixels: NDArray[np.uint8], view: int) -> Views:
-        """Make the view of all faces."""
+        """Make a view of all faces."""
         return self.view_maker(pixels, view).make(np.arange(len(pixels)))
 
 
 def encode_probabilities(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Turn probabilities, float (…, labels), into what :class:`ViewAnswers` holds of them, uint8 of the same shape."""
+    """Encode probabilities, float (…, labels), as uint8 for :class:`ViewAnswers`."""
     return np.asarray(np.rint(_LEVELS * probabilities), np.uint8)
 
 
@@ -99,13 +102,13 @@ def compute_view_answers(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> ViewAnswers:
-    """Compute the mean answers of networks of the same labels about views of faces, all of one group.
+    """Compute the mean probabilities of networks for all views of the faces.
 
-    ``progress`` wraps the views.
+    All networks have the labels of the faces, and all faces are in one group. ``progress`` wraps the views.
     """
     ensemble = TeacherEnsemble(networks, temperature)
     probabilities = np.empty((len(faces), settings.count, len(faces.label_names)), np.uint8)
-    for view in progress("Asking the teachers", range(settings.count)):
+    for view in progress("Running the teachers", range(settings.count)):
         seen = make_views(faces.pixels, view, seed=seed, settings=settings).pixels
         probabilities[:, view] = encode_probabilities(predict(ensemble, seen))
     return ViewAnswers(
@@ -121,7 +124,7 @@ def compute_view_answers(
 
 
 def is_view_answers(path: Path) -> bool:
-    """Tell whether a file holds view answers, by its content; False for one that cannot be read."""
+    """Return whether a file contains view answers; False if it cannot be read."""
     if not is_answer_file(path):
         return False
     try:
@@ -132,7 +135,7 @@ def is_view_answers(path: Path) -> bool:
 
 
 def write_view_answers(path: Path, answers: ViewAnswers) -> None:
-    """Write a file, whose name ends in ``.npz``; raises OutputError."""
+    """Write view answers to a file whose name ends in ``.npz``; raises OutputError."""
     about = {
         "labels": answers.labels,
         "temperature": answers.temperature,
@@ -149,14 +152,13 @@ def write_view_answers(path: Path, answers: ViewAnswers) -> None:
 
 
 def read_view_answers(path: Path, labels: tuple[str, ...]) -> ViewAnswers:
-    """Read the view answers of a file.
+    """Read a file of view answers.
 
-    Raises DataError where it holds none, RunError where they are of other labels, or about views that this version
-    of fer-train makes differently.
+    Raises DataError for another file, RunError for other labels or for views of another version of fer-train.
     """
 
     def build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
-        _check_version(path, about["views_version"])  # another one may have other settings
+        _check_version(path, about["views_version"])  # first, as other versions may have other settings
         return _build(about, arrays)
 
     answers = read_answer_file(path, _KIND, build)
@@ -166,19 +168,23 @@ def read_view_answers(path: Path, labels: tuple[str, ...]) -> ViewAnswers:
 
 def _check_version(path: Path, version: Any) -> None:
     if type(version) is not int:
-        raise ValueError(f"its views are of version {version!r}")
+        raise ValueError(f"its views have the version {version!r}")
     if version != VIEWS_VERSION:
         remedy = (
-            "make the file again: fer-train soft-labels" if version < VIEWS_VERSION else "update fer-edge"
+            "create the file again with: fer-train soft-labels"
+            if version < VIEWS_VERSION
+            else "update fer-edge"
         )
         raise RunError(
-            f"{path}: expected answers about views of version {VIEWS_VERSION}, they are about views of version "
-            f"{version}; {remedy}"
+            f"{path}: expected view answers of version {VIEWS_VERSION}, got version {version}; {remedy}"
         )
 
 
 def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
-    """Build what :func:`write_view_answers` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    """Build view answers from a file's content.
+
+    Raises ValueError, KeyError or TypeError.
+    """
     answers = ViewAnswers(
         labels=tuple(about["labels"]),
         keys=arrays["keys"],
@@ -194,7 +200,7 @@ def _build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswer
 
 
 def _check(answers: ViewAnswers) -> None:
-    """Raise ValueError unless all parts belong together."""
+    """Raise ValueError unless all parts are valid and match each other."""
     count, labels = len(answers.keys), answers.labels
     check_keys(answers.keys)
     if not 2 <= len(labels) <= _MOST_LABELS or not all(isinstance(label, str) for label in labels):
@@ -203,21 +209,22 @@ def _check(answers: ViewAnswers) -> None:
         raise ValueError(f"its groups are {answers.groups.dtype} {answers.groups.shape}")
     wanted = (count, answers.settings.count, len(labels))
     if answers.probabilities.shape != wanted:
-        raise ValueError(f"its answers have the shape {answers.probabilities.shape}, not {wanted}")
+        raise ValueError(f"its probabilities have the shape {answers.probabilities.shape}, not {wanted}")
     temperature, seed = answers.temperature, answers.seed
     if not isinstance(temperature, float) or not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"its temperature is {temperature!r}")
     if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
         raise ValueError(f"its seed is {seed!r}")
     sums = answers.probabilities.sum(axis=2, dtype=np.int64)
-    if (abs(sums - _LEVELS) > len(labels) / 2).any():  # each may be half a level off
-        raise ValueError("its rows are no probabilities")
+    if (abs(sums - _LEVELS) > len(labels) / 2).any():  # each may be rounded by half a level
+        raise ValueError("its rows are not probabilities")
 
 
 def _pack(probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rearrange answers, uint8 (n, views, labels), so that they take less when compressed: (labels, n, views).
+    """Rearrange probabilities so that they compress better.
 
-    The last label's are stored as the difference to what the others leave, which is nearly always 0 or 1.
+    They are uint8 (n, views, labels) before and (labels, n, views) after. For the last label, the difference to 255
+    minus the other labels is stored, which is nearly always 0 or 1.
     """
     rest = _LEVELS - probabilities[..., :-1].sum(axis=2, dtype=np.uint8)
     packed = np.moveaxis(probabilities, 2, 0).copy()
@@ -226,9 +233,9 @@ def _pack(probabilities: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _unpack(packed: NDArray[Any]) -> NDArray[np.uint8]:
-    """Turn back what :func:`_pack` made; raises ValueError for anything else."""
+    """Undo :func:`_pack`; raises ValueError for a wrong dtype or shape."""
     if packed.dtype != np.uint8 or packed.ndim != 3 or len(packed) < 2:
-        raise ValueError(f"its answers are {packed.dtype} {packed.shape}")
+        raise ValueError(f"its probabilities are {packed.dtype} {packed.shape}")
     probabilities = np.ascontiguousarray(np.moveaxis(packed, 0, 2))
     probabilities[..., -1] += _LEVELS - probabilities[..., :-1].sum(axis=2, dtype=np.uint8)
     return probabilities

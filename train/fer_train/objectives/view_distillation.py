@@ -1,4 +1,4 @@
-"""Distillation on fixed views, whose answers teachers have given before."""
+"""Distillation on fixed views that teachers have predicted in advance."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ __all__ = ["ViewDistillationObjective", "build_view_distillation"]
 
 
 class ViewDistillationObjective(Objective):
-    """The cross-entropy of the answers about a view, both sides softened by the temperature of the answers.
+    """Cross-entropy with the view answers.
 
-    ``share``, 0…1, is the share of the labels' place in the loss that it takes.
+    Both sides are softened by the temperature of the answers. ``share``, 0…1, is the share of the labels' loss weight
+    that it takes over.
     """
 
     name = "teachers"
 
     def __init__(self, answers: ViewAnswers, share: float) -> None:
         self.label_share = share
-        # The gradient through softened logits is smaller by the square of the temperature.
+        # Softening scales the gradient by 1 / temperature².
         self.weight = share * answers.temperature**2
         self._answers = answers
 
     def compute_targets(self, faces: FaceDataset) -> None:
-        """Return None: there are no answers about the faces themselves."""
+        """Return None, as only views have predictions, not the faces themselves."""
 
     def compute_view(self, view: int) -> NDArray[np.float32]:
-        """Return the softened answers about a view."""
+        """Return the softened probabilities of a view."""
         return self._answers.of(view)
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
-        """Add the softmax of the network's own logits, divided by the temperature."""
+        """Add the softmax of the network's logits divided by the temperature."""
         return build_softened_output(model, self._answers.temperature, self.name)
 
     def build_loss(self) -> keras.losses.Loss:
@@ -53,10 +54,15 @@ class ViewDistillationObjective(Objective):
 
 
 def build_view_distillation(request: ObjectiveRequest) -> ViewDistillationObjective:
-    """Build the objective of a run; raises UsageError where it is not by views."""
+    """Build the objective of a run.
+
+    Raises UsageError if the run does not train on views.
+    """
     answers = request.view_answers
     if answers is None:
-        raise UsageError("the objective view-distillation goes with the recipe distill; name that instead")
+        raise UsageError(
+            "the objective view-distillation belongs to the recipe distill; choose that recipe instead"
+        )
     objective = ViewDistillationObjective(answers, request.teacher_weight)
     (path,) = request.teachers
     objective.provenance = {"teachers": f"{path.name} ({answers.origin})"}

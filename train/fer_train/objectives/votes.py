@@ -1,4 +1,7 @@
-"""FER+'s votes as an auxiliary objective, whose head is dropped from the network that is kept."""
+"""FER+ votes as an auxiliary objective.
+
+Its head is not part of the trained model.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ __all__ = ["VotesObjective", "build_votes"]
 
 
 class VotesObjective(Objective):
-    """The cross-entropy of the shares that FER+'s eight emotions have of a face's votes.
+    """Cross-entropy with each face's shares of votes for the eight FER+ emotions.
 
-    ``votes`` is uint8 (rows, 10), as :func:`fer_train.data.ferplus.read_votes` has them; ``source`` names them in
+    ``votes`` is uint8 (rows, 10), as returned by :func:`fer_train.data.ferplus.read_votes`; ``source`` names them in
     messages.
     """
 
@@ -32,21 +35,24 @@ class VotesObjective(Objective):
         self.weight = weight
 
     def select_faces(self, faces: FaceDataset) -> NDArray[np.bool_]:
-        """Leave out the faces in which nobody saw an emotion.
+        """Leave out faces without a vote for any emotion.
 
-        All-zero targets would not do: the gradient of a softmax cross-entropy is p - target, and pushes for ever
-        where the target does not sum to 1. Raises DataError when the votes belong to other data.
+        All-zero targets would not work: the gradient of the softmax cross-entropy is p - target, which never vanishes
+        if the target does not sum to 1. Raises DataError if the votes belong to other data.
         """
         return np.asarray(self._count_emotions(faces).sum(axis=1) > 0)
 
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32]:
-        """Compute the shares, float32 (n, 8), of the eight emotions; every face has such a vote."""
+        """Compute the shares of votes, float32 (n, 8).
+
+        Every face must have a vote for an emotion.
+        """
         counts = self._count_emotions(faces).astype(np.float32)
         shares: NDArray[np.float32] = counts / counts.sum(axis=1, keepdims=True)
         return shares
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
-        """Add a head that sees what the classifier's last layer sees."""
+        """Add a head with the same input as the classifier's last layer."""
         import keras
 
         logits = keras.layers.Dense(len(FERPLUS_LABELS), name="votes_logits")(model.get_layer("logits").input)
@@ -63,7 +69,10 @@ class VotesObjective(Objective):
 
 
 def build_votes(request: ObjectiveRequest) -> VotesObjective:
-    """Build the objective of a run; raises UsageError without votes, DataError where they cannot be read."""
+    """Build the objective of a run.
+
+    Raises UsageError without votes, DataError if they are unreadable.
+    """
     if request.votes is None:
-        raise UsageError("expected --votes (fer2013new.csv) for the objective votes, got none")
+        raise UsageError("the objective votes needs the FER+ votes; name the file fer2013new.csv")
     return VotesObjective(read_votes(request.votes), request.votes_weight, str(request.votes))

@@ -1,1 +1,1 @@
-"""The training run."""
+"""Training runs: recipes, epochs, checkpoints and the run folder."""

@@ -1,4 +1,4 @@
-"""The state of a run in one file, replaced as a whole: killed at any moment, the last one is complete."""
+"""Checkpoints: the state of a run in one file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fer_train.training.history import EpochReport
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
-_LARGEST: Final = 8 << 30  # bytes, unpacked
+_LARGEST: Final = 8 << 30  # bytes when unpacked
 
 
 def save_checkpoint(
@@ -31,9 +31,8 @@ def save_checkpoint(
 ) -> None:
     """Write the weights, the optimizer's state and the history of the finished epochs.
 
-    ``best`` are the weights of the best epoch so far, in the order of the model's, where these are kept.
-
-    Raises RunError when it cannot be written; the previous checkpoint then stays.
+    ``best`` contains the weights of the best epoch so far, in the model's order, or nothing if these are not tracked.
+    Raises RunError if the file cannot be written; the previous checkpoint is then left in place.
     """
     arrays = {
         f"model_{i}": np.asarray(keras.ops.convert_to_numpy(v)) for i, v in enumerate(_list_variables(model))
@@ -46,15 +45,15 @@ def save_checkpoint(
     except OutputError as error:
         reason = getattr(error.__cause__, "strerror", None) or error
         raise RunError(
-            f"{path}: the checkpoint cannot be written ({reason}); "
-            "the last good one is kept: free some space and go on with --resume"
+            f"{path}: cannot write the checkpoint ({reason}); "
+            "free some space, then resume the run from the previous checkpoint"
         ) from error
 
 
 def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], list[NDArray[np.float32]]]:
-    """Restore what :func:`save_checkpoint` wrote into a compiled model; return the history and the best weights.
+    """Restore a checkpoint; return the history and the best weights.
 
-    Raises RunError for an unreadable file and for a checkpoint of another network.
+    The model must be compiled. Raises RunError if the file cannot be read or belongs to a different network.
     """
     try:
         stored = read_arrays(path, _LARGEST)
@@ -63,14 +62,14 @@ def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], 
         history = [EpochReport(**row) for row in parse_json(str(stored["history"]))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path}: expected a checkpoint of fer-train, cannot read it: {reason_of(error)}"
+            f"{path}: cannot read this checkpoint ({reason_of(error)}); start the run over"
         ) from error
     variables = _list_variables(model)
     shapes, weights = ([tuple(v.shape) for v in some] for some in (variables, model.weights))
     if shapes != [a.shape for a in arrays] or [a.shape for a in best] not in ([], weights):
         raise RunError(
-            f"{path}: expected a checkpoint of {model.name} with {len(variables)} variables, got one of "
-            "another network or recipe; resume with the options the run was started with"
+            f"{path}: this checkpoint belongs to another network or recipe than {model.name} with "
+            f"{len(variables)} variables; resume with the options the run was started with"
         )
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

@@ -1,4 +1,4 @@
-"""What each epoch of a training shows: augmented faces, or the views that teachers were asked about."""
+"""The batches of each training epoch, of augmented faces or of views."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["AugmentedEpochs", "Epochs", "ViewEpochs", "find_learnable"]
 
 
 class Epochs(Protocol):
-    """The epochs of a training, each a function of the seed and its number.
+    """The epochs of a training, each determined by the seed and its number.
 
-    ``faces`` are those that an epoch goes through.
+    ``faces`` are the faces of an epoch.
     """
 
     faces: FaceDataset
@@ -34,8 +34,8 @@ class Epochs(Protocol):
 class AugmentedEpochs:
     """Epochs of augmented faces.
 
-    ``training`` are the faces to learn from, of which those that some objective cannot learn from are left out.
-    ``class_weights``, float32 (labels,), weigh each face by its label.
+    ``training`` contains the faces to learn from; faces that any objective cannot learn from are left out.
+    ``class_weights``, float32 (labels,), are the weights of the faces by label.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class AugmentedEpochs:
         self._weights = None if class_weights is None else class_weights[self.faces.labels]
 
     def make_batches(self, epoch: int, batch_size: int) -> Batches:
-        """Return the batches of an epoch, changed as far as the recipe has it for that epoch."""
+        """Return the batches of an epoch, augmented as the recipe specifies."""
         recipe = self._recipe
         return Batches(
             self.faces.pixels,
@@ -70,11 +70,11 @@ class AugmentedEpochs:
 
 
 class ViewEpochs:
-    """Epochs of views, one view of each face in an epoch.
+    """Epochs of views, with one view of each face per epoch.
 
-    ``training`` are the n faces that the answers are about, in their order; ``shown``, bool (n,), those that an epoch
-    goes through (None: all). Other parameters are those of :class:`AugmentedEpochs`. A face that some objective cannot
-    learn from is only seen where the view of another one mixes it in.
+    ``training`` contains the n faces of the view answers, in the same order. ``shown``, bool (n,), selects the faces
+    of an epoch (None: all). The other parameters are the same as for :class:`AugmentedEpochs`. A face that any
+    objective cannot learn from appears only where it is mixed into the view of another face.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ViewEpochs:
         self._weights = None if class_weights is None else class_weights[training.labels]
 
     def make_batches(self, epoch: int, batch_size: int) -> ViewBatches:
-        """Return the batches of an epoch, of the view that the recipe has for it."""
+        """Return the batches of an epoch, made of the view that the recipe chooses for it."""
         settings = self._answers.settings
         view = self._recipe.choose_view(epoch, settings.strong_count, settings.mild_count)
         answers = {name: compute(view) for name, compute in self._view_targets.items()}
@@ -118,7 +118,7 @@ class ViewEpochs:
 
 
 def find_learnable(faces: FaceDataset, objectives: Sequence[Objective]) -> NDArray[np.bool_]:
-    """Find the faces, bool (n,), that show something and that every objective can learn from."""
+    """Return which faces, bool (n,), are not blank and usable for every objective."""
     is_learnable = ~faces.is_blank()
     for objective in objectives:
         is_learnable &= objective.select_faces(faces)
@@ -127,7 +127,9 @@ def find_learnable(faces: FaceDataset, objectives: Sequence[Objective]) -> NDArr
 
 def _select_some(faces: FaceDataset, chosen: NDArray[np.bool_]) -> FaceDataset:
     if not chosen.any():
-        raise DataError(f"expected faces to train on, got {len(faces)} pictures that show none")
+        raise DataError(
+            f"no faces to train on: all {len(faces)} images are blank or unusable; check the data"
+        )
     return faces.select(chosen)
 
 
@@ -141,7 +143,10 @@ def _list_batch_targets(objectives: Sequence[Objective]) -> dict[str, BatchTarge
 
 
 def _spread(values: NDArray[np.float32], places: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The values, (m, classes), at m of n places, and zeros at the others: (n, classes)."""
+    """Spread values, (m, classes), over m of n places: (n, classes).
+
+    ``places``, bool (n,), selects the places; the others are 0.
+    """
     spread = np.zeros((len(places), *values.shape[1:]), np.float32)
     spread[places] = values
     return spread

@@ -1,4 +1,4 @@
-"""The history of a run: what each epoch gave, and its table ``history.csv``."""
+"""The history of a run: the metrics of each epoch, stored in ``history.csv``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["EpochReport", "read_history", "write_history"]
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """The figures of an epoch, which is counted from 1.
+    """Metrics of an epoch, counted from 1.
 
-    ``loss`` and ``val_loss`` are cross-entropies of the emotion in nats, without label smoothing and
-    auxiliary targets, so that they can be compared; training's is over augmented images.
-    ``val_loss`` and ``val_accuracy`` are None without validation faces. ``seconds`` is the training
-    alone, ``images_per_s`` its speed without the first step, which compiles.
+    ``loss`` and ``val_loss`` are cross-entropies of the emotion in nats. Label smoothing and auxiliary targets are
+    left out so that the two can be compared; the training loss is over augmented images. ``val_loss`` and
+    ``val_accuracy`` are None without validation faces. ``seconds`` covers training without validation;
+    ``images_per_s`` excludes the first step, which compiles the network.
     """
 
     epoch: int
@@ -34,9 +34,10 @@ class EpochReport:
 
 
 def write_history(path: Path, history: Sequence[EpochReport]) -> None:
-    """Write a CSV row for each epoch, its numbers rounded to 6 places; what is None stays empty.
+    """Write a CSV file with one row per epoch.
 
-    Raises OutputError where the file cannot be written, MissingExtraError without pandas.
+    Numbers are rounded to 6 decimal places; None becomes an empty cell. Raises OutputError if the file cannot be
+    written, MissingExtraError if pandas is not installed.
     """
     pandas = import_pandas()
     table = pandas.DataFrame([asdict(report) for report in history]).astype({"epoch": int}).round(6)
@@ -45,13 +46,14 @@ def write_history(path: Path, history: Sequence[EpochReport]) -> None:
 
 
 def read_history(path: Path) -> list[EpochReport]:
-    """Read what :func:`write_history` wrote; raises RunError for anything else, MissingExtraError without pandas."""
+    """Read a file that :func:`write_history` wrote.
+
+    Raises RunError for any other file, MissingExtraError if pandas is not installed.
+    """
     pandas = import_pandas()
     try:
         table = pandas.read_csv(path).astype(object)
         rows = table.where(table.notna(), None).to_dict("records")
         return [EpochReport(**{**row, "epoch": int(row["epoch"])}) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path}: expected a history of fer-train, cannot read it: {reason_of(error)}"
-        ) from error
+        raise RunError(f"{path}: cannot read this history of a fer-train run: {reason_of(error)}") from error

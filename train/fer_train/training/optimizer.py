@@ -1,4 +1,7 @@
-"""Optimizer and learning-rate schedule: functions of the step alone, so that a resumed run continues."""
+"""Optimizer and learning rate schedule.
+
+Both depend only on the step, so that a run can be resumed.
+"""
 
 from __future__ import annotations
 
@@ -16,32 +19,35 @@ __all__ = ["AveragedSGD", "WarmupCosine", "build_optimizer"]
 
 @keras.saving.register_keras_serializable(package="fer_train")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Linear rise to ``peak`` over ``warmup`` steps, then half a cosine down to 0 at ``total`` steps."""
+    """Linear warmup to ``peak``, then cosine decay to 0.
+
+    The warmup takes ``warmup`` of ``total`` steps.
+    """
 
     def __init__(self, peak: float, warmup: int, total: int) -> None:
         super().__init__()
         self.peak, self.warmup, self.total = peak, warmup, total
 
     def __call__(self, step: Any) -> Any:
-        """The learning rate of a step, counted from 0."""
+        """Compute the learning rate of a step, counted from 0."""
         step = ops.cast(step, "float32")
         rise = (step + 1) / max(1, self.warmup)
         progress = ops.clip((step - self.warmup) / max(1, self.total - self.warmup), 0.0, 1.0)
         return self.peak * ops.where(step < self.warmup, rise, 0.5 * (1 + ops.cos(math.pi * progress)))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that rebuild the schedule."""
+        """Return the arguments that rebuild the schedule."""
         return {"peak": self.peak, "warmup": self.warmup, "total": self.total}
 
 
 @keras.saving.register_keras_serializable(package="fer_train")
 class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
-    """SGD whose averaged weights stay beside the trained ones, and forget where training began.
+    """SGD that keeps averaged weights separate from the trained weights.
 
-    Keras overwrites the model with the average at the end of every ``fit``; a run that calls ``fit``
-    once an epoch would train from the average. And its average starts at the first step's weights, which
-    a momentum of 0.999 keeps for thousands of steps: here it spans at most the last tenth of the steps,
-    as in TensorFlow's ExponentialMovingAverage.
+    Keras overwrites the model with the average at the end of every ``fit``, so a run that calls ``fit`` once per
+    epoch would continue from the average. Keras' average also starts at the weights of the first step, which have an
+    effect for thousands of steps with a momentum of 0.999. Here the average spans at most the last tenth of the
+    steps, as in TensorFlow's ExponentialMovingAverage.
     """
 
     _is_body: Sequence[bool] = ()
@@ -57,15 +63,19 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
             average.assign(momentum * average + (1 - momentum) * variable)
 
     def set_body(self, is_body: Sequence[bool], rate: float, head_steps: int) -> None:
-        """Let some of the variables, in the model's order, learn at ``rate`` times the learning rate.
+        """Train the selected variables at ``rate`` times the learning rate.
 
-        In the first ``head_steps`` steps they do not learn at all, and in as many after them at a rising rate: at once
-        they would forget what they know.
+        ``is_body`` selects them, in the order of the model. They do not change in the first ``head_steps`` steps, and
+        their rate rises over as many steps after that. Training them at the full rate at once would destroy the
+        pretrained features.
         """
         self._is_body, self._body_rate, self._head_steps = list(is_body), rate, head_steps
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
-        """Take a step. Gradients are scaled, which with momentum is the same as scaling the learning rate."""
+        """Apply a step with scaled gradients.
+
+        With momentum, this is the same as scaling the learning rate.
+        """
         if any(self._is_body):
             beyond = ops.cast(self.iterations, "float32") - self._head_steps
             factor = self._body_rate * ops.clip(beyond / max(1, self._head_steps), 0.0, 1.0)
@@ -76,15 +86,15 @@ class AveragedSGD(keras.optimizers.SGD):  # type: ignore[misc]
         return super().apply(grads, trainable_variables)
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Leave the trained weights as they are."""
+        """Keep the trained weights, which Keras would overwrite with the average."""
 
 
 def build_optimizer(
     recipe: Recipe, steps_per_epoch: int, epochs: int, *, is_body: Sequence[bool] = ()
 ) -> keras.optimizers.Optimizer:
-    """Build the recipe's optimizer; its schedule spans ``epochs``.
+    """Build the recipe's optimizer, with a schedule over ``epochs``.
 
-    ``is_body`` tells which of the model's trainable variables are not the last layer's.
+    ``is_body`` states for each trainable variable of the model whether it belongs to another layer than the last one.
     """
     schedule: Any
     if recipe.schedule == "cosine":

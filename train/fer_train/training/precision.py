@@ -1,4 +1,4 @@
-"""Whether a machine computes in bfloat16, or only pretends to."""
+"""Choice between bfloat16 and float32, by what the hardware supports."""
 
 from __future__ import annotations
 
@@ -18,15 +18,21 @@ _FEATURES: Final = re.compile(r"^(?:flags|Features)\s*:.*\b(?:avx512_bf16|amx_bf
 
 
 def choose_precision(recipe: Recipe) -> Recipe:
-    """Return the recipe, in float32 where this machine has no bfloat16: emulated, it takes four times as long."""
+    """Return the recipe, in float32 if this machine lacks bfloat16 instructions.
+
+    Emulated bfloat16 takes four times as long.
+    """
     if not recipe.bfloat16 or has_bfloat16():
         return recipe
-    _LOG.info("computing in float32: this machine has no bfloat16")
+    _LOG.info("computing in float32: this machine has no bfloat16 instructions")
     return replace(recipe, bfloat16=False)
 
 
 def has_bfloat16(cpuinfo: Path = _CPUINFO) -> bool:
-    """Whether the processor has instructions for bfloat16, by what Linux says of it, or TensorFlow has a GPU."""
+    """Return whether the CPU has bfloat16 instructions or TensorFlow has a GPU.
+
+    Linux reports the instructions in ``/proc/cpuinfo``.
+    """
     try:
         text = cpuinfo.read_text()
     except OSError:
@@ -35,7 +41,7 @@ def has_bfloat16(cpuinfo: Path = _CPUINFO) -> bool:
 
 
 def _has_gpu() -> bool:
-    """Whether TensorFlow, the default backend, computes on a GPU."""
+    """Return whether Keras uses TensorFlow, the default backend, with a GPU."""
     import keras
 
     if keras.backend.backend() != "tensorflow":

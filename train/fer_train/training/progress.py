@@ -1,4 +1,4 @@
-"""How a caller watches a training run."""
+"""Callbacks that report the progress of a training run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ __all__ = ["TrainingCallback", "TrainingPlan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """What is about to be trained.
+    """Plan of a training run.
 
-    ``samples`` are the faces that are learned from, ``epochs`` all epochs of the run, of which ``done`` are
-    finished. ``report_split`` names the faces that the report will be about. Of a training by views, ``unanswered`` are
-    Training's faces without view answers; on ``calibration`` faces a temperature will be fitted.
+    ``samples`` is the number of training faces, ``epochs`` the number of all epochs of the run, of which ``done`` are
+    finished. ``report_split`` names the split that the report will evaluate. When training on views, ``unanswered``
+    is the number of faces of Training without view answers. ``calibration`` is the number of faces on which a
+    temperature will be fitted.
     """
 
     arch: str
@@ -35,13 +36,16 @@ class TrainingPlan:
 
 
 class TrainingCallback(Protocol):
-    """Is called as a run goes on. What it raises ends the run."""
+    """Callbacks of a training run. An exception raised by one ends the run."""
 
     def on_start(self, plan: TrainingPlan) -> None:
-        """Training begins, or goes on."""
+        """Called when a run starts or resumes."""
 
     def on_step(self, step: int, steps: int, loss: float, accuracy: float) -> None:
-        """A step of an epoch is done, counted from 1; loss and accuracy are the epoch's means so far."""
+        """Called after each step, counted from 1.
+
+        ``loss`` and ``accuracy`` are the means of the epoch so far.
+        """
 
     def on_epoch(self, report: EpochReport) -> None:
-        """An epoch is done and on disk."""
+        """Called after an epoch was saved to disk."""

@@ -1,4 +1,4 @@
-"""How a network is trained: every setting that changes the weights, named and written into the run."""
+"""Training recipes, which contain all settings that affect the weights."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ __all__ = ["ARCH_OVERRIDES", "DISTILL", "FINE_TUNE", "RECIPES", "Recipe", "find_
 class Recipe:
     """A training recipe.
 
-    ``learning_rate`` decays from its peak by half a cosine to zero after ``warmup_epochs`` of linear
-    rise (``cosine``), or by ``decay_rate`` every ``decay_steps`` steps (``staircase``).
-    ``weight_decay`` is decoupled and multiplied by the learning rate, kernels only; with momentum 0.9
-    a tenth of it is the L2 penalty of the textbooks.
-    ``ema`` averages the weights with that momentum (0: not); batch-norm statistics are then
-    re-estimated for the averaged weights.
-    ``flip_only_epochs`` at the end train with flips only, ``mild_epochs`` before them with half of the changes.
-    ``by_views`` trains on the views that a file of view answers is about, one of each face in an epoch, in the place of
-    augmentation: strong ones in turn, mild ones in the ``mild_epochs``. The temperature is that of the file, and the
-    network's own is fitted on the faces of Training that the file leaves out.
-    ``mixup`` mixes each picture with another of its batch, in shares from Beta(mixup, mixup) (0: not),
-    except in those with flips only.
-    ``votes_weight`` is the loss weight of an auxiliary head that predicts the FER+ votes (0: none);
-    it is used where votes are given, and dropped from the network that is kept.
-    ``teacher_weight`` is the share of the labels' place in the loss that teachers take, where there are
-    any; both sides' probabilities are softened by ``temperature``.
-    ``calibration_folds``: one in that many groups of duplicates is left out of the training, and the
-    temperature of the network that is kept is fitted on it (0: none is).
-    ``crop_mode``: the whole data set image, or the face that Haar finds in it (the whole where none).
-    ``head_epochs`` at the beginning train the last layer alone, of a network that begins with another one's weights;
-    after them the others learn at a rate that rises, within as many epochs, to ``body_rate`` times the learning
-    rate. ``freeze_norms`` leaves batch norms as that network has them, statistics included.
-    ``patience`` ends the training after so many epochs, of those that train everything, in which the validation
-    loss has not fallen, and keeps the weights with which it was least (0: trains all and keeps the last weights).
-    ``bfloat16`` computes in bfloat16 with float32 weights, on a machine that has it: about 1.5 times as fast.
+    - ``learning_rate`` is the peak rate. After ``warmup_epochs`` of linear warmup it follows half a cosine down to 0
+      (``cosine``), or it is multiplied by ``decay_rate`` every ``decay_steps`` steps (``staircase``).
+    - ``weight_decay`` is decoupled, multiplied by the learning rate, and applied to kernels only. With momentum 0.9,
+      a tenth of it corresponds to the usual L2 penalty.
+    - ``ema`` is the momentum of the averaged weights (0: no averaging). Batch norm statistics are re-estimated for
+      the averaged weights.
+    - The last ``flip_only_epochs`` augment with flips only, the ``mild_epochs`` before them with half the strength.
+    - ``by_views`` trains on the views of a file of view answers instead of augmented faces, one view of each face per
+      epoch: the strong views in turn, mild ones in the ``mild_epochs``. The distillation temperature comes from the
+      file. The network's calibration temperature is fitted on the faces of Training that the file leaves out.
+    - ``mixup`` mixes each image with another one of its batch, in a ratio from Beta(mixup, mixup) (0: no mixup),
+      except in the flip-only epochs.
+    - ``votes_weight`` is the loss weight of an auxiliary head that predicts the FER+ votes (0: no head). It is used if
+      votes are given; the trained model does not contain the head.
+    - ``teacher_weight`` is the share of the labels' loss weight that goes to the teachers, if there are any. The
+      probabilities of teacher and student are softened by ``temperature``.
+    - ``calibration_folds``: one in this many groups of duplicates is held out of training to fit the temperature of
+      the trained model (0: no group is held out and no temperature fitted).
+    - ``crop_mode`` is the whole data set image, or the face found by Haar (the whole image if it finds no face).
+    - The first ``head_epochs`` train only the last layer, when starting from another network's weights. Over as many
+      epochs after them, the rate of the other layers rises to ``body_rate`` times the learning rate. ``freeze_norms``
+      freezes the batch norms of that network, including their statistics.
+    - ``patience`` ends the training when the validation loss has not improved for this many epochs that train all
+      layers, and keeps the weights with the lowest loss (0: trains all epochs and keeps the last weights).
+    - ``bfloat16`` computes in bfloat16 with float32 weights if the machine supports it, about 1.5 times as fast.
     """
 
     name: str
@@ -73,9 +73,9 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def resize(self, epochs: int | None, batch_size: int | None) -> Recipe:
-        """Return the recipe with another number of epochs or batch size.
+        """Return the recipe with a different number of epochs or batch size.
 
-        Mild epochs, those with flips only and those of the last layer alone stay the same share.
+        The shares of mild, flip-only and head epochs stay the same.
         """
         epochs = epochs or self.epochs
         return replace(
@@ -88,11 +88,11 @@ class Recipe:
         )
 
     def is_flip_only(self, epoch: int) -> bool:
-        """Tell whether an epoch, counted from 0, trains with flips only."""
+        """Return whether an epoch, counted from 0, augments with flips only."""
         return epoch >= self.epochs - self.flip_only_epochs
 
     def augmentation_in(self, epoch: int) -> Augmentation:
-        """Return how far faces are changed in an epoch, counted from 0."""
+        """Return the augmentation of an epoch, counted from 0."""
         if self.is_flip_only(epoch):
             return Augmentation(flip=self.augmentation.flip)
         if epoch >= self.epochs - self.flip_only_epochs - self.mild_epochs:
@@ -100,7 +100,10 @@ class Recipe:
         return self.augmentation
 
     def choose_view(self, epoch: int, strong: int, mild: int) -> int:
-        """Choose the view for an epoch, counted from 0, of so many strong ones, which come first, and mild ones."""
+        """Choose the view for an epoch, counted from 0.
+
+        ``strong`` and ``mild`` are the numbers of strong views, which come first, and of mild views.
+        """
         first_mild = self.epochs - self.mild_epochs
         if strong and (epoch < first_mild or not mild):
             return epoch % strong
@@ -108,9 +111,9 @@ class Recipe:
 
 
 FINE_TUNE: Final = "fine-tune"
-"""The recipe of a training that begins with the weights of another network."""
+"""Name of the recipe that starts from the weights of another network."""
 DISTILL: Final = "distill"
-"""The recipe of a training on the views that teachers were asked about."""
+"""Name of the recipe that trains on views and the teachers' predictions for them."""
 
 RECIPES: Final = {
     recipe.name: recipe
@@ -166,8 +169,8 @@ RECIPES: Final = {
             teacher_weight=0.85,
             bfloat16=True,
         ),
-        # Not searched for. Of 230 photos the training loss trebled when the other layers joined in at once at 0.3
-        # times a rate of 0.02; with these rates it goes on falling.
+        # Not tuned. With 230 photos, training the other layers at once at 0.3 times a rate of 0.02 tripled the
+        # training loss; with these rates it keeps falling.
         Recipe(
             name=FINE_TUNE,
             epochs=40,
@@ -191,9 +194,9 @@ RECIPES: Final = {
 }
 
 
-# bn-cnn, whose activations come before their normalisation, ended a point higher with smaller steps; the product
-# of learning rate and weight decay lets the size of its weights settle within a fifth of the 20 epochs. A dense layer
-# that sees each place of the picture on its own learns sooner from smaller shifts.
+# bn-cnn, which has its activations before its batch norms, was one point more accurate with smaller steps. The
+# product of learning rate and weight decay lets the size of its weights settle within a fifth of the 20 epochs. Its
+# dense layer has separate weights for each image position and so learns faster with smaller shifts.
 ARCH_OVERRIDES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("modern", "bn-cnn"): {
         "epochs": 20,
@@ -207,8 +210,8 @@ ARCH_OVERRIDES: Final[dict[tuple[str, str], dict[str, Any]]] = {
             flip=True, rotation=10.0, shift=0.08, scale=0.1, contrast=0.3, brightness=25.0
         ),
     },
-    # Neither is searched for: bn-cnn has three times the epochs that it has by modern, deep-resnet, whose epochs take
-    # longer, half of mini-resnet's.
+    # Not tuned: bn-cnn gets three times its epochs of the recipe modern; deep-resnet, whose epochs take longer, gets
+    # half as many as mini-resnet.
     (DISTILL, "bn-cnn"): {
         "epochs": 60,
         "learning_rate": 0.03,
@@ -221,9 +224,12 @@ ARCH_OVERRIDES: Final[dict[tuple[str, str], dict[str, Any]]] = {
 
 
 def find_recipe(name: str, arch: str) -> Recipe:
-    """Find the recipe of that name for an architecture; raises UsageError naming the recipes there are."""
+    """Return the named recipe for an architecture.
+
+    Raises UsageError for an unknown name.
+    """
     try:
         chosen = RECIPES[name]
     except KeyError:
-        raise UsageError(f"expected a recipe ({', '.join(RECIPES)}), got {name!r}") from None
+        raise UsageError(f"unknown recipe {name!r}; choose one of {', '.join(RECIPES)}") from None
     return replace(chosen, **ARCH_OVERRIDES.get((name, arch), {}))

@@ -1,4 +1,4 @@
-"""A training run from end to end: data, epochs, run folder, and what an interruption leaves."""
+"""A training run: data, epochs, run folder, and interruptions."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ _FER2013_FACES: Final = 28_709  # in Training
 class TrainingRun:
     """A run folder, its data and its trainer.
 
-    ``report_split`` names the faces that the final report is about: those of a fold of Training where one is
-    asked for, otherwise PublicTest, otherwise PrivateTest, otherwise the training faces themselves.
-    ``report`` is that report once there is one. ``digest`` is the hash of the data set, ``file_digests`` are
-    those of the other files that the objectives learn from. ``concerns`` are lines for people on data of their own.
+    ``report_split`` names the faces that the final report evaluates: the fold of Training if one was requested,
+    otherwise PublicTest, otherwise PrivateTest, otherwise the training faces. ``report`` is this report, None until
+    it is computed. ``digest`` is the hash of the data set, ``file_digests`` contains the hashes of other files that
+    the objectives learn from. ``concerns`` lists warnings about problems with the user's own data.
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class TrainingRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether no epoch is left: every one is done, or the last ones brought nothing."""
+        """Whether the run has finished all epochs, or ended early without improvement."""
         return self.trainer.is_complete
 
     @property
     def plan(self) -> TrainingPlan:
-        """What is left to train, and on what."""
+        """The plan of the run from its current state."""
         return TrainingPlan(
             arch=self.config.arch,
             recipe=self.recipe.name,
@@ -120,17 +120,17 @@ class TrainingRun:
         )
 
     def train(self, callback: TrainingCallback, *, stop_after_s: float | None = None) -> None:
-        """Train the epochs that are left, then write the run's results.
+        """Train the remaining epochs, then write the results of the run.
 
-        With ``stop_after_s`` no epoch is begun that would end later than that many seconds from now, as
-        long as the one before took; one epoch is always trained. An interruption, or a RunError, leaves the
-        results of the last finished epoch and is raised again.
+        With ``stop_after_s``, no epoch is started that would end later than that many seconds from now if it took as
+        long as the last one; at least one epoch is trained. After an interruption or a RunError, the results of the
+        last finished epoch are written and the exception is raised again.
         """
         started = epoch_started = time.monotonic()
         callback.on_start(self.plan)
         try:
             for report in self.trainer.train_epochs(callback.on_step):
-                # The history comes last: finish() writes it again, but not the events.
+                # Write the history last: finish() rewrites it, but not the events.
                 self.folder.add_events(report)
                 self.folder.write_history(self.trainer.history)
                 callback.on_epoch(report)
@@ -140,7 +140,7 @@ class TrainingRun:
                 epoch_started = now
         except (KeyboardInterrupt, Terminated, RunError):
             if self.trainer.history:
-                self.trainer.resume()  # the network is somewhere within an epoch
+                self.trainer.resume()  # the network's state is from within an epoch
                 self.finish()
             raise
         finally:
@@ -148,7 +148,7 @@ class TrainingRun:
         self.finish()
 
     def finish(self) -> None:
-        """Write the network as it is after the last finished epoch, and its metrics."""
+        """Write the network as of the last finished epoch, and its metrics."""
         history = self.trainer.history
         model = self.trainer.build_trained_model()
         temperature = None if self._calibration is None else scale_model(model, self._calibration)
@@ -190,10 +190,10 @@ def start_run(
     overwrite: bool,
     skip_unreadable: bool = False,
 ) -> TrainingRun:
-    """Begin a run; makes its folder once the data have been read.
+    """Start a run; creates its folder after the data has been read.
 
-    Raises OutputError when the folder is there and ``overwrite`` is not given, DataError for the data, ModelError for
-    the model to begin with.
+    Raises OutputError if the folder already exists and ``overwrite`` is False, DataError for invalid data, ModelError
+    if the model to start from cannot be used.
     """
     if not overwrite:
         folder.refuse_if_present()
@@ -217,10 +217,10 @@ def start_run(
 def resume_run(
     folder: RunFolder, data: Path, asked: dict[str, Any], *, skip_unreadable: bool = False
 ) -> TrainingRun:
-    """Go on with a run after its last finished epoch, with the options it was started with.
+    """Resume a run after its last finished epoch, with its stored options.
 
-    ``asked`` are the options that were given anew. Raises RunError when there is no run, UsageError when
-    an option or the data contradict it.
+    ``asked`` contains options that were given again. Raises RunError if the run does not exist, UsageError if an
+    option or the data contradicts it.
     """
     stored = read_config(folder.path)
     config = RunConfig(**stored["options"])
@@ -228,14 +228,14 @@ def resume_run(
     check_resume_compatible(stored, asked, faces.digest())
     start = StartingPoint.from_dict(stored["initial"]) if "initial" in stored else None
     run = TrainingRun(folder, data, config, load_recipe(stored["recipe"]), faces, start)
-    # A run of an earlier version does not say.
+    # Runs of earlier versions do not store these hashes.
     if stored.get("teachers_sha256", run.file_digests) != run.file_digests:
         raise UsageError(
-            f"expected the teachers the run was started with ({', '.join(config.teachers)}), "
-            "their files have changed since; bring them back, or start anew with --overwrite"
+            f"the teachers' files have changed since the run was started ({', '.join(config.teachers)}); "
+            "restore them, or start the run over"
         )
     folder.remove_unfinished_files()
-    if folder.checkpoint.exists():  # otherwise it was killed within its first epoch
+    if folder.checkpoint.exists():  # otherwise the run was killed in its first epoch
         run.trainer.resume()
     elif start is not None:
         run.trainer.begin_with(start.load(), start.name)
@@ -247,7 +247,10 @@ def _load(data: Path, config: RunConfig, skip_unreadable: bool) -> FaceDataset:
 
 
 def compute_class_weights(faces: FaceDataset) -> NDArray[np.float32]:
-    """Compute a weight for each label, float32 (labels,), so that every label weighs the same; 1 on average."""
+    """Compute class weights, float32 (labels,), that balance the labels.
+
+    The faces of each label have the same total weight. The mean weight of a face is 1.
+    """
     counts = np.bincount(faces.labels, minlength=len(faces.label_names))
     weights = np.divide(
         len(faces) / np.count_nonzero(counts), counts, where=counts > 0, out=np.zeros(len(counts))
@@ -256,7 +259,7 @@ def compute_class_weights(faces: FaceDataset) -> NDArray[np.float32]:
 
 
 def _describe_origin(data: Path, faces: FaceDataset, config: RunConfig, digest: str) -> dict[str, Any]:
-    """The provenance of the weights: data, options, licence."""
+    """Return the provenance of the weights: data, options, license."""
     is_fer2013 = faces.label_names == FER2013_LABELS and (data.is_file() or len(faces) >= _FER2013_FACES)
     stated = {
         "data": data.name,
@@ -273,7 +276,7 @@ def _describe_origin(data: Path, faces: FaceDataset, config: RunConfig, digest: 
         "objectives": ", ".join(config.objectives) or None,
         "licence": "weights learned from research-only data (FER-2013)"
         if is_fer2013
-        else "that of the data they were learned from",
+        else "same as the training data",
         "trainer": f"fer-train {__version__}, Keras {version('keras')} on {keras.backend.backend()}",
     }
     return {name: value for name, value in stated.items() if value not in (None, "none")}

@@ -1,4 +1,4 @@
-"""The configuration of a run, ``config.json``: what decides its outcome, and what it was made with."""
+"""The configuration of a run, ``config.json``: options, software and machine."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ __all__ = [
 ]
 
 _STORED_NAMES: Final = {"flip_only_epochs": "plain_epochs", "crop_mode": "framing"}
-"""The names that ``config.json`` has for fields of a recipe."""
+"""Recipe fields whose names differ in ``config.json``."""
 _OPTION_NAMES: Final = {"teachers": "--teacher", "objectives": "--objective", "initial": "--from"}
 _LISTS: Final = frozenset({"teachers", "objectives"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """What decides the outcome of a run besides the data: stored in ``config.json``, obeyed by ``--resume``.
+    """All options that affect the result of a run.
 
-    ``epochs``, ``batch_size`` and ``mixup`` are those of the run, whether asked for or the recipe's.
-    ``limit`` keeps that many faces of each split. ``votes`` is the absolute path of FER+'s votes,
-    ``teachers`` are those of the models that are taught from, or bundled models' names. ``fold``, such as
-    ``1/5``, is the one of Training that is measured on. ``objectives`` are those of other packages.
-    ``initial`` is the absolute path, or the bundled name, of the model whose weights the training begins with;
-    ``val_share``, 0…1, is the share of the faces that is held out of data without splits.
+    They are stored in ``config.json`` and reused on resume. ``epochs``, ``batch_size`` and ``mixup`` are the values
+    used, from an option or from the recipe. ``limit`` is the number of faces kept of each split. ``votes`` is the
+    absolute path of the FER+ votes; ``teachers`` lists the absolute paths or bundled names of the teachers. ``fold``,
+    such as ``1/5``, is the fold of Training that is held out for evaluation. ``objectives`` lists objectives of other
+    packages. ``initial`` is the absolute path or bundled name of the model whose weights the training starts from.
+    ``val_share``, 0…1, is the share of faces held out of data without splits.
     """
 
     arch: str
@@ -63,7 +63,10 @@ class RunConfig:
 
 
 def build_config(config: RunConfig, recipe: Recipe, data: Path, digest: str) -> dict[str, Any]:
-    """Build the content of ``config.json``; ``data`` is absolute, ``digest`` that of the faces."""
+    """Build the content of ``config.json``.
+
+    ``data`` is an absolute path, ``digest`` the data's hash.
+    """
     import keras
 
     backend = keras.backend.backend()
@@ -84,11 +87,14 @@ def build_config(config: RunConfig, recipe: Recipe, data: Path, digest: str) -> 
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read a run folder's ``config.json``; raises RunError where there is none to resume by."""
+    """Read ``config.json`` from a run folder.
+
+    Raises RunError if it is missing or malformed.
+    """
     path = folder / CONFIG_FILE
     if not path.exists():
         raise RunError(
-            f"{folder}: expected a run of fer-train to resume, found none; start it without --resume"
+            f"{folder}: no run to resume, as {CONFIG_FILE} does not exist; start a new run instead"
         )
     try:
         stored: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
@@ -97,50 +103,52 @@ def read_config(folder: Path) -> dict[str, Any]:
         _ = stored["data"], stored["data_sha256"], stored["backend"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{folder}: expected a run of fer-train to resume, cannot read its {CONFIG_FILE}: {reason_of(error)}"
+            f"{path}: cannot read the configuration of this run ({reason_of(error)}); start a new run instead"
         ) from error
     return stored
 
 
 def dump_recipe(recipe: Recipe) -> dict[str, Any]:
-    """Turn a recipe into what ``config.json`` holds of it."""
+    """Convert a recipe to its form in ``config.json``."""
     return {_STORED_NAMES.get(name, name): value for name, value in asdict(recipe).items()}
 
 
 def load_recipe(stored: dict[str, Any]) -> Recipe:
-    """Turn back what :func:`dump_recipe` made; raises KeyError or TypeError for anything else."""
+    """Build a recipe from the output of :func:`dump_recipe`.
+
+    Raises KeyError or TypeError.
+    """
     names = {stored_name: name for name, stored_name in _STORED_NAMES.items()}
     settings = {names.get(name, name): value for name, value in dict(stored).items()}
     return Recipe(**{**settings, "augmentation": Augmentation(**settings["augmentation"])})
 
 
 def check_resume_compatible(stored: dict[str, Any], asked: dict[str, Any], digest: str) -> None:
-    """Hold what ``--resume`` was given against what the run was started with.
+    """Raise UsageError if options, data or backend differ from the stored ones.
 
-    ``stored`` is the content of ``config.json``, ``asked`` the options that were given expressly. Raises
-    UsageError at a contradiction.
+    ``stored`` is the content of ``config.json``; ``asked`` contains the options given explicitly on resume.
     """
-    options = asdict(RunConfig(**stored["options"]))  # a run of an earlier version has fewer
+    options = asdict(RunConfig(**stored["options"]))  # runs of earlier versions store fewer options
     for name, value in asked.items():
         had, got = options[name], value
         if got != had:
             option = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
             if name in _LISTS:
                 had, got = ", ".join(had) or None, ", ".join(got)
-            before = f"without {option}" if had is None else f"{option} {had}"
+            before = f"without {option}" if had is None else f"with {option} {had}"
             raise UsageError(
-                f"expected the options the run was started with ({before}), got {option} {got}; "
-                "leave it out, or start anew with --overwrite"
+                f"the run was started {before}, not with {option} {got}; "
+                "leave this option out, or start the run over"
             )
     if digest != stored["data_sha256"]:
         raise UsageError(
-            f"expected the data the run was started with ({stored['data']}), got others; "
-            "name the same data, or start anew with --overwrite"
+            f"the data differs from the data the run was started with ({stored['data']}); "
+            "name the same data, or start the run over"
         )
     import keras
 
     if keras.backend.backend() != stored["backend"]:
         raise UsageError(
-            f"expected the Keras backend the run was started with ({stored['backend']}), "
-            f"got {keras.backend.backend()}; set KERAS_BACKEND={stored['backend']}"
+            f"the run was started with the Keras backend {stored['backend']}, not {keras.backend.backend()}; "
+            f"set KERAS_BACKEND={stored['backend']}"
         )

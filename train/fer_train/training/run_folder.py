@@ -1,4 +1,4 @@
-"""The run folder: what a training leaves behind, and what it needs to be resumed."""
+"""The run folder: the results of a training, and the files needed to resume it."""
 
 from __future__ import annotations
 
@@ -41,19 +41,18 @@ class RunFolder:
         self._events = EventFile(path / EVENTS_FOLDER)
 
     def refuse_if_present(self) -> None:
-        """Raise OutputError when something is there already."""
+        """Raise OutputError if the folder already exists and is not empty."""
         if self.path.is_dir() and not any(self.path.iterdir()):
             return
         if self.path.exists():
             raise OutputError(
-                f"{self.path}: expected a run folder that is not there yet; go on with it by --resume, "
-                "replace it with --overwrite, or name another with --out"
+                f"{self.path}: the run folder already exists; resume the run, overwrite it, or name another folder"
             )
 
     def create(self, config: dict[str, Any]) -> None:
-        """Make the folder, without the files of an earlier run, and write ``config.json``.
+        """Create the folder and write ``config.json``.
 
-        Raises OutputError when it cannot be written.
+        Removes the files of an earlier run. Raises OutputError if it cannot be written.
         """
         make_folder(self.path)
         for name in RUN_FILES:
@@ -63,17 +62,17 @@ class RunFolder:
         write_json(self.path / CONFIG_FILE, config)
 
     def remove_unfinished_files(self) -> None:
-        """Remove what a process that was killed while it wrote left under temporary names."""
+        """Remove temporary files left by a process that was killed while writing."""
         for name in map(Path, RUN_FILES):
             for part in self.path.glob(f".{name.stem}.*.part{name.suffix}"):
                 part.unlink(missing_ok=True)
 
     def write_history(self, history: Sequence[EpochReport]) -> None:
-        """Write ``history.csv``: a row for each finished epoch."""
+        """Write ``history.csv``, with one row per finished epoch."""
         write_history(self.path / HISTORY_FILE, history)
 
     def add_events(self, report: EpochReport) -> None:
-        """Add a finished epoch to what TensorBoard shows of this run."""
+        """Add the metrics of a finished epoch to the TensorBoard events."""
         figures = {
             "accuracy/training": report.accuracy,
             "accuracy/validation": report.val_accuracy,
@@ -85,11 +84,11 @@ class RunFolder:
         self._events.add(report.epoch, {tag: value for tag, value in figures.items() if value is not None})
 
     def close_events(self) -> None:
-        """Close the file that :meth:`add_events` opened."""
+        """Close the event file."""
         self._events.close()
 
     def write_model(self, model: keras.Model) -> str:
-        """Write ``model.keras``; return its SHA-256 in hexadecimal digits."""
+        """Write ``model.keras``; return its SHA-256 in hexadecimal."""
         with staged_file(self.model) as part:
             model.save(part)
         return sha256_of_file(self.model)

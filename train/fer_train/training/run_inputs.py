@@ -1,4 +1,4 @@
-"""What a run learns from and is measured on: splits, objectives, and the answers of teachers about views."""
+"""The inputs of a training run: data set splits, objectives and view answers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = ["RunInputs", "check_teachers", "prepare_inputs"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunInputs:
-    """What a run learns from and is measured on.
+    """The inputs of a training run.
 
-    ``view_answers`` are None where faces are augmented. ``unanswered`` is the number of Training's faces that they are
-    not about.
+    ``view_answers`` is None if the run trains on augmented faces. ``unanswered`` is the number of faces of Training
+    without view answers.
     """
 
     splits: DatasetSplits
@@ -39,7 +39,10 @@ class RunInputs:
 
 
 def check_teachers(config: RunConfig, recipe: Recipe) -> None:
-    """Raise UsageError where a new run has view answers and does not learn by views, or the reverse."""
+    """Raise UsageError if a new run's recipe and teachers do not fit together.
+
+    Recipes that train on views need view answers; other recipes cannot use them.
+    """
     teachers = [Path(teacher) for teacher in config.teachers]
     if not recipe.by_views:
         for teacher in filter(is_view_answers, teachers):
@@ -50,23 +53,24 @@ def check_teachers(config: RunConfig, recipe: Recipe) -> None:
     if len(teachers) != 1 or not is_answer_file(teachers[0]):
         given = ", ".join(map(str, teachers)) or "none"
         raise UsageError(
-            f"the recipe {config.recipe} needs one file of view answers (.npz) as its teacher, got {given}; name one, "
-            "or make one: fer-train soft-labels"
+            f"the recipe {config.recipe} needs one file of view answers (.npz) as its teacher, got {given}; "
+            "create one with: fer-train soft-labels --views N"
         )
     if config.fold is not None or config.val_share is not None:
         raise UsageError(
-            f"the recipe {config.recipe} learns from all faces that its view answers are about, so that none of them "
-            "can be held out to measure on; train without a fold or share"
+            f"the recipe {config.recipe} trains on all faces in the file of view answers, so none can be held out; "
+            "train without a fold and without a held-out share"
         )
     if recipe.mixup:
-        raise UsageError(f"the views of the recipe {config.recipe} are mixed already; train without mixup")
+        raise UsageError(f"the views of the recipe {config.recipe} are already mixed; train without mixup")
 
 
 def prepare_inputs(config: RunConfig, recipe: Recipe, faces: FaceDataset) -> RunInputs:
-    """Split a run's faces and build what is learned; only faces that could be learned from are for calibration.
+    """Split the faces of a run and build its objectives.
 
-    Raises what :func:`~fer_train.data.splits.split_dataset`, the objectives and
-    :func:`~fer_train.objectives.view_answers.read_view_answers` raise.
+    Only faces that the objectives can learn from are used for calibration. Raises the errors of
+    :func:`~fer_train.data.splits.split_dataset`, of the objectives, and of
+    :func:`~fer_train.objectives.view_answers.read_view_answers`.
     """
     label_names = FERPLUS_LABELS if config.labels == "ferplus" else faces.label_names
     answers = read_view_answers(Path(config.teachers[0]), label_names) if recipe.by_views else None

@@ -1,4 +1,4 @@
-"""The model that a run begins with, as ``config.json`` holds it, so that the run can be resumed without it."""
+"""The model that a run starts from, as stored in ``config.json``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["StartingPoint", "read_starting_point"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartingPoint:
-    """A trained network to begin with.
+    """A trained network to start from.
 
-    ``name`` is its absolute path or bundled name. ``pixel_std`` is the number of gray levels by which the network
-    divides, None where it does not. ``provenance`` goes into the trained model's.
+    ``name`` is its absolute path or bundled name. ``pixel_std`` is the standard deviation, in gray levels, by which
+    the network divides its input, or None. ``provenance`` is added to that of the trained model.
     """
 
     name: str
@@ -30,32 +30,32 @@ class StartingPoint:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> keras.Model:
-        """Load the network; raises ModelError, and UsageError where it is another one by now."""
+        """Load the network; raises ModelError, or UsageError if its file has changed."""
         initial = find_initial_model(Path(self.name))
         if initial.sha256 != self.sha256:
             raise UsageError(
-                f"{self.name}: the model that the run begins with has changed since the run was started; "
-                "bring it back, or start anew with --overwrite"
+                f"{self.name}: this model has changed since the run was started from it; "
+                "restore it, or start the run over"
             )
         return load_initial_network(initial)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what ``config.json`` holds of it; :meth:`from_dict` reads it back."""
+        """Return the form stored in ``config.json``, which :meth:`from_dict` reads."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, stored: Any) -> Self:
-        """Read what :meth:`as_dict` gave; raises RunError for anything else."""
+        """Build a starting point from the output of :meth:`as_dict`; raises RunError."""
         try:
             return cls(**stored)
         except TypeError as error:
-            raise RunError(f"the run's config.json cannot be read: initial: {error}") from error
+            raise RunError(f"cannot read the run's config.json: initial: {error}") from error
 
 
 def read_starting_point(name: str) -> StartingPoint:
-    """Read what a run has to know of the model that it begins with, a path or a bundled name.
+    """Read the starting point of a run from a model's path or bundled name.
 
-    Raises ModelError or ContractError where there is none that fer-train can build.
+    Raises ModelError or ContractError if fer-train cannot build this model.
     """
     initial = find_initial_model(Path(name))
     standardize = [layer for layer in load_initial_network(initial).layers if hasattr(layer, "std")]
@@ -67,7 +67,7 @@ def read_starting_point(name: str) -> StartingPoint:
         provenance={
             "from": f"{Path(name).name} {initial.sha256[:8]} ({', '.join(initial.spec.labels)})",
             "licence": origin.get(
-                "licence", "that of the data they were learned from, the first model's included"
+                "licence", "same as the training data, including that of the initial model"
             ),
         },
     )

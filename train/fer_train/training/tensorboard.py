@@ -1,4 +1,4 @@
-"""An event file that TensorBoard reads, written with tensorboardX, so that every backend has one."""
+"""TensorBoard event files, written with tensorboardX for any Keras backend."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["EventFile"]
 class EventFile:
     """The event file of one process; scalars are on disk as soon as they are added.
 
-    tensorboardX's SummaryWriter hands them to a thread, which loses them when the process is killed and swallows
-    the error of a full disk; its file writer does neither.
+    tensorboardX's SummaryWriter writes in a thread, which loses scalars when the process is killed and ignores the
+    error of a full disk. Its file writer does neither.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,9 +25,9 @@ class EventFile:
         self._writer: Any = None
 
     def add(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Append the values of a step, under their tags.
+        """Append the values of a step, by tag.
 
-        Raises OutputError where the file cannot be written, MissingExtraError without tensorboardX.
+        Raises OutputError if the file cannot be written, MissingExtraError if tensorboardX is not installed.
         """
         try:
             from tensorboardX.event_file_writer import EventsWriter
@@ -45,7 +45,7 @@ class EventFile:
             self._writer.flush()
 
     def close(self) -> None:
-        """Close the file; what is added afterwards goes into another one."""
+        """Close the file; a later :meth:`add` starts a new file."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             with output_errors(self._folder):

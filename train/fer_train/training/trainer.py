@@ -1,4 +1,7 @@
-"""Training of one network: an epoch at a time, each a function of the seed and the epoch's number alone."""
+"""Training of one network, epoch by epoch.
+
+Each epoch depends only on the seed and its number.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +35,19 @@ from fer_train.training.weight_averaging import averaged_weights
 __all__ = ["OnStep", "Trainer"]
 
 OnStep = Callable[[int, int, float, float], None]
-"""Gets the steps done, all steps, and the epoch's mean loss and accuracy so far."""
+"""Function called with the step, the number of steps, and the epoch's mean loss and accuracy so far."""
 
 
 class Trainer:
-    """Trains one network on one data set, resumable at every epoch's end.
+    """Trainer of one network on one data set, resumable at the end of every epoch.
 
-    ``training`` and ``validation`` are the faces to learn from and to measure on (``validation`` may be None).
-    ``objectives`` are what is learned; the first is the one that is measured, and that the network is kept for.
-    ``class_weights``, float32 (labels,), weigh each face by its label. ``folder``, the run folder, must exist.
-    ``pixel_std`` is that of a network whose weights are taken over by :meth:`begin_with`, None: the training faces'.
-    With ``view_answers`` the training is by the views that they are about, ``training`` are those faces in their order,
-    and ``shown``, bool (n,), those that an epoch goes through.
-    Raises DataError where no faces are left to learn from, and what the objectives raise.
+    ``training`` and ``validation`` are the faces to train on and to evaluate on (``validation`` may be None). The
+    first of the ``objectives`` is the main one: it is the one that is evaluated, and its output is the trained
+    model's. ``class_weights``, float32 (labels,), are the weights of the faces by label. ``folder``, the run folder,
+    must exist. ``pixel_std`` is that of the network passed to :meth:`begin_with`; None computes it from the training
+    faces. With ``view_answers`` the network trains on their views; ``training`` then contains their faces, in the
+    same order, and ``shown``, bool (n,), selects the faces of an epoch. Raises DataError if no faces are left to
+    learn from, and the errors of the objectives.
     """
 
     def __init__(
@@ -116,40 +119,43 @@ class Trainer:
 
     @property
     def pixel_std(self) -> float:
-        """The standard deviation of the mean-free pixels by which the network divides, in gray levels."""
+        """Standard deviation of the mean-free pixels, in gray levels.
+
+        The network divides its input by it.
+        """
         if self._pixel_std is not None:
             return self._pixel_std
         return float(np.sqrt(np.mean(self._training.compute_contrasts() ** 2)))
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps in an epoch."""
+        """Number of optimizer steps per epoch."""
         return len(self._training) // self.batch_size
 
     @property
     def batch_size(self) -> int:
-        """Faces in a batch: the recipe's number, or all where there are fewer."""
+        """Faces per batch: the recipe's batch size, or all faces if there are fewer."""
         return min(self._recipe.batch_size, len(self._training))
 
     @property
     def samples(self) -> int:
-        """Faces that are trained on; those that show nothing are left out."""
+        """Number of training faces, without blank ones."""
         return len(self._training)
 
     @property
     def model(self) -> keras.Model:
-        """The network in training, compiled, with an output for each objective."""
+        """The compiled network in training, with one output per objective."""
         return self._model
 
     @property
     def best_epoch(self) -> int | None:
-        """The epoch, counted from 1, whose weights are kept; None where they are the last one's."""
+        """The epoch, counted from 1, whose weights are kept; None for the last epoch."""
         losses = [math.inf if report.val_loss is None else report.val_loss for report in self.history]
         return int(np.argmin(losses)) + 1 if losses and self._stops_early else None
 
     @property
     def is_complete(self) -> bool:
-        """Whether there is no epoch left to train."""
+        """Whether no epochs are left to train."""
         done = len(self.history)
         if done >= self._recipe.epochs:
             return True
@@ -161,27 +167,30 @@ class Trainer:
         return self._recipe.patience > 0 and self._validation is not None
 
     def begin_with(self, network: keras.Model, name: str) -> None:
-        """Take over the weights of a trained network of the same architecture, but for those of its last layer.
+        """Copy all weights but the last layer's from a trained network.
 
-        ``name`` is that of the network in messages. Raises ModelError where its layers are others.
+        The networks have the same architecture. ``name`` names the network in messages. Raises ModelError if its layers
+        differ.
         """
         copy_body(network, self._model, name)
 
     def resume(self) -> None:
-        """Go back to the end of the last finished epoch; raises RunError where no checkpoint fits."""
+        """Restore the state after the last finished epoch.
+
+        Raises RunError without a usable checkpoint.
+        """
         path = self._folder / CHECKPOINT_FILE
         if not path.exists():
             raise RunError(
-                f"{self._folder}: expected a checkpoint to resume from, found none; "
-                "start anew with --overwrite instead of --resume"
+                f"{self._folder}: cannot resume, as {CHECKPOINT_FILE} does not exist; start the run over"
             )
         self.history, self._best = load_checkpoint(path, self._model)
 
     def train_epochs(self, on_step: OnStep | None = None) -> Iterator[EpochReport]:
-        """Train the remaining epochs; after each the checkpoint is on disk.
+        """Train the remaining epochs and yield the report of each.
 
-        ``on_step`` is called after each step. Raises RunError as soon as the loss is no longer a number; the last
-        epoch's checkpoint stays.
+        The checkpoint of an epoch is saved before its report is yielded. ``on_step`` is called after each step. Raises
+        RunError as soon as the loss is not finite; the checkpoint of the epoch before is kept.
         """
         while not self.is_complete:
             report = self._train_epoch(len(self.history), on_step)
@@ -193,18 +202,18 @@ class Trainer:
         batches = self._epochs.make_batches(epoch, self.batch_size)
         _seed_dropout(self._model, self._seed, epoch)
         rate = float(keras.ops.convert_to_numpy(self._model.optimizer.learning_rate))
-        # Keras names the metrics of a network by their output where it has several.
+        # Keras prefixes the metrics with the name of the output if the network has several.
         prefix = f"{self._main_output}_" if len(self._model.outputs) > 1 else ""
         watch = _StepWatch(len(batches), prefix, on_step)
         started = time.perf_counter()
-        # Keras would shuffle the batches again, by the process's own random numbers: never twice the same.
+        # Keras would shuffle the batches with the global random state, which is not reproducible.
         logs = self._model.fit(batches, shuffle=False, verbose=0, callbacks=[watch]).history
         seconds = time.perf_counter() - started
         if not math.isfinite(logs["loss"][0]):
-            kept = f"the weights of epoch {epoch}" if epoch else "no weights"
+            kept = f"the weights of epoch {epoch} are kept" if epoch else "no weights were saved"
             raise RunError(
-                f"epoch {epoch + 1}: the loss is no longer a number; {kept} are kept: "
-                "train with another recipe, or larger batches"
+                f"epoch {epoch + 1}: the training diverged (loss is not finite) and {kept}; "
+                "train with another recipe or larger batches"
             )
         val_loss, val_accuracy = self._validate()
         return EpochReport(
@@ -231,9 +240,9 @@ class Trainer:
         return loss, accuracy
 
     def build_trained_model(self) -> keras.Model:
-        """Build the network to keep: averaged weights, float32, without the outputs of other objectives.
+        """Build the trained network in float32, with the main objective's output only.
 
-        They are those of the best epoch where the recipe ends the training early.
+        It has the averaged weights, or the weights of the best epoch if the recipe can stop early.
         """
         model = self._arch.build(len(self._training.label_names), pixel_std=self.pixel_std)
         with self._kept_weights():
@@ -243,7 +252,7 @@ class Trainer:
 
     @contextmanager
     def _kept_weights(self) -> Iterator[None]:
-        """Put the weights to keep into the network in training for the length of the block."""
+        """Set the final weights in the network in training for the duration of the block."""
         if not self._best:
             with averaged_weights(self._model, self._training.pixels, self._seed):
                 yield
@@ -257,7 +266,7 @@ class Trainer:
 
 
 class _StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Reports each step, and ends an epoch that cannot come to anything."""
+    """Callback that reports each step and ends an epoch whose loss is not finite."""
 
     def __init__(self, steps: int, prefix: str, on_step: OnStep | None) -> None:
         super().__init__()
@@ -267,13 +276,13 @@ class _StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def steps_per_s(self) -> float:
-        """The speed after the first step, or that step's where there is no other."""
+        """Steps per second without the first step, unless it is the only one."""
         if self._done > 1:
             return (self._done - 1) / (self._latest - self._first)
         return 1 / (self._first - self._began)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Keras calls this after each step with the epoch's means so far."""
+        """Report a step; ``logs`` contains the epoch's means so far."""
         assert logs is not None
         self._done, self._latest = self._done + 1, time.perf_counter()
         if self._done == 1:
@@ -286,14 +295,14 @@ class _StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _freeze_norms(model: keras.Model) -> None:
-    """Let batch norms normalize by the statistics that they have, and leave their gain and shift alone."""
+    """Freeze all batch norms: their statistics, scale and shift."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
 
 
 def _find_body(model: keras.Model, objectives: Sequence[Objective]) -> list[bool]:
-    """Which of the trainable variables are not those of a last layer, of the labels or of another objective."""
+    """Return which trainable variables are outside the objectives' last layers."""
     heads = [f"{name}/" for name in ("logits", *(f"{objective.name}_logits" for objective in objectives))]
     return [not variable.path.startswith(tuple(heads)) for variable in model.trainable_variables]
 
@@ -304,7 +313,7 @@ def _assign(variables: Sequence[Any], values: Sequence[NDArray[np.float32]]) -> 
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Dropout's generators start each epoch at a state that depends on the seed and the epoch alone."""
+    """Set the state of all dropout generators from the seed and the epoch."""
     for index, layer in enumerate(model._flatten_layers()):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:

@@ -1,4 +1,4 @@
-"""Averaged weights: the model that is measured and kept, while training goes on from its own weights."""
+"""Averaged weights, used for evaluation and in the trained model."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from fer_edge.classification.preprocess import normalize
 
 __all__ = ["averaged_weights", "reestimate_batch_norm", "set_averaged_weights"]
 
-_BATCHES: Final = 12  # of 256 faces, to re-estimate batch-norm statistics
+_BATCHES: Final = 12  # used to re-estimate the batch norm statistics
 _BATCH_SIZE: Final = 256
-_STREAM: Final = 1 << 20  # apart from the epochs' random numbers
+_STREAM: Final = 1 << 20  # a random stream separate from those of the epochs
 
 
 @contextmanager
 def averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -> Iterator[None]:
-    """Put the optimizer's averaged weights into a compiled model for the length of the block.
+    """Set the averaged weights in a model for the duration of the block.
 
-    Batch-norm statistics are re-estimated for them on some of the training faces, uint8 (n, height, width), that
-    the seed chooses. Without averaging nothing changes.
+    The weights are those of the compiled model's optimizer. Batch norm statistics are re-estimated for them on a
+    sample, drawn with the seed, of the training faces, uint8 (n, height, width). Does nothing if the optimizer does not
+    average.
     """
     if not model.optimizer.use_ema:
         yield
@@ -42,7 +43,10 @@ def averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -
 
 
 def set_averaged_weights(model: keras.Model) -> None:
-    """Put the optimizer's averaged weights into the model; does nothing where it keeps none."""
+    """Set the optimizer's averaged weights in the model.
+
+    Does nothing if the optimizer does not average.
+    """
     if model.optimizer.use_ema:
         for variable, average in zip(
             model.trainable_variables, model.optimizer._model_variables_moving_average, strict=True
@@ -51,7 +55,10 @@ def set_averaged_weights(model: keras.Model) -> None:
 
 
 def reestimate_batch_norm(model: keras.Model, batches: Iterator[NDArray[np.uint8]]) -> None:
-    """Set the batch-norm statistics to their mean over some batches of uint8 (batch, height, width)."""
+    """Set the batch norm statistics to their mean over batches of faces.
+
+    The batches are uint8 (batch, height, width).
+    """
     norms = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for count, pixels in enumerate(batches):

@@ -32,7 +32,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Return a function that writes an image below ``photos``."""
+    """Writes an image below ``photos``."""
 
     def write_image(name: str, image: Image) -> Path:
         path = tmp_path / "photos" / name
@@ -45,13 +45,13 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def photos(tmp_path: Path, write: Write, portrait: Image) -> Path:
-    """Write two labels with one face each, and one example of each photo without a crop."""
+    """Two labels with one face each, and one of everything that has no crop."""
     half = np.asarray(cv2.resize(portrait, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
     write("smile/grace.jpg", portrait)
     write("other/grace.png", half)
     write("other/wall.png", np.full((300, 400, 3), 128, np.uint8))
     write("other/pair.png", np.hstack([portrait, portrait]))
-    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 not an image")
+    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 no picture")
     (tmp_path / "photos/other/notes.txt").write_text("not a photo")
     return tmp_path / "photos"
 
@@ -65,10 +65,10 @@ def test_faces_keep_their_folders_and_the_rest_is_listed(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "faces"
-    assert run(["crop", str(photos), "--out", str(out)]) == 1  # one photo is unreadable
+    assert run(["crop", str(photos), "--out", str(out)]) == 1  # one photo cannot be read
     output = capsys.readouterr()
-    assert "2 faces cut out: other 1, smile 1" in output.out
-    assert "1 photo could not be read" in output.err
+    assert "2 faces cropped: other 1, smile 1" in output.out
+    assert "cannot read 1 photo" in output.err
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
         "contact-sheet.png", "crops.csv", "other/grace.png", "smile/grace.png",
     ]  # fmt: skip
@@ -150,7 +150,7 @@ def test_a_folder_that_holds_files_is_refused_and_an_earlier_crop_replaced_when_
 def test_photos_without_a_face_leave_nothing_behind(write: Write, tmp_path: Path) -> None:
     for label in ("smile", "other"):
         write(f"{label}/wall.png", np.full((200, 200, 3), 90, np.uint8))
-    with pytest.raises(DataError, match=r"not one of 2 photos gives a face \(no face 2\)"):
+    with pytest.raises(DataError, match=r"no usable face in 2 photos \(no face 2\)"):
         crop_photos(tmp_path / "photos", tmp_path / "faces", HaarDetector(), choice="one", min_face=MIN_FACE)
     assert not (tmp_path / "faces").exists()
 
@@ -161,7 +161,7 @@ def test_photos_without_a_face_leave_nothing_behind(write: Write, tmp_path: Path
         ((f"label{number}/a.png" for number in range(101)), "expected 2 to 100 labels, got 101"),
         (("smile/a.png", "score/a.png"), "labels that are not names of result columns, got 'score'"),
         (("smile/a.png", "clock/a.png"), "labels that are not names of result columns, got 'clock'"),
-        (("a.png", "b.png"), "an image belongs into the folder of its label"),
+        (("a.png", "b.png"), "this image is not in a label folder"),
     ],
 )
 def test_labels_that_no_model_can_have_are_refused_before_the_work(
@@ -174,7 +174,7 @@ def test_labels_that_no_model_can_have_are_refused_before_the_work(
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="it does not exist"):
+    with pytest.raises(DataError, match="does not exist"):
         find_photos(tmp_path / "nowhere")
     (tmp_path / "file").touch()
     with pytest.raises(OutputError):
@@ -217,5 +217,5 @@ def test_interrupted_it_leaves_nothing(
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == (130 if number == signal.SIGINT else 143), errors
-    assert "Interrupted; nothing was written" in errors
+    assert "Interrupted: nothing was written" in errors
     assert not out.exists()

@@ -93,11 +93,11 @@ def test_every_packing_gives_the_same_faces(
             {"fer2013.csv": b"emotion,pixels,Usage\n3," + FACE.encode() + b",Training\n", "z/../../y": b""},
             "outside",
         ),
-        ({"README": b"x"}, r"no table \(fer2013.csv or .*it holds README"),
-        ({"a.csv": b"x", "b.csv": b"x"}, r"2 tables, none of them with labelled faces \(a.csv, b.csv\)"),
+        ({"README": b"x"}, r"no table \(fer2013.csv or .*it contains README"),
+        ({"a.csv": b"x", "b.csv": b"x"}, r"2 tables, none of them with labeled faces \(a.csv, b.csv\)"),
         (
             {"a.csv": b"emotion,pixels\n", "b.csv": b"emotion,pixels\n", "c.csv": b"id,emotion\n"},
-            r"2 tables of labelled faces \(a.csv, b.csv\); name one of them",
+            r"2 tables of labeled faces \(a.csv, b.csv\); name one of them",
         ),
         ({"zeros": bytes(70 << 20)}, "bomb"),
         ({"fer2013.csv": b"emotion,pixels,Usage\n" + bytes(1 << 20)}, "bomb"),
@@ -139,7 +139,7 @@ def test_a_truncated_archive_is_refused(
 ) -> None:
     path = FORMS[form](tmp_path, csv_text(make_rows()).encode())
     path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
-    with pytest.raises(DataError, match=f"{path}.*(cut off|damaged)"):
+    with pytest.raises(DataError, match=f"{path}.*(truncated|damaged)"):
         load_faces(path)
 
 
@@ -159,9 +159,9 @@ def test_kaggles_train_csv_is_read_beside_tables_without_labels(
         faces = load_faces(path)
         assert (faces.labels.tolist(), set(faces.splits)) == (list(range(7)), {"Training"})
         assert [record.getMessage() for record in caplog.records] == [
-            f"{path}: train.csv is read; without labelled faces: test.csv, example_submission.csv",
-            f"{path}: the table does not say which faces are for tests (the column Usage): all faces are taken for "
-            "Training; fer-train fit --val-share 0.2 holds a part of them out to measure on",
+            f"{path}: reading train.csv; ignoring tables without labeled faces: test.csv, example_submission.csv",
+            f"{path}: the table has no test faces, as the column Usage is missing or empty: all faces are used as "
+            "Training; hold some of them out for evaluation with: fer-train fit --val-share 0.2",
         ]
 
 
@@ -177,7 +177,7 @@ def zip_that_lies(path: Path, content: bytes, says: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("says", "told"), [(50_000, "cut off or damaged"), (4_000_000_000, "decompression bomb")]
+    ("says", "told"), [(50_000, "truncated or damaged"), (4_000_000_000, "decompression bomb")]
 )
 def test_a_zip_that_lies_about_its_size_is_refused(says: int, told: str, tmp_path: Path) -> None:
     content = b"emotion,pixels,Usage\n" + f"3,{FACE},Training\n".encode() * 100

@@ -115,16 +115,16 @@ SHORT = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 SAID: dict[str, tuple[str, str]] = {
     "synonyms": (
         table(lambda e, f, u: (SYNONYMS[e], pixels(f), u)),
-        "the column emotion is read by its meaning: Anger as angry, disgusted as disgust, Fearful as fear, "
+        "interpreting the column emotion: Anger as angry, disgusted as disgust, Fearful as fear, "
         "Happiness as happy, SADNESS as sad, suprise as surprise",
     ),
     "other columns": (
         table(header=("label", "image", "split")),
-        "columns are read by their meaning: label as emotion, image as pixels, split as Usage",
+        "interpreting columns: label as emotion, image as pixels, split as Usage",
     ),
     "other splits": (
         table(lambda e, f, u: (str(e), pixels(f), SHORT[u])),
-        "the column Usage is read by its meaning: train as Training, val as PublicTest, test as PrivateTest",
+        "interpreting the column Usage: train as Training, val as PublicTest, test as PrivateTest",
     ),
 }
 
@@ -153,7 +153,7 @@ def test_without_usage_all_faces_are_training_which_is_said(
     path = write(tmp_path / "train.csv", text)
     assert_is_read(path, [(emotion, face, "Training") for emotion, face, _ in ROWS])
     (record,) = caplog.records
-    assert "all faces are taken for Training; fer-train fit --val-share 0.2 holds" in record.getMessage()
+    assert "all faces are used as Training; hold some of them out" in record.getMessage()
 
 
 def test_one_test_split_is_public_test(tmp_path: Path) -> None:
@@ -167,26 +167,26 @@ def test_emotions_that_a_split_lacks_are_said(tmp_path: Path, caplog: pytest.Log
     load_faces(write(tmp_path / "faces.csv", "emotion,pixels,Usage\n" + rows))
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        f"the split Training has no faces of: angry, surprise (numbers are read as FER-2013's: {NUMBERS})"
+        f"the split Training has no faces of: angry, surprise (numbers are interpreted as FER-2013's: {NUMBERS})"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "the file is empty; get it again"),
+        ("", "the file is empty; download it again"),
         ("emotion,pixels,Usage\n", "no faces below its header"),
-        ("id,emotion\n1,3\n", "columns emotion, pixels and Usage; pixels missing from its first line 'id,emotion'"),
-        (f"pixels\n{FACE}\n", "no column emotion, as the competition's test.csv.*icml_face_data.csv"),
-        (f"3,{FACE},Training\n", "no header, its first line is a face; put .* emotion,pixels,Usage"),
-        (f"label,class,pixels\n3,3,{FACE}\n", "the columns label and class may each be the column emotion"),
-        (f"emotion,pixels,pixels\n3,{FACE},{FACE}\n", "the columns pixels and pixels may each be the column pixels"),
-        ("emotion," + ",".join(f"pixel{i}" for i in range(4096)) + "\n", "2,304 pixels .* has 4,096 columns"),
-        ("Usage,Image name,neutral,happiness,surprise,sadness,anger,NF\n", "FER.'s votes, not faces; give .*--votes"),
+        ("id,emotion\n1,3\n", "columns emotion, pixels and Usage, but its first line 'id,emotion' lacks pixels"),
+        (f"pixels\n{FACE}\n", "no column emotion .like the competition's test.csv.*icml_face_data.csv"),
+        (f"3,{FACE},Training\n", "no header, as its first line is a face; add .* emotion,pixels,Usage"),
+        (f"label,class,pixels\n3,3,{FACE}\n", "which of the columns label and class is the column emotion"),
+        (f"emotion,pixels,pixels\n3,{FACE},{FACE}\n", "which of the columns pixels and pixels is the column pixels"),
+        ("emotion," + ",".join(f"pixel{i}" for i in range(4096)) + "\n", "4,096 columns of pixels, .* has 2,304"),
+        ("Usage,Image name,neutral,happiness,surprise,sadness,anger,NF\n", "FER. votes, not of faces; use .*--votes"),
         (f"emotion,pixels,Usage\n3,{FACE[:-2]},Training\n", r"than 2,304 \(48×48.*, such as 2,303 \(line 2\)"),
         (f"emotion,pixels,Usage\n3,{FACE} 7,Training\n", r"such as 2,305 \(line 2\)"),
         (f"emotion,pixels,Usage\n3,{' '.join(['7'] * 4096)},Training\n", r"such as 4,096 \(64×64\) \(line 2\)"),
-        (f"emotion,pixels,Usage\n3,{FACE} {FACE} {FACE},Training\n", r"such as 6,912 \(48×48 in colour\)"),
+        (f"emotion,pixels,Usage\n3,{FACE} {FACE} {FACE},Training\n", r"such as 6,912 \(48×48 in color\)"),
         (f"emotion,pixels,Usage\n9,{FACE},Training\n", r"an emotion other than 0 to 6 or .*, such as '9' \(line 2"),
         (f"emotion,pixels,Usage\nhapy,{FACE},Training\n", "an emotion other than 0 to 6 .*such as 'hapy'"),
         (f"emotion,pixels,Usage\n,{FACE},Training\n", r"no emotion \(line 2\)"),
@@ -195,17 +195,17 @@ def test_emotions_that_a_split_lacks_are_said(tmp_path: Path, caplog: pytest.Log
         (f"emotion,pixels,Usage\n3,{FACE[:-1]}7.5,Training\n", "from 0 to 255, such as '7.5'"),
         (f"emotion,pixels,Usage\n3,{FACE[:-1]}NaN,Training\n", "from 0 to 255, such as 'NaN'"),
         (f"emotion,pixels,Usage\n3,{FACE[:-1]}1_0,Training\n", "from 0 to 255, such as '1_0'"),
-        (f"emotion,pixels,Usage\n3,{FACE.replace('7', '0.7')},Training\n", "from 0 to 1, .*multiply and round"),
-        ("emotion,pixels,Usage\n3,[70 80 ... 82],Training\n", "shortened to '...'"),
+        (f"emotion,pixels,Usage\n3,{FACE.replace('7', '0.7')},Training\n", "from 0 to 1 .*multiply .* and round"),
+        ("emotion,pixels,Usage\n3,[70 80 ... 82],Training\n", "abbreviated with '...'"),
         ("emotion,image\nhappy,img/1.png\n", r"name of an image file .*train/<label>/\), such as 'img/1.png'"),
         (f"emotion,pixels,Usage\n3,{FACE},Extra\n", "a Usage other than Training, PublicTest .*such as 'Extra'"),
-        (f"emotion,pixels,Usage\n3,{FACE},val\n3,{FACE},test\n3,{FACE},PrivateTest\n", "test beside validation"),
-        (f"emotion,pixels,Usage\n3,{FACE}\n", r"another number of fields than 3, such as 2 \(line 2\)"),
+        (f"emotion,pixels,Usage\n3,{FACE},val\n3,{FACE},test\n3,{FACE},PrivateTest\n", "test besides PublicTest"),
+        (f"emotion,pixels,Usage\n3,{FACE}\n", r"a number of fields other than 3, such as 2 \(line 2\)"),
         ("emotion,pixels,Usage\n3," + "7 " * 40_000 + ",Training\n", "line 2: the line is longer .*bomb"),
-        (f"emotion,pixels,Usage\n3,{FACE},Training\n\n9,{FACE},Training\n", r"1 of 2 rows .*\(line 4\)"),
+        (f"emotion,pixels,Usage\n3,{FACE},Training\n\n9,{FACE},Training\n", r"1 of 2 rows: .*\(line 4\)"),
         (f'emotion,pixels,Usage\n3,"{FACE},Training\n3,{FACE}\n', r"a quote that is never closed \(line 2\)"),
         (f'emotion,pixels,Usage\n"3"\r,"{FACE}",Training\n', "quotes that cannot be read, such as new-line"),
-        ('emotion,pixels,Usage\n3,"' + f"{FACE},Training\n3," * 20, "line 2: a quote is opened and never closed"),
+        ('emotion,pixels,Usage\n3,"' + f"{FACE},Training\n3," * 20, "line 2: a quote is never closed"),
         (f"emotion,pixels,Usage\n3\0,{FACE},Training\n", r"a NUL byte \(line 2\)"),
         ("emotion,pixels,Usage\n" + f"3,{FACE},Training\n" * 1300 + f"x,{FACE},Training\n", r"\(line 1302\)"),
     ],
@@ -229,10 +229,10 @@ def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(DataError) as told:
         load_faces(path)
     assert str(told.value) == (
-        f"{path}: 4 of 7 rows cannot be read: an emotion other than 0 to 6 or angry, disgust, fear, happy, sad, "
-        "surprise, neutral, such as '9', '11' (lines 4, 5); another number of pixels than 2,304 (48×48; images in "
-        "train/<label>/ may have any size), such as 2,305 (line 6); no Usage (line 7); correct them, or go on "
-        "without them by --skip-unreadable"
+        f"{path}: cannot read 4 of 7 rows: an emotion other than 0 to 6 or angry, disgust, fear, happy, sad, "
+        "surprise, neutral, such as '9', '11' (lines 4, 5); a number of pixels other than 2,304 (48×48; images in "
+        "train/<label>/ may have any size), such as 2,305 (line 6); no Usage (line 7); correct them, or skip "
+        "them with --skip-unreadable"
     )
 
 
@@ -246,16 +246,18 @@ def test_bad_rows_are_left_out_where_that_is_asked_for(
         assert faces.labels.tolist() == [0, 0, 5]
         assert faces.splits.tolist() == ["Training", "Training", "PublicTest"]
         assert faces.source_rows.tolist() == [0, 1, 6]
-        assert "4 of 7 rows cannot be read" in caplog.text
-        assert "they are left out" in caplog.text
-    with pytest.raises(DataError, match="1 of 1 rows cannot be read"):
+        assert "cannot read 4 of 7 rows" in caplog.text
+        assert "skipped" in caplog.text
+    with pytest.raises(DataError, match="cannot read 1 of 1 rows"):
         load_faces(write(path, f"emotion,pixels,Usage\n9,{FACE},Training\n"), skip_unreadable=True)
 
 
 def test_contempt_of_ckextended_is_told_and_can_be_left_out(tmp_path: Path) -> None:
     text = "emotion,pixels,Usage\n" + "".join(f"{emotion},{FACE},Training\n" for emotion in range(8))
     path = write(tmp_path / "ckextended.csv", text)
-    with pytest.raises(DataError, match=r"the emotion '7', .* 7 is contempt \(line 9\); .*--skip-unreadable"):
+    with pytest.raises(
+        DataError, match=r"the emotion '7', .* 7 is contempt\) \(line 9\); .*--skip-unreadable"
+    ):
         load_faces(path)
     assert load_faces(path, skip_unreadable=True).labels.tolist() == list(range(7))
 
@@ -271,7 +273,7 @@ def test_emotions_that_are_numbered_from_1_are_refused(point: str, tmp_path: Pat
 def test_a_download_that_broke_off_is_told(missing: int, tmp_path: Path) -> None:
     path = write(tmp_path / "fer2013.csv", table()[:-missing])
     with pytest.raises(
-        DataError, match=r"1 of 21 rows .* the last row, which is cut off \(line 22\); get the file"
+        DataError, match=r"1 of 21 rows: the last row is truncated \(line 22\); download the file"
     ):
         load_faces(path)
     assert len(load_faces(path, skip_unreadable=True)) == 20

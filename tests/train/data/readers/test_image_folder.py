@@ -90,7 +90,7 @@ def test_own_labels_are_in_alphabetical_order(tmp_path: Path) -> None:
     assert faces.labels.tolist() == [0, 1, 2]
 
 
-def test_images_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
+def test_pictures_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
     from fer_edge.classification.preprocess import extract_face
     from fer_edge.detectors.full_frame import EXACT
     from fer_edge.models.spec import ModelSpec
@@ -130,50 +130,54 @@ def test_an_empty_label_folder_is_no_label_and_said(tmp_path: Path, caplog: pyte
     (tmp_path / "train/c").mkdir()
     assert load_faces(tmp_path).label_names == ("a", "b")
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path / 'train/c'}: the folder holds no image; it is left out as a label",
+        f"{tmp_path / 'train/c'}: the folder contains no images and is ignored as a label",
         f"{tmp_path / 'test'}: the split PublicTest has no images of: b",
     ]
 
 
-def test_all_unreadable_images_are_named_at_once(tmp_path: Path) -> None:
+def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
     for number in range(23):
-        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("not an image")
+        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("no picture")
     with pytest.raises(
-        DataError, match=r"23 images cannot .*bad00.jpg: .*bad19.jpg: .*; and 3 more; mend"
+        DataError, match=r"cannot read 23 images: .*bad00.jpg: .*bad19.jpg: .*; and 3 more; replace"
     ) as told:
         load_faces(tmp_path)
     assert "bad20" not in str(told.value)
     assert "fer-edge video" not in str(told.value)
 
 
-def test_unreadable_images_are_left_out_on_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/a/3.png", "train/b/1.png")
-    (tmp_path / "train/a/2.jpg").write_text("not an image")
-    for _ in range(2):  # reported each time, even from the cache
+    (tmp_path / "train/a/2.jpg").write_text("no picture")
+    for _ in range(2):  # said each time, whatever is in the cache
         caplog.clear()
         faces = load_faces(tmp_path, skip_unreadable=True)
         assert faces.labels.tolist() == [0, 0, 1]
         assert "2.jpg: cannot read image" in caplog.text
-        assert "it is left out" in caplog.text
+        assert "skipped" in caplog.text
     for path in tmp_path.glob("train/*/*.png"):
         path.write_bytes(b"no picture")
-    with pytest.raises(DataError, match="4 images cannot be read"):
+    with pytest.raises(DataError, match="cannot read 4 images"):
         load_faces(tmp_path, skip_unreadable=True)
 
 
-def test_notes_about_images_are_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_to_be_known_of_pictures_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     folder_of(tmp_path, "train/a/1.png")
     for name in ("2.png", "3.png"):
         (tmp_path / "train/b").mkdir(exist_ok=True)
         assert cv2.imwrite(str(tmp_path / "train/b" / name), np.full((9, 9), 4095, np.uint16))
     load_faces(tmp_path)
     (record,) = caplog.records
-    assert "2.png (and of 1 more): 16-bit values scaled up from 12 bits" in record.getMessage()
+    assert "2.png (and 1 more): 16-bit values scaled up from 12 bits" in record.getMessage()
 
 
 def _text_as_picture(root: Path) -> None:
-    (root / "train/a/2.jpg").write_text("not an image")
+    (root / "train/a/2.jpg").write_text("no picture")
 
 
 def _labels_before_splits(root: Path) -> None:
@@ -192,21 +196,21 @@ def _truncated_picture(root: Path) -> None:
     [
         (_text_as_picture, "train/a/2.jpg: cannot read image"),
         (_truncated_picture, "train/a/2.jpg: incomplete JPEG"),
-        (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: a label's folder holds images"),
-        (lambda root: write_image(root / "train/1.png"), "1.png: an image belongs into the folder of its label"),
+        (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: not an image; remove"),
+        (lambda root: write_image(root / "train/1.png"), "1.png: this image is not in a label folder"),
         (lambda root: write_image(root / "test/c/1.png"), "test/c: Training has no label 'c'"),
         (lambda root: write_image(root / "more/a/1.png"), "more: 'more' is not the name of a split"),
-        (lambda root: write_image(root / "Training/a/1.png"), "a folder of the same split; merge them"),
+        (lambda root: write_image(root / "Training/a/1.png"), "is the same split; merge the two folders"),
         (lambda root: write_image(root / "train/score/1.png"), "not names of result columns, got 'score'"),
-        (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 characters without commas"),
+        (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 characters without comma"),
         (lambda root: shutil.rmtree(root / "train/b"), "2 to 100 labels, got 1"),
         (lambda root: [write_image(root / f"train/l{i}/1.png") for i in range(99)], "2 to 100 labels, got 101"),
-        (lambda root: shutil.rmtree(root / "train"), "no images in folders of labels"),
-        (lambda root: [(root / "train" / name / "1.png").unlink() for name in "ab"], "no images in folders of labels"),
-        (lambda root: os.mkfifo(root / "train/a/x.png.d"), "a label's folder holds images"),
-        (lambda root: write_image(root / "train/a/more/1.png"), "a/more: a label's folder holds images, no folders"),
-        (lambda root: write_image(root / "copy/train/a/1.png"), "copy: the folder holds splits beside other ones"),
-        (_labels_before_splits, "happy is not a split's name and holds the folder a"),
+        (lambda root: shutil.rmtree(root / "train"), "no images in label folders"),
+        (lambda root: [(root / "train" / name / "1.png").unlink() for name in "ab"], "no images in label folders"),
+        (lambda root: os.mkfifo(root / "train/a/x.png.d"), "x.png.d: not an image"),
+        (lambda root: write_image(root / "train/a/more/1.png"), "a/more: a label folder must not contain folders"),
+        (lambda root: write_image(root / "copy/train/a/1.png"), "copy: this folder also contains splits"),
+        (_labels_before_splits, "happy contains the folder a, but is not the name of a split"),
     ],
 )  # fmt: skip
 def test_a_malformed_folder_is_refused_by_name(
@@ -226,6 +230,6 @@ def test_labels_without_splits_are_training_which_is_said(
     assert (faces.label_names, faces.splits.tolist()) == (names, ["Training"] * 2)
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        ": the folder has labels and no splits (train, test): all faces are taken for Training; "
-        "fer-train fit --val-share 0.2 holds a part of them out to measure on"
+        ": the folder has labels but no splits (train, test): all faces are used as Training; "
+        "hold some of them out for evaluation with: fer-train fit --val-share 0.2"
     )

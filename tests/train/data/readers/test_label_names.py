@@ -32,24 +32,24 @@ def read_labels(faces: FaceDataset) -> list[str]:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (("0", "1", "2", "3", "4", "5", "6"), f"label folders are read as FER-2013's numbers: {NUMBERS}"),
+        (("0", "1", "2", "3", "4", "5", "6"), f"interpreting label folders as FER-2013's numbers: {NUMBERS}"),
         (
             ("00", "01", "02", "03", "04", "05", "06"),
-            f"label folders are read as FER-2013's numbers: {NUMBERS}",
+            f"interpreting label folders as FER-2013's numbers: {NUMBERS}",
         ),
         (
             ("0_angry", "1_disgust", "2_fear", "3_happy", "5_sad", "6_surprise", "4_neutral"),
-            "label folders are read by their meaning: 0_angry as angry, 1_disgust as disgust, 2_fear as fear, "
+            "interpreting label folders: 0_angry as angry, 1_disgust as disgust, 2_fear as fear, "
             "3_happy as happy, 4_neutral as neutral, 5_sad as sad, 6_surprise as surprise",
         ),
         (
             ("angry-0", "disgust-1", "fear-2", "happy-3", "sad-4", "surprise-5", "neutral-6"),
-            "label folders are read by their meaning: angry-0 as angry, disgust-1 as disgust, fear-2 as fear, "
+            "interpreting label folders: angry-0 as angry, disgust-1 as disgust, fear-2 as fear, "
             "happy-3 as happy, neutral-6 as neutral, sad-4 as sad, surprise-5 as surprise",
         ),
         (
             ("Anger", "disgusting", "Fearfull", "Happiness", "Sadness", "Suprise", "Neutrals"),
-            "label folders are read by their meaning: Anger as angry, Fearfull as fear, Happiness as happy, "
+            "interpreting label folders: Anger as angry, Fearfull as fear, Happiness as happy, "
             "Neutrals as neutral, Sadness as sad, Suprise as surprise, disgusting as disgust",
         ),
     ],
@@ -79,12 +79,12 @@ def test_a_label_goes_by_another_name_in_another_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        ("123456", "which labels the numbered folders are: 1, 2, 3, 4, 5, 6; rename them"),
-        ("1234567", "which labels the numbered folders are: 1, 2, 3, 4, 5, 6, 7; rename them"),
-        ("023456", "which labels the numbered folders are: 0, 2, 3, 4, 5, 6; rename them"),
-        ("01", "which labels the numbered folders are: 0, 1; rename them"),
-        ("01234567", r"0, 1, 2, 3, 4, 5, 6, 7 \(in ckextended.csv 7 is contempt\); rename them"),
-        (("0", "happy"), "which labels the numbered folders are: 0, happy; rename them"),
+        ("123456", "labels of the numbered folders are unclear: 1, 2, 3, 4, 5, 6; rename them"),
+        ("1234567", "labels of the numbered folders are unclear: 1, 2, 3, 4, 5, 6, 7; rename them"),
+        ("023456", "labels of the numbered folders are unclear: 0, 2, 3, 4, 5, 6; rename them"),
+        ("01", "labels of the numbered folders are unclear: 0, 1; rename them"),
+        ("01234567", r"0, 1, 2, 3, 4, 5, 6, 7 \(in ckextended.csv, 7 is contempt\); rename them"),
+        (("0", "happy"), "labels of the numbered folders are unclear: 0, happy; rename them"),
     ],
 )
 def test_numbers_that_are_not_fer2013s_are_refused(names: Sequence[str], says: str, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_numbers_that_are_not_fer2013s_are_refused(names: Sequence[str], says: s
 
 @pytest.mark.parametrize(("one", "other"), [("happy", "happiness"), ("fear", "Fearful"), ("sad", "SAD")])
 def test_one_label_in_two_folders_of_a_split_is_refused(one: str, other: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the folders \w+ and \w+ of Training are one label"):
+    with pytest.raises(DataError, match=r"the folders \w+ and \w+ of Training have the same label"):
         load_faces(folders_of(tmp_path, f"train/{one}", f"train/{other}", "train/surprise"))
 
 

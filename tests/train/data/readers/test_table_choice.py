@@ -38,14 +38,14 @@ def folder_of(root: Path, *names: str) -> Path:
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (("fer2013.csv", "README"), "the table fer2013.csv of the folder is read"),
-        (("archive/fer2013/fer2013.csv", "__MACOSX/x"), "the table fer2013.csv of the folder is read"),
+        (("fer2013.csv", "README"), "reading the table fer2013.csv in this folder"),
+        (("archive/fer2013/fer2013.csv", "__MACOSX/x"), "reading the table fer2013.csv in this folder"),
         (
             ("train.csv", "test.csv", "icml_face_data.csv"),
-            "the table icml_face_data.csv of the folder is read",
+            "reading the table icml_face_data.csv in this folder",
         ),
-        (("train.csv", "test.csv"), "train.csv is read; without labelled faces: test.csv"),
-        (("faces.csv.gz", "README"), "the archive faces.csv.gz of the folder is read"),
+        (("train.csv", "test.csv"), "reading train.csv; ignoring tables without labeled faces: test.csv"),
+        (("faces.csv.gz", "README"), "reading the archive faces.csv.gz in this folder"),
     ],
 )
 def test_the_table_of_a_folder_is_read_which_is_said(
@@ -61,14 +61,14 @@ def test_the_table_of_a_folder_is_read_which_is_said(
     [
         (
             ("train.csv", "faces.csv"),
-            r"2 tables of labelled faces \(faces.csv, train.csv\); name one of them",
+            r"2 tables of labeled faces \(faces.csv, train.csv\); name one of them",
         ),
-        (("test.csv", "example_submission.csv"), "2 tables, none of them with labelled faces"),
+        (("test.csv", "example_submission.csv"), "2 tables, none of them with labeled faces"),
         (("a.csv.gz", "b.csv.gz"), r"2 archives \(a.csv.gz, b.csv.gz\); name one of them"),
         (("test.csv",), "test.csv: the table has no column emotion"),
         (("data/train-0.parquet", "data/test-0.parquet"), "test-0.parquet: this is a Parquet table"),
-        (("labels.csv", "images/1.png"), "1.png: an image belongs into the folder of its label"),
-        (("README",), "no images in folders of labels"),
+        (("labels.csv", "images/1.png"), "1.png: this image is not in a label folder"),
+        (("README",), "no images in label folders"),
     ],
 )
 def test_a_folder_that_does_not_say_which_is_refused(
@@ -82,5 +82,5 @@ def test_a_damaged_archive_of_a_folder_is_named(tmp_path: Path) -> None:
     folder_of(tmp_path, "faces.csv.gz")
     path = tmp_path / "faces.csv.gz"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match=f"{path}: the archive is cut off"):
+    with pytest.raises(DataError, match=f"{path}: truncated or damaged archive"):
         load_faces(tmp_path)

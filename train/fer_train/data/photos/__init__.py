@@ -1,1 +1,1 @@
-"""Ordinary photos in folders of labels, and the faces cut out of them."""
+"""Cropping of faces from photos in label folders."""

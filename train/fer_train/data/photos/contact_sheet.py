@@ -1,4 +1,4 @@
-"""A sheet of all crops, by label, to look at before training on them."""
+"""Contact sheet of all face crops by label, for a check before training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fer_edge.sources.image_io import read_image
 __all__ = ["MOST_SHOWN", "draw_contact_sheet"]
 
 MOST_SHOWN: Final = 120
-"""Crops of a label; of more, so many are shown, evenly spread."""
+"""Largest number of crops shown per label; from more, an evenly spread sample is shown."""
 _COLUMNS: Final = 12
 _SIDE: Final = 96  # pixels of a crop on the sheet
 _GAP: Final = 8
-_NAME: Final = 16  # pixels of the line of a crop's name
+_NAME: Final = 16  # pixels: height of the line with a crop's name
 _TITLE: Final = 34
 _MARGIN: Final = 20
 _PAPER: Final = 255
@@ -30,9 +30,9 @@ _SOFT: Final = (105, 105, 105)
 
 
 def draw_contact_sheet(crops: Mapping[str, Sequence[Path]]) -> NDArray[np.uint8]:
-    """Draw the crops of each label: uint8 (height, width, 3) BGR.
+    """Draw the crops of each label with their names.
 
-    ``crops`` are the files of each label, in the order to show them; each has its name below.
+    Returns an image, uint8 (height, width, 3) BGR. ``crops`` maps each label to its files, in the order to show them.
     """
     shown = {label: _spread(paths) for label, paths in crops.items()}
     row_height = _SIDE + _NAME + _GAP
@@ -43,7 +43,7 @@ def draw_contact_sheet(crops: Mapping[str, Sequence[Path]]) -> NDArray[np.uint8]
     top = _MARGIN
     for label, paths in shown.items():
         total = len(crops[label])
-        more = "" if total == len(paths) else f", {len(paths)} of them shown"
+        more = "" if total == len(paths) else f" ({len(paths)} shown)"
         _write(sheet, f"{label}: {counted(total, 'face')}{more}", _MARGIN, top, 18, _INK, width)
         for index, path in enumerate(paths):
             row, column = divmod(index, _COLUMNS)
@@ -68,7 +68,7 @@ def _read_thumbnail(path: Path) -> NDArray[np.uint8]:
 def _write(
     sheet: NDArray[np.uint8], text: str, left: int, top: int, size: int, ink: tuple[int, int, int], room: int
 ) -> None:
-    """Write a line, shortened where it is wider than ``room`` pixels."""
+    """Draw a line of text, shortened to ``room`` pixels."""
     mask = render_text(text, size).mask
     while mask.shape[1] > room and len(text) > 2:
         text = text[: max(1, len(text) * room // mask.shape[1] - 1)]

@@ -1,4 +1,4 @@
-"""Photos in, crops of their faces out: the label folders kept, and a list of what was left out and why."""
+"""Cropping of faces from a folder of photos, with a list of all results."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ from fer_train.data.readers.image_folder import CONTACT_SHEET
 __all__ = ["CROP_LIST", "CropSummary", "crop_photos"]
 
 CROP_LIST: Final = "crops.csv"
-"""The name of the list of photos and what became of each."""
+"""Name of the CSV list of all photos and their results."""
 _COLUMNS: Final = ("photo", "crop", "left_out", "faces", "x", "y", "width", "height", "score", "tilt")
 _UNREADABLE: Final = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What became of a photo: ``left_out`` says why it has no crop. ``found`` are its faces, largest first."""
+    """Result of a photo.
+
+    ``left_out`` is the reason why there is no crop, or None. ``found`` are the faces, largest first.
+    """
 
     photo: Photo
     left_out: str | None
@@ -43,20 +46,20 @@ class _Result:
 
 @dataclass(frozen=True, slots=True)
 class CropSummary:
-    """What a cropping came to: the crops by label, and the photos left out by reason."""
+    """Numbers of crops by label, and of photos left out by reason."""
 
     crops: Counter[str]
     left_out: Counter[str]
 
     @property
     def unreadable(self) -> int:
-        """The photos that could not be read."""
+        """Number of photos that could not be read."""
         return self.left_out[_UNREADABLE]
 
     def format_lines(self) -> list[str]:
-        """Format it for people: a line of the crops by label, and one of what was left out."""
+        """Format the summary as one line about the crops and one about photos left out."""
         labels = ", ".join(f"{label} {count:,}" for label, count in self.crops.items())
-        lines = [f"{counted(self.crops.total(), 'face')} cut out: {labels}"]
+        lines = [f"{counted(self.crops.total(), 'face')} cropped: {labels}"]
         if self.left_out:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.left_out.most_common())
             lines.append(f"{counted(self.left_out.total(), 'photo')} left out: {reasons}")
@@ -73,13 +76,14 @@ def crop_photos(
     overwrite: bool = False,
     progress: Callable[[str, Iterable[Any]], Iterable[Any]] | None = None,
 ) -> CropSummary:
-    """Cut the face out of each photo below ``root`` into the folder ``out``.
+    """Crop the face of each photo below ``root`` and write it to the folder ``out``.
 
-    ``out`` gets the same folders of splits and labels with a PNG for each photo that has one good face, a contact
-    sheet, and ``crops.csv``, which says of each photo what became of it. ``overwrite`` replaces the crops that an
-    earlier cropping made there. ``progress`` wraps the photos, under the name of the task.
+    ``out`` gets the same split and label folders with a PNG file for each photo with one good face, a contact sheet,
+    and ``crops.csv`` with the result of each photo. ``overwrite`` replaces the crops of an earlier call. ``progress``
+    wraps the photos, under the name of the task.
 
-    Raises DataError where there are no photos, or no face in any of them, and OutputError; then nothing is in ``out``.
+    Raises DataError if there are no photos or none with a usable face, and OutputError. Writes nothing to ``out`` in
+    this case.
     """
     photos = find_photos(root)
     with staged_folder(out, overwrite=overwrite) as staging:
@@ -96,8 +100,8 @@ def crop_photos(
         if not crops:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.left_out.most_common())
             raise DataError(
-                f"{root}: not one of {counted(len(photos), 'photo')} gives a face ({reasons}); look at them, or find "
-                "faces with --detector yunet, which also sees tilted and turned ones"
+                f"{root}: no usable face in {counted(len(photos), 'photo')} ({reasons}); check the photos, or try "
+                "the detector yunet, which also finds tilted and turned faces"
             )
         write_image(staging / CONTACT_SHEET, draw_contact_sheet(crops))
         _write_list(staging / CROP_LIST, root, results)
@@ -131,7 +135,7 @@ def _crop(photo: Photo, staging: Path, detector: Detector, choice: FaceChoice, m
 
 
 def _shorten(reason: str) -> str:
-    """The kind of a reason, without what belongs to one photo."""
+    """Return a reason without the details of a single photo."""
     kind = reason.partition(":")[0].partition(",")[0]
     return "several faces" if kind.endswith(" faces") else kind
 
@@ -157,7 +161,10 @@ def _write_list(path: Path, root: Path, results: Iterable[_Result]) -> None:
 
 
 def _remove_crops(out: Path) -> None:
-    """Remove the crops that an earlier cropping listed, so that none of a photo that is gone stays among the new."""
+    """Remove the crops listed by an earlier call.
+
+    Otherwise, crops of photos that no longer exist would remain.
+    """
     try:
         with (out / CROP_LIST).open(newline="", encoding="utf-8") as file:
             names = [row["crop"] for row in csv.DictReader(file) if row.get("crop")]
@@ -166,6 +173,6 @@ def _remove_crops(out: Path) -> None:
     (out / CROP_LIST).unlink()
     for name in names:
         path = out / name
-        with suppress(OSError, ValueError):  # no file can have this name, or a folder has it
+        with suppress(OSError, ValueError):  # an invalid file name, or the name of a folder
             if path.suffix == ".png" and path.resolve().is_relative_to(out.resolve()):
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The one face of a photo that is worth learning from, or why there is none."""
+"""Choice of the face in a photo to train on, and the reasons to leave a photo out."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from fer_train.data.crops import FER2013_CROP
 __all__ = ["MIN_FACE", "FaceChoice", "cut_out", "find_doubt", "measure_sharpness"]
 
 FaceChoice = Literal["one", "largest"]
-"""What to do with several faces: leave the photo out, or take the largest."""
+"""Handling of several faces: leave the photo out (``one``), or take the largest (``largest``)."""
 
 MIN_FACE: Final = 40
-"""Pixels: the width of a crop below which a face shows too little; networks see 48."""
-_LARGEST_SIDE: Final = 192  # pixels of a crop: four times what networks see
-_RIVAL: Final = 0.5  # of the largest face's width: others that are smaller are people in the background
-_SURE_SCORE: Final = 0.7  # of a detector that has scores
-# Of 96 faces that the cascade found in 100 news photos one had less than 7 hits; a wall's pattern has few.
+"""Smallest useful width of a crop in pixels; networks use 48."""
+_LARGEST_SIDE: Final = 192  # pixels of a crop: four times the input of networks
+_RIVAL: Final = 0.5  # of the largest face's width: smaller faces are people in the background
+_SURE_SCORE: Final = 0.7  # for detectors with scores
+# Of 96 faces that the cascade found in 100 news photos, one had fewer than 7 hits; the pattern of a wall has few.
 _SURE_HITS: Final = 6
-# Laplacian by standard deviation of the pixels at 48: of 1,500 faces of PublicTest the least is 0.33; blurred by a
-# Gaussian of two pixels 99 % of them are below 0.18.
+# Laplacian divided by the standard deviation, at 48 pixels: the minimum of 1,500 faces of PublicTest is 0.33; blurred
+# with a Gaussian of two pixels, 99 % of them are below 0.18.
 _SHARP: Final = 0.25
 _SIDE: Final = 48
-_FLAT: Final = 8.0  # gray levels: the standard deviation of a crop that is nearly black or white
+_FLAT: Final = 8.0  # gray levels: standard deviation below which a crop is nearly uniform
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,16 @@ class _Rule:
 
 
 def find_doubt(frame: Frame, found: Sequence[Detection], choice: FaceChoice, min_face: int) -> str | None:
-    """Tell why a photo's faces, largest first, give no crop to learn from; None where the largest one does."""
+    """Return the reason to leave a photo out, or None if its largest face is usable.
+
+    ``found`` are its faces, largest first.
+    """
     if not found:
         return "no face"
     first = found[0]
     rivals = sum(other.box.width >= _RIVAL * first.box.width for other in found[1:])
     left, _, right, _ = crop_bounds(first, FER2013_CROP)
-    small = _cut(frame, first, _SIDE, "gray")[..., 0]
+    small = _crop_face(frame, first, _SIDE, "gray")[..., 0]
     rules = (
         _Rule(choice == "one" and rivals > 0, f"{rivals + 1} faces"),
         _Rule(right - left < min_face, f"small face, {right - left} pixels"),
@@ -60,23 +63,27 @@ def find_doubt(frame: Frame, found: Sequence[Detection], choice: FaceChoice, min
 
 
 def cut_out(frame: Frame, face: Detection) -> NDArray[np.uint8]:
-    """Cut a face out as the runtime does, in the photo's own pixels, of at most 192: uint8 (side, side[, 3]) BGR.
+    """Crop a face as the runtime does: uint8 (side, side[, 3]) BGR.
 
-    Gray photos give gray crops. A network sees the same of the crop as of the photo, but for rounding.
+    The crop has the resolution of the photo, but at most 192 pixels. Gray photos give gray crops. A network gets the
+    same input from the crop as from the photo, except for rounding.
     """
     left, _, right, _ = crop_bounds(face, FER2013_CROP)
-    pixels = _cut(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")
+    pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")
     if (pixels[..., :1] == pixels).all():
         return pixels[..., 0]
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def measure_sharpness(pixels: NDArray[np.uint8]) -> float:
-    """Measure how much of an image's contrast, uint8 (48, 48), lies in its finest details; about 0.8 for a face."""
+    """Return the share of contrast in the finest details of an image, uint8 (48, 48).
+
+    It is about 0.8 for a face.
+    """
     values = pixels.astype(np.float32)
     return float(cv2.Laplacian(values, cv2.CV_32F).std() / (values.std() + 1))
 
 
-def _cut(frame: Frame, face: Detection, side: int, color: Literal["gray", "rgb"]) -> NDArray[np.uint8]:
+def _crop_face(frame: Frame, face: Detection, side: int, color: Literal["gray", "rgb"]) -> NDArray[np.uint8]:
     view = ModelSpec(name="crop", labels=("a", "b"), width=side, height=side, color=color, crop=FER2013_CROP)
     return extract_face(frame, face, view)

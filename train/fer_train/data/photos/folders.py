@@ -1,4 +1,4 @@
-"""The photos of a data set, in folders of labels, with or without folders of splits above them."""
+"""Photos in label folders, with or without split folders above them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Photo", "find_photos"]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A file in a label's folder: its path, and that of its crop, relative to the folder of crops.
+    """A file in a label folder, and the relative path of its crop.
 
-    ``is_image`` is whether its suffix is an image's. No two crops have the same name, in any case of letters.
+    ``is_image`` is True if it has the suffix of an image. The names of all crops differ, even when ignoring case.
     """
 
     path: Path
@@ -27,16 +27,14 @@ class Photo:
 
 
 def find_photos(root: Path) -> list[Photo]:
-    """Find the files of a data set of photos, sorted by their paths.
+    """Find the files of a folder of photos, sorted by their paths.
 
-    The folders are those that :func:`fer_train.data.dataset.load_faces` takes, so that the crops can be trained on;
-    raises DataError where they cannot, such as for 101 labels.
+    The folders must have the structure that :func:`fer_train.data.dataset.load_faces` reads, so that the crops can be
+    used for training. Raises DataError if they do not, for example if there are 101 labels.
     """
     if not root.is_dir():
-        state = "it is a file" if root.exists() else "it does not exist"
-        raise DataError(
-            f"{root}: not a folder of photos, {state}; name one that holds a folder for each label"
-        )
+        state = "is a file" if root.exists() else "does not exist"
+        raise DataError(f"{root} {state}; name a folder that contains one folder of photos per label")
     folders = [
         (split, label)
         for split, folder in find_split_folders(root).items()
@@ -62,7 +60,10 @@ def _list_photos(root: Path, folder: Path) -> list[Photo]:
 
 
 def _choose_name(path: Path, taken: set[str]) -> str:
-    """A name for the crop that no photo of the folder has: that of the photo, with its kind where two share one."""
+    """Return a unique name for a crop.
+
+    It is the name of the photo, with the suffix added if two photos have the same name.
+    """
     name, number = path.stem, 1
     while name.casefold() in taken:
         number += 1

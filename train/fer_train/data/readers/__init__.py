@@ -1,1 +1,1 @@
-"""One module for each form in which a data set is handed around."""
+"""Readers for the formats that data sets are distributed in."""

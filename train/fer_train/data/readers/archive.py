@@ -1,4 +1,7 @@
-"""The table of a data set, wherever it is packed: read in a stream, in bounded memory, never unpacked to disk."""
+"""Reading of a data set's table from archives.
+
+The table is a stream in bounded memory; nothing is unpacked to disk.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +28,19 @@ from fer_train.data.readers.table_text import open_lines
 __all__ = ["ALWAYS_ALLOWED", "OpenTable", "compute_unpacked_limit", "open_tables", "raise_data_error"]
 
 _TAR_MAGIC: Final = slice(257, 262)
-_RATIO: Final = 100  # FER-2013 packs to a third; text that packs to a hundredth is none
+_RATIO: Final = 100  # FER-2013 is compressed to a third; a ratio of 100 is suspicious
 ALWAYS_ALLOWED: Final = 64 << 20
-"""Bytes that may come out of any file, however small."""
+"""Bytes to which any file may unpack, however small it is."""
 _COMPRESSIONS: Final = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\0": lzma.LZMAFile}
-"""What opens a packed file, by the bytes with which it begins."""
+"""Class that opens a compressed file, by the file's first bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTable:
-    """A table that is open: its name for messages, its bytes, and lines for people on why it is this one."""
+    """An open table.
+
+    ``name`` names it in messages, ``stream`` yields its bytes, and ``assumptions`` explain why this table was chosen.
+    """
 
     name: str
     stream: IO[bytes]
@@ -42,28 +48,28 @@ class OpenTable:
 
 
 def compute_unpacked_limit(path: Path) -> int:
-    """Compute how many bytes may come out of a file before it is taken for a decompression bomb."""
+    """Return how many bytes a file may unpack to; more counts as a decompression bomb."""
     return max(ALWAYS_ALLOWED, _RATIO * path.stat().st_size)
 
 
 def open_tables(path: Path) -> Iterator[OpenTable]:
-    """Open the one table of a ``.csv``, or of a ``.zip``, a ``.tar``, or either packed as ``.gz``, ``.bz2`` or ``.xz``.
+    """Open the table in a ``.csv``, ``.zip`` or ``.tar`` file.
 
-    The contents decide what a file is, not its name. Yields once; the stream is good until the next step,
-    which looks at what else an archive holds. Raises DataError where there is no table, where it is not
-    clear which, and for members that would unpack outside the archive's folder.
+    The file can be compressed as ``.gz``, ``.bz2`` or ``.xz``. The file type is detected from the content, not from the
+    name. Yields once; the stream is valid until the next step, which checks the rest of an archive. Raises DataError if
+    there is no table, if several are possible, or if members would unpack outside the archive's folder.
     """
     with path.open("rb") as file:
         start = file.read(512)
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        yield from _in_zip(path)
+        yield from _open_table_in_zip(path)
         return
     unpack = next((opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic)), None)
     if unpack is not None:
         with unpack(path) as stream:
             start = stream.read(512)
     if start[_TAR_MAGIC] == b"ustar":
-        yield from _in_tar(path)
+        yield from _open_table_in_tar(path)
         return
     with path.open("rb") if unpack is None else unpack(path) as stream:
         yield OpenTable(str(path), cast(IO[bytes], stream))
@@ -71,7 +77,7 @@ def open_tables(path: Path) -> Iterator[OpenTable]:
 
 @contextmanager
 def raise_data_error(path: Path) -> Iterator[None]:
-    """Turn what reading a damaged or missing file raises into DataError."""
+    """Convert errors of reading a damaged or missing file to DataError."""
     try:
         yield
     except (
@@ -83,21 +89,21 @@ def raise_data_error(path: Path) -> Iterator[None]:
         zipfile.BadZipFile,
     ) as error:
         reason = reason_of(error)
-        raise DataError(f"{path}: the archive is cut off or damaged ({reason}); get it again") from error
-    except (NotImplementedError, RuntimeError) as error:  # how zipfile says: unknown method, encrypted
+        raise DataError(f"{path}: truncated or damaged archive ({reason}); download it again") from error
+    except (NotImplementedError, RuntimeError) as error:  # raised by zipfile: unknown method, encrypted
         raise DataError(
-            f"{path}: the archive cannot be unpacked: {error}; unpack it with another program, and name "
-            "what comes out of it"
+            f"{path}: cannot unpack the archive: {error}; unpack it with another program and name the unpacked "
+            "file or folder"
         ) from error
     except OSError as error:
-        if error.filename is None and error.errno is None:  # how bz2 says: damaged
-            raise DataError(f"{path}: the archive is damaged ({error}); get it again") from error
+        if error.filename is None and error.errno is None:  # raised by bz2: damaged
+            raise DataError(f"{path}: damaged archive ({error}); download it again") from error
         raise DataError(
-            f"{error.filename or path}: the data cannot be read: {error.strerror or error}"
+            f"{error.filename or path}: cannot read the data: {error.strerror or error}"
         ) from error
 
 
-def _in_tar(path: Path) -> Iterator[OpenTable]:
+def _open_table_in_tar(path: Path) -> Iterator[OpenTable]:
     with tarfile.open(path) as archive:
         members: dict[str, tarfile.TarInfo] = {}
         found, unpacked = False, 0
@@ -123,11 +129,11 @@ def _in_tar(path: Path) -> Iterator[OpenTable]:
 
 def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     stream = archive.extractfile(member)
-    assert stream is not None  # it is a file
+    assert stream is not None  # true for files
     return stream
 
 
-def _in_zip(path: Path) -> Iterator[OpenTable]:
+def _open_table_in_zip(path: Path) -> Iterator[OpenTable]:
     with open_zip(path) as archive:
         unpacked = 0
         for info in archive.infolist():
@@ -143,25 +149,28 @@ def _check_member(path: Path, name: str, unpacked: int) -> None:
     normal = name.replace("\\", "/")
     if normal.startswith("/") or ".." in normal.split("/") or re.match("[A-Za-z]:", normal):
         raise DataError(
-            f"{path}: the archive holds {name!r}, which would unpack outside its folder; "
+            f"{path}: the archive contains {name!r}, which would unpack outside its folder; "
             "get the data from a source that you trust"
         )
     if unpacked > compute_unpacked_limit(path):
         raise DataError(
-            f"{path}: the archive says that it unpacks to more than {compute_unpacked_limit(path):,} bytes: "
-            "it may be a decompression bomb; get the data from a source that you trust"
+            f"{path}: the archive unpacks to more than {compute_unpacked_limit(path):,} bytes and may be a "
+            "decompression bomb; get the data from a source that you trust"
         )
 
 
 def _list_tables(path: Path, members: list[str]) -> list[str]:
-    """The tables of an archive without a known one; raises DataError where there is none."""
+    """List the tables in an archive that contains none of the known ones.
+
+    Raises DataError without a table.
+    """
     users = [name for name in members if not any(map(is_system_file, PurePosixPath(name).parts))]
     tables = [name for name in users if name.lower().endswith(TABLE_SUFFIXES)]
     if not tables:
         refuse_archive_of_another_kind(str(path), users)
-        held = "it is empty" if not users else f"it holds {', '.join(users[:3])}"
+        held = "it is empty" if not users else f"it contains {', '.join(users[:3])}"
         raise DataError(
-            f"{path}: the archive has no table ({' or '.join(KNOWN_TABLES)}, or another .csv): {held}; get it again, "
-            "or pack the table alone"
+            f"{path}: the archive has no table ({' or '.join(KNOWN_TABLES)}, or another .csv): {held}; download it "
+            "again, or pack only the table"
         )
     return tables

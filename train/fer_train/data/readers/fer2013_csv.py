@@ -1,4 +1,7 @@
-"""FER-2013 as a CSV table: a row of 2,304 gray levels for each face, read in chunks with pandas."""
+"""Reader of FER-2013 as a CSV table, with one row of 2,304 gray levels per face.
+
+The table is read in chunks with pandas.
+"""
 
 from __future__ import annotations
 
@@ -36,11 +39,11 @@ __all__ = ["FaceTable", "read_fer2013_csv"]
 
 _LOG: Final = logging.getLogger(__name__)
 _CHUNK: Final = 512  # rows; 5 MB of text
-_OUTER: Final = " \"'\t\r\n"  # what may stand around a field
+_OUTER: Final = " \"'\t\r\n"  # characters allowed around a field
 _USAGES: Final = ("Training", "PublicTest", "PrivateTest", MERGED_TEST, "")
 _CODES: Final = {usage: code for code, usage in enumerate(_USAGES)}
 _EMPTY: Final = _CODES[""]
-_MOST_KNOWN: Final = 1000  # texts of a column whose meaning is kept
+_MOST_KNOWN: Final = 1000  # parsed values remembered per column
 
 
 _T = TypeVar("_T")
@@ -50,10 +53,10 @@ _T = TypeVar("_T")
 class FaceTable:
     """The faces of a table, in its order.
 
-    ``pixels``: uint8 (n, 48, 48). ``labels``: int64 (n,), in FER-2013's order. ``usages``: uint8 (n,), 0 for
-    Training, 1 for PublicTest and 2 for PrivateTest. ``rows``: int64 (n,), the rows of the table below its header,
-    counted from 0. ``notes``: lines for people on how the table was read, and on labels that a split lacks.
-    ``is_complete``: whether no row was left out.
+    ``pixels`` is uint8 (n, 48, 48). ``labels``, int64 (n,), are in FER-2013's order. ``usages``, uint8 (n,), are 0 for
+    Training, 1 for PublicTest and 2 for PrivateTest. ``rows``, int64 (n,), are the rows of the table below its header,
+    counted from 0. ``notes`` are messages about how the table was interpreted and labels that a split lacks.
+    ``is_complete`` is False if rows were skipped.
     """
 
     pixels: NDArray[np.uint8]
@@ -65,12 +68,12 @@ class FaceTable:
 
 
 def read_fer2013_csv(name: str, stream: IO[bytes], limit: int, *, skip_unreadable: bool = False) -> FaceTable:
-    """Read the faces of ``fer2013.csv``, or of a table like it.
+    """Read the faces of ``fer2013.csv`` or a similar table.
 
-    ``name`` stands for the table in messages; more than ``limit`` bytes are refused. Memory holds the faces and one
-    chunk of text. Raises DataError naming all rows that cannot be read, by their lines, counted from 1 with the
-    header; with ``skip_unreadable`` that is a warning, unless there is no other. Raises MissingExtraError without
-    pandas.
+    ``name`` names the table in messages; ``limit`` is the maximum number of bytes. Only the faces and one chunk of
+    text are in memory. Raises DataError that names all rows that cannot be read by their line numbers, which count
+    from 1 and include the header. With ``skip_unreadable`` this is a warning, unless no row can be read. Raises
+    MissingExtraError if pandas is not installed.
     """
     lines = open_lines(name, stream)
     layout, header_line = read_header(name, lines)
@@ -80,29 +83,29 @@ def read_fer2013_csv(name: str, stream: IO[bytes], limit: int, *, skip_unreadabl
     for chunk in _read_chunks(rows, layout):
         faces.add(chunk)
     if not problems.rows:
-        raise DataError(f"{name}: the table has no faces below its header; get it again")
+        raise DataError(f"{name}: the table has no faces below its header; download it again")
     faces.check_numbers(name)
     faces.resolve_usages(name)
-    is_cut_off = rows.ends_within_line and problems.replace(rows.last_line, "the last row, which is cut off")
+    is_cut_off = rows.ends_within_line and problems.replace(rows.last_line, "the last row is truncated")
     if not problems:
         return faces.build_table(layout.assumptions)
     if not skip_unreadable or not len(faces.labels):
-        remedy = "get the file again" if is_cut_off else "correct them"
-        go_on = ", or go on without them by --skip-unreadable" if len(faces.labels) else ""
+        remedy = "download the file again" if is_cut_off else "correct them"
+        go_on = ", or skip them with --skip-unreadable" if len(faces.labels) else ""
         raise DataError(f"{name}: {problems.describe()}; {remedy}{go_on}")
-    _LOG.warning("%s: %s; they are left out", name, problems.describe())
+    _LOG.warning("%s: %s; skipped", name, problems.describe())
     return faces.build_table(layout.assumptions)
 
 
-class _Meanings(Generic[_T]):
-    """What the texts of a column mean, each parsed once."""
+class _ParsedValues(Generic[_T]):
+    """The values of a column by their text, each parsed once."""
 
     def __init__(self, parse: Callable[[str], _T]) -> None:
         self._parse = parse
         self.known: dict[str, _T | FieldError] = {}
 
     def look_up(self, text: str) -> _T:
-        """Return what a text means; raises FieldError."""
+        """Return the value for a text; raises FieldError."""
         meaning = self.known.get(text)
         if meaning is None:
             try:
@@ -117,17 +120,17 @@ class _Meanings(Generic[_T]):
 
 
 class _Faces:
-    """The faces read so far; grows in place, so that they are in memory but once."""
+    """The faces read so far, in buffers that grow in place to avoid copies."""
 
     def __init__(self, layout: TableLayout, source: CheckedRows, problems: RowProblems) -> None:
         self._layout, self._source, self._problems = layout, source, problems
-        self._emotions = _Meanings(parse_emotion)
-        self._usages = _Meanings(lambda text: parse_usage(text) if text else "")
+        self._emotions = _ParsedValues(parse_emotion)
+        self._usages = _ParsedValues(lambda text: parse_usage(text) if text else "")
         self.pixels, self.labels, self.usages, self.places = bytearray(), array("q"), bytearray(), array("q")
         self._notes: list[str] = []
 
     def add(self, chunk: pandas.DataFrame) -> None:
-        """Add the faces of some rows; their index is the place among all rows that were passed on."""
+        """Add the faces of a chunk, whose index counts all rows passed on to pandas."""
         levels_from = 1 if self._layout.usage is None else 2
         for place, *fields in chunk.itertuples(name=None):
             try:
@@ -143,28 +146,35 @@ class _Faces:
             self.pixels += face
 
     def check_numbers(self, name: str) -> None:
-        """Raise DataError where emotions are numbered from 1, in an order that is not FER-2013's, perhaps."""
+        """Raise DataError if the emotions are numbered from 1.
+
+        Their order may not be that of FER-2013.
+        """
         numbers = {parse_number(text) for text in self._emotions.known}
         if 7 in numbers and 0 not in numbers:
             raise DataError(
-                f"{name}: its emotions are numbered up to 7 without a 0, and it is not known what each number means; "
-                f"write names into the column emotion, such as happy, or FER-2013's numbers ({FER2013_NUMBERS})"
+                f"{name}: the emotions are numbered up to 7 without a 0, so the meaning of the numbers is unclear; "
+                f"write names such as happy into the column emotion, or FER-2013's numbers ({FER2013_NUMBERS})"
             )
 
     def resolve_usages(self, name: str) -> None:
-        """Give every face one of FER-2013's splits, and leave out those without any where others have one."""
+        """Assign every face to one of FER-2013's splits.
+
+        Faces without a Usage are skipped if others have one.
+        """
         usages = np.frombuffer(self.usages, np.uint8)
         present = {_USAGES[code] for code in np.unique(usages)}
         if present == {""}:
             self.usages = bytearray(len(usages))
             self._notes.append(
-                f"the table does not say which faces are for tests (the column Usage): {ALL_TRAINING}"
+                f"the table has no test faces, as the column Usage is missing or empty: {ALL_TRAINING}"
             )
         elif MERGED_TEST in present:
             meant = resolve_merged_test(present)
             if meant in present:
                 raise DataError(
-                    f"{name}: the Usage test beside validation and {meant} is not known; name it {meant} or remove it"
+                    f"{name}: there are rows with the Usage test besides PublicTest and {meant}; "
+                    f"change it to one of these, or remove the rows"
                 )
             self.usages = self.usages.replace(bytes([_CODES[MERGED_TEST]]), bytes([_CODES[meant]]))
             self._usages.known |= {
@@ -182,18 +192,23 @@ class _Faces:
         self.labels, self.places = array("q", labels.tolist()), array("q", places.tolist())
 
     def build_table(self, assumptions: tuple[str, ...]) -> FaceTable:
-        """Build the table of what was read; ``assumptions`` are those on its header."""
+        """Build the table; ``assumptions`` are messages about its header."""
         labels, usages = np.array(self.labels, np.int64), np.frombuffer(self.usages, np.uint8)
         return FaceTable(
             np.frombuffer(self.pixels, np.uint8).reshape(-1, SIDE, SIDE),
             labels,
             usages,
             np.array(self._source.numbers, np.int64)[np.array(self.places, np.int64)],
-            (*assumptions, *self._describe_meanings(), *self._notes, *self._describe_missing(labels, usages)),
+            (
+                *assumptions,
+                *self._describe_interpretations(),
+                *self._notes,
+                *self._describe_missing(labels, usages),
+            ),
             is_complete=not self._problems,
         )
 
-    def _describe_meanings(self) -> Iterator[str]:
+    def _describe_interpretations(self) -> Iterator[str]:
         names = {
             text: FER2013_LABELS[label]
             for text, label in self._emotions.known.items()
@@ -202,7 +217,7 @@ class _Faces:
         for column, meanings in (("emotion", names), ("Usage", self._usages.known)):
             renamed = [f"{text} as {name}" for text, name in meanings.items() if _is_renamed(text, name)]
             if renamed:
-                yield f"the column {column} is read by its meaning: {', '.join(renamed)}"
+                yield f"interpreting the column {column}: {', '.join(renamed)}"
 
     def _describe_missing(self, labels: NDArray[np.int64], usages: NDArray[np.uint8]) -> Iterator[str]:
         for usage in np.unique(usages):
@@ -210,7 +225,9 @@ class _Faces:
             if missing:
                 names = ", ".join(FER2013_LABELS[label] for label in missing)
                 is_numbered = any(parse_number(text) is not None for text in self._emotions.known)
-                numbers = f" (numbers are read as FER-2013's: {FER2013_NUMBERS})" if is_numbered else ""
+                numbers = (
+                    f" (numbers are interpreted as FER-2013's: {FER2013_NUMBERS})" if is_numbered else ""
+                )
                 yield f"the split {_USAGES[usage]} has no faces of: {names}{numbers}"
 
 
@@ -219,7 +236,10 @@ def _is_renamed(text: str, name: object) -> bool:
 
 
 def _read_levels(levels: list[str]) -> bytes:
-    """A face's gray levels, 2,304 bytes, out of one field or one for each; raises FieldError."""
+    """Read a face's gray levels, 2,304 bytes, from one field or 2,304 fields.
+
+    Raises FieldError.
+    """
     words = levels[0].split() if len(levels) == 1 else levels
     if len(words) == PIXELS:
         try:
@@ -230,7 +250,7 @@ def _read_levels(levels: list[str]) -> bytes:
 
 
 def _read_chunks(rows: CheckedRows, layout: TableLayout) -> Iterator[pandas.DataFrame]:
-    """Emotion, Usage, where there is one, and pixels of some rows at a time, as text."""
+    """Yield chunks of rows with the text of emotion, Usage (if any) and pixels."""
     pandas = import_pandas()
     try:
         chunks = pandas.read_csv(
@@ -240,7 +260,7 @@ def _read_chunks(rows: CheckedRows, layout: TableLayout) -> Iterator[pandas.Data
             usecols=sorted(layout.columns),
             dtype=object,
             na_filter=False,
-            quoting=csv.QUOTE_NONE,  # the rows have none any more
+            quoting=csv.QUOTE_NONE,  # CheckedRows has removed the quotes
             lineterminator="\n",
             encoding_errors="replace",
             chunksize=_CHUNK,

@@ -1,4 +1,4 @@
-"""The fields of a face in a table: emotion, Usage and gray levels, each as text."""
+"""Parsing of the fields of a face in a table: emotion, Usage and gray levels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fer_train.data.readers.table_layout import PIXELS, SIDE
 __all__ = ["GRAY", "FieldError", "parse_emotion", "parse_levels", "parse_number", "parse_usage"]
 
 GRAY: Final = {str(value): value for value in range(256)}
-"""Gray levels by their text: looking a number up is the fastest way to read it, and to refuse everything else."""
+"""Gray levels by their text; a lookup is the fastest way to parse numbers and reject other text."""
 _SEPARATORS: Final = str.maketrans(dict.fromkeys("[](){},;\t\r\n\"'", " "))
 
 
@@ -24,7 +24,10 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+\."
 
 
 class FieldError(ValueError):
-    """A field that cannot be read; ``kind`` says what is wrong, ``found`` shows the field."""
+    """Error for a field that cannot be parsed.
+
+    ``kind`` describes the error, ``found`` is the text of the field.
+    """
 
     def __init__(self, kind: str, found: str | None = None) -> None:
         super().__init__(kind)
@@ -32,9 +35,9 @@ class FieldError(ValueError):
 
 
 def parse_emotion(text: str) -> int:
-    """Read an emotion, a number from 0 to 6 or a name or synonym, as an index in FER-2013's order.
+    """Parse an emotion: a number from 0 to 6, a name or a synonym.
 
-    Raises FieldError.
+    Returns its index in FER-2013's order. Raises FieldError.
     """
     name = canonicalize_label(text)
     if name in FER2013_LABELS:
@@ -44,7 +47,7 @@ def parse_emotion(text: str) -> int:
         return number
     if number == len(FER2013_LABELS) or text.lower() == CONTEMPT:
         raise FieldError(
-            f"the emotion {text!r}, which FER-2013 does not have: in ckextended.csv 7 is {CONTEMPT}",
+            f"the emotion {text!r}, which FER-2013 does not have (in ckextended.csv, 7 is {CONTEMPT})",
         )
     if not text:
         raise FieldError("no emotion")
@@ -55,13 +58,16 @@ def parse_emotion(text: str) -> int:
 
 
 def parse_number(text: str) -> int | None:
-    """Read the number of an emotion, such as ``3``, ``03`` or ``3.0``; None for any other text."""
+    """Parse the number of an emotion, such as ``3``, ``03`` or ``3.0``.
+
+    Returns None for other text.
+    """
     number = re.fullmatch(r"([0-9]{1,9})(?:\.0*)?", text)
     return int(number[1]) if number else None
 
 
 def parse_usage(text: str) -> str:
-    """Read a Usage, which may be ``test``; see :func:`find_split`. Raises FieldError."""
+    """Parse a Usage, which may be ``test``, see :func:`find_split`; raises FieldError."""
     split = find_split(text)
     if split is None:
         raise FieldError("a Usage other than Training, PublicTest and PrivateTest", repr(text[:40]))
@@ -69,24 +75,24 @@ def parse_usage(text: str) -> str:
 
 
 def parse_levels(text: str) -> bytes:
-    """Read gray levels that stand beside each other: whole numbers, with blanks or commas, perhaps in brackets.
+    """Parse gray levels: whole numbers separated by spaces or commas.
 
-    Returns 2,304 bytes, 48×48 gray levels, row by row. Raises FieldError.
+    They can be in brackets. Returns 2,304 bytes, 48×48 gray levels, row by row. Raises FieldError.
     """
     words = text.translate(_SEPARATORS).split()
     if "..." in words or "…" in words:
-        raise FieldError("pixels that were shortened to '...' when they were written; write all of them")
+        raise FieldError("pixels abbreviated with '...'; write all of them")
     if len(words) == 1 and words[0].lower().endswith(tuple(IMAGE_SUFFIXES)):
         raise FieldError(
-            "the name of an image file instead of pixels (images are read from folders, train/<label>/)",
+            "the name of an image file instead of pixels (put images into folders, train/<label>/)",
             repr(words[0][-40:]),
         )
     if len(words) != PIXELS:
         side = round(len(words) ** 0.5)
         shape = f" ({side}×{side})" if side > 1 and side * side == len(words) else ""
-        shape = f" ({SIDE}×{SIDE} in colour)" if len(words) == 3 * PIXELS else shape
+        shape = f" ({SIDE}×{SIDE} in color)" if len(words) == 3 * PIXELS else shape
         raise FieldError(
-            f"another number of pixels than {PIXELS:,} ({SIDE}×{SIDE}; images in train/<label>/ may have any size)",
+            f"a number of pixels other than {PIXELS:,} ({SIDE}×{SIDE}; images in train/<label>/ may have any size)",
             f"{len(words):,}{shape}",
         )
     try:
@@ -96,13 +102,13 @@ def parse_levels(text: str) -> bytes:
 
 
 def _parse_numbers(words: list[str]) -> bytes:
-    """Gray levels that are not all written as whole numbers from 0 to 255."""
+    """Parse gray levels with unusual notation, such as ``7.0``; raises FieldError."""
     values = np.full(len(words), np.nan)
     if all(map(_NUMBER.fullmatch, words)):
         values = np.array(words, np.float64)
     if ((values >= 0) & (values <= 255) & (values == np.round(values))).all():
         return values.astype(np.uint8).tobytes()
     if ((values >= 0) & (values <= 1)).all():
-        raise FieldError("pixels from 0 to 1, which were divided by 255 (multiply and round them)")
+        raise FieldError("pixels from 0 to 1 (multiply them by 255 and round them)")
     wrong = next(word for word in words if word not in GRAY)
     raise FieldError("pixels other than whole numbers from 0 to 255", repr(wrong[:40]))

@@ -1,4 +1,4 @@
-"""Faces as image files: ``train/<label>/…``, ``test/<label>/…``."""
+"""Reader of faces in image files: ``train/<label>/…``, ``test/<label>/…``."""
 
 from __future__ import annotations
 
@@ -37,19 +37,18 @@ __all__ = [
 ]
 
 CONTACT_SHEET: Final = "contact-sheet.png"
-"""The name of the image of all crops that lies beside the folders of labels, and is not one of them."""
+"""Name of the overview image next to the label folders, which is not read as a face."""
 
-NO_IMAGES: Final = (
-    "there are no images in folders of labels, such as train/happy/ and test/happy/; put them there"
-)
-_MOST_NAMED: Final = 20  # unreadable images; the rest are counted
+NO_IMAGES: Final = "no images in label folders; put them into folders such as train/happy/ and test/happy/"
+_MOST_NAMED: Final = 20  # unreadable images listed in an error; others are only counted
 
 
 @dataclass(frozen=True, slots=True)
 class ImageList:
-    """The images of a data set: their paths, indices into ``label_names``, and splits; aligned.
+    """The images of a data set.
 
-    ``names_splits``: the folder has folders of splits; otherwise all images are Training.
+    ``paths``, ``labels`` (indices into ``label_names``) and ``splits`` have one element per image. ``names_splits`` is
+    False for a data set without split folders, in which all images are Training.
     """
 
     paths: tuple[Path, ...]
@@ -62,14 +61,14 @@ class ImageList:
 def find_labelled_images(root: Path) -> ImageList:
     """Find the images below ``root``, in the order of their paths.
 
-    ``train`` is Training, ``val`` PublicTest. Copies of FER-2013 merge its two test splits into ``test``:
-    that is PublicTest where there is no ``val``, so that PrivateTest stays held back, and PrivateTest where
-    there is one. Without folders of splits, folders of labels are Training. Labels are the names of the folders, as
-    :func:`~fer_train.data.readers.label_names.resolve_label_folders` reads them. An empty folder is no label. That,
-    what was assumed, and a label that a split lacks, is said by warnings. Hidden and system files and folders, such
-    as ``__MACOSX``, are ignored.
+    ``train`` is Training, ``val`` is PublicTest. Copies of FER-2013 merge its two test splits into ``test``, which is
+    PublicTest if there is no ``val``, so that PrivateTest stays unused, and PrivateTest otherwise. Label folders
+    without split folders are Training. Labels are the names of the folders, interpreted by
+    :func:`~fer_train.data.readers.label_names.resolve_label_folders`. An empty folder is not a label. Empty folders,
+    assumptions, and labels that a split lacks are logged as warnings. Hidden and system files and folders, such as
+    ``__MACOSX``, are ignored.
 
-    Raises DataError naming the folder or file that is amiss.
+    Raises DataError that names the folder or file with an error.
     """
     splits = find_split_folders(root)
     folders = [
@@ -95,44 +94,50 @@ def find_labelled_images(root: Path) -> ImageList:
         found += [(path, labels.names.index(name), split) for path in images]
     _warn_of_missing_labels(splits, {(split, labels.names[label]) for _, label, split in found}, labels)
     paths, indices, split_names = zip(*found, strict=True)
-    return ImageList(paths, indices, split_names, labels.names, names_splits=_names_splits(root, splits))
+    return ImageList(paths, indices, split_names, labels.names, names_splits=_has_split_folders(root, splits))
 
 
 @dataclass(frozen=True, slots=True)
 class ReadImages:
-    """``faces``, uint8 (n, 48, 48), of the images that were read, and ``indices``, int64 (n,), into their paths."""
+    """The faces of all readable images, and their indices.
+
+    ``faces`` is uint8 (n, 48, 48), ``indices`` is int64 (n,).
+    """
 
     faces: NDArray[np.uint8]
     indices: NDArray[np.int64]
 
 
 def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> ReadImages:
-    """Read images as gray faces, each taken whole, as the runtime sees a face's crop.
+    """Read whole images as gray faces.
 
-    What has to be known of their reading, such as values of 12 bits, is a warning for each kind. Raises DataError
-    naming up to 20 images that cannot be read; with ``skip_unreadable`` that is a warning, unless there is no other.
+    The preprocessing is the same as that of the runtime for face crops. Notes about the decoding, such as 12-bit
+    values, are logged as one warning per kind. Raises DataError that names up to 20 images that cannot be read. With
+    ``skip_unreadable`` this is a warning, unless no image can be read.
     """
     faces = np.empty((len(paths), SIDE, SIDE), np.uint8)
     read: list[int] = []
     errors: list[str] = []
     notes = defaultdict[str, list[Path]](list)
-    # OpenCV lets go of the interpreter while it decodes.
+    # OpenCV releases the GIL while decoding.
     with ThreadPoolExecutor() as pool:
         for index, result in enumerate(pool.map(_read_face, paths)):
             if isinstance(result, SourceError):
-                errors.append(_without_advice(result))
+                errors.append(_strip_advice(result))
                 continue
             faces[len(read)], of_image = result
             read.append(index)
             for note in of_image:
                 notes[note].append(paths[index])
     for note, images in notes.items():
-        more = f" (and of {len(images) - 1} more)" if len(images) > 1 else ""
+        more = f" (and {len(images) - 1} more)" if len(images) > 1 else ""
         _LOG.warning("%s%s: %s", images[0], more, note)
     if errors:
         if not skip_unreadable or not read:
-            raise DataError(_name_unreadable(errors, "mend or remove them, or go on with --skip-unreadable"))
-        _LOG.warning("%s", _name_unreadable(errors, "they are left out"))
+            raise DataError(
+                _describe_unreadable(errors, "replace or remove them, or skip them with --skip-unreadable")
+            )
+        _LOG.warning("%s", _describe_unreadable(errors, "skipped"))
     return ReadImages(faces[: len(read)], np.array(read, np.int64))
 
 
@@ -148,22 +153,23 @@ def _read_face(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]] | Source
     return extract_face(frame, Detection(frame.box, framing=EXACT), _VIEW)[..., 0], read.notes
 
 
-def _without_advice(error: SourceError) -> str:
-    """The error without what is advised to those who want to recognize, not to train."""
+def _strip_advice(error: SourceError) -> str:
+    """Return an error's message without its advice, which concerns recognition."""
     return str(error).partition("; for ")[0]
 
 
-def _name_unreadable(errors: list[str], remedy: str) -> str:
+def _describe_unreadable(errors: list[str], remedy: str) -> str:
     if len(errors) == 1:
-        return f"{errors[0]}; {remedy.replace('them', 'it').replace('they are', 'it is')}"
+        return f"{errors[0]}; {remedy.replace('them', 'it')}"
     more = f"; and {len(errors) - _MOST_NAMED} more" if len(errors) > _MOST_NAMED else ""
-    return f"{len(errors)} images cannot be read: {'; '.join(errors[:_MOST_NAMED])}{more}; {remedy}"
+    return f"cannot read {len(errors)} images: {'; '.join(errors[:_MOST_NAMED])}{more}; {remedy}"
 
 
 def find_split_folders(root: Path) -> dict[str, Path]:
-    """Find the folder of each split, in the order of FER-2013's; looks into a folder that is alone.
+    """Find the folder of each split, in FER-2013's order.
 
-    Without folders of splits it is Training's alone. Raises DataError naming the folder or image that is amiss.
+    Descends into a single subfolder. Without split folders, the folder itself is Training. Raises DataError that names
+    the folder or image with an error.
     """
     folders = _subfolders(root)
     named = {folder: find_split(folder.name) for folder in folders}
@@ -176,15 +182,13 @@ def find_split_folders(root: Path) -> dict[str, Path]:
         if split is None:
             raise DataError(_describe_no_split(folder))
         if split in splits:
-            raise DataError(f"{folder}: {splits[split].name} is a folder of the same split; merge them")
+            raise DataError(f"{folder}: {splits[split].name} is the same split; merge the two folders")
         splits[split] = folder
     if MERGED_TEST in splits:
         test = splits.pop(MERGED_TEST)
         meant = resolve_merged_test(splits)
         if meant in splits:
-            raise DataError(
-                f"{test}: {splits[meant].name} is a folder of the same split, {meant}; merge them"
-            )
+            raise DataError(f"{test}: {splits[meant].name} is the same split, {meant}; merge the two folders")
         splits[meant] = test
     return {
         name: _skip_repeated(splits[name])
@@ -193,22 +197,22 @@ def find_split_folders(root: Path) -> dict[str, Path]:
     }
 
 
-def _names_splits(root: Path, splits: dict[str, Path]) -> bool:
-    """Whether the data set has folders of splits, not of labels alone."""
+def _has_split_folders(root: Path, splits: dict[str, Path]) -> bool:
+    """Return whether the data set has split folders, not only label folders."""
     training = splits.get("Training")
     return len(splits) > 1 or training is None or (training != root and find_split(training.name) is not None)
 
 
 def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path]:
-    """The folder that holds labels' folders, as that of Training."""
+    """Return the folder of label folders as Training."""
     nested = next((folder for folder in folders if _subfolders(folder)), None)
     if nested is not None:
         raise DataError(
-            f"{root}: splits come first and labels in them, as in train/happy/ and test/happy/; "
-            f"{nested.name} is not a split's name and holds the folder {_subfolders(nested)[0].name}; rearrange them"
+            f"{root}: {nested.name} contains the folder {_subfolders(nested)[0].name}, but is not the name of a "
+            "split; put label folders into split folders, such as train/happy/ and test/happy/"
         )
     _refuse_loose_images(root)
-    if len(folders) < 2 or not any(map(_holds_files, folders)):
+    if len(folders) < 2 or not any(map(_contains_files, folders)):
         for folder in folders:
             _refuse_loose_images(folder)
         raise DataError(f"{root}: {NO_IMAGES}")
@@ -217,15 +221,15 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
 
 def _describe_no_split(folder: Path) -> str:
     if any(find_split(inner.name) for inner in _subfolders(folder)):
-        return f"{folder}: the folder holds splits beside other ones; name it as DATA, or move it away"
+        return f"{folder}: this folder also contains splits; name it as DATA, or move it elsewhere"
     return (
-        f"{folder}: {folder.name!r} is not the name of a split, such as train, val or test; labels' folders "
-        f"belong into {folder.parent / 'train'}, others elsewhere"
+        f"{folder}: {folder.name!r} is not the name of a split, such as train, val or test; move it into "
+        f"{folder.parent / 'train'} if it is a label folder, otherwise elsewhere"
     )
 
 
 def _skip_repeated(split: Path) -> Path:
-    """The folder below, where a split's folder holds nothing but another one of the same name."""
+    """Return the subfolder if a folder contains only one of the same name."""
     folders = _subfolders(split)
     if len(folders) == 1 and folders[0].name.lower() == split.name.lower() and _subfolders(folders[0]):
         return folders[0]
@@ -233,7 +237,10 @@ def _skip_repeated(split: Path) -> Path:
 
 
 def list_label_folders(split: Path) -> list[Path]:
-    """List the folders of a split, one for each label, sorted; raises DataError for an image beside them."""
+    """List the label folders of a split, sorted.
+
+    Raises DataError if there are images next to them.
+    """
     _refuse_loose_images(split)
     return _subfolders(split)
 
@@ -249,12 +256,12 @@ def _refuse_loose_images(folder: Path) -> None:
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not is_system_file(path.name):
             parent = folder if find_split(folder.name) else folder / "train"
             raise DataError(
-                f"{path}: an image belongs into the folder of its label, such as "
-                f"{parent / 'happy' / path.name}; move or remove it"
+                f"{path}: this image is not in a label folder; move it to the folder of its label, such as "
+                f"{parent / 'happy' / path.name}, or remove it"
             )
 
 
-def _holds_files(folder: Path) -> bool:
+def _contains_files(folder: Path) -> bool:
     return any(path.is_file() and not is_system_file(path.name) for path in folder.iterdir())
 
 
@@ -265,10 +272,10 @@ def _list_images(folder: Path) -> list[Path]:
             continue
         if path.is_dir():
             raise DataError(
-                f"{path}: a label's folder holds images, no folders; move its images up, and remove it"
+                f"{path}: a label folder must not contain folders; move the images up and remove this folder"
             )
         if path.suffix.lower() not in IMAGE_SUFFIXES | HEIC_SUFFIXES:
-            raise DataError(f"{path}: a label's folder holds images, this is another file; remove it")
+            raise DataError(f"{path}: not an image; remove this file from the label folder")
         images.append(path)
     return images
 
@@ -276,7 +283,7 @@ def _list_images(folder: Path) -> list[Path]:
 def _list_images_or_warn(folder: Path) -> list[Path]:
     images = _list_images(folder)
     if not images:
-        _LOG.warning("%s: the folder holds no image; it is left out as a label", folder)
+        _LOG.warning("%s: the folder contains no images and is ignored as a label", folder)
     return images
 
 

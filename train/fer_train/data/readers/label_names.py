@@ -1,4 +1,4 @@
-"""Emotions by the names and numbers that people give them, in folders and tables."""
+"""Interpretation of the names and numbers of emotions in folders and tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 __all__ = ["CONTEMPT", "FER2013_NUMBERS", "LabelNames", "canonicalize_label", "resolve_label_folders"]
 
 CONTEMPT: Final = "contempt"
-"""The emotion that CK+ and FER+ have besides; ``ckextended.csv`` gives it the number 7."""
+"""The additional emotion of CK+ and FER+, which has the number 7 in ``ckextended.csv``."""
 FER2013_NUMBERS: Final = ", ".join(f"{number} {name}" for number, name in enumerate(FER2013_LABELS))
-"""What FER-2013's numbers mean, for messages."""
+"""The meaning of FER-2013's numbers, for messages."""
 
 _SYNONYMS: Final = {
     "anger": "angry",
@@ -40,10 +40,10 @@ _NUMBERED: Final = re.compile(r"\d+[\s_.-]*(?P<after>\D.*)|(?P<before>.*[^\d\s_.
 
 @dataclass(frozen=True, slots=True)
 class LabelNames:
-    """The labels of a data set of folders.
+    """The labels of a data set in folders.
 
-    ``label_of`` gives the label of each folder name; ``names`` are the labels in their order; ``assumptions`` are
-    lines for people on how names were read.
+    ``label_of`` maps each folder name to its label; ``names`` are the labels in their order; ``assumptions`` are
+    messages about how the names were interpreted.
     """
 
     label_of: Mapping[str, str]
@@ -52,7 +52,10 @@ class LabelNames:
 
 
 def canonicalize_label(name: str) -> str:
-    """Return FER-2013's name for an emotion that goes by another, such as ``Fearful``; other names as they are."""
+    """Return FER-2013's name for a synonym such as ``Fearful``.
+
+    Returns other names unchanged.
+    """
     plain = name.strip().lower()
     for form in (plain, plain.removesuffix("s")):
         known = _SYNONYMS.get(form, form)
@@ -62,25 +65,26 @@ def canonicalize_label(name: str) -> str:
 
 
 def resolve_label_folders(root: str, folders: Sequence[tuple[str, str]]) -> LabelNames:
-    """Find the labels that folders stand for; ``folders`` are pairs of a split and a folder's name, in order.
+    """Determine the labels of folders.
 
-    FER-2013's labels, in its order, where the folders are its seven (in any case, by a synonym, numbered in front or
-    behind), or are numbered 0 to 6; otherwise 2 to 100 labels in alphabetical order, spelled as they are first.
+    ``folders`` are pairs of a split and a folder name, in order. The labels are FER-2013's labels, in its order, if the
+    folders are its seven emotions (in any case, as a synonym, or with a number in front or behind) or are numbered 0 to
+    6. Otherwise they are 2 to 100 labels in alphabetical order, each spelled as in its first folder.
 
-    Raises DataError for numbers whose meaning is not known, for two folders of one split that are the same label,
-    and for names that a model's labels cannot have; ``root`` names the data set in messages.
+    Raises DataError for numbers with an unclear meaning, for two folders of a split with the same label, and for names
+    that cannot be a model's labels. ``root`` names the data set in messages.
     """
     names = list(dict.fromkeys(name for _, name in folders))
     assumptions: list[str] = []
     if any(name.strip().isdecimal() for name in names):
         _refuse_unknown_numbers(root, names)
         label_of = {name: FER2013_LABELS[int(name)] for name in names}
-        assumptions.append(f"label folders are read as FER-2013's numbers: {FER2013_NUMBERS}")
+        assumptions.append(f"interpreting label folders as FER-2013's numbers: {FER2013_NUMBERS}")
     else:
         label_of = _match_names(names)
         renamed = [f"{name} as {label}" for name, label in label_of.items() if name.lower() != label.lower()]
         if renamed:
-            assumptions.append(f"label folders are read by their meaning: {', '.join(renamed)}")
+            assumptions.append(f"interpreting label folders: {', '.join(renamed)}")
     _refuse_doubles(root, [(split, label_of[name]) for split, name in folders], folders)
     labels = set(label_of.values())
     ordered = FER2013_LABELS if labels == set(FER2013_LABELS) else tuple(sorted(labels))
@@ -89,7 +93,7 @@ def resolve_label_folders(root: str, folders: Sequence[tuple[str, str]]) -> Labe
 
 
 def _match_names(names: Sequence[str]) -> dict[str, str]:
-    """The label of each name, where names of one meaning are one label."""
+    """Return the label of each name; names with the same meaning get the same label."""
     plain = dict(zip(names, _strip_numbers(names), strict=True))
     canonical = {name: canonicalize_label(text) for name, text in plain.items()}
     if set(canonical.values()) == set(FER2013_LABELS):
@@ -104,7 +108,7 @@ def _match_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def _strip_numbers(names: Sequence[str]) -> list[str]:
-    """The names without the numbers in front of or behind them, where that leaves an emotion of each."""
+    """Remove numbers in front of or behind the names if this leaves only emotions."""
     matches = [_NUMBERED.fullmatch(name.strip()) for name in names]
     stripped = [match["after"] or match["before"] for match in matches if match]
     if len(stripped) == len(names) and all(map(_is_emotion, stripped)):
@@ -122,21 +126,22 @@ def _refuse_unknown_numbers(root: str, names: Iterable[str]) -> None:
     if not others and numbers == set(range(len(FER2013_LABELS))):
         return
     found = ", ".join([*map(str, sorted(numbers)), *others][:12])
-    contempt = f" (in ckextended.csv 7 is {CONTEMPT})" if 7 in numbers and 0 in numbers else ""
+    contempt = f" (in ckextended.csv, 7 is {CONTEMPT})" if 7 in numbers and 0 in numbers else ""
     raise DataError(
-        f"{root}: it is not known which labels the numbered folders are: {found}{contempt}; rename them to "
-        f"their labels, such as happy; only 0 to 6, all of them, are read as FER-2013's numbers ({FER2013_NUMBERS})"
+        f"{root}: the labels of the numbered folders are unclear: {found}{contempt}; rename them to their labels, "
+        f"such as happy; FER-2013's numbers are only recognized if all of 0 to 6 exist ({FER2013_NUMBERS})"
     )
 
 
 def _refuse_doubles(
-    root: str, labelled: Sequence[tuple[str, str]], folders: Sequence[tuple[str, str]]
+    root: str, labeled: Sequence[tuple[str, str]], folders: Sequence[tuple[str, str]]
 ) -> None:
-    for (split, label), count in Counter(labelled).items():
+    for (split, label), count in Counter(labeled).items():
         if count > 1:
-            same = [name for (_, name), pair in zip(folders, labelled, strict=True) if pair == (split, label)]
+            same = [name for (_, name), pair in zip(folders, labeled, strict=True) if pair == (split, label)]
             raise DataError(
-                f"{root}: the folders {' and '.join(same)} of {split} are one label, {label}; merge or rename them"
+                f"{root}: the folders {' and '.join(same)} of {split} have the same label, {label}; "
+                "merge or rename them"
             )
 
 
@@ -144,8 +149,8 @@ def _check_labels(root: str, labels: tuple[str, ...]) -> None:
     try:
         ModelSpec(name="labels", labels=labels)
     except ContractError as error:
-        # A model's spec has the same demands, and is where they are put into words.
+        # The model spec has the same requirements and phrases the reason.
         raise DataError(
-            f"{root}: the folders' names cannot be a model's labels: "
-            f"{str(error).removeprefix('the model' + chr(39) + 's spec is invalid: ')}"
+            f"{root}: the folder names cannot be used as a model's labels: "
+            f"{str(error).partition(' is invalid: ')[2] or error}"
         ) from error

@@ -1,4 +1,4 @@
-"""What is wrong with the rows of a table, gathered to be told at once."""
+"""Collection of the problems of a table's rows, reported together."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 
 __all__ = ["RowProblems"]
 
-_MOST_LINES: Final = 10  # that are named of each kind; the rest are counted
+_MOST_LINES: Final = 10  # listed for each kind of problem; others are only counted
 _MOST_KINDS: Final = 8
 _MOST_EXAMPLES: Final = 3
 
 
 class RowProblems:
-    """Counts the rows of a table, and those that cannot be read, by what is wrong with them."""
+    """Counts of a table's rows and of its unreadable rows, by kind of problem."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -24,18 +24,24 @@ class RowProblems:
         return sum(map(len, self._lines.values()))
 
     def count_row(self) -> None:
-        """Count a row, whether good or not."""
+        """Count a row, readable or not."""
         self.rows += 1
 
     def add(self, line: int, kind: str, found: str | None = None) -> None:
-        """Note that the row of a line, counted from 1 with the header, has what ``kind`` names; ``found`` shows it."""
+        """Add a problem of the row on a line, counted from 1 with the header.
+
+        ``kind`` describes the problem; ``found`` is an example of it.
+        """
         self._lines.setdefault(kind, array("q")).append(line)
         examples = self._examples.setdefault(kind, [])
         if found is not None and found not in examples and len(examples) < _MOST_EXAMPLES:
             examples.append(found)
 
     def replace(self, line: int, kind: str) -> bool:
-        """Put ``kind`` in the place of what is wrong with the row of a line, the last; False if nothing is."""
+        """Replace the problem of the row on a line, the last one read.
+
+        Returns False if the row has no problem.
+        """
         for lines in self._lines.values():
             if line in lines[-1:]:
                 lines.pop()
@@ -45,12 +51,15 @@ class RowProblems:
         return False
 
     def describe(self) -> str:
-        """Say it in a line, such as ``3 of 28,709 rows cannot be read: a NUL byte (lines 5, 17, 400)``."""
+        """Describe all problems in one line.
+
+        For example: ``cannot read 3 of 28,709 rows: a NUL byte (lines 5, 17, 400)``.
+        """
         kinds = sorted(self._lines, key=lambda kind: -len(self._lines[kind]))
         parts = [self._describe_kind(kind) for kind in kinds[:_MOST_KINDS]]
         if len(kinds) > _MOST_KINDS:
             parts.append(f"and {len(kinds) - _MOST_KINDS} other problems")
-        return f"{len(self):,} of {self.rows:,} rows cannot be read: {'; '.join(parts)}"
+        return f"cannot read {len(self):,} of {self.rows:,} rows: {'; '.join(parts)}"
 
     def _describe_kind(self, kind: str) -> str:
         lines = self._lines[kind]

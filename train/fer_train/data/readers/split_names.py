@@ -1,4 +1,4 @@
-"""The splits of a data set by the names that people give them, in folders and in the column Usage."""
+"""Interpretation of the names of splits in folders and in the column Usage."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 __all__ = ["ALL_TRAINING", "MERGED_TEST", "find_split", "resolve_merged_test"]
 
 MERGED_TEST: Final = "test"
-"""A test split that may be FER-2013's PublicTest, its PrivateTest or both in one."""
+"""A test split that may be FER-2013's PublicTest, its PrivateTest, or both combined."""
 
 ALL_TRAINING: Final = (
-    "all faces are taken for Training; fer-train fit --val-share 0.2 holds a part of them out to measure on"
+    "all faces are used as Training; hold some of them out for evaluation with: fer-train fit --val-share 0.2"
 )
-"""What follows where no splits are named, for messages."""
+"""Consequence of missing splits, for messages."""
 
 _NAMES: Final = {
     "train": "Training",
@@ -33,19 +33,19 @@ _NAMES: Final = {
 
 
 def find_split(name: str) -> str | None:
-    """Find the split that goes by a name: Training, PublicTest, PrivateTest or :data:`MERGED_TEST`.
+    """Return the split with the given name.
 
-    Case, blanks, underscores and hyphens play no part, nor does a ``set`` or ``data`` at the end. None for any
-    other name.
+    It is Training, PublicTest, PrivateTest or :data:`MERGED_TEST`. Ignores case, spaces, underscores, periods, hyphens,
+    and ``set`` or ``data`` at the end. Returns None for any other name.
     """
     plain = re.sub(r"[\s_.-]+", "", name).casefold()
     return _NAMES.get(plain) or _NAMES.get(re.sub(r"(?:set|data)$", "", plain))
 
 
 def resolve_merged_test(present: Collection[str]) -> str:
-    """Tell which of FER-2013's splits a merged test split stands for, beside the other ``present`` ones.
+    """Return which of FER-2013's splits a merged test split is.
 
-    It is PublicTest where there is no validation split, so that PrivateTest stays held back, and PrivateTest where
-    there is one.
+    ``present`` are the other splits. It is PublicTest if there is no validation split, so that PrivateTest stays
+    unused, and PrivateTest otherwise.
     """
     return "PrivateTest" if "PublicTest" in present else "PublicTest"

@@ -1,4 +1,4 @@
-"""The header of a table of faces: its delimiter, and where emotion, pixels and Usage stand."""
+"""Parsing of a table's header: its delimiter and its columns."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["PIXELS", "SIDE", "TableLayout", "read_layout"]
 SIDE: Final = 48  # pixels
 PIXELS: Final = SIDE * SIDE
 _DELIMITERS: Final = (",", ";", "\t", "|")
-_OUTER: Final = " \"'\t\r\n\ufeff"  # what may stand around a column's name
-# A table may call a column by one of these names; the first is FER-2013's.
+_OUTER: Final = " \"'\t\r\n\ufeff"  # characters allowed around a column's name
+# Names of a column in various tables; the first is FER-2013's.
 _EMOTION: Final = ("emotion", "emotions", "label", "labels", "class", "expression")
 _PIXELS: Final = ("pixels", "pixel", "image", "images")
 _USAGE: Final = ("usage", "split", "set", "subset")
 _PIXEL_COLUMN: Final = re.compile(r"(?:pixels?|px|p)?[ _.-]?(\d{1,5})")
-_FEWEST_COLUMNS: Final = 16  # of pixels; fewer numbered columns are something else
+_FEWEST_COLUMNS: Final = 16  # fewer numbered columns are not pixels
 _VOTES: Final = frozenset({"neutral", "happiness", "surprise", "sadness", "anger", "nf"})
 
 
 @dataclass(frozen=True, slots=True)
 class TableLayout:
-    """Where the fields of a face stand in each row.
+    """The layout of a table's rows.
 
-    ``delimiter`` parts the ``width`` fields of a row; ``emotion`` and ``usage`` are columns counted from 0, ``usage``
-    None in a table without one; ``pixels`` are the columns of the gray levels: one for all, or 2,304.
-    ``assumptions`` are lines for people on how the header was read.
+    ``delimiter`` separates the ``width`` fields of a row. ``emotion`` and ``usage`` are columns, counted from 0;
+    ``usage`` is None if the table has no such column. ``pixels`` are the columns of the gray levels: one for all, or
+    2,304. ``assumptions`` are messages about how the header was interpreted.
     """
 
     delimiter: str
@@ -43,15 +43,15 @@ class TableLayout:
 
     @property
     def columns(self) -> tuple[int, ...]:
-        """The columns of emotion, Usage where there is one, and pixels, in this order."""
+        """Columns of emotion, Usage (if there is one) and pixels, in this order."""
         return (self.emotion, *(() if self.usage is None else (self.usage,)), *self.pixels)
 
 
 def read_layout(name: str, header: str) -> TableLayout:
-    """Read the first line of a table; ``name`` stands for the table in messages.
+    """Parse the first line of a table; ``name`` names the table in messages.
 
-    The columns stand in any order, beside others, in any case, and may go by another common name. Pixels are one
-    column, or 2,304 numbered ones. Raises DataError saying which column is missing.
+    The columns can be in any order, with others in between, in any case, and have other common names. Pixels are one
+    column, or 2,304 numbered ones. Raises DataError that names a missing column.
     """
     layouts = [_Columns(header, delimiter) for delimiter in _DELIMITERS]
     columns = max(layouts, key=lambda found: found.recognized)
@@ -69,18 +69,21 @@ def read_layout(name: str, header: str) -> TableLayout:
         emotion=columns.emotion[0],
         pixels=tuple(columns.pixels),
         usage=columns.usage[0] if columns.usage else None,
-        assumptions=(f"columns are read by their meaning: {', '.join(renamed)}",) if renamed else (),
+        assumptions=(f"interpreting columns: {', '.join(renamed)}",) if renamed else (),
     )
 
 
 class _Columns:
-    """The columns of a header for one delimiter; ``emotion``, ``usage`` and ``pixels`` are where these may stand."""
+    """The columns of a header for one delimiter.
+
+    ``emotion``, ``usage`` and ``pixels`` are the indices of the columns that may have this meaning.
+    """
 
     def __init__(self, header: str, delimiter: str) -> None:
         self.delimiter = delimiter
         try:
             fields = next(csv.reader([header], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
-        except csv.Error:  # a carriage return in the middle: no table
+        except csv.Error:  # not a table: there is a carriage return in the middle
             fields = []
         self.names = [field.strip(_OUTER) for field in fields]
         lowered = [name.lower() for name in self.names]
@@ -90,18 +93,18 @@ class _Columns:
 
     @property
     def recognized(self) -> int:
-        """How many columns are known."""
+        """Number of recognized columns."""
         return len(self.emotion) + len(self.usage) + len(self.pixels)
 
 
 def _find(names: Sequence[str], meanings: Sequence[str]) -> list[int]:
-    """The columns that have FER-2013's name, otherwise those that have another one."""
+    """Return the columns with FER-2013's name, or else with another known name."""
     exact = [place for place, name in enumerate(names) if name == meanings[0]]
     return exact or [place for place, name in enumerate(names) if name in meanings]
 
 
 def _find_numbered(names: Sequence[str]) -> list[int]:
-    """Columns of one pixel each, such as ``pixel0`` to ``pixel2303``, in the order of their numbers."""
+    """Return the columns of single pixels, ``pixel0`` to ``pixel2303``, in order."""
     numbered = {
         int(match[1]): place for place, name in enumerate(names) if (match := _PIXEL_COLUMN.fullmatch(name))
     }
@@ -120,33 +123,34 @@ def _describe_missing(name: str, header: str, columns: _Columns) -> DataError:
     shown = repr(header.strip()[:60])
     if len(lowered & _VOTES) >= 5:
         return DataError(
-            f"{name}: these are FER+'s votes, not faces; give fer2013.csv as DATA, and them by --votes"
+            f"{name}: this is the file of FER+ votes, not of faces; use fer2013.csv as DATA and this file as --votes"
         )
     if len(re.findall(r"\d+", header)) >= 1000 and not columns.recognized:
         return DataError(
-            f"{name}: the table has no header, its first line is a face; "
-            "put a first line before it that names its columns, such as emotion,pixels,Usage"
+            f"{name}: the table has no header, as its first line is a face; "
+            "add a first line with the names of the columns, such as emotion,pixels,Usage"
         )
     if len(columns.pixels) >= _FEWEST_COLUMNS and len(columns.pixels) != PIXELS:
         return DataError(
-            f"{name}: a face has {PIXELS:,} pixels ({SIDE}×{SIDE}), the table has {len(columns.pixels):,} columns of "
-            "pixels; scale its faces, or write them as images into train/<label>/, where they may have any size"
+            f"{name}: the table has {len(columns.pixels):,} columns of pixels, but a face has {PIXELS:,} "
+            f"({SIDE}×{SIDE}); resize the faces, or save them as images of any size in train/<label>/"
         )
     if columns.pixels and not columns.emotion:
         return DataError(
-            f"{name}: the table has no column emotion, as the competition's test.csv, and nothing can be learned or "
-            "measured without labels; icml_face_data.csv of the same download has them"
+            f"{name}: the table has no column emotion (like the competition's test.csv), so its faces have no labels; "
+            "use icml_face_data.csv from the same download"
         )
     for places, what in ((columns.emotion, "emotion"), (columns.pixels, "pixels"), (columns.usage, "Usage")):
         if 1 < len(places) < PIXELS:
             both = " and ".join(columns.names[place] or "?" for place in places[:3])
             return DataError(
-                f"{name}: the columns {both} may each be the column {what}; name one of them {what}, rename the others"
+                f"{name}: cannot tell which of the columns {both} is the column {what}; "
+                f"name one of them {what} and rename the others"
             )
     missing = " and ".join(
         what for places, what in ((columns.emotion, "emotion"), (columns.pixels, "pixels")) if not places
     )
     return DataError(
-        f"{name}: a table of faces has the columns emotion, pixels and Usage; {missing} missing "
-        f"from its first line {shown}"
+        f"{name}: a table of faces needs the columns emotion, pixels and Usage, but its first line {shown} "
+        f"lacks {missing}"
     )

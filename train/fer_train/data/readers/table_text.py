@@ -1,4 +1,4 @@
-"""The text of a table of faces, in whatever encoding and with whatever line ends: lines of bytes for a parser."""
+"""Reading of a table's text, in any encoding and with any line endings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fer_train.data.readers.table_layout import PIXELS, TableLayout, read_layout
 __all__ = ["LONGEST_LINE", "CheckedRows", "Lines", "open_lines", "read_header"]
 
 LONGEST_LINE: Final = 1 << 16
-"""Bytes; a face of 2,304 pixels takes at most 9.3 kB, one of 96×96 37 kB."""
+"""Longest line in bytes; a face takes at most 9.3 kB with 48×48 pixels, 37 kB with 96×96."""
 _MOST_BLANK: Final = 1_000_000  # lines
-_START: Final = 1 << 16  # bytes that are looked at before reading
+_START: Final = 1 << 16  # bytes inspected to detect the kind of file
 _BOMS: Final = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -28,18 +28,21 @@ _BOMS: Final = (
 
 
 class Lines(Protocol):
-    """What lines of bytes are read from."""
+    """A source of lines of bytes."""
 
     def readline(self, size: int, /) -> bytes:
-        """Return the next line with its end, at most ``size`` bytes of it; no bytes at the end."""
+        """Return at most ``size`` bytes of the next line; empty at the end.
+
+        The line ending is included.
+        """
 
 
 def open_lines(name: str, stream: IO[bytes]) -> Lines:
-    """Open the lines of a table as UTF-8 that end in a line feed.
+    """Open the lines of a table as UTF-8 with line feeds.
 
-    UTF-16 and UTF-32 are recognized by their byte-order mark, UTF-16 also by its NUL bytes; lines may end in CR
-    alone. Any other text is passed through as it is, because what counts in it is ASCII. Raises DataError where the
-    first bytes are those of another kind of file; ``name`` stands for the table in messages.
+    UTF-16 and UTF-32 are recognized by their byte-order mark, UTF-16 also by its NUL bytes; lines may end with only a
+    CR. Any other text is passed through unchanged, because all relevant text is ASCII. Raises DataError if the first
+    bytes are not those of a table; ``name`` names the table in messages.
     """
     buffered = io.BufferedReader(_Unowned(stream), _START)
     start = buffered.peek(_START)[:_START]
@@ -52,26 +55,27 @@ def open_lines(name: str, stream: IO[bytes]) -> Lines:
 
 
 def read_header(name: str, lines: Lines) -> tuple[TableLayout, int]:
-    """Read the header of a table, after blank lines and Excel's ``sep=;``: its layout, and the number of its line.
+    """Read the header of a table, after blank lines and Excel's ``sep=;``.
 
-    Raises DataError as :func:`~fer_train.data.readers.table_layout.read_layout` does.
+    Returns its layout and its line number. Raises DataError as
+    :func:`~fer_train.data.readers.table_layout.read_layout` does.
     """
     number, text = 0, ""
     while not text.strip() or text.strip().lower().startswith("sep="):
         line = lines.readline(LONGEST_LINE)
         if not line:
-            raise DataError(f"{name}: the table is empty; get it again")
+            raise DataError(f"{name}: the table is empty; download it again")
         number, text = number + 1, line.decode("utf-8-sig", errors="replace")
     return read_layout(name, text), number
 
 
 class CheckedRows(io.RawIOBase):
-    """The rows below the header as a stream for pandas, each one checked before pandas sees it.
+    """The rows below the header, checked and passed on to pandas as a stream.
 
-    pandas fills up short rows in silence, takes a line of any length into memory, and ends a field at a NUL
-    byte. Here a row is one line of as many fields as the layout has, without quotes. Rows that are not go to
-    ``problems``. ``lines`` and ``numbers``, arrays of int64, hold the line of each row that was passed on, counted
-    from 1 with the header, and its number among all rows, counted from 0. More than ``limit`` bytes raise DataError.
+    pandas silently fills up short rows, reads lines of any length into memory, and ends a field at a NUL byte. This
+    stream passes on rows as one line each, without quotes and with the number of fields in the layout; other rows are
+    added to ``problems``. ``lines`` and ``numbers``, arrays of int64, contain for each row passed on its line, counted
+    from 1 with the header, and its number among all rows, counted from 0. Raises DataError after ``limit`` bytes.
     """
 
     def __init__(
@@ -80,7 +84,7 @@ class CheckedRows(io.RawIOBase):
         self._name, self._source, self._layout, self._problems = name, source, layout, problems
         self._number, self._read, self._limit = first, 0, limit
         self._delimiter = layout.delimiter.encode()
-        self._blank = b" \t\"'\r\n" + self._delimiter  # all that an empty row may hold
+        self._blank = b" \t\"'\r\n" + self._delimiter  # characters allowed in an empty row
         self._rest = memoryview(b"")
         self.lines, self.numbers = array("q"), array("q")
         self.last_line = first
@@ -88,11 +92,14 @@ class CheckedRows(io.RawIOBase):
         self.ends_within_line = False
 
     def readable(self) -> bool:
-        """Whether the stream can be read: yes."""
+        """Return True, as the stream can be read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer with what is left of a row, or with the next one; 0 bytes at the end."""
+        """Fill the buffer with the rest of a row or with the next row.
+
+        Returns 0 at the end.
+        """
         if not self._rest:
             self._rest = memoryview(self._next_row())
         target = memoryview(buffer)
@@ -108,7 +115,7 @@ class CheckedRows(io.RawIOBase):
                 if self._blank_lines > _MOST_BLANK:
                     raise DataError(
                         f"{self._name}, line {self._number}: more than {_MOST_BLANK:,} lines are blank: the file is "
-                        "damaged, or a decompression bomb; get the data from a source that you trust"
+                        "damaged or a decompression bomb; get the data from a source that you trust"
                     )
                 continue
             self.last_line = self._number
@@ -127,18 +134,22 @@ class CheckedRows(io.RawIOBase):
             self.ends_within_line = not line.endswith(b"\n")
         if len(line) >= LONGEST_LINE:
             raise DataError(
-                f"{self._name}, line {self._number}: the line is longer than {LONGEST_LINE:,} bytes, a face has "
-                f"{PIXELS:,} pixels; the file is damaged, of another kind, or a decompression bomb"
+                f"{self._name}, line {self._number}: the line is longer than {LONGEST_LINE:,} bytes, which is too "
+                f"long for a face of {PIXELS:,} pixels; the file is damaged, not a table of faces, or a "
+                "decompression bomb"
             )
         if self._read > self._limit:
             raise DataError(
-                f"{self._name}, line {self._number}: more than {self._limit:,} bytes came out of the file: "
-                "it may be a decompression bomb; get the data from a source that you trust"
+                f"{self._name}, line {self._number}: the file unpacks to more than {self._limit:,} bytes and may be "
+                "a decompression bomb; get the data from a source that you trust"
             )
         return line
 
     def _unquote(self, line: bytes) -> bytes:
-        """The row that begins with a line, and may go on in the next ones, without quotes; no bytes for none."""
+        """Return the row that starts with a line, without quotes.
+
+        Reads further lines if the row has several. Returns no bytes if the row cannot be read.
+        """
         while line.count(b'"') % 2:
             more = self._next_line()
             if not more:
@@ -146,10 +157,10 @@ class CheckedRows(io.RawIOBase):
                 return b""
             if len(line) + len(more) > LONGEST_LINE:
                 raise DataError(
-                    f"{self._name}, line {self.last_line}: a quote is opened and never closed; close or remove it"
+                    f"{self._name}, line {self.last_line}: a quote is never closed; close or remove it"
                 )
             line += more
-        text = line.decode("latin-1").rstrip("\r\n")  # any bytes, and back to the same ones
+        text = line.decode("latin-1").rstrip("\r\n")  # decodes any bytes without loss
         delimiter = self._layout.delimiter
         try:
             fields = next(csv.reader([text], delimiter=delimiter, skipinitialspace=delimiter != "\t"))
@@ -160,7 +171,7 @@ class CheckedRows(io.RawIOBase):
         return (delimiter.join(field.translate(blanks) for field in fields) + "\n").encode("latin-1")
 
     def _check_width(self, row: bytes) -> bytes:
-        """The row, or no bytes where it has too many or too few fields."""
+        """Return the row, or no bytes if it has too many or too few fields."""
         count = row.count(self._delimiter) + 1
         layout = self._layout
         if b"\0" in row:
@@ -168,20 +179,20 @@ class CheckedRows(io.RawIOBase):
         elif count == layout.width:
             return row
         elif len(layout.pixels) == 1 and count == layout.width - 1 + PIXELS:
-            # Pixels that are parted as the fields are.
+            # The pixels are separated by the delimiter of the fields.
             fields = row.split(self._delimiter)
             (place,) = layout.pixels
             fields[place : place + PIXELS] = [b" ".join(fields[place : place + PIXELS])]
             return self._delimiter.join(fields)
         else:
             self._problems.add(
-                self.last_line, f"another number of fields than {layout.width:,}", f"{count:,}"
+                self.last_line, f"a number of fields other than {layout.width:,}", f"{count:,}"
             )
         return b""
 
 
 class _Unowned(io.RawIOBase):
-    """The bytes of a stream that is left open."""
+    """The bytes of a stream that is not closed with this object."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -196,7 +207,7 @@ class _Unowned(io.RawIOBase):
 
 
 class _Recoded:
-    """Lines of text in another encoding, as UTF-8."""
+    """Lines of text in another encoding, converted to UTF-8."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
