@@ -1,4 +1,4 @@
-"""The licences of everything that the runtime installs, and the check that no other has come.
+"""Check the licenses of everything that the runtime installs against the known ones.
 
 ``python -m release.licenses`` prints docs/licenses.md.
 """
@@ -30,7 +30,7 @@ PACKAGES: Final[dict[str, str]] = {
     "tqdm": "MPL-2.0 AND MIT",
     "typing-extensions": "PSF-2.0",
 }
-"""By normalized name, as the package states it, as an SPDX expression."""
+"""The SPDX expression of each package's stated license, by normalized name."""
 
 _GNU_CRYPTO: Final = "LGPL-3.0-or-later OR GPL-2.0-or-later"
 _FFMPEG: Final = "LGPL-3.0-or-later"
@@ -122,18 +122,18 @@ extension modules is listed in the license files of that package, such as OpenCV
 
 
 def find_native_license(name: str) -> str | None:
-    """The SPDX expression for a library such as ``libx264``, None for an unknown one."""
+    """Return the SPDX expression for a library such as ``libx264``, or None if it is unknown."""
     return NATIVE_LIBRARIES.get(_OPENBLAS.sub("openblas", name.removeprefix("lib")))
 
 
 def find_problems(distributions: Iterable[Distribution]) -> Iterator[str]:
-    """A sentence for each package, licence or native library that the tables do not have."""
+    """Yield a sentence for each package, license or native library missing from the tables."""
     for found in distributions:
         known = PACKAGES.get(found.name)
         if known is None:
-            yield f"{found.name}: the package is new, its licence is {found.license}"
+            yield f"{found.name}: the package is new, its license is {found.license}"
         elif new := _identifiers(found.license) - _identifiers(known):
-            yield f"{found.name} {found.version}: the licence is new: {', '.join(sorted(new))}"
+            yield f"{found.name} {found.version}: the license is new: {', '.join(sorted(new))}"
         for library in found.native:
             if find_native_license(library.name) is None:
                 yield f"{found.name} {found.version}: the library {library.name} in its wheel is new"

@@ -33,8 +33,8 @@ def test_the_wheels_native_libraries_are_seen() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (make("left-pad", "WTFPL"), "left-pad: the package is new, its licence is WTFPL"),
-        (make(license="BSD-3-Clause AND SSPL-1.0"), "click 1.0: the licence is new: SSPL-1.0"),
+        (make("left-pad", "WTFPL"), "left-pad: the package is new, its license is WTFPL"),
+        (make(license="BSD-3-Clause AND SSPL-1.0"), "click 1.0: the license is new: SSPL-1.0"),
         (
             make(native=(NativeLibrary("libfdk-aac", "2"),)),
             "click 1.0: the library libfdk-aac in its wheel is new",

@@ -68,7 +68,7 @@ def test_it_is_the_same_each_time_and_has_the_commit_s_time(
 def test_a_new_license_stops_it(wheels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_wheel(wheels, "click", "SSPL-1.0")
     assert main([str(wheels), "fer-edge", str(tmp_path / "sbom.json")]) == 1
-    assert "click 1.0: the licence is new: SSPL-1.0" in capsys.readouterr().err
+    assert "click 1.0: the license is new: SSPL-1.0" in capsys.readouterr().err
     assert not (tmp_path / "sbom.json").exists()
 
 

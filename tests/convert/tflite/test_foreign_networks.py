@@ -435,14 +435,14 @@ def test_metadata_that_agree_are_kept_in_the_provenance(
 ) -> None:
     content = foreign.append_files(
         foreign.add_metadata(plain, mean=[128], std=[64], labels_file="emotions.txt", name="Theirs"),
-        {"emotions.txt": "\n".join(FER2013_LABELS).upper(), "licence.txt": "ours"},
+        {"emotions.txt": "\n".join(FER2013_LABELS).upper(), "license.txt": "ours"},
     )
     assert attach(fer_convert, tmp_path, content)[0] == 0
     path = tmp_path / "theirs.tflite"
     assert read_spec(path).provenance["file_metadata"] == {"name": "Theirs"}
     from fer_convert.tflite.container import read_appended_files
 
-    assert read_appended_files(path.read_bytes())["licence.txt"] == b"ours"
+    assert read_appended_files(path.read_bytes())["license.txt"] == b"ours"
 
 
 @pytest.mark.parametrize(
@@ -565,8 +565,8 @@ def test_an_exported_network_with_percentages_has_a_remedy_that_works(
     percentages = keras.Model(theirs.input, keras.layers.Rescaling(100.0)(theirs.output))
     found = attach(fer_convert, tmp_path, foreign.convert(percentages))
     assert_refused(found, "sum to 100", "keras.layers.Rescaling(1 / 100)")
-    mended = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_dropout_left_on_is_noticed(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:

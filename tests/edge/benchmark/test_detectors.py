@@ -110,8 +110,8 @@ def test_a_detector_s_own_failure_is_an_error(images: Path, monkeypatch: pytest.
         compare_detectors(str(images))
 
 
-def test_a_folder_that_holds_no_readable_picture_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "broken.png").write_text("no picture")
+def test_a_folder_that_holds_no_readable_image_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_text("not an image")
     with pytest.raises(SourceError, match="none of the images could be read"):
         compare_detectors(str(tmp_path))
 

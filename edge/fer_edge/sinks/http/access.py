@@ -29,7 +29,7 @@ _OWN_SITE: Final = frozenset({"same-origin", "none"})
 
 
 def choose_token(listener: Listener, given: str) -> str | None:
-    """Return the token that readers need, or None if they need none.
+    """Return the token that readers need, or None if access is open.
 
     It is ``given``, the user's token, or else ("") a random one if other machines can connect. Raises
     UsageError if the user's token is too easy to guess.
@@ -98,7 +98,7 @@ class Access:
             raise RequestError(403, "Requests from other sites are not allowed.")
 
     def is_allowed(self, request: Request) -> bool:
-        """Return whether a request has the token as cookie or bearer token, or needs none."""
+        """Return whether a request has the token as cookie or bearer token, or access is open."""
         if self._token is None:
             return True
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")

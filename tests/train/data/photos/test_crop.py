@@ -51,7 +51,7 @@ def photos(tmp_path: Path, write: Write, portrait: Image) -> Path:
     write("other/grace.png", half)
     write("other/wall.png", np.full((300, 400, 3), 128, np.uint8))
     write("other/pair.png", np.hstack([portrait, portrait]))
-    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 not an image")
     (tmp_path / "photos/other/notes.txt").write_text("not a photo")
     return tmp_path / "photos"
 

@@ -1,4 +1,4 @@
-// The live view page: connects, shows images and rows, and says so when none arrive.
+// The live view page: connects, shows images and rows, and reports when none arrive.
 
 import { Events, Images } from "/connection.js";
 import { Faces } from "/faces.js";
