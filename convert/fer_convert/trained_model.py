@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainedModel", "find_trained_model", "resolve_data"]
 
-_ADVICE: Final = "train a network with: fer-train fit"
+_FIT_HINT: Final = "train a network with: fer-train fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
     path = _find_keras_file(run)
     spec_file = path.with_name(SPEC_FILE)
     if spec is None and not spec_file.is_file():
-        raise UsageError(f"{path}: no model spec, as {spec_file} does not exist; name the spec with --spec")
+        raise UsageError(
+            f"{path}: no model spec, as {spec_file} does not exist", hint="name the spec with --spec"
+        )
     return TrainedModel(
         path, read_spec(spec or spec_file), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
     )
@@ -74,8 +76,8 @@ def resolve_data(model: TrainedModel, data: Path | None) -> Path:
     found = data or model.data
     if found is None:
         raise UsageError(
-            f"{model.path}: the training data of this run is unknown; name a data set for calibration and "
-            "evaluation with --data"
+            f"{model.path}: the training data of this run is unknown",
+            hint="name a data set for calibration and evaluation with --data",
         )
     return found
 
@@ -84,12 +86,12 @@ def _find_keras_file(run: Path) -> Path:
     if run.is_dir():
         path = run / MODEL_FILE
         if not path.is_file():
-            raise RunError(f"{run}: not a run folder, as it has no {MODEL_FILE}; {_ADVICE}")
+            raise RunError(f"{run}: not a run folder, as it has no {MODEL_FILE}", hint=_FIT_HINT)
         return path
     if not run.exists():
-        raise RunError(f"{run}: does not exist; name a run folder or a .keras file, or {_ADVICE}")
+        raise RunError(f"{run}: does not exist; name a run folder or a .keras file", hint=f"or {_FIT_HINT}")
     if not run.is_file() or run.suffix != ".keras":
-        raise RunError(f"{run}: neither a run folder nor a .keras file; {_ADVICE}")
+        raise RunError(f"{run}: neither a run folder nor a .keras file", hint=_FIT_HINT)
     return run
 
 

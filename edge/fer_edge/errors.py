@@ -19,14 +19,14 @@
     ├── PluginError             a detector, source, sink or architecture of another package cannot be imported
     └── MissingExtraError       an optional dependency is not installed
 
-Each message is one line that says what is wrong and what to do. The programs print it after ``Error:`` and exit
-with ``exit_code``.
+Each message is one line that says what is wrong and, if there is a remedy in Python, what to do. What to do on the
+command line is in ``hint``. The programs print both after ``Error:`` and exit with ``exit_code``.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 __all__ = [
     "AccuracyLossError",
@@ -45,6 +45,8 @@ __all__ = [
     "SourceError",
     "SourceLostError",
     "UsageError",
+    "add_hint",
+    "describe_error",
     "one_line",
     "reason_of",
 ]
@@ -80,10 +82,27 @@ def reason_of(error: object) -> str:
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
+def add_hint(message: str, hint: str | None) -> str:
+    """Return a message and its hint as one line, as the programs print it.
+
+    A hint that begins with "or" is an alternative to the remedy at the end of the message and follows a comma.
+    """
+    if hint is None:
+        return message
+    separator = ", " if hint.startswith("or ") else "; "
+    return one_line(f"{message}{separator}{hint}")
+
+
+def describe_error(error: FerEdgeError) -> str:
+    """Return an error's message and hint as one line, as the programs print it."""
+    return add_hint(str(error), error.hint)
+
+
 class FerEdgeError(Exception):
     """Base class of all expected failures.
 
-    The message says what is wrong and what to do. ``exit_code`` is the exit status of the programs.
+    The message says what is wrong and what to do. ``hint`` is a remedy on the command line, such as "replace it with
+    --overwrite", or None. ``exit_code`` is the exit status of the programs.
 
     >>> from fer_edge import EmotionRecognizer, FerEdgeError, SourceError
     >>> with EmotionRecognizer() as recognizer:
@@ -96,8 +115,23 @@ class FerEdgeError(Exception):
 
     exit_code = 1
 
+    def __init__(self, message: str = "", *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
     def __str__(self) -> str:
         return one_line(super().__str__())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception would call the constructor with args, which differ from the parameters of some subclasses.
+        return _restore_error, (type(self), self.args, self.__dict__)
+
+
+def _restore_error(kind: type[FerEdgeError], args: tuple[Any, ...], state: dict[str, Any]) -> FerEdgeError:
+    """Create the copy of an error that was pickled in another process."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class UsageError(FerEdgeError):

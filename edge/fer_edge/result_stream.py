@@ -102,11 +102,11 @@ def _iterate(
         for item in pipeline:
             if isinstance(item, SkippedInput):
                 if on_error == "raise":
-                    raise SourceError(item.error)
+                    raise SourceError(item.error, hint=item.hint)
                 progress.skipped += 1
                 if callable(on_error):
                     on_error(item)
                 else:
-                    _LOG.warning("skipped: %s", item.error)
+                    _LOG.warning("skipped: %s", item.error, extra={"hint": item.hint})
             elif isinstance(item, FrameResult):
                 yield item

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final, Self, TypedDict
 
+from fer_edge.errors import add_hint
 from fer_edge.types import FaceResult, FrameResult, SkippedInput
 
 __all__ = ["PersonSummary", "RunStatistics", "WarningCollector", "compute_shares"]
@@ -87,7 +88,7 @@ class RunStatistics:
     def add(self, result: FrameResult | SkippedInput) -> None:
         """Count a frame and its faces, or an input that could not be read."""
         if isinstance(result, SkippedInput):
-            self.add_error(result.error)
+            self.add_error(add_hint(result.error, result.hint))
             return
         self.frames += 1
         self.faces += len(result.faces)

@@ -132,7 +132,7 @@ class SkippedInput:
     """An image in a folder that could not be read.
 
     The run continues with the next one. ``source`` is the path of the image, ``error`` a one-line description of the
-    problem.
+    problem, and ``hint`` a remedy on the command line, or None.
 
     >>> from fer_edge import EmotionRecognizer
     >>> skipped = []
@@ -144,6 +144,7 @@ class SkippedInput:
 
     source: str
     error: str
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

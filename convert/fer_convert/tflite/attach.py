@@ -24,7 +24,7 @@ from fer_edge.runtime.atomic_files import staged_file
 __all__ = ["Attachment", "attach"]
 
 _LOGGER = logging.getLogger(__name__)
-_REPLACE: Final = "replace it with --overwrite"
+_REPLACE_HINT: Final = "replace it with --overwrite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> Attachmen
                 return Attachment(find_model(path), changed=False, range_known=True)
             _compare_metadata(existing, spec)
     except (ContractError, OutputError) as error:
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}", hint=error.hint) from error
     for suspicion in suspicions:
         _LOGGER.warning("%s: %s", path, suspicion)
     with staged_file(path) as part:
@@ -94,7 +94,7 @@ def _is_same_spec(carried: bytes, spec: ModelSpec) -> bool:
         found = ModelSpec.from_json(carried)
     except ContractError as error:
         raise OutputError(
-            f"the file already has a model spec, which cannot be read ({error}); {_REPLACE}"
+            f"the file already has a model spec, which cannot be read ({error})", hint=_REPLACE_HINT
         ) from error
     fields = ("name", "labels", "width", "height", "color", "interpolation", "crop")
     different = [name for name in fields if getattr(found, name) != getattr(spec, name)]
@@ -104,7 +104,7 @@ def _is_same_spec(carried: bytes, spec: ModelSpec) -> bool:
         f"{name} {_format_value(getattr(found, name))} instead of {_format_value(getattr(spec, name))}"
         for name in different
     )
-    raise OutputError(f"the file already has a different model spec, with {shown}; {_REPLACE}")
+    raise OutputError(f"the file already has a different model spec, with {shown}", hint=_REPLACE_HINT)
 
 
 def _compare_metadata(existing: ExistingMetadata, spec: ModelSpec) -> None:
@@ -124,8 +124,8 @@ def _compare_metadata(existing: ExistingMetadata, spec: ModelSpec) -> None:
     )
     raise ContractError(
         f"{name} in the file lists labels {problem} those of the spec: {_format_value(labels)} instead of "
-        f"{_format_value(spec.labels)}; write the labels of the file into the spec, in this order, or if the file is "
-        f"wrong, {_REPLACE}"
+        f"{_format_value(spec.labels)}; write the labels of the file into the spec, in this order",
+        hint=f"or if the file is wrong, {_REPLACE_HINT}",
     )
 
 

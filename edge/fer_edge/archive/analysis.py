@@ -20,7 +20,7 @@ from fer_edge.archive.summary import SectionSummary
 from fer_edge.classification.worker_pool import ClassifierPool
 from fer_edge.detectors.base import Detector
 from fer_edge.detectors.registry import create_detector
-from fer_edge.errors import DetectorError, SourceError
+from fer_edge.errors import DetectorError, SourceError, describe_error
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.malloc import keep_freed_memory
@@ -87,7 +87,7 @@ def analyze_span(
             with source, pipeline:
                 session.run(lambda _: watch.beat())
         except (SourceError, DetectorError) as failure:
-            error = str(failure)
+            error = describe_error(failure)
         first_s = span.start_s if begin_s is None else begin_s
         summary = SectionSummary(
             frames=rows.frames,

@@ -19,7 +19,7 @@ from typing import Any, Final
 from fer_edge.errors import ClusterError, reason_of
 from fer_edge.runtime.shutdown import raise_if_interrupted, skip_finalization
 
-__all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
+__all__ = ["RETRIES", "build_start_error", "describe_task_failure", "ray_session"]
 
 RETRIES: Final = 2
 """The number of times that Ray restarts a task whose worker was lost."""
@@ -84,7 +84,7 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
             _init(ray, options)
     except (Exception, SystemExit) as error:
         raise_if_interrupted()  # Ray may have replaced the exception of a signal
-        raise ClusterError(describe_start_failure(error, where)) from error
+        raise build_start_error(error, where) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
@@ -166,23 +166,29 @@ def _check_status(address: str) -> None:
             f"{address}: the server at this address is not a Ray cluster; check the address with: ray status"
         ) from None
     if ran.returncode:
-        raise ClusterError(describe_start_failure(RuntimeError(ran.stderr[-400:]), f"at {address}"))
+        raise build_start_error(RuntimeError(ran.stderr[-400:]), f"at {address}")
 
 
-def describe_start_failure(error: BaseException, where: str) -> str:
-    """Describe why Ray could not be started or joined, and what to do.
+def build_start_error(error: BaseException, where: str) -> ClusterError:
+    """Build the error that says why Ray could not be started or joined, and what to do.
 
     ``where`` is ``at ADDRESS`` or ``on this machine``.
     """
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
     if "ersion mismatch" in text:
         found = text[text.index("ersion mismatch") + len("ersion mismatch") :].lstrip(": ")[:160]
-        return f"Ray {where}: version mismatch ({found}); install the same Ray and Python on every machine"
+        return ClusterError(
+            f"Ray {where}: version mismatch ({found}); install the same Ray and Python on every machine"
+        )
     if "token" in text.lower() and "auth" in text.lower():
-        return f"Ray {where}: authentication failed ({text[:160]}); copy ~/.ray/auth_token from the head node"
+        return ClusterError(
+            f"Ray {where}: authentication failed ({text[:160]}); copy ~/.ray/auth_token from the head node"
+        )
     if where == "on this machine":
-        return f"cannot start Ray {where}: {text[:300]}; fer-edge video --append works without Ray"
-    return f"cannot join Ray {where}: {text[:300]}; check it with: ray status"
+        return ClusterError(
+            f"cannot start Ray {where}: {text[:300]}", hint="fer-edge video --append works without Ray"
+        )
+    return ClusterError(f"cannot join Ray {where}: {text[:300]}; check it with: ray status")
 
 
 def describe_task_failure(error: BaseException) -> tuple[str, bool]:
@@ -195,7 +201,7 @@ def describe_task_failure(error: BaseException) -> tuple[str, bool]:
     tries = RETRIES + 1
     if isinstance(error, failures.OutOfMemoryError):
         return (
-            f"the worker ran out of memory {tries} times; use more memory or fewer --threads",
+            f"the worker ran out of memory {tries} times; use more memory or fewer threads",
             False,
         )
     cause = getattr(error, "cause", None) or error

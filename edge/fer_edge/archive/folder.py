@@ -57,7 +57,8 @@ class ArchiveFolder:
             if difference is not None:
                 raise OutputError(
                     f"{self.storage.root}: the archive was created with {difference}; use the same options or another "
-                    "folder, or start over with --overwrite"
+                    "folder",
+                    hint="or start over with --overwrite",
                 )
             self.storage.remove_half_files()
             return

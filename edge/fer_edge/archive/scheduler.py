@@ -117,13 +117,13 @@ class Scheduler:
             raise_if_interrupted()
             message, fatal = describe_task_failure(error)
             if fatal:
-                return Fatal(ClusterError, message)
+                return Fatal(ClusterError(message))
             return SourceSummary.failure(task.job, f"{task.job.source}: {message}")
         return outcome
 
     def _take(self, task: _Task, outcome: Outcome) -> Iterator[SourceSummary | SectionSummary]:
         if isinstance(outcome, Fatal):
-            raise outcome.kind(outcome.message)
+            raise outcome.error
         if isinstance(outcome, Division):
             yield from self._divide(task.job, outcome)
             return

@@ -108,8 +108,7 @@ class Division:
 class Fatal:
     """An error that affects every source, such as a missing model or a full disk."""
 
-    kind: type[FerEdgeError]
-    message: str
+    error: FerEdgeError
 
 
 Outcome = SourceSummary | SectionSummary | Division | Fatal

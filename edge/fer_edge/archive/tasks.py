@@ -29,7 +29,7 @@ from fer_edge.archive.summary import (
     format_metadata,
     parse_section_summary,
 )
-from fer_edge.errors import FerEdgeError, MissingExtraError, SourceError
+from fer_edge.errors import FerEdgeError, SourceError, describe_error
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 
 __all__ = ["TaskContext", "parts_folder", "read_metadata", "run_join", "run_section", "run_source"]
@@ -137,11 +137,9 @@ def _guard(work: Callable[[], Outcome], fail: Callable[[str], Outcome]) -> Outco
         with suppress_native_stderr():
             return work()
     except SourceError as error:
-        return fail(str(error))
-    except MissingExtraError as error:  # its constructor takes other arguments, so it cannot be re-created
-        return Fatal(FerEdgeError, str(error))
+        return fail(describe_error(error))
     except FerEdgeError as error:
-        return Fatal(type(error), str(error))
+        return Fatal(error)
     except MemoryError:
         return fail("out of memory; give each worker more memory, or scale the video down")
 

@@ -15,7 +15,7 @@ import cv2
 from fer_edge._version import __version__
 from fer_edge.detectors.base import Detector
 from fer_edge.detectors.registry import DETECTORS, create_detector
-from fer_edge.errors import DetectorError, FerEdgeError, SourceError, UsageError
+from fer_edge.errors import DetectorError, FerEdgeError, SourceError, UsageError, add_hint, describe_error
 from fer_edge.runtime.latency import LatencyHistogram
 from fer_edge.runtime.system import describe_machine, processor_count, thread_count
 from fer_edge.runtime.tables import aligned, counted
@@ -86,7 +86,7 @@ def _present_detectors(
         except DetectorError:
             raise
         except FerEdgeError as error:
-            left_out[name] = str(error)
+            left_out[name] = describe_error(error)
             continue
         stack.enter_context(closing(detector))
         if detector.traits.tracked:
@@ -157,7 +157,7 @@ def _read_frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
         if isinstance(item, Frame):
             yield item
         elif isinstance(item, SkippedInput):
-            comparison.errors.append(item.error)
+            comparison.errors.append(add_hint(item.error, item.hint))
 
 
 def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:

@@ -13,7 +13,7 @@ from typing import Final
 import click
 
 from fer_edge.cli.messages import ERROR, configure_messages, install_log_handler, is_json, say
-from fer_edge.errors import FerEdgeError
+from fer_edge.errors import FerEdgeError, describe_error
 from fer_edge.runtime.shutdown import (
     INTERRUPTED,
     TERMINATED,
@@ -92,8 +92,10 @@ def _run_to_status(command: click.Command, arguments: list[str], name: str) -> i
         return 1
     except FerEdgeError as error:
         if "--debug" in arguments:
+            if error.hint is not None:
+                error.add_note(error.hint)
             raise
-        say(str(error), ERROR)
+        say(describe_error(error), ERROR)
         return error.exit_code
     except MemoryError:
         if "--debug" in arguments:

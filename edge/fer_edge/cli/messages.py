@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import click
 
-from fer_edge.errors import one_line
+from fer_edge.errors import add_hint, one_line
 
 __all__ = [
     "ERROR",
@@ -108,8 +108,8 @@ class _LogHandler(logging.Handler):
     """Prints the library's log records."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one record."""
-        say(record.getMessage(), min(record.levelno, ERROR))
+        """Print one record, with the hint that ``extra`` may contain."""
+        say(add_hint(record.getMessage(), getattr(record, "hint", None)), min(record.levelno, ERROR))
 
 
 def _is_journal() -> bool:

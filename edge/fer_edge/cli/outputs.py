@@ -18,7 +18,7 @@ from fer_edge.cli.broker import create_tls_files
 from fer_edge.cli.inputs import Inputs
 from fer_edge.cli.messages import is_silent, say
 from fer_edge.cli.run_options import RunOptions
-from fer_edge.errors import OutputError, UsageError
+from fer_edge.errors import OutputError, UsageError, describe_error
 from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
@@ -302,5 +302,5 @@ def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:
     except OutputError as error:
         if options.show:
             raise
-        say(f"Running without a window; stop with Ctrl-C: {error}")
+        say(f"Running without a window; stop with Ctrl-C: {describe_error(error)}")
         return []

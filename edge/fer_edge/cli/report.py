@@ -16,7 +16,7 @@ import click
 from fer_edge.cli.camera_watch import CameraWatch
 from fer_edge.cli.messages import ERROR, is_json, say
 from fer_edge.cli.progress import progress_bar
-from fer_edge.errors import one_line
+from fer_edge.errors import add_hint, one_line
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.tables import counted
 from fer_edge.statistics import RunStatistics
@@ -55,7 +55,7 @@ class RunReport:
     def take(self, result: FrameResult | SkippedInput) -> None:
         """Show one result."""
         if isinstance(result, SkippedInput):
-            say(result.error, ERROR)
+            say(add_hint(result.error, result.hint), ERROR)
         elif not self._stream.still:
             self._progress.advance(result)
         elif not self._quiet:

@@ -27,7 +27,7 @@ from fer_edge.cli.outputs import (
 from fer_edge.cli.report import RunReport
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.detectors.registry import create_detector
-from fer_edge.errors import FerEdgeError, UsageError
+from fer_edge.errors import FerEdgeError, UsageError, describe_error
 from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.pipeline import Pipeline
@@ -187,9 +187,9 @@ class _Run:
                 self._sinks += create_windows(self._pipeline.stream, self._options)
                 self._session.run(self._report.take)
         except FerEdgeError as error:
-            statistics.add_error(str(error))
+            statistics.add_error(describe_error(error))
             if is_interrupted():  # report the error, but exit with the status of the signal
-                say(str(error), ERROR)
+                say(describe_error(error), ERROR)
                 say(_INTERRUPTED)
                 raise_if_interrupted()
             raise

@@ -105,6 +105,6 @@ def refuse_model(request: DetectorRequest, name: str) -> None:
     """Raise UsageError if a model file is given for a detector that cannot use it."""
     if request.model is not None:
         raise UsageError(
-            f"--detector {name} does not take --detector-model {str(request.model)!r}; leave it out "
-            "(--model selects the classifier's model)"
+            f"the detector {name} does not take a model file; leave out {str(request.model)!r}",
+            hint="--model, not --detector-model, selects the classifier's model",
         )

@@ -42,5 +42,7 @@ def create_detector(request: DetectorRequest) -> FullFrameDetector:
     """Create the detector. Raises UsageError for options that have no effect."""
     refuse_model(request, FullFrameDetector.name)
     if request.min_face is not None:
-        raise UsageError("--min-face has no effect if each image is a face; leave it out")
+        raise UsageError(
+            "a minimum face size has no effect if each image is a face", hint="leave out --min-face"
+        )
     return FullFrameDetector()

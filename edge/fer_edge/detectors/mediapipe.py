@@ -218,7 +218,7 @@ def _import() -> Any:
 def _broken(error: Exception) -> DetectorError:
     return DetectorError(
         f"MediaPipe is installed but does not load ({reason_of(error)}); "
-        "reinstall it: pip install --force-reinstall 'fer-edge[mediapipe]', or use --detector haar"
+        "reinstall it: pip install --force-reinstall 'fer-edge[mediapipe]', or use the detector haar"
     )
 
 

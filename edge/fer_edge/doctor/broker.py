@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fer_edge.doctor.finding import Finding
-from fer_edge.errors import FerEdgeError
+from fer_edge.errors import FerEdgeError, add_hint, describe_error
 from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 
 __all__ = ["check_broker"]
@@ -29,7 +29,7 @@ def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
         address = parse_address(url, files or TlsFiles())
         connection = BrokerConnection(address, f"fer-edge-doctor-{uuid.uuid4().hex[:12]}")
     except FerEdgeError as error:
-        what, _, remedy = str(error).rpartition("; ")
+        what, _, remedy = describe_error(error).rpartition("; ")
         yield Finding("red", "broker", what or remedy, remedy)
         return
     listener = _Listener()
@@ -67,4 +67,5 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the first message."""
-        self.text = self.text or record.getMessage().partition("; the run goes on")[0]
+        text = record.getMessage().partition("; the run goes on")[0]
+        self.text = self.text or add_hint(text, getattr(record, "hint", None))

@@ -48,7 +48,7 @@ def check_models() -> Iterator[Finding]:
 
 
 def _check_model(name: str) -> Finding:
-    from fer_edge.errors import FerEdgeError
+    from fer_edge.errors import FerEdgeError, describe_error
     from fer_edge.models.find_model import find_model
 
     title = f"model {name}"
@@ -61,7 +61,7 @@ def _check_model(name: str) -> Finding:
         answer(name)
         took_ms = 1000 * (time.perf_counter() - started)
     except FerEdgeError as error:
-        what, _, remedy = str(error).rpartition("; ")
+        what, _, remedy = describe_error(error).rpartition("; ")
         return Finding("red", title, what or remedy, remedy if what else "reinstall fer-edge")
     expected_path = model.path.with_suffix(ANSWERS_SUFFIX)
     what = f"{model.spec.variant}, sha256 {model.sha256[:12]}…"

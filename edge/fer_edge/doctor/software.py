@@ -102,12 +102,12 @@ def check_opencv() -> Iterator[Finding]:
     else:
         yield Finding("green", "OpenCV", found)
     from fer_edge.detectors.haar import load_cascade
-    from fer_edge.errors import DetectorError
+    from fer_edge.errors import DetectorError, describe_error
 
     try:
         load_cascade()
     except DetectorError as error:
-        what, _, remedy = str(error).rpartition("; ")
+        what, _, remedy = describe_error(error).rpartition("; ")
         yield Finding("red", "Haar cascade", what, remedy)
     else:
         yield Finding("green", "Haar cascade", "loads")

@@ -101,7 +101,7 @@ DETECTOR_FILES: Final[Mapping[str, DetectorFile]] = {
             # performance and utilization of the APIs in your app to Google."
             notice="MediaPipe sends metrics about its performance and use to Google "
             "(https://policies.google.com/privacy). You are responsible for obtaining the consent of your users. "
-            "To avoid this, use --detector haar.",
+            "To avoid this, use the detector haar.",
         ),
     )
 }

@@ -251,11 +251,12 @@ def read_spec(path: str | Path) -> ModelSpec:
             )
             return ModelSpec.from_json(archive.read(entry))
     except ContractError as error:
-        raise ContractError(f"{path}: {error}") from error
+        raise ContractError(f"{path}: {error}", hint=error.hint) from error
     except ZIP_DAMAGE as error:
         raise ContractError(
             f"{path}: the model contains no model spec ({SPEC_FILE}); the file may be truncated or made with another "
-            "tool; add a spec with: fer-convert attach FILE --spec SPEC"
+            "tool",
+            hint="add a spec with: fer-convert attach FILE --spec SPEC",
         ) from error
     except OSError as error:
         raise ContractError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -49,7 +49,9 @@ def check_file(path: Path, *, overwrite: bool) -> None:
     if not parent.is_dir():
         raise OutputError(f"{path}: folder {parent} does not exist; create it first")
     if path.is_file() and not overwrite:
-        raise OutputError(f"{path}: already exists; replace it with --overwrite or choose another name")
+        raise OutputError(
+            f"{path}: already exists; choose another name", hint="or replace it with --overwrite"
+        )
     if not os.access(path if path.exists() else parent, os.W_OK):
         raise OutputError(f"{path}: cannot write: permission denied; choose another location")
 
@@ -72,7 +74,7 @@ def check_file_in_folder(folder: Path, name: str, *, overwrite: bool) -> None:
         raise OutputError(f"{folder}: is a file, not a folder; choose another name")
     if (folder / name).exists() and not overwrite:
         raise OutputError(
-            f"{folder / name}: already exists; replace it with --overwrite or choose another folder"
+            f"{folder / name}: already exists; choose another folder", hint="or replace it with --overwrite"
         )
 
 
@@ -86,7 +88,8 @@ def check_staged_folder(folder: Path, *, overwrite: bool) -> None:
     if present and not overwrite:
         raise OutputError(
             f"{folder}: folder is not empty: it contains {', '.join(present[:3])}"
-            f"{' and more' if len(present) > 3 else ''}; choose another or allow it with --overwrite"
+            f"{' and more' if len(present) > 3 else ''}; choose another",
+            hint="or allow it with --overwrite",
         )
 
 

@@ -93,7 +93,7 @@ def create_sink(request: SinkRequest) -> Sink:
     folder = Path(request.target)
     if folder.is_dir() and any(folder.iterdir()) and not (request.append or request.overwrite):
         raise OutputError(
-            f"{folder}: the folder for faces is not empty; choose another, or add to it with --append"
+            f"{folder}: the folder for faces is not empty; choose another", hint="or add to it with --append"
         )
     return FacesSink(folder, live=request.stream.live)
 

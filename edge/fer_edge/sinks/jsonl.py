@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from fer_edge.errors import OutputError, reason_of
+from fer_edge.errors import OutputError, add_hint, reason_of
 from fer_edge.rendering.view import View
 from fer_edge.runtime.atomic_files import output_errors
 from fer_edge.runtime.json_text import parse_json
@@ -80,7 +80,7 @@ def format_row(result: View | SkippedInput) -> bytes:
     """
     record: Any
     if isinstance(result, SkippedInput):
-        record = {"source": result.source, "error": result.error}
+        record = {"source": result.source, "error": add_hint(result.error, result.hint)}
     else:
         record = result.as_record()
     return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -35,7 +35,7 @@ def assign_targets(
             raise UsageError(f"{target}: is an input and would be overwritten; choose another output")
         if not overwrite and target.exists():
             raise OutputError(
-                f"{target}: already exists; replace it with --overwrite or choose another output"
+                f"{target}: already exists; choose another output", hint="or replace it with --overwrite"
             )
         taken.add(target)
         targets[source] = target

@@ -34,14 +34,14 @@ class WindowSink:
             import tkinter
         except ModuleNotFoundError:
             raise OutputError(
-                "cannot open a window: tkinter is not installed; install it (Debian: apt install python3-tk) "
-                "or turn the window off with --no-show"
+                "cannot open a window: tkinter is not installed; install it (Debian: apt install python3-tk)",
+                hint="or turn the window off with --no-show",
             ) from None
         self._tkinter: Any = tkinter
         try:
             self._root: Any = tkinter.Tk()
         except tkinter.TclError as error:
-            raise OutputError(f"cannot open a window: {error}; turn it off with --no-show") from error
+            raise OutputError(f"cannot open a window: {error}", hint="turn it off with --no-show") from error
         self._stop = Event()
         self._still = False
         self._key_pressed = False

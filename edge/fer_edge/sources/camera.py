@@ -25,8 +25,8 @@ def create_source(request: SourceRequest) -> Source:
         return _create_network_source(request)
     if not address.isdecimal() and not address.startswith("/dev/"):
         raise UsageError(
-            f"{address!r} is not a camera address; use an index, /dev/videoN, picamera, or an rtsp:// or http:// URL; "
-            "to read a file, use: fer-edge video"
+            f"{address!r} is not a camera address; use an index, /dev/videoN, picamera, or an rtsp:// or http:// URL",
+            hint="to read a file, use: fer-edge video",
         )
     return create_capture_source(request)
 

@@ -39,7 +39,7 @@ def find_videos(folder: str) -> list[str]:
     except OSError as error:
         raise SourceError(f"{folder}: cannot read folder: {error.strerror}") from error
     if not found:
-        raise SourceError(f"{folder}: no videos in this folder; for images, use: fer-edge folder")
+        raise SourceError(f"{folder}: no videos in this folder", hint="for images, use: fer-edge folder")
     return found
 
 

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import SourceError
+from fer_edge.runtime.notice import Notice
 from fer_edge.sources.image_decoders import decode
 from fer_edge.sources.image_exif import oriented
 from fer_edge.sources.image_header import ImageHeader, read_header
@@ -42,14 +43,14 @@ class ImageFile:
     """
 
     image: Image
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
 
 
 def read_image(path: Path | str) -> Image:
     """Load an image with :func:`load_image` and log its notes as warnings."""
     read = load_image(path)
     for note in read.notes:
-        _LOG.warning("%s: %s", os.fspath(path), note)
+        _LOG.warning("%s: %s", os.fspath(path), note, extra={"hint": note.hint})
     return read.image
 
 
@@ -74,7 +75,7 @@ def load_image(path: Path | str) -> ImageFile:
     try:
         decoded = decode(whole, header, MOST_PIXELS)
         if decoded is None or not decoded.size:
-            raise SourceError(_describe_unreadable(header))
+            raise _explain_unreadable(header)
         upright = oriented(decoded, header.orientation)
         image, notes = to_bgr(
             upright,
@@ -84,11 +85,13 @@ def load_image(path: Path | str) -> ImageFile:
             premultiplied=header.premultiplied or (header.kind == "TIFF" and decoded.dtype == np.uint8),
         )
     except SourceError as error:
-        raise SourceError(f"{name}: {error}") from error
+        raise SourceError(f"{name}: {error}", hint=error.hint) from error
     except (cv2.error, MemoryError) as error:
         reason = getattr(error, "err", "") or str(error) or "not enough memory"
         raise SourceError(f"{name}: cannot decode image: {' '.join(reason.split())}") from error
-    return ImageFile(np.asarray(image, np.uint8), (*_describe_other_frames(header, name), *notes))
+    return ImageFile(
+        np.asarray(image, np.uint8), (*_describe_other_frames(header, name), *map(Notice, notes))
+    )
 
 
 def _read_content(path: Path, name: str) -> bytes:
@@ -102,10 +105,12 @@ def _read_content(path: Path, name: str) -> bytes:
             if not can_list(path):
                 raise SourceError(f"{name}: cannot read folder; its images are skipped")
             raise SourceError(
-                f"{name}: not an image: it is a folder; for the images in it, use: fer-edge folder"
+                f"{name}: not an image: it is a folder", hint="for the images in it, use: fer-edge folder"
             )
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-            raise SourceError(f"{name}: not an image: it is a device; for a camera, use: fer-edge camera")
+            raise SourceError(
+                f"{name}: not an image: it is a device", hint="for a camera, use: fer-edge camera"
+            )
         if not stat.S_ISREG(mode):
             raise SourceError(f"{name}: not an image: it is a pipe or socket; save the image to a file")
         if path.stat().st_size > _MOST_BYTES:
@@ -119,26 +124,30 @@ def _read_content(path: Path, name: str) -> bytes:
     return content
 
 
-def _describe_unreadable(header: ImageHeader) -> str:
+def _explain_unreadable(header: ImageHeader) -> SourceError:
     if header.kind in ("", "TGA"):
-        return "cannot read image: unsupported format or damaged file; for a video, use: fer-edge video"
+        return SourceError(
+            "cannot read image: unsupported format or damaged file", hint="for a video, use: fer-edge video"
+        )
     kind = "file" if header.kind == "damaged" else header.kind
-    return f"cannot read image: the {kind} is damaged or of an unsupported kind; convert it to PNG or get a new copy"
+    return SourceError(
+        f"cannot read image: the {kind} is damaged or of an unsupported kind; convert it to PNG or get a new copy"
+    )
 
 
-def _describe_other_frames(header: ImageHeader, name: str) -> tuple[str, ...]:
+def _describe_other_frames(header: ImageHeader, name: str) -> tuple[Notice, ...]:
     if header.frames < 2:
         return ()
     if not header.animated:
         what = "pages" if header.kind == "TIFF" else "images"
-        return (f"only the first of {header.frames} {what} is read; save the others as separate files",)
+        return (
+            Notice(f"only the first of {header.frames} {what} is read; save the others as separate files"),
+        )
     count = "several" if header.kind == "AVIF" else header.frames
-    use = (
-        f"for all of them, use: fer-edge video {name}"
-        if header.kind in _VIDEO_KINDS
-        else "save the others as separate files"
-    )
-    return (f"only the first of {count} frames is read; {use}",)
+    text = f"only the first of {count} frames is read"
+    if header.kind in _VIDEO_KINDS:
+        return (Notice(text, hint=f"for all of them, use: fer-edge video {name}"),)
+    return (Notice(f"{text}; save the others as separate files"),)
 
 
 def can_list(folder: Path) -> bool:

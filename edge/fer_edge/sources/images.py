@@ -126,7 +126,7 @@ class ImageSource:
             try:
                 yield Frame(read_image(path), path)
             except SourceError as error:
-                yield SkippedInput(path, str(error))
+                yield SkippedInput(path, str(error), error.hint)
 
 
 def create_source(request: SourceRequest) -> ImageSource:
@@ -162,10 +162,11 @@ def search_images(folder: Path | str, *, recursive: bool = False, without: Path 
     root = Path(folder)
     try:
         if not root.is_dir():
-            state = (
-                "not a folder; for a file, use: fer-edge image" if root.exists() else "folder does not exist"
-            )
-            raise SourceError(f"{os.fspath(folder)}: {state}")
+            if root.exists():
+                raise SourceError(
+                    f"{os.fspath(folder)}: not a folder", hint="for a file, use: fer-edge image"
+                )
+            raise SourceError(f"{os.fspath(folder)}: folder does not exist")
         excluded = None if without is None else without.resolve()
         suffixes = IMAGE_SUFFIXES | HEIC_SUFFIXES if reads_heic() else IMAGE_SUFFIXES
         left_out: Counter[str] = Counter()
@@ -175,11 +176,11 @@ def search_images(folder: Path | str, *, recursive: bool = False, without: Path 
         reason = getattr(error, "strerror", None) or str(error)
         raise SourceError(f"{name}: cannot read folder: {reason}") from error
     if not found.paths:
-        hint = "" if recursive else "; to search its subfolders, use: fer-edge folder --recursive"
         others = found.describe_left_out()
         raise SourceError(
-            f"{folder}: no images in this folder ({', '.join(sorted(suffixes))}){hint}"
-            + ("" if others is None else f"; {others}")
+            f"{folder}: no images in this folder ({', '.join(sorted(suffixes))})"
+            + ("" if others is None else f"; {others}"),
+            hint=None if recursive else "to search its subfolders, use: fer-edge folder --recursive",
         )
     return found
 

@@ -78,14 +78,16 @@ class LiveClock:
 class CameraFault(Exception):  # noqa: N818  (becomes a SourceError in the source that reconnects)
     """A camera cannot be opened or has stopped delivering frames.
 
-    ``reason`` is what is wrong, ``remedy`` what to do. ``permanent`` means that retrying does not help, for example
-    after a wrong password. ``at_once`` means that the camera had delivered frames for a while, so that it is worth
-    retrying without a delay.
+    ``reason`` is what is wrong, ``remedy`` what to do, or empty, and ``hint`` what to do on the command line.
+    ``permanent`` means that retrying does not help, for example after a wrong password. ``at_once`` means that the
+    camera had delivered frames for a while, so that it is worth retrying without a delay.
     """
 
-    def __init__(self, reason: str, remedy: str, *, permanent: bool = False) -> None:
-        super().__init__(f"{reason}; {remedy}")
-        self.reason, self.remedy, self.permanent = reason, remedy, permanent
+    def __init__(
+        self, reason: str, remedy: str = "", *, hint: str | None = None, permanent: bool = False
+    ) -> None:
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        self.reason, self.remedy, self.hint, self.permanent = reason, remedy, hint, permanent
         self.at_once = False
 
 

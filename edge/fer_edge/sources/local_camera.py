@@ -48,7 +48,7 @@ _MOST_BLOCKED: Final = 4  # threads blocked in a driver
 _RATE_TOLERANCE: Final = 0.05  # relative difference in frame rate
 _SAMPLE: Final = 4  # every fourth row and column are enough to detect identical images
 _BUSY: Final = "check that no other program uses it and, on Linux, that you are in the video group"
-_LIBCAMERA: Final = (
+_LIBCAMERA_HINT: Final = (
     "to read the Raspberry Pi's own camera, use: fer-edge camera picamera, or: "
     "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -"
 )
@@ -111,7 +111,7 @@ class LocalCamera:
             except TimeoutError as error:
                 if not given:
                     raise CameraFault(
-                        "it opened but delivered no image", f"{self._remedy}; {_LIBCAMERA}"
+                        "it opened but delivered no image", self._remedy, hint=_LIBCAMERA_HINT
                     ) from error
                 raise CameraFault(
                     f"no image for {SILENCE_S:g} s", "check its cable, or plug it in again"
@@ -222,7 +222,8 @@ def _check_device(target: int | str) -> None:
         present = sorted(str(path) for path in Path("/dev").glob("video*"))
         raise CameraFault(
             f"{device} does not exist; found {', '.join(present) or 'no camera'}",
-            "plug in a camera, or name one: fer-edge camera /dev/videoN or URL",
+            "plug in a camera",
+            hint="or name one: fer-edge camera /dev/videoN or URL",
         )
 
 

@@ -33,7 +33,8 @@ _PNG: Final = b"\x89PNG"
 _MOST_FAILURES: Final = 100  # demuxer errors in a row
 _CHECK: Final = "check the address and that the camera is on"
 _NAME_STREAM: Final = "use the address of the stream itself; see the camera's manual or settings"
-_RECORDING: Final = "the server returned a recording, not a live stream", "to read it, use: fer-edge video"
+_RECORDING: Final = "the server returned a recording, not a live stream"
+_RECORDING_HINT: Final = "to read it, use: fer-edge video"
 _PRINTABLE: Final = frozenset(b"\t\r\n" + bytes(range(32, 127)))
 _PLAYLIST: Final = b"#EXTM3U"
 _PLAYLIST_KINDS: Final = ("mpegurl", "dash+xml")
@@ -133,7 +134,7 @@ class NetworkStream:
         else:
             self._open_container(http, {})
             if self._container.duration:
-                raise CameraFault(*_RECORDING, permanent=True)
+                raise CameraFault(_RECORDING, hint=_RECORDING_HINT, permanent=True)
 
     def _open_container(self, file: Any, options: dict[str, str]) -> None:
         began_s = time.monotonic()
@@ -176,7 +177,7 @@ class NetworkStream:
                 yield packet
         if self._recording_s is not None:
             raise RecordingEnded(
-                f"the recording of {self._recording_s:.0f} s that it sent has ended", _RECORDING[1]
+                f"the recording of {self._recording_s:.0f} s that it sent has ended", hint=_RECORDING_HINT
             )
         raise CameraFault("the server closed the connection", _CHECK)
 
@@ -221,7 +222,7 @@ def _refuse_non_stream(http: HttpStream, start: bytes) -> None:
         if http.kind.startswith("text/"):
             what = "text, not a stream"
         else:
-            raise CameraFault(*_RECORDING, permanent=True)
+            raise CameraFault(_RECORDING, hint=_RECORDING_HINT, permanent=True)
     if what is not None:
         raise CameraFault(f"the server returned {what}", _NAME_STREAM, permanent=True)
 

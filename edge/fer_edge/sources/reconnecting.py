@@ -70,7 +70,7 @@ class ReconnectingSource:
         except CameraFault as fault:
             self._disconnect()
             if not self._waits or fault.permanent:
-                raise SourceError(f"{self._title}: {fault}") from fault
+                raise SourceError(f"{self._title}: {fault}", hint=fault.hint) from fault
             _LOG.warning("%s: %s; waiting for it", self._title, fault.reason)
             self.info = replace(self.info, lost=True)
         except InterruptedError:
@@ -103,7 +103,7 @@ class ReconnectingSource:
             except InterruptedError:
                 return
             except RecordingEnded as end:
-                raise SourceLostError(f"{self._title}: {end}") from end
+                raise SourceLostError(f"{self._title}: {end}", hint=end.hint) from end
             except CameraFault as lost:
                 fault = lost
                 self._lose(fault, time.monotonic() - began_s)
@@ -200,13 +200,16 @@ class ReconnectingSource:
     def _give_up(self, fault: CameraFault | None) -> SourceError:
         reason = "it delivered no frame" if fault is None else fault.reason
         remedy = "check its cable or network" if fault is None else fault.remedy
+        hint = None if fault is None else fault.hint
+        advice = f"; {remedy}" if remedy else ""
         patience = f", and no reconnection within {self._patience_s:g} s" if self._patience_s > 0 else ""
         frames = self._clock.frames
         if not frames:
-            return SourceError(f"{self._title}: {reason}{patience}; {remedy}")
+            return SourceError(f"{self._title}: {reason}{patience}{advice}", hint=hint)
         return SourceLostError(
-            f"{self._title}: lost after {counted(frames, 'frame')}: {reason}{patience}; {remedy}; "
-            "the results so far are kept"
+            f"{self._title}: lost after {counted(frames, 'frame')}: {reason}{patience}{advice}; "
+            "the results so far are kept",
+            hint=hint,
         )
 
 

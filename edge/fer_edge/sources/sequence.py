@@ -44,7 +44,7 @@ class SourceSequence:
                         yield item
                         del item
             except SourceError as error:
-                yield SkippedInput(address, str(error))
+                yield SkippedInput(address, str(error), error.hint)
                 if not begun:
                     continue
             yield Discontinuity("end of source", finished=address)

@@ -165,11 +165,12 @@ def _open_path(video: OpenVideo, path: Path, name: str) -> None:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
             raise SourceError(
-                f"{name}: cannot open video: it is a folder; for the images in it, use: fer-edge folder"
+                f"{name}: cannot open video: it is a folder",
+                hint="for the images in it, use: fer-edge folder",
             )
         if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
             raise SourceError(
-                f"{name}: cannot open video: it is a device; for a camera, use: fer-edge camera"
+                f"{name}: cannot open video: it is a device", hint="for a camera, use: fer-edge camera"
             )
         if stat.S_ISFIFO(kind):
             video.pipe = PipeReader.open(path)

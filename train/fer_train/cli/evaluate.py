@@ -82,4 +82,4 @@ def _warn_of_concerns(faces: FaceDataset, report: dict[str, Any], name: str) -> 
     confusion = report["confusion"]
     concerns = find_prediction_concerns(np.array(confusion["counts"]), tuple(confusion["labels"]))
     for concern in [*(find_concerns(faces, name) if is_own(faces) else []), *concerns]:
-        _LOG.warning("%s", concern)
+        _LOG.warning("%s", concern, extra={"hint": concern.hint})

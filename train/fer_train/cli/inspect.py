@@ -58,7 +58,7 @@ def inspect_data(
         found = inspect_dataset(faces)
         click.echo(format_inspection(found, str(data)))
         for concern in find_concerns(faces, str(data)) if is_own(faces) else []:
-            _LOG.warning("%s", concern)
+            _LOG.warning("%s", concern, extra={"hint": concern.hint})
         if plot is not None:
             from fer_train.evaluation.plots import draw_inspection
 

@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from fer_edge.runtime.notice import Notice
 from fer_edge.runtime.tables import counted
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import duplicate_groups
@@ -48,7 +49,7 @@ def sample_faces(faces: FaceDataset) -> FaceDataset:
     return faces.select(np.sort(np.random.default_rng(0).permutation(len(faces))[:CHECKED_FACES]))
 
 
-def find_concerns(faces: FaceDataset, name: str) -> list[str]:
+def find_concerns(faces: FaceDataset, name: str) -> list[Notice]:
     """Find problems of the user's own data set, one line each.
 
     ``name`` names the data set. Problems are labels with few images, labels of very different sizes, images of one
@@ -59,13 +60,16 @@ def find_concerns(faces: FaceDataset, name: str) -> list[str]:
     faceless = count_faceless(sample.pixels)
     if faceless > _MOST_FACELESS * len(sample):
         concerns.append(
-            f"{name}: no face fills the image in {faceless:,} of {counted(len(sample), 'image')}; if these are whole "
-            f"photos, crop them first: fer-train crop {name} --out {name.rstrip('/')}-cropped"
+            Notice(
+                f"{name}: no face fills the image in {faceless:,} of {counted(len(sample), 'image')}; if these are "
+                "whole photos, crop them first",
+                hint=f"use: fer-train crop {name} --out {name.rstrip('/')}-cropped",
+            )
         )
     return concerns
 
 
-def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -> list[str]:
+def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -> list[Notice]:
     """Return a warning if nearly all predictions are the same label.
 
     ``counts`` is the confusion matrix, int64 (labels, labels), with true labels in rows.
@@ -75,12 +79,15 @@ def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -
     if predicted[most] < _ONE_LABEL * total or counts[most].sum() >= _ONE_LABEL * total:
         return []
     return [
-        f"{predicted[most]:,} of {counted(total, 'image')} are predicted as {label_names[most]}: the network hardly "
-        "distinguishes the labels; add images of the others, use --class-weights balanced, or train longer"
+        Notice(
+            f"{predicted[most]:,} of {counted(total, 'image')} are predicted as {label_names[most]}: the network "
+            "hardly distinguishes the labels; add images of the others or train longer",
+            hint="or use --class-weights balanced",
+        )
     ]
 
 
-def _find_small_labels(faces: FaceDataset, name: str) -> list[str]:
+def _find_small_labels(faces: FaceDataset, name: str) -> list[Notice]:
     concerns = []
     for split in faces.present_splits:
         counts = np.bincount(faces.labels[faces.splits == split], minlength=len(faces.label_names))
@@ -92,20 +99,24 @@ def _find_small_labels(faces: FaceDataset, name: str) -> list[str]:
         if small:
             what = "train on" if split == "Training" else "evaluate on"
             concerns.append(
-                f"{name}: some labels have fewer than {MIN_FACES} images in {split}, too few to {what}: "
-                f"{', '.join(small)}; add photos of them"
+                Notice(
+                    f"{name}: some labels have fewer than {MIN_FACES} images in {split}, too few to {what}: "
+                    f"{', '.join(small)}; add photos of them"
+                )
             )
         elif split == "Training" and counts.max() > _UNBALANCED * counts.min():
             rare, common = int(counts.argmin()), int(counts.argmax())
             concerns.append(
-                f"{name}: the labels differ in size, from {faces.label_names[rare]} ({counts[rare]:,}) to "
-                f"{faces.label_names[common]} ({counts[common]:,}); give them the same weight with "
-                "--class-weights balanced"
+                Notice(
+                    f"{name}: the labels differ in size, from {faces.label_names[rare]} ({counts[rare]:,}) to "
+                    f"{faces.label_names[common]} ({counts[common]:,}); give them the same weight",
+                    hint="use --class-weights balanced",
+                )
             )
     return concerns
 
 
-def _find_shared_photos(faces: FaceDataset, name: str) -> list[str]:
+def _find_shared_photos(faces: FaceDataset, name: str) -> list[Notice]:
     groups = duplicate_groups(faces)
     concerns = []
     for what, values in (
@@ -117,7 +128,10 @@ def _find_shared_photos(faces: FaceDataset, name: str) -> list[str]:
         shared = int((np.bincount(pairs, minlength=int(groups.max()) + 1)[groups] > 1).sum())
         if shared:
             concerns.append(
-                f"{name}: {counted(shared, 'image')} show photos that occur in {what}; keep one image of each photo "
-                f"(fer-train inspect {name} counts them)"
+                Notice(
+                    f"{name}: {counted(shared, 'image')} show photos that occur in {what}; keep one image of "
+                    "each photo",
+                    hint=f"to count them, use: fer-train inspect {name}",
+                )
             )
     return concerns

@@ -24,7 +24,7 @@ from fer_train.data.readers.archive import compute_unpacked_limit, open_tables, 
 from fer_train.data.readers.fer2013_csv import read_fer2013_csv
 from fer_train.data.readers.image_folder import find_labelled_images, read_images
 from fer_train.data.readers.label_names import canonicalize_label
-from fer_train.data.readers.split_names import ALL_TRAINING
+from fer_train.data.readers.split_names import ALL_TRAINING, HOLD_OUT_HINT
 from fer_train.data.readers.table_choice import find_table_file
 
 __all__ = ["BLANK_STD", "SPLITS", "TEST", "FaceDataset", "load_faces"]
@@ -195,7 +195,8 @@ def _load_table(path: Path, skip_unreadable: bool) -> FaceDataset:
 
 def _warn(path: Path, notes: Iterable[str]) -> None:
     for note in notes:
-        _LOG.warning("%s: %s", path, note)
+        hint = HOLD_OUT_HINT if note.endswith(ALL_TRAINING) else None
+        _LOG.warning("%s: %s", path, note, extra={"hint": hint})
 
 
 def _load_folder(root: Path, skip_unreadable: bool, explain_splits: bool) -> FaceDataset:

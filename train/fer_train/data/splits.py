@@ -156,7 +156,8 @@ def _select_learned(faces: FaceDataset, request: SplitRequest) -> tuple[FaceData
     if missing := np.count_nonzero(places < 0):
         raise DataError(
             f"{missing:,} of the {len(places):,} faces with view answers are missing in Training; use the data set "
-            "that the answers were made from, or create answers for this one with: fer-train soft-labels --views N"
+            "that the answers were made from",
+            hint="or create answers for this one with: fer-train soft-labels --views N",
         )
     groups = duplicate_groups(faces)
     left_out = faces.select(~np.isin(groups, groups[places]) & ~faces.is_blank())

@@ -155,7 +155,8 @@ def find_keras_file(model: Path) -> Path:
         raise ModelError(
             f"expected a run folder, a .keras or a .tflite file, or a bundled model "
             f"({', '.join(bundled_models())}), got {str(model)!r}"
-            f"{', ' + state if state else ''}; train one with: fer-train fit"
+            f"{', ' + state if state else ''}",
+            hint="train one with: fer-train fit",
         )
     if not path.with_name(SPEC_FILE).is_file():
         raise ContractError(

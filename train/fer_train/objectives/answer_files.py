@@ -47,14 +47,14 @@ def read_answer_file(
     """
     if not path.is_file():
         state = "is a folder" if path.is_dir() else "does not exist"
-        raise DataError(f"{path}: this file of {kind} {state}; create one with: fer-train soft-labels")
+        raise DataError(f"{path}: this file of {kind} {state}", hint="create one with: fer-train soft-labels")
     try:
         arrays = read_arrays(path, _LARGEST)
         return build(parse_json(str(arrays["about"])), arrays)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise DataError(
-            f"{path}: cannot read {kind} from this file: {reason_of(error)}; "
-            "create a new one with: fer-train soft-labels"
+            f"{path}: cannot read {kind} from this file: {reason_of(error)}",
+            hint="create a new one with: fer-train soft-labels",
         ) from error
 
 

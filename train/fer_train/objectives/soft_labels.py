@@ -50,8 +50,8 @@ class SoftLabels:
         missing = int(np.count_nonzero(self.keys[places] != keys))
         if missing:
             raise RunError(
-                f"{missing:,} of the {len(keys):,} training faces have no soft labels; "
-                "create the file from the same data with: fer-train soft-labels"
+                f"{missing:,} of the {len(keys):,} training faces have no soft labels",
+                hint="create the file from the same data with: fer-train soft-labels",
             )
         return np.asarray(self.probabilities[places], np.float32)
 

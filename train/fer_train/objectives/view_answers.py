@@ -170,13 +170,10 @@ def _check_version(path: Path, version: Any) -> None:
     if type(version) is not int:
         raise ValueError(f"its views have the version {version!r}")
     if version != VIEWS_VERSION:
-        remedy = (
-            "create the file again with: fer-train soft-labels"
-            if version < VIEWS_VERSION
-            else "update fer-edge"
-        )
+        remedy = "create the file again" if version < VIEWS_VERSION else "update fer-edge"
         raise RunError(
-            f"{path}: expected view answers of version {VIEWS_VERSION}, got version {version}; {remedy}"
+            f"{path}: expected view answers of version {VIEWS_VERSION}, got version {version}; {remedy}",
+            hint="use: fer-train soft-labels --views N" if version < VIEWS_VERSION else None,
         )
 
 

@@ -158,7 +158,7 @@ class TrainingRun:
         for concern in find_prediction_concerns(
             np.array(metrics["confusion"]["counts"]), reported.label_names
         ):
-            _LOG.warning("%s", concern)
+            _LOG.warning("%s", concern, extra={"hint": concern.hint})
         self.report = {
             "model": str(self.folder.model),
             "sha256": digest,
@@ -202,7 +202,7 @@ def start_run(
     start = None if config.initial is None else read_starting_point(config.initial)
     run = TrainingRun(folder, data, config, recipe, faces, start)
     for concern in run.concerns:
-        _LOG.warning("%s", concern)
+        _LOG.warning("%s", concern, extra={"hint": concern.hint})
     if start is not None:
         run.trainer.begin_with(start.load(), start.name)
     stored = build_config(config, recipe, data.absolute(), run.digest)

@@ -29,7 +29,7 @@ __all__ = [
 
 _STORED_NAMES: Final = {"flip_only_epochs": "plain_epochs", "crop_mode": "framing"}
 """Recipe fields whose names differ in ``config.json``."""
-_OPTION_NAMES: Final = {"teachers": "--teacher", "objectives": "--objective", "initial": "--from"}
+_OPTION_NAMES: Final = {"teachers": "teacher", "objectives": "objective", "initial": "from"}
 _LISTS: Final = frozenset({"teachers", "objectives"})
 
 
@@ -132,13 +132,13 @@ def check_resume_compatible(stored: dict[str, Any], asked: dict[str, Any], diges
     for name, value in asked.items():
         had, got = options[name], value
         if got != had:
-            option = _OPTION_NAMES.get(name, "--" + name.replace("_", "-"))
+            option = _OPTION_NAMES.get(name, name.replace("_", "-"))
             if name in _LISTS:
                 had, got = ", ".join(had) or None, ", ".join(got)
             before = f"without {option}" if had is None else f"with {option} {had}"
             raise UsageError(
-                f"the run was started {before}, not with {option} {got}; "
-                "leave this option out, or start the run over"
+                f"the run was started {before}, not with {option} {got}; start the run over",
+                hint=f"or leave out --{option}",
             )
     if digest != stored["data_sha256"]:
         raise UsageError(

@@ -53,8 +53,8 @@ def check_teachers(config: RunConfig, recipe: Recipe) -> None:
     if len(teachers) != 1 or not is_answer_file(teachers[0]):
         given = ", ".join(map(str, teachers)) or "none"
         raise UsageError(
-            f"the recipe {config.recipe} needs one file of view answers (.npz) as its teacher, got {given}; "
-            "create one with: fer-train soft-labels --views N"
+            f"the recipe {config.recipe} needs one file of view answers (.npz) as its teacher, got {given}",
+            hint="create one with: fer-train soft-labels --views N",
         )
     if config.fold is not None or config.val_share is not None:
         raise UsageError(

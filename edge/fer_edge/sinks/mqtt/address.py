@@ -85,7 +85,10 @@ def parse_address(
     user, password = _find_credentials(user or None, password, environment)
     encrypted = parts.scheme == "mqtts"
     if not encrypted and files != TlsFiles():
-        raise UsageError("--mqtt-ca, --mqtt-cert and --mqtt-key need TLS; write mqtts:// instead of mqtt://")
+        raise UsageError(
+            "an authority, certificate or key needs TLS; write mqtts:// instead of mqtt://",
+            hint="or leave out --mqtt-ca, --mqtt-cert and --mqtt-key",
+        )
     return BrokerAddress(
         host=host,
         port=port or _PORTS[parts.scheme],
@@ -132,7 +135,7 @@ def create_tls_context(files: TlsFiles) -> ssl.SSLContext:
     It trusts the given authority, or else those of the system. Raises UsageError or OutputError.
     """
     if files.key is not None and files.certificate is None:
-        raise UsageError("--mqtt-key needs a certificate; name it with --mqtt-cert")
+        raise UsageError("a private key needs a certificate", hint="name it with --mqtt-cert")
     for path in (files.authority, files.certificate, files.key):
         if path is not None:
             try:

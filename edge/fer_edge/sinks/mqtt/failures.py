@@ -15,24 +15,29 @@ _NOT_AUTHORIZED: Final = 135
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The reason why there is no connection; ``lasting``: only the user can fix it."""
+    """The reason why there is no connection, with a hint for the command line.
+
+    ``lasting``: only the user can fix it.
+    """
 
     reason: str
     lasting: bool = False
+    hint: str | None = None
 
 
 def explain_error(error: Exception, *, encrypted: bool) -> Failure:
     """Explain why a connection failed and what to do; ``encrypted``: it uses TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(
-            f"the broker's certificate is not trusted ({error.verify_message}); name the authority that "
-            "signed it with --mqtt-ca, and use the host name in the certificate",
+            f"the broker's certificate is not trusted ({error.verify_message}); check the authority that "
+            "signed it, and use the host name in the certificate",
+            hint="name the authority with --mqtt-ca",
             lasting=True,
         )
     if isinstance(error, ssl.SSLError):
         return Failure(
             f"TLS error ({error.reason or error}); check that the port uses TLS (usually 8883), and check "
-            "--mqtt-cert",
+            "the client certificate",
             lasting=True,
         )
     if isinstance(error, ConnectionResetError) and encrypted:
@@ -59,8 +64,9 @@ def explain_silence(*, encrypted: bool) -> Failure:
 
     ``encrypted``: the connection uses TLS.
     """
-    needed = "a client certificate (--mqtt-cert)" if encrypted else "TLS (mqtts:// in the address)"
+    needed = "a client certificate" if encrypted else "TLS (mqtts:// in the address)"
     return Failure(
         f"broker closes the connection without an answer; it may need {needed}, or not allow retained "
-        "messages"
+        "messages",
+        hint="name the certificate with --mqtt-cert" if encrypted else None,
     )

@@ -91,8 +91,10 @@ def read_fer2013_csv(name: str, stream: IO[bytes], limit: int, *, skip_unreadabl
         return faces.build_table(layout.assumptions)
     if not skip_unreadable or not len(faces.labels):
         remedy = "download the file again" if is_cut_off else "correct them"
-        go_on = ", or skip them with --skip-unreadable" if len(faces.labels) else ""
-        raise DataError(f"{name}: {problems.describe()}; {remedy}{go_on}")
+        raise DataError(
+            f"{name}: {problems.describe()}; {remedy}",
+            hint="or skip them with --skip-unreadable" if len(faces.labels) else None,
+        )
     _LOG.warning("%s: %s; skipped", name, problems.describe())
     return faces.build_table(layout.assumptions)
 

@@ -16,6 +16,7 @@ from fer_edge.classification.preprocess import extract_face
 from fer_edge.detectors.full_frame import EXACT
 from fer_edge.errors import DataError, SourceError
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_edge.runtime.notice import Notice
 from fer_edge.sources.image_io import ImageFile, load_image
 from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES, is_system_file
 from fer_edge.types import Detection, Frame
@@ -118,12 +119,12 @@ def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> Re
     faces = np.empty((len(paths), SIDE, SIDE), np.uint8)
     read: list[int] = []
     errors: list[str] = []
-    notes = defaultdict[str, list[Path]](list)
+    notes = defaultdict[Notice, list[Path]](list)
     # OpenCV releases the GIL while decoding.
     with ThreadPoolExecutor() as pool:
         for index, result in enumerate(pool.map(_read_face, paths)):
             if isinstance(result, SourceError):
-                errors.append(_strip_advice(result))
+                errors.append(str(result))
                 continue
             faces[len(read)], of_image = result
             read.append(index)
@@ -131,11 +132,12 @@ def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> Re
                 notes[note].append(paths[index])
     for note, images in notes.items():
         more = f" (and {len(images) - 1} more)" if len(images) > 1 else ""
-        _LOG.warning("%s%s: %s", images[0], more, note)
+        _LOG.warning("%s%s: %s", images[0], more, note, extra={"hint": note.hint})
     if errors:
         if not skip_unreadable or not read:
             raise DataError(
-                _describe_unreadable(errors, "replace or remove them, or skip them with --skip-unreadable")
+                _describe_unreadable(errors, "replace or remove them"),
+                hint="or skip them with --skip-unreadable",
             )
         _LOG.warning("%s", _describe_unreadable(errors, "skipped"))
     return ReadImages(faces[: len(read)], np.array(read, np.int64))
@@ -144,18 +146,13 @@ def read_images(paths: tuple[Path, ...], *, skip_unreadable: bool = False) -> Re
 _VIEW: Final = ModelSpec(name="faces", labels=FER2013_LABELS, width=SIDE, height=SIDE)
 
 
-def _read_face(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]] | SourceError:
+def _read_face(path: Path) -> tuple[NDArray[np.uint8], tuple[Notice, ...]] | SourceError:
     try:
         read: ImageFile = load_image(path)
     except SourceError as error:
         return error
     frame = Frame(read.image)
     return extract_face(frame, Detection(frame.box, framing=EXACT), _VIEW)[..., 0], read.notes
-
-
-def _strip_advice(error: SourceError) -> str:
-    """Return an error's message without its advice, which concerns recognition."""
-    return str(error).partition("; for ")[0]
 
 
 def _describe_unreadable(errors: list[str], remedy: str) -> str:

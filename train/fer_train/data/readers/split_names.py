@@ -6,15 +6,15 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-__all__ = ["ALL_TRAINING", "MERGED_TEST", "find_split", "resolve_merged_test"]
+__all__ = ["ALL_TRAINING", "HOLD_OUT_HINT", "MERGED_TEST", "find_split", "resolve_merged_test"]
 
 MERGED_TEST: Final = "test"
 """A test split that may be FER-2013's PublicTest, its PrivateTest, or both combined."""
 
-ALL_TRAINING: Final = (
-    "all faces are used as Training; hold some of them out for evaluation with: fer-train fit --val-share 0.2"
-)
-"""Consequence of missing splits, for messages."""
+ALL_TRAINING: Final = "all faces are used as Training"
+"""Consequence of missing splits, for messages; :data:`HOLD_OUT_HINT` is the hint of a message that ends with it."""
+
+HOLD_OUT_HINT: Final = "hold some of them out for evaluation with: fer-train fit --val-share 0.2"
 
 _NAMES: Final = {
     "train": "Training",

@@ -123,7 +123,8 @@ def _describe_missing(name: str, header: str, columns: _Columns) -> DataError:
     shown = repr(header.strip()[:60])
     if len(lowered & _VOTES) >= 5:
         return DataError(
-            f"{name}: this is the file of FER+ votes, not of faces; use fer2013.csv as DATA and this file as --votes"
+            f"{name}: this is the file of FER+ votes, not of faces",
+            hint="use fer2013.csv as DATA and this file as --votes",
         )
     if len(re.findall(r"\d+", header)) >= 1000 and not columns.recognized:
         return DataError(
