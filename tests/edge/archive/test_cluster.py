@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from fer_edge.archive.cluster import describe_start_failure, describe_task_failure, ray_session
+from fer_edge.archive.cluster import build_start_error, describe_task_failure, ray_session
 from fer_edge.errors import ClusterError
 from tests.edge.support import run_python
 
@@ -31,7 +31,7 @@ def test_a_cluster_of_another_version_is_described_in_one_line() -> None:
         "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\n"
         "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
     )
-    message = describe_start_failure(error, "at 10.0.0.1:6379")
+    message = str(build_start_error(error, "at 10.0.0.1:6379"))
     assert "The cluster was started with: Ray: 2.9.0 Python: 3.10.1" in message
     assert "install the same Ray and Python on every machine" in message
     assert "\n" not in message

@@ -159,8 +159,8 @@ def test_another_model_on_a_node_ends_the_run(tmp_path: Path, model: ModelFile, 
     other = replace(context, identity=replace(context.identity, model_sha256="0" * 64))
     outcome = run_source(other, job_of(short))
     assert isinstance(outcome, Fatal)
-    assert outcome.kind is ModelError
-    assert "every node" in outcome.message
+    assert type(outcome.error) is ModelError
+    assert "every node" in str(outcome.error)
 
 
 def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Path) -> None:
@@ -169,9 +169,9 @@ def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Pat
         (small_disk / "filling").write_bytes(bytes(2 << 20))
     outcome = run_source(context, job_of(short))
     assert isinstance(outcome, Fatal)
-    assert outcome.kind is OutputError
-    assert "cannot write" in outcome.message
-    assert "No space left on device; free some space" in outcome.message
+    assert type(outcome.error) is OutputError
+    assert "cannot write" in str(outcome.error)
+    assert "No space left on device; free some space" in str(outcome.error)
     (small_disk / "filling").unlink()
     assert isinstance(run_source(context, job_of(short)), SourceSummary)
 
@@ -180,7 +180,7 @@ class TestFolder:
     def test_other_options_are_refused(self, tmp_path: Path, model: ModelFile) -> None:
         open_archive(tmp_path, AnalysisOptions(), model)
         open_archive(tmp_path, AnalysisOptions(), model)
-        with pytest.raises(OutputError, match=r"created with min-face the default, not 40; .*--overwrite"):
+        with pytest.raises(OutputError, match=r"created with min-face the default, not 40; use the same"):
             open_archive(tmp_path, AnalysisOptions(min_face=40), model)
         with pytest.raises(OutputError, match="created with model"):
             open_archive(tmp_path, AnalysisOptions(), replace(model, sha256="0" * 64))

@@ -76,6 +76,7 @@ def test_ignored_interruptions_stay_ignored() -> None:
     [
         (UsageError("expected this,\ngot that"), 2, "Error: expected this,\\ngot that"),
         (OutputError("a.txt: full"), 1, "Error: a.txt: full"),
+        (OutputError("a.txt: exists", hint="add --b"), 1, "Error: a.txt: exists; add --b"),
         (AccuracyLossError("worse"), 3, "Error: worse"),
         (OSError(28, "No space left on device", "a.txt"), 1, "Error: a.txt: No space left on device"),
         (MemoryError(), 1, "Error: out of memory; use smaller images or fewer --threads"),
@@ -109,21 +110,24 @@ def test_with_debug_an_error_is_raised() -> None:
     @click.command()
     @click.option("--debug", is_flag=True)
     def fail(debug: bool) -> None:
-        raise OutputError("a.txt: full")
+        raise OutputError("a.txt: full", hint="remove it with --overwrite")
 
-    with pytest.raises(OutputError, match="full"):
+    with pytest.raises(OutputError, match="full") as raised:
         run_command(fail, ["--debug"], "fail")
+    assert raised.value.__notes__ == ["remove it with --overwrite"]
 
 
 def test_the_library_s_warnings_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command()
     def warn() -> None:
         logging.getLogger("fer_edge.somewhere").warning("it goes on\nwithout %s", "this")
+        logging.getLogger("fer_edge.somewhere").warning("it is slow", extra={"hint": "use --fast"})
         logging.getLogger("fer_edge.somewhere").info("nobody asked")
 
     for _ in range(2):
         assert run_command(warn, [], "warn") == 0
-        assert capsys.readouterr().err == "Warning: it goes on\\nwithout this\n"
+        expected = "Warning: it goes on\\nwithout this\nWarning: it is slow; use --fast\n"
+        assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize(

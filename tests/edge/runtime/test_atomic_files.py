@@ -166,7 +166,7 @@ class TestStagedFolder:
             (tmp_path / name).touch()
         with (
             pytest.raises(
-                OutputError, match=r"folder is not empty: it contains a, b, c and more; .*--overwrite"
+                OutputError, match=r"folder is not empty: it contains a, b, c and more; choose another$"
             ),
             staged_folder(tmp_path, overwrite=False),
         ):
@@ -208,7 +208,7 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("name", "reason"),
         [
-            ("old.txt", "already exists; replace it with --overwrite or choose another name"),
+            ("old.txt", "already exists; choose another name"),
             ("folder", "is a folder; choose a file name"),
             ("missing/new.txt", "folder .*missing does not exist; create it first"),
         ],
@@ -243,7 +243,7 @@ class TestChecks:
         check_file_in_folder(tmp_path / "missing", "a", overwrite=False)
         (tmp_path / "a").touch()
         check_file_in_folder(tmp_path, "a", overwrite=True)
-        with pytest.raises(OutputError, match="a: already exists; replace it with --overwrite"):
+        with pytest.raises(OutputError, match="a: already exists; choose another name"):
             check_file_in_folder(tmp_path, "a", overwrite=False)
         with pytest.raises(OutputError, match="a: is a file, not a folder"):
             check_file_in_folder(tmp_path / "a", "b", overwrite=True)
