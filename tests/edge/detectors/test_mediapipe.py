@@ -88,7 +88,7 @@ class TestWithoutMediaPipe:
     @pytest.mark.parametrize("name", ["haar", "none"])
     def test_other_detectors_take_no_model(self, name: str, some_file: Path) -> None:
         with pytest.raises(
-            UsageError, match=rf"--detector {name} does not take --detector-model .*detector.tflite"
+            UsageError, match=rf"the detector {name} does not take a model file; .*detector.tflite"
         ):
             create_detector(name, model=some_file)
 
@@ -120,8 +120,8 @@ class TestWithoutMediaPipe:
         [
             (["--detector", "mediapipe"], 1, "has not been downloaded"),
             (["--detector", "mediapipe", "--detector-model", "nowhere.tflite"], 1, "nowhere.tflite"),
-            (["--detector-model", "some.tflite"], 2, "does not take --detector-model"),
-            (["--detector", "none", "--detector-model", "some.tflite"], 2, "does not take --detector-model"),
+            (["--detector-model", "some.tflite"], 2, "does not take a model file"),
+            (["--detector", "none", "--detector-model", "some.tflite"], 2, "does not take a model file"),
         ],
     )
     def test_bad_use_is_one_line_with_the_documented_status(
@@ -137,7 +137,7 @@ class TestWithoutMediaPipe:
     def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
         with pytest.raises(ModelError, match="has not been downloaded"):
             EmotionRecognizer(detector="mediapipe")
-        with pytest.raises(UsageError, match="does not take --detector-model"):
+        with pytest.raises(UsageError, match="does not take a model file"):
             EmotionRecognizer(detector_model=some_file)
 
     def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:

@@ -243,7 +243,7 @@ class TestChecks:
         check_file_in_folder(tmp_path / "missing", "a", overwrite=False)
         (tmp_path / "a").touch()
         check_file_in_folder(tmp_path, "a", overwrite=True)
-        with pytest.raises(OutputError, match="a: already exists; choose another name"):
+        with pytest.raises(OutputError, match="a: already exists; choose another folder"):
             check_file_in_folder(tmp_path, "a", overwrite=False)
         with pytest.raises(OutputError, match="a: is a file, not a folder"):
             check_file_in_folder(tmp_path / "a", "b", overwrite=True)

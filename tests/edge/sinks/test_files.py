@@ -26,7 +26,7 @@ SINKS: dict[str, Callable[..., Sink]] = {
 class TestEveryFile:
     def test_one_that_is_there_is_refused_and_kept(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text("mine")
-        with pytest.raises(OutputError, match=f"{name}: already exists; choose another output"):
+        with pytest.raises(OutputError, match=f"{name}: already exists; choose another name"):
             SINKS[name](tmp_path / name)
         assert (tmp_path / name).read_text() == "mine"
 

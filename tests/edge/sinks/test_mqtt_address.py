@@ -144,7 +144,7 @@ class TestTls:
 
     def test_a_key_alone_is_refused(self, authority: Authority) -> None:
         _, key = authority.sign("me")
-        with pytest.raises(UsageError, match="--mqtt-cert"):
+        with pytest.raises(UsageError, match="a private key needs a certificate"):
             parse("mqtts://host/a", TlsFiles(key=key))
 
     @pytest.mark.parametrize("which", ["missing", "text", "folder", "other key", "locked key"])

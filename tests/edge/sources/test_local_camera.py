@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.errors import SourceError, SourceLostError, UsageError
+from fer_edge.errors import SourceError, SourceLostError, UsageError, describe_error
 from fer_edge.sources import local_camera
 from fer_edge.sources.local_camera import FrozenImage, as_bgr
 from fer_edge.types import Frame
@@ -227,14 +227,15 @@ class TestRefused:
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
         assert "it opened but delivered no image" in str(error)
-        assert "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -" in str(error)
+        assert "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -" in describe_error(error)
 
     @pytest.mark.parametrize("name", ["", "clip.mp4", "webcam", "-1", "1.5", "²"])
     def test_what_is_no_camera(self, name: str) -> None:
         with pytest.raises(
-            UsageError, match=r"is not a camera address; .* to read a file, use: fer-edge video"
-        ):
+            UsageError, match=r"is not a camera address; use an index, .* URL$"
+        ) as raised:
             camera(name)
+        assert raised.value.hint == "to read a file, use: fer-edge video"
 
 
 class TestFrozenImage:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fer_edge.errors import SourceError, SourceLostError, UsageError
+from fer_edge.errors import SourceError, SourceLostError, UsageError, describe_error
 from fer_edge.sources import network_camera, network_stream
 from fer_edge.types import Frame, Image
 from tests.edge.sources.cameras import (
@@ -81,7 +81,7 @@ def refusal(url: str) -> str:
     frames, error = take_frames(camera(url))
     assert frames == []
     assert type(error) is SourceError
-    return str(error)
+    return describe_error(error)
 
 
 class TestFrames:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_edge.errors import SourceError, SourceLostError
+from fer_edge.errors import SourceError, SourceLostError, describe_error
 from fer_edge.recognizer import EmotionRecognizer
 from fer_edge.sources import network_stream
 from fer_edge.types import Frame
@@ -108,7 +108,7 @@ def test_a_recording_ends_with_a_word_about_it(tmp_path: Path) -> None:
         frames, error = take_frames(camera(address))
     assert len(frames) > 5
     assert isinstance(error, SourceLostError)
-    assert "the recording of 2 s that it sent has ended; to read it, use: fer-edge video" in str(error)
+    assert "the recording of 2 s that it sent has ended; to read it, use: fer-edge video" in describe_error(error)
 
 
 def test_a_restarted_server_with_another_size(url: str) -> None:

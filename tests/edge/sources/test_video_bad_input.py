@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_edge.errors import SourceError
+from fer_edge.errors import SourceError, describe_error
 from fer_edge.sources.video import VideoSource
 from tests.edge.sources.clips import FACE, number_in, remux, write_clip
 from tests.edge.support import run_python, take_frames, write_bytes
@@ -188,7 +188,8 @@ def test_what_is_no_file(name: str, message: str, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     frames, error = take_frames(VideoSource(name))
     assert frames == []
-    assert message in str(error)
+    assert error is not None
+    assert message in describe_error(error)
 
 
 @pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root can read every file")

@@ -81,13 +81,13 @@ class TestResume:
         ("options", "status", "says"),
         [
             ([], 1, "resume the run, overwrite it, or name another folder"),
-            (["--resume", "--epochs", "4"], 2, "with --epochs 3, not with --epochs 4"),
-            (["--resume", "--arch", "bn-cnn"], 2, "with --arch mini-resnet, not with --arch bn-cnn"),
-            (["--resume", "--recipe", "modern"], 2, "with --recipe paper, not with --recipe modern"),
-            (["--resume", "--seed", "1"], 2, "with --seed 0, not with --seed 1"),
+            (["--resume", "--epochs", "4"], 2, "with epochs 3, not with epochs 4"),
+            (["--resume", "--arch", "bn-cnn"], 2, "with arch mini-resnet, not with arch bn-cnn"),
+            (["--resume", "--recipe", "modern"], 2, "with recipe paper, not with recipe modern"),
+            (["--resume", "--seed", "1"], 2, "with seed 0, not with seed 1"),
             (["--resume", "--class-weights", "balanced"], 2, "--class-weights none"),
-            (["--resume", "--fold", "1/5"], 2, "without --fold, not with --fold 1/5"),
-            (["--resume", "--mixup", "0.2"], 2, "with --mixup 0.0, not with --mixup 0.2"),
+            (["--resume", "--fold", "1/5"], 2, "without fold, not with fold 1/5"),
+            (["--resume", "--mixup", "0.2"], 2, "with mixup 0.0, not with mixup 0.2"),
             (["--resume", "--overwrite"], 2, "contradict each other"),
         ],
     )
@@ -167,4 +167,4 @@ def test_a_run_of_an_earlier_version_is_held_to_what_it_had(
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(whole))
     assert run(["fit", str(small_csv), "--out", str(folder), "--resume", "--fold", "1/5"]) == 2
-    assert "without --fold, not with --fold 1/5" in capsys.readouterr().err
+    assert "without fold, not with fold 1/5" in capsys.readouterr().err

@@ -29,9 +29,8 @@ def explain_error(error: Exception, *, encrypted: bool) -> Failure:
     """Explain why a connection failed and what to do; ``encrypted``: it uses TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(
-            f"the broker's certificate is not trusted ({error.verify_message}); check the authority that "
-            "signed it, and use the host name in the certificate",
-            hint="name the authority with --mqtt-ca",
+            f"the broker's certificate is not trusted ({error.verify_message})",
+            hint="name the authority that signed it with --mqtt-ca, and use the host name in the certificate",
             lasting=True,
         )
     if isinstance(error, ssl.SSLError):

@@ -15,6 +15,7 @@ import pytest
 from fer_edge.errors import DataError
 from fer_edge.models.spec import FER2013_LABELS
 from fer_train.data.dataset import load_faces
+from fer_train.data.readers.split_names import HOLD_OUT_HINT
 
 Rows = list[tuple[int, str, str]]
 FACE = " ".join(["7"] * 2304)
@@ -161,8 +162,9 @@ def test_kaggles_train_csv_is_read_beside_tables_without_labels(
         assert [record.getMessage() for record in caplog.records] == [
             f"{path}: reading train.csv; ignoring tables without labeled faces: test.csv, example_submission.csv",
             f"{path}: the table has no test faces, as the column Usage is missing or empty: all faces are used as "
-            "Training; hold some of them out for evaluation with: fer-train fit --val-share 0.2",
+            "Training",
         ]
+        assert getattr(caplog.records[1], "hint", None) == HOLD_OUT_HINT
 
 
 def zip_that_lies(path: Path, content: bytes, says: int) -> Path:

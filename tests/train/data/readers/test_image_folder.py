@@ -12,6 +12,7 @@ import pytest
 from fer_edge.errors import DataError
 from fer_edge.models.spec import FER2013_LABELS
 from fer_train.data.dataset import load_faces
+from fer_train.data.readers.split_names import HOLD_OUT_HINT
 
 
 def write_image(path: Path, value: int = 0, size: tuple[int, int] = (48, 48)) -> None:
@@ -228,6 +229,6 @@ def test_labels_without_splits_are_training_which_is_said(
     assert (faces.label_names, faces.splits.tolist()) == (names, ["Training"] * 2)
     (record,) = caplog.records
     assert record.getMessage().endswith(
-        ": the folder has labels but no splits (train, test): all faces are used as Training; "
-        "hold some of them out for evaluation with: fer-train fit --val-share 0.2"
+        ": the folder has labels but no splits (train, test): all faces are used as Training"
     )
+    assert getattr(record, "hint", None) == HOLD_OUT_HINT
