@@ -31,5 +31,7 @@ def test_an_unknown_detector_is_refused_with_those_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["haar", "none"])
 def test_those_that_need_no_model_take_none(name: str) -> None:
-    with pytest.raises(UsageError, match=f"the detector {name} does not take a model file; leave out 'a.tflite'"):
+    with pytest.raises(
+        UsageError, match=f"the detector {name} does not take a model file; leave out 'a.tflite'"
+    ):
         create_detector(name, model=Path("a.tflite"))

@@ -74,7 +74,7 @@ def test_names_stay_within_the_folder(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_files_is_only_added_to_when_asked(tmp_path: Path) -> None:
     (tmp_path / "old.jpg").write_bytes(b"kept")
-    with pytest.raises(OutputError, match="is not empty; choose another$"):
+    with pytest.raises(OutputError, match=r"is not empty; choose another$"):
         create_faces_sink(request(tmp_path))
     for asked in (request(tmp_path, append=True), request(tmp_path, overwrite=True)):
         create_faces_sink(asked).write(view(0.0, 0))

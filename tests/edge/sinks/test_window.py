@@ -172,9 +172,7 @@ def test_no_display_is_an_error_with_the_remedy(screen: Screen, monkeypatch: pyt
         raise screen.TclError("no display name")
 
     monkeypatch.setattr(screen, "Tk", no_display)
-    with pytest.raises(
-        OutputError, match="cannot open a window: no display name"
-    ):
+    with pytest.raises(OutputError, match="cannot open a window: no display name"):
         WindowSink("w")
 
 

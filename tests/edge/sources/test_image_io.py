@@ -209,14 +209,14 @@ def test_an_image_too_large_for_memory_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_named_with_what_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="it is a folder$") as raised:
+    with pytest.raises(SourceError, match=r"it is a folder$") as raised:
         read_image(tmp_path)
     assert raised.value.hint == "for the images in it, use: fer-edge folder"
 
 
 @pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="devices are not files on this system")
 def test_a_device_is_refused_unread() -> None:
-    with pytest.raises(SourceError, match="it is a device$") as raised:
+    with pytest.raises(SourceError, match=r"it is a device$") as raised:
         read_image("/dev/zero")
     assert raised.value.hint == "for a camera, use: fer-edge camera"
 

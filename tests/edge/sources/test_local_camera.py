@@ -227,13 +227,12 @@ class TestRefused:
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
         assert "it opened but delivered no image" in str(error)
-        assert "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -" in describe_error(error)
+        pipe = "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -"
+        assert pipe in describe_error(error)
 
     @pytest.mark.parametrize("name", ["", "clip.mp4", "webcam", "-1", "1.5", "²"])
     def test_what_is_no_camera(self, name: str) -> None:
-        with pytest.raises(
-            UsageError, match=r"is not a camera address; use an index, .* URL$"
-        ) as raised:
+        with pytest.raises(UsageError, match=r"is not a camera address; use an index, .* URL$") as raised:
             camera(name)
         assert raised.value.hint == "to read a file, use: fer-edge video"
 

@@ -105,7 +105,7 @@ def test_an_mp4_without_its_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_refused_with_what_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="it is a folder$") as raised:
+    with pytest.raises(SourceError, match=r"it is a folder$") as raised:
         VideoSource(tmp_path).__enter__()
     assert raised.value.hint == "for the images in it, use: fer-edge folder"
 

@@ -81,7 +81,9 @@ class TestRun:
             assert {**report, "model": ""} == {**own, "model": ""}
         assert "mean class accuracy" in capsys.readouterr().out
         assert run(["evaluate", str(trained), str(limited), "--out", str(tmp_path / "a")]) == 1
-        assert "already exists; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+        assert (
+            "already exists; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+        )
         assert run(["evaluate", str(trained), str(limited), "--split", "PrivateTest"]) == 1
         assert "the data has no split PrivateTest" in capsys.readouterr().err
 

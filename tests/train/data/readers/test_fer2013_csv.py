@@ -10,6 +10,7 @@ import pytest
 from fer_edge.errors import DataError
 from fer_edge.models.spec import FER2013_LABELS
 from fer_train.data.dataset import SPLITS, load_faces
+from fer_train.data.readers.split_names import HOLD_OUT_HINT
 
 FACE = " ".join(["7"] * 2304)
 NUMBERS = "0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral"
@@ -153,7 +154,8 @@ def test_without_usage_all_faces_are_training_which_is_said(
     path = write(tmp_path / "train.csv", text)
     assert_is_read(path, [(emotion, face, "Training") for emotion, face, _ in ROWS])
     (record,) = caplog.records
-    assert "all faces are used as Training; hold some of them out" in record.getMessage()
+    assert record.getMessage().endswith("all faces are used as Training")
+    assert getattr(record, "hint", None) == HOLD_OUT_HINT
 
 
 def test_one_test_split_is_public_test(tmp_path: Path) -> None:
@@ -231,9 +233,9 @@ def test_all_bad_rows_are_named_at_once(tmp_path: Path) -> None:
     assert str(told.value) == (
         f"{path}: cannot read 4 of 7 rows: an emotion other than 0 to 6 or angry, disgust, fear, happy, sad, "
         "surprise, neutral, such as '9', '11' (lines 4, 5); a number of pixels other than 2,304 (48×48; images in "
-        "train/<label>/ may have any size), such as 2,305 (line 6); no Usage (line 7); correct them, or skip "
-        "them with --skip-unreadable"
+        "train/<label>/ may have any size), such as 2,305 (line 6); no Usage (line 7); correct them"
     )
+    assert told.value.hint == "or skip them with --skip-unreadable"
 
 
 def test_bad_rows_are_left_out_where_that_is_asked_for(
