@@ -164,9 +164,7 @@ def test_unreadable_images_are_left_out_where_that_is_asked_for(
         load_faces(tmp_path, skip_unreadable=True)
 
 
-def test_what_is_to_be_known_of_images_is_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_to_be_known_of_images_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder_of(tmp_path, "train/a/1.png")
     for name in ("2.png", "3.png"):
         (tmp_path / "train/b").mkdir(exist_ok=True)
