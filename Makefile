@@ -1,4 +1,4 @@
-# fer-edge: every command sets up what it needs in .venv. `make help` lists them.
+# fer-edge: every target first installs what it needs into .venv. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
@@ -8,10 +8,10 @@ ARCH   ?= bn-cnn
 RECIPE ?= modern
 RUN    ?= runs/$(ARCH)
 OUT    ?= models
-# 1: the versions and hashes of locks/. 0: the newest versions that pyproject.toml allows.
+# 1: the versions and hashes in locks/. 0: the newest versions that pyproject.toml allows.
 LOCKED ?= 1
 
-# The newest Python that TensorFlow supports; for the runtime alone any from 3.11 on will do.
+# Prefer the newest Python that TensorFlow supports; the runtime alone works on 3.11 or newer.
 find_python = $(shell for low_high in "3,11 3,14" "3,11 4,0"; do set -- $$low_high; \
 	for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	"$$python" -c "import sys, venv, ensurepip; sys.exit(not ($$1) <= sys.version_info[:2] < ($$2))" 2>/dev/null \
@@ -24,17 +24,17 @@ help: ## List the commands
 
 $(VENV)/pyvenv.cfg:
 	@python='$(find_python)'; test -n "$$python" || { \
-	echo "Error: expected Python 3.11 or newer with venv, found none; install it (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	echo "Error: cannot find Python 3.11 or newer with venv; install it (Debian: apt install python3 python3-venv) or give its path: make PYTHON=/path/to/python3" >&2; exit 1; }; \
 	echo "Setting up $(VENV) with $$("$$python" --version)"; \
 	"$$python" -m venv $(VENV)
 
-# What a Raspberry Pi needs.
+# The runtime, as on a Raspberry Pi.
 $(VENV)/.runtime: $(VENV)/pyvenv.cfg pyproject.toml locks/build.txt locks/runtime.txt
 	@echo "Installing the runtime"
 	@sh scripts/install.sh $(BIN)/python runtime $(LOCKED)
 	@touch $@
 
-# What training, conversion, tests and checks need besides.
+# Everything else: training, conversion, tests and checks.
 $(VENV)/.everything: $(VENV)/.runtime locks/development.txt
 	@echo "Installing TensorFlow and the tools (about 2 GB)"
 	@sh scripts/install.sh $(BIN)/python development $(LOCKED)
@@ -42,33 +42,33 @@ $(VENV)/.everything: $(VENV)/.runtime locks/development.txt
 
 setup: $(VENV)/.everything ## Install everything into .venv: runtime, training, tools [LOCKED=0: newest versions]
 
-demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=picture|folder|video|camera index
+demo: $(VENV)/.runtime ## Run on a portrait, or on INPUT=image|folder|video|camera index
 	@FER_EDGE="$(BIN)/fer-edge" sh scripts/demo.sh "$(INPUT)"
 
-test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" leaves out the long ones)
+test: $(VENV)/.everything ## Run all tests (PYTEST="-m 'not slow'" skips the slow ones)
 	@$(BIN)/python -m pytest $(PYTEST)
 
-# The tests that need MediaPipe, in an environment of their own in build/mediapipe.
-test-mediapipe: $(VENV)/.everything ## Run the tests of MediaPipe, in an environment of their own
+# MediaPipe needs a separate environment, in build/mediapipe.
+test-mediapipe: $(VENV)/.everything ## Run the MediaPipe tests in a separate environment
 	@sh scripts/test_mediapipe.sh $(BIN)/python
 
-# What optional tests need: libraries of the system (apt), PyTorch.
-ci-setup: $(VENV)/.everything ## Install what optional tests need, as CI does (apt, PyTorch)
+# System libraries (apt) and PyTorch.
+ci-setup: $(VENV)/.everything ## Install the requirements of optional tests, as CI does (apt, PyTorch)
 	@sh scripts/ci_setup.sh $(BIN)/python
 
-check: $(VENV)/.everything ## Lint, formatting, spelling, types
+check: $(VENV)/.everything ## Check lint, formatting, spelling, wording and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/codespell
+	@status=0; $(BIN)/codespell || status=1; $(BIN)/python scripts/check_phrases.py || status=1; exit $$status
 	@$(BIN)/mypy
 
-format: $(VENV)/.everything ## Format the code and mend what the linter can mend
+format: $(VENV)/.everything ## Format the code and apply the linter's fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RECIPE=modern|paper|distill EPOCHS= SEED= LIMIT= VOTES= TEACHER= MIXUP= FOLD=1/5 RUN= RESUME=1 OVERWRITE=1]
 	@test -n "$(DATA)" || { \
-	echo "Error: expected DATA=PATH, the FER-2013 data set; get it from Kaggle (\"Challenges in Representation Learning: Facial Expression Recognition Challenge\"). Accepted: fer2013.tar.gz as it is, fer2013.csv or icml_face_data.csv (plain, .gz, .zip, .tar.gz), or a folder train/<emotion>/*.png. Then: make train DATA=path/to/fer2013.tar.gz" >&2; exit 1; }
+	echo "Error: missing DATA=PATH, the FER-2013 data set; download it from Kaggle (\"Challenges in Representation Learning: Facial Expression Recognition Challenge\"). Accepted: fer2013.tar.gz as downloaded, fer2013.csv or icml_face_data.csv (plain, .gz, .zip, .tar.gz), or a folder train/<emotion>/*.png. Then: make train DATA=path/to/fer2013.tar.gz" >&2; exit 1; }
 	@$(BIN)/fer-train fit "$(DATA)" --arch $(ARCH) --recipe $(RECIPE) --out "$(RUN)" \
 	$(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(VOTES),--votes "$(VOTES)") $(foreach model,$(TEACHER),--teacher "$(model)") \
 	$(if $(MIXUP),--mixup $(MIXUP)) $(if $(FOLD),--fold $(FOLD)) $(if $(SEED),--seed $(SEED)) $(if $(RESUME),--resume) $(if $(OVERWRITE),--overwrite)
@@ -76,36 +76,36 @@ train: $(if $(DATA),$(VENV)/.everything) ## Train: DATA=fer2013.tar.gz [ARCH= RE
 convert: $(VENV)/.everything ## Convert RUN=runs/bn-cnn into OUT=models [DATA= OVERWRITE=1]
 	@$(BIN)/fer-convert "$(RUN)" $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(if $(OVERWRITE),--overwrite)
 
-bundle: $(VENV)/.everything ## Make RUN=… a model that fer-edge bundles [NAME=default|accurate DATA= SAMPLES=]
+bundle: $(VENV)/.everything ## Make RUN=… a bundled model [NAME=default|accurate DATA= SAMPLES=]
 	@$(BIN)/python -m fer_convert.release.bundle "$(RUN)" $(if $(NAME),--name "$(NAME)") $(if $(SAMPLES),--samples $(SAMPLES)) $(if $(DATA),--data "$(DATA)")
 
-fuzz: $(VENV)/.everything ## Try 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
+fuzz: $(VENV)/.everything ## Run 20,000 damaged and hostile inputs [CASES= SEED= KINDS=]
 	@$(BIN)/python -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) $(if $(KINDS),--kinds $(KINDS))
 
-faults: $(VENV)/.everything ## Kill commands at random moments, 500 times [KILLS= SEED= SIGNALS=KILL,INT,TERM,HUP]
+faults: $(VENV)/.everything ## Kill commands at 500 random moments [KILLS= SEED= SIGNALS=KILL,INT,TERM,HUP]
 	@$(BIN)/python -m tests.faults $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(SIGNALS),--signals $(SIGNALS))
 
-bench: $(VENV)/.everything ## Measure speed, training and memory into bench/results.json [VIDEO=]
+bench: $(VENV)/.everything ## Measure speed, training and memory; write bench/results.json [VIDEO=]
 	@$(BIN)/python -m bench $(if $(VIDEO),--video "$(VIDEO)")
 
-lock: $(VENV)/.everything ## Renew the versions and hashes in locks/
+lock: $(VENV)/.everything ## Update the versions and hashes in locks/
 	@sh scripts/lock.sh $(BIN)/python
 
-docs: $(VENV)/.everything ## Build the documentation into build/docs, every warning an error
+docs: $(VENV)/.everything ## Build the documentation into build/docs, with warnings as errors
 	@$(BIN)/python -m docs.website
 
-wheel-test: $(VENV)/.everything ## Build the wheel, install it into an empty environment, run it
+wheel-test: $(VENV)/.everything ## Build the wheel and run it in an empty environment
 	@sh scripts/wheel_test.sh $(BIN)/python
 
-audit: $(VENV)/.runtime ## Look up known vulnerabilities of what the runtime installs
+audit: $(VENV)/.runtime ## Check the runtime's dependencies for known vulnerabilities
 	@sh scripts/audit.sh $(BIN)/python
 
-release: $(VENV)/.everything ## Build the wheel twice, compare, write its bill of materials into dist/
+release: $(VENV)/.everything ## Build the wheel twice, compare, and write it with its bill of materials into dist/
 	@sh scripts/release.sh $(BIN)/python
 
-arm-test: $(VENV)/.everything ## Run the wheel on emulated 64-bit ARM, as root on Debian; ten minutes [DATA=fer2013.tar.gz]
+arm-test: $(VENV)/.everything ## Run the wheel on emulated 64-bit ARM (root on Debian, ten minutes) [DATA=fer2013.tar.gz]
 	@sh scripts/arm_test.sh $(BIN)/python "$(DATA)"
 
-clean: ## Remove what the commands above made, except runs/ and models/
+clean: ## Remove everything the other targets created, except runs/ and models/
 	rm -rf $(VENV) build dist demo .pytest_cache .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,1 +1,1 @@
-"""The benchmarks that the figures of the README come from."""
+"""The benchmarks behind the figures in the README."""

@@ -1,6 +1,6 @@
-"""Measure the figures of the README: ``python -m bench [--video FILE]`` writes ``bench/results.json``.
+"""Measure the figures in the README: ``python -m bench [--video FILE]`` writes ``bench/results.json``.
 
-``--only`` measures one part anew and leaves the other as it was.
+``--only`` repeats one part and keeps the stored results of the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def find_downloaded_yunet() -> Path | None:
-    """The file of ``fer-edge get yunet``; None where it has not been downloaded."""
+    """Return the model file that ``fer-edge get yunet`` downloads, or None if it is missing."""
     try:
         return find_detector_file("yunet")
     except ModelError:
@@ -28,14 +28,12 @@ def find_downloaded_yunet() -> Path | None:
 
 
 def main() -> None:
-    """Measure, write, print."""
+    """Run the benchmarks, write the results and print them as tables."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument(
-        "--video", type=Path, help="a video to loop (default: one composed from the portrait)"
-    )
-    parser.add_argument("--baseline", type=Path, help="the fer-edge of another version, to compare with")
-    parser.add_argument("--yunet", type=Path, help="YuNet's model (default: the one that was downloaded)")
-    parser.add_argument("--only", choices=("speed", "training"))
+    parser.add_argument("--video", type=Path, help="video to loop (default: composed from the portrait)")
+    parser.add_argument("--baseline", type=Path, help="fer-edge program of another version to compare with")
+    parser.add_argument("--yunet", type=Path, help="YuNet model (default: the downloaded one)")
+    parser.add_argument("--only", choices=("speed", "training"), help="part to measure")
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
     results |= {

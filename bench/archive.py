@@ -1,9 +1,10 @@
-"""The archive: the cost of an hour, ratios to ``fer-edge video``, nodes, sections, a million paths.
+"""Measure ``fer-edge archive``: cost per hour, speed relative to ``video``, nodes, sections, a million paths.
 
     python -m bench.archive [cost] [ratio] [nodes] [sections] [million] [--seconds S] [--out FILE]
 
-Without names all of it. Ratios are measured side by side, in turn, on this machine; Ray's start does not count. Videos
-are drawn for it: 960×540 pixels, 30 frames a second, one face. Needs the extra ``archive``.
+Runs every part unless some are named. For ratios, the two variants run alternately on this machine; Ray's startup
+time is not counted. The videos are synthetic: 960×540 pixels, 30 frames per second, one face. Requires the
+``archive`` extra.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ROUNDS = 3
 
 
 def make_videos(folder: Path, count: int, seconds: float) -> list[str]:
-    """Draw one video, and link it under several names."""
+    """Draw one video and hard-link it under ``count`` names."""
     first = folder / "0.mp4"
     write_synthetic_video(first, round(seconds * RATE))
     for number in range(1, count):
@@ -48,13 +49,13 @@ def make_videos(folder: Path, count: int, seconds: float) -> list[str]:
 
 
 def analyze(paths: list[str], out: Path, threads: int, cluster: str | None = None) -> ArchiveProgress:
-    """Make an archive; how it went, counted from when Ray was there."""
+    """Create an archive and return its progress; the elapsed time starts once Ray is ready."""
     run = ArchiveRun(AnalysisOptions(), read_manifest(paths, ()), str(out), threads=threads, cluster=cluster)
     return run.run()[0]
 
 
 def measure_cost(folder: Path, seconds: float) -> dict[str, Any]:
-    """Processor time and bytes for an hour of such video, in a worker that is warm; no Ray in it."""
+    """Measure CPU time and bytes per hour of video, in a warmed-up worker without Ray."""
     (video,) = make_videos(folder, 1, seconds)
     run = ArchiveRun(AnalysisOptions(), read_manifest([video], ()), str(folder / "out"))
     model = find_model()
@@ -76,7 +77,7 @@ def measure_cost(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def measure_ratio(folder: Path, seconds: float) -> dict[str, Any]:
-    """Eight videos with two workers against ``fer-edge video`` with two threads, in turn."""
+    """Compare two archive workers with ``fer-edge video`` on two threads, for eight videos, alternately."""
     videos = make_videos(folder, 8, seconds)
     frames, rounds = 8 * round(seconds * RATE), []
     for number in range(ROUNDS):
@@ -95,7 +96,7 @@ def measure_ratio(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def measure_nodes(folder: Path, seconds: float) -> dict[str, Any]:
-    """Eight videos on one and on two simulated nodes of one processor, in turn."""
+    """Compare one and two simulated single-CPU nodes on eight videos, alternately."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
@@ -118,7 +119,10 @@ def measure_nodes(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def measure_sections(folder: Path, seconds: float) -> dict[str, Any]:
-    """The rows of a long video in sections against those of ``video``: faces in place, labels; bytes an hour."""
+    """Compare the rows of a long video, analyzed in sections, with those of ``fer-edge video``.
+
+    Returns the share of faces with a matching box and with the same label, and the bytes per hour.
+    """
     (video,) = make_videos(folder, 1, 4 * seconds)
     with EmotionRecognizer(threads=2) as recognizer:
         reference = [result.as_record() for result in recognizer.stream(video)]
@@ -145,7 +149,7 @@ def measure_sections(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def measure_million(folder: Path, count: int = 1_000_000) -> dict[str, Any]:
-    """A manifest of a million paths, half of them done: listed, planned and resumed in a process of its own."""
+    """List, plan and resume a manifest of a million paths, half of them done, in a separate process."""
     manifest = folder / "manifest.csv"
     with manifest.open("w") as file:
         file.write("path,participant\n")
@@ -158,7 +162,7 @@ def measure_million(folder: Path, count: int = 1_000_000) -> dict[str, Any]:
 
 
 def open_million(manifest: Path | str, out: Path | str) -> tuple[ArchiveRun, SourceTable]:
-    """What a run has before it starts Ray."""
+    """Open a run and its source table, as a run does before it starts Ray."""
     model = find_model()
     run = ArchiveRun(AnalysisOptions(), read_manifest([str(manifest)], model.spec.labels), str(out))
     carried = run.manifest.carried
@@ -169,10 +173,10 @@ def open_million(manifest: Path | str, out: Path | str) -> tuple[ArchiveRun, Sou
 
 
 def finish_half(manifest: Path, out: Path) -> None:
-    """Let every other source be done, with an empty file of rows."""
+    """Mark every other source as complete, with an empty row file."""
     run, table = open_million(manifest, out)
     table.load()
-    carried = run.manifest.job(0).carried  # the same for all: making one for each takes a minute
+    carried = run.manifest.job(0).carried  # the same for every source; building one per source takes a minute
     for shard in range(256):
         (out / f"rows/{shard:02x}").mkdir(parents=True)
     addresses = run.manifest.table.column("address").to_pylist()
@@ -185,12 +189,12 @@ def finish_half(manifest: Path, out: Path) -> None:
         )
         (out / job.file).touch()
         if index % 100_000 == 0:
-            table.select([])  # which folds what was added into the table
+            table.select([])  # merges the added rows into the table
     table.write()
 
 
 def resume(manifest: str, out: str) -> None:
-    """Print how long it takes to list and plan an archive that is half done, and the memory for it."""
+    """Print the time and memory needed to list and plan a half-finished archive."""
     began = time.perf_counter()
     run, table = open_million(manifest, out)
     listed = time.perf_counter()
@@ -219,11 +223,11 @@ PARTS: dict[str, Callable[[Path, float], dict[str, Any]]] = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the selected parts and print their figures."""
     parser = argparse.ArgumentParser(prog="bench.archive", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each video")
-    parser.add_argument("--out", type=Path, help="the figures as JSON")
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
     options = parser.parse_args()
     figures: dict[str, Any] = {"machine": describe_machine(), "load": os.getloadavg()[0]}
     for name in options.parts or PARTS:

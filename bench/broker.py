@@ -1,4 +1,4 @@
-"""A Mosquitto to measure with, on loopback and a port of its own."""
+"""A Mosquitto broker for benchmarks, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbi
 
 
 class Broker:
-    """Mosquitto with a configuration of its own; a context manager, and to be restarted within."""
+    """A Mosquitto process with its own configuration; a context manager that allows restarts."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         program = shutil.which("mosquitto", path=PATH)
@@ -32,7 +32,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it listens."""
+        """Start the broker and wait until it accepts connections."""
         with (self._folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         while True:
@@ -41,20 +41,20 @@ class Broker:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the broker; do nothing if it is not running."""
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
             self._process = None
 
     def cpu_s(self) -> float:
-        """Processor seconds that it has taken since it was started."""
+        """Return the CPU seconds used since the last start."""
         assert self._process is not None
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self) -> float:
-        """The most memory that it has held since it was started."""
+        """Return the peak resident memory since the last start, in MB."""
         assert self._process is not None
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024

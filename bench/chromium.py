@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over its debugging pipe: no package, no port.
+"""Headless Chromium, driven over its debugging pipe: needs no Python package and no port.
 
 https://chromedevtools.github.io/devtools-protocol/
 """
@@ -27,7 +27,7 @@ CHROMIUM: Final = next(
     ),
     None,
 )
-"""The browser; Debian's package chromium-headless-shell is the smallest, and runs in one process."""
+"""The browser. Debian's chromium-headless-shell is the smallest, and can run in a single process."""
 
 _FLAGS: Final = (
     "--headless", "--no-sandbox", "--no-zygote", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
@@ -35,11 +35,11 @@ _FLAGS: Final = (
     "--force-color-profile=srgb", "--hide-scrollbars", "--autoplay-policy=no-user-gesture-required",
     "--remote-debugging-pipe",
 )  # fmt: skip
-# Some kernels hang for good in wait4 when the many processes of a browser end: the small one runs in a single process.
+# On some kernels, wait4 hangs forever when a multi-process browser exits; headless-shell can run in one process.
 _ONE_PROCESS: Final = ("--single-process", "--in-process-gpu")
 _ANSWER_S: Final = 60.0
 
-# Chromium reads from the file with the number 3 and writes to that with 4; a shell knows small numbers only.
+# Chromium reads commands from file descriptor 3 and writes answers to 4.
 _START: Final = """
 import fcntl, os, sys
 read, write = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
@@ -50,10 +50,10 @@ os.execv(sys.argv[3], sys.argv[3:])
 
 
 class Browser:
-    """One page in a browser of its own; a context manager.
+    """One page in a separate browser process; a context manager.
 
-    ``problems`` are what the page wrote to the console as a warning or an error, exceptions and violations of its
-    content security policy included; ``on_event`` is told of everything else that the page's domains report.
+    ``problems`` lists console warnings and errors, including exceptions and violations of the content security
+    policy. ``on_event`` is called with every other event of the enabled protocol domains.
     """
 
     def __init__(self, profile: Path) -> None:
@@ -85,7 +85,7 @@ class Browser:
             raise
 
     def _attach(self) -> None:
-        """Drive the page that the browser begins with."""
+        """Attach to the browser's initial page."""
         pages = self.call("Target.getTargets")["targetInfos"]
         target = next(page["targetId"] for page in pages if page["type"] == "page")
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -101,8 +101,8 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        """End the browser."""
-        os.close(self._out)  # which ends it
+        """Stop the browser."""
+        os.close(self._out)  # closing the pipe makes it exit
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -112,7 +112,7 @@ class Browser:
         os.close(self._in)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method of the protocol; its result."""
+        """Call a protocol method and return its result."""
         with self._changed:
             self._number += 1
             number = self._number
@@ -132,18 +132,18 @@ class Browser:
         return result
 
     def open(self, url: str) -> None:
-        """Go to an address."""
+        """Navigate to a URL."""
         self.call("Page.navigate", url=url)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, of what it promises where it is a promise."""
+        """Return the value of a JavaScript expression; a promise is awaited."""
         done = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in done:
             raise RuntimeError(done["exceptionDetails"]["exception"].get("description", "exception"))
         return done["result"].get("value")
 
     def wait_for(self, expression: str, timeout: float = 30.0) -> Any:
-        """The value of an expression once it is true; a page that is being loaded has none yet."""
+        """Return the value of an expression once it is true; errors while the page loads are ignored."""
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -157,7 +157,7 @@ class Browser:
             time.sleep(0.05)
 
     def resize(self, width: int, height: int, *, phone: bool = False, scale: float = 1.0) -> None:
-        """Give the page a size in CSS pixels."""
+        """Set the size of the page in CSS pixels."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -167,11 +167,11 @@ class Browser:
         )
 
     def prefer(self, scheme: str) -> None:
-        """Prefer the light or the dark color scheme."""
+        """Set the preferred color scheme, ``light`` or ``dark``."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def screenshot(self, path: Path | None = None) -> bytes:
-        """What is seen, as a PNG file."""
+        """Return the visible page as PNG bytes; write them to ``path`` if given."""
         content = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         if path is not None:
             path.write_bytes(content)

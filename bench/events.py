@@ -1,10 +1,10 @@
-"""What rules and MQTT cost: processor time per frame with and without them, in turns.
+"""Measure what rules and MQTT cost: CPU time per frame with and without them, alternately.
 
     python -m bench.events [--rounds N] [--frames N] [--seconds S]
 
-Once alone, without anything that sees: what 30 frames a second with a face cost rules, queue and connection together.
-Once on a video, as fast as it goes, and once on a camera of 30 frames a second on loopback, where a busy machine's
-noise is larger than what is measured. It needs Mosquitto.
+The first measurement leaves out detection and classification: rules, queue and connection alone, with 30 synthetic
+results per second that contain one face. The second runs a video at full speed. The third reads a loopback camera at
+30 frames per second; on a busy machine its noise exceeds the difference. Requires Mosquitto.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
 def cpu_per_frame_ms(folder: Path, command: Sequence[str]) -> float:
-    """Milliseconds of processor time a frame of a run, its start included."""
+    """Return the CPU milliseconds per frame of a ``fer-edge`` run, including its startup."""
     summary = folder / "summary.json"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
@@ -58,14 +58,13 @@ def cpu_per_frame_ms(folder: Path, command: Sequence[str]) -> float:
 
 
 class Camera:
-    """An MJPEG camera of the frames of a video, at 30 a second, for one viewer at a time."""
+    """An MJPEG camera on loopback that loops the frames of a video at 30 per second."""
 
     def __init__(self, video: Path) -> None:
         capture = cv2.VideoCapture(str(video))
-        self.pictures = []
+        images: list[bytes] = []
         while (read := capture.read())[0]:
-            self.pictures.append(cv2.imencode(".jpg", read[1])[1].tobytes())
-        pictures = self.pictures
+            images.append(cv2.imencode(".jpg", read[1])[1].tobytes())
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
@@ -75,18 +74,16 @@ class Camera:
                 started, sent = time.monotonic(), 0
                 try:
                     while True:
-                        picture = pictures[sent % len(pictures)]
-                        head = (
-                            f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
-                        )
-                        self.wfile.write(head.encode() + picture + b"\r\n")
+                        image = images[sent % len(images)]
+                        head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
+                        self.wfile.write(head.encode() + image + b"\r\n")
                         sent += 1
                         time.sleep(max(0.0, started + sent / RATE - time.monotonic()))
                 except OSError:
                     return
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Suppress the access log."""
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -95,9 +92,9 @@ class Camera:
 
 
 def cpu_alone_ms(broker: Broker, seconds: float, *, active: bool) -> float:
-    """Milliseconds of processor time a frame at 30 frames a second with one face, made by hand.
+    """Return the CPU milliseconds per frame for synthetic results with one face, 30 per second.
 
-    ``active`` is with rules and MQTT, otherwise the making alone.
+    ``active`` runs rules and MQTT on them; otherwise the results are only created.
     """
     sink = MqttSink(
         parse_address(f"mqtt://127.0.0.1:{broker.port}/bench/alone", TlsFiles(), {}),
@@ -133,11 +130,11 @@ def cpu_alone_ms(broker: Broker, seconds: float, *, active: bool) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the three measurements and print them."""
     parser = argparse.ArgumentParser(prog="bench.events", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--frames", type=int, default=3000, help="of the video")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of the camera")
+    parser.add_argument("--frames", type=int, default=3000, help="length of the video")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each camera run")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -169,7 +166,7 @@ def main() -> None:
                 for variant, values in figures.items():
                     more_of_each = [value / least - 1 for value, least in zip(values, base, strict=True)]
                     print(
-                        f"{kind}, {variant}: {statistics.median(values):.3f} ms of processor time a frame "
+                        f"{kind}, {variant}: {statistics.median(values):.3f} ms of CPU time per frame "
                         f"({min(values):.3f} to {max(values):.3f}), {statistics.median(more_of_each):+.1%}",
                         flush=True,
                     )

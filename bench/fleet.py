@@ -1,9 +1,9 @@
-"""Many devices on one broker, which is away for a while: what arrives, and what the broker needs.
+"""Measure delivery from many devices through one broker with an outage, and the broker's resources.
 
     python -m bench.fleet [--devices N] [--seconds S] [--outage S]
 
-Each device publishes an event and a state a second, by the connection that ``--mqtt`` has. A subscriber counts
-what arrives. It needs Mosquitto, which keeps its sessions on disk as a fleet's broker should.
+Each device publishes one event and one state per second over the same connection class as ``--mqtt``. A subscriber
+counts the messages. Requires Mosquitto, which stores its sessions on disk, as recommended for a fleet.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 from fer_edge.sinks.mqtt.connection import BrokerConnection
 from fer_edge.sinks.mqtt.outbox import Kind, Message
 
-EVENT_BYTES, STATE_BYTES = 500, 170  # of one face, about
+EVENT_BYTES, STATE_BYTES = 500, 170  # roughly the size of a message about one face
 
 
 class Subscriber:
-    """Counts each event's arrivals, and keeps its session over the broker's restart."""
+    """Counts the deliveries of each event; its session survives a broker restart."""
 
     def __init__(self, port: int) -> None:
         self.counts: dict[str, int] = {}
@@ -55,13 +55,13 @@ class Subscriber:
         self.delays_s.append(time.time() - event["sent"])
 
     def close(self) -> None:
-        """Part from the broker."""
+        """Disconnect from the broker."""
         self._client.disconnect()
         self._client.loop_stop()
 
 
 def publish(connection: BrokerConnection, device: int, seconds: float, begins: float) -> None:
-    """One device: an event and a state each second."""
+    """Publish one event and one state per second, as one device."""
     for number in range(int(seconds)):
         time.sleep(max(0.0, begins + number - time.monotonic()))
         event = {"id": f"{device}-{number}", "sent": time.time(), "fill": "x" * EVENT_BYTES}
@@ -70,7 +70,7 @@ def publish(connection: BrokerConnection, device: int, seconds: float, begins: f
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the devices through the outage and print the figures."""
     parser = argparse.ArgumentParser(prog="bench.fleet", description=__doc__)
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -105,7 +105,7 @@ def main() -> None:
                 thread.start()
             time.sleep(begins + options.seconds / 3 - time.monotonic())
             cpu_s, span_s, memory_mb = broker.cpu_s(), options.seconds / 3, broker.memory_mb()
-            print(f"until the outage: {cpu_s / span_s:.1%} of a processor, {memory_mb:.1f} MB", flush=True)
+            print(f"before the outage: {cpu_s / span_s:.1%} of one CPU core, {memory_mb:.1f} MB", flush=True)
             broker.stop()
             time.sleep(options.outage)
             broker.start()
@@ -115,7 +115,7 @@ def main() -> None:
             deadline = time.monotonic() + 60
             while len(subscriber.counts) < expected and time.monotonic() < deadline:
                 time.sleep(0.1)
-            print(f"after the outage: {broker.cpu_s():.1f} s of processor time, {broker.memory_mb():.1f} MB")
+            print(f"after the outage: {broker.cpu_s():.1f} s of CPU time, {broker.memory_mb():.1f} MB")
             for connection in connections:
                 connection.close()
             subscriber.close()
@@ -123,11 +123,11 @@ def main() -> None:
     repeated = sum(count > 1 for count in subscriber.counts.values())
     own = resource.getrusage(resource.RUSAGE_SELF)
     print(
-        f"{options.devices} devices, {expected} events sent, {len(subscriber.counts)} arrived, "
-        f"{expected - len(subscriber.counts)} lost, {repeated} more than once, {dropped} dropped by devices; "
-        f"{subscriber.states} states; the longest delay {max(subscriber.delays_s):.1f} s"
+        f"{options.devices} devices, {expected} events sent, {len(subscriber.counts)} delivered, "
+        f"{expected - len(subscriber.counts)} lost, {repeated} duplicated, {dropped} dropped by devices; "
+        f"{subscriber.states} states; longest delay {max(subscriber.delays_s):.1f} s"
     )
-    print(f"publishers and subscriber: {own.ru_utime + own.ru_stime:.1f} s of processor time")
+    print(f"publishers and subscriber: {own.ru_utime + own.ru_stime:.1f} s of CPU time")
 
 
 if __name__ == "__main__":

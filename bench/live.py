@@ -1,12 +1,12 @@
-"""Measure the live view: ``python -m bench.live`` prints its latency and what viewers cost, as JSON.
+"""Measure the live view: ``python -m bench.live`` prints its latency and the cost of viewers as JSON.
 
-A camera at 30 frames a second is a process of its own that sends MJPEG over loopback, with the portrait in it and the
-time of each frame drawn as black and white squares. ``fer-edge camera --serve`` reads it. Run it on a quiet machine.
+A separate camera process sends MJPEG over loopback at 30 frames per second. Each frame shows the portrait, with the
+current time drawn as black and white squares. ``fer-edge camera --serve`` reads it. Run this on an idle machine.
 
-- latency_ms: from the camera's clock to the pixels that a page in Chromium shows, read back from its canvas after
-  each image; it includes the camera's own encoding, our decoding, the analysis, the encoding and the browser.
-- client_latency_ms: the same up to a client in this process that has received and decoded the image.
-- cpu_ms_per_frame: processor time of the run, without viewers and with three that read images and events.
+- latency_ms: from the camera's clock to the pixels of the page in Chromium, read back from its canvas after each
+  image. Includes encoding in the camera, decoding, analysis, encoding for the page, and the browser.
+- client_latency_ms: the same, up to a client in this process that has received and decoded the image.
+- cpu_ms_per_frame: CPU time of the run, without viewers and with three that read images and events.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ from fer_edge.runtime.system import describe_machine
 
 RATE: Final = 30.0
 SIZES: Final = ((640, 480), (1280, 720))
-BITS: Final = 32  # of milliseconds
-CELL: Final = 12  # pixels of a square
+BITS: Final = 32  # of a time in milliseconds
+CELL: Final = 12  # side of a square, in pixels
 VIEWERS: Final = 3
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure latency and CPU time at each size, and print them as JSON."""
     parser = argparse.ArgumentParser(prog="bench.live", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="of the processor's, in turns")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of the CPU measurement")
     options = parser.parse_args()
     figures: dict[str, Any] = {"machine": describe_machine()}
     for size in SIZES:
@@ -63,25 +63,25 @@ def main() -> None:
 
 
 def draw_time(image: np.ndarray, milliseconds: int) -> None:
-    """Draw a number along the top edge, the lowest bit first: white is 1."""
+    """Draw a number along the top edge, lowest bit first; white is 1."""
     for bit in range(BITS):
         image[0:CELL, bit * CELL : (bit + 1) * CELL] = 255 if milliseconds >> bit & 1 else 0
 
 
 def read_time(image: np.ndarray) -> int:
-    """The number along the top edge."""
+    """Read the number drawn along the top edge."""
     row = image[CELL // 2, CELL // 2 : BITS * CELL : CELL].mean(axis=-1) > 127
     return sum(int(bit) << place for place, bit in enumerate(row))
 
 
 def now_ms() -> int:
-    """Wall time, which the browser has as well."""
+    """Return the low bits of the wall clock, which the browser shares, in milliseconds."""
     return int(1000 * time.time()) & (1 << BITS) - 1
 
 
 @contextmanager
 def camera(size: tuple[int, int]) -> Iterator[str]:
-    """The address of a camera in a process of its own."""
+    """Run a camera in a separate process and yield its URL."""
     context = multiprocessing.get_context("spawn")
     port, ending = context.Queue(), context.Event()
     process = context.Process(target=serve_camera, args=(size, port, ending))
@@ -95,7 +95,7 @@ def camera(size: tuple[int, int]) -> Iterator[str]:
 
 
 def serve_camera(size: tuple[int, int], port: Any, ending: Event) -> None:
-    """Send MJPEG to whoever connects until the end."""
+    """Send MJPEG to every client until ``ending`` is set; put the port into ``port``."""
     width, height = size
     scene = np.full((height, width, 3), 110, np.uint8)
     portrait = cv2.imread(str(PORTRAIT))
@@ -140,7 +140,7 @@ def serve_camera(size: tuple[int, int], port: Any, ending: Event) -> None:
 
 @contextmanager
 def served(url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A run that is served and has analysed its first frames, and its address."""
+    """Run ``fer-edge camera --serve``; yield the process and its URL once frames are analyzed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_edge", "camera", url, "--serve", "0"],
         stdout=subprocess.DEVNULL,
@@ -160,7 +160,7 @@ def served(url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def is_healthy(url: str) -> bool:
-    """Whether frames come."""
+    """Return whether the run reports that frames arrive."""
     try:
         with urllib.request.urlopen(f"{url}healthz", timeout=10) as answer:
             return bool(answer.status == 200)
@@ -169,7 +169,7 @@ def is_healthy(url: str) -> bool:
 
 
 def measure_latency(url: str, seconds: float) -> dict[str, Any]:
-    """From the camera's clock to a page's pixels, and to a client's."""
+    """Measure the latency from the camera's clock to a page's pixels, and to a plain client."""
     with served(url) as (_, address):
         with tempfile.TemporaryDirectory() as profile, Browser(Path(profile)) as browser:
             browser.resize(1440, 900)
@@ -180,7 +180,7 @@ def measure_latency(url: str, seconds: float) -> dict[str, Any]:
     return {"latency_ms": describe(page), "client_latency_ms": describe(client), "images": len(page)}
 
 
-# Reads the squares off the page's canvas after each image that it shows.
+# Reads the squares from the page's canvas after each new image.
 _WATCH: Final = """new Promise((done) => {
   const ages = [], canvas = document.querySelector("#image");
   const copy = new OffscreenCanvas(%(bits)d * %(cell)d, %(cell)d).getContext("2d", { willReadFrequently: true });
@@ -199,7 +199,7 @@ _WATCH: Final = """new Promise((done) => {
 
 
 def watch_as_client(address: str, seconds: float) -> Iterator[float]:
-    """The age of each image, in milliseconds, once it is received and decoded."""
+    """Yield the age of each image in milliseconds, once it is received and decoded."""
     ends = time.monotonic() + seconds
     with urllib.request.urlopen(f"{address}stream", timeout=10) as answer:
         while time.monotonic() < ends:
@@ -213,7 +213,7 @@ def watch_as_client(address: str, seconds: float) -> Iterator[float]:
 
 
 def measure_cpu(url: str, seconds: float, rounds: int) -> dict[str, Any]:
-    """Processor time of a run without and with viewers, in turns."""
+    """Measure the CPU time of a run without and with viewers, alternately."""
     alone, watched = [], []
     with served(url) as (process, address):
         for _ in range(rounds):
@@ -236,7 +236,7 @@ def measure_cpu(url: str, seconds: float, rounds: int) -> dict[str, Any]:
 
 @contextmanager
 def viewers(address: str) -> Iterator[None]:
-    """Viewers as pages are: each reads images and events."""
+    """Run viewers that read images and events, as pages do."""
     processes = [
         subprocess.Popen([sys.executable, "-c", _READ, f"{address}{path}"])
         for _ in range(VIEWERS)
@@ -259,14 +259,14 @@ with urllib.request.urlopen(sys.argv[1]) as answer:
 
 
 def cpu_per_frame(pid: int, address: str, seconds: float) -> float:
-    """Processor milliseconds of a process per frame: fewer frames on a busy machine do not look cheaper."""
+    """Return the CPU milliseconds of a process per frame, so that dropped frames do not distort it."""
     cpu, frames = cpu_seconds(pid), count_frames(address)
     time.sleep(seconds)
     return 1000 * (cpu_seconds(pid) - cpu) / max(1, count_frames(address) - frames)
 
 
 def count_frames(address: str) -> int:
-    """Frames analysed until now."""
+    """Return the number of frames analyzed so far."""
     with urllib.request.urlopen(f"{address}metrics", timeout=10) as answer:
         found = re.search(r"^fer_edge_frames_total (\d+)", answer.read().decode(), re.MULTILINE)
     assert found
@@ -274,13 +274,13 @@ def count_frames(address: str) -> int:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor seconds of a process until now (Linux)."""
+    """Return the CPU seconds a process has used so far (Linux)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
 
 def describe(milliseconds: Sequence[float]) -> dict[str, float | None]:
-    """Median and 95th percentile."""
+    """Return the median and the 95th percentile."""
     if len(milliseconds) < 2:
         return {"p50": None, "p95": None}
     return {

@@ -1,4 +1,4 @@
-"""Videos and pictures to measure on, made from the public-domain portrait or from a video of one's own."""
+"""Videos and images for benchmarks, made from the public-domain portrait or from a given video."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PORTRAIT = Path(__file__).parents[1] / "tests/data/grace_hopper.jpg"
 
 
 def faces_video(path: Path, faces: int, frames: int) -> Path:
-    """Portraits of several sizes that drift on their own ways before a textured wall, at 30 frames a second."""
+    """Write a video of portraits that drift in front of a textured wall, at 30 frames per second."""
     portrait = cv2.imread(str(PORTRAIT))[40:400, 90:450]  # the head
     rng = np.random.default_rng(0)
     wall = cv2.resize(
@@ -44,7 +44,7 @@ def faces_video(path: Path, faces: int, frames: int) -> Path:
 
 
 def looped_video(path: Path, source: Path, *, frames: int = 0, seconds: float = 0.0) -> Path:
-    """Another video again and again, its packets copied, until it has that many frames or seconds."""
+    """Write ``source`` repeatedly, copying packets, until ``frames`` or ``seconds`` are reached."""
     with av.open(str(path), "w") as output:
         written, begins_s = 0, 0.0
         stream: Any = None
@@ -63,7 +63,7 @@ def looped_video(path: Path, source: Path, *, frames: int = 0, seconds: float = 
 
 
 def photo(path: Path, width: int, height: int) -> Path:
-    """The portrait, enlarged to a photo of that many pixels."""
+    """Write the portrait, enlarged to ``width`` × ``height`` pixels."""
     cv2.imwrite(
         str(path), cv2.resize(cv2.imread(str(PORTRAIT)), (width, height), interpolation=cv2.INTER_CUBIC)
     )

@@ -1,10 +1,9 @@
-"""Whether memory stays flat over months of a camera: ``python -m bench.months`` runs a year in minutes.
+"""Check that memory stays flat over months of camera input: ``python -m bench.months`` simulates them in minutes.
 
-Two million frames of simulated time, with faces that come and go, take the real way through the tracker, rules and a
-session into rows in files that change each day, an averaged copy, limits on what is kept, warnings, and a page that a
-viewer watches; then some hundred segments of video.
-It exits with 1 where memory grew by more than 5 MB after the first quarter, in which an encoder's buffers reach
-their size.
+Two million frames of simulated time, with faces that come and go, pass through the real tracker, rules and session
+into row files that rotate daily, an averaged copy, retention limits, warnings, and a live page with one viewer; then
+several hundred segments of video follow. The exit status is 1 if memory grows by more than 5 MB after the first
+quarter, in which the encoder's buffers reach their full size.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutra
 STREAM: Final = StreamInfo(name="camera", live=True)
 START: Final = datetime(2026, 1, 1, tzinfo=UTC).astimezone()
 MOST_GROWTH_MB: Final = 5.0
-STAYS_FRAMES: Final = 40  # a face, until another one comes
+STAYS_FRAMES: Final = 40  # how long a visit lasts, in frames
 KEPT_GB: Final = 0.02
 RULES: Final = ("happy > 0.8 for 2s", "any sad > 0.5 every 10s", "no face for 60s")
 
@@ -51,7 +50,7 @@ logger = logging.getLogger("fer_edge.bench")
 
 
 class OneFace:
-    """Finds one face, at another place after some frames; between them nobody is there for a while."""
+    """A detector of one simulated face that moves to a new place after a short absence."""
 
     name = "one face"
     traits = DetectorTraits()
@@ -64,21 +63,21 @@ class OneFace:
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """The face, wherever it is looked for."""
+        """Return the face of the current visit, whatever the region."""
         visit, since = divmod(frame.index, STAYS_FRAMES)
         place = FaceBox(4 + visit * 7 % 32, 4 + visit * 5 % 16, 20, 20)
         return () if since > 0.8 * STAYS_FRAMES else (Detection(place),)
 
     def smallest_face(self, frame: Frame) -> int:
-        """Its size in pixels."""
+        """Return the side of the face in pixels."""
         return 20
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing; no resource is open."""
 
 
 class Simulation:
-    """Stands where a pipeline does: results at ``step_s`` of the wall clock, without a camera or a network."""
+    """A pipeline without a camera or a network: results ``step_s`` seconds of simulated time apart."""
 
     def __init__(self, frames: int, step_s: float, size: tuple[int, int]) -> None:
         self.stream, self.latencies, self.stop, self.frames_dropped = (
@@ -99,7 +98,7 @@ class Simulation:
             with self.latencies.measure("detect"):
                 tracked = tracker.update(frame)
             if index % 10_000 == 5_000:
-                logger.warning("a warning that is new each time: %d", index)
+                logger.warning("warning with a new text each time: %d", index)
             yield FrameResult(frame, tuple(self._classify(face, rng) for face in tracked))
 
     @staticmethod
@@ -108,18 +107,18 @@ class Simulation:
         return FaceResult(face.id, face.detection, scores, scores.emotion)
 
 
-class Uncounted:
+class NullAction:
     """An action that does nothing."""
 
     def perform(self, event: Event) -> None:
-        """Nothing."""
+        """Ignore the event."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def watch(url: str) -> None:
-    """Read the page's events as a browser does, until the run ends."""
+    """Read the live page's event stream in the background, as a browser does, until the run ends."""
 
     def read() -> None:
         with suppress(OSError), urllib.request.urlopen(f"{url}events") as answer:
@@ -130,13 +129,13 @@ def watch(url: str) -> None:
 
 
 def resident_mb() -> float:
-    """The memory that this process takes now, in MB."""
+    """Return the resident memory of this process in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096 / 1e6
 
 
 def run(sinks: list[Sink], frames: int, step_s: float, size: tuple[int, int] = (64, 48)) -> float:
-    """Run the simulation into sinks; by how much memory grew after the first quarter, in MB."""
+    """Run the simulation into sinks; return the memory growth after the first quarter, in MB."""
     simulation: Any = Simulation(frames, step_s, size)
     levels: list[float] = []
     done = 0
@@ -151,14 +150,14 @@ def run(sinks: list[Sink], frames: int, step_s: float, size: tuple[int, int] = (
             print(f"{done:>10,} frames  {levels[-1]:7.1f} MB  {passed:6.1f} s", flush=True)
 
     pipeline: Pipeline = simulation
-    rules = EventDispatcher([(parse_rule(text, LABELS), Uncounted()) for text in RULES])
+    rules = EventDispatcher([(parse_rule(text, LABELS), NullAction()) for text in RULES])
     statistics = Session(pipeline, sinks, events=rules).run(measure)
     assert statistics.frames == frames
     return max(levels[5:]) - levels[4]
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the simulation, print memory and files, and exit with 1 if memory grew too much."""
     parser = argparse.ArgumentParser(prog="bench.months", description=__doc__)
     parser.add_argument("--frames", type=int, default=2_000_000)
     parser.add_argument("--segments", type=int, default=400)
@@ -177,7 +176,7 @@ def main() -> None:
         few = AveragingSink(create_row_sink(make("minutes-%Y-%m.csv")), 60.0)
         page = HttpSink(SinkRequest(target="0", stream=STREAM, labels=LABELS))
         watch(page.url)
-        # A frame each tenth of a second is what the tracker is made for.
+        # The tracker is designed for frame intervals of about a tenth of a second.
         grown = [run([*rows, few, page], options.frames, 0.1)]
         if options.segments:
             video = create_image_sink(make("camera-%Y%m%d-%H%M.mp4"))
@@ -185,9 +184,9 @@ def main() -> None:
         taken = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
         files = sum(1 for path in Path(folder).rglob("*") if path.is_file())
     print(
-        f"{files} files with {taken / 1e6:.1f} MB are left of what was written, {1000 * KEPT_GB:.0f} MB are kept"
+        f"{files} files with {taken / 1e6:.1f} MB remain on disk; the retention limit is {1000 * KEPT_GB:.0f} MB"
     )
-    print(f"memory grew by {', '.join(f'{each:.1f}' for each in grown)} MB; {MOST_GROWTH_MB:.0f} are allowed")
+    print(f"memory grew by {', '.join(f'{each:.1f}' for each in grown)} MB (limit: {MOST_GROWTH_MB:.0f} MB)")
     sys.exit(max(grown) > MOST_GROWTH_MB)
 
 

@@ -1,9 +1,9 @@
-"""What a hundred interruptions leave behind: memory, threads, handles, and how soon the first row is back.
+"""Measure what repeated interruptions leave behind (memory, threads, handles) and how soon frames return.
 
     python -m bench.reconnect [--interruptions 100]
 
-A camera on loopback, MJPEG over HTTP and H.264 in MPEG-TS, breaks off again and again while it is read; each time after
-at least two seconds, so that it is tried again at once. Then it is gone for 4 and for 30 seconds.
+A loopback camera (MJPEG over HTTP, then H.264 in MPEG-TS) drops its connection repeatedly while it is read. Every
+connection counts as stable, so the reader reconnects immediately. Then the camera is offline for 4 and for 30 seconds.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from fer_edge.sources.registry import create_source
 from fer_edge.types import Frame
 from tests.edge.sources.cameras import Answer, CameraServer, encode_ts, jpegs, mjpeg, transport_stream
 
-WARM_UP = 20  # interruptions: allocators and libraries fill their pools
+WARM_UP = 20  # interruptions in which allocators and libraries fill their pools
 
 
 class Reader(threading.Thread):
-    """Takes the frames of a camera: when the last one came, how many there were."""
+    """A thread that reads a camera and records the frame count and the last arrival."""
 
     def __init__(self, url: str) -> None:
         super().__init__(daemon=True)
@@ -37,7 +37,7 @@ class Reader(threading.Thread):
         self.frames, self.last_s = 0, 0.0
 
     def run(self) -> None:
-        """Read until it is closed."""
+        """Read frames until the source is closed."""
         for item in self.source:
             if isinstance(item, Frame):
                 assert item.gray is not None
@@ -45,13 +45,13 @@ class Reader(threading.Thread):
 
 
 def memory_mb() -> float:
-    """This process's resident memory in MB."""
+    """Return the resident memory of this process in MB."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait, at most two minutes."""
+    """Wait until the condition is true; fail after two minutes."""
     deadline_s = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline_s
@@ -59,7 +59,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def measure(answer: Answer, interruptions: int) -> dict[str, Any]:
-    """What interruptions of one kind of camera leave, and how long it takes until a frame comes again."""
+    """Measure resource growth and recovery times for one kind of camera."""
     with CameraServer(answer) as server:
         reader = Reader(server.url)
         with reader.source:
@@ -89,7 +89,7 @@ def measure(answer: Answer, interruptions: int) -> dict[str, Any]:
 
 
 def snapshot() -> dict[str, float]:
-    """Memory, threads and handles of this process, once what ended has ended."""
+    """Return the memory, threads and file handles of this process, after a pause for cleanup."""
     time.sleep(0.5)
     return {
         "memory_mb": memory_mb(),
@@ -99,7 +99,7 @@ def snapshot() -> dict[str, float]:
 
 
 def outage(server: CameraServer, reader: Reader, seconds: float) -> float:
-    """Seconds from a camera's return after so long until the first frame."""
+    """Take the camera offline for ``seconds``; return the delay from its return to the first frame."""
     server.stop()
     time.sleep(seconds)
     frames = reader.frames
@@ -110,13 +110,13 @@ def outage(server: CameraServer, reader: Reader, seconds: float) -> float:
 
 
 def main() -> None:
-    """Measure both kinds, print JSON."""
+    """Measure both kinds of camera and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--interruptions", type=int, default=100)
     options = parser.parse_args()
     logging.getLogger("fer_edge").setLevel(logging.ERROR)
     keep_freed_memory()
-    reconnecting.LASTED_S = 0.0  # type: ignore[misc]  (each is tried again at once, as after a longer time)
+    reconnecting.LASTED_S = 0.0  # type: ignore[misc]  (every connection counts as stable)
     cameras = {
         "mjpeg": mjpeg(jpegs(size=(640, 480)), rate=100),
         "h264": transport_stream(encode_ts(50, (640, 480), gop=5), rate=100),

@@ -1,8 +1,8 @@
-"""The loop of the 2018 reference program, re-created to be measured against.
+"""The main loop of the 2018 reference program, re-created as a baseline.
 
-Each frame is searched by the Haar cascade in full size and colour at a scale step of 1.1 and 10
-neighbours; each face is cut out, turned grey, resized with cubic interpolation and classified by the
-float network of its paper (figure 3), one at a time.
+The Haar cascade searches each full-size color frame with a scale factor of 1.1 and 10 neighbors. Each face is
+cropped, converted to gray, resized with cubic interpolation and classified on its own by the float network of the
+paper (figure 3).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fer_edge.models.find_model import find_model
 
 
 def float_network(folder: Path) -> Path:
-    """The reference network as a float32 ``.tflite``, untrained: its speed does not depend on its weights."""
+    """Write the untrained reference network as a float32 ``.tflite``; weights do not affect its speed."""
     from fer_convert.conversion.network import convert_to_tflite
     from fer_convert.tflite.container import embed_spec
     from fer_edge.models.spec import FER2013_LABELS, ModelSpec
@@ -32,7 +32,7 @@ def float_network(folder: Path) -> Path:
 
 
 def frames_per_second(video: Path, model: Path, frames: int, threads: int) -> float:
-    """The speed of the loop on the first frames of a video, drawing and showing left out."""
+    """Return the speed of the loop on the first frames of a video, without drawing or display."""
     cascade = load_cascade()
     cv2.setNumThreads(threads)
     with Classifier(find_model(model), threads=threads) as classifier:

@@ -1,8 +1,8 @@
-"""A long report: how long it takes to make, how much memory, and how soon it is open in a browser.
+"""Measure a long report: time and memory to create it, and the time until a browser shows it.
 
     python -m bench.report [--hours 10] [--faces 3]
 
-Rows of a video at 30 frames a second are made up and piped into ``fer-edge report -``. Needs Chromium (make ci-setup).
+Synthetic rows at 30 frames per second are piped into ``fer-edge report -``. Requires Chromium (make ci-setup).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from bench.chromium import Browser
 from fer_edge.rendering.palette import EMOTIONS
 
 RATE = 30
-KINDS = 1000  # different scores
+KINDS = 1000  # number of distinct score sets
 OPENED = "document.readyState === 'complete' && document.querySelector('.axis span') !== null"
 
 
 def make_face_texts() -> list[str]:
-    """The scores of faces as JSON, from one emotion to the next."""
+    """Return the score fields of faces as JSON text, moving gradually from one emotion to the next."""
     texts = []
     for kind in range(KINDS):
         weights = [
@@ -45,7 +45,7 @@ def make_face_texts() -> list[str]:
 
 
 def make_rows(hours: float, faces: int) -> Iterator[bytes]:
-    """Rows in chunks; each face leaves now and then and comes back with another id."""
+    """Yield rows in chunks; each face leaves from time to time and returns with a new id."""
     texts = make_face_texts()
     rows: list[str] = []
     for frame in range(round(hours * 3600 * RATE)):
@@ -68,7 +68,7 @@ def make_rows(hours: float, faces: int) -> Iterator[bytes]:
 
 
 def make_report(hours: float, faces: int, page: Path) -> dict[str, Any]:
-    """Pipe the rows into the program."""
+    """Pipe the rows into ``fer-edge report`` and return time, memory and sizes."""
     began = time.monotonic()
     program = [sys.executable, "-m", "fer_edge", "report", "-", "-o", str(page)]
     with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
@@ -92,7 +92,7 @@ def make_report(hours: float, faces: int, page: Path) -> dict[str, Any]:
 
 
 def open_page(page: Path, profile: Path) -> float:
-    """Seconds from the address to the page with its chart drawn, the best of three."""
+    """Return the seconds from navigation to the drawn chart, the best of three."""
     times = []
     with Browser(profile) as browser:
         browser.resize(1440, 900)
@@ -107,16 +107,16 @@ def open_page(page: Path, profile: Path) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure a report and print the figures as JSON."""
     parser = argparse.ArgumentParser(prog="bench.report", description=__doc__)
     parser.add_argument("--hours", type=float, default=10.0)
     parser.add_argument("--faces", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
-        measured = make_report(options.hours, options.faces, page)
-        measured["opened_in_s"] = round(open_page(page, Path(folder) / "profile"), 2)
-    print(json.dumps(measured))
+        figures = make_report(options.hours, options.faces, page)
+        figures["opened_in_s"] = round(open_page(page, Path(folder) / "profile"), 2)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""An RTSP camera that shows the machine's monotonic clock as bars: GStreamer, for Debian's Python. Prints its port."""
+"""An RTSP camera whose image shows the monotonic clock as bars; prints its port.
+
+Runs on GStreamer with Debian's Python.
+"""
 
 import sys
 import time
@@ -20,7 +23,7 @@ LAUNCH = (
 
 
 def draw() -> bytes:
-    """An image whose bars are the bits of the milliseconds, lowest first."""
+    """Return a gray image whose bars are the bits of the time in milliseconds, lowest first."""
     number = int(time.monotonic() * 1000) % (1 << BITS)
     bar = WIDTH // BITS
     row = b"".join((b"\xff" if number >> bit & 1 else b"\x00") * bar for bit in range(BITS))
@@ -28,7 +31,7 @@ def draw() -> bytes:
 
 
 def configure(_factory: object, media: "GstRtspServer.RTSPMedia") -> None:
-    """Push an image each 1/25 s, as long as the media lives."""
+    """Push an image every 1/25 s while the media exists."""
     source = media.get_element().get_by_name("clock")
 
     def push() -> bool:

@@ -1,10 +1,10 @@
-"""How far behind a stream the runtime is, over minutes: an RTSP camera that writes its clock into each frame.
+"""Measure how far the runtime lags behind an RTSP stream over several minutes.
 
     python -m bench.rtsp_lag [--minutes 10] [--slow 0.1]
 
-Needs Debian's GStreamer (make ci-setup). The camera shows the time as bars, so that the lag includes encoding, network,
-decoding and waiting. With --slow whoever takes the frames takes that many seconds for each. "held" is the part of the
-lag within this program, since the frame arrived; the rest is the camera's.
+Requires Debian's GStreamer (make ci-setup). The camera draws its clock into each frame, so the lag includes encoding,
+network, decoding and waiting. With --slow, the consumer spends that many seconds on each frame. "held" is the part of
+the lag inside this program, counted from the frame's arrival; the camera causes the rest.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from fer_edge.sources.registry import create_source
 from fer_edge.types import Frame
 
 CAMERA = Path(__file__).with_name("rtsp_clock.py")
-BITS = 32  # bars, each a bit of the milliseconds of the monotonic clock
+BITS = 32  # number of bars; each is one bit of the monotonic clock in milliseconds
 
 
 def read_clock(gray: Any) -> float:
-    """The time that a frame shows, in seconds of the machine's monotonic clock."""
+    """Read the time shown in a frame, in seconds of the monotonic clock."""
     height, width = gray.shape
     row = gray[height // 2].astype(int)
     centers = ((np.arange(BITS) + 0.5) * width / BITS).astype(int)
@@ -38,7 +38,7 @@ def read_clock(gray: Any) -> float:
 
 
 def measure(url: str, minutes: float, slow_s: float) -> dict[str, Any]:
-    """Lags in seconds over that time, per minute and in all."""
+    """Return the lag in seconds, per minute and overall."""
     lags: list[float] = []
     held: list[float] = []  # since the frame's packet arrived in this program
     per_minute: list[float] = []
@@ -74,7 +74,7 @@ def measure(url: str, minutes: float, slow_s: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Start the camera, measure, print JSON."""
+    """Start the camera, measure the lag and print it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--slow", type=float, default=0.0, metavar="SECONDS")
@@ -84,7 +84,7 @@ def main() -> None:
         assert camera.stdout is not None
         port = camera.stdout.readline().strip()
         if not port:
-            sys.exit("The RTSP camera did not start; install what it needs with: make ci-setup")
+            sys.exit("cannot start the RTSP camera; install its requirements: make ci-setup")
         print(json.dumps(measure(f"rtsp://127.0.0.1:{port}/live", options.minutes, options.slow), indent=2))
     finally:
         camera.kill()

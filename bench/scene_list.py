@@ -1,4 +1,4 @@
-"""The scenes in which tracking is measured, by name."""
+"""The named scenes for the tracking benchmark."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["SCENES"]
 
 
 def still(x: float, y: float, side: float) -> Way:
-    """Someone who stays where they are."""
+    """Return the path of a person who stands still."""
     return lambda t: (x, y, side)
 
 
 def swinging(x: float, y: float, side: float, reach: float, speed: float, phase: float = 0.0) -> Way:
-    """Someone who goes to and fro, ``speed`` radians per second."""
+    """Return the path of a person who moves back and forth, ``speed`` radians per second."""
     return lambda t: (
         x + reach * math.sin(speed * t + phase),
         y + 0.25 * reach * math.sin(1.3 * speed * t),
@@ -25,23 +25,23 @@ def swinging(x: float, y: float, side: float, reach: float, speed: float, phase:
 
 
 def walking(y: float, side: float, speed: float, start: float) -> Way:
-    """Someone who walks across the frame again and again, ``speed`` pixels per second."""
+    """Return the path of a person who repeatedly crosses the frame, ``speed`` pixels per second."""
     lap = WIDTH + 2 * side
     return lambda t: ((start + speed * t) % lap - side, y + 0.04 * side * math.sin(9 * t), side)
 
 
 def nearing(x: float, y: float, start: float, end: float, speed: float = 1.0) -> Way:
-    """Someone who comes nearer and goes again."""
+    """Return the path of a person who approaches the camera and moves away again."""
     return lambda t: (x, y, start * (end / start) ** (0.5 - 0.5 * math.cos(speed * t)))
 
 
 def away(way: Way, every: float, share: float, offset: float = 0.0) -> Way:
-    """Out of sight for a share of every so many seconds."""
+    """Return a path that is absent for a share of every period of ``every`` seconds."""
     return lambda t: None if (t + offset) % every < share * every else way(t)
 
 
 def passing(rate: float, side: float, speed: float) -> Scene:
-    """Two people who pass in front of each other."""
+    """Return a scene of two people who pass in front of each other."""
     return Scene(
         people=[
             swinging(WIDTH / 2, 165, 0.9 * side, 190, speed, math.pi),
@@ -55,7 +55,7 @@ def passing(rate: float, side: float, speed: float) -> Scene:
 def rows(
     count: int, columns: int, side: float, reach: float, speed: float, bottom: float = HEIGHT
 ) -> list[Way]:
-    """Rows of people who go to and fro, those in front below the others."""
+    """Return the paths of people in rows who move back and forth, front rows lower in the image."""
     lines = math.ceil(count / columns)
     return [
         swinging(

@@ -1,7 +1,7 @@
-"""Scenes composed from real faces that move, cross, hide and return, with the truth about each frame.
+"""Scenes of real faces that move, cross, hide and return, with ground truth for each frame.
 
-A scene is drawn in gray: a textured background that a camera pans over, people with heads and shoulders in front of
-it, boards that cover them. Coordinates of the scene are pixels of a frame while the camera is at rest.
+A scene is drawn in gray: a textured background over which the camera pans, people with heads and shoulders in front
+of it, and boards that cover them. Scene coordinates are pixels of a frame while the camera is at rest.
 """
 
 from __future__ import annotations
@@ -21,20 +21,25 @@ from fer_edge.types import FaceBox, Frame, GrayImage
 WIDTH, HEIGHT = 640, 360
 PORTRAIT = Path(__file__).parents[1] / "tests/data/grace_hopper.jpg"
 
-_HEAD = 200  # pixels: the side at which heads are kept
-_PROBES = ((320, 180, 80), (330, 170, 120), (310, 190, 180), (325, 185, 260))  # where Haar has to find a head
-_BORDER = 400  # pixels of background around the scene, for a camera that moves
-_GRID = 4  # pixels: visibility is counted on every fourth
-_VISIBLE = 0.6  # share of a head that makes a face visible
-_LEAST_FACE = 33  # pixels: what is smaller is at the limit of what is searched
+_HEAD = 200  # side of a stored head, in pixels
+_PROBES = (
+    (320, 180, 80),
+    (330, 170, 120),
+    (310, 190, 180),
+    (325, 185, 260),
+)  # x, y, side; Haar must find all
+_BORDER = 400  # pixels of background around the scene, for camera motion
+_GRID = 4  # visibility is counted on every fourth pixel
+_VISIBLE = 0.6  # least visible share of a face
+_LEAST_FACE = 33  # pixels; smaller faces are at the detector's limit
 
 Way = Callable[[float], tuple[float, float, float] | None]
-"""Centre x, y and side of a head, in pixels of the scene, at a time in seconds; None while it is away."""
+"""A path: center x, y and side of a head in scene pixels, at a time in seconds; None while absent."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """A person: ``pixels`` and ``alpha`` (side, side), and where in it the face is, in shares of the side."""
+    """A head: ``pixels`` and ``alpha`` (side, side); ``face`` is center x, y and side as shares of its side."""
 
     pixels: GrayImage
     alpha: np.ndarray
@@ -43,7 +48,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Person:
-    """The truth about one person in a frame: the face's box, and whether it can be seen."""
+    """The ground truth for one person in a frame: the face box and whether it is visible."""
 
     box: FaceBox
     visible: bool
@@ -59,10 +64,11 @@ def _even(t: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """People on their ways, later ones in front; ``boards`` are x, y, width and height at a time.
+    """People on their paths, later ones in front, with camera motion, light and noise.
 
-    ``camera`` is the shift in x and y and the zoom, ``light`` gain and offset in gray levels, ``blur`` the sigma of
-    a lens out of focus in pixels, each at a time in seconds. ``grain`` is the noise's sigma in gray levels.
+    These are functions of the time in seconds: ``boards`` (x, y, width and height), ``camera`` (shift in x and y, and
+    zoom), ``light`` (gain, and offset in gray levels) and ``blur`` (defocus sigma in pixels). ``grain`` is the sigma
+    of the noise in gray levels.
     """
 
     people: Sequence[Way]
@@ -77,7 +83,7 @@ class Scene:
 
 
 class Stage:
-    """Draws the frames of scenes: ``heads`` play the people, ``seed`` chooses who and the background."""
+    """Draws the frames of scenes; ``seed`` determines the order of ``heads`` and the background."""
 
     def __init__(self, heads: Sequence[Head], seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -87,7 +93,7 @@ class Stage:
         self._grain = [rng.normal(0, 1, (HEIGHT, WIDTH)).astype(np.float32) for _ in range(6)]
 
     def frames(self, scene: Scene) -> Iterator[tuple[Frame, list[Person | None]]]:
-        """Each frame with the truth about each person, None for those who are away."""
+        """Yield each frame with the ground truth for each person, None while absent."""
         for index in range(round(scene.seconds * scene.rate)):
             t = index / scene.rate
             gray, people = self._draw(scene, t)
@@ -125,7 +131,7 @@ class Stage:
 
 
 def gray_frame(gray: GrayImage, index: int, time_s: float) -> Frame:
-    """A frame of a video without colours."""
+    """Return a video frame whose gray image is given."""
     height, width = gray.shape
     return Frame(
         lambda: np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8),
@@ -138,7 +144,7 @@ def gray_frame(gray: GrayImage, index: int, time_s: float) -> Frame:
 
 
 def textured_wall(rng: np.random.Generator) -> GrayImage:
-    """Shelves, pictures and leaves: noise of all sizes and hard edges."""
+    """Return a wall with noise at many scales and hard edges, like shelves, frames and leaves."""
     height, width = HEIGHT + 2 * _BORDER, WIDTH + 2 * _BORDER
     wall = np.full((height, width), 118, np.float32)
     for cells, level in ((6, 26), (14, 18), (40, 12), (120, 8), (400, 6)):
@@ -152,13 +158,13 @@ def textured_wall(rng: np.random.Generator) -> GrayImage:
 
 
 def load_heads(archive: Path | None, count: int = 48) -> list[Head]:
-    """Heads that Haar finds at several sizes, cut out of an archive of pictures that faces fill (.tar.gz).
+    """Load heads that Haar finds at several sizes from a .tar.gz of images filled by a face.
 
-    None: the portrait alone, in several shades.
+    Without an archive, the portrait is used in several shades.
     """
     detector = HaarDetector()
     heads: list[Head] = []
-    for pixels in _pictures(archive):
+    for pixels in _read_images(archive):
         head = Head(cv2.resize(pixels, (_HEAD, _HEAD), interpolation=cv2.INTER_AREA), _head_alpha())
         if (face := _find_face(detector, head)) is not None:
             heads.append(Head(head.pixels, head.alpha, face))
@@ -168,7 +174,7 @@ def load_heads(archive: Path | None, count: int = 48) -> list[Head]:
 
 
 def put(image: GrayImage, head: Head, x: float, y: float, side: float) -> None:
-    """Draw a head with its centre at x, y, to a fraction of a pixel; what lies outside is cut off."""
+    """Draw a head centered at x, y with subpixel accuracy, clipped to the image."""
     height, width = image.shape
     left, top = max(0, math.floor(x - side / 2)), max(0, math.floor(y - side / 2))
     right, bottom = min(width, math.ceil(x + side / 2)), min(height, math.ceil(y + side / 2))
@@ -176,7 +182,7 @@ def put(image: GrayImage, head: Head, x: float, y: float, side: float) -> None:
         return
     scale = side / _HEAD
     pixels, alpha, kept = head.pixels, head.alpha, _HEAD
-    while scale < 0.5:  # or warping would leave pixels out
+    while scale < 0.5:  # warping alone would skip pixels
         kept, scale = kept // 2, scale * 2
         pixels = cv2.resize(pixels, (kept, kept), interpolation=cv2.INTER_AREA)
         alpha = cv2.resize(alpha, (kept, kept), interpolation=cv2.INTER_AREA)
@@ -190,7 +196,7 @@ def put(image: GrayImage, head: Head, x: float, y: float, side: float) -> None:
 
 
 def draw_shoulders(image: GrayImage, owner: np.ndarray, x: float, y: float, side: float, shade: int) -> None:
-    """Draw what carries a head."""
+    """Draw the shoulders below a head; mark them in ``owner`` as an obstacle."""
     center, axes = (round(x), round(y + 0.95 * side)), (round(0.62 * side), round(0.52 * side))
     cv2.ellipse(image, center, axes, 0, 0, 360, shade, -1, cv2.LINE_AA)
     stripe = max(1, round(0.06 * side))
@@ -199,7 +205,7 @@ def draw_shoulders(image: GrayImage, owner: np.ndarray, x: float, y: float, side
     cv2.ellipse(owner, grid, (axes[0] // _GRID, axes[1] // _GRID), 0, 0, 360, -2, -1)
 
 
-def _pictures(archive: Path | None) -> Iterator[GrayImage]:
+def _read_images(archive: Path | None) -> Iterator[GrayImage]:
     if archive is None:
         head = cv2.imread(str(PORTRAIT), cv2.IMREAD_GRAYSCALE)[80:350, 135:405]
         for gain in (1.0, 0.85, 0.7, 0.55):
@@ -217,7 +223,7 @@ def _pictures(archive: Path | None) -> Iterator[GrayImage]:
 
 
 def _head_alpha() -> np.ndarray:
-    """An oval whose edge fades out."""
+    """Return an oval mask with a soft edge."""
     alpha = np.zeros((_HEAD, _HEAD), np.float32)
     middle = _HEAD // 2
     cv2.ellipse(alpha, (middle, middle), (round(0.43 * _HEAD), round(0.47 * _HEAD)), 0, 0, 360, 1.0, -1)
@@ -225,7 +231,7 @@ def _head_alpha() -> np.ndarray:
 
 
 def _find_face(detector: HaarDetector, head: Head) -> tuple[float, float, float] | None:
-    """The middle of where Haar finds the face, in shares of the head; None where it misses it once."""
+    """Return the median face that Haar finds, as shares of the head; None if it misses one probe."""
     places = []
     wall = textured_wall(np.random.default_rng(1))[_BORDER : _BORDER + HEIGHT, _BORDER : _BORDER + WIDTH]
     for x, y, side in _PROBES:
@@ -262,7 +268,7 @@ def _draw_board(gray: GrayImage, owner: np.ndarray, x: float, y: float, w: float
 
 
 def _is_visible(owner: np.ndarray, number: int, box: FaceBox) -> bool:
-    """Whether most of a face lies in the frame with nothing in front of it."""
+    """Return whether most of a face is in the frame and uncovered."""
     part = box.clipped(WIDTH, HEIGHT)
     if part is None or part.area < 0.85 * box.area or box.width < _LEAST_FACE:
         return False

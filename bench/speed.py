@@ -1,6 +1,6 @@
-"""How fast the runtime is, and how much memory it takes: each figure from the command line itself.
+"""Measure the speed and memory of the runtime, mostly through the command line.
 
-What is compared runs in turns within one run, so that a noisy machine is noisy for both.
+Variants that are compared run alternately, so that noise on the machine affects them equally.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ ROUNDS = 7
 
 
 def measure(video: Path | None, baseline: Path | None, yunet: Path | None) -> dict[str, Any]:
-    """Every figure, by name; ``video`` is looped, None composes one from the portrait.
+    """Return every figure by name; ``video`` is looped, and None composes one from the portrait.
 
-    ``baseline`` is the ``fer-edge`` of another version, which annotates the same video; ``yunet`` is YuNet's model,
-    without which there are no figures of it.
+    ``baseline`` is the ``fer-edge`` program of another version, which annotates the same video. Without ``yunet``, the
+    YuNet model, its figures are omitted.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -57,14 +57,14 @@ def measure(video: Path | None, baseline: Path | None, yunet: Path | None) -> di
 
 
 def video_speed(folder: Path, clip: Path, baseline: Path | None, yunet: Path | None) -> dict[str, Any]:
-    """Frames per second of decoding alone, of the reference loop, and ours with rows and with a video.
+    """Measure the frames per second of decoding, the reference loop, and ``fer-edge`` with each output.
 
-    Beside the last: FFmpeg that encodes the same video as fast, where it is installed, and another version; beside
-    rows those of ``--detector yunet``.
+    If available, rows are also measured with ``--detector yunet``, and annotated video is compared with FFmpeg at a
+    fast preset and with the baseline version.
     """
     network = reference.float_network(folder)
     ours = [sys.executable, "-m", "fer_edge"]
-    measured: dict[str, Callable[[], float]] = {
+    variants: dict[str, Callable[[], float]] = {
         "decode_fps": lambda: decode_fps(clip),
         "reference_fps": lambda: reference.frames_per_second(
             clip, network, REFERENCE_FRAMES, processor_count()
@@ -74,16 +74,16 @@ def video_speed(folder: Path, clip: Path, baseline: Path | None, yunet: Path | N
     }
     if yunet is not None:
         detector = ("--detector", "yunet", "--detector-model", yunet)
-        measured["yunet_rows_fps"] = lambda: run_fps(
+        variants["yunet_rows_fps"] = lambda: run_fps(
             folder, ours, "video", clip, "-r", folder / "rows.jsonl", *detector
         )
     if (ffmpeg := shutil.which("ffmpeg")) is not None:
-        measured["transcode_fps"] = lambda: transcode_fps(ffmpeg, clip, folder / "transcoded.mp4")
+        variants["transcode_fps"] = lambda: transcode_fps(ffmpeg, clip, folder / "transcoded.mp4")
     if baseline is not None:
-        measured["baseline_annotated_fps"] = lambda: run_fps(
+        variants["baseline_annotated_fps"] = lambda: run_fps(
             folder, [str(baseline)], "video", clip, "-o", folder / "out.mp4"
         )
-    rounds = [{name: measure_once() for name, measure_once in measured.items()} for _ in range(ROUNDS)]
+    rounds = [{name: measure_once() for name, measure_once in variants.items()} for _ in range(ROUNDS)]
     figures: dict[str, Any] = {key: round(statistics.median(r[key] for r in rounds), 1) for key in rounds[0]}
     for name, over, under in (
         ("rows_to_decode", "rows_fps", "decode_fps"),
@@ -93,13 +93,13 @@ def video_speed(folder: Path, clip: Path, baseline: Path | None, yunet: Path | N
         ("annotated_to_transcode", "annotated_fps", "transcode_fps"),
         ("annotated_to_baseline", "annotated_fps", "baseline_annotated_fps"),
     ):
-        if over in measured and under in measured:
+        if over in variants and under in variants:
             figures[name] = round(statistics.median(r[over] / r[under] for r in rounds), 2)
     return figures
 
 
 def many_faces(folder: Path) -> dict[str, Any]:
-    """Frames per second with twenty faces in view."""
+    """Measure the frames per second with twenty faces in view."""
     clip = media.faces_video(folder / "twenty.mp4", 20, 300)
     ours = [sys.executable, "-m", "fer_edge"]
     speeds = [run_fps(folder, ours, "video", clip, "-r", folder / "rows.jsonl") for _ in range(3)]
@@ -111,7 +111,7 @@ def many_faces(folder: Path) -> dict[str, Any]:
 
 
 class Paced:
-    """A video as a camera would give it: a frame every 1/30 s, whoever is ready or not."""
+    """A live source that plays a video in real time: a frame every 1/30 s, without waiting for the reader."""
 
     def __init__(self, clip: Path, frames: int) -> None:
         self.info = StreamInfo(name=str(clip), live=True, frame_rate=media.RATE)
@@ -122,7 +122,7 @@ class Paced:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing is held open."""
+        """Do nothing; no resource is open."""
 
     def __iter__(self) -> Iterator[Frame]:
         capture = cv2.VideoCapture(str(self._clip))
@@ -136,7 +136,7 @@ class Paced:
 
 
 def live_latency(clip: Path) -> dict[str, Any]:
-    """From a live frame's capture to its result, in milliseconds and in intervals between frames."""
+    """Measure the latency from a live frame's capture to its result, in milliseconds and frame intervals."""
     source = Paced(clip, 240)
     late_s = []
     with EmotionRecognizer(smoothing=0.5) as recognizer:
@@ -152,7 +152,7 @@ def live_latency(clip: Path) -> dict[str, Any]:
 
 
 def classification() -> dict[str, Any]:
-    """One face on one thread: the classify stage, its part without cutting the face out, the bare interpreter."""
+    """Time one face on one thread: the classify stage, ``predict`` without cropping, the bare interpreter."""
     image = np.asarray(cv2.imread(str(media.PORTRAIT)), np.uint8)
     face = Detection(FaceBox(155, 105, 222, 222))
     model = find_model()
@@ -163,7 +163,7 @@ def classification() -> dict[str, Any]:
     with Classifier(model, threads=1) as classifier:
         pixels = extract_face(Frame(image), face, model.spec)
         for _ in range(2000):
-            frame = Frame(image)  # whose gray is made anew
+            frame = Frame(image)  # a new frame, so that its gray image is not cached
             started = time.perf_counter()
             classifier.classify(frame, face)
             classified = time.perf_counter()
@@ -187,11 +187,11 @@ def classification() -> dict[str, Any]:
 
 
 def starts(folder: Path, video: Path) -> dict[str, Any]:
-    """Seconds from a process's start to its exit, and to the first row of the last minute of two hours."""
-    picture = media.photo(folder / "square.jpg", 512, 512)
+    """Measure the seconds from process start to exit, and to the first row near the end of a two-hour video."""
+    image = media.photo(folder / "square.jpg", 512, 512)
     two_hours = media.looped_video(folder / "two_hours.mp4", video, seconds=7200)
     return {
-        "image_s": round(statistics.median(process_s("image", picture)[0] for _ in range(9)), 3),
+        "image_s": round(statistics.median(process_s("image", image)[0] for _ in range(9)), 3),
         "help_s": round(statistics.median(process_s("--help")[0] for _ in range(9)), 3),
         "start_in_last_minute_s": round(
             statistics.median(first_row_s("video", two_hours, "--start", "1:59:10") for _ in range(7)), 3
@@ -200,7 +200,7 @@ def starts(folder: Path, video: Path) -> dict[str, Any]:
 
 
 def memory(folder: Path, video: Path) -> dict[str, Any]:
-    """Megabytes of resident memory, and what a long run adds; a 48-megapixel photo."""
+    """Measure the peak memory of short and long runs, and of a 48-megapixel photo, in MB."""
     rows, out = ("-r", folder / "rows.jsonl", "--overwrite"), ("-o", folder / "out.mp4", "--overwrite")
     short = media.looped_video(folder / "short.mp4", video, frames=1000)
     long = media.looped_video(folder / "long.mp4", video, frames=21_000)
@@ -219,7 +219,7 @@ def memory(folder: Path, video: Path) -> dict[str, Any]:
 
 
 def decode_fps(clip: Path) -> float:
-    """Frames per second of reading the video with OpenCV and doing nothing with it."""
+    """Measure the frames per second of only decoding the video with OpenCV."""
     capture = cv2.VideoCapture(str(clip))
     started, frames = time.perf_counter(), 0
     while capture.read()[0]:
@@ -230,7 +230,7 @@ def decode_fps(clip: Path) -> float:
 
 
 def transcode_fps(ffmpeg: str, clip: Path, target: Path) -> float:
-    """Frames per second of FFmpeg that decodes the video and encodes it with x264's superfast preset."""
+    """Measure FFmpeg's frames per second for decoding and encoding with x264's superfast preset."""
     with av.open(str(clip)) as container:
         frames = container.streams.video[0].frames
     command = [ffmpeg, "-v", "error", "-y", "-i", clip, "-an", "-preset", "superfast", target]
@@ -240,7 +240,7 @@ def transcode_fps(ffmpeg: str, clip: Path, target: Path) -> float:
 
 
 def run_fps(folder: Path, program: Sequence[str], *arguments: object) -> float:
-    """The frames per second that a run of the command line reports."""
+    """Return the frames per second that a run of the program reports."""
     summary = folder / "summary.json"
     command = [*program, *map(str, arguments), "--summary", str(summary), "--overwrite"]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
@@ -248,7 +248,7 @@ def run_fps(folder: Path, program: Sequence[str], *arguments: object) -> float:
 
 
 def first_row_s(*arguments: object) -> float:
-    """Seconds from a process's start until its first row on standard output."""
+    """Measure the seconds from process start to the first row on standard output."""
     command = [sys.executable, "-m", "fer_edge", *map(str, arguments), "-r", "-"]
     started = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -260,13 +260,13 @@ def first_row_s(*arguments: object) -> float:
 
 
 def process_s(*arguments: object) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of a run of ``fer-edge``."""
+    """Run ``fer-edge``; return its wall time in seconds and its peak resident memory in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_edge", *map(str, arguments)], stdout=subprocess.DEVNULL
     )
     peak_mb = 0.0
-    # Not wait4's ru_maxrss: that holds what this process had when it forked.
+    # wait4's ru_maxrss would include the memory of this process at the fork.
     while process.poll() is None:
         peak_mb = max(peak_mb, _high_water_mb(process.pid))
         time.sleep(0.01)

@@ -1,11 +1,11 @@
-"""How many of the faces that a search of every frame finds are there when faces are followed, and whose id they have.
+"""Compare tracking with a full search of every frame: recall of faces, and stability of their ids.
 
-In scenes of real faces (`bench/scene_list.py`). A face is expected in a frame in which a search of the
-whole frame finds it, and has found it in more than 8 frames since it came or was uncovered; one box serves one face.
+Uses scenes of real faces (`bench/scene_list.py`). A face is expected in a frame if a search of the whole frame finds
+it and has found it in more than 8 frames since it appeared or was uncovered; each box matches one face.
 
     python -m bench.tracking [--faces ARCHIVE] [--seeds 0 1] [--detect-every N] [--cache FOLDER]
 
-ARCHIVE is a .tar.gz with pictures that a face fills; without it one portrait plays everyone, and ids mean little.
+ARCHIVE is a .tar.gz of images filled by a face. Without it, everyone has the face of one portrait, and ids mean little.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from fer_edge.detectors.haar import HaarDetector
 from fer_edge.tracking.tracker import TrackedFace, Tracker
 from fer_edge.types import Detection, FaceBox, Frame
 
-SETTLED = 8  # frames in which a face has to be found before it is expected
+SETTLED = 8  # frames in which a face must be found before it is expected
 SAME_IOU = 0.5
-NESTED = 0.6  # of the smaller box
+NESTED = 0.6  # overlap as a share of the smaller box
 SWITCH_S = 1.0
 
 Truth = Sequence[Person | None]
-"""What is known about each person of a scene in a frame."""
+"""The ground truth for each person of a scene in one frame; None while absent."""
 
 
 @dataclass
 class Score:
-    """``expected`` faces of which ``missed`` were not there; ``more`` boxes that show neither a face nor a hit.
+    """Counts of tracking errors: ``missed`` of the ``expected`` faces, and ``more`` boxes without a face.
 
-    ``nested``: frames with two boxes on one face. ``switches``: persons who get another id within a second;
-    ``stolen``: ids that pass from one person to another.
+    ``nested`` counts frames with two boxes on one face, ``switches`` people whose id changes within a second, and
+    ``stolen`` ids that pass from one person to another.
     """
 
     expected: int = 0
@@ -52,19 +52,19 @@ class Score:
     seconds: float = 0.0
 
     def add(self, other: Score) -> None:
-        """Add what another run came to."""
+        """Add the counts of another run."""
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
     @property
     def recall(self) -> float:
-        """Per cent of the expected faces that were there."""
+        """The percentage of expected faces that were tracked."""
         return 100 * (1 - self.missed / max(1, self.expected))
 
 
 @dataclass
 class Judge:
-    """Compares what a tracker says about each frame with a search of it and with the truth."""
+    """Compares a tracker's faces in each frame with a full search and with the ground truth."""
 
     score: Score = field(default_factory=Score)
     _found: dict[int, int] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Judge:
     def judge(
         self, time_s: float, faces: Sequence[TrackedFace], search: Sequence[FaceBox], truth: Truth
     ) -> None:
-        """Take one frame into the score."""
+        """Add one frame to the score."""
         boxes = [face.detection.box for face in faces]
         visible = {n: p.box for n, p in enumerate(truth) if p is not None and p.visible}
         numbers = list(visible)
@@ -106,7 +106,7 @@ class Judge:
 
 
 def match(boxes: Sequence[FaceBox], others: Sequence[FaceBox], least: float = SAME_IOU) -> dict[int, int]:
-    """Which box is which other one, best overlap first, each used once."""
+    """Match boxes one to one, best overlap first; return indices of ``boxes`` → ``others``."""
     pairs = sorted(
         ((a.iou(b), i, j) for i, a in enumerate(boxes) for j, b in enumerate(others) if a.iou(b) >= least),
         reverse=True,
@@ -118,8 +118,8 @@ def match(boxes: Sequence[FaceBox], others: Sequence[FaceBox], least: float = SA
     return matched
 
 
-class SearchedBefore(HaarDetector):
-    """Haar, whose searches of whole frames were done before."""
+class ReplayedDetector(HaarDetector):
+    """A Haar detector that replays precomputed searches of whole frames."""
 
     def __init__(self, found: Sequence[tuple[Detection, ...]]) -> None:
         super().__init__()
@@ -133,20 +133,20 @@ class SearchedBefore(HaarDetector):
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """What was found before, or a search of a part."""
+        """Return the precomputed faces of a whole frame, or search a region."""
         if roi is None:
             return self._found[frame.index]
         return super().detect(frame, roi, min_size=min_size, max_size=max_size)
 
 
 class Searches:
-    """A search of each frame of scenes, kept in a folder where there is one."""
+    """Full searches of scene frames, cached in ``folder`` unless it is None."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
     def heads(self, archive: Path | None) -> list[Head]:
-        """The heads of an archive."""
+        """Return the heads of an archive, from the cache if possible."""
         path = self._folder and self._folder / "heads.pickle"
         if path and path.exists():
             heads: list[Head] = pickle.loads(path.read_bytes())
@@ -158,7 +158,7 @@ class Searches:
         return heads
 
     def search(self, name: str, frames: Iterable[Frame]) -> list[tuple[Detection, ...]]:
-        """The faces of each frame."""
+        """Return the faces of each frame, from the cache if possible."""
         path = self._folder and self._folder / f"{name}.pickle"
         if path and path.exists():
             found: list[tuple[Detection, ...]] = pickle.loads(path.read_bytes())
@@ -173,8 +173,8 @@ class Searches:
 def run(
     frames: Sequence[tuple[Frame, Truth]], found: list[tuple[Detection, ...]], detect_every: int | None
 ) -> Score:
-    """Follow the faces of a scene, and judge."""
-    tracker, judge = Tracker(SearchedBefore(found), detect_every), Judge()
+    """Track the faces of a scene and return the score."""
+    tracker, judge = Tracker(ReplayedDetector(found), detect_every), Judge()
     for (frame, truth), search in zip(frames, found, strict=True):
         assert frame.time_s is not None
         started = time.process_time()
@@ -185,22 +185,24 @@ def run(
 
 
 def main() -> None:
-    """Print a row for each scene, and the sum."""
+    """Print a row for each scene and one for the total."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--faces", type=Path, help="a .tar.gz with pictures that a face fills")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="people and backgrounds")
-    parser.add_argument("--scenes", nargs="*", help="parts of names; default: all")
+    parser.add_argument("--faces", type=Path, help=".tar.gz of images filled by a face")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds for people and backgrounds")
+    parser.add_argument(
+        "--scenes", nargs="*", help="run only scenes whose name contains one of these (default: all)"
+    )
     parser.add_argument("--detect-every", type=int)
-    parser.add_argument("--cache", type=Path, help="a folder to keep searches in")
+    parser.add_argument("--cache", type=Path, help="folder in which to cache searches")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     searches = Searches(options.cache)
     heads = searches.heads(options.faces)
     stages = {seed: Stage(heads, seed) for seed in options.seeds}
     total = Score()
-    print("| scene | expected | present | nested | switches | to others | boxes more | ms a frame |")
+    print("| scene | expected | tracked | nested | switches | stolen ids | extra boxes | ms per frame |")
     print("| --- |" + " ---: |" * 7)
     for name, scene in SCENES.items():
         if options.scenes and not any(part in name for part in options.scenes):
@@ -216,7 +218,7 @@ def main() -> None:
 
 
 def print_row(name: str, score: Score) -> None:
-    """One row of the table."""
+    """Print one row of the table."""
     print(
         f"| {name} | {score.expected:,} | {score.recall:.2f} % | {score.nested} | {score.switches} "
         f"| {score.stolen} | {score.more} | {1000 * score.seconds / score.frames:.2f} |",

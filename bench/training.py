@@ -1,8 +1,8 @@
-"""How fast each architecture trains on each Keras backend that is installed, and how much memory that takes.
+"""Measure the training speed and memory of each architecture on each installed Keras backend.
 
-Each is a process of its own, which trains for some steps on made faces as ``fer-train fit`` does.
+Each combination runs in a separate process, which trains for some steps on synthetic faces like ``fer-train fit``.
 
-    python -m bench.training ARCH    # one of them, with the backend that KERAS_BACKEND names
+    python -m bench.training ARCH    # a single architecture on the backend named by KERAS_BACKEND
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RECIPE = find_recipe("modern", "mini-resnet")
 
 
 def measure() -> list[dict[str, Any]]:
-    """Images per second and peak memory of each architecture and backend, one after the other."""
+    """Measure images per second and peak memory for every architecture and backend, one at a time."""
     return [
         measure_backend(arch, backend)
         for backend in BACKENDS
@@ -39,7 +39,7 @@ def measure() -> list[dict[str, Any]]:
 
 
 def measure_backend(arch: str, backend: str) -> dict[str, Any]:
-    """One architecture on one backend, in a process of its own."""
+    """Measure one architecture on one backend in a separate process."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.training", arch],
         env={**os.environ, "KERAS_BACKEND": backend},
@@ -52,7 +52,7 @@ def measure_backend(arch: str, backend: str) -> dict[str, Any]:
 
 
 def measure_here(arch: str) -> dict[str, Any]:
-    """What this process measures of itself."""
+    """Measure one architecture in this process."""
     from fer_train.data.batches import Batches
     from fer_train.data.dataset import FaceDataset
     from fer_train.objectives.labels import LabelsObjective

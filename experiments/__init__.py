@@ -1,1 +1,1 @@
-"""How defaults were chosen: the tables of docs/experiments.md."""
+"""The experiments behind the defaults; docs/experiments.md has the results."""

@@ -1,6 +1,6 @@
-"""MediaPipe's face detection model in LiteRT alone, beside MediaPipe: the same faces, what memory and time.
+"""Compare MediaPipe's face detection model in plain LiteRT with MediaPipe: faces, memory and time.
 
-``python -m experiments.blazeface MODEL PICTURES``, where MediaPipe is installed; docs/experiments.md has the result.
+``python -m experiments.blazeface MODEL IMAGES`` requires MediaPipe; docs/experiments.md has the result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ SAME_FACE_IOU = 0.3
 
 
 def make_anchors() -> NDArray[np.float32]:
-    """The centres of the short-range model's 896 anchors, 0…1: two in each of 16×16 cells, six in 8×8."""
+    """Return the centers of the short-range model's 896 anchors, 0…1, float32 (896, 2) as x, y.
+
+    There are two anchors in each of 16×16 cells and six in each of 8×8.
+    """
     grids = []
     for cells, anchors in ((16, 2), (8, 6)):
         rows, columns = np.mgrid[:cells, :cells]
@@ -40,7 +43,7 @@ def make_anchors() -> NDArray[np.float32]:
 
 
 class BlazeFace:
-    """The model (Bazarevsky et al., "BlazeFace", 2019), its boxes decoded by hand."""
+    """The BlazeFace model (Bazarevsky et al., 2019) with its own decoding of boxes."""
 
     def __init__(self, model: Path) -> None:
         self._interpreter = open_interpreter(model, 1)
@@ -50,7 +53,7 @@ class BlazeFace:
         self._anchors = make_anchors()
 
     def detect(self, image: Image) -> list[Detection]:
-        """The faces of a uint8 (height, width, 3) BGR image."""
+        """Detect the faces in a uint8 (height, width, 3) BGR image."""
         height, width = image.shape[:2]
         side = max(height, width)
         scale = SIDE / side
@@ -73,8 +76,8 @@ class BlazeFace:
         return list(suppress_overlaps(found, SAME_FACE_IOU, key=lambda face: face.score or 0.0))
 
 
-def by_mediapipe(model: Path) -> Callable[[Image], list[Detection]]:
-    """MediaPipe's own search of a whole image."""
+def create_mediapipe_detector(model: Path) -> Callable[[Image], list[Detection]]:
+    """Return a function that detects the faces in a whole image with MediaPipe."""
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
@@ -96,9 +99,9 @@ def by_mediapipe(model: Path) -> Callable[[Image], list[Detection]]:
 
 
 def measure(how: str, model: Path, folder: Path) -> None:
-    """Print what one of the two finds in each image, and what it took, as JSON."""
+    """Print the faces that one implementation finds in each image, with time and memory, as JSON."""
     started = time.perf_counter()
-    detect = by_mediapipe(model) if how == "mediapipe" else BlazeFace(model).detect
+    detect = create_mediapipe_detector(model) if how == "mediapipe" else BlazeFace(model).detect
     opened_s = time.perf_counter() - started
     found: dict[str, Any] = {}
     times = []
@@ -121,7 +124,7 @@ def measure(how: str, model: Path, folder: Path) -> None:
         )
     )
     sys.stdout.flush()
-    os._exit(0)  # MediaPipe cannot be closed at the interpreter's end
+    os._exit(0)  # MediaPipe fails when it is closed at interpreter exit
 
 
 def _corners(box: FaceBox) -> tuple[int, int, int, int]:
@@ -129,14 +132,14 @@ def _corners(box: FaceBox) -> tuple[int, int, int, int]:
 
 
 def main() -> None:
-    """Run both and compare."""
+    """Run both implementations and compare their faces."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("--how", choices=("mediapipe", "litert"))
     options = parser.parse_args()
     if options.how:
-        measure(options.how, options.model, options.pictures)
+        measure(options.how, options.model, options.images)
     results = {}
     for how in ("mediapipe", "litert"):
         command = [
@@ -144,7 +147,7 @@ def main() -> None:
             "-m",
             "experiments.blazeface",
             options.model,
-            options.pictures,
+            options.images,
             "--how",
             how,
         ]
@@ -159,9 +162,11 @@ def main() -> None:
         print(how, {name: round(value, 2) for name, value in figures.items()})
     for how, found in (("mediapipe", theirs), ("litert", ours)):
         counts = [len(faces) for faces in found.values()]
-        print(f"{how}: a face in {sum(map(bool, counts))} of {len(counts)} images, {sum(counts)} in all")
+        print(
+            f"{how}: faces in {sum(map(bool, counts))} of {len(counts)} images, {sum(counts)} faces in total"
+        )
     print(
-        f"of MediaPipe's faces LiteRT has {np.mean(np.asarray(overlaps) > 0.5):.1%}, median overlap "
+        f"LiteRT finds {np.mean(np.asarray(overlaps) > 0.5):.1%} of MediaPipe's faces, median overlap "
         f"{np.median(overlaps):.3f}"
     )
 

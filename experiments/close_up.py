@@ -1,8 +1,8 @@
-"""What the second look for a face that fills its picture gains in single pictures, and what it costs.
+"""Measure what the close-up search, for faces that fill a still image, gains and costs.
 
-Faces of FER-2013 fill their pictures. Each is enlarged and searched as video frames are, with the first look
-alone, and as single pictures are, with the second one. The same pictures cut into blocks and shuffled have
-no face: what is found there is wrong. Choose on Training or PublicTest, never on PrivateTest.
+FER-2013 faces fill their images. Each is enlarged and searched once like a video frame, without the close-up
+search, and once like a still image, with it. The same images with shuffled blocks contain no face, so every box found
+there is false. Choose on Training or PublicTest, never on PrivateTest.
 
     python -m experiments.close_up DATA [--split Training] [--faces 300]
 """
@@ -19,19 +19,19 @@ from fer_edge.detectors.haar import HaarDetector
 from fer_edge.types import FaceBox, Frame
 from fer_train.data.dataset import load_faces
 
-SIDE = 224  # pixels of the enlarged picture
-BLOCKS = (12, 16)  # pixels of 48: the sides of the blocks that are shuffled
-FACE = FaceBox(17, 17, 190, 190)  # where its face is, about, as Haar frames it
+SIDE = 224  # side of the enlarged image, in pixels
+BLOCKS = (12, 16)  # sides of the shuffled blocks, in pixels of the 48×48 face
+FACE = FaceBox(17, 17, 190, 190)  # approximate face box in the enlarged image, in Haar's framing
 
 
 def enlarge(face: np.ndarray) -> Frame:
-    """The face as an image that it fills."""
+    """Return the face as an enlarged color frame that it fills."""
     large = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     return Frame(cv2.cvtColor(large, cv2.COLOR_GRAY2BGR))
 
 
 def shuffle_blocks(face: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
-    """The blocks of the face in another order."""
+    """Return the face with its blocks in random order."""
     count = face.shape[0] // side
     blocks = face.reshape(count, side, count, side).swapaxes(1, 2).reshape(-1, side, side)
     mixed = rng.permutation(blocks).reshape(count, count, side, side)
@@ -39,7 +39,7 @@ def shuffle_blocks(face: np.ndarray, side: int, rng: np.random.Generator) -> np.
 
 
 def main() -> None:
-    """Print faces and false boxes, with the first look alone and with both."""
+    """Print faces and false boxes, without and with the close-up search."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -51,16 +51,16 @@ def main() -> None:
     rng = np.random.default_rng(0)
     chosen = faces.pixels[rng.permutation(len(faces))[: options.faces]]
     detector = HaarDetector(still_image=True)
-    for name, looks in (("first look alone", False), ("with the second look", True)):
-        with patch.object(detector, "_still_image", looks):
+    for name, still_image in (("without the close-up search", False), ("with the close-up search", True)):
+        with patch.object(detector, "_still_image", still_image):
             found = [[hit.box for hit in detector.detect(enlarge(face))] for face in chosen]
             right = sum(any(box.iou(FACE) >= 0.4 for box in boxes) for boxes in found)
             wrong = sum(box.iou(FACE) < 0.4 for boxes in found for box in boxes)
-            print(f"{name}: {right} of {len(chosen)} faces found, {wrong} false boxes beside", flush=True)
-            mixed = np.random.default_rng(1)
+            print(f"{name}: {right} of {len(chosen)} faces found, {wrong} false boxes", flush=True)
+            block_rng = np.random.default_rng(1)
             for side in BLOCKS:
                 count = sum(
-                    len(detector.detect(enlarge(shuffle_blocks(face, side, mixed)))) for face in chosen
+                    len(detector.detect(enlarge(shuffle_blocks(face, side, block_rng)))) for face in chosen
                 )
                 print(f"    shuffled in blocks of {side}: {count} false boxes", flush=True)
 

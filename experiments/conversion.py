@@ -1,6 +1,6 @@
-"""What int8 costs, by how it is calibrated and rounded: the table of docs/conversion.md.
+"""Compare int8 accuracy across calibration and rounding methods: the table in docs/conversion.md.
 
-Each row converts the run with several seeds and is compared with float32 on a split.
+Each row converts the run with several seeds and compares the result with float32 on one split.
 
     python -m experiments.conversion RUN DATA [--samples 500] [--seeds 3] [--split PublicTest]
 """
@@ -33,50 +33,50 @@ Images = NDArray[np.uint8]
 
 
 def select_random_faces(faces: FaceDataset, samples: int, seed: int) -> FaceDataset:
-    """Select any images that are not entirely flat."""
+    """Select random images, except those with a single gray level."""
     spread = np.flatnonzero(np.ptp(faces.pixels.reshape(len(faces), -1), axis=1) > 0)
     return faces.select(np.random.default_rng(seed).choice(spread, samples, replace=False))
 
 
 def convert_alone(model: keras.Model, images: Images) -> bytes:
-    """Run TensorFlow's converter alone."""
+    """Convert with TensorFlow's converter only."""
     return run_converter(model, "int8", images)
 
 
 def convert_equalized(model: keras.Model, images: Images) -> bytes:
-    """Run the converter after equalization."""
+    """Equalize the layers, then convert."""
     return run_converter(equalize_layers(model, images), "int8", images)
 
 
 def convert_with_gptq(model: keras.Model, images: Images) -> bytes:
-    """Run the converter, then GPTQ."""
+    """Convert, then apply GPTQ."""
     return apply_gptq(convert_alone(model, images), run_converter(model, "float32"), images)
 
 
 def convert_as_shipped(model: keras.Model, images: Images) -> bytes:
-    """Convert as fer-convert does: with both."""
+    """Convert as fer-convert does, with equalization and GPTQ."""
     return convert_to_tflite(model, "int8", images)
 
 
 Choice = Callable[[FaceDataset, int, int], FaceDataset]
 Method = Callable[[keras.Model, Images], bytes]
 ROWS: tuple[tuple[str, Choice, Method], ...] = (
-    ("any images; converter alone", select_random_faces, convert_alone),
-    ("as many of each, faces only; converter alone", select_calibration_faces, convert_alone),
-    ("… equalized", select_calibration_faces, convert_equalized),
+    ("random images; converter only", select_random_faces, convert_alone),
+    ("balanced faces; converter only", select_calibration_faces, convert_alone),
+    ("… equalization", select_calibration_faces, convert_equalized),
     ("… GPTQ", select_calibration_faces, convert_with_gptq),
-    ("… equalized, GPTQ: what fer-convert does", select_calibration_faces, convert_as_shipped),
+    ("… equalization and GPTQ (fer-convert)", select_calibration_faces, convert_as_shipped),
 )
 
 
 def main() -> None:
-    """Print the table, one row per choice, the means over the seeds and the worst."""
+    """Print the table: one row per method, with the mean over the seeds and the worst seed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--samples", default="500", help="numbers of faces, separated by commas")
+    parser.add_argument("--samples", default="500", help="comma-separated numbers of calibration faces")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="PublicTest")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
-"""The table of docs/detectors.md: what each face detector finds, takes falsely for a face, and costs.
+"""Measure recall, false detections and cost of each face detector: the table in docs/detectors.md.
 
-``FACES`` and ``NOTHING`` are folders as in ``experiments.yunet``, whose drawn cobbles are searched besides. Places of
-the faces are YuNet's; a detector finds one where the centre of a box is within a third of its width. Times are
-processor time of one thread.
+``FACES`` and ``NOTHING`` are folders as in ``experiments.yunet``, whose drawn cobbles are searched as well. YuNet
+provides the reference positions; a face counts as found if the center of a box is within about a third of its width.
+Times are CPU time of one thread.
 
     python -m experiments.detector_table YUNET FACES NOTHING --detector haar [--detector-model FILE]
 """
@@ -24,18 +24,18 @@ from fer_edge.detectors.registry import DETECTORS, create_detector
 from fer_edge.detectors.yunet_network import read_network
 from fer_edge.types import Detection, Frame
 
-SIZES = (20, 28, 40, 50, 64, 80, 110, 140, 180, 250)  # pixels: the width of a face in 1280×720
+SIZES = (20, 28, 40, 50, 64, 80, 110, 140, 180, 250)  # widths of a face in 1280×720, in pixels
 Face = tuple[Image, NDArray[np.float32]]
 
 
 def is_near(detection: Detection, center: Sequence[float], width: float) -> bool:
-    """Whether a detection's centre is where a face is."""
+    """Return whether a detection's center is within about a third of a face width of ``center``."""
     x, y = detection.box.center
     return abs(x - center[0]) < 0.35 * width and abs(y - center[1]) < 0.35 * width
 
 
 def count_tilted(detector: Detector, faces: Sequence[Face], degrees: float) -> tuple[int, int]:
-    """How many faces are found when turned by so much, and the boxes beside them."""
+    """Count the faces found when images are rotated by ``degrees``, and the other boxes."""
     found = others = 0
     for image, face in faces:
         turned, matrix = turn(image, degrees)
@@ -50,7 +50,7 @@ def count_tilted(detector: Detector, faces: Sequence[Face], degrees: float) -> t
 
 
 def measure_smallest(detector: Detector, faces: Sequence[Face], grounds: Sequence[Image]) -> str:
-    """The smallest width from which on nine in ten faces are found in 1280×720, three in each image."""
+    """Return the smallest face width with 90 % recall in 1280×720, and the recall at each width."""
     rng = np.random.default_rng(2)
     shares = []
     for size in SIZES:
@@ -70,7 +70,7 @@ def measure_smallest(detector: Detector, faces: Sequence[Face], grounds: Sequenc
 
 
 def measure_time(detector: Detector, faces: Sequence[Face], grounds: Sequence[Image]) -> float:
-    """The median milliseconds of a search of a 956×534 frame with one face."""
+    """Return the median CPU milliseconds per 956×534 frame with one face."""
     scene = cv2.resize(grounds[0], (956, 534))
     put(scene, *faces[0], 150, 300, 100)
     detector.detect(Frame(np.asarray(scene, np.uint8)))
@@ -83,7 +83,7 @@ def measure_time(detector: Detector, faces: Sequence[Face], grounds: Sequence[Im
 
 
 def main() -> None:
-    """Print one detector's figures."""
+    """Print the figures of one detector."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -102,18 +102,19 @@ def main() -> None:
     cobbles = draw_all(draw_cobbles, (14, 24, 40, 70, 120))
     for still in (True, False):
         detector = create_detector(options.detector, still_image=still, model=options.detector_model)
-        print(options.detector, "in still images" if still else "in video", flush=True)
-        print(f"  {measure_time(detector, large, nothing):.1f} ms for 956×534")
+        print(options.detector, "on still images" if still else "on video", flush=True)
+        print(f"  {measure_time(detector, large, nothing):.1f} ms per 956×534 frame")
         print(f"  smallest face: {measure_smallest(detector, large, nothing[:6])}", flush=True)
         found, others = count_tilted(detector, faces, 0)
-        print(f"  found {found} of {len(images)}, other boxes {others}", flush=True)
+        print(f"  found: {found} of {len(images)}; other boxes: {others}", flush=True)
         if still:
             tilted = [count_tilted(detector, faces, degrees)[0] for degrees in (30, -30, 45, -45)]
             shares = [(tilted[i] + tilted[i + 1]) / (2 * len(faces)) for i in (0, 2)]
-            print(f"  turned by 30° {shares[0]:.0%}, by 45° {shares[1]:.0%}", flush=True)
+            print(f"  found at 30°: {shares[0]:.0%}; at 45°: {shares[1]:.0%}", flush=True)
             wrong = [sum(len(detector.detect(Frame(image))) for image in kind) for kind in (nothing, cobbles)]
             print(
-                f"  boxes in {len(nothing)} images without faces {wrong[0]}, in {len(cobbles)} of cobbles {wrong[1]}"
+                f"  false boxes: {wrong[0]} in {len(nothing)} images without faces, "
+                f"{wrong[1]} in {len(cobbles)} images of cobbles"
             )
         detector.close()
 

@@ -1,11 +1,11 @@
-"""How detectors' boxes become crops: measured on real labelled pictures, in eye distances and in right answers.
+"""Choose how detector boxes become face crops, by geometry and accuracy on real labeled images.
 
-FER-2013, which networks learn from, shows so many eye distances across, its eyes at such a height. A detector's
-framing and a model's crop rule are right where crops of real pictures show as much, and where most answers are right.
-Pictures are ``<label>/*`` in a folder; their eyes are YuNet's key points. Each rule is chosen on one half of the
-pictures and counted on the other, both ways.
+FER-2013, the training data, has a typical crop width in eye distances and a typical height of the eyes. A detector's
+framing and a model's crop rule are right if crops of real images match that geometry and accuracy is highest. Images
+are ``<label>/*`` in a folder; YuNet's key points locate the eyes. Each rule is chosen on one half of the images and
+evaluated on the other, in both directions.
 
-    python -m experiments.framing PICTURES --yunet MODEL [--fer DATA] [--detector haar] [--model NAME|FILE]
+    python -m experiments.framing IMAGES --yunet MODEL [--fer DATA] [--detector haar] [--model NAME|FILE]
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from fer_edge.sources.image_io import read_image
 from fer_edge.types import Detection, Frame
 from fer_train.data.dataset import load_faces
 
-SIDE = 192  # pixels of an enlarged face of FER-2013
+SIDE = 192  # side of an enlarged FER-2013 face, in pixels
 FER_FACES = 400
 SCALES = (0.9, 0.95, 1.0, 1.05, 1.1)
 SHIFTS = (-0.05, 0.0, 0.05)
 
 
 def measure_eyes(detection: Detection, bounds: tuple[int, int, int, int]) -> tuple[float, float]:
-    """The crop's width in eye distances, and the height of the eyes' middle in it, 0 at its top."""
+    """Return the crop width in eye distances, and the relative height of the eyes, 0 at the top."""
     (ax, ay), (bx, by) = detection.landmarks[:2]
     left, top, right, bottom = bounds
     return (right - left) / math.hypot(bx - ax, by - ay), ((ay + by) / 2 - top) / (bottom - top)
 
 
 def describe_fer(data: Path, yunet: Path) -> None:
-    """Print how FER-2013 frames its faces."""
+    """Print the framing of faces in FER-2013."""
     faces = load_faces(data).split("Training").pixels
     seen = []
     detector = create_detector("yunet", model=yunet, still_image=True)
@@ -52,8 +52,8 @@ def describe_fer(data: Path, yunet: Path) -> None:
     print(f"FER-2013, {len(seen)} faces: {width:.2f} eye distances across, eyes at {height:.3f}")
 
 
-class Pictures:
-    """Labelled pictures, the faces found in them, and the classifier that judges them."""
+class LabeledImages:
+    """Labeled images, the faces found in them, and the classifier to evaluate."""
 
     def __init__(self, folder: Path, detector: str, yunet: Path, model: str | None) -> None:
         self.classifier = Classifier(model)
@@ -65,8 +65,12 @@ class Pictures:
         self.faces = [next(iter(finder.detect(frame)), None) for frame in self.frames]
         self.first_half = np.random.default_rng(0).permutation(len(paths)) % 2 == 0
 
-    def judge(self, scale: float, shift: float, *, flip: bool = False) -> np.ndarray:
-        """Which pictures are right with crops larger by ``scale`` and moved down by ``shift`` box heights."""
+    def evaluate(self, scale: float, shift: float, *, flip: bool = False) -> np.ndarray:
+        """Return which images are classified correctly, bool (n,), with adjusted crops.
+
+        Crops are enlarged by ``scale`` and moved down by ``shift`` box heights. With ``flip``, predictions for mirror
+        images are averaged in.
+        """
         right = np.zeros(len(self.frames), bool)
         spec = self.classifier.spec
         for index, (frame, face) in enumerate(zip(self.frames, self.faces, strict=True)):
@@ -80,14 +84,14 @@ class Pictures:
         return right
 
     def reframe(self, face: Detection, scale: float, shift: float) -> Detection:
-        """A face whose framing is another one."""
+        """Return the face with its framing enlarged by ``scale`` and shifted by ``shift``."""
         framing = face.framing
         return replace(
             face, framing=replace(framing, scale=framing.scale * scale, shift_y=framing.shift_y + shift)
         )
 
     def describe(self, yunet: Path) -> None:
-        """Print how the shipped rules frame the faces."""
+        """Print the framing of the faces under the shipped rules."""
         eyes = create_detector("yunet", model=yunet, still_image=True)
         seen = []
         for frame, face in zip(self.frames, self.faces, strict=True):
@@ -100,26 +104,28 @@ class Pictures:
 
 
 def main() -> None:
-    """Print geometry and accuracy."""
+    """Print the geometry of the crops, and the accuracy of each rule."""
     parser = argparse.ArgumentParser(
         prog="experiments.framing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("--yunet", type=Path, required=True, help="YuNet's model, whose key points measure")
-    parser.add_argument("--fer", type=Path, metavar="DATA")
+    parser.add_argument("images", type=Path)
+    parser.add_argument(
+        "--yunet", type=Path, required=True, help="YuNet model; its key points locate the eyes"
+    )
+    parser.add_argument("--fer", type=Path, metavar="DATA", help="FER-2013, to print its framing as well")
     parser.add_argument("--detector", default="haar")
     parser.add_argument("--model")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.fer is not None:
         describe_fer(options.fer, options.yunet)
-    pictures = Pictures(options.pictures, options.detector, options.yunet, options.model)
-    print(options.detector, pictures.classifier.spec.crop)
-    pictures.describe(options.yunet)
-    first, results = pictures.first_half, {}
+    images = LabeledImages(options.images, options.detector, options.yunet, options.model)
+    print(options.detector, images.classifier.spec.crop)
+    images.describe(options.yunet)
+    first, results = images.first_half, {}
     for scale, shift in itertools.product(SCALES, SHIFTS):
-        right = results[scale, shift] = pictures.judge(scale, shift)
-        flipped = pictures.judge(scale, shift, flip=True).mean()
+        right = results[scale, shift] = images.evaluate(scale, shift)
+        flipped = images.evaluate(scale, shift, flip=True).mean()
         halves = f"{right[first].mean():.3f} and {right[~first].mean():.3f}"
         print(
             f"× {scale:.2f} {shift:+.2f}: {right.mean():.4f} ({halves}), with flips {flipped:.4f}", flush=True
@@ -131,7 +137,7 @@ def main() -> None:
         print(
             f"chosen on one half: × {best[0]:.2f} {best[1]:+.2f}: {results[best][~half].mean():.4f} on the other"
         )
-    print(f"right on the halves that were not looked at: {held_back / len(pictures.frames):.4f}")
+    print(f"accuracy on the held-out halves: {held_back / len(images.frames):.4f}")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Fine-tuned against trained from scratch, on labels that the bundled network does not have: docs/experiments.md.
+"""Compare fine-tuning with training from scratch on labels the bundled network lacks: docs/experiments.md.
 
-FER+'s eight emotions (contempt is one that FER-2013 lacks), from a number of faces of each label, a fifth of them held
-out to stop by; measured on PublicTest, from which neither network has learned. With ``--from-split PublicTest`` they
-come from one half of it, which the bundled network has not seen either, and are measured on the other half.
+Networks are trained on FER+'s eight emotions (FER-2013 has no contempt) with a limited number of faces per label, a
+fifth of them held out for early stopping. They are evaluated on PublicTest, on which neither network was trained. With
+``--from-split PublicTest``, they are trained on one half of it, also new to the bundled network, and evaluated on the
+other half.
 
     python -m experiments.own_photos table DATA VOTES --out DIR [--sizes 50 100 300] [--seeds 0 1] [--epochs 60]
     python -m experiments.own_photos recovery DATA
 
-``table`` prints a line for each training, keeps it in DIR and leaves out what is there already. ``recovery`` compares
-the networks that fine-tuning begins with, out of the bundled int8 files, with the files themselves.
+``table`` prints a line for each training and stores it in DIR; stored trainings are not repeated. ``recovery`` compares
+the initial networks for fine-tuning, which are reconstructed from the bundled int8 files, with the files themselves.
 """
 
 from __future__ import annotations
@@ -42,32 +43,32 @@ METHODS = ("fine-tuned", "scratch")
 
 
 def select_per_label(faces: FaceDataset, count: int, seed: int) -> FaceDataset:
-    """Select so many faces of each label, or all that there are."""
+    """Select at most ``count`` random faces of each label."""
     order = np.random.default_rng(seed).permutation(len(faces))
     kept = [order[faces.labels[order] == label][:count] for label in range(len(faces.label_names))]
     return faces.select(np.sort(np.concatenate(kept)))
 
 
 def choose_faces(options: argparse.Namespace) -> tuple[FaceDataset, FaceDataset]:
-    """Return the faces to learn from, and those to measure on."""
+    """Return the faces for training and those for evaluation."""
     faces = load_faces(options.data)
 
     def relabel(split: str) -> FaceDataset:
         chosen = faces.split(split)
-        labelled = relabel_by_votes(chosen, lookup_votes(chosen, options.votes))
-        return labelled.select(~labelled.is_blank())
+        labeled = relabel_by_votes(chosen, lookup_votes(chosen, options.votes))
+        return labeled.select(~labeled.is_blank())
 
     if options.from_split == "Training":
         return relabel("Training"), relabel("PublicTest")
     public = relabel("PublicTest")
-    is_first_half = duplicate_groups(public) % 2 == 0  # photos stay together
+    is_first_half = duplicate_groups(public) % 2 == 0  # duplicates stay in the same half
     return public.select(is_first_half), public.select(~is_first_half)
 
 
 def find_method_recipe(method: str, epochs: int) -> Recipe:
-    """Find the recipe: of a training from scratch with small batches too, so that it has enough steps.
+    """Return the recipe of a method.
 
-    In float32, because bfloat16 is emulated on many processors.
+    Training from scratch uses small batches, for enough steps, and float32, because many CPUs emulate bfloat16.
     """
     if method == "fine-tuned":
         return find_recipe(FINE_TUNE, ARCH)
@@ -75,7 +76,7 @@ def find_method_recipe(method: str, epochs: int) -> Recipe:
 
 
 def train(method: str, faces: FaceDataset, folder: Path, seed: int, epochs: int) -> tuple[Any, int]:
-    """Train on all but a fifth of the faces; return the network and the number of epochs."""
+    """Train on four fifths of the faces; return the network and the number of epochs."""
     folder.mkdir(parents=True, exist_ok=True)
     split = hold_out(FaceDataset(faces.pixels, faces.labels, np.full(len(faces), "Training"), faces.source_rows,
                                  faces.label_names), 0.2, "faces")  # fmt: skip
@@ -99,7 +100,7 @@ def train(method: str, faces: FaceDataset, folder: Path, seed: int, epochs: int)
 
 
 def print_table(options: argparse.Namespace) -> None:
-    """Train and measure everything that DIR does not hold yet."""
+    """Print the table, training and evaluating every network that is not stored yet."""
     source, test = choose_faces(options)
     options.out.mkdir(parents=True, exist_ok=True)
     for size in options.sizes:
@@ -117,15 +118,15 @@ def print_table(options: argparse.Namespace) -> None:
                     path.write_text(json.dumps(metrics))
                 found = json.loads(path.read_text())
                 print(
-                    f"{size:4} a label, {found['faces']:5,} in all, seed {seed}, {method:10}: "
-                    f"{100 * found['accuracy']:.1f} %, mean of the labels {100 * found['mean_class_accuracy']:.1f} %, "
+                    f"{size:4} per label, {found['faces']:5,} in total, seed {seed}, {method:10}: "
+                    f"accuracy {100 * found['accuracy']:.1f} %, class mean {100 * found['mean_class_accuracy']:.1f} %, "
                     f"{found['epochs']} epochs, {found['seconds']} s",
                     flush=True,
                 )
 
 
 def print_recovery(options: argparse.Namespace) -> None:
-    """Compare the network out of each bundled file with the file."""
+    """Compare the network reconstructed from each bundled file with the file."""
     faces = load_faces(options.data).split("PublicTest")
     for name in bundled_models():
         network = predict(load_initial_network(find_initial_model(Path(name))), faces.pixels)
@@ -133,14 +134,14 @@ def print_recovery(options: argparse.Namespace) -> None:
         shares = [100 * np.mean(predicted.argmax(axis=1) == faces.labels) for predicted in (file, network)]
         same = 100 * np.mean(file.argmax(axis=1) == network.argmax(axis=1))
         print(
-            f"{name}: the file {shares[0]:.2f} % of {len(faces):,} faces, the network {shares[1]:.2f} %; "
-            f"the same prediction for {same:.2f} %, probabilities differ by {np.abs(file - network).mean():.4f}",
+            f"{name}: accuracy on {len(faces):,} faces: file {shares[0]:.2f} %, network {shares[1]:.2f} %; same "
+            f"prediction for {same:.2f} %; mean difference of probabilities {np.abs(file - network).mean():.4f}",
             flush=True,
         )
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
+    """Run the selected command."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -152,7 +153,7 @@ def main() -> None:
     table.add_argument("--out", type=Path, required=True)
     table.add_argument("--sizes", type=int, nargs="+", default=[50, 100, 300])
     table.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    table.add_argument("--epochs", type=int, default=60, help="of a training from scratch")
+    table.add_argument("--epochs", type=int, default=60, help="epochs when training from scratch")
     table.add_argument("--from-split", choices=["Training", "PublicTest"], default="Training")
     recovery = commands.add_parser("recovery")
     recovery.set_defaults(run=print_recovery)

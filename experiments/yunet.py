@@ -1,8 +1,8 @@
-"""How YuNet's constants were chosen: which score makes a face, which size is found, what textures show falsely.
+"""Choose YuNet's constants: the score threshold, recall by face size, and false detections in textures.
 
-``FACES`` is a folder of images with one face each, such as ``real-faces``, read with its subfolders; ``NOTHING`` a
-folder of images without faces (those in the tables are the ones that scikit-image 0.26 brings, without its
-portraits). Stones, leaves and noise are drawn besides. Choose on other images than those that are reported.
+``FACES`` is a folder of images with one face each, such as ``real-faces``, including its subfolders. ``NOTHING`` is a
+folder of images without faces; the tables use the images bundled with scikit-image 0.26, except its portraits.
+Stones, leaves and noise are drawn in addition. Choose constants on other images than those reported.
 
     python -m experiments.yunet MODEL FACES NOTHING
 """
@@ -25,13 +25,13 @@ Image = NDArray[np.uint8]
 Rows = NDArray[np.float32]
 Rule = Callable[[Rows], NDArray[np.bool_]]
 
-TILTS = (0, 15, 30, 45)  # degrees, either way
-SIZES = (16, 20, 24, 28, 32, 40, 50, 64, 80)  # pixels: the width of a face
+TILTS = (0, 15, 30, 45)  # degrees, in both directions
+SIZES = (16, 20, 24, 28, 32, 40, 50, 64, 80)  # widths of a face, in pixels
 WIDTH, HEIGHT = 1280, 720
 
 
 def fixed(score: float) -> Rule:
-    """The rule that one score makes a face of any size."""
+    """Return the rule that accepts boxes from one score on, whatever their size."""
     return lambda rows: rows[:, 14] >= score
 
 
@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {
 
 
 def read_images(folder: Path) -> Iterator[Image]:
-    """Every image of a folder and those below it that OpenCV reads, as uint8 (height, width, 3) BGR."""
+    """Yield every readable image of a folder and its subfolders, as uint8 (height, width, 3) BGR."""
     for path in sorted(folder.rglob("*")):
         image = cv2.imread(str(path)) if path.is_file() else None
         if image is not None:
@@ -50,7 +50,10 @@ def read_images(folder: Path) -> Iterator[Image]:
 
 
 def turn(image: Image, degrees: float) -> tuple[Image, NDArray[np.float64]]:
-    """An image turned about its centre and shrunk to three quarters, its edge repeated, and the matrix (2, 3)."""
+    """Rotate an image about its center; return it with the transformation matrix (2, 3).
+
+    If rotated, it is also shrunk to three quarters, with its border pixels repeated.
+    """
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 0.75 if degrees else 1.0)
     turned = cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
@@ -58,19 +61,19 @@ def turn(image: Image, degrees: float) -> tuple[Image, NDArray[np.float64]]:
 
 
 def near(rows: Rows, center: Sequence[float], width: float) -> NDArray[np.bool_]:
-    """Which boxes have their centre within a third of a width of a place."""
+    """Return which boxes have their center within about a third of ``width`` of ``center``, bool (n,)."""
     across = np.abs(rows[:, 0] + rows[:, 2] / 2 - center[0])
     down = np.abs(rows[:, 1] + rows[:, 3] / 2 - center[1])
     return np.asarray((across < 0.35 * width) & (down < 0.35 * width), np.bool_)
 
 
 def best(rows: Rows) -> NDArray[np.float32]:
-    """The box with the highest score."""
+    """Return the row with the highest score."""
     return np.asarray(rows[rows[:, 14].argmax()], np.float32)
 
 
 def compare_tilts(network: YuNetNetwork, images: Sequence[Image]) -> None:
-    """Print the share of faces that each rule finds, turned more and more, and the boxes beside them."""
+    """Print the share of faces that each rule finds at each tilt, and the number of other boxes."""
     print("| rule | " + " | ".join(f"{tilt}°" for tilt in TILTS) + " | other boxes |")
     found = {rule: dict.fromkeys(TILTS, 0) for rule in RULES}
     others, looked = dict.fromkeys(RULES, 0), dict.fromkeys(TILTS, 0)
@@ -95,7 +98,7 @@ def compare_tilts(network: YuNetNetwork, images: Sequence[Image]) -> None:
 
 
 def compare_sizes(network: YuNetNetwork, images: Sequence[Image], grounds: Sequence[Image]) -> None:
-    """Print the share of faces that each rule finds, by their width, 15 in each of twelve larger images."""
+    """Print the share of faces that each rule finds by face width, with 15 faces in each of 12 scenes."""
     print("| rule | " + " | ".join(map(str, SIZES)) + " |")
     rng = np.random.default_rng(1)
     large = [(image, best(rows)) for image in images if len(rows := network.detect(image))]
@@ -123,7 +126,7 @@ def compare_sizes(network: YuNetNetwork, images: Sequence[Image], grounds: Seque
 def put(
     scene: Image, image: Image, face: NDArray[np.float32], size: int, x: int, y: int
 ) -> tuple[float, float]:
-    """Draw an image into a scene so that its face is ``size`` pixels wide; the face's centre."""
+    """Draw an image into a scene so that its face is ``size`` pixels wide; return the face's center."""
     scale = size / float(face[2])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     room = scene[y : y + small.shape[0], x : x + small.shape[1]]
@@ -132,8 +135,8 @@ def put(
 
 
 def compare_wrong_boxes(network: YuNetNetwork, kinds: dict[str, list[Image]]) -> None:
-    """Print how many boxes each rule takes for faces where there are none."""
-    print("| images | " + " | ".join(RULES) + " | widths of all from 0.4 on |")
+    """Print the number of false boxes under each rule in images without faces."""
+    print("| images | " + " | ".join(RULES) + " | widths at a score of 0.4 or more: least, median, most |")
     for kind, images in kinds.items():
         rows = np.concatenate([network.detect(image) for image in images])
         counts = " | ".join(str(int(rule(rows).sum())) for rule in RULES.values())
@@ -144,7 +147,7 @@ def compare_wrong_boxes(network: YuNetNetwork, kinds: dict[str, list[Image]]) ->
 
 
 def draw_stones(rng: np.random.Generator, size: int) -> Image:
-    """Paving stones in rows, each of another gray and size, rough."""
+    """Draw rows of rough paving stones that vary in gray level and size."""
     scene = np.full((HEIGHT, WIDTH), 60, np.float32)
     y = 0
     while y < HEIGHT:
@@ -161,7 +164,7 @@ def draw_stones(rng: np.random.Generator, size: int) -> Image:
 
 
 def draw_cobbles(rng: np.random.Generator, size: int) -> Image:
-    """Round stones, lit from above, with dark joints."""
+    """Draw round stones lit from above, with dark joints."""
     scene = np.full((HEIGHT, WIDTH), 40, np.float32)
     for row, y in enumerate(range(0, HEIGHT + size, size)):
         for x in range(row % 2 * size // 2, WIDTH + size, size):
@@ -174,7 +177,7 @@ def draw_cobbles(rng: np.random.Generator, size: int) -> Image:
 
 
 def draw_leaves(rng: np.random.Generator, largest: int) -> Image:
-    """Ellipses that cover one another, few large and many small ones, as leaves and clutter do."""
+    """Draw overlapping ellipses, a few large and many small ones, like leaves and clutter."""
     scene = np.zeros((HEIGHT, WIDTH, 3), np.float32)
     for _ in range(int(8 * HEIGHT * WIDTH / (math.pi * 3 * largest))):
         radius = 1 / math.sqrt(rng.uniform(1 / largest**2, 1 / 9))
@@ -187,7 +190,7 @@ def draw_leaves(rng: np.random.Generator, largest: int) -> Image:
 
 
 def draw_noise(rng: np.random.Generator, exponent: float) -> Image:
-    """Noise whose amplitudes fall with frequency to a power."""
+    """Draw noise whose amplitude is proportional to 1 / frequency**exponent."""
     frequency = np.hypot(np.fft.fftfreq(HEIGHT)[:, None], np.fft.fftfreq(WIDTH)[None])
     frequency[0, 0] = 1
     noise = np.real(np.fft.ifft2(np.fft.fft2(rng.normal(size=(HEIGHT, WIDTH))) / frequency**exponent))
@@ -195,13 +198,13 @@ def draw_noise(rng: np.random.Generator, exponent: float) -> Image:
 
 
 def to_image(scene: NDArray[np.floating]) -> Image:
-    """A scene of any numbers as uint8 (height, width, 3)."""
+    """Clip a gray or color scene to 0…255; return it as uint8 (height, width, 3)."""
     clipped = np.clip(scene, 0, 255).astype(np.uint8)
     return clipped if clipped.ndim == 3 else np.asarray(cv2.cvtColor(clipped, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def draw_all(draw: Callable[[np.random.Generator, int], Image], values: Sequence[int]) -> list[Image]:
-    """Three images for each value."""
+    """Draw three images for each value."""
     return [draw(np.random.default_rng(seed), value) for value in values for seed in range(3)]
 
 

@@ -1,1 +1,1 @@
-"""What goes with a release: the licences of what the wheel installs, and its bill of materials."""
+"""Release documents: the licenses of the installed packages and the bill of materials."""

@@ -1,4 +1,4 @@
-"""What an installed package, or a wheel, says of itself, and the native libraries that it brings."""
+"""Metadata and native libraries of an installed package or a wheel."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _SPDX: Final = {
     "MIT": "MIT",
     "MPL-2.0 AND MIT": "MPL-2.0 AND MIT",
 }
-"""How packages without the field ``License-Expression`` write it."""
+"""SPDX expressions for the wording of packages without the field ``License-Expression``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class NativeLibrary:
-    """A library in a wheel's ``.libs`` folder; ``version`` is that of its interface, empty where its name has none."""
+    """A library in a wheel's ``.libs`` folder; ``version`` is that of its interface, "" if its name lacks one."""
 
     name: str
     version: str
@@ -45,9 +45,10 @@ class NativeLibrary:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """One package. ``license`` is an SPDX expression, or what the package says where that is none.
+    """A package. ``license`` is an SPDX expression, or else the package's own wording.
 
-    ``requires`` are the names of the packages that it needs here, without extras; ``sha256`` is its wheel's.
+    ``requires`` are the names of the packages it needs on this platform, without extras; ``sha256`` is that of the
+    wheel.
     """
 
     name: str
@@ -66,7 +67,7 @@ def read_installed(name: str) -> Distribution:
 
 
 def read_runtime(pyproject: Path) -> dict[str, Distribution]:
-    """Read what the dependencies in a ``pyproject.toml`` have installed here, by normalized names."""
+    """Read the installed dependencies of a ``pyproject.toml``, transitive ones included, by normalized name."""
     requirements = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["dependencies"]
     found: dict[str, Distribution] = {}
     waiting = list(_needed(requirements))
@@ -79,7 +80,7 @@ def read_runtime(pyproject: Path) -> dict[str, Distribution]:
 
 
 def read_wheel(path: Path) -> Distribution:
-    """Read a wheel, which is not installed. Raises OSError, ``zipfile.BadZipFile``, KeyError: it is not a wheel."""
+    """Read a wheel file. Raises OSError, or ``zipfile.BadZipFile`` or KeyError for a file that is not a wheel."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         (place,) = (name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
@@ -100,7 +101,7 @@ def _describe(parsed: Message, files: Iterable[str], sha256: str | None) -> Dist
 
 
 def _needed(requirements: Iterable[str]) -> Iterator[str]:
-    """The names of what is needed here and without extras."""
+    """Yield the names of the packages needed on this platform, without extras."""
     for text in requirements:
         requirement = Requirement(text)
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):

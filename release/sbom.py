@@ -91,7 +91,7 @@ def _native_component(owner: Distribution, library: NativeLibrary) -> dict[str, 
 
 
 def main(arguments: list[str]) -> int:
-    """Write the document; exit status 1 where a licence is new."""
+    """Write the document; return exit status 1 if a license is new."""
     folder, subject, target = arguments
     distributions = [read_wheel(path) for path in sorted(Path(folder).glob("*.whl"))]
     problems = list(find_problems(found for found in distributions if found.name != subject))

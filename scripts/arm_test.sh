@@ -1,16 +1,16 @@
 #!/bin/sh
-# Run the wheel on an emulated 64-bit ARM processor: what a Raspberry Pi gets, without one. It proves function, not speed.
-# Needs root on Debian or Ubuntu, and takes about ten minutes. DATA=fer2013.tar.gz compares 500 faces, too.
+# `make arm-test`: run the wheel on an emulated 64-bit ARM processor, as on a Raspberry Pi. Tests function, not speed.
+# Requires root on Debian or Ubuntu; takes about ten minutes. DATA=fer2013.tar.gz also compares predictions for 500 faces.
 set -eu
 python=$1
 data=${2:-}
-suite=bookworm # whose Python is 3.11
+suite=bookworm # ships Python 3.11
 root=$PWD/build/arm/root
 files=$PWD/build/arm/files
 portrait=$PWD/tests/data/grace_hopper.jpg
 
-[ "$(id -u)" = 0 ] || { echo "Error: expected root, which a foreign system needs; run: sudo make arm-test" >&2; exit 1; }
-# What debootstrap and the trial mount is released at every exit: nothing may be deleted through a mount.
+[ "$(id -u)" = 0 ] || { echo "Error: emulating another system requires root; run: sudo make arm-test" >&2; exit 1; }
+# Unmount on every exit, so that nothing is deleted through a mount.
 release() {
     for folder in proc sys dev/pts dev; do
         while mountpoint -q "$root/$folder"; do umount "$root/$folder" || return 0; done
@@ -23,7 +23,7 @@ release
 rm -rf "$files"
 mkdir -p "$files/wheels"
 
-echo "Preparing an emulated Debian"
+echo "Preparing an emulated Debian system"
 export DEBIAN_FRONTEND=noninteractive
 apt-get install --yes --quiet --no-install-recommends qemu-user-static debootstrap >"$files/apt.log" 2>&1 ||
     { cat "$files/apt.log"; exit 1; }
@@ -39,7 +39,7 @@ if [ ! -e "$root/ready" ]; then
     touch "$root/ready"
 fi
 
-echo "Building the wheel and fetching what it needs, as wheels alone"
+echo "Building the wheel and downloading its dependencies as wheels"
 "$python" -m build --no-isolation --wheel --outdir "$files/wheels" . >"$files/build.log" 2>&1 || { cat "$files/build.log"; exit 1; }
 "$python" -m pip download --quiet --dest "$files/wheels" --only-binary :all: --python-version 3.11 --implementation cp \
     --abi cp311 --abi abi3 --abi none --platform manylinux_2_36_aarch64 --platform manylinux_2_28_aarch64 \
@@ -47,7 +47,7 @@ echo "Building the wheel and fetching what it needs, as wheels alone"
     "$files"/wheels/fer_edge-*.whl
 size=$(du -sk "$files/wheels" | cut -f1)
 echo "Downloads: $((size / 1024)) MB"
-[ "$size" -le $((115 * 1024)) ] || { echo "Error: more than 115 MB" >&2; exit 1; }
+[ "$size" -le $((115 * 1024)) ] || { echo "Error: downloads exceed 115 MB" >&2; exit 1; }
 
 cp "$portrait" "$files/portrait.jpg"
 "$python" - "$files" "$data" <<'PYTHON'
@@ -72,7 +72,7 @@ cp -r "$files"/. "$root/trial"
 
 run() { chroot "$root" /bin/sh -ec "cd /trial && $1"; }
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
-echo "Installing it there"
+echo "Installing the wheel in the emulated system"
 run "python3 -m venv venv && venv/bin/python -m pip install --quiet --no-deps wheels/*.whl && venv/bin/python -m pip check"
 run "uname -m && venv/bin/fer-edge --version"
 run "venv/bin/fer-edge doctor"
@@ -84,7 +84,7 @@ from pathlib import Path
 work = Path(sys.argv[1])
 rows = [json.loads(line) for line in (work / "rows.jsonl").read_text().splitlines()]
 assert len(rows) == 30, len(rows)
-assert sum(bool(row["faces"]) for row in rows) >= 28, "the drawn face was missed"
+assert sum(bool(row["faces"]) for row in rows) >= 28, "the synthetic face was not found"
 assert (work / "annotated.mp4").stat().st_size > 10_000
 PYTHON
 if [ -n "$data" ]; then
@@ -100,8 +100,8 @@ here, arm = (
     float(re.search(r"(\d+\.\d+) ?%", (Path(sys.argv[1]) / name).read_text())[1])
     for name in ("verify-here.txt", "verify-arm.txt")
 )
-print(f"Right of 500 faces: {here} % here, {arm} % on emulated ARM")
-assert abs(here - arm) <= 0.5, "more than half a point apart"
+print(f"Accuracy on 500 faces: {here} % here, {arm} % on emulated ARM")
+assert abs(here - arm) <= 0.5, "accuracy differs by more than half a point"
 PYTHON
 fi
 echo "The wheel works on $(run 'uname -m')"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make audit`: known vulnerabilities in what the runtime installs, as pip-audit finds them in the index's own data.
-# It fails where that data is out of reach: a package that was not looked up is not a package without faults.
+# `make audit`: check the runtime's dependencies for known vulnerabilities with pip-audit, using the index's data.
+# Fails if that data is unreachable: a package that was not checked must not pass.
 set -eu
 python=$1
 work=build/audit

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make demo`: the runtime on a portrait, or on the user's own picture, folder, video or camera.
+# `make demo`: run the runtime on a portrait, or on the user's image, folder, video or camera.
 set -eu
 input=${1:-tests/data/grace_hopper.jpg}
 mkdir -p demo
@@ -27,5 +27,5 @@ case $input in
         "$FER_EDGE" camera "$input" --output "$output" "$@" ;;
 esac
 fps=$(sed -n 's/.*"fps": *\([0-9.]*\).*/\1/p' demo/summary.json | head -n 1)
-echo "Speed: $fps frames a second"
+echo "Speed: $fps frames per second"
 echo "Annotated: $output"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make setup`: install this checkout in place, with what it needs: `runtime`, or `development`, which is everything.
-# locked=1: exactly the files whose hashes stand in locks/; 0: the newest versions that pyproject.toml allows.
+# `make setup`: install this checkout in editable mode with its dependencies: `runtime`, or `development` for all of them.
+# locked=1: exactly the files whose hashes are in locks/; 0: the newest versions that pyproject.toml allows.
 set -eu
 python=$1
 what=$2

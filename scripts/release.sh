@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make release`: the wheel and the source archive of the commit that is checked out, built twice and compared, with a bill
-# of materials of the wheel and all that it installs on this system, and the SHA-256 of each file, in dist/.
+# `make release`: build the wheel and the source archive of the current commit twice, compare the builds, and write them
+# into dist/ with SHA-256 sums and a bill of materials of the wheel and its dependencies on this system.
 set -eu
 python=$1
 work=$(mktemp -d)
@@ -8,8 +8,8 @@ trap 'rm -rf "$work"' EXIT
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 
-[ -z "$(git status --porcelain)" ] || echo "Warning: what is not committed is left out" >&2
-build() { # in a folder of its own, with permissions of its own
+[ -z "$(git status --porcelain)" ] || echo "Warning: uncommitted changes are not included" >&2
+build() { # in a separate folder, with the given umask
     mkdir -p "$work/$1"
     umask "$2"
     git archive HEAD | tar -x --no-same-permissions -C "$work/$1"
@@ -24,12 +24,12 @@ for file in "$work"/first/dist/*; do
     cmp "$file" "$work/second/dist/${file##*/}" || { echo "Error: ${file##*/}: two builds differ" >&2; exit 1; }
 done
 
-echo "Fetching what the wheel installs"
+echo "Downloading the wheel's dependencies"
 "$python" -m pip download --quiet --require-hashes --only-binary :all: -r locks/runtime.txt --dest "$work/wheels"
 cp "$work"/first/dist/*.whl "$work/wheels"
 mkdir -p dist
 "$python" -m release.sbom "$work/wheels" fer-edge "$work/sbom.json"
-# A release replaces the one before.
+# Replace the previous release.
 rm -f dist/fer_edge-* dist/SHA256SUMS
 cp "$work"/first/dist/* dist
 version=$(cd dist && echo fer_edge-*.tar.gz)

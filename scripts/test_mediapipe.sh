@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make test-mediapipe`: the tests that need MediaPipe, none of them skipped.
-# MediaPipe brings an OpenCV of its own, so it has an environment of its own: what `pip install '.[mediapipe]'` gives.
+# `make test-mediapipe`: run the tests that need MediaPipe, without skipping any.
+# MediaPipe installs another OpenCV, so it gets a separate environment, created with `pip install '.[mediapipe]'`.
 set -eu
 python=$1
 work=build/mediapipe
@@ -15,10 +15,10 @@ if [ ! -e "$work/installed" ] || [ pyproject.toml -nt "$work/installed" ]; then
     touch "$work/installed"
 fi
 
-# The model lies in the last wheel that carried it, which is for other versions of Python and is not installed.
+# The model file comes from the last wheel that contained it; that wheel is for older Pythons and is not installed.
 model=$work/face_detection_short_range.tflite
 if [ ! -e "$model" ]; then
-    echo "Taking the model out of MediaPipe 0.10.21"
+    echo "Extracting the model from MediaPipe 0.10.21"
     "$inside" -m pip download --quiet mediapipe==0.10.21 --no-deps --only-binary=:all: \
         --python-version 3.11 --platform manylinux_2_28_x86_64 --dest "$work/wheel"
     "$inside" - "$work"/wheel/mediapipe-0.10.21-*.whl "$model" <<'END'
@@ -30,7 +30,7 @@ with zipfile.ZipFile(wheel) as archive:
     content = archive.read("mediapipe/modules/face_detection/face_detection_short_range.tflite")
 found = hashlib.sha256(content).hexdigest()
 if found != "bbff11cebd1eb27a1e004cae0b0e63ec8c551cbf34a4451148b4908b8db3eca8":
-    sys.exit(f"Error: {wheel}: the model is another file, sha256 {found}")
+    sys.exit(f"Error: {wheel}: unexpected model file, sha256 {found}")
 target.write_bytes(content)
 END
     rm -r "$work/wheel"
@@ -38,7 +38,7 @@ fi
 
 FER_MEDIAPIPE_MODEL=$PWD/$model "$inside" -m pytest tests/edge/detectors/test_mediapipe.py
 
-# Google's reader of TFLite metadata, on files that TensorFlow makes: MediaPipe alone out of the environment above.
+# Test Google's TFLite metadata reader on files created by TensorFlow, with only MediaPipe from the environment above.
 mkdir -p "$work/reader"
 ln -sfn "$("$inside" -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/mediapipe" "$work/reader/mediapipe"
 PYTHONPATH=$PWD/$work/reader${PYTHONPATH:+:$PYTHONPATH} "$python" -m pytest \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Build the wheel, install it into an empty environment, run it there: what `pip install fer-edge` gives a user.
+# `make wheel-test`: build the wheel, install it into an empty environment and run it, as after `pip install fer-edge`.
 set -eu
 python=$1
 work=$(mktemp -d)
@@ -10,12 +10,12 @@ echo "Building the wheel"
 "$python" -m build --no-isolation --outdir "$work/dist" . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$python" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install --quiet "$work"/dist/*.whl
-cd "$work" # nothing of the checkout is in reach
+cd "$work" # out of reach of the checkout
 
 installed=$(venv/bin/python -m pip list --format freeze | cut -d= -f1 | tr '[:upper:]' '[:lower:]')
 for heavy in tensorflow keras pandas matplotlib torch jax; do
     if echo "$installed" | grep -qx "$heavy"; then
-        echo "Error: the runtime brought $heavy" >&2
+        echo "Error: the runtime installed $heavy" >&2
         exit 1
     fi
 done
@@ -32,7 +32,7 @@ assert abs(sum(face['scores'].values()) - 1) < 1e-3, face
 print('Found', face['emotion'], face['score'], 'at', face['box'])"
 test -s annotated.jpg
 
-# Both bundled models are in the wheel with their cards and answers, and not larger than they may be.
+# The wheel contains both bundled models with their cards and answers, within their size limits.
 for model in default:1500000 accurate:8000000; do
     name=${model%:*}
     venv/bin/fer-edge image "$portrait" --model "$name" --results - >/dev/null
@@ -46,7 +46,7 @@ done
 models=$(venv/bin/fer-edge doctor | grep 'model ')
 echo "$models"
 case $models in
-    *FAULT*) echo "Error: the doctor finds fault with a bundled model" >&2; exit 1 ;;
+    *FAULT*) echo "Error: fer-edge doctor reports a fault in a bundled model" >&2; exit 1 ;;
 esac
 
 # The files of the live view's page.
@@ -55,7 +55,7 @@ from fer_edge.sinks.http.routes import read_page_file
 for name in ('index.html', 'token.html', 'style.css', 'icon.svg', 'app.js', 'connection.js', 'faces.js'):
     assert read_page_file(name), name"
 
-# Without their extra the two desktop commands say how to install it.
+# Without their extra, the two desktop commands report how to install it.
 for command in "fer-train fit nowhere --out run" "fer-convert run --data nowhere --out out"; do
     if message=$(venv/bin/$command 2>&1); then
         echo "Error: $command ran without its extra" >&2

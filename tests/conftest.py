@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: real images, and real data where it exists. Under CI no test is skipped silently."""
+"""Shared fixtures: real images, and real data if available. Under CI, no test is skipped silently."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def portrait_path() -> Path:
-    """A public-domain portrait with one face."""
+    """Return the path of a public-domain portrait with one face."""
     return REPOSITORY / "tests/data/grace_hopper.jpg"
 
 
 @pytest.fixture
 def portrait(portrait_path: Path) -> NDArray[np.uint8]:
-    """The portrait as uint8 (height, width, 3) BGR."""
+    """Return the portrait as uint8 (height, width, 3) BGR."""
     image = cv2.imread(str(portrait_path))
     assert image is not None
     return np.asarray(image, np.uint8)
@@ -35,14 +35,14 @@ def portrait(portrait_path: Path) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def fer2013_path() -> Path | None:
-    """FER-2013 where it is there, otherwise None."""
+    """Return the path of FER-2013 if available, otherwise None."""
     path = Path(os.environ.get("FER_DATA", REPOSITORY / "../shared/data/fer2013.tar.gz"))
     return path if path.exists() else None
 
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """The one browser of a test session; tests take it by ``browser``."""
+    """Run one browser per test session; tests use it through ``browser``."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     with Browser(tmp_path_factory.mktemp("profile")) as browser:
@@ -51,7 +51,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def browser(chromium: Browser) -> Iterator[Browser]:
-    """The browser with an empty page of 1440 × 900 pixels in light colors, which knows of no problem."""
+    """Return the browser with an empty page of 1440 × 900 pixels, the light scheme and no problems."""
     chromium.on_event = lambda name, data: None
     chromium.resize(1440, 900)
     chromium.prefer("light")
@@ -59,18 +59,18 @@ def browser(chromium: Browser) -> Iterator[Browser]:
     chromium.wait_for("document.readyState === 'complete' && location.href === 'about:blank'")
     chromium.problems.clear()
     yield chromium
-    chromium.open("about:blank")  # a page that is left open draws on, beside the tests after it
+    chromium.open("about:blank")  # an open page would keep drawing during later tests
 
 
 def allowed_skips() -> list[str]:
-    """The patterns of reasons for which a test may be skipped under CI; CI_SKIPS names another list."""
+    """Return the patterns of allowed skip reasons under CI; CI_SKIPS overrides the list."""
     path = Path(os.environ.get("CI_SKIPS") or Path(__file__).with_name("ci_skips.txt"))
     lines = map(str.strip, path.read_text(encoding="utf-8").splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def fail_skip_under_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip into a failure if CI=true and the list does not allow its reason."""
+    """Turn a skip into a failure if CI=true and the list does not contain its reason."""
     if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
         return
     text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
@@ -111,9 +111,9 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    """Begin each test with a terminal's signal handlers, which its child processes inherit, and default messages.
+    """Reset messages, and signal handlers to those of a terminal, which child processes inherit.
 
-    A previous test may have changed both, and nohup or a shell's background job ignores signals.
+    An earlier test may have changed both, and nohup or a background job ignores signals.
     """
     configure_messages()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The files that examples in docstrings and documents read."""
+"""The files read by examples in docstrings and documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["write_example_files"]
 
 
 def write_example_files(folder: Path, portrait_path: Path) -> None:
-    """Write face.jpg, clip.mp4, rows.jsonl and photos/, of which photos/broken.jpg is not an image."""
+    """Write face.jpg, clip.mp4, rows.jsonl and photos/; photos/broken.jpg is not an image."""
     portrait = read_back(portrait_path)
     shutil.copy(portrait_path, folder / "face.jpg")
     (folder / "photos").mkdir()

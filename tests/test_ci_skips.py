@@ -1,4 +1,4 @@
-"""Under CI=true a test may be skipped only for the reasons in ci_skips.txt."""
+"""Under CI=true, a test may be skipped only for the reasons in ci_skips.txt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_passes(): ...
 
 
 def run(folder: Path, suite: str, *, ci: str, allowed: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a suite with this project's conftest in a process of its own."""
+    """Run a test suite with this project's conftest in a separate process."""
     (folder / "test_suite.py").write_text(suite)
     (folder / "ci_skips.txt").write_text(allowed)
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -86,7 +86,7 @@ def test_a_module_that_skips_itself_counts(allowed: str, status: int, tmp_path: 
     ],
 )
 def test_every_listed_reason_occurs_in_a_test(pattern: str) -> None:
-    if pattern.startswith("could not import '"):  # the words of pytest.importorskip
+    if pattern.startswith("could not import '"):  # the reason given by pytest.importorskip
         pattern = pattern.split("'")[1]
     sources = [path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py")]
     assert any(all(piece in source for piece in pattern.split("*")) for source in sources)

@@ -1,4 +1,4 @@
-"""The documents keep up with the program: what they name exists, and what exists is named."""
+"""The documents match the program: every name in them exists, and every feature is documented."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIBRARY_OPTIONS = {"--help", "--version"}
 
 
 def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    """A command and those below it, by what a user types."""
+    """Yield a command and its subcommands, as a user types them."""
     yield name, command
     if isinstance(command, click.Group):
         for part, below in command.commands.items():

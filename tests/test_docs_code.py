@@ -1,8 +1,8 @@
-"""Every block of code in the documents is run, or checked as far as it goes without a camera, a cluster or hours.
+"""Every block of code in the documents is run, or checked where it needs a camera, a cluster or hours.
 
-Blocks that need more than the files of an example are run beside what they are about: those of conversion.md by
+Blocks that need more than the example files are run by the tests of their subject: those of conversion.md by
 tests/convert/tflite/test_foreign_documents.py, of events.md by tests/edge/events/test_recipes.py, of results.md and the
-README by tests/test_docs.py, of CONTRIBUTING.md by tests/contract/test_contributing.py.
+README by tests/test_docs.py, and of CONTRIBUTING.md by tests/contract/test_contributing.py.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAKE_VARIABLES: Final = set(
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of code in a document; ``line`` is that of its first line of code, from 1."""
+    """A block of code in a document; ``line`` is the number of its first line of code, from 1."""
 
     document: str
     line: int
@@ -123,7 +123,7 @@ def test_the_page_about_python_names_exactly_what_is_public() -> None:
 
 
 def read_commands(block: Block) -> Iterator[list[str]]:
-    """The commands of this project in a block, split as a shell splits them; ``$ `` and comments are left out."""
+    """Return the fer-edge commands of a block, split as by a shell, without ``$ `` and comments."""
     for line in re.sub(r"\\\n", " ", block.code).splitlines():
         if not any(program in line for program in ("make ", *PROGRAMS)):
             continue
@@ -138,7 +138,7 @@ def read_commands(block: Block) -> Iterator[list[str]]:
 COMMANDS: Final = [
     pytest.param(words, id=f"{block}-{number}")
     for block in blocks_of("sh", "")
-    if "──" not in block.code  # a drawing
+    if "──" not in block.code  # a diagram
     for number, words in enumerate(read_commands(block))
 ]
 
@@ -178,12 +178,12 @@ def test_shell_is_well_formed(block: Block) -> None:
 
 
 def parse_ini(code: str) -> None:
-    """Read a systemd unit, whose keys may come twice."""
+    """Parse a systemd unit, whose keys may repeat."""
     configparser.RawConfigParser(strict=False).read_string(code)
 
 
 def parse_json(code: str) -> None:
-    """Read JSON, in which … stands for more of the same."""
+    """Parse JSON in which … stands for omitted values."""
     json.loads(re.sub(r",\s*…", "", code))
 
 

@@ -1,4 +1,4 @@
-"""The documents as a site: every page is in it, it loads nothing from elsewhere, and it is readable on a phone."""
+"""The documentation site: it has every page, loads nothing from elsewhere, and is readable on a phone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built as ``make docs`` does: a dead link or a page that nothing leads to would fail it."""
+    """Build the site like ``make docs``, which fails on dead links and on pages without a link to them."""
     pytest.importorskip("sphinx")
     out = tmp_path_factory.mktemp("docs") / "html"
     done = subprocess.run(

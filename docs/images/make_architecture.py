@@ -40,11 +40,11 @@ STAGES: Final = (
     Stage("Session", "fer_edge.session", "View"),
     Stage("Sink", "fer_edge.sinks.base", ""),
 )
-"""What a stage gives is a name of fer_edge.types, or of fer_edge.rendering.view."""
+"""The output of a stage is a class of fer_edge.types or fer_edge.rendering.view."""
 
 
 def draw_layers() -> str:
-    """Draw the rooms of the three packages, the highest layer on top."""
+    """Draw the layers of the three packages, the highest one on top."""
     rows = max(len(layers) for layers in LAYERS.values())
     height = 64 + rows * ROW
     parts, left = [], 10
@@ -135,7 +135,7 @@ def _arrow(path: str) -> str:
 
 
 def main() -> None:
-    """Write both pictures beside this file."""
+    """Write both diagrams next to this file."""
     (HERE / "layers.svg").write_text(draw_layers(), encoding="utf-8")
     (HERE / "data.svg").write_text(draw_data(), encoding="utf-8")
 

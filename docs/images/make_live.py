@@ -68,7 +68,7 @@ def show(browser: Browser, count: int, size: tuple[int, int], scheme: str, path:
     labels = recognizer.analyze(compose(count, 0.0))[0].scores.labels
     sink = HttpSink(SinkRequest(target="0", stream=STREAM, labels=labels, status=status))
     sink.open(STREAM, Event())
-    # The minutes before are analysed as fast as can be, and so are the frames that are shown.
+    # The minutes before, like the frames shown, are analyzed as fast as possible.
     before = [analyze(recognizer, compose(count, half / 2), count) for half in range(round(120 * MINUTES))]
     times = [60 * MINUTES + index / RATE for index in range(FRAMES)]
     images = [compose(count, time_s) for time_s in times]
@@ -85,9 +85,9 @@ def show(browser: Browser, count: int, size: tuple[int, int], scheme: str, path:
         sink.write(View(FrameResult(Frame(image, STREAM.name, index, time_s), faces)))
         status.frames += 1
         time.sleep(1 / RATE)
-    picture = Pillow.open(io.BytesIO(browser.screenshot())).convert("RGB")
-    # Of 256 colors; this method keeps those of small areas.
-    few = picture.quantize(256, method=Pillow.Quantize.FASTOCTREE, dither=Pillow.Dither.FLOYDSTEINBERG)
+    screenshot = Pillow.open(io.BytesIO(browser.screenshot())).convert("RGB")
+    # 256 colors; this method keeps the colors of small areas.
+    few = screenshot.quantize(256, method=Pillow.Quantize.FASTOCTREE, dither=Pillow.Dither.FLOYDSTEINBERG)
     few.save(path, optimize=True)
     sink.close()
 

@@ -54,6 +54,6 @@ if __name__ == "__main__":
             browser.resize(*SIZE)
             browser.open(page.as_uri())
             browser.wait_for("document.querySelector('.axis span') !== null")
-            picture = Pillow.open(io.BytesIO(browser.screenshot())).convert("RGB")
-    few = picture.quantize(256, method=Pillow.Quantize.FASTOCTREE, dither=Pillow.Dither.NONE)
+            screenshot = Pillow.open(io.BytesIO(browser.screenshot())).convert("RGB")
+    few = screenshot.quantize(256, method=Pillow.Quantize.FASTOCTREE, dither=Pillow.Dither.NONE)
     few.save(HERE / "report.png", optimize=True)

@@ -1,1 +1,1 @@
-"""The documentation as a site: ``make docs`` builds it into build/docs/html."""
+"""Documentation site: ``make docs`` builds it in build/docs."""

@@ -1,4 +1,4 @@
-"""Build the site: ``python -m docs.website [OUT]``; every warning is an error."""
+"""Build the site: ``python -m docs.website [OUT]``; warnings are errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def build(out: Path) -> int:
-    """Build the pages into an empty or former folder; return Sphinx's exit status."""
+    """Build the site in a new or empty folder; return the exit status of Sphinx."""
     from sphinx.cmd.build import build_main
 
     with TemporaryDirectory() as folder:
@@ -28,17 +28,17 @@ def build(out: Path) -> int:
 
 
 def main() -> int:
-    """Build the site and say where it is."""
+    """Build the site and print its path."""
     parser = argparse.ArgumentParser(prog="python -m docs.website", description="Build the documentation.")
     parser.add_argument("out", nargs="?", type=Path, default=REPOSITORY / "build/docs")
     out: Path = parser.parse_args().out
     if out.exists() and not (out / "genindex.html").exists() and any(out.iterdir()):
-        print(f"Error: {out} holds something else; name another folder", file=sys.stderr)
+        print(f"Error: {out}: contains other files; name another folder", file=sys.stderr)
         return 2
     shutil.rmtree(out, ignore_errors=True)
     status = build(out)
     if status == 0:
-        print(f"{out / 'index.html'}: open it in a browser")
+        print(f"Open in a browser: {out / 'index.html'}")
     return status
 
 

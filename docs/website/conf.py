@@ -1,4 +1,7 @@
-"""Sphinx's settings. The site loads nothing from elsewhere: fonts are the system's, search and colors its own."""
+"""Sphinx configuration.
+
+The site loads nothing from other servers: it uses system fonts and has its own search index and colors.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ html_theme = "furo"
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
-# From the disk a browser cannot read other pages for it.
+# Search summaries need to fetch other pages, which a browser cannot do for a site opened from disk.
 html_show_search_summary = False
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
-# As GitHub makes them: #a-heading.
+# The same heading anchors as on GitHub: #a-heading.
 myst_heading_anchors = 4
-# A block without a language is a terminal.
+# Code blocks without a language show terminal sessions.
 highlight_language = "none"
-# JSON with … for more of the same is shown without colors.
+# JSON blocks that contain … are not valid JSON and cannot be highlighted.
 suppress_warnings = ["misc.highlighting_failure"]
 autodoc_member_order = "bysource"
 python_maximum_signature_line_length = 88

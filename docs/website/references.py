@@ -1,4 +1,4 @@
-"""The reference pages, generated from the programs' ``--help`` and the docstrings of the public names."""
+"""Reference pages, generated from ``--help`` and the public docstrings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _RESULTS: Final = ("FrameResult", "FaceResult", "EmotionScores", "FaceBox", "Fra
 
 
 def render_commands() -> dict[str, str]:
-    """Render a page for each program, by its name without suffix: every command with its ``--help``."""
+    """Return a page per program, with the ``--help`` of each command.
+
+    Keys are the names of the pages, without suffix.
+    """
     from fer_convert.cli.main import cli as fer_convert_cli
     from fer_edge.cli.main import cli as fer_edge_cli
     from fer_train.cli.main import cli as fer_train_cli
@@ -54,20 +57,20 @@ def _render_command(name: str, command: click.Command, parent: click.Context | N
 
 
 def render_python() -> str:
-    """Render the page of the public names: all of ``fer_edge.__all__``, each once, from their docstrings."""
+    """Return the page with the docstring of each name in ``fer_edge.__all__``."""
     errors = [name for name in fer_edge.__all__ if _is_error(name)]
     errors.sort(key=lambda name: [parent.__name__ for parent in getattr(fer_edge, name).__mro__][-4::-1])
     kinds = {
-        "The interface": _FIRST,
+        "Main interface": _FIRST,
         "Results": _RESULTS,
-        "For detectors and sources of your own": tuple(
+        "Custom detectors and sources": tuple(
             name for name in fer_edge.__all__ if name not in {*_FIRST, *_RESULTS, *errors, "__version__"}
         ),
         "Errors": tuple(errors),
     }
     parts = [
         "# Python reference\n",
-        "What these names promise, with longer examples, is in [Python](python.md).\n",
+        "[Python](python.md) has longer examples, and says which parts of the interface are stable.\n",
     ]
     for title, names in kinds.items():
         parts.append(f"## {title}\n")

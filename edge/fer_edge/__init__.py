@@ -1,7 +1,7 @@
-"""fer-edge: facial emotion recognition for the edge.
+"""Facial emotion recognition on edge devices.
 
-The public names load when first used, so that importing the package costs nothing. What they promise is in
-docs/python.md.
+Public names are imported on first use, so importing the package is cheap. docs/python.md describes the interface
+and which parts of it are stable.
 
 >>> import fer_edge
 >>> with fer_edge.EmotionRecognizer() as recognizer:
@@ -132,7 +132,7 @@ _MODULES = {
 }
 
 
-# The library logs; where nobody listens, it is silent.
+# Without this handler, Python prints the library's warnings when the application has not configured logging.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 

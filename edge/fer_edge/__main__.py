@@ -1,4 +1,4 @@
-"""``fer-edge``: the entry point; also ``python -m fer_edge``."""
+"""The entry point of ``fer-edge`` and ``python -m fer_edge``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; leaves with the documented exit status."""
+    """Run the command line and exit with the documented status."""
     try:
         from fer_edge.runtime.shutdown import run_program
-    except KeyboardInterrupt:  # before a signal is handled in another way
+    except KeyboardInterrupt:  # the program's own signal handlers are not installed yet
         sys.exit(130)
     run_program(_run)
 
@@ -21,7 +21,7 @@ def _run() -> int:
     from fer_edge.cli.main import cli
     from fer_edge.runtime.shutdown import raise_if_interrupted
 
-    raise_if_interrupted()  # a module that was being imported may have swallowed it
+    raise_if_interrupted()  # an import may have swallowed the interrupt
     unbuffer_standard_error()
     return run_command(cli, sys.argv[1:], "fer-edge")
 

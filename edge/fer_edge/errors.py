@@ -1,26 +1,26 @@
-"""The exceptions of fer-edge: one tree, each class one kind of failure that a caller can act on.
+"""The exception hierarchy of fer-edge.
 
 ::
 
-    FerEdgeError                something expected went wrong; the message says what, and what to do
-    ├── UsageError              options that contradict each other or cannot be meant      (exit 2)
-    ├── SourceError             a picture, folder, video or camera cannot be opened or read
-    │   └── SourceLostError     it could be read, then ended before its time
-    ├── OutputError             a result cannot be written, or is already there
-    ├── DetectorError           the face detector itself failed (never: it found no face)
-    ├── ModelError              a model file is missing, unreadable or refused by the interpreter
-    │   └── ContractError       a model's contract is missing, malformed or contradicts its tensors
-    ├── DownloadError           a detector's model cannot be downloaded
+    FerEdgeError                base class of all expected failures
+    ├── UsageError              invalid or contradictory options                           (exit 2)
+    ├── SourceError             an image, folder, video or camera cannot be opened or read
+    │   └── SourceLostError     a source could be read, then ended prematurely
+    ├── OutputError             a result cannot be written, or its file already exists
+    ├── DetectorError           the face detector failed (finding no face is not an error)
+    ├── ModelError              a model file is missing, unreadable or rejected by the interpreter
+    │   └── ContractError       a model spec is missing, malformed or contradicts the model's tensors
+    ├── DownloadError           a detector model cannot be downloaded
     ├── DataError               training or calibration data are malformed or missing
     ├── RunError                a training run cannot be started, resumed or read
     ├── ConversionError         a network cannot be converted
-    │   └── AccuracyLossError   a conversion lost more accuracy than was allowed         (exit 3)
+    │   └── AccuracyLossError   a conversion lost more accuracy than allowed               (exit 3)
     ├── ClusterError            a Ray cluster cannot be started, joined or used
-    ├── PluginError             another package's detector, source, sink or architecture cannot be imported
+    ├── PluginError             a detector, source, sink or architecture of another package cannot be imported
     └── MissingExtraError       an optional dependency is not installed
 
-Every message is one line: what was expected, what was received, what to do. The command lines print it
-after ``Error:`` and leave with ``exit_code``.
+Each message is one line that says what is wrong and what to do. The programs print it after ``Error:`` and exit
+with ``exit_code``.
 """
 
 from __future__ import annotations
@@ -51,14 +51,18 @@ __all__ = [
 
 
 _LONGEST_REASON: Final = 300
-# Control characters, halves of surrogate pairs, line and paragraph separators; not the odd spaces of some names.
+# Control characters, lone surrogates, line and paragraph separators. Unusual spaces are left alone: file names
+# contain them.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# They show what follows in another order: "exe.jpg" that ends in "gpj.exe" (Unicode, UAX 9).
+# Bidirectional controls can disguise a file name: "photo\u202egpj.exe" is displayed as "photoexe.jpg" (Unicode UAX #9).
 _DIRECTIONS: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def one_line(text: str) -> str:
-    """Escape line breaks, control characters and changes of direction: a file's name may hold anything."""
+    """Escape line breaks, control characters and bidirectional controls.
+
+    File names may contain any of them.
+    """
     return "".join(
         c.encode("unicode_escape").decode("ascii")
         if c in _DIRECTIONS or unicodedata.category(c) in _UNPRINTABLE
@@ -68,15 +72,18 @@ def one_line(text: str) -> str:
 
 
 def reason_of(error: object) -> str:
-    """Return a library's own words on its failure, one line of at most 300 characters, or else the error's type."""
+    """Return an error's message on one line of at most 300 characters.
+
+    The name of the error's type stands in for an empty message.
+    """
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
 
 
 class FerEdgeError(Exception):
-    """Something expected went wrong; the message says what, and what to do.
+    """Base class of all expected failures.
 
-    ``exit_code`` is the exit status with which the programs leave.
+    The message says what is wrong and what to do. ``exit_code`` is the exit status of the programs.
 
     >>> from fer_edge import EmotionRecognizer, FerEdgeError, SourceError
     >>> with EmotionRecognizer() as recognizer:
@@ -94,37 +101,37 @@ class FerEdgeError(Exception):
 
 
 class UsageError(FerEdgeError):
-    """Options or arguments that contradict each other or cannot be meant."""
+    """Options or arguments are invalid or contradict each other."""
 
     exit_code = 2
 
 
 class SourceError(FerEdgeError):
-    """A picture, folder, video or camera cannot be opened or read."""
+    """An image, folder, video or camera cannot be opened or read."""
 
 
 class SourceLostError(SourceError):
-    """A source that could be read ended before its time."""
+    """A source could be read, then ended prematurely."""
 
 
 class OutputError(FerEdgeError):
-    """A result cannot be written, or its file is already there."""
+    """A result cannot be written, or its file already exists."""
 
 
 class DetectorError(FerEdgeError):
-    """The face detector itself failed; finding no face is not a failure."""
+    """The face detector failed; finding no face is not an error."""
 
 
 class ModelError(FerEdgeError):
-    """A model file is missing, unreadable or refused by the interpreter."""
+    """A model file is missing, unreadable or rejected by the interpreter."""
 
 
 class ContractError(ModelError):
-    """A model's contract (its ModelSpec) is missing, malformed or contradicts its tensors."""
+    """A model spec is missing, malformed or contradicts the model's tensors."""
 
 
 class DownloadError(FerEdgeError):
-    """A detector's model cannot be downloaded from any of its addresses."""
+    """A detector model cannot be downloaded from any of its URLs."""
 
 
 class DataError(FerEdgeError):
@@ -140,7 +147,7 @@ class ConversionError(FerEdgeError):
 
 
 class AccuracyLossError(ConversionError):
-    """A conversion lost more accuracy than was allowed."""
+    """A conversion lost more accuracy than allowed."""
 
     exit_code = 3
 
@@ -150,7 +157,7 @@ class ClusterError(FerEdgeError):
 
 
 class PluginError(FerEdgeError):
-    """What another package adds by an entry point cannot be imported."""
+    """A plugin that another package registers as an entry point cannot be imported."""
 
 
 class MissingExtraError(FerEdgeError):

@@ -1,6 +1,6 @@
-"""The loop: source → detect or follow → classify → smooth → results, each stage in a thread of its own.
+"""The processing pipeline: read → detect or track → classify → smooth.
 
-What is done with the results is the caller's: the pipeline reads its source and writes nothing.
+Each stage runs in its own thread. The pipeline reads its source and yields results; it writes nothing.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ __all__ = ["Pipeline", "ResultItem"]
 
 T = TypeVar("T")
 
-_DEPTH: Final = 3  # frames that wait between two stages
-_READ_AHEAD: Final = 8  # and before detection: a frame that is searched everywhere takes as long as many
+_DEPTH: Final = 3  # frames queued between two stages
+_READ_AHEAD: Final = (
+    8  # frames queued before detection, since one full-frame search takes as long as many others
+)
 _LIVE_DEPTH: Final = 1
-_IN_FLIGHT: Final = 128 << 20  # bytes of frames: fewer of them are under way where they are large
-_STEADY_S: Final = 0.5  # over which drawn labels are steadied where scores are not
+_IN_FLIGHT: Final = 128 << 20  # bytes: fewer frames are in flight if they are large
+_STEADY_S: Final = 0.5  # seconds over which drawn labels are smoothed while smoothing of scores is off
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +52,23 @@ class _Tracked:
 
 _Tracking = _Tracked | SkippedInput | Discontinuity
 ResultItem = FrameResult | SkippedInput | Discontinuity
-"""What comes out: a Discontinuity only where a stream begins or has ended."""
+"""An item that a pipeline yields: a Discontinuity only if a stream begins or has ended."""
 
 
 class Pipeline:
-    """Every frame of a source with its faces and their emotions, in order, in constant memory.
+    """Finds and classifies the faces in every frame of a source, in order.
 
-    A context manager around an open source; iterate it once. With one thread everything runs in the
-    caller's; with more, reading, detection and classification run beside each other, a few frames ahead
-    of the caller; without ``ahead`` classification runs in the caller's thread, which is faster where the
-    caller does little with a result. ``classifiers`` that are given are used and stay open, for runs of the same
-    model one after the other. Of a live source the newest frame wins. ``smoothing`` is in seconds, 0 is
-    off; drawn labels are steadied all the same. ``flip_average`` averages each face's scores and those of its
-    mirror image. Nothing is carried over a hard cut. Face ids count from ``first_id``.
+    A context manager around an open source; iterate it once. Memory use does not grow with the length of the source.
+    With one thread, everything runs in the caller's thread. With more, reading, detection and classification run in
+    parallel, a few frames ahead of the caller. If ``ahead`` is false, classification runs in the caller's thread,
+    which is faster if the caller does little with each result. ``classifiers`` passed by the caller stay open, so
+    that several runs can share one model.
 
-    Iterating raises what the source, the detector and the classifier raise, after the results before it.
+    For a live source, unprocessed frames are dropped in favor of the newest. ``smoothing`` is in seconds, 0 turns it
+    off; drawn labels are always smoothed. ``flip_average`` averages the scores of each face with those of its mirror
+    image. Tracking and smoothing restart at a hard cut. Face ids count from ``first_id``.
+
+    Iteration raises the errors of the source, the detector and the classifier after yielding the preceding results.
     """
 
     def __init__(
@@ -86,30 +90,30 @@ class Pipeline:
         self._threads = threads
         self._ahead = ahead
         self._tracker, self._cuts = Tracker(detector, detect_every, first_id=first_id), CutDetector()
-        # Where each frame is one face, cut out before, the image around it tells of no cut.
+        # If each frame is a single face crop, there is no background from which to detect a cut.
         self._follows = detector.traits.tracked
         self._owns_classifiers = classifiers is None
-        # Reading and detection take a thread each.
+        # Reading and detection use one thread each.
         self._classifiers = classifiers or ClassifierPool(
             model, max(1, threads - 2), flip_average=flip_average
         )
         self._smoothed = smoothing > 0
         self._smoother, self._labels = Smoother(smoothing or _STEADY_S), LabelHysteresis()
         self.stop = Event()
-        """Ends the iteration once it is set, in whatever thread and whatever the source waits for."""
+        """Ends the iteration when set, from any thread, even while the source is waiting."""
         self.on_idle: Callable[[], None] | None = None
-        """Called now and then in the thread that iterates, while a live source gives nothing."""
+        """Called periodically in the iterating thread while a live source delivers no frames."""
         self._stages: list[Prefetcher[Any]] = []
         self._in_flight = ByteBudget(_IN_FLIGHT, self.stop)
 
     @property
     def stream(self) -> StreamInfo:
-        """What is known of the source."""
+        """The properties of the source."""
         return self._source.info
 
     @property
     def frames_dropped(self) -> int:
-        """Frames of a live source that were replaced by newer ones before they were looked at."""
+        """The number of live frames replaced by newer ones before they were processed."""
         return sum(stage.dropped for stage in self._stages)
 
     def __enter__(self) -> Self:
@@ -131,15 +135,15 @@ class Pipeline:
             self._stages.append(latest)
             items = iter(latest)
         else:
-            items = self._beside(items, _READ_AHEAD)
-        results = self._classify_all(self._beside(self._track_all(items)))
-        results = self._beside(results) if self._ahead else results
+            items = self._prefetch(items, _READ_AHEAD)
+        results = self._classify_all(self._prefetch(self._track_all(items)))
+        results = self._prefetch(results) if self._ahead else results
         if self.stream.live:
-            self._stages[-1].on_idle = self.on_idle  # the one for which the caller waits
+            self._stages[-1].on_idle = self.on_idle  # the stage that the caller waits for
         return self._release(results)
 
-    def _beside(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
-        """The same items, made in a thread of their own where there are threads for it."""
+    def _prefetch(self, items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
+        """Yield the same items, computed in a separate thread if several are allowed."""
         if self._threads == 1:
             return items
         stage = Prefetcher(items, _LIVE_DEPTH if self.stream.live else depth, self.stop)
@@ -147,7 +151,7 @@ class Pipeline:
         return iter(stage)
 
     def _read(self) -> Iterator[SourceItem]:
-        """The source's items, and a Discontinuity where frames change their size."""
+        """Yield the source's items, and a Discontinuity where the frame size changes."""
         items = iter(self._source)
         size: tuple[int, int] | None = None
         while True:
@@ -162,7 +166,7 @@ class Pipeline:
                     yield Discontinuity("size")
                 size = item.size
             yield item
-            del item  # it may be large, and another will be read before the name is taken again
+            del item  # free the frame, which may be large, before the next one is read
 
     def _release(self, results: Iterator[ResultItem]) -> Iterator[ResultItem]:
         for result in results:
@@ -172,7 +176,7 @@ class Pipeline:
             self._in_flight.give_back(size)
 
     def _bytes(self, frame: Frame) -> int:
-        # Few of a live source's frames wait, and those that are dropped are never done with.
+        # Live frames are not counted: few of them are queued, and dropped frames would never be released.
         width, height = frame.size
         return 0 if self.stream.live else 3 * width * height
 

@@ -1,4 +1,4 @@
-"""The Python interface: images in, faces and emotions out."""
+"""``EmotionRecognizer``: the Python interface for images and videos."""
 
 from __future__ import annotations
 
@@ -36,21 +36,25 @@ _LOADING: Final = Lock()  # standard error is redirected for the whole process
 
 
 class EmotionRecognizer:
-    """Finds the faces of images and videos and says what they show.
+    """Detects faces in images and videos and classifies their emotions.
 
-    - ``model`` is a bundled model's name or a ``.tflite`` file; None: the default model.
-    - ``detector`` is ``haar``, ``yunet``, ``mediapipe``, or ``none`` where each image is one face already; or a
-      :class:`Detector` of your own, which stays open.
-    - ``detector_model`` is the model of ``yunet`` or ``mediapipe``; None: the one that ``fer-edge get`` downloaded.
-    - ``min_face`` is the smallest face in pixels; None: a share of the image.
-    - ``detect_every``: in :meth:`stream`, the frames after which the whole frame is searched; None:
-      what changed after 8 frames or 0.3 s, all of it after 90 frames that last 3 s.
-    - ``smoothing``: in :meth:`stream`, seconds over which each face's scores are averaged; 0: off.
-    - ``flip_average`` averages each face's scores and those of its mirror image, for twice the time.
-    - ``threads`` bounds the processor threads; None: all.
+    - ``model``: the name of a bundled model or the path of a ``.tflite`` file. Default: the bundled default model.
+    - ``detector``: ``haar``, ``yunet``, ``mediapipe``, or ``none`` if each image is already a single face; or a
+      custom :class:`Detector`, which is not closed with the recognizer.
+    - ``detector_model``: the model file of ``yunet`` or ``mediapipe``. Default: the file that ``fer-edge get``
+      downloaded.
+    - ``min_face``: the width of the smallest face to find, in pixels. Default: relative to the size of the image.
+    - ``detect_every``: in :meth:`stream`, the number of frames between searches of the whole frame. Default: search
+      the regions that changed every 8 frames or 0.3 s, and the whole frame every 90 frames or 3 s, whichever is
+      longer.
+    - ``smoothing``: in :meth:`stream`, the number of seconds over which the scores of each face are averaged; 0
+      turns smoothing off.
+    - ``flip_average``: average the scores of each face with those of its mirror image. Classification then takes
+      twice as long.
+    - ``threads``: the maximum number of CPU threads. Default: all.
 
-    A context manager; not thread-safe: give each thread its own. It can be pickled while it is open, and opens its
-    model again where it is unpickled. Raises ModelError, ContractError, DetectorError, UsageError, MissingExtraError.
+    A context manager. Not thread-safe: use one recognizer per thread. An open recognizer can be pickled; unpickling
+    opens its model again. Raises ModelError, ContractError, DetectorError, UsageError, MissingExtraError.
 
     >>> from fer_edge import EmotionRecognizer
     >>> with EmotionRecognizer() as recognizer:
@@ -84,7 +88,7 @@ class EmotionRecognizer:
         _check_options(min_face, detect_every, smoothing, threads)
         self._threads = thread_count(threads)
         self._model = find_model(model)
-        with _LOADING, suppress_native_stderr():  # LiteRT announces its delegate there
+        with _LOADING, suppress_native_stderr():  # LiteRT prints the name of its delegate
             self._classifier = Classifier(self._model, threads=self._threads, flip_average=flip_average)
         self._create_detector = _detector_factory(detector, detector_model, min_face)
         self._detector = self._create_detector(still_image=True)
@@ -92,14 +96,14 @@ class EmotionRecognizer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The emotions that the model knows, in the order of its scores."""
+        """The emotion labels of the model, in the order of its scores."""
         return self._model.spec.labels
 
     def analyze(self, image: Image | str | os.PathLike[str]) -> tuple[FaceResult, ...]:
-        """Find the faces of one image, largest first; () where there is none.
+        """Return the faces in one image, largest first; () if there are none.
 
         ``image`` is uint8 (height, width, 3) BGR, as OpenCV reads it, or the path of an image file. Ids count from 0
-        in each image. Raises ValueError for anything else, SourceError for a file that cannot be read.
+        in each image. Raises SourceError if the file cannot be read, ValueError for any other kind of argument.
 
         >>> from fer_edge import EmotionRecognizer
         >>> with EmotionRecognizer() as recognizer:
@@ -118,11 +122,12 @@ class EmotionRecognizer:
     def analyze_batch(
         self, images: Iterable[Image | str | os.PathLike[str]]
     ) -> Iterator[tuple[FaceResult, ...]]:
-        """Yield for each image what :meth:`analyze` returns, in order, in constant memory, on all threads.
+        """Yield the result of :meth:`analyze` for each image, using all threads.
 
-        ``images`` are arrays or paths, mixed as you like; they are taken in a thread of their own, a few ahead.
-        Raises what :meth:`analyze` raises, after the results before it. To go on past files that cannot be read, use
-        :meth:`stream` on their folder.
+        Results keep the order of the images, and memory use does not grow with their number. ``images`` may mix
+        arrays and paths; a separate thread reads them a few images ahead. Raises the errors of :meth:`analyze` after
+        yielding the results of the preceding images. To skip unreadable files instead, use :meth:`stream` on their
+        folder.
 
         >>> from fer_edge import EmotionRecognizer
         >>> with EmotionRecognizer() as recognizer:
@@ -132,19 +137,21 @@ class EmotionRecognizer:
         []
         """
         if isinstance(images, str | os.PathLike | np.ndarray):
-            raise ValueError(f"expected several images, got one {type(images).__name__}; use analyze for it")
-        with self.stream(_GivenImages(images)) as results:
+            raise ValueError(
+                f"expected an iterable of images, got a single {type(images).__name__}; use analyze for one image"
+            )
+        with self.stream(_ImageIterableSource(images)) as results:
             for result in results:
                 yield tuple(replace(face, id=number) for number, face in enumerate(result.faces))
 
     def stream(self, source: str | Path | int | Source, *, on_error: OnError = "raise") -> ResultStream:
-        """Iterate over the frames of a source with their faces, in order, in constant memory.
+        """Iterate over the frames of a source and the faces in them, in order.
 
-        ``source`` is the path of a video, image or folder of images, an rtsp:// or http:// URL, a camera's index, or
-        a :class:`Source` of your own. ``on_error`` says what is done about an image that cannot be read: "raise"
-        SourceError, "skip" it with a warning in the log, or call a function with its :class:`SkippedInput`.
-        A video or camera that cannot be opened or read always raises SourceError. Raises ValueError for what is not a
-        source.
+        Memory use does not grow with the length of the source. ``source`` is the path of a video, an image or a
+        folder of images, an rtsp:// or http:// URL, the index of a camera, or a custom :class:`Source`. ``on_error``
+        controls what happens if an image cannot be read: "raise" raises SourceError, "skip" skips the image and logs
+        a warning, and a function is called with the image's :class:`SkippedInput`. A video or camera that cannot be
+        opened or read always raises SourceError. Raises ValueError for any other kind of ``source``.
 
         >>> from fer_edge import EmotionRecognizer
         >>> with EmotionRecognizer(smoothing=0.5) as recognizer:
@@ -160,13 +167,13 @@ class EmotionRecognizer:
         if not hasattr(opened, "info"):
             raise ValueError(
                 f"expected a path, a URL, a camera's index or a source, got {type(source).__name__}; "
-                "an image in memory goes to analyze"
+                "use analyze for an image in memory"
             )
         return ResultStream(opened, self._open_pipeline, on_error)
 
     @contextmanager
     def _open_pipeline(self, source: Source) -> Iterator[Pipeline]:
-        """Make the pipeline of an open source, with a detector of its own."""
+        """Create the pipeline of an open source, with its own detector."""
         self._check_open()
         detector = self._create_detector(still_image=source.info.still)
         try:
@@ -185,16 +192,16 @@ class EmotionRecognizer:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ValueError("this recognizer is closed; make another")
+            raise ValueError("this recognizer is closed; create a new one")
 
     def close(self) -> None:
-        """Free the model and the detector; the recognizer cannot be used afterwards."""
+        """Release the model and the detector; the recognizer cannot be used afterwards."""
         self._closed = True
         self._classifier.close()
         self._detector.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Be made again from the same options where it is unpickled, such as in another process."""
+        """Support pickling: unpickling creates a recognizer with the same options."""
         self._check_open()
         return partial(type(self), **self._options), ()
 
@@ -207,8 +214,8 @@ class EmotionRecognizer:
         self.close()
 
 
-class _GivenImages:
-    """The images that a caller has, as a source."""
+class _ImageIterableSource:
+    """A source of images and image paths that the caller provides."""
 
     def __init__(self, images: Iterable[Image | str | os.PathLike[str]]) -> None:
         self._images = images
@@ -220,7 +227,7 @@ class _GivenImages:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is held open."""
+        """Do nothing: no resource is open."""
 
     def __iter__(self) -> Iterator[Frame]:
         return map(_load_frame, self._images)
@@ -229,11 +236,13 @@ class _GivenImages:
 def _detector_factory(
     detector: str | Detector, model: str | Path | None, min_face: int | None
 ) -> Callable[..., Detector]:
-    """Return what makes the detector of a run, given ``still_image``."""
+    """Return a function of ``still_image`` that creates the detector of a run."""
     if isinstance(detector, str):
         return partial(create_detector, detector, min_face=min_face, model=model)
     if model is not None or min_face is not None:
-        raise UsageError("a detector of your own takes neither detector_model nor min_face; give them to it")
+        raise UsageError(
+            "detector_model and min_face do not apply to a detector object; configure the detector itself"
+        )
     if not callable(getattr(detector, "detect", None)):
         raise UsageError(f"expected a detector's name or a Detector, got {type(detector).__name__}")
     shared = SharedDetector(detector)
@@ -243,26 +252,29 @@ def _detector_factory(
 def _check_options(
     min_face: int | None, detect_every: int | None, smoothing: float, threads: int | None
 ) -> None:
-    """Raise UsageError at what the command line refuses."""
+    """Raise UsageError for values that the command line also rejects."""
     for name, value, least in (
         ("min_face", min_face, 12),
         ("detect_every", detect_every, 1),
         ("threads", threads, 1),
     ):
         if value is not None and value < least:
-            raise UsageError(f"expected {name} of at least {least}, got {value}")
+            raise UsageError(f"{name} must be at least {least}, got {value}")
     if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise UsageError(f"expected smoothing in seconds, 0 for none, got {smoothing}")
+        raise UsageError(f"smoothing must be a number of seconds ≥ 0, got {smoothing}")
 
 
 def _load_frame(image: object) -> Frame:
-    """Make a frame of an image or of an image file's path; raises ValueError, SourceError."""
+    """Convert an image or the path of an image file to a frame.
+
+    Raises ValueError if the argument is neither, SourceError if the file cannot be read.
+    """
     if isinstance(image, str | os.PathLike):
         return Frame(read_image(os.fspath(image)), os.fspath(image))
     expected = "expected a path or a uint8 image of shape (height, width, 3) in BGR order"
     if not isinstance(image, np.ndarray):
-        # cv2.imread gives None for a file that it cannot read.
-        hint = "; was the file read?" if image is None else ""
+        # cv2.imread returns None if it cannot read a file.
+        hint = " (cv2.imread returns None if it cannot read a file)" if image is None else ""
         raise ValueError(f"{expected}, got {type(image).__name__}{hint}")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"{expected}, got {image.dtype} {image.shape}")

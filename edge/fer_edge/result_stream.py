@@ -1,4 +1,4 @@
-"""The results of one source as an iterator that can be closed."""
+"""``ResultStream``: the results of one source as an iterator that can be closed."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ __all__ = ["OnError", "ResultStream"]
 _LOG: Final = logging.getLogger(__name__)
 
 OnError = Literal["raise", "skip"] | Callable[[SkippedInput], None]
-"""What is done about an input that cannot be read: raise, log it and go on, or call a function and go on."""
+"""The action for an input that cannot be read: raise, skip and log it, or call a function."""
 
 OpenPipeline = Callable[[Source], AbstractContextManager[Pipeline]]
 
 
 @dataclass(slots=True)
 class _Progress:
-    """What a stream tells beside its results."""
+    """The state that a running stream shares with its ``ResultStream``."""
 
     pipeline: Pipeline | None = None
     skipped: int = 0
 
 
 class ResultStream(Iterator[FrameResult]):
-    """The frames of one source with their faces, in order, in constant memory.
+    """An iterator over the frames of one source and the faces in them, in order.
 
-    :meth:`EmotionRecognizer.stream` makes it. An iterator, to be read once, and a context manager: leaving it early
-    closes the source and ends the threads that read ahead. The source is opened by the first ``next``.
+    Returned by :meth:`EmotionRecognizer.stream`. It can be iterated once. It is also a context manager, which closes
+    the source and stops the background threads. The first ``next`` opens the source. Memory use does not grow with
+    the length of the source.
 
-    Iterating raises SourceError and what the detector and the model raise, after the results before it.
+    Iteration raises SourceError and the errors of the detector and the model, after yielding the preceding results.
 
     >>> from fer_edge import EmotionRecognizer
     >>> with EmotionRecognizer() as recognizer, recognizer.stream("clip.mp4") as results:
@@ -51,25 +52,29 @@ class ResultStream(Iterator[FrameResult]):
 
     def __init__(self, source: Source, open_pipeline: OpenPipeline, on_error: OnError = "raise") -> None:
         if not (on_error in ("raise", "skip") or callable(on_error)):
-            raise UsageError(f"on_error has to be 'raise', 'skip' or a function, got {on_error!r}")
+            raise UsageError(f"on_error must be 'raise', 'skip' or a function, got {on_error!r}")
         self._source = source
         self._progress = _Progress()
-        # The generator does not know this object: without a circle it is closed as soon as nobody holds the stream.
+        # The generator has no reference to this object: without a reference cycle, it is closed as soon as the
+        # stream is garbage.
         self._results = _iterate(source, open_pipeline, on_error, self._progress)
 
     @property
     def info(self) -> StreamInfo:
-        """What is known of the source; size, rate and length from the first result on."""
+        """The properties of the source.
+
+        Size, rate and length are set after the first result.
+        """
         return self._source.info
 
     @property
     def skipped(self) -> int:
-        """The number of inputs that could not be read and were skipped until now."""
+        """The number of unreadable inputs skipped so far."""
         return self._progress.skipped
 
     @property
     def frames_dropped(self) -> int:
-        """The number of a camera's frames that were replaced by newer ones before they were looked at."""
+        """The number of camera frames replaced by newer ones before they were processed."""
         pipeline = self._progress.pipeline
         return 0 if pipeline is None else pipeline.frames_dropped
 
@@ -77,7 +82,7 @@ class ResultStream(Iterator[FrameResult]):
         return next(self._results)
 
     def close(self) -> None:
-        """Close the source and end the threads that read ahead; nothing comes afterwards."""
+        """Close the source and stop the background threads; no results follow."""
         self._results.close()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""One run: a source through the pipeline into sinks, and what it came to."""
+"""A run, which writes the results of a pipeline to sinks and counts them."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ OnResult = Callable[[FrameResult | SkippedInput], None]
 
 @dataclass(frozen=True, slots=True)
 class StopConditions:
-    """Where to stop: after so many frames, or seconds of the source's clock (of the run's for still images)."""
+    """When to stop a run; None means no limit."""
 
     frames: int | None = None
     seconds: float | None = None
+    """Seconds on the source's clock, or of wall time for still images."""
 
 
 class Session:
-    """Brings every result of a pipeline into every sink, and counts.
+    """Writes every result of a pipeline to every sink and collects statistics.
 
-    ``mirror`` flips images left to right, never coordinates; ``ids`` draws each face's id. ``hide`` makes faces
-    unrecognisable in every image, for which results wait half a second. ``on_finished`` is told of each of several
-    sources that was read to its end, once its results are written. ``statistics`` grow as the run goes on; what was
-    written before an error is in them. ``status`` is kept up to date for whoever watches the run. ``events`` follows
-    rules, whose actions are ended with the run.
+    ``mirror`` flips images horizontally, never coordinates; ``ids`` draws the id of each face. ``hide`` makes faces
+    unrecognizable in every image, which delays results by half a second. If several sources are read,
+    ``on_finished`` is called with the name of each source after its last result is written. ``statistics`` is
+    updated during the run and includes all results written before an error. ``status`` is updated during the run
+    so that other threads can monitor it. ``events`` evaluates the event rules; it is closed at the end of the run.
     """
 
     def __init__(
@@ -70,15 +71,15 @@ class Session:
         self._events = events
         self._on_result: OnResult | None = None
         self._stop = pipeline.stop
-        self._newest = (0.0, 0.0)  # a live source's: its time, and when it came on the monotonic clock
-        self._size = (0, 0)  # and its size in pixels
+        self._newest = (0.0, 0.0)  # newest live frame: its time, and its arrival on the monotonic clock
+        self._size = (0, 0)  # its (width, height) in pixels
         pipeline.on_idle = self._pass_time
 
     def run(self, on_result: OnResult | None = None) -> RunStatistics:
-        """Run to the end of the source, to a stop condition, or until a sink sets the stop event.
+        """Run until the source ends, a stop condition is met or the stop event is set.
 
-        ``on_result`` is called after each result was written. The sinks are closed at every exit, complete
-        with what they took before an error.
+        ``on_result`` is called after each result is written. The sinks are always closed and keep the results that
+        were written before an error.
         """
         statistics, limits, taken = self.statistics, self._conditions, 0
         self._on_result = on_result
@@ -89,9 +90,8 @@ class Session:
             if self._pipeline.stream.live:
                 deadline.set(limits.seconds)
             if self._events is not None:
-                stack.callback(
-                    self._events.close
-                )  # after the sinks: it may wait for what an action still does
+                # Registered first, so closed after the sinks: it may wait for actions that are still running.
+                stack.callback(self._events.close)
             for sink in self._sinks:
                 stack.callback(sink.close)
                 sink.open(self._pipeline.stream, self._stop)
@@ -99,7 +99,7 @@ class Session:
             for result in self._pipeline:
                 raise_if_interrupted()
                 if isinstance(result, Discontinuity):
-                    if not self._shows_the_same(result):
+                    if not self._is_same_stream(result):
                         self._flush()
                     self._begin(result)
                     continue
@@ -111,11 +111,11 @@ class Session:
                 self._take(result)
                 if self._stop.is_set() or taken == limits.frames:
                     break
-                del result  # whose image may be large, before the next is read
+                del result  # free the image, which may be large, before the next one is read
         return statistics
 
     def _take(self, result: FrameResult | SkippedInput) -> None:
-        """Deliver a result or, where faces are hidden, those before it that have waited long enough."""
+        """Deliver a result or, if faces are hidden, the earlier results that are due."""
         if self._events is not None and isinstance(result, FrameResult):
             self._events.take(result)
         if self._anonymizer is None:
@@ -129,7 +129,10 @@ class Session:
                 self._deliver(ready, covers)
 
     def _pass_time(self) -> None:
-        """Deliver what has waited long enough while nothing comes, such as from a camera that is lost."""
+        """Deliver the results that are due while the source delivers nothing.
+
+        This happens, for example, while the connection to a camera is down.
+        """
         for sink in self._sinks:
             if isinstance(sink, IdleSink):
                 sink.idle()
@@ -139,7 +142,7 @@ class Session:
                 self._deliver(ready, covers)
 
     def _flush(self) -> None:
-        """Deliver the results that wait."""
+        """Deliver all delayed results."""
         if self._anonymizer is not None:
             for ready, covers in self._anonymizer.flush():
                 self._deliver(ready, covers)
@@ -154,15 +157,18 @@ class Session:
             if self._on_result is not None:
                 self._on_result(result)
         except Exception:
-            self._anonymizer = None  # what waits cannot be written either
+            self._anonymizer = None  # the delayed results cannot be written either
             raise
 
-    def _shows_the_same(self, change: Discontinuity) -> bool:
-        """Whether a camera is back with images like those before: faces stay hidden where they were a moment ago."""
+    def _is_same_stream(self, change: Discontinuity) -> bool:
+        """Return whether a live source reconnected with the same frame size.
+
+        Faces then stay hidden where they were before the interruption.
+        """
         return change.stream is not None and change.stream.live and change.stream.size == self._size
 
     def _begin(self, change: Discontinuity) -> None:
-        """Tell the sinks of the stream that comes next, and whoever wants to know of the one that ended."""
+        """Report the finished source, and open the sinks for the stream that follows."""
         if change.finished is not None and self._on_finished is not None:
             self._on_finished(change.finished)
         if change.stream is not None:
@@ -172,14 +178,17 @@ class Session:
                     self._events.interrupt()
                 else:
                     self._events.reset()
-            if not change.stream.live:  # whose clock runs on
+            if not change.stream.live:  # the clock of a live source continues across a reconnect
                 self._clock_base_s += self._last_s
                 self._last_s, self._start_s = 0.0, change.stream.start_s
             for sink in self._sinks:
                 sink.open(change.stream, self._stop)
 
     def _clock(self, result: FrameResult | SkippedInput, started: float) -> float:
-        """Seconds of the sources' clocks, one after the other; of the run for what has none."""
+        """Return the seconds elapsed on the clocks of all sources so far.
+
+        Still images have no clock and count wall time.
+        """
         time_s = result.frame.time_s if isinstance(result, FrameResult) else None
         if time_s is None:
             return time.perf_counter() - started
@@ -206,14 +215,14 @@ class Session:
 
 
 class _Deadline:
-    """Sets an event after a time, also where no frame comes any more; a context manager."""
+    """A context manager that sets an event after a delay, even if no frames arrive."""
 
     def __init__(self, stop: Event) -> None:
         self._stop = stop
         self._timer: Timer | None = None
 
     def set(self, seconds: float | None) -> None:
-        """Let it be so many seconds from now on, instead of what was set before; None: never."""
+        """Replace the deadline: ``seconds`` from now, or never if None."""
         self._cancel()
         if seconds is not None:
             self._timer = Timer(min(seconds, TIMEOUT_MAX), self._stop.set)
@@ -265,7 +274,7 @@ def build_summary(
     threads: int,
     sources: Sequence[str] = (),
 ) -> RunSummary:
-    """Put together the summary of a run so far; ``sources`` are named where there are several."""
+    """Build the summary of a run so far; pass ``sources`` if there are several."""
     summary: RunSummary = {
         "version": __version__,
         "started": statistics.started.isoformat(timespec="milliseconds"),

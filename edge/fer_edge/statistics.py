@@ -1,4 +1,4 @@
-"""What a run came to: counts, people, warnings."""
+"""Statistics of a run: counts, people, errors and warnings."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from fer_edge.types import FaceResult, FrameResult, SkippedInput
 
 __all__ = ["PersonSummary", "RunStatistics", "WarningCollector", "compute_shares"]
 
-_PEOPLE: Final = 100  # of those that were longest in view
-_MOST_PEOPLE: Final = 10 * _PEOPLE  # that are remembered at a time
-_MOST_WARNINGS: Final = 100  # of different texts
-_FURTHER_WARNINGS: Final = "further warnings, each another text"
+_PEOPLE: Final = 100  # people in a summary: those longest in view
+_MOST_PEOPLE: Final = 10 * _PEOPLE  # people kept in memory at a time
+_MOST_WARNINGS: Final = 100  # distinct texts
+_FURTHER_WARNINGS: Final = "other warnings"
 _MOST_ERRORS: Final = 1000
 
 
 class PersonSummary(TypedDict):
-    """A face that was followed: from when to when of its source's clock, in how many frames, what it showed."""
+    """One tracked face in a summary.
+
+    ``first_s`` and ``last_s`` are on the clock of its source, ``frames`` is the number of frames with the face, and
+    ``emotions`` maps each label to its share of these frames.
+    """
 
     id: int
     source: str
@@ -58,10 +62,10 @@ class _Person:
 
 @dataclass(slots=True)
 class RunStatistics:
-    """What a run came to so far, in memory that does not grow with its length.
+    """Statistics of a run so far, in memory that does not grow with its length.
 
-    ``duration_s`` is from the first frame asked for to the last result written. ``errors`` are the first
-    thousand of ``error_count``.
+    ``duration_s`` is the time from the request for the first frame to the last written result. ``errors`` holds the
+    first 1000 of ``error_count`` errors.
     """
 
     started: datetime = field(default_factory=lambda: datetime.now().astimezone(), compare=False)
@@ -95,7 +99,7 @@ class RunStatistics:
                 self._add_person(face, result.frame.source, result.frame.time_s)
 
     def add_error(self, error: str) -> None:
-        """Count something that failed."""
+        """Count an error."""
         self.error_count += 1
         if len(self.errors) < _MOST_ERRORS:
             self.errors.append(error)
@@ -109,29 +113,32 @@ class RunStatistics:
         person.add(face, time_s)
 
     def _forget_people(self) -> None:
-        """Keep those that were longest in view, and those who came last: they may stay."""
+        """Keep the people longest in view and the newest ones, who may still be in view."""
         newest = sorted(self._people)[-_PEOPLE:]
         longest = sorted(self._people, key=lambda id_: -self._people[id_].frames)[:_PEOPLE]
         self._people = {id_: self._people[id_] for id_ in {*newest, *longest}}
 
     def summarize_people(self) -> list[PersonSummary]:
-        """The hundred faces that were longest in view, in the order in which they came."""
+        """Return the 100 faces that were in view longest, in order of appearance."""
         longest = sorted(self._people.values(), key=lambda person: -person.frames)[:_PEOPLE]
         return [person.summarize() for person in sorted(longest, key=lambda person: person.id)]
 
     def list_warnings(self) -> list[str]:
-        """What was odd, each with how often."""
+        """Return each distinct warning, with its count if it occurred more than once."""
         return [text if count == 1 else f"{text} ({count} times)" for text, count in self.warnings.items()]
 
 
 def compute_shares(counts: Counter[str]) -> dict[str, float]:
-    """Each label's share of all, the most frequent first, with six decimals."""
+    """Return the share of each label, most frequent first, rounded to six decimals."""
     total = counts.total()
     return {label: round(count / total, 6) for label, count in counts.most_common()}
 
 
 class WarningCollector(logging.Handler):
-    """Counts what the library warns of while a run goes on, whoever else listens; a context manager."""
+    """A context manager that counts the library's warnings during a run.
+
+    It does not affect other logging handlers.
+    """
 
     def __init__(self, statistics: RunStatistics) -> None:
         super().__init__(logging.WARNING)

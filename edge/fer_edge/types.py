@@ -1,8 +1,8 @@
-"""The nouns that flow through the runtime: a frame, the faces in it, and what they show.
+"""The data types of the runtime: frames, detections, emotion scores and results.
 
-Coordinates are pixels of the source frame, origin at its top left corner, x to the right, y down.
-Colour images are ``uint8`` arrays of shape (height, width, 3) in BGR order, as OpenCV reads them.
-Times are seconds.
+Coordinates are pixels of the source frame; the origin is the top left corner, x points right and y down.
+Color images are ``uint8`` arrays of shape (height, width, 3) in BGR order, as OpenCV reads them.
+Times are in seconds.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 Image = NDArray[np.uint8]
-"""A colour image: uint8 (height, width, 3), BGR."""
+"""A color image: uint8 (height, width, 3), BGR."""
 
 GrayImage = NDArray[np.uint8]
 """A gray image: uint8 (height, width)."""
@@ -42,14 +42,13 @@ GrayImage = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInfo:
-    """What is known of a source before its first frame.
+    """Properties of a source that are known before its first frame.
 
-    ``name`` is the path, URL or camera as the user gave it, without a password.
-    ``live``: frames are lost when nobody takes them. ``still``: single images without a clock.
-    ``frame_rate`` is in frames per second, ``size`` (width, height) in pixels; both and ``frame_count``
-    are None where they are not known. ``start_s`` is the time of the source's clock from which on it is read.
-    ``reconnects`` is how often a live source was lost and came back until now; ``lost``: it is lost at the moment, and
-    tried again.
+    ``name`` is the path, URL or camera as the user gave it, without the password. A ``live`` source drops frames
+    that are not read in time; a ``still`` source consists of single images and has no clock. ``frame_rate`` is in
+    frames per second and ``size`` is (width, height) in pixels; ``frame_rate``, ``size`` and ``frame_count`` are
+    None if unknown. Reading starts at ``start_s`` on the source's clock. ``reconnects`` counts how often a live
+    source has been lost and reconnected so far; ``lost`` is true while the connection is down and being retried.
 
     >>> from fer_edge import StreamInfo
     >>> StreamInfo(name="screen", frame_rate=10.0, size=(1920, 1080)).live
@@ -68,15 +67,16 @@ class StreamInfo:
 
 
 class Frame:
-    """One image of a source, in gray and in colour, each made when it is first asked for.
+    """One image of a source, in color and in gray, each computed on first access.
 
-    ``image`` is uint8 (height, width, 3) BGR, or a function that makes it; ``gray`` likewise uint8 (height,
-    width), where the source has it for nothing; without it, gray is BT.601's of the colours. With functions
-    alone, ``size`` (width, height) has to be given. Nobody writes into either.
-    ``source`` is the path, URL or camera as the user gave it. ``index`` counts from 0 in the source.
-    ``time_s`` is the source's own clock: the presentation time in a video, seconds since the start for a
-    camera, None for a still image. ``clock`` is the wall clock's time when a live source gave the frame, with its
-    offset from UTC; None otherwise.
+    ``image`` is uint8 (height, width, 3) BGR, or a function that returns it. ``gray`` is uint8 (height, width), or a
+    function that returns it, for sources that provide gray at no cost; otherwise gray is computed from the color
+    image (BT.601). ``size`` (width, height) is required if both are functions. Treat both images as read-only.
+
+    ``source`` is the path, URL or camera as the user gave it. ``index`` counts from 0 in the source. ``time_s`` is
+    the time on the source's clock: the presentation time in a video, seconds since the start for a camera, None for
+    a still image. ``clock`` is the wall-clock time, with its UTC offset, at which a live source delivered the frame;
+    None for other sources.
 
     >>> import numpy as np
     >>> from fer_edge import Frame
@@ -107,7 +107,7 @@ class Frame:
 
     @property
     def image(self) -> Image:
-        """The frame in colour: uint8 (height, width, 3), BGR."""
+        """The frame in color: uint8 (height, width, 3), BGR."""
         if callable(self._image):
             self._image = self._image()
         return self._image
@@ -129,9 +129,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class SkippedInput:
-    """An image of a folder that could not be read; the run goes on with the next one.
+    """An image in a folder that could not be read.
 
-    ``source`` is its path as the folder gave it, ``error`` one line that says what is wrong.
+    The run continues with the next one. ``source`` is the path of the image, ``error`` a one-line description of the
+    problem.
 
     >>> from fer_edge import EmotionRecognizer
     >>> skipped = []
@@ -147,13 +148,13 @@ class SkippedInput:
 
 @dataclass(frozen=True, slots=True)
 class Discontinuity:
-    """What comes next does not continue what came before: no face is carried over.
+    """A break between two frames, across which no face is tracked.
 
-    A :class:`Source` of your own yields it between two frames.
+    A custom :class:`Source` yields it between two frames that do not belong to the same sequence.
 
-    ``reason`` says why, such as ``size``, ``reconnect`` or ``cut``. ``stream`` describes what comes next, where that is
-    another stream than before. ``finished`` is the source that has just been read to its end, where several
-    are read in a row.
+    ``reason`` is a word such as ``size``, ``reconnect`` or ``cut``. ``stream`` describes the stream that follows if
+    it differs from the one before. ``finished`` is the source that was just read to its end when several are read
+    in a row.
 
     >>> from fer_edge import Discontinuity
     >>> Discontinuity("cut").reason
@@ -167,7 +168,9 @@ class Discontinuity:
 
 @dataclass(frozen=True, slots=True)
 class FaceBox:
-    """An axis-parallel box in pixels of the source frame; ``x`` and ``y`` are its top left corner.
+    """An axis-aligned box in pixels of the source frame.
+
+    (``x``, ``y``) is the top left corner.
 
     >>> from fer_edge import FaceBox
     >>> box = FaceBox(x=10, y=20, width=100, height=120)
@@ -184,16 +187,16 @@ class FaceBox:
 
     @property
     def center(self) -> tuple[float, float]:
-        """The centre's x and y."""
+        """The x and y of the center, in pixels."""
         return self.x + self.width / 2, self.y + self.height / 2
 
     @property
     def area(self) -> int:
-        """Width times height, in pixels."""
+        """Width times height, in square pixels."""
         return self.width * self.height
 
     def clipped(self, width: int, height: int) -> FaceBox | None:
-        """Return the part inside a frame of that many pixels, or None where nothing is left."""
+        """Return the part inside a frame of this size, or None if no part is inside."""
         left, top = max(0, self.x), max(0, self.y)
         right, bottom = min(width, self.x + self.width), min(height, self.y + self.height)
         if right <= left or bottom <= top:
@@ -201,16 +204,22 @@ class FaceBox:
         return FaceBox(left, top, right - left, bottom - top)
 
     def grown(self, margin: int) -> FaceBox:
-        """Return the box with that many pixels more on each side; it may leave the frame."""
+        """Return the box extended by ``margin`` pixels on each side.
+
+        It may leave the frame.
+        """
         return FaceBox(self.x - margin, self.y - margin, self.width + 2 * margin, self.height + 2 * margin)
 
     def iou(self, other: FaceBox) -> float:
-        """Compute intersection over union with another box, 0…1."""
+        """Compute the intersection over union with another box, 0…1."""
         overlap = self._intersection(other)
         return overlap / (self.area + other.area - overlap) if overlap else 0.0
 
     def cover(self, other: FaceBox) -> float:
-        """Compute intersection over the smaller box, 0…1: 1 where one lies inside the other."""
+        """Compute the intersection over the smaller box, 0…1.
+
+        The result is 1 if one box contains the other.
+        """
         overlap = self._intersection(other)
         return overlap / min(self.area, other.area) if overlap else 0.0
 
@@ -222,11 +231,12 @@ class FaceBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """How a detector's boxes lie on faces, seen from FER-2013's framing: 2.8 eye distances across.
+    """The framing of faces by a detector, relative to the framing of FER-2013.
 
-    Models' crop rules are made for that one. ``scale`` is by how much the box has to grow around its centre,
-    ``shift_y`` how far it then has to move down, in heights of the box as it was. ``exact``: the box already is
-    what the network shall see, such as an image of one face; no crop rule applies.
+    The crop rules of the models assume the framing of FER-2013, whose boxes are 2.8 eye distances wide. To match it,
+    scale a box by ``scale`` around its center, then move it down by ``shift_y`` times its original height. If
+    ``exact`` is true, the box is already the network's input region, such as an image of a single face, and no crop
+    rule applies.
     """
 
     scale: float = 1.0
@@ -236,16 +246,16 @@ class Framing:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A face that a detector found.
+    """A detected face.
 
-    ``score`` is the detector's own confidence in 0…1, None where it has none (Haar).
-    ``landmarks`` are key points (x, y) in pixels of the frame, in the detector's order (docs/detectors.md); ()
-    where it has none. They may lie outside the frame where its edge cuts the face.
-    ``framing`` is how the detector's boxes lie on faces. ``tilt`` is by how many degrees the head is turned in
-    the image, clockwise; 0 where the detector does not know. ``outer`` is the box of the whole face where it
-    reaches out of the frame, as the crop needs it; ``box`` is the part inside. ``support`` is the number of the
-    detector's hits that agree on this box, comparable within one search only, None where it counts none; it is
-    no probability.
+    ``score`` is the detector's confidence, 0…1; None for detectors that do not report one (Haar). ``landmarks`` are
+    key points (x, y) in pixels of the frame, in the detector's order (docs/detectors.md), or () for detectors
+    without key points. They may lie outside the frame if its edge cuts the face. ``framing`` describes how the
+    detector's boxes lie on faces. ``tilt`` is the clockwise rotation of the head in the image plane, in degrees; 0
+    if the detector does not estimate it. If the face extends beyond the frame, ``outer`` is the box of the whole
+    face, which the crop needs, and ``box`` is the part inside the frame. ``support`` is the number of raw hits that
+    were merged into this box, or None if the detector does not count them; it is comparable only within one search
+    and is not a probability.
 
     >>> from fer_edge import Detection, FaceBox
     >>> face = Detection(FaceBox(10, 20, 100, 100), score=0.9, landmarks=((45.0, 60.0), (75.0, 60.0)))
@@ -262,7 +272,7 @@ class Detection:
     support: int | None = None
 
     def moved_to(self, box: FaceBox) -> Detection:
-        """Return the same face at another place; its key points move along."""
+        """Return the same face at another position, with its key points moved accordingly."""
         dx, dy = box.x - self.box.x, box.y - self.box.y
         outer = self.outer
         return replace(
@@ -290,7 +300,7 @@ class EmotionScores:
 
     @property
     def emotion(self) -> str:
-        """The label with the highest probability (the first of equals)."""
+        """The label with the highest probability; the first one if several are equal."""
         return self.labels[self.values.index(max(self.values))]
 
     @property
@@ -299,17 +309,16 @@ class EmotionScores:
         return max(self.values)
 
     def as_dict(self) -> dict[str, float]:
-        """Return label → probability, in the model's label order."""
+        """Return a mapping from label to probability, in the model's label order."""
         return dict(zip(self.labels, self.values, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class FaceResult:
-    """A face in a frame: which one, where, and what it shows.
+    """A face in a frame, with its identity, position and emotion.
 
-    ``id`` is stable while the face stays in view and unique in a run.
-    ``label`` is the emotion to draw; it differs from ``emotion`` only while a hysteresis against
-    flicker holds an earlier one.
+    ``id`` is stable while the face stays in view and unique in a run. ``label`` is the emotion to draw; it differs
+    from ``emotion`` only while the hysteresis against flicker keeps an earlier label.
 
     >>> from fer_edge import EmotionRecognizer
     >>> with EmotionRecognizer() as recognizer:
@@ -325,17 +334,20 @@ class FaceResult:
 
     @property
     def box(self) -> FaceBox:
-        """Where the face is."""
+        """The face's box in pixels of the frame."""
         return self.detection.box
 
     @property
     def confidence(self) -> float | None:
-        """The detector's own score, 0…1; None where it has none."""
+        """The detector's confidence, 0…1; None if it does not report one."""
         return self.detection.score
 
     @property
     def landmarks(self) -> tuple[tuple[float, float], ...]:
-        """Key points (x, y) in pixels of the frame, in the detector's order; () where it has none."""
+        """Key points (x, y) in pixels of the frame, in the detector's order.
+
+        () for a detector without key points.
+        """
         return self.detection.landmarks
 
     @property
@@ -350,9 +362,9 @@ class FaceResult:
 
 
 class FaceRecord(TypedDict):
-    """A face in a row; ``box`` is x, y, width, height in pixels.
+    """One face in a row of results; ``box`` is x, y, width, height in pixels.
 
-    ``landmarks`` are x and y of each key point in pixels; absent where the detector has none.
+    ``landmarks`` are the x and y of each key point in pixels; the key is absent if the detector has no key points.
     """
 
     id: int
@@ -365,7 +377,10 @@ class FaceRecord(TypedDict):
 
 
 class FrameRecord(TypedDict):
-    """The object of one JSON Lines row; numbers carry six decimals, ``clock`` is RFC 3339 with milliseconds."""
+    """One row of JSON Lines.
+
+    Numbers are rounded to six decimals; ``clock`` is RFC 3339 with milliseconds.
+    """
 
     source: str
     frame: int
@@ -376,7 +391,7 @@ class FrameRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """A frame and the faces in it, possibly none.
+    """A frame and the faces found in it; ``faces`` may be empty.
 
     >>> from fer_edge import EmotionRecognizer
     >>> with EmotionRecognizer() as recognizer:
@@ -389,7 +404,7 @@ class FrameResult:
     faces: tuple[FaceResult, ...]
 
     def as_record(self) -> FrameRecord:
-        """Return the frame's row, as JSON Lines hold it."""
+        """Return the row of this frame as written to JSON Lines."""
         frame = self.frame
         return {
             "source": frame.source,

@@ -1,1 +1,1 @@
-"""An ensemble taught on one GPU, and small networks taught by it: what the bundled models come from."""
+"""Train an ensemble on one GPU and distill it into small networks: the source of the bundled models."""

@@ -1,13 +1,13 @@
-"""Teach an ensemble, and by it the networks that fer-edge bundles, in some twelve minutes on one large GPU.
+"""Train an ensemble and distill it into the bundled networks, in about twelve minutes on one large GPU.
 
-1. Five wide networks, each without one of five groups of Training's photos, learn from labels and votes.
-2. They answer about a fixed set of views of each face: half the answer of the one that has not learned from the
-   face's group, half the mean of the others.
-3. Three deep networks learn those views with those answers, and the mean of theirs and the former are the answers
-   kept, ``OUT/answers.npz``, from which ``fer-train fit --recipe distill`` learns anywhere.
-4. The networks asked for learn from them and are written as run folders.
+1. Train five wide networks on labels and votes, each without one of five groups of Training's photos.
+2. Let them predict a fixed set of views of each face. A view's target is half the prediction of the network that did
+   not train on the face's group, and half the mean of the others.
+3. Train three deep networks on those views and targets. The mean of their predictions and the targets of step 2 is
+   saved as ``OUT/answers.npz``, from which ``fer-train fit --recipe distill`` can train on any machine.
+4. Train the requested student networks on the saved targets and write them as run folders.
 
-What is there already in OUT is not trained again. Needs ``pip install torch``; without a GPU it takes days.
+Networks that already exist in OUT are not trained again. Requires ``pip install torch``; without a GPU this takes days.
 
     python -m experiments.distill DATA --votes fer2013new.csv --out runs/distilled \\
         --pupil mini-resnet --pupil deep-resnet --pupil bn-cnn
@@ -49,8 +49,8 @@ from fer_train.objectives.view_answers import (
 FOLDS, CALIBRATION_FOLDS = 5, 30
 TEACHER, SECOND, SECONDS = "wide-resnet", "deep-resnet", 3
 VIEWS = ViewSettings(strong_count=32, mild_count=8)
-TEACHER_VIEWS_SEED, TEACHER_STRONG = 100, 0.7  # of the epochs
-MILD_FROM = 0.72  # of the epochs of what learns from answers
+TEACHER_VIEWS_SEED, TEACHER_STRONG = 100, 0.7  # TEACHER_STRONG: share of the epochs with strong views
+MILD_FROM = 0.72  # share of a student's epochs after which mild views follow
 ORIGIN = "five wide-resnets of a fold each, three deep-resnets"
 PUPILS: dict[str, dict[str, Any]] = {
     "mini-resnet": {"epochs": 170, "seed": 32, "decay": 4e-4},
@@ -61,7 +61,10 @@ PUPILS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Classroom:
-    """Everything that the stages share. ``groups``, uint8 (n,), are the folds of the training faces."""
+    """Data shared by all stages.
+
+    ``votes`` is float32 (n, classes) and sums to 1 per row; ``groups``, uint8 (n,), is the fold of each training face.
+    """
 
     options: argparse.Namespace
     training: FaceDataset
@@ -72,17 +75,17 @@ class Classroom:
     device: torch.device
 
     def lesson(self) -> Lesson:
-        """The training faces on the device."""
+        """Return the training faces on the device."""
         faces = self.training
         return Lesson(faces.pixels, faces.labels, len(faces.label_names), self.votes, self.device)
 
     def path(self, name: str) -> Path:
-        """A file of the results."""
+        """Return the path of a result in the output folder."""
         return Path(self.options.out / name)
 
 
 def read_classroom(options: argparse.Namespace) -> Classroom:
-    """The training faces that show something, without those on which temperatures are fitted."""
+    """Load the usable training faces, without the calibration fold on which temperatures are fitted."""
     faces = load_faces(options.data)
     training = faces.split("Training")
     votes = lookup_votes(training, options.votes)[:, : len(FERPLUS_LABELS)].astype(np.float32)
@@ -104,7 +107,7 @@ def read_classroom(options: argparse.Namespace) -> Classroom:
 
 
 def teach(room: Classroom, lesson: Lesson, ahead: ViewsAhead) -> list[nn.Module]:
-    """The teachers, one without each group: those of before where they are there."""
+    """Train the teachers, each without one group, or load them if they already exist."""
     paths = [room.path(f"teacher-{fold}.pt") for fold in range(FOLDS)]
     if all(path.exists() for path in paths):
         return [_restore(path, TEACHER, lesson) for path in paths]
@@ -132,7 +135,7 @@ def teach(room: Classroom, lesson: Lesson, ahead: ViewsAhead) -> list[nn.Module]
 def answer(
     room: Classroom, lesson: Lesson, teachers: list[nn.Module], ahead: ViewsAhead, first: int
 ) -> np.ndarray:
-    """The teachers' softened answers about the kept views, float32 (views, n, classes)."""
+    """Return the teachers' softened predictions for the saved views, float32 (views, n, classes)."""
     answers = np.empty((VIEWS.count, *lesson.labels.shape), np.float32)
     groups = torch.from_numpy(room.groups.astype(np.int64)).to(room.device)
     for view in range(VIEWS.count):
@@ -146,7 +149,7 @@ def answer(
 def learn(
     title: str, tasks: list[Task], room: Classroom, lesson: Lesson, views: Callable[[int], Any], answers: Any
 ) -> list[nn.Module]:
-    """Networks that learn the kept views, strong ones first, with ``answers(view)``."""
+    """Train networks on the saved views, strong ones first, with the targets ``answers(view)``."""
 
     def load(epoch: int) -> None:
         mild_from = int(MILD_FROM * tasks[0].epochs)
@@ -158,7 +161,7 @@ def learn(
 
 
 def make_answers(room: Classroom) -> ViewAnswers:
-    """The answers of teachers and second networks: read where they are there, otherwise the first three steps."""
+    """Return the targets for students: read the saved ones, or create them (steps 1 to 3)."""
     path, training = room.path("answers.npz"), room.training
     if path.exists():
         return read_view_answers(path, training.label_names)
@@ -203,7 +206,7 @@ def make_answers(room: Classroom) -> ViewAnswers:
 
 
 def teach_pupil(room: Classroom, answers: ViewAnswers, arch: str) -> None:
-    """One network that learns from the answers, written as a run folder."""
+    """Train one student on the saved targets and write its run folder, unless it exists."""
     run = room.path(arch)
     if (run / SPEC_FILE).exists():
         return
@@ -221,7 +224,7 @@ def teach_pupil(room: Classroom, answers: ViewAnswers, arch: str) -> None:
 
 
 def report(title: str, room: Classroom, epoch: int, members: list[Member], seconds: float) -> None:
-    """Every tenth epoch and the last: how good the averaged weights are on PublicTest."""
+    """Print the PublicTest accuracy of the averaged weights, every tenth epoch and after the last."""
     if (epoch + 1) % 10 and epoch + 1 < members[0].task.epochs:
         return
     pixels = torch.from_numpy(room.public.pixels).to(room.device)
@@ -240,7 +243,7 @@ def report(title: str, room: Classroom, epoch: int, members: list[Member], secon
 
 
 def write_run(room: Classroom, network: nn.Module, task: Task, run: Path) -> None:
-    """The network in Keras with its temperature and model spec, as ``fer-train evaluate`` reads it."""
+    """Write the network as a Keras run folder with its temperature and model spec."""
     from fer_train.evaluation.temperature_scaling import scale_model
     from fer_train.models.registry import ARCHITECTURES as KERAS_ARCHITECTURES
 
@@ -278,7 +281,7 @@ def _restore(path: Path, arch: str, lesson: Lesson) -> nn.Module:
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="experiments.distill", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -288,16 +291,19 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--pupil", action="append", choices=[*PUPILS], default=[], metavar="ARCH")
     parser.add_argument("--teacher-epochs", type=int, default=70)
     parser.add_argument("--second-epochs", type=int, default=100)
-    parser.add_argument("--pupil-epochs", type=int, help="of each pupil (default: as for the bundled ones)")
+    parser.add_argument("--pupil-epochs", type=int, help="epochs of each student (default: as bundled)")
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="only N faces of each split, 200 or more, to try it"
+        "--limit",
+        type=int,
+        metavar="N",
+        help="use only N faces of each split (at least 200), for a trial run",
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 
 
 def main() -> None:
-    """All steps."""
+    """Run all steps."""
     options = parse_options()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(len(os.sched_getaffinity(0)))

@@ -1,4 +1,4 @@
-"""The networks of ``fer_train.models`` in plain PyTorch, with an auxiliary head for FER+'s votes."""
+"""The networks of ``fer_train.models`` in plain PyTorch, with an auxiliary head for FER+ votes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from torch.nn import functional
 from fer_edge.classification.preprocess import PIXEL_MEAN, PIXEL_SCALE
 from fer_train.data.ferplus import FERPLUS_LABELS
 
-NORM_EPSILON = 1e-3  # Keras' own, so that the weights mean the same there
+NORM_EPSILON = 1e-3  # the Keras default, so that weights can be copied
 RESNETS = {
     "mini-resnet": (24, 32, 1, 0.3),
     "deep-resnet": (32, 64, 2, 0.4),
     "wide-resnet": (48, 96, 2, 0.4),
 }
-"""Filters of the stem and of the first stage, convolutions of a residual branch, dropout; the last only teaches."""
+"""Filters of the stem, filters of the first stage, convolutions per residual branch, dropout.
+
+``wide-resnet`` is only used as a teacher.
+"""
 ARCHITECTURES = (*RESNETS, "bn-cnn")
 STAGES = 4
 
@@ -26,7 +29,7 @@ Logits = tuple[torch.Tensor, torch.Tensor]
 
 
 class ResNet(nn.Module):
-    """A network of ``fer_train.models.residual``; logits of the labels and of the votes, float32."""
+    """A network of ``fer_train.models.residual`` with label and vote logits, both float32."""
 
     def __init__(self, arch: str, labels: int) -> None:
         super().__init__()
@@ -41,7 +44,7 @@ class ResNet(nn.Module):
         self.logits, self.votes = nn.Linear(filters, labels), nn.Linear(filters, len(FERPLUS_LABELS))
 
     def forward(self, x: torch.Tensor) -> Logits:
-        """Logits of float32 (batch, 1, 48, 48)."""
+        """Return the logits of float32 (batch, 1, 48, 48) images."""
         x = functional.relu(self.stem(x))
         for conv, branch in zip(self.convs, self.branches, strict=True):
             x = functional.relu(conv(functional.max_pool2d(x, 2)))
@@ -55,7 +58,7 @@ class ResNet(nn.Module):
 
 
 class BnCnn(nn.Module):
-    """The network of ``fer_train.models.bn_cnn``; logits as :class:`ResNet` gives them."""
+    """The network of ``fer_train.models.bn_cnn``, with the same outputs as :class:`ResNet`."""
 
     def __init__(self, labels: int) -> None:
         super().__init__()
@@ -70,12 +73,12 @@ class BnCnn(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, x: torch.Tensor) -> Logits:
-        """Logits of float32 (batch, 1, 48, 48)."""
+        """Return the logits of float32 (batch, 1, 48, 48) images."""
         with torch.autocast(x.device.type, enabled=False):
             x = x.float() - x.float().mean((1, 2, 3), keepdim=True)
         for index, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = norm(functional.relu(conv(x)))
-            if index < 2:  # padded on the right and below, as Keras does
+            if index < 2:  # Keras pads on the right and at the bottom
                 x = functional.max_pool2d(functional.pad(x, (0, 1, 0, 1), value=-1e4), 3, 2)
         x = self.dropout(x.permute(0, 2, 3, 1).flatten(1))
         x = self.hidden_bn(functional.relu(self.hidden(x)))
@@ -84,13 +87,13 @@ class BnCnn(nn.Module):
 
 
 def build(arch: str, labels: int, device: torch.device) -> nn.Module:
-    """Build a network of that architecture."""
+    """Build a network of the given architecture on ``device``."""
     network: nn.Module = BnCnn(labels) if arch == "bn-cnn" else ResNet(arch, labels)
     return network.to(device, memory_format=torch.channels_last)
 
 
 def compute_logits(network: nn.Module, pixels: torch.Tensor) -> Logits:
-    """The network's logits of uint8 (batch, 48, 48) faces on its device; computed in bfloat16 on a GPU."""
+    """Compute the logits of uint8 (batch, 48, 48) faces on the network's device, in bfloat16 on a GPU."""
     images = ((pixels.float() - PIXEL_MEAN) / PIXEL_SCALE)[:, None]
     images = images.contiguous(memory_format=torch.channels_last)
     device = pixels.device.type
@@ -100,7 +103,7 @@ def compute_logits(network: nn.Module, pixels: torch.Tensor) -> Logits:
 
 
 def copy_into_keras(network: nn.Module, model: Any) -> None:
-    """Copy the weights into the Keras network of the same architecture; the votes' head is left behind."""
+    """Copy the weights, except the vote head, into the Keras network of the same architecture."""
     if isinstance(network, ResNet):
         for name, (convolution, norm) in _list_convolutions(network).items():
             model.get_layer(name).set_weights([_to_keras(convolution.weight)])
@@ -123,7 +126,7 @@ def _conv_bn(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def _list_convolutions(network: ResNet) -> dict[str, nn.Sequential]:
-    """Convolutions with their batch norm, by the names that they have in Keras."""
+    """Map Keras layer names to convolutions with their batch norm."""
     parts = {"stem": network.stem}
     for index, (conv, branch) in enumerate(zip(network.convs, network.branches, strict=True), 1):
         parts[f"stage{index}_conv"] = conv

@@ -1,7 +1,7 @@
-"""Several networks trained at once on the views of an epoch, each step of each a CUDA graph on a stream of its own.
+"""Concurrent training of several networks on the same views, each as a CUDA graph on its own stream.
 
-A network of this size leaves most of a GPU idle, and half of a step's time is what it takes to start its kernels:
-five of them at once take three times as long as one.
+A network of this size leaves most of a GPU idle, and half of each step is spent launching kernels. Five networks
+trained together take only three times as long as one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ STATISTICS_BATCHES, STATISTICS_BATCH = 12, 512
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """How one network is trained.
+    """The training settings of one network.
 
-    ``faces`` are the places of those it learns from. ``teacher_weight`` is the share of the labels' place in the loss
-    that the answers take; ``votes_weight`` the loss weight of the votes.
+    ``faces`` holds the indices of its training faces. ``teacher_weight`` is the weight of the teachers' predictions in
+    the loss, against that of the labels; ``votes_weight`` is the loss weight of the votes.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Task:
 
 
 class Lesson:
-    """The faces on the device, and one epoch's views and targets, in places that do not change."""
+    """The faces on the device, and the views and targets of one epoch at fixed addresses."""
 
     def __init__(
         self, pixels: np.ndarray, labels: np.ndarray, classes: int, votes: np.ndarray, device: torch.device
@@ -57,7 +57,7 @@ class Lesson:
         self.answers = torch.zeros_like(self._own_labels)
 
     def load(self, views: Views, answers: np.ndarray | None) -> None:
-        """Take the views and softened answers (n, classes) of the next epoch."""
+        """Copy the views and softened predictions (n, classes) of the next epoch to the device."""
         self.pixels.copy_(torch.from_numpy(views.pixels))
         shares = torch.from_numpy(views.shares).to(self.device)[:, None]
         partners = torch.from_numpy(views.partners).to(self.device)
@@ -68,7 +68,7 @@ class Lesson:
 
 
 class Member:
-    """A network in training: SGD with Nesterov's momentum, half a cosine after a warm-up, averaged weights."""
+    """A network in training: SGD with Nesterov momentum, warm-up, cosine decay and averaged weights."""
 
     def __init__(self, task: Task, lesson: Lesson) -> None:
         torch.manual_seed(task.seed)
@@ -84,7 +84,7 @@ class Member:
         self._rates, self._kept = (
             torch.from_numpy(values.astype(np.float32)).to(device) for values in _schedule(task, self.steps)
         )
-        # What a graph reads has to stay in its place: the number of the step, and the batches of the epoch.
+        # CUDA graphs read from fixed addresses: the step number and the epoch's batches are updated in place.
         self._step = torch.zeros(1, dtype=torch.int64, device=device)
         self._order = torch.zeros(self.steps, BATCH, dtype=torch.int64, device=device)
         self.loss = torch.zeros((), device=device)
@@ -99,7 +99,7 @@ class Member:
         self.loss.zero_()
 
     def capture(self) -> None:
-        """Turn a step into a graph, on a GPU; nothing is learned by it."""
+        """Capture a step as a CUDA graph, if on a GPU, and restore the state from before."""
         if self._stream is None:
             return
         changed = (
@@ -120,13 +120,13 @@ class Member:
         with torch.cuda.graph(graph, stream=self._stream):
             self._learn()
         with torch.no_grad():
-            for values, known in zip(changed, before, strict=True):
-                values.copy_(known)
+            for values, saved in zip(changed, before, strict=True):
+                values.copy_(saved)
         torch.cuda.synchronize()
         self._graph = graph
 
     def learn(self) -> None:
-        """One step, which a GPU may do later."""
+        """Run one training step; on a GPU it is queued."""
         if self._graph is None:
             self._learn()
         else:
@@ -162,7 +162,7 @@ class Member:
 
     @torch.no_grad()
     def averaged(self) -> nn.Module:
-        """The averaged weights, with batch-norm statistics re-estimated on some of the faces as they are."""
+        """Return a network with the averaged weights, and batch-norm statistics from some original faces."""
         network = build(self.task.arch, self._lesson.classes, self._lesson.device)
         network.load_state_dict(self._network.state_dict())
         for weight, average in zip(network.parameters(), self._average, strict=True):
@@ -188,7 +188,10 @@ def train_together(
     load: Callable[[int], None],
     report: Callable[[int, list[Member], float], None],
 ) -> list[nn.Module]:
-    """Train networks of as many epochs; ``load`` puts an epoch's views into the lesson. Returns the averaged ones."""
+    """Train networks for the same number of epochs; return them with averaged weights.
+
+    ``load`` puts the views of an epoch into the lesson; ``report`` is called after each epoch with its seconds.
+    """
     load(0)
     members = [Member(task, lesson) for task in tasks]
     for member in members:
@@ -213,7 +216,10 @@ def train_together(
 def ask(
     network: nn.Module, pixels: torch.Tensor, temperature: float = 1.0, mirror: bool = True
 ) -> torch.Tensor:
-    """Probabilities (n, classes) of uint8 (n, 48, 48) faces, the mean of each and its mirror image unless told not."""
+    """Predict probabilities (n, classes) for uint8 (n, 48, 48) faces.
+
+    With ``mirror``, average the predictions for each face and its mirror image.
+    """
     seen = [pixels, pixels.flip(2)] if mirror else [pixels]
     answers = [
         torch.cat([compute_logits(network, part)[0] for part in images.split(4096)]) for images in seen
@@ -222,7 +228,7 @@ def ask(
 
 
 def _schedule(task: Task, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each step: the learning rate, and what the averaged weights keep of themselves."""
+    """Return the learning rate and the averaging decay of each step."""
     step = np.arange(task.epochs * steps, dtype=np.float64)
     warm_up = WARM_UP_EPOCHS * steps
     falling = 0.5 * (1 + np.cos(np.pi * (step - warm_up) / max(1, len(step) - warm_up)))

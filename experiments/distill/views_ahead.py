@@ -1,4 +1,4 @@
-"""Views made by several processes, ahead of a GPU that trains through an epoch in a second."""
+"""Prefetching of augmented views in several processes, for a GPU that trains an epoch in a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fer_train.data.views import Views, ViewSettings, make_views
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """Which view of a set."""
+    """The number of a view, and the seed and settings of its set."""
 
     number: int
     seed: int
@@ -23,9 +23,9 @@ class ViewRequest:
 
 
 class ViewsAhead:
-    """All the views asked for, in shared memory, made in their order.
+    """The requested views in shared memory, created in order by worker processes.
 
-    To be made before anything touches the GPU: the processes are forks of this one.
+    Create it before anything uses the GPU, because the workers are forks of this process.
     """
 
     def __init__(self, pixels: np.ndarray, groups: np.ndarray, requests: list[ViewRequest]) -> None:
@@ -36,7 +36,7 @@ class ViewsAhead:
         self._partners = _share((count, faces), np.int64)
         self._ready = [threading.Event() for _ in requests]
         global _OWN
-        _OWN = self  # what the forks inherit
+        _OWN = self  # inherited by the forks
         self._pool = multiprocessing.get_context("fork").Pool(max(1, (os.cpu_count() or 2) - 1))
         threading.Thread(target=self._collect, daemon=True).start()
 
@@ -46,7 +46,7 @@ class ViewsAhead:
         return Views(self._made[place], faces, self._shares[place], self._partners[place])
 
     def make(self, place: int) -> int:
-        """Make one view, in one of the processes."""
+        """Create one view in a worker process; return its place."""
         request = self._requests[place]
         views = make_views(
             self._pixels, request.number, seed=request.seed, settings=request.settings, groups=self._groups

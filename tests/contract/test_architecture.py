@@ -1,4 +1,4 @@
-"""The pictures and the table of the house agree with the layers that the imports are held to."""
+"""The diagrams and the table of the architecture match the layers enforced by the import tests."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(("name", "draw"), [("layers.svg", draw_layers), ("data.svg", draw_data)])
-def test_a_picture_is_what_its_command_draws(name: str, draw: object) -> None:
+def test_a_diagram_matches_the_output_of_its_command(name: str, draw: object) -> None:
     assert callable(draw)
     kept = (REPOSITORY / "docs/images" / name).read_text(encoding="utf-8")
     assert kept == draw(), "draw it again: python -m docs.images.make_architecture"
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=[stage.worker for stage in STAGES])
-def test_a_stage_and_what_it_gives_exist(stage: Stage) -> None:
+def test_stages_and_their_output_types_exist(stage: Stage) -> None:
     assert hasattr(importlib.import_module(stage.module), stage.worker)
     assert not stage.gives or hasattr(types, stage.gives) or hasattr(view, stage.gives)
 
 
-def test_the_table_of_the_house_has_the_layers_in_their_order() -> None:
+def test_the_architecture_table_lists_the_layers_in_order() -> None:
     text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     table = text.partition("| layer, lowest first |")[2].partition("\n\n")[0]
     rows = [re.findall(r"`(\w+)/?`", line.split("|")[1]) for line in table.splitlines()[2:]]

@@ -1,4 +1,4 @@
-"""The examples of CONTRIBUTING work as they stand: one module and one line each."""
+"""The examples in CONTRIBUTING work as written: one module and one line each."""
 
 from __future__ import annotations
 

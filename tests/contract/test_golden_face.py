@@ -1,7 +1,7 @@
-"""The same face, pixel for pixel, in training, conversion and runtime. Where this fails, they have drifted apart.
+"""The same face gives the same pixels in training, conversion and runtime; a failure means they have diverged.
 
-Between the packages the pixels are equal. With the stored face they agree within the rounding of decoders and
-resizers, which differs a little from machine to machine.
+Between the packages, the pixels are equal. They match the stored face within the rounding differences of decoders
+and resizers between machines.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 from fer_edge.types import Detection, FaceBox, Frame, Image
 
 GOLDEN = Path(__file__).parents[1] / "data/golden_face.png"
-# As Haar finds it in the portrait; taken as it is, whatever crop a model asks for.
+# The box that Haar finds in the portrait; EXACT framing keeps it whatever crop a model asks for.
 BOX = FaceBox(155, 105, 222, 222)
 FACE = Detection(BOX, framing=EXACT)
 SPEC = ModelSpec(name="golden", labels=FER2013_LABELS)
@@ -32,17 +32,17 @@ SPEC = ModelSpec(name="golden", labels=FER2013_LABELS)
 
 @pytest.fixture
 def pixels(portrait: Image) -> NDArray[np.uint8]:
-    """The face as the runtime cuts it out: uint8 (48, 48, 1)."""
+    """Return the face as cropped by the runtime, uint8 (48, 48, 1)."""
     return extract_face(Frame(portrait), FACE, SPEC)
 
 
 @pytest.fixture
 def network_input(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What a network is shown of it: float32 (48, 48, 1)."""
+    """Return the network input for the face, float32 (48, 48, 1)."""
     return normalize(pixels)
 
 
-def test_the_runtime_cuts_out_the_stored_pixels(pixels: NDArray[np.uint8]) -> None:
+def test_the_runtime_crops_the_stored_pixels(pixels: NDArray[np.uint8]) -> None:
     assert (pixels.shape, pixels.dtype) == ((48, 48, 1), np.uint8)
     stored = cv2.imread(str(GOLDEN), cv2.IMREAD_GRAYSCALE)
     assert stored is not None
@@ -51,7 +51,7 @@ def test_the_runtime_cuts_out_the_stored_pixels(pixels: NDArray[np.uint8]) -> No
     assert difference.max() <= 3
 
 
-def test_their_normalisation_is_minus_128_over_64(
+def test_pixels_are_normalized_by_minus_128_over_64(
     pixels: NDArray[np.uint8], network_input: NDArray[np.float32]
 ) -> None:
     assert network_input.dtype == np.float32
@@ -86,8 +86,8 @@ def test_training_shows_the_network_the_same_input(
         seed=0,
         epoch=0,
     )
-    pictures, _ = batches[0]
-    assert np.array_equal(pictures[0], network_input)
+    images, _ = batches[0]
+    assert np.array_equal(images[0], network_input)
 
 
 def test_conversion_calibrates_with_the_same_input(
@@ -101,7 +101,7 @@ def test_conversion_calibrates_with_the_same_input(
 
 
 class Recorder:
-    """A real interpreter that remembers what it was fed."""
+    """A real interpreter that records its inputs."""
 
     def __init__(self, interpreter: Any) -> None:
         self.interpreter = interpreter
@@ -117,7 +117,7 @@ class Recorder:
 
 @pytest.fixture(scope="module")
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """float32.tflite and int8.tflite of a small network without training."""
+    """Write float32.tflite and int8.tflite of a small untrained network."""
     import keras
 
     from fer_convert.conversion.network import convert_to_tflite
@@ -165,7 +165,7 @@ def test_the_classifier_feeds_the_interpreter_the_same_input(
 
 @pytest.mark.parametrize("tilt", [-30.0, 12.0])
 def test_a_tilted_face_gives_nearly_the_stored_pixels(tilt: float, portrait: Image) -> None:
-    """The portrait turned about the face, whose tilt the detector knows, as key points tell it."""
+    """The portrait is rotated about the face, and the detector reports the tilt through key points."""
     x, y = BOX.center
     turn = cv2.getRotationMatrix2D((x - 0.5, y - 0.5), -tilt, 1.0)
     turned = np.asarray(cv2.warpAffine(portrait, turn, (portrait.shape[1], portrait.shape[0])), np.uint8)

@@ -1,7 +1,7 @@
-"""Imports point one way: between packages, between layers, and towards what pyproject.toml declares.
+"""Imports point in one direction: between packages, between layers, and towards the declared dependencies.
 
-The tests read the source with ``ast`` and import nothing. They see every import: those inside functions, those
-under TYPE_CHECKING, and modules that a string names in full ("fer_edge.detectors.haar:HaarDetector").
+The tests parse the source with ``ast`` and import nothing. They see every import: those inside functions, those
+under TYPE_CHECKING, and modules named in full by a string ("fer_edge.detectors.haar:HaarDetector").
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PACKAGES: Final[Mapping[str, str]] = {
     "fer_train": "train/fer_train",
     "fer_convert": "convert/fer_convert",
 }
-"""Each may import itself and the packages above it."""
+"""Each package may import itself and the packages above it."""
 
 LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
     "fer_edge": (
@@ -69,13 +69,13 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
         "__main__",
     ),
 }
-"""The rooms (folders and modules) of each package, lowest layer first. A room imports itself and lower layers.
+"""The subpackages and modules of each package, lowest layer first. Each may import itself and lower layers.
 
-Rooms beside each other, with | between, do not import each other.
+Those on one line, separated by |, must not import each other.
 """
 
 SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cli.progress"}
-"""What the programs share of fer_edge.cli, for their own ``cli``, ``__main__`` and ``release`` alone."""
+"""The shared parts of fer_edge.cli; other packages may import them only in ``cli``, ``__main__`` and ``release``."""
 
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()
 """Modules of fer_edge outside ``cli`` and ``__main__`` that may import click."""
@@ -85,21 +85,21 @@ RUN_AS_COMMANDS: Final = {
     *("pytest", "xdist", "ruff", "mypy", "codespell_lib", "moto"),
     *("sphinx", "myst_parser", "furo"),
 }
-"""Tools of the groups build and dev that are run by name and need no import."""
+"""Tools in the build and dev groups that are run by name and not imported."""
 
 LOADED_BY_NAME: Final[Mapping[str, str]] = {
     "jax": "Keras imports the backend that KERAS_BACKEND names",
     "cyclonedx": "a test asks whether it is installed",
 }
-"""Dependencies that no import statement names, each with its reason."""
+"""Dependencies without an import statement, each with its reason."""
 
 UNDECLARED: Final[Mapping[str, str]] = {
     "torch": "a backend of Keras that the user chooses to install",
     "picamera2": "comes from apt, for the Python of Raspberry Pi OS",
     "gi": "comes from apt, for Debian's own Python, in which the RTSP camera of the tests runs",
-    "tflite_support": "installed by the one test that runs it, into an environment of its own",
+    "tflite_support": "installed in a separate environment by the only test that runs it",
 }
-"""Third-party packages that are imported inside functions where they exist and declared nowhere."""
+"""Undeclared third-party packages that are imported inside functions if installed."""
 
 IMPORT_NAMES: Final[Mapping[str, str]] = {
     "opencv-python": "cv2",
@@ -107,12 +107,12 @@ IMPORT_NAMES: Final[Mapping[str, str]] = {
     "opencv-contrib-python": "cv2",
     "cyclonedx-python-lib": "cyclonedx",
 }
-"""Import names of distributions that are not installed everywhere and are not called as they are imported."""
+"""Import names that differ from their distribution's name, for distributions not installed everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """One name that one module imports; ``target`` is a module's dotted name, or a third-party one's first part."""
+    """One imported name; ``target`` is a dotted module name, or the top-level name of a third-party package."""
 
     module: str
     line: int
@@ -127,7 +127,7 @@ class Import:
 
 @cache
 def modules(package: str) -> Mapping[str, ast.Module]:
-    """The syntax tree of every module of a package, by dotted name; a folder has its own name."""
+    """Return the syntax trees of all modules of a package by dotted name; a folder uses its own name."""
     top = REPOSITORY / PACKAGES[package]
     trees = {}
     for path in sorted(top.rglob("*.py")):
@@ -143,7 +143,7 @@ def project_modules() -> Mapping[str, ast.Module]:
 
 
 def visit(node: ast.AST, lazy: bool = False) -> Iterator[tuple[ast.AST, bool]]:
-    """Every node below, and whether it may never run."""
+    """Yield every node below this one, and whether it may never run."""
     for child in ast.iter_child_nodes(node):
         optional = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Try) or (
             isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
@@ -169,7 +169,7 @@ def read_imports(name: str, tree: ast.Module) -> Iterator[Import]:
 
 @cache
 def resolve(module: str, name: str = "") -> str:
-    """The module that ``from module import name`` reads: a submodule, or the one that the folder re-exports."""
+    """Return the module that ``from module import name`` reads, following re-exports of a package."""
     if module.partition(".")[0] not in PACKAGES:
         return module.partition(".")[0]
     if f"{module}.{name}" in project_modules():
@@ -190,7 +190,7 @@ def imports(package: str) -> tuple[Import, ...]:
 
 
 def room(module: str) -> str:
-    """The folder or module directly below the package: "sinks" of "fer_edge.sinks.video"."""
+    """Return the folder or module directly below the package: "sinks" for "fer_edge.sinks.video"."""
     return module.split(".")[1] if "." in module else ""
 
 
@@ -200,7 +200,7 @@ def fail_on(broken: Iterable[str]) -> None:
 
 
 def rank(package: str, name: str) -> int | None:
-    """A room's layer, counted from the lowest; None if the table has no place for it."""
+    """Return the layer of a subpackage, counted from the lowest, or None if the table does not list it."""
     layers = [layer.split(" | ") for layer in LAYERS[package]]
     for number, layer in enumerate(layers):
         if name in layer:
@@ -212,13 +212,13 @@ def rank(package: str, name: str) -> int | None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_room_has_a_layer(package: str) -> None:
+def test_every_subpackage_has_a_layer(package: str) -> None:
     rooms = {room(module) for module in modules(package)} - {""}
     fail_on(f"{package}.{name} has no layer in LAYERS" for name in rooms if rank(package, name) is None)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_room_imports_lower_layers_only(package: str) -> None:
+def test_a_subpackage_imports_only_lower_layers(package: str) -> None:
     broken = []
     for each in imports(package):
         here, there = room(each.module), room(each.target)
@@ -235,7 +235,7 @@ def test_a_room_imports_lower_layers_only(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
+def test_there_are_no_import_cycles(package: str) -> None:
     graph: dict[str, dict[str, Import]] = {}
     for each in imports(package):
         inside = each.target.partition(".")[0] == package and package not in (each.module, each.target)
@@ -245,7 +245,7 @@ def test_no_modules_import_each_other_in_a_circle(package: str) -> None:
 
 
 def shortest_circle(graph: Mapping[str, Mapping[str, Import]], start: str) -> str:
-    """The shortest way from a module back to it, as text that begins at its first module by name; or ""."""
+    """Return the shortest import cycle as text, starting at its first module by name, or ""."""
     ways: deque[tuple[str, ...]] = deque([(start,)])
     seen = set[str]()
     while ways:
@@ -273,7 +273,7 @@ def test_packages_import_one_way(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", ["fer_train", "fer_convert"])
-def test_only_programs_use_what_the_programs_share(package: str) -> None:
+def test_only_programs_use_the_shared_command_line_code(package: str) -> None:
     broken = []
     for each in imports(package):
         owner, _, rest = each.target.partition(".")
@@ -301,7 +301,7 @@ def test_the_library_does_not_import_click() -> None:
 
 @cache
 def declared() -> Mapping[str, frozenset[str]]:
-    """The import names of the dependencies, by where they are declared: "core", an extra, or "dev"."""
+    """Return the import names of the dependencies by where they are declared: "core", an extra, or "dev"."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     groups = {
         "core": project["project"]["dependencies"],
@@ -311,7 +311,7 @@ def declared() -> Mapping[str, frozenset[str]]:
     return {
         group: frozenset(
             import_name(text) for text in requirements if isinstance(text, str)
-        )  # not include-group
+        )  # skips include-group
         for group, requirements in groups.items()
     }
 
@@ -342,6 +342,7 @@ def third_party(found: Iterable[Import]) -> tuple[Import, ...]:
         "bench",
         "docs",
         "experiments",
+        "scripts",
         "release",
         "__future__",
     } | sys.stdlib_module_names
@@ -394,7 +395,7 @@ def test_every_third_party_import_of_the_tests_is_declared() -> None:
     )
 
 
-# --------------------------------------------------------------------------- what a start really loads
+# --------------------------------------------------------------------------- modules loaded at startup
 
 
 @pytest.mark.parametrize(
@@ -408,7 +409,7 @@ def test_every_third_party_import_of_the_tests_is_declared() -> None:
         "fer_convert.tflite.attach",
     ],
 )
-def test_what_runs_on_a_raspberry_pi_loads_nothing_of_the_desktop(module: str) -> None:
+def test_the_runtime_loads_no_desktop_packages(module: str) -> None:
     code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -1,4 +1,4 @@
-"""The emotions stand in the same order in training, conversion and runtime."""
+"""The emotions have the same order in training, conversion and runtime."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.models.spec import FER2013_LABELS
 
 NAMES_BY_FER2013_NUMBER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""As the data set's authors number them in fer2013.csv."""
+"""The label numbers in fer2013.csv, as defined by the authors of the data set."""
 
 
 def test_the_runtime_has_fer2013_s_order() -> None:
@@ -34,7 +34,7 @@ def test_training_reads_them_in_that_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", bundled_models())
-def test_a_bundled_model_says_them_in_that_order_everywhere(name: str) -> None:
+def test_a_bundled_model_lists_them_in_that_order_everywhere(name: str) -> None:
     model = find_model(name)
     assert model.spec.labels == NAMES_BY_FER2013_NUMBER
     with zipfile.ZipFile(model.path) as archive:

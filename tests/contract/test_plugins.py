@@ -1,6 +1,6 @@
-"""Another package adds a source, a detector, sinks and an action, and fer-edge runs them without any edit of its own.
+"""Another package adds a source, a detector, sinks and an action, and fer-edge runs them unchanged.
 
-The package is installed as pip would install it: a module and its ``dist-info``, on the path. What it adds goes
+The package is installed as pip would install it: a module and its ``dist-info`` on the path. Its additions are used
 through the real command line.
 """
 
@@ -141,7 +141,7 @@ def create_image_sink(request):
 
 
 class Fakes:
-    """The package, installed in a folder of its own, and what it noted while fer-edge ran."""
+    """The plug-in package, installed in a separate folder, and the notes it took while fer-edge ran."""
 
     def __init__(self, folder: Path) -> None:
         self.out = folder / "out"
@@ -154,7 +154,7 @@ class Fakes:
         (info / "entry_points.txt").write_text(_ENTRY_POINTS, encoding="utf-8")
 
     def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run ``fer-edge`` where the package is installed."""
+        """Run ``fer-edge`` in the environment where the package is installed."""
         path = [str(self._site), *filter(None, [os.environ.get("PYTHONPATH")])]
         return subprocess.run(
             [sys.executable, "-m", "fer_edge", *map(str, arguments)],
@@ -167,7 +167,7 @@ class Fakes:
 
     @property
     def notes(self) -> list[str]:
-        """What the fakes noted, in order."""
+        """Return the notes of the fakes, in order."""
         path = self.out / "notes.txt"
         return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
@@ -177,7 +177,7 @@ def fakes(tmp_path: Path) -> Fakes:
     return Fakes(tmp_path)
 
 
-def test_all_of_them_together(fakes: Fakes) -> None:
+def test_all_plugins_work_together(fakes: Fakes) -> None:
     done = fakes.run(
         "video",
         "fake:anything",
@@ -211,7 +211,7 @@ def test_all_of_them_together(fakes: Fakes) -> None:
     assert set(notes[-2:]) == {"source closed", "detector closed"}
 
 
-def test_a_source_and_a_detector_with_what_is_built_in(fakes: Fakes) -> None:
+def test_plugin_source_and_detector_work_with_built_in_components(fakes: Fakes) -> None:
     rows = fakes.out / "rows.jsonl"
     done = fakes.run("video", "fake:anything", "--detector", "fake", "-r", rows, "-o", fakes.out / "a.mp4")
     assert done.returncode == 0, done.stderr
@@ -234,7 +234,7 @@ def test_an_action_is_started_by_a_rule(fakes: Fakes) -> None:
     assert fakes.notes.count("action closed") == 1
 
 
-def test_a_row_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) -> None:
+def test_a_plugin_row_sink_works_with_built_in_components(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "-r", "fake:somewhere")
     assert done.returncode == 0, done.stderr
     assert fakes.notes == [
@@ -251,7 +251,7 @@ def test_a_row_sink_by_the_target_s_suffix(fakes: Fakes, portrait_path: Path) ->
     assert "rows 0 1" in fakes.notes
 
 
-def test_an_image_sink_with_what_is_built_in(fakes: Fakes, portrait_path: Path) -> None:
+def test_a_plugin_image_sink_works_with_built_in_components(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "-o", "fake:screen")
     assert done.returncode == 0, done.stderr
     assert fakes.notes[1:] == ["images opened None None", "images 0 1 (600, 512, 3)", "images closed"]
@@ -264,7 +264,7 @@ def test_the_help_names_the_detector(fakes: Fakes) -> None:
     assert re.search(r"\[jsonl\|.*\|fake\]", done.stdout)
 
 
-def test_an_unknown_name_is_refused_with_theirs(fakes: Fakes, portrait_path: Path) -> None:
+def test_an_unknown_name_is_refused_with_the_plugin_names(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "--detector", "magic")
     assert done.returncode == 2
     assert "'fake'" in done.stderr
@@ -273,7 +273,7 @@ def test_an_unknown_name_is_refused_with_theirs(fakes: Fakes, portrait_path: Pat
     assert re.search(r"jsonl, csv, .*fake", done.stderr)
 
 
-def test_a_broken_one_is_an_error_in_one_line_that_names_it(fakes: Fakes, portrait_path: Path) -> None:
+def test_a_broken_plugin_is_a_one_line_error_that_names_it(fakes: Fakes, portrait_path: Path) -> None:
     done = fakes.run("image", portrait_path, "--detector", "broken")
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -281,7 +281,7 @@ def test_a_broken_one_is_an_error_in_one_line_that_names_it(fakes: Fakes, portra
     assert "reinstall the package that provides it" in line
 
 
-def test_without_the_package_there_are_none_of_them(portrait_path: Path) -> None:
+def test_without_the_package_its_plugins_do_not_exist(portrait_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "fer_edge", "image", str(portrait_path), "--detector", "fake"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Sizes that keep the code readable: modules side by side, lines of a function."""
+"""Size limits that keep the code readable: modules per folder, lines per function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def functions(package: str) -> Iterator[tuple[Path, Function]]:
 
 
 def count_lines(function: Function) -> int:
-    """The lines from ``def`` to the end, without decorators and the docstring."""
+    """Count the lines from ``def`` to the end, without decorators and the docstring."""
     lines = (function.end_lineno or function.lineno) - function.lineno + 1
     if ast.get_docstring(function, clean=False) is not None:
         docstring = function.body[0]

@@ -1,4 +1,4 @@
-"""A small data set of drawn faces, a small network trained on it, and its conversion."""
+"""A small data set of synthetic faces, a small network trained on it, and its conversion."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from numpy.typing import NDArray
 
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 
-FACE_IN_PORTRAIT = (slice(105, 327), slice(155, 377))  # rows and columns, as Haar finds it
+FACE_IN_PORTRAIT = (slice(105, 327), slice(155, 377))  # rows and columns of Haar's box
 SPLIT_SIZES = {"Training": 420, "PublicTest": 70}
-SPOTS = ((0, 0), (20, 0), (41, 0), (0, 41), (20, 41), (41, 41), (0, 20))  # by label; they hide no eye
-BLANK, NOISE = 3, 4  # the first images of Training are entirely gray, the next are noise
+SPOTS = ((0, 0), (20, 0), (41, 0), (0, 41), (20, 41), (41, 41), (0, 20))  # by label; they cover no eye
+BLANK, NOISE = 3, 4  # the first BLANK images of Training are plain gray, the next NOISE are noise
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Ignore the deprecation warnings of TensorFlow's own code."""
+    """Ignore the deprecation warnings in TensorFlow's own code."""
     for item in items:
         item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning:(tensorflow|keras|google)"))
 
 
 @pytest.fixture(scope="session")
 def drawn_faces(portrait_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]:
-    """Pixels (n, 48, 48), labels and splits: one face in many lights, its emotion where a bright spot is."""
+    """Return pixels (n, 48, 48), labels and splits: one face in varying light, with a bright spot per emotion."""
     gray = cv2.imread(str(portrait_path), cv2.IMREAD_GRAYSCALE)
     assert gray is not None
     face = cv2.resize(gray[FACE_IN_PORTRAIT], (48, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -55,7 +55,7 @@ def drawn_faces(portrait_path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int6
 
 
 def write_data(path: Path, rows: list[list[Any]]) -> Path:
-    """Rows of emotion, pixels and usage as Kaggle packs them."""
+    """Write rows of emotion, pixels and usage in Kaggle's packaging."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([["emotion", "pixels", "Usage"], *rows])
     content = text.getvalue().encode()
@@ -73,7 +73,7 @@ def _write_data() -> Callable[[Path, list[list[Any]]], Path]:
 
 @pytest.fixture(scope="session")
 def data_rows(drawn_faces: tuple[NDArray[np.uint8], NDArray[np.int64], list[str]]) -> list[list[Any]]:
-    """The drawn faces in the terms of fer2013.csv."""
+    """Return the synthetic faces as rows of fer2013.csv."""
     return [
         [int(label), " ".join(map(str, image.ravel().tolist())), split]
         for image, label, split in zip(*drawn_faces, strict=True)
@@ -82,13 +82,13 @@ def data_rows(drawn_faces: tuple[NDArray[np.uint8], NDArray[np.int64], list[str]
 
 @pytest.fixture(scope="session")
 def data_path(tmp_path_factory: pytest.TempPathFactory, data_rows: list[list[Any]]) -> Path:
-    """The drawn faces as a data set."""
+    """Return the path of the synthetic faces as a data set."""
     return write_data(tmp_path_factory.mktemp("data") / "fer2013.tar.gz", data_rows)
 
 
 @pytest.fixture(scope="session")
 def spec() -> ModelSpec:
-    """The model spec of the small network."""
+    """Return the model spec of the small network."""
     return ModelSpec(
         name="tiny",
         labels=FER2013_LABELS,
@@ -103,7 +103,7 @@ def run_folder(
     data_path: Path,
     spec: ModelSpec,
 ) -> Path:
-    """A run: a network of 3,000 parameters, trained for seconds, with batch norm and standardization."""
+    """Train a network of 3,000 parameters for a few seconds, with batch norm and standardization."""
     import keras
     from keras import layers
 
@@ -135,7 +135,7 @@ def run_folder(
 
 @pytest.fixture
 def degraded_run(run_folder: Path, tmp_path: Path) -> Path:
-    """A run with a label that is never predicted: its logit stretches the range of int8 too far."""
+    """Return a run whose never-predicted label has a logit that stretches the int8 range too far."""
     import keras
 
     folder = Path(shutil.copytree(run_folder, tmp_path / "degraded"))
@@ -151,7 +151,7 @@ FORMATS = ("float32", "float16", "dynamic", "int8")
 
 @pytest.fixture(scope="session")
 def converted(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Path:
-    """The folder that ``fer-convert`` filled: all four formats, the report, the plots."""
+    """Run ``fer-convert``; return its output folder with all four formats, the report and the plots."""
     from fer_convert.cli.main import run
 
     out = tmp_path_factory.mktemp("converted") / "models"
@@ -161,18 +161,18 @@ def converted(tmp_path_factory: pytest.TempPathFactory, run_folder: Path) -> Pat
 
 @pytest.fixture(scope="session")
 def report(converted: Path) -> dict[str, Any]:
-    """The content of ``conversion.json``."""
+    """Return the content of ``conversion.json``."""
     content: dict[str, Any] = json.loads((converted / "conversion.json").read_text())
     return content
 
 
 @pytest.fixture
 def fer_convert(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command line in this process: (exit status, standard output, standard error)."""
+    """Return a function that runs the command line in this process: (exit status, stdout, stderr)."""
     from fer_convert.cli.main import run
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
-        capfd.readouterr()  # what TensorFlow said while the test made a network
+        capfd.readouterr()  # discard TensorFlow's output from creating a network
         status = run([str(argument) for argument in arguments])
         return status, *capfd.readouterr()
 
@@ -181,7 +181,7 @@ def fer_convert(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, s
 
 @pytest.fixture
 def foreign(converted: Path, tmp_path: Path) -> Path:
-    """A network without a model spec, as other programs write it."""
+    """Return the path of a network without a model spec, as other programs write it."""
     from fer_convert.tflite.container import extract_network
 
     path = tmp_path / "foreign.tflite"
@@ -191,7 +191,7 @@ def foreign(converted: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run_and_list_imports() -> Callable[..., tuple[subprocess.CompletedProcess[str], set[str]]]:
-    """Runs ``fer-convert`` in a process of its own: the process, and the packages it had imported at its end."""
+    """Return a function that runs ``fer-convert`` in a subprocess and lists the packages it imported."""
     code = (
         "import sys\nfrom fer_convert.cli.main import run\n"
         "status = run(sys.argv[1:])\n"

@@ -1,4 +1,4 @@
-"""What the tests of the runtime share: sources, detectors and results made by hand, real videos, processes."""
+"""Shared helpers of the runtime tests: fake sources and detectors, results, real videos, processes."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ LABELS = ("sad", "happy")
 """The labels of the results made here."""
 
 FACE_IN_PORTRAIT = FaceBox(150, 100, 230, 230)
-"""Where the portrait's face is, about."""
+"""Approximate face box in the portrait."""
 
 
 # --- images ---
 
 
 def noise(width: int = 64, height: int = 48, seed: int = 0) -> Image:
-    """An image that cannot be compressed."""
+    """Return an image that cannot be compressed."""
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
 def plain(value: int, width: int = 64, height: int = 48) -> Image:
-    """An image of one gray."""
+    """Return an image of one gray level."""
     return np.full((height, width, 3), value, np.uint8)
 
 
 def corners(width: int = 64, height: int = 48) -> Image:
-    """A smooth image without symmetry: each corner has a colour of its own."""
+    """Return a smooth image without symmetry: each corner has a different color."""
     colors = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8)
     return np.asarray(cv2.resize(colors, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def moved(image: Image, x: int, y: int) -> Image:
-    """The image moved by some pixels, its edge repeated."""
+    """Return the image shifted by some pixels, with its border repeated."""
     height, width = image.shape[:2]
     matrix = np.array([[1, 0, x], [0, 1, y]], np.float32)
     return np.asarray(
@@ -69,28 +69,28 @@ def moved(image: Image, x: int, y: int) -> Image:
 
 
 def encode(suffix: str, image: NDArray[np.integer[Any]], *options: int) -> bytes:
-    """The content of an image file."""
+    """Return the bytes of an image file."""
     done, content = cv2.imencode(suffix, image, options)
     assert done
     return content.tobytes()
 
 
 def read_back(path: Path) -> Image:
-    """The image in a file, which has to be one."""
+    """Read an image file, which must be readable."""
     image = cv2.imread(str(path))
     assert image is not None
     return np.asarray(image, np.uint8)
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
-    """Write a file, and the folders above it."""
+    """Write a file, creating parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
 def names_in(folder: Path) -> list[str]:
-    """Every name in a folder, hidden ones included."""
+    """Return every name in a folder, including hidden ones."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -100,7 +100,7 @@ CODECS = {".mp4": "mp4v", ".mkv": "mp4v", ".avi": "MJPG"}
 
 
 def write_video(path: Path, images: Iterable[Image], rate: float = 10.0, *, size: tuple[int, int]) -> Path:
-    """Write a real video; an .avi holds JPEGs and an index that says how many."""
+    """Write a real video; an .avi contains JPEGs and an index with the frame count."""
     backend = cv2.CAP_OPENCV_MJPEG if path.suffix == ".avi" else cv2.CAP_FFMPEG
     writer = cv2.VideoWriter(
         str(path), backend, cv2.VideoWriter.fourcc(*CODECS[path.suffix]), float(rate), size
@@ -113,7 +113,7 @@ def write_video(path: Path, images: Iterable[Image], rate: float = 10.0, *, size
 
 
 def read_video(path: Path) -> tuple[list[Image], float]:
-    """The frames of a video and its rate."""
+    """Return the frames of a video and its frame rate."""
     capture = cv2.VideoCapture(str(path))
     rate = capture.get(cv2.CAP_PROP_FPS)
     frames = []
@@ -124,7 +124,7 @@ def read_video(path: Path) -> tuple[list[Image], float]:
 
 
 def drifting(image: Image, frames: int, size: tuple[int, int], start: tuple[int, int]) -> Iterator[Image]:
-    """Frames in which an image drifts to the right by four pixels a frame."""
+    """Return frames in which an image drifts to the right by four pixels per frame."""
     height, width = image.shape[:2]
     for number in range(frames):
         frame = plain(90, *size)
@@ -137,7 +137,7 @@ def drifting(image: Image, frames: int, size: tuple[int, int], start: tuple[int,
 
 
 class ItemSource:
-    """A source of what it is given; remembers whether its iteration ended and whether it was closed."""
+    """A source of given items; records whether iteration ended and whether it was closed."""
 
     def __init__(self, items: Iterable[SourceItem], *, live: bool = False, still: bool = False) -> None:
         self.info = StreamInfo(
@@ -162,7 +162,7 @@ class ItemSource:
 
 
 class FixedDetector:
-    """Faces that never move, wherever it searches; fails from the frame on whose first pixel is ``fails_at``.
+    """Detects the same faces in every search; fails from the frame whose first pixel is ``fails_at``.
 
     ``searched`` holds the first pixel of each frame that was searched as a whole.
     """
@@ -204,7 +204,7 @@ class FixedDetector:
 
 
 def take_frames(source: Source) -> tuple[list[Frame], SourceError | None]:
-    """The frames of a source up to its end or error, and the error."""
+    """Return the frames of a source up to its end or error, and the error."""
     frames: list[Frame] = []
     try:
         with source:
@@ -220,7 +220,7 @@ def take_frames(source: Source) -> tuple[list[Frame], SourceError | None]:
 
 
 def numbered_frame(index: int, image: Image | None = None) -> Frame:
-    """A frame of one shot at 25 a second, with noise of its own, numbered in its first pixel."""
+    """Return a frame of noise at 25 per second, with its number in the first pixel."""
     wall = noise(180, 100, seed=1_000_000)
     pixels = wall // 4 * 3 + noise(180, 100, seed=index) // 4 if image is None else image.copy()
     pixels[0, 0, 0] = index % 256
@@ -228,7 +228,7 @@ def numbered_frame(index: int, image: Image | None = None) -> Frame:
 
 
 def numbered_frames(count: int, *, then: BaseException | None = None) -> Iterator[Frame]:
-    """Frames of noise, and an error after them."""
+    """Yield numbered frames of noise, then raise an optional error."""
     for index in range(count):
         yield numbered_frame(index)
     if then is not None:
@@ -243,7 +243,7 @@ def make_face(
     number: int = 0,
     confidence: float | None = None,
 ) -> FaceResult:
-    """A face that shows a label with a score, and another one with the rest."""
+    """Return a face with a score for one label, and the rest for another."""
     labels = LABELS if label in LABELS else ("other", label)
     values = tuple(score if name == label else 1 - score for name in labels)
     return FaceResult(number, Detection(box, confidence), EmotionScores(labels, values), label)
@@ -257,14 +257,14 @@ def make_result(
     time_s: float | None = None,
     image: Image | None = None,
 ) -> FrameResult:
-    """A frame with faces that are happy."""
+    """Return a result with happy faces."""
     frame = Frame(noise() if image is None else image, source, index, time_s)
     found = [make_face(FaceBox(number, 2, 30, 40), number=number) for number in range(faces)]
     return FrameResult(frame, tuple(found))
 
 
 def make_view(index: int = 0, **options: Any) -> View:
-    """The view of such a result."""
+    """Return the view of such a result."""
     return View(make_result(index, **options))
 
 
@@ -272,7 +272,7 @@ def make_view(index: int = 0, **options: Any) -> View:
 
 
 def replace_spec(path: Path, spec: ModelSpec) -> Path:
-    """Give the network in a model file another spec."""
+    """Replace the spec in a model file."""
     with zipfile.ZipFile(path) as archive:
         start = min(entry.header_offset for entry in archive.infolist())
     path.write_bytes(path.read_bytes()[:start])
@@ -285,7 +285,7 @@ def replace_spec(path: Path, spec: ModelSpec) -> Path:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that will come true."""
+    """Wait until a condition becomes true."""
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
@@ -293,13 +293,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 FerEdge = Callable[..., subprocess.CompletedProcess[str]]
-"""``fer-edge`` with arguments of any kind: what it printed and its exit status."""
+"""``fer-edge`` with any arguments: its output and exit status."""
 
 
 def run_fer_edge(
     *arguments: object, cwd: Path | None = None, env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``fer-edge`` in a process of its own, without a display, to its end."""
+    """Run ``fer-edge`` to its end in a separate process without a display."""
     environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
     return subprocess.run(
         [sys.executable, "-m", "fer_edge", *map(str, arguments)],
@@ -311,7 +311,7 @@ def run_fer_edge(
 
 
 def run_shell(command: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of bash, in which ``fer-edge`` stands for the program, to its end."""
+    """Run a line of bash to its end; ``fer-edge`` in it means this program."""
     line = command.replace("fer-edge", f"'{sys.executable}' -m fer_edge")
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=120, check=False
@@ -319,7 +319,7 @@ def run_shell(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a script in a Python of its own to its end."""
+    """Run a Python script to its end in a separate process."""
     return subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         capture_output=True,
@@ -330,5 +330,5 @@ def run_python(script: str, *arguments: object) -> subprocess.CompletedProcess[s
 
 
 def read_rows(text: str) -> list[dict[str, Any]]:
-    """The objects of JSON Lines."""
+    """Return the objects of a JSON Lines file."""
     return [json.loads(line) for line in text.splitlines()]

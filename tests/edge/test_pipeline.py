@@ -1,4 +1,4 @@
-"""The loop from source to results: order, threads, errors, what does not continue, its end."""
+"""The loop from source to results: order, threads, errors, discontinuities, shutdown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def indices(results: Iterable[FrameResult | SkippedInput]) -> list[int]:
 
 
 def frame_results(pipeline: Pipeline) -> list[FrameResult]:
-    """Every result of a pipeline from its beginning to its end."""
+    """Return all results of a pipeline, from start to end."""
     with pipeline:
         return [result for result in pipeline if isinstance(result, FrameResult)]
 
@@ -178,7 +178,7 @@ def test_leaving_early_ends_all_threads_and_the_source(
         results = iter(pipeline)
         next(results)
         if threads == 1:
-            del results  # nothing runs ahead: whoever holds the iterator holds the source
+            del results  # nothing runs ahead: the iterator holds the source
     assert set(threading.enumerate()) <= threads_before
     assert source.ended
 
@@ -206,7 +206,7 @@ def test_a_pipeline_that_is_never_iterated_starts_no_reading(
 
 
 class BlindDetector:
-    """Finds nothing, and looks at no pixel."""
+    """A detector that finds nothing and reads no pixel."""
 
     name = "blind"
     traits = DetectorTraits(tracked=False)
@@ -224,7 +224,7 @@ class BlindDetector:
 
 
 class CountingSource(ItemSource):
-    """Images that are never looked at, and the most of them that were under way at once."""
+    """A source of images whose pixels are not read; records the most images in flight at once."""
 
     def __init__(self, count: int, size: tuple[int, int]) -> None:
         self.read = self.delivered = self.most = 0
@@ -232,7 +232,7 @@ class CountingSource(ItemSource):
 
     @property
     def under_way(self) -> int:
-        """The frames that were read and not yet done with, without the newest, which waits for its turn."""
+        """The number of frames read but not finished, without the newest, which is still queued."""
         return self.read - 1 - self.delivered
 
     def _frames(self, count: int, size: tuple[int, int]) -> Iterator[Frame]:
@@ -248,9 +248,9 @@ class CountingSource(ItemSource):
 @pytest.mark.parametrize(
     ("size", "least", "most"),
     [
-        ((64, 48), 12, 19),  # as many as wait between the stages and are in their hands
+        ((64, 48), 12, 19),  # those queued between the stages and those in progress
         ((4000, 3000), 2, 4),  # 36 MB each, of 128 MiB
-        ((9000, 6000), 1, 1),  # more than that each: one at a time
+        ((9000, 6000), 1, 1),  # larger than the budget: one at a time
     ],
     ids=["small", "large", "huge"],
 )
@@ -338,7 +338,7 @@ class TestLive:
         results = frame_results(
             Pipeline(source, FixedDetector([FaceBox(0, 0, 60, 60)]), model, threads=threads)
         )
-        # Of each stretch the last frame at least arrives, and no face is the one of another stretch.
+        # At least the last frame of each stretch arrives, and no face carries over from another stretch.
         ids_of_stretch: dict[int, set[int]] = {}
         for result in results:
             ids_of_stretch.setdefault(result.frame.index // 100, set()).update(f.id for f in result.faces)
@@ -349,7 +349,7 @@ class TestLive:
 class TestDiscontinuity:
     @staticmethod
     def same_face(count: int, start: int = 0) -> Iterator[Frame]:
-        """Frames that show the same, so that a face would be followed through them."""
+        """Return identical frames, through which a face would be tracked."""
         image = numbered_frame(0).image
         return (Frame(image, "items", index, index / 25) for index in range(start, start + count))
 
@@ -425,11 +425,11 @@ class TestDiscontinuity:
 
 
 @THREADS
-def test_rows_alone_never_need_colours(threads: int, model: ModelFile, portrait: Image) -> None:
-    """A gray model and the cascade read what the decoder has for nothing."""
+def test_rows_alone_never_need_colors(threads: int, model: ModelFile, portrait: Image) -> None:
+    """A gray model and the cascade use the decoder's gray plane directly."""
 
     def unwanted() -> Image:
-        raise AssertionError("nobody needs the colours")
+        raise AssertionError("nobody needs the colors")
 
     small = np.asarray(cv2.resize(portrait, (256, 300), interpolation=cv2.INTER_AREA), np.uint8)
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)

@@ -1,4 +1,4 @@
-"""Every public name has an example in its docstring, and every example runs as a user would run it."""
+"""Every public name has an example in its docstring, and every example runs as users would run it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FINDER = doctest.DocTestFinder(exclude_empty=True)
 
 
 def is_error_below_the_root(name: str) -> bool:
-    """Whether a name is one of the errors, which share the example of FerEdgeError."""
+    """Return whether a name is an error class that shares the example of FerEdgeError."""
     thing = getattr(fer_edge, name)
     return inspect.isclass(thing) and issubclass(thing, Exception) and thing is not fer_edge.FerEdgeError
 
@@ -27,7 +27,7 @@ def test_every_public_name_has_an_example(name: str) -> None:
 
 
 def documented() -> list[doctest.DocTest]:
-    """The examples of the package, its public names and their methods; none twice."""
+    """Yield the documented objects: the package, its public names and their methods, each once."""
     things = [("fer_edge", fer_edge), *((name, getattr(fer_edge, name)) for name in NAMES)]
     found = [test for name, thing in things for test in FINDER.find(thing, name, globs={}) if test.examples]
     return list({(test.filename, test.lineno): test for test in found}.values())

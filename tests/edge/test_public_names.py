@@ -1,4 +1,4 @@
-"""What ``fer_edge`` offers, and that importing it costs nothing."""
+"""The public names of ``fer_edge``, and a cheap import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python interface: pictures and videos in, faces and emotions out."""
+"""The Python interface: images and videos in, faces and emotions out."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def recognizer() -> Iterator[EmotionRecognizer]:
 
 @pytest.fixture
 def portrait(portrait: Image) -> Image:
-    """The portrait at half its size, to save time."""
+    """Return the portrait at half size, to save time."""
     return np.asarray(cv2.resize(portrait, (256, 300), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
-    """A real video of twelve frames, ten a second: the portrait drifting to the right."""
+    """Write a real video of the portrait drifting to the right: twelve frames, ten per second."""
     small = np.asarray(cv2.resize(read_back(portrait_path), (256, 300)), np.uint8)
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     return write_video(path, drifting(small, 12, (400, 320), (20, 10)), 10, size=(400, 320))
@@ -67,11 +67,11 @@ class TestAnalyze:
             assert faces[0].box.width > faces[1].box.width
             assert faces[0].box.x > faces[1].box.x
 
-    def test_a_picture_without_faces_has_none(self, recognizer: EmotionRecognizer) -> None:
+    def test_an_image_without_faces_has_no_faces(self, recognizer: EmotionRecognizer) -> None:
         assert recognizer.analyze(np.full((480, 640, 3), 128, np.uint8)) == ()
 
     @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (23, 23), (5, 2000)])
-    def test_a_tiny_picture_has_none(self, shape: tuple[int, int], recognizer: EmotionRecognizer) -> None:
+    def test_a_tiny_image_has_no_faces(self, shape: tuple[int, int], recognizer: EmotionRecognizer) -> None:
         assert recognizer.analyze(np.zeros((*shape, 3), np.uint8)) == ()
 
     @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ class TestAnalyze:
     ) -> None:
         assert recognizer.analyze(view(portrait)) == recognizer.analyze(portrait)
 
-    def test_the_picture_is_not_changed_and_may_be_read_only(
+    def test_the_image_is_not_changed_and_may_be_read_only(
         self, recognizer: EmotionRecognizer, portrait: Image
     ) -> None:
         before = portrait.copy()
@@ -130,18 +130,18 @@ class TestAnalyze:
         assert recognizer.analyze(portrait)
         assert np.array_equal(portrait, before)
 
-    def test_without_detection_the_picture_is_the_face(self, portrait: Image) -> None:
+    def test_without_detection_the_image_is_the_face(self, portrait: Image) -> None:
         with EmotionRecognizer(detector="none") as recognizer:
             (face,) = recognizer.analyze(portrait[50:170, 75:195])
         assert face.box == FaceBox(0, 0, 120, 120)
         assert face.detection.framing == EXACT
 
-    def test_a_path_is_read_as_a_picture(self, recognizer: EmotionRecognizer, portrait_path: Path) -> None:
+    def test_a_path_is_read_as_an_image(self, recognizer: EmotionRecognizer, portrait_path: Path) -> None:
         faces = recognizer.analyze(read_back(portrait_path))
         assert recognizer.analyze(portrait_path) == recognizer.analyze(str(portrait_path)) == faces
 
-    @pytest.mark.parametrize("content", [None, b"no picture", b""])
-    def test_a_file_that_is_no_picture_is_an_error(
+    @pytest.mark.parametrize("content", [None, b"not an image", b""])
+    def test_a_file_that_is_not_an_image_is_an_error(
         self, content: bytes | None, recognizer: EmotionRecognizer, tmp_path: Path
     ) -> None:
         path = tmp_path / "face.jpg"
@@ -153,7 +153,7 @@ class TestAnalyze:
 
 class TestAnalyzeBatch:
     @pytest.mark.parametrize("threads", [1, 3])
-    def test_each_picture_gives_what_analyze_does_in_order(
+    def test_each_image_gives_the_result_of_analyze_in_order(
         self, threads: int, portrait: Image, portrait_path: Path
     ) -> None:
         images = [portrait, portrait_path, np.full((90, 120, 3), 128, np.uint8), str(portrait_path), portrait]
@@ -162,10 +162,10 @@ class TestAnalyzeBatch:
             assert list(recognizer.analyze_batch(images)) == alone
         assert [len(faces) for faces in alone] == [1, 1, 0, 1, 1]
 
-    def test_none_give_nothing(self, recognizer: EmotionRecognizer) -> None:
+    def test_no_images_give_no_results(self, recognizer: EmotionRecognizer) -> None:
         assert list(recognizer.analyze_batch([])) == []
 
-    def test_pictures_are_taken_as_they_are_needed(
+    def test_images_are_taken_as_they_are_needed(
         self, recognizer: EmotionRecognizer, portrait: Image
     ) -> None:
         endless = (portrait for _ in count())
@@ -186,7 +186,7 @@ class TestAnalyzeBatch:
 
 
 class LeftHalf:
-    """A detector that takes the left half of each frame for a face; remembers whether it was closed."""
+    """A detector that reports the left half of each frame as a face; records whether it was closed."""
 
     name = "left half"
     traits = DetectorTraits(tracked=False)
@@ -206,7 +206,7 @@ class LeftHalf:
 
 
 class TestOwnDetector:
-    def test_it_is_used_for_pictures_and_videos_and_stays_open(self, portrait: Image, clip: Path) -> None:
+    def test_it_is_used_for_images_and_videos_and_stays_open(self, portrait: Image, clip: Path) -> None:
         detector = LeftHalf()
         with EmotionRecognizer(detector=detector) as recognizer:
             (face,) = recognizer.analyze(portrait)
@@ -217,7 +217,7 @@ class TestOwnDetector:
 
     @pytest.mark.parametrize("options", [{"min_face": 40}, {"detector_model": "face.onnx"}])
     def test_options_that_it_would_not_see_are_refused(self, options: dict[str, Any]) -> None:
-        with pytest.raises(UsageError, match="detector of your own"):
+        with pytest.raises(UsageError, match="do not apply to a detector object"):
             EmotionRecognizer(detector=LeftHalf(), **options)
 
     @pytest.mark.parametrize("detector", [None, 3, LeftHalf.detect])
@@ -235,7 +235,7 @@ class TestStream:
         assert [result.frame.time_s for result in results] == pytest.approx([n / 10 for n in range(12)])
         assert [[face.id for face in result.faces] for result in results] == [[0]] * 12
 
-    def test_a_picture_gives_what_analyze_does(
+    def test_an_image_gives_the_result_of_analyze(
         self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         path = str(tmp_path / "face.png")
@@ -244,7 +244,7 @@ class TestStream:
         assert result.faces == recognizer.analyze(portrait)
         assert (result.frame.source, result.frame.time_s) == (path, None)
 
-    def test_a_folder_gives_its_pictures_in_order(
+    def test_a_folder_gives_its_images_in_order(
         self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         for name in ("b.png", "a.jpg"):
@@ -255,38 +255,36 @@ class TestStream:
         ]
         assert [[face.id for face in result.faces] for result in results] == [[0], [1]]
 
-    def test_a_picture_that_cannot_be_read_is_an_error_after_those_before_it(
+    def test_an_unreadable_image_is_an_error_after_those_before_it(
         self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
     ) -> None:
         cv2.imwrite(str(tmp_path / "a.png"), portrait)
-        (tmp_path / "b.png").write_text("no picture")
+        (tmp_path / "b.png").write_text("not an image")
         results = recognizer.stream(tmp_path)
         assert next(results).frame.source.endswith("a.png")
-        with pytest.raises(SourceError, match=r"b\.png: expected a picture"):
+        with pytest.raises(SourceError, match=r"b\.png: cannot read image"):
             next(results)
 
     @pytest.mark.parametrize("name", ["missing.mp4", "missing.jpg", "missing", "empty folder"])
-    def test_what_is_not_there_is_an_error(
+    def test_a_missing_file_is_an_error(
         self, name: str, recognizer: EmotionRecognizer, tmp_path: Path
     ) -> None:
         (tmp_path / "empty folder").mkdir()
         with pytest.raises(SourceError):
             next(recognizer.stream(tmp_path / name))
 
-    def test_a_video_is_not_searched_as_thoroughly_as_a_picture(
-        self, portrait: Image, tmp_path: Path
-    ) -> None:
+    def test_a_video_is_not_searched_as_thoroughly_as_an_image(self, portrait: Image, tmp_path: Path) -> None:
         small = cv2.resize(portrait, (86, 100), interpolation=cv2.INTER_AREA)
         scene = np.asarray(cv2.copyMakeBorder(small, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
         cv2.imwrite(str(tmp_path / "scene.png"), scene)
         write_video(tmp_path / "scene.mp4", [scene] * 3, size=(686, 700))
         with EmotionRecognizer(threads=1) as recognizer:
-            (picture,) = recognizer.stream(tmp_path / "scene.png")
-            assert len(picture.faces) == 1
+            (result,) = recognizer.stream(tmp_path / "scene.png")
+            assert len(result.faces) == 1
             assert [len(frame.faces) for frame in recognizer.stream(tmp_path / "scene.mp4")] == [0, 0, 0]
 
     def test_a_process_ends_in_order_while_a_stream_is_unfinished(self, clip: Path) -> None:
-        # Its threads are within OpenCV most of the time: ended with the interpreter, they would abort it.
+        # Its threads are usually inside OpenCV, and would abort the interpreter at exit.
         program = (
             "import sys\n"
             "from fer_edge import EmotionRecognizer\n"
@@ -329,7 +327,7 @@ class TestStream:
         with EmotionRecognizer(min_face=300) as blind:
             assert [result.faces for result in blind.stream(clip)] == [()] * 12
 
-    def test_a_source_of_one_s_own(self, recognizer: EmotionRecognizer, portrait: Image) -> None:
+    def test_a_custom_source(self, recognizer: EmotionRecognizer, portrait: Image) -> None:
         class Screenshots(ItemSource):
             def __init__(self) -> None:
                 super().__init__([])
@@ -346,7 +344,7 @@ class TestStream:
             next(results)
         assert source.closed
 
-    def test_a_source_of_one_s_own_may_say_that_it_does_not_continue(
+    def test_a_custom_source_may_report_discontinuities(
         self, recognizer: EmotionRecognizer, portrait: Image
     ) -> None:
         frames = [Frame(portrait, "mine", index, index / 10) for index in range(4)]
@@ -383,7 +381,9 @@ class TestMaking:
             ({"smoothing": float("nan")}, UsageError),
         ],
     )
-    def test_what_cannot_be_is_refused(self, arguments: dict[str, Any], error: type[FerEdgeError]) -> None:
+    def test_impossible_options_are_refused(
+        self, arguments: dict[str, Any], error: type[FerEdgeError]
+    ) -> None:
         with pytest.raises(error):
             EmotionRecognizer(**arguments)
 
@@ -405,7 +405,7 @@ class TestMaking:
         with pytest.raises(ValueError, match="closed"):
             pickle.dumps(recognizer)
 
-    def test_it_writes_nothing_of_its_own(self, portrait_path: Path) -> None:
+    def test_it_prints_nothing(self, portrait_path: Path) -> None:
         program = (
             "import sys\n"
             "from fer_edge import EmotionRecognizer\n"

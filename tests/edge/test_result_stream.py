@@ -1,4 +1,4 @@
-"""A stream of results: what is skipped, what it tells, and that leaving it frees what it holds."""
+"""A stream of results: skipped inputs, statistics, and cleanup when it is left early."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recognizer() -> Iterator[EmotionRecognizer]:
 
 @pytest.fixture
 def photos(tmp_path: Path, portrait_path: Path) -> Path:
-    """Three images, of which the second cannot be read."""
+    """Return three images, the second of them unreadable."""
     folder = tmp_path / "photos"
     folder.mkdir()
     shutil.copy(portrait_path, folder / "a.jpg")

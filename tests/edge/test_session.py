@@ -1,4 +1,4 @@
-"""One run: every result into every sink, its end, and what it came to."""
+"""One run: every result in every sink, its end, and its statistics."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from tests.edge.support import (
 
 
 class RecordingSink:
-    """Remembers what happens to it; draws where ``draws``; sets the stop event after ``stops_after`` results."""
+    """Records its calls; draws if ``draws`` is set; sets the stop event after ``stops_after`` results."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ Run = Callable[..., Session]
 
 @pytest.fixture
 def run(model: ModelFile) -> Iterator[Run]:
-    """Runs items through a pipeline of one thread into sinks; the session, to look at afterwards."""
+    """Run items through a single-threaded pipeline into sinks; return the session."""
     with ExitStack() as stack:
 
         def run_items(
@@ -180,7 +180,7 @@ class TestItsEnd:
         window, other = RecordingSink(draws=True, stops_after=3), RecordingSink()
         statistics = run(endless(), window, other).statistics
         assert statistics.frames == 3
-        # What it was given is given to all, and all are closed.
+        # All sinks get the result, and all are closed.
         assert window.events == other.events == ["open", "write", "write", "write", "close"]
 
     @pytest.mark.parametrize("count", [1, 4])
@@ -260,7 +260,7 @@ class TestErrors:
 
 
 class SkippingDetector(FixedDetector):
-    """Finds its faces in every third frame alone."""
+    """A detector that finds its faces only in every third frame."""
 
     def detect(
         self, frame: Frame, roi: FaceBox | None = None, **sizes: float | None
@@ -272,7 +272,7 @@ class SkippingDetector(FixedDetector):
 class TestHiding:
     @pytest.fixture
     def session(self, model: ModelFile) -> Iterator[Callable[..., Session]]:
-        """Makes a session that hides faces, of frames of noise in which a detector finds faces now and then."""
+        """Return a function that creates a session with hidden faces on frames of noise, some with a face."""
         with ExitStack() as stack:
 
             def make(*sinks: RecordingSink, items: Any = None, frames: int | None = None) -> Session:
@@ -293,7 +293,7 @@ class TestHiding:
         for sink in sinks:
             assert len(sink.images) == 40
             for image in sink.images:
-                inner = image[62:94, 62:106].astype(int)  # within the outline of its box
+                inner = image[62:94, 62:106].astype(int)  # inside the outline of its box
                 assert (np.diff(inner, axis=1) != 0).any(axis=(0, 2)).sum() <= 6
                 assert (np.diff(inner, axis=0) != 0).any(axis=(1, 2)).sum() <= 6
 
@@ -414,7 +414,7 @@ def test_hidden_faces_are_shown_in_time_while_a_camera_gives_nothing(model: Mode
 
 
 class IdleRecorder(RecordingSink):
-    """A sink that does something while nothing comes, and then ends the run."""
+    """A sink that acts while no frames arrive, then ends the run."""
 
     def idle(self) -> None:
         self._note("idle")
@@ -441,7 +441,7 @@ def test_a_run_may_last_for_ever(run: Run, seconds: float) -> None:
 
 
 class LateDetector(FixedDetector):
-    """Finds the face from the third frame on."""
+    """A detector that finds the face from the third frame on."""
 
     def detect(self, frame: Frame, *arguments: Any, **options: Any) -> tuple[Detection, ...]:
         return super().detect(frame, *arguments, **options) if frame.index >= 2 else ()

@@ -1,4 +1,4 @@
-"""What a run came to, in memory that does not grow with its length."""
+"""Run statistics in constant memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames, boxes, scores and the rows that users script against."""
+"""Frames, boxes, scores, and the rows that user scripts depend on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def unwanted() -> Image:
 
 
 class TestFrame:
-    def test_gray_is_bt601_of_the_colours(self) -> None:
+    def test_gray_is_bt601_of_the_colors(self) -> None:
         image = noise()
         assert np.array_equal(Frame(image).gray, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
 
@@ -48,7 +48,7 @@ class TestFrame:
         assert frame.image is frame.image
         assert made == ["gray", "image"]
 
-    def test_gray_that_a_source_has_for_nothing_needs_no_colours(self) -> None:
+    def test_gray_provided_by_a_source_needs_no_colors(self) -> None:
         gray = noise()[..., 0]
         frame = Frame(unwanted, gray=gray)
         assert frame.gray is gray
@@ -90,7 +90,7 @@ def test_intersection_over_union(other: FaceBox, expected: float) -> None:
     assert FaceBox(0, 0, 10, 10).iou(other) == pytest.approx(expected)
 
 
-def test_a_box_has_a_centre_and_an_area_and_can_grow() -> None:
+def test_a_box_has_a_center_and_an_area_and_can_grow() -> None:
     box = FaceBox(10, 20, 30, 40)
     assert (box.center, box.area) == ((25, 40), 1200)
     assert box.grown(5) == FaceBox(5, 15, 40, 50)

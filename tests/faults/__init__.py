@@ -1,1 +1,1 @@
-"""What a run leaves when it is killed: ``python -m tests.faults``."""
+"""The files that killed runs leave: ``python -m tests.faults``."""

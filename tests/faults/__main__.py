@@ -1,8 +1,7 @@
-"""``python -m tests.faults``: kill -9, or another signal, at random moments, hundreds of times.
+"""``python -m tests.faults``: kill commands with SIGKILL or other signals at random moments, hundreds of times.
 
-After each kill every file under a final name has to be readable; the same command, run again, has to succeed, to
-remove what the killed one left half done, and to come to the same rows. The exit status is 1 where anything was
-otherwise.
+After each kill, every file with a final name must be readable. Running the same command again must succeed, remove
+the unfinished files of the killed run, and give the same rows. The exit status is 1 if any check fails.
 """
 
 from __future__ import annotations
@@ -18,13 +17,19 @@ from tests.faults.kills import SIGNALS, kill_at_random
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the campaign with the options of the command line."""
     parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--commands", default=",".join(COMMANDS), help=f"some of: {', '.join(COMMANDS)}")
     parser.add_argument(
-        "--signals", default="KILL", help=f"some of: {', '.join(SIGNALS)}; INT and TERM may come twice"
+        "--commands",
+        default=",".join(COMMANDS),
+        help=f"comma-separated commands (default: all of {', '.join(COMMANDS)})",
+    )
+    parser.add_argument(
+        "--signals",
+        default="KILL",
+        help=f"comma-separated signals of {', '.join(SIGNALS)} (default: KILL); half are sent twice",
     )
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
@@ -46,7 +51,7 @@ def main() -> None:
         print(f"{name:12}" + "".join(f"{counts[name, column]:14}" for column in columns))
     wrong = sum(count for (_, column), count in counts.items() if column == "wrong")
     if wrong:
-        print(f"what they left is in {folder}")
+        print(f"The files of the failed runs are in {folder}")
     sys.exit(bool(wrong))
 
 

@@ -1,4 +1,4 @@
-"""Commands that are killed at random moments, and what has to hold afterwards."""
+"""Commands that are killed at random moments, and checks of what they leave."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ __all__ = ["COMMANDS", "Command", "check_readable", "prepare", "read_content"]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line, and how it is run again.
+    """A command line, and how to run it again.
 
     ``{inputs}`` and ``{out}`` stand for folders, ``{camera}`` and ``{publisher}`` for the URLs of a camera and of a
-    detector's model; ``again`` is added to the next run after a kill. ``seconds`` bounds the moment of the kill.
-    ``same`` names files, or folders of Parquet files, that the next run has to leave exactly as a run that nobody
-    killed. ``weight`` is how many of the campaign's kills it gets compared with others: the slow ones get fewer.
+    detector model; ``again`` is appended in the run after a kill. The kill happens within ``seconds``. ``same`` names
+    files, or folders of Parquet files, that must be identical to those of an uninterrupted run. ``weight`` is the
+    command's share of the campaign's kills, relative to the others; slow commands have less.
     """
 
     arguments: tuple[str, ...]
@@ -41,7 +41,7 @@ class Command:
     weight: int = 10
 
     def line(self, places: Mapping[str, str], *, again: bool = False) -> list[str]:
-        """The command line, with Python before it."""
+        """Return the command line, starting with Python."""
         arguments = (*self.arguments, *(self.again if again else ()))
         return [sys.executable, "-m", self.program, *(text.format_map(places) for text in arguments)]
 
@@ -114,7 +114,7 @@ COMMANDS: Final[dict[str, Command]] = {
 
 
 def prepare(folder: Path, names: set[str]) -> None:
-    """Make the inputs of the commands that are named."""
+    """Create the inputs of the named commands."""
     folder.mkdir(parents=True)
     faces_video(folder / "clip.mp4", 2, 60)
     faces_video(folder / "second.mp4", 1, 40)
@@ -155,7 +155,7 @@ def _write_faces(path: Path) -> None:
 
 
 def check_readable(folder: Path) -> list[str]:
-    """What is wrong with the files under final names, which are those without a leading dot."""
+    """Return the faults of the files with final names, which have no leading dot."""
     faults = []
     for path in sorted(folder.rglob("*")):
         visible = not any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -163,19 +163,19 @@ def check_readable(folder: Path) -> list[str]:
         if path.is_file() and visible and check is not None:
             try:
                 check(path)
-            except Exception as error:  # noqa: BLE001  (whatever it is, the file is not readable)
+            except Exception as error:  # noqa: BLE001  (any error means an unreadable file)
                 faults.append(f"{path.relative_to(folder)}: {type(error).__name__}: {error}")
     return faults
 
 
 def _check_json_lines(path: Path) -> None:
     for line in path.read_bytes().splitlines(keepends=True):
-        assert line.endswith(b"\n"), "half a row"
+        assert line.endswith(b"\n"), "incomplete row"
         json.loads(line)
 
 
 def _check_csv(path: Path) -> None:
-    assert path.read_bytes().endswith(b"\n"), "half a row"
+    assert path.read_bytes().endswith(b"\n"), "incomplete row"
     with path.open(newline="") as file:
         widths = {len(row) for row in csv.reader(file)}
     assert len(widths) == 1, f"rows of {widths} columns"
@@ -200,11 +200,11 @@ def _check_parquet(path: Path) -> None:
 
 
 def _check_page(path: Path) -> None:
-    assert path.read_text("utf-8").rstrip().endswith("</html>"), "half a page"
+    assert path.read_text("utf-8").rstrip().endswith("</html>"), "incomplete page"
 
 
 def read_content(path: Path) -> bytes:
-    """What has to be the same: a file's bytes, or the tables of all Parquet files in a folder, which have times."""
+    """Return the bytes of a file, or all Parquet tables of a folder (the files contain times) for comparison."""
     if path.is_file():
         return path.read_bytes()
     tables = {file.name: pq.read_table(file).to_pylist() for file in sorted(path.rglob("*.parquet"))}

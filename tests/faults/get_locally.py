@@ -1,6 +1,6 @@
 """``fer-edge get`` from another publisher: ``python -m tests.faults.get_locally URL FOLDER``.
 
-It starts as the programs start: nothing else is imported before signals are handled.
+It starts like the real programs: nothing else is imported before signals are handled.
 """
 
 from __future__ import annotations

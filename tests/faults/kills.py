@@ -1,6 +1,6 @@
-"""Kills commands at random moments, and looks at what they left and at what the next run makes of it.
+"""Kills commands at random moments, then checks the files they left and the next run.
 
-By SIGKILL, or by a signal that a command handles, which has to be the reason that its exit status tells.
+The signal is SIGKILL or one that a command handles; the exit status must match the signal.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from tests.faults.publisher import slow_publisher
 __all__ = ["SIGNALS", "Kill", "kill_at_random"]
 
 SIGNALS = {"KILL": -9, "INT": 130, "TERM": 143, "HUP": 143}
-"""Those that a command may get, and the exit status after each."""
+"""The signals that a command may receive, and its exit status after each."""
 
 _RUNS_WITHIN_S = 300.0
 _ENDS_WITHIN_S = 60.0
 _OURS = ("fer_", "tests/")  # in tracebacks
-_AGAIN_S = 0.05  # after which half of the signals that are handled come a second time
+_AGAIN_S = 0.05  # pause before the second signal, which half of the kills send
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What a signal after so many seconds led to; ``faults`` is what must not be."""
+    """The result of a signal after so many seconds; ``faults`` lists the failed checks."""
 
     command: str
     signal: str
@@ -50,9 +50,9 @@ class Kill:
 def kill_at_random(
     folder: Path, names: Iterable[str], kills: int, seed: int, signals: Sequence[str] = ("KILL",)
 ) -> Iterator[Kill]:
-    """Kill the commands of those names, each from a fresh start, by their weights; yields what came of it.
+    """Kill the named commands, each from a fresh start, in proportion to their weights; yield each result.
 
-    ``signals`` are of ``SIGNALS``; each time one of them is chosen at random.
+    Each kill uses a random one of ``signals``, which are names from ``SIGNALS``.
     """
     chosen = list(names)
     inputs = folder / "inputs"
@@ -80,7 +80,7 @@ def kill_at_random(
 
 
 def _spread(names: list[str]) -> list[str]:
-    """Each name as often as its weight says, spread evenly."""
+    """Return each name as often as its weight, spread evenly."""
     places = [
         ((turn + 0.5) / COMMANDS[name].weight, number, name)
         for number, name in enumerate(names)
@@ -91,7 +91,7 @@ def _spread(names: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Whole:
-    """A run that nobody killed: its files, what those hold that have to be the same, and its time."""
+    """An uninterrupted run: its files, and the contents that must be identical."""
 
     files: frozenset[str]
     contents: dict[str, bytes]
@@ -114,13 +114,13 @@ class _Runner:
         )
 
     def measure(self, command: Command, out: Path) -> _Whole:
-        """What a run leaves that nobody kills."""
+        """Run a command without a kill; return its files and contents."""
         done = self.run(command, out)
         assert done.returncode == 0, done.stderr
         return _Whole(_list_files(out), {name: read_content(out / name) for name in command.same})
 
     def kill(self, name: str, out: Path, rng: random.Random, kind: str, whole: _Whole) -> Kill:
-        """Kill a run after a random share of its time, look at what is there, and run it again."""
+        """Kill a run after a random share of its time, check its files, and run it again."""
         command = COMMANDS[name]
         out.mkdir()
         after_s, twice = rng.random() * command.seconds, rng.random() < 0.5
@@ -130,20 +130,20 @@ class _Runner:
         faults += [f"after the kill: {fault}" for fault in check_readable(out)]
         done = self.run(command, out, again=True)
         if done.returncode != 0:
-            faults.append(f"the next run left with {done.returncode}: {done.stderr[-500:]}")
+            faults.append(f"the next run exited with {done.returncode}: {done.stderr[-500:]}")
         faults += [f"after the next run: {fault}" for fault in check_readable(out)]
         left = sorted(path for path in _list_files(out) - whole.files if not _has_time(path))
         if left:
-            faults.append(f"left over: {', '.join(left)}")
+            faults.append(f"files not removed: {', '.join(left)}")
         for path in command.same:
             if read_content(out / path) != whole.contents[path]:
-                faults.append(f"{path} is not as it would have been")
+                faults.append(f"{path} differs from that of an uninterrupted run")
         if not faults:
             shutil.rmtree(out)
         return Kill(name, kind, round(after_s, 3), was_running, tuple(faults))
 
     def _interrupt(self, line: list[str], after_s: float, kind: str, twice: bool) -> tuple[int | None, str]:
-        """Start a command and send it a signal; its exit status, None if it does not end, and what it said."""
+        """Start a command and send it a signal; return its exit status (None if it does not end) and its output."""
         number = getattr(signal, f"SIG{kind}")
         with tempfile.TemporaryFile() as log:
             process = subprocess.Popen(
@@ -171,12 +171,12 @@ class _Runner:
 
 
 def _find_exit_faults(kind: str, status: int | None, said: str) -> list[str]:
-    """What is wrong with how a command ended. While Python itself starts, a signal ends it as it ends Python."""
+    """Return the faults of a command's exit. During Python's own startup, signals have their default action."""
     unhandled = status == -getattr(signal, f"SIG{kind}") and not any(word in said for word in _OURS)
     if status is None:
-        return [f"it did not end within {_ENDS_WITHIN_S:.0f} s: {said[-500:]}"]
+        return [f"the command did not exit within {_ENDS_WITHIN_S:.0f} s: {said[-500:]}"]
     if not unhandled and ("Traceback" in said or status not in (0, SIGNALS[kind])):
-        return [f"it left with {status}: {said[-2000:]}"]
+        return [f"the command exited with {status}: {said[-2000:]}"]
     return []
 
 
@@ -185,5 +185,5 @@ def _list_files(folder: Path) -> frozenset[str]:
 
 
 def _has_time(path: str) -> bool:
-    """Whether a name is that of a camera's file, which is another one each second, or of TensorBoard's."""
+    """Return whether a file name contains a time, as those of a camera and of TensorBoard do."""
     return path.startswith(("rows-", "video-")) or "tfevents" in path

@@ -12,7 +12,7 @@ __all__ = ["CONTENT", "slow_publisher"]
 
 CONTENT: Final = bytes(range(256)) * 900
 _CHUNKS: Final = 20
-_PAUSE_S: Final = 0.03  # between two of them
+_PAUSE_S: Final = 0.03  # between two parts
 
 
 class _Publisher(BaseHTTPRequestHandler):
@@ -36,12 +36,12 @@ class _Server(ThreadingHTTPServer):
         self.stop = threading.Event()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed is nothing to report."""
+        """Ignore clients that were killed."""
 
 
 @contextmanager
 def slow_publisher() -> Iterator[str]:
-    """Serve a model; the address of it."""
+    """Serve a model; yield its URL."""
     with _Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,4 @@
-"""A few kills of the commands that start fast; ``python -m tests.faults`` does five hundred of all."""
+"""A few kills of the fast commands; ``python -m tests.faults`` runs five hundred kills of all commands."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Damaged and hostile input for everything that is read: ``python -m tests.fuzz``."""
+"""Damaged and hostile input for every reader: ``python -m tests.fuzz``."""

@@ -1,7 +1,7 @@
-"""``python -m tests.fuzz``: thousands of cases, each in a process that may die, and what became of them.
+"""``python -m tests.fuzz``: run thousands of cases in processes that may die, and print the outcomes.
 
-The same seed makes the same cases. A case that went wrong is made again by ``--case KIND:SEED:INDEX``. The exit
-status is 1 where a case ended in a traceback or a crash, took over 10 s or over 1 GB.
+The same seed gives the same cases. ``--case KIND:SEED:INDEX`` repeats a failed case. The exit status is 1 if a case
+ended in a traceback or a crash, or took more than 10 s or 1 GB.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ COLUMNS = ("result", "error", *BAD)
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the campaign or the case of the command line."""
     parser = argparse.ArgumentParser(prog="tests.fuzz", description=__doc__)
-    parser.add_argument("--cases", type=int, default=20_000, help="about how many (default: 20000)")
+    parser.add_argument(
+        "--cases", type=int, default=20_000, help="approximate number of cases (default: 20000)"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", help=f"some of: {', '.join(KINDS)}")
+    parser.add_argument("--kinds", help=f"comma-separated kinds (default: all of {', '.join(KINDS)})")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--case", type=CaseName.parse, help="run one case again: kind:seed:index")
-    parser.add_argument("--report", type=Path, help="write the counts as JSON")
+    parser.add_argument("--case", type=CaseName.parse, help="repeat one case, kind:seed:index")
+    parser.add_argument("--report", type=Path, help="JSON file for the counts")
     options = parser.parse_args()
     if options.case:
         outcome = run_one(options.case)
@@ -47,7 +49,7 @@ def main() -> None:
 
 
 def show(campaign: Campaign, seconds: float) -> None:
-    """Print how many cases of each kind went which way."""
+    """Print the number of cases by kind and outcome."""
     print(f"\n{'kind':20}" + "".join(f"{name:>11}" for name in COLUMNS) + f"{'longest':>11}")
     for kind, counts in sorted(campaign.counts.items()):
         cells = "".join(f"{counts[name]:11,}" for name in COLUMNS)

@@ -1,4 +1,4 @@
-"""Runs many cases in several workers, restarts those that die, and counts how the cases went."""
+"""Runs many cases in several workers, restarts workers that die, and counts the outcomes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STARTS_WITHIN_S = 180.0  # importing TensorFlow on a busy machine
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A batch of a kind, from its ``first`` case until before ``end``."""
+    """A batch of one kind, from case ``first`` up to, but not including, ``end``."""
 
     kind: str
     seed: int
@@ -36,7 +36,7 @@ class Job:
 
 
 def plan(cases: int, seed: int, kinds: Iterable[str]) -> list[Job]:
-    """The batches that come to about so many cases, all kinds mixed; others for another seed."""
+    """Return batches for about ``cases`` cases, with all kinds mixed; the seed determines them."""
     chosen = list(kinds)
     shares = sum(KINDS[name].share for name in chosen)
     batches = [
@@ -50,14 +50,14 @@ def plan(cases: int, seed: int, kinds: Iterable[str]) -> list[Job]:
 
 @dataclass(slots=True)
 class Campaign:
-    """Takes jobs; ``outcomes`` are those that must not be, ``counts`` all of them, by kind and by how they went."""
+    """Runs jobs; ``outcomes`` are the failures, ``counts`` the number of cases by kind and outcome."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
     slowest: dict[str, float] = field(default_factory=dict)
 
     def run(self, jobs: Iterable[Job], workers: int = 2) -> Iterator[Outcome]:
-        """Run the jobs; yields each outcome that must not be as it comes."""
+        """Run the jobs; yield each failure as it occurs."""
         waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
         for job in jobs:
             waiting.put(job)
@@ -79,12 +79,12 @@ class Campaign:
                 yield outcome
 
     def count(self, what: str) -> int:
-        """How many cases went that way."""
+        """Return the number of cases with this outcome."""
         return sum(counter[what] for counter in self.counts.values())
 
 
 def run_one(case: CaseName) -> Outcome:
-    """Run a case again, alone."""
+    """Run a single case again."""
     found: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
     worker = _Worker()
     try:
@@ -111,13 +111,13 @@ def _work(waiting: queue.SimpleQueue[Job], found: queue.SimpleQueue[Outcome | No
 
 
 class _Worker:
-    """A worker's process, another one after each death."""
+    """A worker process, restarted after each death."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, job: Job, found: queue.SimpleQueue[Outcome | None]) -> Job | None:
-        """Run a job; what is left of it where the process died."""
+        """Run a job; return its remaining cases if the process died."""
         process = self._process = self._process or self._start()
         assert process.stdin is not None
         process.stdin.write(json.dumps(asdict(job)) + "\n")
@@ -130,20 +130,20 @@ class _Worker:
                 started = message["start"]
                 continue
             found.put(Outcome(CaseName(job.kind, job.seed, message.pop("index")), **message))
-        died = self._bury()
+        died = self._stop()
         if started is None:
-            raise RuntimeError(f"a worker ended before the first case of {job}: {died.detail}")
+            raise RuntimeError(f"a worker exited before the first case of {job}: {died.detail}")
         found.put(Outcome(CaseName(job.kind, job.seed, started), died.what, died.detail))
         return replace(job, first=started + 1)
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()  # which ends it
-            self._bury()
+            self._process.stdin.close()  # closing its input makes it exit
+            self._stop()
 
     def _start(self) -> subprocess.Popen[str]:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the process is buried)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed when the process is stopped)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.worker"],
@@ -159,7 +159,7 @@ class _Worker:
         return process
 
     def _read(self, timeout: float) -> dict[str, Any] | None:
-        """The next message; None where the process died or hangs."""
+        """Return the next message, or None if the process died or hangs."""
         try:
             line = self._lines.get(timeout=timeout)
         except queue.Empty:
@@ -167,8 +167,8 @@ class _Worker:
         message: dict[str, Any] | None = json.loads(line) if line else None
         return message
 
-    def _bury(self) -> Outcome:
-        """End the process, and say how it was doing."""
+    def _stop(self) -> Outcome:
+        """Stop the process and return its last state."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
@@ -185,12 +185,12 @@ class _Worker:
         said = self._errors.read().decode(errors="replace")
         self._errors.close()
         what = "slow" if hangs else "crash"
-        detail = f"no end after {_HANGS_AFTER_S:g} s" if hangs else f"the process ended with {status}"
+        detail = f"not finished after {_HANGS_AFTER_S:g} s" if hangs else f"the process exited with {status}"
         return Outcome(CaseName("", 0, 0), what, f"{detail}\n{said[-2500:]}")
 
 
 def _pump(process: subprocess.Popen[str], lines: queue.SimpleQueue[str]) -> None:
-    """Hand over the lines of a process, and an empty one at its end."""
+    """Pass on the lines of a process, then an empty one at its end."""
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:

@@ -1,4 +1,4 @@
-"""What is fuzzed: kinds of input, and how one of them went."""
+"""The kinds of fuzzed input, and the outcome of a case."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hypothesis.strategies import SearchStrategy
 __all__ = ["BAD", "CaseName", "Kind", "Outcome"]
 
 BAD = ("traceback", "crash", "slow", "memory")
-"""What must not happen: neither a result nor an error of one line."""
+"""Failures: neither a result nor a one-line error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of input.
 
-    ``values`` makes its strategy; ``run`` takes one value, and an empty folder to work in. It may raise FerEdgeError,
-    and AssertionError where a result is wrong. ``batch`` cases are drawn together, ``share`` is how many batches this
-    kind has for one of the others.
+    ``values`` creates its strategy; ``run`` takes one value and an empty working folder. It may raise FerEdgeError, and
+    AssertionError if a result is wrong. ``batch`` cases are drawn together; ``share`` is the number of batches relative
+    to other kinds.
     """
 
     values: Callable[[], SearchStrategy[Any]]
@@ -33,7 +33,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class CaseName:
-    """What makes a case again: its kind, the seed of its batch, its place there."""
+    """The name that reproduces a case: its kind, the seed of its batch, and its index."""
 
     kind: str
     seed: int
@@ -44,7 +44,7 @@ class CaseName:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``kind:seed:index``; raises ValueError."""
+        """Parse ``kind:seed:index``; raise ValueError if malformed."""
         match = re.fullmatch(r"([a-z-]+):(\d+):(\d+)", text)
         if match is None:
             raise ValueError(f"expected kind:seed:index, got {text!r}")
@@ -53,7 +53,7 @@ class CaseName:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a case went: ``result``, ``error``, or one of BAD; ``detail`` is what was raised."""
+    """The outcome of a case: ``result``, ``error``, or one of BAD; ``detail`` is the exception."""
 
     case: CaseName
     what: str

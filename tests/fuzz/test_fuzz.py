@@ -1,4 +1,4 @@
-"""A few hundred damaged and hostile inputs of every kind; ``make fuzz`` tries twenty thousand."""
+"""A few hundred damaged and hostile inputs of every kind; ``make fuzz`` runs twenty thousand."""
 
 from __future__ import annotations
 

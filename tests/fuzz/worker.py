@@ -1,4 +1,4 @@
-"""Runs batches of cases in a process that may die: jobs come as lines of JSON, and so go the outcomes."""
+"""Runs batches of cases in a process that may die; jobs and outcomes are lines of JSON."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from tests.fuzz.kinds import KINDS
 
 MOST_SECONDS = 10.0
 MOST_MEMORY_MB = 1000.0
-_ADDRESS_SPACE = 12 << 30  # a case that wants more gets a MemoryError, and the machine lives on
+_ADDRESS_SPACE = 12 << 30  # a case that needs more gets a MemoryError, which protects the machine
 
 
 def main() -> None:
-    """Take jobs from standard input until it ends."""
+    """Run jobs from standard input until it ends."""
     faulthandler.enable()
     logging.disable(logging.CRITICAL)
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     outcomes = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what native code prints
+    os.dup2(2, 1)  # redirects the output of native code
     for line in sys.stdin:
         job = json.loads(line)
         for message in run_batch(KINDS[job["kind"]], job["seed"], range(job["first"], job["end"])):
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def run_batch(kind: Kind, seed: int, places: range) -> Iterator[dict[str, Any]]:
-    """Draw a batch, which is the same for a seed, and run its cases at those places."""
+    """Draw the batch of a seed, which is always the same, and run the selected cases."""
     drawn: list[Any] = []
 
     @hypothesis.seed(seed)
@@ -68,10 +68,10 @@ def run_batch(kind: Kind, seed: int, places: range) -> Iterator[dict[str, Any]]:
 
 
 def run_case(kind: Kind, value: Any) -> dict[str, Any]:
-    """Run one case in a folder of its own."""
+    """Run one case in an empty folder."""
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     before = _memory_mb("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak memory
     started = time.monotonic()
     what, detail = "result", ""
     try:
@@ -80,8 +80,8 @@ def run_case(kind: Kind, value: Any) -> dict[str, Any]:
         what, detail = "error", str(error)
         if len(detail.splitlines()) != 1 or len(detail) > 2000:
             what = "traceback"
-            detail = f"{type(error).__name__} with a message of {len(detail)} characters and lines: {detail[:500]!r}"
-    except Exception:  # noqa: BLE001  (it is what is looked for)
+            detail = f"{type(error).__name__}, message not one short line ({len(detail)} characters): {detail[:500]!r}"
+    except Exception:  # noqa: BLE001  (unexpected exceptions are failures)
         what, detail = "traceback", traceback.format_exc(limit=-12)
     seconds = time.monotonic() - started
     if what == "traceback":

@@ -1,4 +1,4 @@
-"""The same sources give the same wheel, byte by byte, wherever and by whomever they are checked out."""
+"""The same sources give the same wheel, byte by byte, wherever they are checked out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARTS: Final = ("pyproject.toml", "README.md", "LICENSE", "edge", "train", "conv
 
 
 def build(folder: Path, mode: int, modified: int) -> str:
-    """The SHA-256 of the wheel that is built from a copy whose files have this mode and time."""
+    """Build a wheel from a copy with this file mode and time; return its SHA-256."""
     folder.mkdir(parents=True)
     for part in PARTS:
         source = REPOSITORY / part

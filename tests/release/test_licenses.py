@@ -1,4 +1,4 @@
-"""No package, native library or licence comes into an installation unnoticed."""
+"""Every package, native library and license in an installation is listed."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def test_the_wheels_native_libraries_are_seen() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (make("left-pad", "WTFPL"), "left-pad: the package is new, its licence is WTFPL"),
-        (make(license="BSD-3-Clause AND SSPL-1.0"), "click 1.0: the licence is new: SSPL-1.0"),
+        (make("left-pad", "WTFPL"), "left-pad: the package is new, its license is WTFPL"),
+        (make(license="BSD-3-Clause AND SSPL-1.0"), "click 1.0: the license is new: SSPL-1.0"),
         (
             make(native=(NativeLibrary("libfdk-aac", "2"),)),
             "click 1.0: the library libfdk-aac in its wheel is new",
         ),
     ],
 )
-def test_what_is_new_is_told(found: Distribution, said: str) -> None:
+def test_new_dependencies_are_reported(found: Distribution, said: str) -> None:
     assert list(find_problems([found])) == [said]
 
 

@@ -1,4 +1,4 @@
-"""The locks: everything that pyproject.toml asks for is pinned with hashes, wherever it is downloaded from."""
+"""The lock files pin all requirements of pyproject.toml with hashes and contain no URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCKS: Final = ("build", "runtime", "development")
 
 
 def read_lock(name: str) -> dict[str, list[Requirement]]:
-    """The pinned requirements by name: several where versions differ between systems."""
+    """Return the pinned requirements by name; a name has several if versions differ between systems."""
     found: dict[str, list[Requirement]] = {}
     for line in (REPOSITORY / "locks" / f"{name}.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith(("#", " ")):

@@ -1,4 +1,4 @@
-"""The bill of materials is made of real wheels, is valid, and the same each time."""
+"""The bill of materials is created from real wheels, valid and reproducible."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_all(folder: Path) -> list[Distribution]:
     return [read_wheel(path) for path in folder.glob("*.whl")]
 
 
-def test_it_names_each_wheel_with_hash_licence_and_what_it_needs(wheels: Path, tmp_path: Path) -> None:
+def test_it_names_each_wheel_with_hash_license_and_requirements(wheels: Path, tmp_path: Path) -> None:
     target = tmp_path / "sbom.json"
     assert main([str(wheels), "fer-edge", str(target)]) == 0
     document = json.loads(target.read_text())
@@ -65,10 +65,10 @@ def test_it_is_the_same_each_time_and_has_the_commit_s_time(
     assert json.loads(first.read_text())["metadata"]["timestamp"] == "2023-11-14T22:13:20Z"
 
 
-def test_a_new_licence_stops_it(wheels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_license_stops_it(wheels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_wheel(wheels, "click", "SSPL-1.0")
     assert main([str(wheels), "fer-edge", str(tmp_path / "sbom.json")]) == 1
-    assert "click 1.0: the licence is new: SSPL-1.0" in capsys.readouterr().err
+    assert "click 1.0: the license is new: SSPL-1.0" in capsys.readouterr().err
     assert not (tmp_path / "sbom.json").exists()
 
 

@@ -1,4 +1,4 @@
-"""Data sets made in the forms in which FER-2013 is handed around, and real ones where they are there."""
+"""Data sets in the formats in which FER-2013 is distributed, and the real ones if available."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 Rows = Sequence[tuple[int, str, str]]
-"""(emotion, pixels as text, Usage) of each face."""
+"""The emotion, the pixels as text, and the Usage of each face."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            # Keras turns TensorFlow's tensors into arrays in a way that NumPy 2 is about to drop.
+            # Keras converts TensorFlow tensors to arrays in a way that NumPy 2 deprecates.
             item.add_marker(
                 pytest.mark.filterwarnings(
                     "ignore:__array__ implementation doesn't accept:DeprecationWarning"
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder for all tests, so that FER-2013 is decoded once."""
+    """Return a cache folder shared by all tests, so that FER-2013 is decoded once."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -37,7 +37,7 @@ def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def make_rows() -> Callable[..., list[tuple[int, str, str]]]:
-    """Rows of faces whose emotion shows in where they are bright, so that a network can learn it."""
+    """Return rows of faces whose bright area shows their emotion, so that a network can learn it."""
 
     def rows(
         training: int = 42, public: int = 14, private: int = 0, seed: int = 0
@@ -57,7 +57,7 @@ def make_rows() -> Callable[..., list[tuple[int, str, str]]]:
 
 @pytest.fixture(scope="session")
 def csv_text() -> Callable[[Rows], str]:
-    """The rows as fer2013.csv."""
+    """Return the rows in the format of fer2013.csv."""
 
     def text(rows: Rows) -> str:
         lines = [f"{emotion},{pixels},{usage}" for emotion, pixels, usage in rows]
@@ -70,7 +70,7 @@ def csv_text() -> Callable[[Rows], str]:
 def small_csv(
     tmp_path: Path, make_rows: Callable[..., list[tuple[int, str, str]]], csv_text: Callable[[Rows], str]
 ) -> Path:
-    """A fer2013.csv of 42 training and 14 validation faces."""
+    """Write a fer2013.csv of 42 training and 14 validation faces."""
     path = tmp_path / "fer2013.csv"
     path.write_text(csv_text(make_rows()))
     return path

@@ -1,4 +1,4 @@
-"""What another package adds to training, without an edit here: an architecture, an objective."""
+"""Another package adds an architecture and an objective to training without changes here."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ brightness = their_package:build_brightness
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A folder with an installed package, which a subprocess has on its path."""
+    """Return the folder of an installed package for the path of a subprocess."""
     folder = tmp_path / "site"
     info = folder / "their_package-1.0.dist-info"
     info.mkdir(parents=True)

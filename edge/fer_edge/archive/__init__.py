@@ -1,1 +1,1 @@
-"""Many videos, on one machine or a cluster, resumable, into Parquet; Ray schedules, pyarrow stores."""
+"""Process many videos into Parquet, resumably, on one machine or a Ray cluster."""

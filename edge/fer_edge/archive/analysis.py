@@ -1,4 +1,4 @@
-"""What a worker does: a video, or a section of one, through the pipeline into a file of rows."""
+"""The work of a worker: analyze a video, or a section of one, into a row file."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from fer_edge.sources.video import VideoSource
 __all__ = ["StallWatch", "Worker", "analyze_span", "open_worker"]
 
 _STDERR: Final = 2
-_BEATS: Final = 20  # in the time after which a worker is given up, at most
+_MOST_RESTARTS: Final = 20  # the most timer restarts within the timeout
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a worker process loads once: model, interpreter, detector."""
+    """The objects that a worker process loads once: model, interpreter and detector."""
 
     options: AnalysisOptions
     model: ModelFile
@@ -48,9 +48,9 @@ class Worker:
 
 @lru_cache(maxsize=1)
 def open_worker(options: AnalysisOptions, model_sha256: str) -> Worker:
-    """Load what analysis needs, one thread for all of it; the same again for the next video.
+    """Load the model and the detector, each with one thread.
 
-    Raises ModelError, DetectorError, UsageError, MissingExtraError.
+    The result is cached for the next video. Raises ModelError, DetectorError, UsageError, MissingExtraError.
     """
     keep_freed_memory()
     cv2.setNumThreads(1)
@@ -67,10 +67,10 @@ def analyze_span(
     describe: Callable[[SectionSummary], bytes],
     begin_s: float | None = None,
 ) -> SectionSummary:
-    """Write the rows of a part of a video into a Parquet file, and return what it came to.
+    """Write the rows of a part of a video to a Parquet file and return its summary.
 
-    ``begin_s``: in a section, the time before which rows lead in. ``describe`` makes the file's metadata. What could
-    not be read is in the summary's ``error``; without a frame the file has no row.
+    In a section, rows before ``begin_s`` are marked as lead-in. ``describe`` creates the metadata of the file. A read
+    error is stored in the summary's ``error``; if no frame could be read, the file has no rows.
     """
     started, options, labels = time.monotonic(), worker.options, worker.model.spec.labels
     error = None
@@ -116,9 +116,10 @@ def _create_pipeline(worker: Worker, source: VideoSource) -> Pipeline:
 
 
 class StallWatch:
-    """Ends this process when nothing beats for so many seconds, even in an endless loop of C; a context manager.
+    """A watchdog that ends this process if :meth:`beat` is not called for ``seconds``.
 
-    A process that hangs cannot be told to stop; Ray takes it for one that crashed, starts another and tries again.
+    It works even if C code hangs in an endless loop. Ray treats the exit as a crash and retries the task in a new
+    process. A context manager.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -126,11 +127,11 @@ class StallWatch:
         self._last = float("-inf")
 
     def beat(self) -> None:
-        """Say that something happened."""
+        """Restart the timeout."""
         now = time.monotonic()
-        if now - self._last > self._seconds / _BEATS:
+        if now - self._last > self._seconds / _MOST_RESTARTS:
             self._last = now
-            # A thread of C's, which needs nothing that the hanging code may hold.
+            # Runs in a C thread, which needs no lock that the hanging code may hold.
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=_STDERR)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Ray, started on this machine or joined elsewhere, and what of it people need to know when it fails."""
+"""Start Ray on this machine or join a cluster, and describe its failures."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ from fer_edge.runtime.shutdown import raise_if_interrupted, skip_finalization
 __all__ = ["RETRIES", "describe_start_failure", "describe_task_failure", "ray_session"]
 
 RETRIES: Final = 2
-"""How often Ray starts a task again whose worker was lost."""
+"""The number of times that Ray restarts a task whose worker was lost."""
 
-_STORE_BYTES: Final = 128 << 20  # of Ray's store for objects: results are small
-_STARTS: Final = 3  # on a busy machine Ray gives up after 30 s
+_STORE_BYTES: Final = 128 << 20  # the size of Ray's object store; results are small
+_STARTS: Final = 3  # start attempts; on a busy machine, one times out after 30 s
 _SLOW: Final = "timed out during startup"
 _CONNECT_S: Final = 5.0
-_STATUS_S: Final = 60.0  # most of it for starting Python and Ray on a busy machine
+_STATUS_S: Final = 60.0  # allows for a slow start of Python and Ray on a busy machine
 _CLIENT: Final = "ray://"
-_LONGEST_TEMP: Final = 40  # characters: the sockets below have 107 for their paths
+_LONGEST_TEMP: Final = 40  # characters; paths of the sockets inside are limited to 107
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @contextmanager
 def ray_session(address: str | None, threads: int) -> Iterator[Any]:
-    """The module ``ray``, connected to a cluster, or to one of ``threads`` processors on this machine.
+    """Yield the module ``ray``, connected to a cluster or started on this machine.
 
-    No usage is reported to Ray's makers. Ray's own messages go nowhere: they tell of what is handled here. Afterwards
-    Ray's processes on this machine are ended, and its signal handlers replaced by those before. Raises ClusterError.
+    On this machine, Ray uses ``threads`` CPUs. Its usage reports are turned off. Ray's own messages are discarded,
+    because they concern errors that are handled here. On exit, Ray's processes on this machine are stopped and the
+    previous signal handlers restored. Raises ClusterError.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # by default for ever
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # Ray's default is unlimited
     if address is not None:
         _check_answer(address)
     import ray
@@ -67,13 +68,13 @@ def ray_session(address: str | None, threads: int) -> Iterator[Any]:
             finally:
                 ray.shutdown()
     finally:
-        skip_finalization()  # threads of Ray's in C++ may still run
+        skip_finalization()  # C++ threads of Ray may still be running
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _connect(ray: Any, options: dict[str, Any]) -> None:
-    """Call ``ray.init``, which installs no handler of SIGTERM, and whose other handlers do not stay."""
+    """Call ``ray.init`` without letting it change the signal handlers of this program."""
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     handlers = {number: signal.getsignal(number) for number in numbers}
     address = options["address"]
@@ -82,19 +83,22 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
         with _own_sigterm():
             _init(ray, options)
     except (Exception, SystemExit) as error:
-        raise_if_interrupted()  # it may be what Ray made of it
+        raise_if_interrupted()  # Ray may have replaced the exception of a signal
         raise ClusterError(describe_start_failure(error, where)) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
-                with suppress(TypeError):  # one that was not installed by Python
+                with suppress(TypeError):  # the handler was not installed by Python
                     signal.signal(number, handler)
-    raise_if_interrupted()  # it may have been swallowed
+    raise_if_interrupted()  # Ray may have swallowed the interrupt
 
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Keep Ray from handling SIGTERM: its SystemExit is lost where a finalizer runs, and the signal with it."""
+    """Keep Ray from installing a SIGTERM handler.
+
+    Ray's handler raises SystemExit, which is lost, together with the signal, if it is raised in a finalizer.
+    """
     install = signal.signal
 
     def install_others(number: int, handler: Any) -> Any:
@@ -108,7 +112,7 @@ def _own_sigterm() -> Iterator[None]:
 
 
 def _init(ray: Any, options: dict[str, Any]) -> None:
-    """Call ``ray.init`` again where only time was missing."""
+    """Call ``ray.init``, and retry if it timed out."""
     for tries_left in reversed(range(_STARTS)):
         try:
             ray.init(**options)
@@ -120,65 +124,78 @@ def _init(ray: Any, options: dict[str, Any]) -> None:
 
 
 def _short_temp() -> str:
-    """The folder for temporary files, or another where its name is too long for sockets."""
+    """Return the temporary folder, or ``/tmp`` if its path is too long for sockets."""
     usual = tempfile.gettempdir()
     return usual if len(usual) <= _LONGEST_TEMP or os.name != "posix" else "/tmp"
 
 
 def _check_answer(address: str) -> None:
-    """Raise ClusterError where nothing listens: Ray itself tries for minutes."""
+    """Raise ClusterError if nothing listens at the address.
+
+    Ray itself would retry for minutes.
+    """
     host, separator, port = address.removeprefix(_CLIENT).rpartition(":")
     if address == "auto":
         return
     if not (separator and host and port.isdecimal()):
         raise ClusterError(
-            f"{address}: expected a cluster's address, such as 10.0.0.1:6379, ray://10.0.0.1:10001 or auto"
+            f"{address}: not the address of a cluster; use an address such as 10.0.0.1:6379, "
+            "ray://10.0.0.1:10001 or auto"
         )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(
-            f"{address}: no Ray cluster answers there ({getattr(error, 'strerror', None) or error}); start one with: "
-            "ray start --head --port 6379 --disable-usage-stats, or check the address"
+            f"{address}: cannot connect to a Ray cluster ({getattr(error, 'strerror', None) or error}); check the "
+            "address, or start a cluster with: ray start --head --port 6379 --disable-usage-stats"
         ) from error
     if not address.startswith(_CLIENT):
         _check_status(address)
 
 
 def _check_status(address: str) -> None:
-    """Raise ClusterError where something else than a cluster listens, for which Ray itself waits without end."""
+    """Raise ClusterError if the listener is not a Ray cluster.
+
+    Ray itself would wait forever.
+    """
     command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=_STATUS_S)
     except subprocess.TimeoutExpired:
         raise ClusterError(
-            f"{address}: what listens there does not answer as a Ray cluster; check the address with: ray status"
+            f"{address}: the server at this address is not a Ray cluster; check the address with: ray status"
         ) from None
     if ran.returncode:
         raise ClusterError(describe_start_failure(RuntimeError(ran.stderr[-400:]), f"at {address}"))
 
 
 def describe_start_failure(error: BaseException, where: str) -> str:
-    """Why Ray could not be started or joined, and what to do; ``where`` is ``at ADDRESS`` or ``on this machine``."""
+    """Describe why Ray could not be started or joined, and what to do.
+
+    ``where`` is ``at ADDRESS`` or ``on this machine``.
+    """
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
     if "ersion mismatch" in text:
         found = text[text.index("ersion mismatch") + len("ersion mismatch") :].lstrip(": ")[:160]
-        return f"Ray {where}: other versions than here ({found}); install the same Ray and Python on every machine"
+        return f"Ray {where}: version mismatch ({found}); install the same Ray and Python on every machine"
     if "token" in text.lower() and "auth" in text.lower():
-        return f"Ray {where}: its token is needed ({text[:160]}); copy ~/.ray/auth_token from the head node"
+        return f"Ray {where}: authentication failed ({text[:160]}); copy ~/.ray/auth_token from the head node"
     if where == "on this machine":
-        return f"Ray cannot be started {where}: {text[:300]}; fer-edge video --append works without it"
-    return f"Ray {where}: it cannot be joined: {text[:300]}; check it with: ray status"
+        return f"cannot start Ray {where}: {text[:300]}; fer-edge video --append works without Ray"
+    return f"cannot join Ray {where}: {text[:300]}; check it with: ray status"
 
 
 def describe_task_failure(error: BaseException) -> tuple[str, bool]:
-    """Why a task failed that did not say so itself, and whether every other one would fail alike."""
+    """Describe the unexpected failure of a task.
+
+    The second value is true if all other tasks would fail in the same way.
+    """
     import ray.exceptions as failures
 
     tries = RETRIES + 1
     if isinstance(error, failures.OutOfMemoryError):
         return (
-            f"its worker ran out of memory, {tries} times; give the machine more memory, or fewer --threads",
+            f"the worker ran out of memory {tries} times; use more memory or fewer --threads",
             False,
         )
     cause = getattr(error, "cause", None) or error
@@ -191,5 +208,5 @@ def describe_task_failure(error: BaseException) -> tuple[str, bool]:
     if isinstance(error, failures.RayTaskError):
         return f"unexpected {type(cause).__name__}: {text[:300]}", False
     if isinstance(error, failures.WorkerCrashedError | failures.NodeDiedError | failures.ObjectLostError):
-        return f"its worker crashed or stopped, {tries} times; the video may be damaged", False
+        return f"the worker crashed or stalled {tries} times; the video may be damaged", False
     return f"Ray failed: {text[:300]}", False

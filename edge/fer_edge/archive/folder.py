@@ -1,4 +1,4 @@
-"""The folder of an archive: what it is, what is in it, and what of it is complete."""
+"""The folder of an archive: its identity, its row files and the table of sources."""
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ _SUFFIX: Final = ".parquet"
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFolder:
-    """An archive's folder. Raises OutputError where it holds something else, or cannot be written."""
+    """The folder of an archive.
+
+    Raises OutputError if it contains anything else or cannot be written.
+    """
 
     storage: Storage
 
     def prepare(self, identity: Identity, *, overwrite: bool) -> None:
-        """Begin an archive, or go on with one of the same identity; ``overwrite`` begins again.
+        """Create an archive, or resume one with the same identity.
 
-        What killed processes were writing is removed.
+        ``overwrite`` starts over. Removes the partial files of killed processes.
         """
         present = self.read_identity()
         if present is None:
@@ -53,15 +56,18 @@ class ArchiveFolder:
             difference = present.find_difference(identity)
             if difference is not None:
                 raise OutputError(
-                    f"{self.storage.root}: the archive was made with {difference}; use the same options, name another "
-                    "folder, or begin again with --overwrite"
+                    f"{self.storage.root}: the archive was created with {difference}; use the same options or another "
+                    "folder, or start over with --overwrite"
                 )
             self.storage.remove_half_files()
             return
         self.storage.write(IDENTITY_FILE, identity.format())
 
     def read_identity(self) -> Identity | None:
-        """What the archive was made with; None where there is none. Raises OutputError for another kind."""
+        """Read the identity of the archive; None if there is no archive.
+
+        Raises OutputError if the description of the archive cannot be read.
+        """
         try:
             return Identity.parse(self.storage.read(IDENTITY_FILE))
         except (FileNotFoundError, NotADirectoryError):
@@ -69,23 +75,23 @@ class ArchiveFolder:
         except (OSError, ValueError) as error:
             reason = reason_of(error)
             raise OutputError(
-                f"{self.storage.address(IDENTITY_FILE)}: it cannot be read as an archive's description ({reason}); "
-                "name another folder"
+                f"{self.storage.address(IDENTITY_FILE)}: not the description of an archive ({reason}); "
+                "use another folder"
             ) from error
 
     def _check_empty(self) -> None:
-        """Refuse a folder that holds something else."""
+        """Raise OutputError if the folder is not empty."""
         if self.storage.is_local and Path(self.storage.root).is_file():
-            raise OutputError(f"{self.storage.root}: expected a folder, it is a file; name another")
+            raise OutputError(f"{self.storage.root}: this is a file; use a folder")
         names = [*self.storage.list_folders(), *self.storage.list_files()]
         if names:
             raise OutputError(
-                f"{self.storage.root}: it is not an archive and holds {names[0]}; name a new or an empty folder"
+                f"{self.storage.root}: not an archive, but contains {names[0]}; use a new or empty folder"
             )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other programs of this kind from the folder, where its file system knows locks."""
+        """Lock the folder against other archive runs, if its file system supports locks."""
         if not self.storage.is_local or sys.platform == "win32":
             yield
             return
@@ -97,7 +103,7 @@ class ArchiveFolder:
             descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise OutputError(
-                f"{folder}: it cannot be written: {error.strerror or error}; name another place"
+                f"{folder}: cannot be written: {error.strerror or error}; use another folder"
             ) from error
         try:
             with suppress(OSError):
@@ -105,14 +111,15 @@ class ArchiveFolder:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise OutputError(
-                        f"{folder}: another fer-edge archive is writing to it; wait for it, or name another folder"
+                        f"{folder}: another fer-edge archive is writing to this folder; wait until it ends, or use "
+                        "another folder"
                     ) from None
             yield
         finally:
             os.close(descriptor)
 
     def list_rows(self) -> dict[int, str]:
-        """The files of complete sources, by the sources' keys."""
+        """Return the row files of complete sources, by the key of the source."""
         files = {}
         for shard in self.storage.list_folders(ROWS_FOLDER):
             for name in self.storage.list_files(f"{ROWS_FOLDER}/{shard}"):
@@ -124,7 +131,7 @@ class ArchiveFolder:
 
 @dataclass(slots=True)
 class SourceTable:
-    """The table of sources: what earlier runs wrote, and what this one adds."""
+    """The table of sources: the rows of earlier runs and of this run."""
 
     folder: ArchiveFolder
     carried: Any
@@ -133,10 +140,10 @@ class SourceTable:
     _new: dict[int, tuple[dict[str, Any], Any]] = field(default_factory=dict)
 
     def load(self) -> set[int]:
-        """Read the table, and return the keys of sources that need not be done again.
+        """Read the table and return the keys of the sources that are already done.
 
-        Sources that were finished after the table was last written are added from their files; those whose files
-        are gone do not count.
+        Sources that finished after the table was last written are added from their files. Sources whose files no
+        longer exist are not done.
         """
         import pyarrow.parquet as pq
 
@@ -165,7 +172,7 @@ class SourceTable:
         return {
             key
             for key, status, address in zip(self._keys.tolist(), statuses, addresses, strict=True)
-            # What broke off on its way through the network is tried again.
+            # A damaged remote video may have been cut off by the network, so it is tried again.
             if key in files and (status == "complete" or (status == "damaged" and not is_object_url(address)))
         }
 
@@ -185,11 +192,14 @@ class SourceTable:
         self._new[key] = (summary.as_row(), batch)
 
     def add(self, summary: SourceSummary, carried: Any) -> None:
-        """Add or replace a source's row; ``carried`` is the manifest's row of it, a table."""
+        """Add or replace the row of a source.
+
+        ``carried`` is a table with its manifest row.
+        """
         self._new[int(summary.key, 16)] = (summary.as_row(), carried)
 
     def write(self) -> None:
-        """Write the table as it is now."""
+        """Write the current table."""
         import pyarrow.parquet as pq
 
         self._merge()
@@ -219,6 +229,6 @@ class SourceTable:
         self._new = {}
 
     def select(self, keys: Sequence[int] | NDArray[np.uint64]) -> Any:
-        """The rows of some sources, a ``pyarrow.Table``."""
+        """Return the rows of some sources as a ``pyarrow.Table``."""
         self._merge()
         return self.table.take(np.flatnonzero(np.isin(self._keys, np.asarray(keys, np.uint64))))

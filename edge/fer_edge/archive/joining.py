@@ -1,4 +1,4 @@
-"""One file of rows out of a video's sections: the same face keeps its id across a border."""
+"""Join the sections of a video into one row file, with consistent face ids."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from fer_edge.types import FaceBox
 __all__ = ["join_sections", "match_faces"]
 
 _SAME_IOU: Final = 0.5
-_SEEN: Final = 0.5  # of the frames that both sections saw, in which a face is in the same place
-_BORDER_S: Final = 1.0  # before the border, of what both sections saw
+_SEEN: Final = 0.5  # the least share of common frames in which a face must be in the same place
+_BORDER_S: Final = 1.0  # seconds of common frames to compare
 _BATCH: Final = 1 << 15  # rows
 
 Boxes = Mapping[int, Mapping[int, FaceBox]]
-"""Frame → face id → box."""
+"""A mapping from frame number to face id to box."""
 
 
 def join_sections(parts: Sequence[Path], file: RowFile) -> int:
-    """Write the rows of sections, in order, into one file without those that lead in.
+    """Write the rows of sections, in order, to one file, without the lead-in rows.
 
-    Faces keep the first section's ids; later ones count on. Returns the number of ids.
+    A face that continues across a section border keeps its id; new faces get the next free id. Returns the number of
+    ids.
     """
     next_id, before = 0, None
     mapping: dict[int, int] = {}
@@ -47,9 +48,10 @@ def join_sections(parts: Sequence[Path], file: RowFile) -> int:
 
 
 def match_faces(before: Boxes, after: Boxes) -> dict[int, int]:
-    """Which face of a section (by its id) is which of the one before, from the frames that both of them saw.
+    """Map the face ids of a section to those of the previous section.
 
-    Two faces are one where their boxes overlap by half in half of the frames in which the later one is seen.
+    The frames that both sections have are compared. Two faces are the same if their boxes have an IoU of at least 0.5
+    in at least half of the frames in which the later section has the face.
     """
     together: Counter[tuple[int, int]] = Counter()
     seen: Counter[int] = Counter()
@@ -66,7 +68,7 @@ def match_faces(before: Boxes, after: Boxes) -> dict[int, int]:
 
 
 def _read_border(part: Path, *, lead: bool) -> Boxes:
-    """The boxes of a section's last rows, or of the last of those that lead in."""
+    """Read the boxes in the last second of a section, or of its lead-in."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -85,7 +87,7 @@ def _read_border(part: Path, *, lead: bool) -> Boxes:
 
 
 def _read_rows(part: Path) -> Iterable[Any]:
-    """A section's own rows, table by table."""
+    """Yield the rows of a section, without its lead-in, as tables."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -97,7 +99,7 @@ def _read_rows(part: Path) -> Iterable[Any]:
 
 
 def _renumber(table: Any, mapping: Mapping[int, int]) -> Any:
-    """The table with other face ids."""
+    """Return the table with face ids replaced by ``mapping``."""
     import pyarrow as pa
 
     place = table.column_names.index("face_id")

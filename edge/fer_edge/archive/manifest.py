@@ -1,4 +1,4 @@
-"""Which videos there are: files, folders, patterns, and tables of paths with columns to carry along."""
+"""The list of videos of an archive, from paths, patterns and tables of paths."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ from fer_edge.sources.urls import is_url
 __all__ = ["MANIFEST_SUFFIXES", "Manifest", "SourceJob", "read_manifest"]
 
 MANIFEST_SUFFIXES: Final = frozenset({".txt", ".csv", ".parquet"})
-"""Files that list videos."""
+"""The suffixes of files that list videos."""
 
 _PATH: Final = "path"
-_KEY_BYTES: Final = 8  # among a million sources two have the same key once in ten million archives
+_KEY_BYTES: Final = 8  # with a million sources, one archive in tens of millions has two equal keys
 _GLOB: Final = frozenset("*?[")
-_NOT_UTF8: Final = "its name is not UTF-8, which Parquet requires; rename it"
-_STEM: Final = 48  # characters of a source's name in its file's
+_NOT_UTF8: Final = "file name is not UTF-8, which Parquet requires; rename the file"
+_STEM: Final = 48  # most characters of the source's name in the name of its row file
 
 
 @dataclass(frozen=True, slots=True)
 class SourceJob:
-    """One video: as the user named it, its absolute path or URL, and its row of the manifest's columns.
+    """One video to analyze.
 
-    ``key`` identifies it in the archive. ``carried`` is a ``pyarrow.Table`` of one row, which may have no column.
+    ``key`` identifies it in the archive, ``source`` is the name that the user gave, and ``address`` the absolute path
+    or URL. ``carried`` is a ``pyarrow.Table`` with its row of the manifest's columns, of which there may be none.
     """
 
     key: str
@@ -47,17 +48,20 @@ class SourceJob:
 
     @property
     def file(self) -> str:
-        """The name of its rows' file in the archive; 256 folders, so that none has too many files."""
+        """The name of its row file in the archive.
+
+        Files are spread over 256 folders, to limit the number of files in each.
+        """
         stem = re.sub(r"[^\w.-]+", "_", Path(self.address).stem, flags=re.ASCII)[:_STEM].strip("._-")
         return f"rows/{self.key[:2]}/{stem or 'video'}-{self.key}.parquet"
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The videos, each once, in the order in which they were named.
+    """The videos to analyze, without duplicates, in the given order.
 
-    ``table`` is a ``pyarrow.Table`` with ``source``, ``address`` and the carried columns; ``keys`` are the sources'
-    keys as numbers, uint64. ``warnings`` say what is odd, ``errors`` which entries cannot be used.
+    ``table`` is a ``pyarrow.Table`` with ``source``, ``address`` and the carried columns; ``keys`` are the keys of the
+    sources as uint64. ``warnings`` are messages to the user; ``errors`` describe the entries that cannot be used.
     """
 
     table: Any
@@ -67,32 +71,33 @@ class Manifest:
 
     @property
     def carried(self) -> Any:
-        """The ``pyarrow.Schema`` of the columns to carry."""
+        """The ``pyarrow.Schema`` of the carried columns."""
         import pyarrow as pa
 
         return pa.schema(list(self.table.schema)[2:])
 
     def job(self, index: int) -> SourceJob:
-        """The video of a row."""
-        row = self.table.slice(index, 1).take([0])  # a copy of one row, not a view of all
+        """Return the video in a row of the table."""
+        row = self.table.slice(index, 1).take([0])  # a copy of one row, not a view of the whole table
         source, address = (row.column(name)[0].as_py() for name in ("source", "address"))
         return SourceJob(format_key(self.keys[index]), source, address, row.select(range(2, row.num_columns)))
 
 
 def format_key(key: np.uint64 | int) -> str:
-    """A key as it stands in names."""
+    """Format a key as in file names: 16 hexadecimal digits."""
     return f"{int(key):0{2 * _KEY_BYTES}x}"
 
 
 def compute_key(address: str) -> int:
-    """A source's key: a hash of its absolute path or URL."""
+    """Compute the key of a source, a hash of its absolute path or URL."""
     return int.from_bytes(blake2b(address.encode("utf-8"), digest_size=_KEY_BYTES).digest(), "big")
 
 
 def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
-    """Gather the videos that paths name; ``labels`` are the model's, whose names no column may have.
+    """Collect the videos of files, folders, patterns and tables.
 
-    Raises SourceError where a manifest, a folder or a pattern gives nothing.
+    ``labels`` are those of the model; no column of a table may have one of these names. Raises SourceError if a table,
+    folder or pattern yields no video.
     """
     import pyarrow as pa
 
@@ -112,14 +117,14 @@ def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
         table = pa.concat_tables(tables, promote_options="default")
     except pa.ArrowException as error:
         raise SourceError(
-            f"the manifests have columns of the same name and different types ({reason_of(error)}); "
-            "give one of them at a time"
+            f"the manifests have columns with the same name but different types ({reason_of(error)}); "
+            "use one manifest at a time"
         ) from error
     return _drop_duplicates(table.combine_chunks(), errors)
 
 
 def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
-    """Keep the first of several rows with the same path."""
+    """Keep only the first of several rows with the same path."""
     keys = np.fromiter(
         (compute_key(address) for batch in table.to_batches() for address in batch.column(1).to_pylist()),
         np.uint64,
@@ -130,7 +135,7 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
     if not twice:
         return Manifest(table, keys, (), errors)
     first.sort()
-    warning = f"{counted(twice, 'path')} named more than once; the first of each is used, with its columns"
+    warning = f"{counted(twice, 'duplicate path')} ignored; only the first row of each path is used"
     return Manifest(table.take(first), keys[first], (warning,), errors)
 
 
@@ -138,7 +143,10 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
 
 
 def _read_table(path: str, labels: tuple[str, ...]) -> Any:
-    """Read a manifest: a table with ``source``, ``address`` and the columns to carry."""
+    """Read a manifest file.
+
+    Returns a table with ``source``, ``address`` and the carried columns.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -147,11 +155,11 @@ def _read_table(path: str, labels: tuple[str, ...]) -> Any:
         with _open(path) as file:
             table = _READERS[suffix](file)
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise SourceError(f"{path}: the manifest cannot be read: {reason_of(error)}") from error
+        raise SourceError(f"{path}: cannot read the manifest: {reason_of(error)}") from error
     if _PATH not in table.column_names:
         raise SourceError(
             f"{path}: the manifest has no column {_PATH!r}, only {reason_of(', '.join(table.column_names))}; "
-            f"rename the one with the paths to {_PATH!r}"
+            f"rename the column of paths to {_PATH!r}"
         )
     carried = [name for name in table.column_names if name != _PATH]
     check_carried(carried, labels, path)
@@ -159,7 +167,7 @@ def _read_table(path: str, labels: tuple[str, ...]) -> Any:
     named = pc.fill_null(pc.not_equal(sources, ""), False)
     table, sources = table.filter(named), sources.filter(named)
     if not table.num_rows:
-        raise SourceError(f"{path}: the manifest names no video; give it one path in each line or row")
+        raise SourceError(f"{path}: the manifest lists no video; write one path per line or row")
     base: str | Path = path.rpartition("/")[0] if is_object_url(path) else Path(path).absolute().parent
     addresses = _absolute(sources.to_pylist(), base)
     return pa.table(
@@ -175,7 +183,7 @@ def _read_text(file: Any) -> Any:
 
 
 def _read_csv(file: Any) -> Any:
-    """Read a table of texts: numbers would lose the zeros of ``007``."""
+    """Read all columns as strings: as a number, ``007`` would lose its zeros."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -210,7 +218,7 @@ def _open(path: str) -> Any:
 
 
 def _absolute(sources: Sequence[str], base: str | Path) -> Any:
-    """The absolute paths and URLs of sources, an array: those that are relative begin at ``base``."""
+    """Return the absolute paths and URLs of sources; relative paths start at ``base``."""
     import pyarrow as pa
 
     prefix = os.fspath(base)
@@ -223,7 +231,7 @@ def _join(prefix: str, source: str) -> str:
     if is_object_url(prefix):
         return f"{prefix}/{source}"
     path = os.path.join(prefix, source)  # noqa: PTH118  (a Path takes three times as long)
-    # The folder above one that is a link is not the one that its name says.
+    # normpath would resolve "link/.." to the wrong folder if link is a symbolic link.
     return path if ".." in source else os.path.normpath(path)
 
 
@@ -231,18 +239,18 @@ def _join(prefix: str, source: str) -> str:
 
 
 def _expand(path: str) -> list[str]:
-    """Replace a folder by its videos and a pattern by what it matches."""
+    """Expand a folder to its videos and a pattern to its matches."""
     if is_object_url(path):
         return _expand_object(path)
     return expand_videos([path])
 
 
 def _expand_object(url: str) -> list[str]:
-    """Do so in an object store, whose folders are what names have in common."""
+    """Expand a folder or pattern in an object store; folders are prefixes of names."""
     try:
         return list(_search_object(url))
     except OSError as error:
-        raise SourceError(f"{url}: it cannot be listed: {reason_of(error)}") from error
+        raise SourceError(f"{url}: cannot be listed: {reason_of(error)}") from error
 
 
 def _search_object(url: str) -> Iterator[str]:
@@ -263,7 +271,7 @@ def _search_object(url: str) -> Iterator[str]:
         inside = file_system.get_file_info(FileSelector(path))
         found = sorted(info.path for info in inside if info.is_file and is_video_path(info.base_name))
         if not found:
-            raise SourceError(f"{url}: no video in this folder; check its name")
+            raise SourceError(f"{url}: the folder contains no video; check its name")
     yield from (f"{scheme}://{name}" for name in found)
 
 

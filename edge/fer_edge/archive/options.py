@@ -1,4 +1,4 @@
-"""What an archive is made with: the same for every worker, and for every run that goes on with it."""
+"""The options of an archive, the same for every worker and every resumed run."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ from fer_edge.sources.base import WHOLE, Span
 __all__ = ["LEAD_S", "AnalysisOptions", "Identity", "check_model", "require_extra"]
 
 LEAD_S: Final = 3.0
-"""Seconds that a section begins early: following faces depends on what came before. Their rows are dropped."""
+"""Seconds by which a section starts early, because tracking depends on the preceding frames.
+
+Their rows are dropped.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisOptions:
-    """How each video is analyzed; small and picklable, as every task carries it.
+    """Options of the analysis; small and picklable, because every task carries them.
 
-    ``section_s`` is the length of the pieces in which a long video is analyzed, 0: never cut. ``stall_s``: seconds
-    without a frame after which a worker is given up. The others are those of the command ``video``.
+    ``section_s`` is the length of the sections into which long videos are split, in seconds; 0 never splits. A worker
+    that delivers no frame for ``stall_s`` seconds is terminated. The other options are those of the ``video``
+    command.
     """
 
     model: str | None = None
@@ -43,10 +47,10 @@ class AnalysisOptions:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What may not change within an archive.
+    """The settings that must not change within an archive.
 
-    ``options`` are those that change rows, by the names of the command line. ``labels`` are the model's, the last
-    columns of the rows; ``carried`` maps the manifest's columns to their types.
+    ``options`` are the options that affect rows, keyed by their names on the command line. ``labels`` are those of
+    the model, which are columns of the rows; ``carried`` maps the columns of the manifest to their types.
     """
 
     model_name: str
@@ -58,7 +62,7 @@ class Identity:
 
     @classmethod
     def of(cls, options: AnalysisOptions, model: ModelFile, carried: Mapping[str, str]) -> Identity:
-        """Gather what the rows depend on."""
+        """Collect the settings on which the rows depend."""
         chosen = {
             "detector": options.detector,
             "min-face": options.min_face,
@@ -75,7 +79,7 @@ class Identity:
 
     @classmethod
     def parse(cls, text: str | bytes) -> Identity:
-        """Read what :meth:`format` wrote; raises ValueError for anything else."""
+        """Parse the output of :meth:`format`; raises ValueError for anything else."""
         try:
             record = parse_json(text)
             if record["format"] != _FORMAT:
@@ -90,10 +94,10 @@ class Identity:
                 dict(record["carried"]),
             )
         except (KeyError, TypeError) as error:
-            raise ValueError(f"not an archive's description: {error}") from error
+            raise ValueError(f"not the description of an archive: {error}") from error
 
     def as_record(self) -> dict[str, Any]:
-        """The identity as a JSON object."""
+        """Return the identity as a JSON object."""
         return {
             "format": _FORMAT,
             "version": __version__,
@@ -108,11 +112,11 @@ class Identity:
         }
 
     def format(self) -> bytes:
-        """The identity as JSON that people can read."""
+        """Return the identity as indented JSON."""
         return (json.dumps(self.as_record(), indent=2, ensure_ascii=False) + "\n").encode()
 
     def find_difference(self, other: Identity) -> str | None:
-        """What is different in another identity, in words; None where nothing is."""
+        """Describe the first difference to another identity; None if they are equal."""
         if self.model_sha256 != other.model_sha256:
             return f"model {self.model_name} {self.model_sha256[:12]}, not {other.model_name} {other.model_sha256[:12]}"
         for name, value in self.options.items():
@@ -140,7 +144,7 @@ def _list(carried: Mapping[str, str]) -> str:
 
 
 def require_extra() -> None:
-    """Raise MissingExtraError where Ray or pyarrow is not installed."""
+    """Raise MissingExtraError if Ray or pyarrow is not installed."""
     from importlib.util import find_spec
 
     for module, name in (("pyarrow", "pyarrow"), ("ray", "Ray")):
@@ -149,11 +153,14 @@ def require_extra() -> None:
 
 
 def check_model(options: AnalysisOptions, sha256: str) -> ModelFile:
-    """Find the model on this machine; raises ModelError where it is missing or another one."""
+    """Find the model on this machine.
+
+    Raises ModelError if it is missing or has another hash.
+    """
     model = find_model(options.model)
     if model.sha256 != sha256:
         raise ModelError(
-            f"{model.path}: another model than where the archive was started ({model.sha256[:12]} instead of "
-            f"{sha256[:12]}); install the same version of fer-edge and the same model file on every node"
+            f"{model.path}: differs from the model with which the archive was started ({model.sha256[:12]} instead "
+            f"of {sha256[:12]}); install the same version of fer-edge and the same model file on every node"
         )
     return model

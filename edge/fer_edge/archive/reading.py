@@ -1,4 +1,4 @@
-"""Reading an archive back: its table of sources, and its rows as Arrow batches or as JSON Lines has them.
+"""Read an archive: its table of sources, and its rows as batches or frames.
 
 for path in list_row_files("out"):
     for record in read_frames(path):
@@ -25,37 +25,52 @@ _FRAME: Final = ("source", "frame", "time_s", "clock")
 
 
 def is_archive(path: Path | str) -> bool:
-    """Whether a folder is an archive of ``fer-edge archive``."""
+    """Return whether a folder is an archive written by ``fer-edge archive``."""
     return (Path(path) / IDENTITY_FILE).is_file()
 
 
 def list_row_files(archive: Path | str) -> list[Path]:
-    """The files of rows of an archive, one for each source, sorted by name; raises SourceError where it is none."""
+    """Return the row files of an archive, one per source, sorted by name.
+
+    Raises SourceError if the folder is not an archive.
+    """
     if not is_archive(archive):
-        raise SourceError(f"{archive}: not an archive; name a folder that fer-edge archive wrote")
-    found = (Path(archive) / ROWS_FOLDER).glob("*/[!.]*.parquet")  # without those that are being written
+        raise SourceError(f"{archive}: not an archive; use a folder written by fer-edge archive")
+    found = (Path(archive) / ROWS_FOLDER).glob("*/[!.]*.parquet")  # without files that are being written
     return sorted(found, key=lambda path: (path.name, path))
 
 
 def read_sources(archive: Path | str) -> Any:
-    """The table of sources, a ``pyarrow.Table``; raises SourceError, MissingExtraError."""
+    """Read the table of sources as a ``pyarrow.Table``.
+
+    Raises SourceError, MissingExtraError.
+    """
     return open_parquet(Path(archive) / SOURCES_FILE).read()
 
 
 def read_labels(path: Path | str) -> tuple[str, ...]:
-    """The model's labels, in the order of its scores, of a file of rows; raises SourceError, MissingExtraError."""
+    """Read the model's labels from a row file, in the order of its scores.
+
+    Raises SourceError, MissingExtraError.
+    """
     with open_parquet(Path(path)) as file:
         return _labels(Path(path), file)
 
 
 def read_batches(path: Path | str, columns: list[str] | None = None) -> Iterator[Any]:
-    """The rows of a file as ``pyarrow.RecordBatch``, in constant memory; raises SourceError, MissingExtraError."""
+    """Yield the rows of a row file as ``pyarrow.RecordBatch``, in constant memory.
+
+    Raises SourceError, MissingExtraError.
+    """
     with open_parquet(Path(path)) as file:
         yield from parquet_files.read_batches(Path(path), file, columns)
 
 
 def read_frames(path: Path | str) -> Iterator[FrameRecord]:
-    """The frames of a file of rows, each with its faces; raises SourceError, MissingExtraError."""
+    """Yield the frames of a row file with their faces.
+
+    Raises SourceError, MissingExtraError.
+    """
     with open_parquet(Path(path)) as file:
         labels = _labels(Path(path), file)
         rows = (row for batch in parquet_files.read_batches(Path(path), file) for row in batch.to_pylist())
@@ -83,5 +98,5 @@ def _labels(path: Path, file: Any) -> tuple[str, ...]:
         return Identity.parse((file.metadata.metadata or {})[METADATA_KEY]).labels
     except (KeyError, ValueError) as error:
         raise SourceError(
-            f"{path}: not rows of fer-edge archive; name a file in its folder {ROWS_FOLDER}"
+            f"{path}: not a row file of an archive; use a file in the archive's folder {ROWS_FOLDER}"
         ) from error

@@ -1,4 +1,4 @@
-"""Writing rows to Parquet."""
+"""Write result rows to Parquet files."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from fer_edge.types import FrameRecord, SkippedInput
 
 __all__ = ["RowFile", "RowSink", "open_rows"]
 
-_ROWS: Final = 1 << 15  # in memory at a time
+_ROWS: Final = 1 << 15  # buffered in memory
 
 
 class RowFile:
-    """A Parquet file that is written batch by batch; a context manager, after which it is complete.
+    """A Parquet file written in batches.
 
-    What :meth:`describe` is given goes into the file's metadata.
+    A context manager that completes the file on exit.
     """
 
     def __init__(self, path: Path, schema: Any) -> None:
         import pyarrow.parquet as pq
 
-        # Of few labels and a source's name the dictionaries are short; scores are all different.
+        # Dictionaries are small for labels and source names, but useless for scores, which are all different.
         self._writer = pq.ParquetWriter(
             path, schema, compression="zstd", use_dictionary=_repetitive(schema), store_schema=True
         )
@@ -38,7 +38,7 @@ class RowFile:
         self._writer.write_table(table)
 
     def describe(self, metadata: bytes) -> None:
-        """Add what the file says of itself."""
+        """Add ``metadata`` to the file under the fer-edge key."""
         self._writer.add_key_value_metadata({METADATA_KEY: metadata})
 
     def __enter__(self) -> Self:
@@ -51,14 +51,17 @@ class RowFile:
 
 
 def _repetitive(schema: Any) -> list[str]:
-    """The columns in which few values stand again and again."""
+    """Return the names of the columns with few distinct values."""
     import pyarrow as pa
 
     return [f.name for f in schema if pa.types.is_string(f.type) or f.name in ("face_id", "width", "height")]
 
 
 def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: bool = False) -> RowFile:
-    """Begin the file of a source's rows, or of a section's, which says which rows lead in."""
+    """Create the row file of a source or of a section.
+
+    The file of a section has an additional column that marks the lead-in.
+    """
     import pyarrow as pa
 
     schema = rows_schema(labels, job.carried.schema)
@@ -66,10 +69,11 @@ def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: b
 
 
 class RowSink(StatelessSink):
-    """Writes results to a :class:`RowFile`, a frame without a face as a row without one.
+    """Writes results to a :class:`RowFile`.
 
-    ``begin_s``: in a section's file, the time before which rows lead in. ``frames``, ``frames_with_faces`` and
-    ``faces`` count what does not lead in; ``ids`` are the faces' ids in it, ``last_s`` is its last frame's time.
+    A frame without faces is written as a row with empty face columns. In the file of a section, rows before
+    ``begin_s`` are marked as lead-in. ``frames``, ``frames_with_faces``, ``faces``, ``ids`` (the ids of the faces) and
+    ``last_s`` (the time of the last frame) exclude the lead-in.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class RowSink(StatelessSink):
         self.last_s = 0.0
 
     def write(self, result: View | SkippedInput) -> None:
-        """Take a frame's faces."""
+        """Add the rows of a frame."""
         if isinstance(result, SkippedInput):
             return
         record = result.as_record()
@@ -99,11 +103,14 @@ class RowSink(StatelessSink):
             self._flush()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the buffered rows."""
         self._flush()
 
     def measure(self, begin_s: float, end_s: float | None, rate: float | None) -> float:
-        """The seconds from ``begin_s`` to the last frame's end, ``end_s`` at the latest; 0 without a frame."""
+        """Return the seconds from ``begin_s`` to the end of the last frame.
+
+        Time after ``end_s`` is not counted; without frames, the result is 0.
+        """
         if not self.frames:
             return 0.0
         last_s = self.last_s + (1 / rate if rate else 0.0)
@@ -136,7 +143,7 @@ class RowSink(StatelessSink):
         count, fields = len(self._rows), list(self._file.schema)
         self._rows = []
         arrays = [pa.repeat(pa.scalar(self._job.source, pa.string()), count)]
-        own = len(columns) - 1  # without what leads in
+        own = len(columns) - 1  # without the lead-in column
         arrays += [pa.array(columns[i], fields[i + 1].type) for i in range(own)]
         for column in self._job.carried.columns:
             arrays.append(_repeat(column[0], count))

@@ -1,4 +1,4 @@
-"""Analyzing an archive: what is missing of it, on Ray, into its folder."""
+"""A run of an archive, which analyzes the missing sources on Ray."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ from fer_edge.runtime.system import thread_count
 __all__ = ["ArchiveProgress", "ArchiveRun"]
 
 _WRITE_EVERY_S: Final = 30.0
-_WRITE_SHARE: Final = 0.02  # of the time, at most, goes into writing the table of sources
+_WRITE_SHARE: Final = 0.02  # the largest share of the time spent on writing the table of sources
 
 OnProgress = Callable[["ArchiveProgress"], None]
 
 
 @dataclass(slots=True)
 class ArchiveProgress:
-    """How far a run is. ``skipped`` sources were complete before; ``video_s`` are seconds of video of this run."""
+    """The progress of a run.
+
+    ``skipped`` sources were complete before the run; ``video_s`` is the number of seconds of video analyzed in it.
+    """
 
     sources: int
     skipped: int = 0
@@ -50,27 +53,31 @@ class ArchiveProgress:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since Ray was there, until the last source was over."""
+        """Seconds since Ray was ready, until the last source finished."""
         return (time.monotonic() if self.ended is None else self.ended) - self.started
 
     @property
     def realtime_factor(self) -> float:
-        """Seconds of video for each second."""
+        """Seconds of video analyzed per second."""
         return self.video_s / max(1e-9, self.elapsed_s)
 
     @property
     def left_s(self) -> float | None:
-        """About how many seconds are left, if what is left is like what is done; None where nothing is done."""
+        """An estimate of the remaining seconds, by the average time per source.
+
+        None until something is finished.
+        """
         done = self.done + self.partly_done
         return self.elapsed_s * (self.sources - self.skipped - done) / done if done else None
 
 
 @dataclass(slots=True)
 class ArchiveRun:
-    """One run over a manifest. Raises OutputError, ModelError, ClusterError and others of ``errors``.
+    """One run over a manifest.
 
-    ``cluster`` is the address of a Ray cluster, None starts one here; ``threads`` is how many sources or sections are
-    analyzed at a time, None: one for each processor. ``on_source`` is told of each source that is over.
+    ``cluster`` is the address of a Ray cluster; None starts Ray on this machine. ``threads`` is the number of sources
+    or sections to analyze at a time; None uses one per CPU. ``on_source`` is called with each finished source. Raises
+    OutputError, ModelError, ClusterError and other subclasses of FerEdgeError.
     """
 
     options: AnalysisOptions
@@ -85,7 +92,10 @@ class ArchiveRun:
     _write_s: float = field(default=0.0, init=False)
 
     def run(self) -> tuple[ArchiveProgress, Any]:
-        """Do what is missing; how it went, and the rows of the manifest's sources in the table, a ``pyarrow.Table``."""
+        """Analyze the missing sources.
+
+        Returns the progress, and the rows of the manifest's sources in the table of sources, a ``pyarrow.Table``.
+        """
         model = find_model(self.options.model)
         self._check_detector()
         carried = self.manifest.carried
@@ -102,15 +112,15 @@ class ArchiveRun:
                     context = TaskContext(self.options, identity, folder.storage)
                     self._analyze(context, missing, table, progress)
             except BaseException:
-                raise_if_interrupted()  # Ray makes another exception of a signal's
+                raise_if_interrupted()  # Ray may have replaced the exception of a signal
                 raise
             finally:
-                folder.storage.remove_half_files()  # of workers that crashed; Ray has ended by now
+                folder.storage.remove_half_files()  # left by crashed workers; Ray has stopped by now
                 table.write()
             return progress, table.select(self.manifest.keys)
 
     def _check_detector(self) -> None:
-        """Fail here rather than in each worker."""
+        """Create the detector once, to raise an error here rather than in each worker."""
         detector = create_detector(
             self.options.detector, min_face=self.options.min_face, model=self.options.detector_model
         )
@@ -118,7 +128,7 @@ class ArchiveRun:
             pass
 
     def find_missing(self, done: set[int]) -> NDArray[np.intp]:
-        """The places in the manifest of the sources whose keys are not in ``done``."""
+        """Return the manifest indices of the sources whose keys are not in ``done``."""
         complete = np.fromiter(done, np.uint64, len(done))
         return np.flatnonzero(~np.isin(self.manifest.keys, complete))
 
@@ -143,7 +153,7 @@ class ArchiveRun:
                     progress.video_s += outcome.duration_s
                 progress.partly_done = scheduler.partly_done
                 self.on_progress(progress)
-                self._write_now_and_then(table)
+                self._write_periodically(table)
             progress.ended = time.monotonic()
 
     def _count(self, summary: SourceSummary, progress: ArchiveProgress) -> None:
@@ -152,10 +162,10 @@ class ArchiveRun:
         progress.damaged += summary.status == "damaged"
         progress.frames += summary.frames
         progress.faces += summary.faces
-        if summary.sections == 1:  # those of several were counted one by one
+        if summary.sections == 1:  # otherwise each section has already been counted
             progress.video_s += summary.duration_s
 
-    def _write_now_and_then(self, table: SourceTable) -> None:
+    def _write_periodically(self, table: SourceTable) -> None:
         now = time.monotonic()
         if now > self._written + max(_WRITE_EVERY_S, self._write_s / _WRITE_SHARE):
             table.write()

@@ -1,4 +1,4 @@
-"""Gives Ray the tasks of a run, a few more than it has processors for, and takes what comes of them."""
+"""The scheduler of a run, which submits tasks to Ray and collects their outcomes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from fer_edge.runtime.shutdown import raise_if_interrupted
 __all__ = ["Scheduler"]
 
 _POLL_S: Final = 0.5
-_CAPACITY_S: Final = 10.0  # between two looks at how many processors there are
-_AHEAD: Final = 2  # tasks for each processor
+_CAPACITY_S: Final = 10.0  # between two queries of the number of CPUs
+_AHEAD: Final = 2  # tasks submitted per CPU
 
 
 @dataclass(slots=True)
 class _Parts:
-    """A long video under way."""
+    """A long video whose sections are being analyzed."""
 
     job: SourceJob
     sections: tuple[Section, ...]
@@ -33,13 +33,13 @@ class _Parts:
     errors: list[str] = field(default_factory=list)
 
     @property
-    def is_over(self) -> bool:
+    def is_finished(self) -> bool:
         return len(self.done) + len(self.errors) == len(self.sections)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A call that Ray is given; ``section`` where it is one."""
+    """A function call to submit to Ray; ``section`` is set if it analyzes a section."""
 
     function: Callable[..., Outcome]
     job: SourceJob
@@ -48,9 +48,10 @@ class _Task:
 
 
 class Scheduler:
-    """Runs the jobs of a manifest to their end; Ray places them, and starts those again whose worker was lost.
+    """Runs all jobs of a manifest.
 
-    ``most``: tasks at a time, None: as many as the cluster has processors, and as many more that wait.
+    Ray places them, and restarts those whose worker was lost. ``most`` is the number of tasks submitted at a time;
+    None submits two tasks per CPU of the cluster, one of which waits.
     """
 
     def __init__(self, ray: Any, context: TaskContext, jobs: Iterator[SourceJob], most: int | None) -> None:
@@ -63,31 +64,31 @@ class Scheduler:
             function: ray.remote(num_cpus=1, max_retries=RETRIES)(function)
             for function in (run_source, run_section, run_join)
         }
-        self._capacity, self._looked = 1, float("-inf")
+        self._capacity, self._capacity_checked = 1, float("-inf")
 
     @property
     def partly_done(self) -> float:
-        """How many sources the finished sections of unfinished ones come to."""
+        """The finished fraction of all partly analyzed sources, in sources."""
         return sum(len(parts.done) / len(parts.sections) for parts in self._parts.values())
 
     def run(self) -> Iterator[SourceSummary | SectionSummary | None]:
-        """Yield each source that is over, each section on the way, and now and then None.
+        """Yield each finished source and section, and None periodically.
 
-        Raises a FerEdgeError where the run cannot go on.
+        Raises FerEdgeError if the run cannot continue.
         """
         while True:
             self._submit()
             if not self._running:
                 return
             done, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_POLL_S)
-            raise_if_interrupted()  # Ray's own waiting may swallow it
+            raise_if_interrupted()  # ray.wait may swallow the interrupt
             yield None
             for reference in done:
                 task = self._running.pop(reference)
                 yield from self._take(task, self._fetch(reference, task))
 
     def _submit(self) -> None:
-        """Give Ray what it has room for; sections and joins come before further sources."""
+        """Submit tasks up to the limit; sections and joins come before further sources."""
         while len(self._running) < self._room():
             if self._waiting:
                 task = self._waiting.popleft()
@@ -103,16 +104,16 @@ class Scheduler:
     def _room(self) -> int:
         if self._most is not None:
             return self._most
-        if time.monotonic() > self._looked + _CAPACITY_S:
-            self._looked = time.monotonic()
+        if time.monotonic() > self._capacity_checked + _CAPACITY_S:
+            self._capacity_checked = time.monotonic()
             self._capacity = max(1, int(self._ray.cluster_resources().get("CPU", 0)))
         return _AHEAD * self._capacity
 
     def _fetch(self, reference: Any, task: _Task) -> Outcome:
-        """What a task returned, or what its failure comes to."""
+        """Return the outcome of a task, or the outcome that describes its failure."""
         try:
             outcome: Outcome = self._ray.get(reference)
-        except Exception as error:  # noqa: BLE001  (whatever a library does in a worker must not end the run)
+        except Exception as error:  # noqa: BLE001  (an unexpected error in a worker must not end the run)
             raise_if_interrupted()
             message, fatal = describe_task_failure(error)
             if fatal:
@@ -143,11 +144,14 @@ class Scheduler:
         for section in division.sections:
             if section.number not in division.done:
                 self._waiting.append(_Task(run_section, job, section))
-        yield from self._finish(parts)  # all of it may have been done before
+        yield from self._finish(parts)  # an earlier run may have finished all sections
 
     def _finish(self, parts: _Parts) -> Iterator[SourceSummary]:
-        """Join a long video whose sections are all done; where one failed, the source has."""
-        if not parts.is_over:
+        """Join a long video when all its sections are finished.
+
+        If one failed, the source failed.
+        """
+        if not parts.is_finished:
             return
         del self._parts[parts.job.key]
         if parts.errors:

@@ -1,4 +1,4 @@
-"""What the parts of an archive are called, and the columns of its two tables."""
+"""The names of an archive's files and the columns of its two tables."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SOURCES_FILE: Final = "sources.parquet"
 ROWS_FOLDER: Final = "rows"
 
 METADATA_KEY: Final = b"fer_edge"
-"""Where a file's metadata hold the archive's identity and the source's summary, as JSON."""
+"""The metadata key of a file that stores the archive's identity and the source's summary as JSON."""
 
 LEAD: Final = "lead"
-"""The column of a section's file that is true for the rows before the section's begin."""
+"""The column of a section's file that is true for lead-in rows, before the start of the section."""
 
 _TYPES: Final = {
     "source": "string", "frame": "int64", "time_s": "float64", "clock": "string", "face_id": "int64",
@@ -45,7 +45,7 @@ _SOURCES: Final = {
 
 
 def rows_schema(labels: tuple[str, ...], carried: pa.Schema) -> Any:
-    """The schema of rows: the columns of CSV, the model's labels, then the manifest's columns."""
+    """Return the schema of rows: CSV columns, then labels, then manifest columns."""
     import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(_TYPES[name])) for name in COLUMNS]
@@ -53,7 +53,7 @@ def rows_schema(labels: tuple[str, ...], carried: pa.Schema) -> Any:
 
 
 def sources_schema(carried: pa.Schema) -> Any:
-    """The schema of the table of sources, the manifest's columns last."""
+    """Return the schema of the table of sources, with the manifest's columns last."""
     import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in _SOURCES.items()]
@@ -61,12 +61,12 @@ def sources_schema(carried: pa.Schema) -> Any:
 
 
 def check_carried(names: list[str], labels: tuple[str, ...], where: str) -> None:
-    """Raise SourceError where columns of a manifest have the name of another column, or none."""
+    """Raise SourceError if a manifest column has no name or a name already in use."""
     taken = {*COLUMNS, *labels, *_SOURCES, "warnings", LEAD}
     clash = [name for name in names if name in taken]
     if clash:
         raise SourceError(
-            f"{where}: its column {clash[0]!r} has the name of a column of the archive; rename it in the manifest"
+            f"{where}: the column name {clash[0]!r} is reserved for the archive; rename the column in the manifest"
         )
     if "" in names or len(set(names)) < len(names):
-        raise SourceError(f"{where}: expected a name of its own for each column; name them in the manifest")
+        raise SourceError(f"{where}: column names must be unique and not empty; rename them in the manifest")

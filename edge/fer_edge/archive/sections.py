@@ -1,4 +1,7 @@
-"""Where a long video is cut, so that several workers share it and a lost worker costs a part of it."""
+"""Split long videos into sections.
+
+Several workers can then share a video, and a lost worker costs only one section.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +20,18 @@ from fer_edge.sources.video_facts import VideoFacts
 
 __all__ = ["Section", "cut", "plan_sections"]
 
-_SLACK: Final = 0.25  # of a section, by which the last one may be longer
-_AFTER_KEY_S: Final = 0.5  # a key frame is shown up to so much later than it is decoded
-_MOST_UNINDEXED: Final = 12  # each of them reads what lies before it
-_INDEXED: Final = "mov"  # FFmpeg's name of .mp4, .mov and their kin begins so
+_SLACK: Final = 0.25  # the last section may be longer by this share of a section
+_AFTER_KEY_S: Final = 0.5  # a key frame may be presented this much later than it is decoded
+_MOST_UNINDEXED: Final = 12  # without an index, each section reads the video from its start
+_INDEXED: Final = "mov"  # prefix of FFmpeg's name for .mp4, .mov and related formats
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a video, in seconds of its clock: rows from ``begin_s`` to before ``end_s``, read from ``read_s``."""
+    """A part of a video; all times are in seconds on its clock.
+
+    It is read from ``read_s`` on; its rows start at ``begin_s`` and end before ``end_s``.
+    """
 
     number: int
     read_s: float
@@ -34,18 +40,21 @@ class Section:
 
     @property
     def span(self) -> Span:
-        """What is read of the video."""
+        """The part of the video to read."""
         return Span(self.read_s, self.end_s)
 
     @property
     def name(self) -> str:
-        """Its name, which other bounds would change."""
+        """The file name, which is unique to these bounds."""
         end = "end" if self.end_s is None else f"{self.end_s:.3f}"
         return f"{self.number:05d}-{self.begin_s:.3f}-{end}.parquet"
 
 
 def plan_sections(address: str, options: AnalysisOptions) -> tuple[Section, ...]:
-    """Cut a video into sections; one where it is short, a stream, or of unknown length. Raises SourceError."""
+    """Split a video into sections.
+
+    A short video, a stream or a video of unknown length is a single section. Raises SourceError.
+    """
     whole = (Section(0, options.span.start_s, options.span.start_s, options.span.end_s),)
     if not options.section_s or (is_url(address) and not is_object_url(address)):
         return whole
@@ -62,10 +71,11 @@ def plan_sections(address: str, options: AnalysisOptions) -> tuple[Section, ...]
 
 
 def cut(options: AnalysisOptions, end_s: float, keys: Sequence[float] | None) -> tuple[Section, ...]:
-    """Cut the time from the span's start to ``end_s``; () where it is too short to be cut.
+    """Split the time from the start of the span to ``end_s``.
 
-    ``keys`` are the times of the key frames in ascending order; None where they are not known: then there are few
-    sections. A section is read from a key frame on, and its rows begin three seconds later.
+    Returns () if it is too short to split. ``keys`` are the times of the key frames in ascending order; if they are
+    unknown (None), there are at most 12 sections. A section is read from a key frame on, and its rows start three
+    seconds later.
     """
     start_s = options.span.start_s
     count = math.ceil((end_s - start_s) / options.section_s - _SLACK)
@@ -78,7 +88,7 @@ def cut(options: AnalysisOptions, end_s: float, keys: Sequence[float] | None) ->
     for number in range(1, count):
         read_s = _find_key(keys or (), start_s + number * length_s - LEAD_S, begins[-1])
         begin_s = read_s + LEAD_S
-        if options.every:  # no span of averages may lie in two sections
+        if options.every:  # no averaging interval may cross a section border
             begin_s = math.ceil(begin_s / options.every) * options.every
         reads.append(round(read_s, 3))
         begins.append(round(begin_s, 3))
@@ -89,7 +99,10 @@ def cut(options: AnalysisOptions, end_s: float, keys: Sequence[float] | None) ->
 
 
 def _find_key(keys: Sequence[float], wanted_s: float, after_s: float) -> float:
-    """The time just after the last key frame before ``wanted_s``, if it lies after ``after_s``."""
+    """Return the time just after the last key frame before ``wanted_s``.
+
+    Returns ``wanted_s`` itself if that key frame is not later than ``after_s``.
+    """
     place = bisect_right(keys, wanted_s - _AFTER_KEY_S) - 1
     if place >= 0 and keys[place] > after_s:
         return keys[place] + _AFTER_KEY_S
@@ -97,7 +110,10 @@ def _find_key(keys: Sequence[float], wanted_s: float, after_s: float) -> float:
 
 
 def _list_key_frames(container: Any, stream: Any, start_s: float) -> list[float] | None:
-    """When the key frames of an indexed video are decoded; None where it has no index of all of it."""
+    """Return the decoding times of the key frames.
+
+    Returns None if the video has no complete index.
+    """
     entries = stream.index_entries
     if not container.format.name.startswith(_INDEXED) or not stream.frames or len(entries) < stream.frames:
         return None

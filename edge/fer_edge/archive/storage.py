@@ -1,4 +1,4 @@
-"""Folders on this machine and in object stores, with the few operations that an archive needs."""
+"""Local folders and object stores, with the operations that an archive needs."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ __all__ = ["Storage"]
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A folder, by an absolute path of this machine or a URL of an object store; names in it use ``/``.
+    """A folder, given as an absolute local path or the URL of an object store.
 
-    Small and picklable: each worker opens its own. Every file is complete when it appears. Raises OutputError where
-    something cannot be written.
+    Names of files in it use ``/``. Small and picklable: each worker opens its own. Every file is complete when it
+    appears. Raises OutputError if something cannot be written.
     """
 
     root: str
 
     @classmethod
     def of(cls, address: str) -> Self:
-        """The folder that a path or URL names; raises UsageError for a URL of another kind."""
+        """Create the storage of a path or URL; raises UsageError for an unsupported URL."""
         if is_object_url(address):
             return cls(address.rstrip("/"))
         if is_url(address):
-            raise UsageError(f"{address}: expected a folder, s3://… or gs://…, got another URL")
+            raise UsageError(f"{address}: unsupported kind of URL; use a folder, s3://… or gs://…")
         return cls(str(Path(address).absolute()))
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a path of this machine, which other nodes may see as well."""
+        """Whether it is a local path, which may be shared with other nodes."""
         return not is_object_url(self.root)
 
     def address(self, name: str) -> str:
-        """The path or URL of a file in it."""
+        """Return the path or URL of a file in the folder."""
         return f"{self.root}/{name}" if name else self.root
 
     def open(self, name: str) -> tuple[Any, str]:
-        """The ``pyarrow.fs.FileSystem`` and the path in it, of a file in it."""
+        """Return the ``pyarrow.fs.FileSystem`` of a file and the path of the file in it."""
         if self.is_local:
             from pyarrow.fs import LocalFileSystem
 
@@ -55,7 +55,7 @@ class Storage:
         return file_system_of(self.address(name))
 
     def list_files(self, folder: str = "") -> Iterator[str]:
-        """The names of the files in a folder, without those in folders below; nothing where it does not exist."""
+        """Yield the names of the files directly in a folder; nothing if it does not exist."""
         if self.is_local:
             try:
                 with os.scandir(self.address(folder)) as entries:
@@ -68,7 +68,7 @@ class Storage:
         yield from (info.base_name for info in self._list(folder) if info.is_file)
 
     def list_folders(self, folder: str = "") -> list[str]:
-        """The names of the folders in a folder, sorted."""
+        """Return the names of the folders directly in a folder, sorted."""
         if self.is_local:
             path = Path(self.address(folder))
             return sorted(entry.name for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
@@ -82,12 +82,12 @@ class Storage:
         return found
 
     def is_file(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether a file exists."""
         file_system, path = self.open(name)
         return bool(file_system.get_file_info(path).is_file)
 
     def read(self, name: str) -> bytes:
-        """A small file's content; raises OSError."""
+        """Return the content of a small file; raises OSError."""
         file_system, path = self.open(name)
         with file_system.open_input_stream(path) as file:
             content: bytes = file.read()
@@ -100,7 +100,7 @@ class Storage:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Path]:
-        """A temporary path of this machine, whose file gets that name when the block succeeds."""
+        """Yield a temporary local path; move the file to ``name`` when the block succeeds."""
         if self.is_local:
             target = Path(self.address(name))
             with output_errors(target):
@@ -121,11 +121,11 @@ class Storage:
             copy_files(str(part), path, LocalFileSystem(), file_system)
         except OSError as error:
             raise OutputError(
-                f"{self.address(name)}: it cannot be written: {' '.join(str(error).split())}"
+                f"{self.address(name)}: cannot be written: {' '.join(str(error).split())}"
             ) from error
 
     def remove_folder(self, name: str) -> None:
-        """Remove a folder and what is in it, if it exists."""
+        """Remove a folder and its content, if it exists."""
         file_system, path = self.open(name)
         with output_errors(self.address(name)):
             if file_system.get_file_info(path).type.name == "Directory":
@@ -139,8 +139,8 @@ class Storage:
                 file_system.delete_file(path)
 
     def remove_half_files(self) -> None:
-        """Remove what killed processes of whatever machine were writing; nobody may be writing now."""
+        """Remove the partial files of killed processes; no process may be writing now."""
         if not self.is_local:
-            return  # an object appears when it is complete
+            return  # objects appear only when they are complete
         for part in Path(self.root).rglob(".*.part*"):
             part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What came of a source or a section, as it goes from the workers to the table of sources."""
+"""The outcomes of sources and sections, which workers return to the scheduler."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from fer_edge.runtime.json_text import parse_json
 __all__ = ["Division", "Fatal", "Outcome", "SectionSummary", "SourceSummary", "Status"]
 
 Status = Literal["complete", "damaged", "failed"]
-"""Of a damaged source what could be read is in the archive, of a failed one nothing."""
+"""A damaged source was read in part, and these rows are in the archive; a failed source has no rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionSummary:
-    """What a section, or a whole source, came to.
+    """The summary of a section, or of a source that was not split.
 
-    ``duration_s`` are seconds of the video, ``worker_s`` of the worker's time. ``error`` says what could not be read.
+    ``duration_s`` is in seconds of video, ``worker_s`` in seconds of the worker's time. ``error`` describes the part
+    that could not be read.
     """
 
     frames: int = 0
@@ -39,7 +40,10 @@ class SectionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSummary:
-    """A row of the table of sources; ``file`` is the rows' name in the archive, None where there is none."""
+    """A row of the table of sources.
+
+    ``file`` is the name of the row file in the archive, None if there is no such file.
+    """
 
     key: str
     source: str
@@ -59,7 +63,7 @@ class SourceSummary:
 
     @classmethod
     def of(cls, job: SourceJob, parts: Sequence[SectionSummary]) -> SourceSummary:
-        """Sum up a source's sections."""
+        """Combine the summaries of a source's sections."""
         errors = list(dict.fromkeys(part.error for part in parts if part.error is not None))
         frames = sum(part.frames for part in parts)
         status: Status = "failed" if not frames else "damaged" if errors else "complete"
@@ -82,11 +86,11 @@ class SourceSummary:
 
     @classmethod
     def failure(cls, job: SourceJob, error: str) -> SourceSummary:
-        """A source of which there are no rows."""
+        """Create the summary of a source that failed and has no rows."""
         return replace(cls.of(job, ()), error=error)
 
     def as_row(self) -> dict[str, Any]:
-        """The row, without the manifest's columns."""
+        """Return the row, without the manifest's columns."""
         row = asdict(self)
         del row["key"]
         return row | {"warnings": [*self.warnings]}
@@ -94,7 +98,7 @@ class SourceSummary:
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """A source is long: its sections, and those that an earlier run has done."""
+    """The sections of a long source, and the summaries of those already finished."""
 
     sections: tuple[Section, ...]
     done: Mapping[int, SectionSummary]
@@ -102,7 +106,7 @@ class Division:
 
 @dataclass(frozen=True, slots=True)
 class Fatal:
-    """Something that would stop every source, such as a missing model or a full disk; what to raise for it."""
+    """An error that affects every source, such as a missing model or a full disk."""
 
     kind: type[FerEdgeError]
     message: str
@@ -112,17 +116,23 @@ Outcome = SourceSummary | SectionSummary | Division | Fatal
 
 
 def format_metadata(identity: Identity, summary: SourceSummary | SectionSummary) -> bytes:
-    """What a file of rows says of itself."""
+    """Build the metadata of a row file."""
     return json.dumps(identity.as_record() | {"summary": asdict(summary)}, ensure_ascii=False).encode()
 
 
 def parse_source_summary(metadata: bytes) -> SourceSummary:
-    """Read a source's summary back; raises ValueError for anything else."""
+    """Parse the summary of a source from metadata.
+
+    Raises ValueError for anything else.
+    """
     return SourceSummary(**_parse(metadata))
 
 
 def parse_section_summary(metadata: bytes) -> SectionSummary:
-    """Read a section's summary back; raises ValueError for anything else."""
+    """Parse the summary of a section from metadata.
+
+    Raises ValueError for anything else.
+    """
     return SectionSummary(**_parse(metadata))
 
 

@@ -1,7 +1,7 @@
-"""The three tasks that Ray runs: a source, a section of a long one, and the joining of its sections.
+"""The tasks that run on Ray: analyze a source or a section, and join sections.
 
-Each returns what came of it; what is expected to go wrong is in there. A task that is run twice does no harm: a file
-is complete when it appears, and the same again.
+Each task returns its outcome, which includes expected errors. Tasks are idempotent: a file is complete when it
+appears, and a repeated task writes the same file.
 """
 
 from __future__ import annotations
@@ -37,24 +37,27 @@ __all__ = ["TaskContext", "parts_folder", "read_metadata", "run_join", "run_sect
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
-    """What every task of a run needs."""
+    """The data that every task of a run needs."""
 
     options: AnalysisOptions
     identity: Identity
     storage: Storage
 
     def open_worker(self) -> Worker:
-        """What this process has loaded."""
+        """Return this process's worker, which is created on first use."""
         return open_worker(self.options, self.identity.model_sha256)
 
 
 def parts_folder(key: str) -> str:
-    """The folder of a source's sections, as long as it is not complete; readers of Parquet skip such a name."""
+    """Return the name of the folder of a source's sections.
+
+    It exists until the sections are joined. Parquet readers skip names that start with an underscore.
+    """
     return f"_sections/{key}"
 
 
 def run_source(context: TaskContext, job: SourceJob) -> Outcome:
-    """Analyze a short video, or divide a long one."""
+    """Analyze a short video, or split a long one into sections."""
 
     def work() -> Outcome:
         worker = context.open_worker()
@@ -93,7 +96,7 @@ def run_section(context: TaskContext, job: SourceJob, section: Section) -> Outco
 
 
 def run_join(context: TaskContext, job: SourceJob, sections: Sequence[Section]) -> Outcome:
-    """Make one file of a long video's sections, and remove those."""
+    """Join the sections of a long video into one file, then remove them."""
 
     def work() -> Outcome:
         storage, folder = context.storage, parts_folder(job.key)
@@ -113,13 +116,13 @@ def run_join(context: TaskContext, job: SourceJob, sections: Sequence[Section]) 
 
 
 class _NoRowError(Exception):
-    """There is nothing to keep."""
+    """A file has no rows and is discarded."""
 
 
 def _store(
     storage: Storage, name: str, write: Callable[[Path], SectionSummary], *, empty: bool = False
 ) -> SectionSummary:
-    """Put a file into the archive, one without rows only where ``empty`` says so."""
+    """Write a file to the archive; keep a file without rows only if ``empty``."""
     summary = SectionSummary()
     with suppress(_NoRowError), storage.stage(name) as path:
         summary = write(path)
@@ -129,29 +132,29 @@ def _store(
 
 
 def _guard(work: Callable[[], Outcome], fail: Callable[[str], Outcome]) -> Outcome:
-    """Do some work; what is wrong with the source fails the source, everything else that is expected the run."""
+    """Run ``work``; a SourceError fails the source, any other expected error the run."""
     try:
         with suppress_native_stderr():
             return work()
     except SourceError as error:
         return fail(str(error))
-    except MissingExtraError as error:  # which is made in another way
+    except MissingExtraError as error:  # its constructor takes other arguments, so it cannot be re-created
         return Fatal(FerEdgeError, str(error))
     except FerEdgeError as error:
         return Fatal(type(error), str(error))
     except MemoryError:
-        return fail("the memory is used up; give each worker more, or make smaller videos of it")
+        return fail("out of memory; give each worker more memory, or scale the video down")
 
 
 def _find_done(
     context: TaskContext, job: SourceJob, sections: Sequence[Section]
 ) -> dict[int, SectionSummary]:
-    """The sections that an earlier run has done."""
-    there = set(context.storage.list_files(parts_folder(job.key)))
+    """Return the summaries of the sections that an earlier run finished, by number."""
+    existing = set(context.storage.list_files(parts_folder(job.key)))
     return {
         section.number: _read_summary(context.storage, f"{parts_folder(job.key)}/{section.name}")
         for section in sections
-        if section.name in there
+        if section.name in existing
     }
 
 
@@ -160,7 +163,7 @@ def _read_summary(storage: Storage, name: str) -> SectionSummary:
 
 
 def read_metadata(storage: Storage, name: str) -> bytes:
-    """What a file of rows says of itself; raises ValueError where it is not one of fer-edge."""
+    """Return the fer-edge metadata of a row file; raises ValueError if there is none."""
     import pyarrow.parquet as pq
 
     file_system, path = storage.open(name)
@@ -172,7 +175,7 @@ def read_metadata(storage: Storage, name: str) -> bytes:
 
 @contextmanager
 def _fetch(storage: Storage, name: str) -> Iterator[Path]:
-    """A path of this machine with the content of a file in the archive."""
+    """Yield a local path with the content of a file in the archive."""
     if storage.is_local:
         yield Path(storage.address(name))
         return

@@ -1,1 +1,1 @@
-"""Measurements on the user's own device."""
+"""Benchmarks on the user's own device."""

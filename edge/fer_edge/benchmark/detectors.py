@@ -1,4 +1,4 @@
-"""What ``benchmark --detectors`` does: the face detectors there are, side by side on somebody's own pictures."""
+"""Compare the available face detectors on a user's images."""
 
 from __future__ import annotations
 
@@ -32,43 +32,47 @@ __all__ = [
     "render_comparison",
 ]
 
-_MOST: Final = 300  # pictures or frames looked at
-_NEARLY: Final = 0.98  # of the pictures in which the best detector finds a face
-_SAME_FACE_IOU: Final = 0.4  # detectors frame a face differently
+_MOST: Final = 300  # images or frames to search
+_NEARLY: Final = 0.98  # of the images in which the best detector finds a face
+_SAME_FACE_IOU: Final = 0.4  # the boxes of different detectors differ
 
 
 @dataclass(slots=True)
 class Found:
-    """What a detector found in all pictures: faces, pictures with at least one, durations of a search."""
+    """The results of a detector on all images.
+
+    ``faces`` is the number of faces, ``images`` the number of images with a face, ``searches`` holds the search times.
+    """
 
     faces: int = 0
-    pictures: int = 0
+    images: int = 0
     searches: LatencyHistogram = field(default_factory=LatencyHistogram)
 
 
 @dataclass(slots=True)
 class Comparison:
-    """Detectors on the same pictures.
+    """The results of several detectors on the same images.
 
-    ``same`` counts, for each two detectors, the faces that both found; ``left_out`` says of the others why;
-    ``errors`` of pictures why they could not be read.
+    ``same`` counts, for each pair of detectors, the faces that both found. ``left_out`` holds the reason for each
+    detector that is not available, ``errors`` the reason for each image that could not be read.
     """
 
     source: str
     found: dict[str, Found]
     same: dict[tuple[str, str], int]
     left_out: dict[str, str]
-    pictures: int = 0
+    images: int = 0
     errors: list[str] = field(default_factory=list)
 
 
 def _present_detectors(
     stack: ExitStack, *, still_image: bool, model: Path | None
 ) -> tuple[list[Detector], dict[str, str]]:
-    """The detectors that work here, closed with ``stack``, and of the others why they do not.
+    """Return the available detectors, and for each other one the reason why it is not.
 
-    ``model`` is a file for those that take one; the others use what was downloaded. Those that take each image for a
-    face are left out without a word: there is nothing to compare. Raises DetectorError where none takes ``model``.
+    ``stack`` closes the detectors. ``model`` is a model file for detectors that take one; the others use their
+    downloaded models. Detectors that treat every image as a face are omitted, because there is nothing to compare.
+    Raises DetectorError if no detector accepts ``model``.
     """
     present: list[Detector] = []
     left_out = {}
@@ -96,7 +100,10 @@ def _present_detectors(
 def _create_from(
     name: str, still_image: bool, model: Path | None, refusals: dict[str, str]
 ) -> Detector | None:
-    """The detector with a model that was named; None where it takes none or not that one, which is noted."""
+    """Create a detector from the given model file.
+
+    Returns None if the detector takes no model file or not this one; the latter is noted in ``refusals``.
+    """
     if model is None:
         return None
     try:
@@ -115,11 +122,11 @@ def compare_detectors(
     threads: int | None = None,
     progress: Callable[[Iterable[Frame]], Iterable[Frame]] = iter,
 ) -> Comparison:
-    """Search each picture with each detector there is.
+    """Search every image with every available detector.
 
-    ``path`` is a picture, a folder or a video, of which at most 300 pictures or frames are looked at: the
-    whole of each, as single pictures or video frames are searched. ``progress`` wraps them. Raises SourceError,
-    also where nothing can be read, and DetectorError.
+    ``path`` is an image, a folder or a video, of which at most 300 images or frames are searched. Each is searched as a
+    whole, as single images and video frames are. ``progress`` wraps the iteration over them. Raises SourceError, also
+    if no image can be read, and DetectorError.
     """
     cv2.setNumThreads(thread_count(threads))
     source = source_of(path)
@@ -133,19 +140,19 @@ def compare_detectors(
             dict.fromkeys(itertools.combinations(names, 2), 0),
             left_out,
         )
-        for frame in progress(itertools.islice(_frames(source, comparison), _MOST)):
-            # To and fro: going first is no advantage.
-            turns = detectors if comparison.pictures % 2 == 0 else detectors[::-1]
+        for frame in progress(itertools.islice(_read_frames(source, comparison), _MOST)):
+            # Alternate the order, so that going first is no advantage.
+            turns = detectors if comparison.images % 2 == 0 else detectors[::-1]
             boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}
             for one, other in comparison.same:
-                comparison.same[one, other] += _same_faces(boxes[one], boxes[other])
-            comparison.pictures += 1
-        if not comparison.pictures:
-            raise SourceError(f"{path}: expected pictures to search, none could be read")
+                comparison.same[one, other] += _count_same_faces(boxes[one], boxes[other])
+            comparison.images += 1
+        if not comparison.images:
+            raise SourceError(f"{path}: none of the images could be read")
         return comparison
 
 
-def _frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
+def _read_frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
     for item in source:
         if isinstance(item, Frame):
             yield item
@@ -155,17 +162,17 @@ def _frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
 
 def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:
     if not found.searches.count:
-        detector.detect(frame)  # the first time is not like the others
+        detector.detect(frame)  # warm-up: the first search is slower
     started = time.perf_counter()
     boxes = tuple(face.box for face in detector.detect(frame))
     found.searches.add(time.perf_counter() - started)
     found.faces += len(boxes)
-    found.pictures += bool(boxes)
+    found.images += bool(boxes)
     return boxes
 
 
-def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
-    """The faces that are among both, each counted once."""
+def _count_same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
+    """Count the faces that are in both sequences, each once."""
     left = list(others)
     same = 0
     for box in boxes:
@@ -177,69 +184,70 @@ def _same_faces(boxes: Sequence[FaceBox], others: Sequence[FaceBox]) -> int:
 
 
 def render_comparison(comparison: Comparison) -> list[str]:
-    """The comparison for people."""
+    """Render the comparison as lines of text."""
     rows = [
         (
             name,
             f"{found.faces:,}",
-            f"{found.pictures:,}",
+            f"{found.images:,}",
             *(f"{1000 * (found.searches.percentile(percent) or 0.0):.1f}" for percent in (50, 95)),
         )
         for name, found in comparison.found.items()
     ]
-    head = ("detector", "faces", "pictures with a face", "ms a search", "95 %")
+    head = ("detector", "faces", "images with a face", "ms per search", "95 %")
     lines = [
         describe_machine(),
-        f"{comparison.source}: {counted(comparison.pictures, 'picture')}",
+        f"{comparison.source}: {counted(comparison.images, 'image')}",
         "",
         *aligned(head, rows),
     ]
     lines += [
-        f"{one} and {other} agree on {counted(same, 'face')}: {_share(same, comparison.found[one])} of {one}'s, "
-        f"{_share(same, comparison.found[other])} of {other}'s"
+        f"{one} and {other} agree on {counted(same, 'face')}: {_format_share(same, comparison.found[one])} of {one}'s, "
+        f"{_format_share(same, comparison.found[other])} of {other}'s"
         for (one, other), same in comparison.same.items()
     ]
-    lines += [f"Without {name}: {reason}" for name, reason in comparison.left_out.items()]
+    lines += [f"{name} is not included: {reason}" for name, reason in comparison.left_out.items()]
     return [*lines, "", recommend_detector(comparison)[1]]
 
 
 def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
-    """The detector to take on such pictures, None where nothing tells them apart, and why.
+    """Return the recommended detector for such images, and the reason.
 
-    Of those that find a face in nearly as many pictures as the best one does, it is the fastest.
+    This is the fastest of the detectors that find a face in nearly as many images as the best one. Returns None as the
+    detector if nothing distinguishes them.
     """
     found = comparison.found
-    best = max((each.pictures for each in found.values()), default=0)
+    best = max((each.images for each in found.values()), default=0)
     if len(found) < 2:
-        return None, "There is nothing to choose from; another detector comes with: fer-edge get yunet"
+        return None, "Only one detector is available; to get another, run: fer-edge get yunet"
     if not best:
-        return None, "None of them found a face, so that nothing tells them apart"
-    good = [name for name, each in found.items() if each.pictures >= _NEARLY * best]
+        return None, "No detector found a face, so there is no recommendation"
+    good = [name for name, each in found.items() if each.images >= _NEARLY * best]
     name = min(good, key=lambda each: found[each].searches.percentile(50) or 0.0)
-    others = "as many as any" if found[name].pictures == best else f"the most are {best:,}"
-    fastest = "the fastest of those that find so many" if len(good) > 1 else "the others find fewer"
+    others = "the most" if found[name].images == best else f"the most: {best:,}"
+    fastest = "the fastest detector that finds about as many" if len(good) > 1 else "the others find fewer"
     return name, (
-        f"Take --detector {name}: a face in {found[name].pictures:,} of {counted(comparison.pictures, 'picture')} "
-        f"({others}), {fastest}. Boxes may be wrong: look at them with -o"
+        f"Recommendation: --detector {name}: a face in {found[name].images:,} of "
+        f"{counted(comparison.images, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
     )
 
 
-def _share(same: int, found: Found) -> str:
+def _format_share(same: int, found: Found) -> str:
     return f"{same / found.faces:.0%}" if found.faces else "none"
 
 
 def comparison_summary(comparison: Comparison) -> dict[str, Any]:
-    """The object that ``--summary`` writes."""
+    """Build the object that ``--summary`` writes."""
     return {
         "version": __version__,
         "device": {"machine": describe_machine(), "processors": processor_count()},
         "source": comparison.source,
-        "pictures": comparison.pictures,
+        "pictures": comparison.images,
         "detectors": [
             {
                 "name": name,
                 "faces": found.faces,
-                "pictures_with_faces": found.pictures,
+                "pictures_with_faces": found.images,
                 "detect": found.searches.milliseconds(),
             }
             for name, found in comparison.found.items()

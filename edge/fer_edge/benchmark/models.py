@@ -1,7 +1,7 @@
-"""How fast models are on this machine: one inference alone, and a video from end to end.
+"""Measure model speed on this machine: single inferences, and a video end to end.
 
-Everything to be compared is measured in turns, round after round, so that a noisy machine is noisy for
-all of it. What runs before a warm machine and full queues are there is not counted.
+Everything to be compared is measured alternately in several rounds, so that other load on the machine affects all
+of it equally. The warm-up, until queues are full, is not counted.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from fer_edge.types import FrameResult, SkippedInput, StreamInfo
 
 __all__ = ["FRAMES", "WARM_UP", "Measurement", "list_thread_counts", "measure_models"]
 
-WARM_UP: Final = 15  # frames until every queue is full and every library has what it needs
-FRAMES: Final = 60  # counted after them: two full searches and what lies between
+WARM_UP: Final = 15  # frames until all queues are full and all libraries are initialized
+FRAMES: Final = 60  # frames measured after the warm-up: two full searches and the frames between them
 _INFERENCES: Final = 100
 _WARM_UP_INFERENCES: Final = 10
 
 _LEAST_ROUNDS, _MOST_ROUNDS = 2, 10
-_BUDGET_S: Final = 10.0  # a further round is begun only where it should end within this time
-_EVERY_COUNT: Final = 4  # up to so many threads each count is measured, above it the doubles
+_BUDGET_S: Final = 10.0  # another round starts only if it should end within this time
+_EVERY_COUNT: Final = 4  # measure every thread count up to this one, then powers of two
 
 
 @dataclass(slots=True)
 class Measurement:
-    """What a model does on so many threads: durations of one inference and each stage, frames per second.
+    """The measurements of a model on a number of threads.
 
-    ``name`` is the model as the user named it.
-    ``rounds`` holds each round's frames per second; ``frames`` and ``faces`` are those of all rounds after
-    the warm-up; ``size`` is a frame's (width, height) in pixels.
+    ``name`` is the model as named by the user. ``inference`` and ``stages`` are the durations of an inference and
+    of each stage. ``rounds`` holds each round's frames per second; ``frames`` and ``faces`` are the totals of all
+    rounds after the warm-up; ``size`` is a frame's (width, height) in pixels.
     """
 
     name: str
@@ -64,17 +64,17 @@ class Measurement:
 
     @property
     def fps(self) -> float:
-        """Frames per second from end to end: the median of the rounds."""
+        """The end-to-end frames per second: the median of the rounds."""
         return median(self.rounds)
 
     @property
     def inference_ms(self) -> float:
-        """The median of one inference alone, in milliseconds."""
+        """The median time of a single inference in milliseconds."""
         return 1000 * (self.inference.percentile(50) or 0.0)
 
 
 def list_thread_counts(most: int) -> list[int]:
-    """1, 2, 3, 4, 8, 16, … and ``most``."""
+    """Return 1, 2, 3, 4, 8, 16, … and ``most``."""
     counts = list(range(1, min(most, _EVERY_COUNT) + 1))
     while counts[-1] < most:
         counts.append(min(2 * counts[-1], most))
@@ -82,14 +82,14 @@ def list_thread_counts(most: int) -> list[int]:
 
 
 def measure_models(measurements: Sequence[Measurement], video: str, rows: Path) -> Iterator[int]:
-    """Measure each in turn and yield the round's number, again and again while there is time.
+    """Measure each in turn, repeatedly while there is time; yield the round numbers.
 
-    ``video`` is a file or URL that can be read again and again; ``rows`` is a .jsonl file to write to.
-    Raises ModelError, DetectorError, SourceError also where the video is too short.
+    ``video`` is a file or URL that can be read several times; ``rows`` is a .jsonl file to write to. Raises ModelError,
+    DetectorError, and SourceError, also if the video is too short.
     """
     started = time.perf_counter()
     for number in range(_MOST_ROUNDS):
-        # To and fro: going first is no advantage.
+        # Alternate the order, so that going first is no advantage.
         turns = measurements if number % 2 == 0 else measurements[::-1]
         for turn in turns:
             _measure_inference(turn)
@@ -102,7 +102,7 @@ def measure_models(measurements: Sequence[Measurement], video: str, rows: Path) 
 
 
 def _measure_inference(turn: Measurement) -> None:
-    """The network alone: pixels of its input size in, probabilities out."""
+    """Measure the network alone, from pixels of its input size to probabilities."""
     spec = turn.model.spec
     shape = (spec.height, spec.width, spec.channels)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -115,7 +115,7 @@ def _measure_inference(turn: Measurement) -> None:
 
 
 def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
-    """Everything, as ``fer-edge video`` does it, each frame drawn and its row written."""
+    """Measure the whole pipeline of ``fer-edge video``, including drawing and writing."""
     cv2.setNumThreads(turn.threads)
     stream = StreamInfo(name=video)
     request = SinkRequest(
@@ -133,7 +133,7 @@ def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
 
 
 class _Watch:
-    """Counts what comes after the warm-up: the intervals between frames, not the frames."""
+    """Counts the results after the warm-up, to time the intervals between frames."""
 
     def __init__(self, turn: Measurement, pipeline: Pipeline) -> None:
         self._turn, self._pipeline = turn, pipeline
@@ -141,7 +141,7 @@ class _Watch:
         self._started = self._last = 0.0
 
     def take(self, result: FrameResult | SkippedInput) -> None:
-        """Count a result that has been written."""
+        """Count a written result."""
         self._last = time.perf_counter()
         self._seen += 1
         if self._seen == WARM_UP:
@@ -153,18 +153,18 @@ class _Watch:
             self._turn.size = result.frame.size
 
     def end(self, video: str) -> None:
-        """Note the round's frames per second."""
-        # When the warm-up is over, reading is a good way ahead: what is left must not all be read by then.
+        """Record the round's frames per second."""
+        # Reading is well ahead when the warm-up ends: not all remaining frames may have been read by then.
         if self._seen < 2 * WARM_UP:
             raise SourceError(
-                f"{video}: expected at least {2 * WARM_UP} frames to measure on, it has {self._seen}; "
-                "name a longer video"
+                f"{video}: the video has only {self._seen} frames, but measuring needs at least {2 * WARM_UP}; "
+                "name a longer one"
             )
         self._turn.rounds.append((self._seen - WARM_UP) / (self._last - self._started))
 
 
 class _DrawingSink(StatelessSink):
-    """Has every frame drawn, as a window or a video would, and keeps none."""
+    """Draws every frame, as a window or video would, and discards it."""
 
     def write(self, result: View | SkippedInput) -> None:
         """Draw the frame."""

@@ -1,4 +1,4 @@
-"""Which of the models measured to run here, on how many threads, and whether int8 pays."""
+"""Recommend a measured model and a number of threads, and assess the gain of int8."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fer_edge.benchmark.models import Measurement
 
 __all__ = ["Recommendation", "recommend"]
 
-_ALIKE: Final = 1.05  # what differs by less may be noise
+_ALIKE: Final = 1.05  # smaller differences may be noise
 _FLOATS: Final = ("float32", "float16")
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """A model, the fewest threads that make the most of it, and the reason in one line."""
+    """A model, the fewest threads that nearly reach its top speed, and the reason."""
 
     model: str
     threads: int
@@ -25,10 +25,10 @@ class Recommendation:
 
 
 def recommend(measurements: Sequence[Measurement]) -> Recommendation:
-    """What to run here, from measurements of each model on 1…N threads.
+    """Recommend what to run, from measurements of each model on 1…N threads.
 
-    Of different networks it is the most accurate one that keeps up with a camera. Models of one network are compared
-    by one inference on one thread, as a video's interpreters run; a float model is preferred to the int8 one where
+    Of different networks, the most accurate one that keeps up with a camera is recommended. Models of the same network
+    are compared by single inferences on one thread, as in video processing; a float model is preferred to an int8 model
     that is not faster.
     """
     reason, best = _choose_model([m for m in measurements if m.threads == 1], measurements)
@@ -40,32 +40,38 @@ def recommend(measurements: Sequence[Measurement]) -> Recommendation:
 
 
 def _choose_model(single: Sequence[Measurement], measurements: Sequence[Measurement]) -> tuple[str, str]:
-    """The reason for the model to run, and its name; ``single`` are the measurements on one thread."""
+    """Return the reason for a model and its name.
+
+    ``single`` are the measurements on one thread.
+    """
     best = min(single, key=lambda m: m.inference_ms)
     family = [m for m in single if m.model.spec.name == best.model.spec.name]
-    int8 = _fastest(family, ("int8",))
-    floating = _fastest(family, _FLOATS)
+    int8 = _find_fastest(family, ("int8",))
+    floating = _find_fastest(family, _FLOATS)
     if int8 is not None and floating is not None:
-        reason, best = _verdict(int8, floating, best)
+        reason, best = _compare_variants(int8, floating, best)
         return reason, best.name
     budgets = measure_budgets(measurements)
     split = find_common_split(budgets)
     if split is not None and len({m.model.spec.name for m in single}) > 1:
         affordable, reason = choose_affordable(budgets, split)
         return reason, affordable.name
-    return "whether int8 pays here shows when a network's int8 and float32 files are both measured", best.name
+    return "to see whether int8 is faster, measure both the int8 and the float32 file of a network", best.name
 
 
-def _fastest(measurements: Sequence[Measurement], variants: Sequence[str]) -> Measurement | None:
+def _find_fastest(measurements: Sequence[Measurement], variants: Sequence[str]) -> Measurement | None:
     fitting = [m for m in measurements if m.model.spec.variant in variants]
     return min(fitting, key=lambda m: m.inference_ms, default=None)
 
 
-def _verdict(int8: Measurement, floating: Measurement, best: Measurement) -> tuple[str, Measurement]:
-    """What the int8 file of a network gains over its float file, and which is the one to run."""
+def _compare_variants(int8: Measurement, floating: Measurement, best: Measurement) -> tuple[str, Measurement]:
+    """Compare a network's int8 and float files; return the verdict and the better one."""
     name = floating.model.spec.variant
-    figures = f"({int8.inference_ms:.2f} against {floating.inference_ms:.2f} ms an inference)"
+    figures = f"({int8.inference_ms:.2f} vs. {floating.inference_ms:.2f} ms per inference)"
     gain = floating.inference_ms / int8.inference_ms
     if gain >= _ALIKE:
-        return f"int8 is {gain:.1f} times as fast as {name} here {figures}", best
-    return f"int8 is not faster than {name} here {figures}, only smaller", floating if best is int8 else best
+        return f"int8 is {gain:.1f} times as fast as {name} on this machine {figures}", best
+    return (
+        f"int8 is smaller but not faster than {name} on this machine {figures}",
+        floating if best is int8 else best,
+    )

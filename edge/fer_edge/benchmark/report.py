@@ -1,4 +1,4 @@
-"""What a benchmark came to, for people and as JSON."""
+"""Render the results of a benchmark as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from fer_edge.runtime.tables import aligned
 
 __all__ = ["BenchmarkReport", "build_report_summary", "render_report"]
 
-_DRAWN: Final = "a drawn face before a mottled wall"
+_DRAWN: Final = "a drawn face in front of a mottled wall"
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkReport:
-    """What was measured: models by the names that the user gave them, ``memory`` as each one's peak in bytes.
+    """The results of a benchmark.
 
-    ``video`` is None where it was drawn; ``temperatures`` are those before and after, in degrees Celsius;
-    ``throttling`` is None where the machine does not tell.
+    ``models`` are keyed by the names that the user gave them, ``memory`` is each one's peak in bytes. ``video`` is
+    None for the synthetic one. ``temperatures`` are those before and after, in degrees Celsius. ``throttling`` is
+    None if the machine does not report it.
     """
 
     video: str | None
@@ -37,32 +38,35 @@ class BenchmarkReport:
 
 
 def render_report(report: BenchmarkReport) -> list[str]:
-    """The report for people: where and on what, a table for each model, a recommendation."""
+    """Render the report as text: machine, video, a table per model, a recommendation."""
     first = report.measurements[0]
     width, height = first.size
     lines = [
         describe_machine(),
-        f"Video: {report.video or _DRAWN}, {width}×{height}, {first.faces / first.frames:.1f} faces a frame"
-        + ("" if report.video else "; measure on your own with --video"),
-        f"Rounds in turn: {len(first.rounds)}, together {first.frames:,} frames and "
-        f"{first.inference.count:,} inferences of each, after the warm-up",
+        f"Video: {report.video or _DRAWN}, {width}×{height}, {first.faces / first.frames:.1f} faces per frame"
+        + ("" if report.video else "; use --video to measure on your own"),
+        f"{len(first.rounds)} alternating rounds, in total {first.frames:,} frames and "
+        f"{first.inference.count:,} inferences for each model and thread count, after the warm-up",
     ]
     for name, model in report.models.items():
-        lines += ["", _model_line(name, model, report.memory[name])]
-        lines += _table([m for m in report.measurements if m.name == name])
-    lines += ["", "Milliseconds: median / 95th percentile. FPS: end to end, drawn and written as JSON Lines."]
+        lines += ["", _render_model(name, model, report.memory[name])]
+        lines += _render_table([m for m in report.measurements if m.name == name])
+    lines += [
+        "",
+        "Milliseconds: median / 95th percentile. FPS: end to end, including drawing and writing JSON Lines.",
+    ]
     if not first.faces:
-        lines.append("No face was found: classifying is not in these frames per second.")
-    lines += ["", *_budget_lines(report.measurements), "", *_heat_lines(report)]
+        lines.append("No face was found: these frames per second do not include classification.")
+    lines += ["", *_render_budgets(report.measurements), "", *_render_heat(report)]
     return [*lines, f"Recommendation: {recommend(report.measurements).text}"]
 
 
-def _model_line(name: str, model: ModelFile, memory: int | None) -> str:
-    peak = "" if memory is None else f", {memory / 1e6:.0f} MB of memory at most"
+def _render_model(name: str, model: ModelFile, memory: int | None) -> str:
+    peak = "" if memory is None else f", peak memory {memory / 1e6:.0f} MB"
     return f"{name}: {model.spec.name}, {model.spec.variant}, {model.size / 1e6:.2f} MB{peak}"
 
 
-def _table(measurements: Sequence[Measurement]) -> list[str]:
+def _render_table(measurements: Sequence[Measurement]) -> list[str]:
     rows = []
     for m in measurements:
         pairs = [m.inference.milliseconds(), *m.stages.as_dict().values()]
@@ -71,30 +75,32 @@ def _table(measurements: Sequence[Measurement]) -> list[str]:
     return ["  " + line for line in aligned(("threads", "FPS", "inference", *STAGES), rows, left=())]
 
 
-def _budget_lines(measurements: Sequence[Measurement]) -> list[str]:
-    """A table of the faces that each model has time for in a camera's frames, beside detection."""
+def _render_budgets(measurements: Sequence[Measurement]) -> list[str]:
+    """Render a table of the faces per camera frame that each model has time for."""
     budgets = measure_budgets(measurements)
     counts = list(budgets[0].faces)
-    header = ("model", "ms a face", *(f"{n} thread{'' if n == 1 else 's'}" for n in counts))
+    header = ("model", "ms per face", *(f"{n} thread{'' if n == 1 else 's'}" for n in counts))
     rows = [(b.name, f"{b.face_ms:.2f}", *(f"{b.faces[n]:,}" for n in counts)) for b in budgets]
     return [
-        f"Faces that there is time for in each frame of a camera at {CAMERA_FPS} frames a second, beside finding them:",
+        f"Faces that can be classified per frame of a camera at {CAMERA_FPS} frames a second, besides detection:",
         *("  " + line for line in aligned(header, rows)),
     ]
 
 
-def _heat_lines(report: BenchmarkReport) -> list[str]:
+def _render_heat(report: BenchmarkReport) -> list[str]:
     lines = []
     before, after = report.temperatures
     if before is not None and after is not None:
         lines.append(f"Temperature: {before:.1f} °C before, {after:.1f} °C after")
     if report.throttling:
-        lines.append(f"Held back by: {', '.join(report.throttling)}; cooled and powered better it is faster")
+        lines.append(
+            f"Throttled by: {', '.join(report.throttling)}; better cooling and power supply make it faster"
+        )
     return lines
 
 
 def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
-    """The object that ``--summary`` writes and ``--json`` prints."""
+    """Build the object that ``--summary`` writes and ``--json`` prints."""
     first = report.measurements[0]
     before, after = report.temperatures
     heat: dict[str, Any] = {}
@@ -117,19 +123,19 @@ def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
                 "sha256": model.sha256,
                 "bytes": model.size,
                 "peak_memory_bytes": report.memory[name],
-                "measurements": [_measurement(m) for m in report.measurements if m.name == name],
+                "measurements": [_summarize_measurement(m) for m in report.measurements if m.name == name],
             }
             for name, model in report.models.items()
         ],
         "camera": {
             "frames_per_second": CAMERA_FPS,
-            "models": [_budget(budget) for budget in measure_budgets(report.measurements)],
+            "models": [_summarize_budget(budget) for budget in measure_budgets(report.measurements)],
         },
         "recommendation": {"model": chosen.model, "threads": chosen.threads, "text": chosen.text},
     }
 
 
-def _measurement(m: Measurement) -> dict[str, Any]:
+def _summarize_measurement(m: Measurement) -> dict[str, Any]:
     return {
         "threads": m.threads,
         "frames": m.frames,
@@ -140,7 +146,7 @@ def _measurement(m: Measurement) -> dict[str, Any]:
     }
 
 
-def _budget(budget: FrameBudget) -> dict[str, Any]:
+def _summarize_budget(budget: FrameBudget) -> dict[str, Any]:
     return {
         "file": budget.name,
         "ms_a_face": round(budget.face_ms, 3),

@@ -1,4 +1,4 @@
-"""A video to measure on where there is none: a drawn face that wanders before a mottled wall."""
+"""A synthetic benchmark video: a drawn face moving in front of a mottled wall."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fer_edge.types import FaceBox, Image
 __all__ = ["draw_frames", "write_synthetic_video"]
 
 _WIDTH, _HEIGHT, _RATE = 960, 540, 30.0
-_SIDE: Final = 220  # pixels: the height of the face, head and all
+_SIDE: Final = 220  # pixels: the height of the whole head
 
 # BGR
 _SKIN, _LIGHT, _SHADE = (150, 175, 215), (170, 195, 235), (95, 115, 155)
@@ -25,9 +25,9 @@ _HAIR, _LINE, _WHITE, _LIPS = (30, 35, 45), (35, 40, 55), (230, 230, 230), (70, 
 
 
 def write_synthetic_video(path: Path, frames: int) -> None:
-    """Write an .mp4 of 960×540 pixels, 30 frames a second, with one face for a detector to find.
+    """Write an .mp4 of 960×540 pixels at 30 frames a second, with one detectable face.
 
-    The same every time. Raises OutputError where it cannot be written.
+    The content is always the same. Raises OutputError if the file cannot be written.
     """
     from fer_edge.sinks.video_encoder import VideoEncoder
     from fer_edge.sinks.video_kinds import choose_encoder, kind_of
@@ -41,8 +41,11 @@ def write_synthetic_video(path: Path, frames: int) -> None:
 
 
 def draw_frames(count: int) -> Iterator[tuple[Image, FaceBox]]:
-    """Images of the wall and the face, uint8 (540, 960, 3) BGR, each with the box of the head."""
-    wall, (face, opacity) = _wall(), _face()
+    """Yield images of the wall and the face, with the head's box.
+
+    Images are uint8 (540, 960, 3) BGR.
+    """
+    wall, (face, opacity) = _draw_wall(), _draw_face()
     for number in range(count):
         x = round(_WIDTH / 2 + 0.25 * _WIDTH * math.sin(number / 40)) - _SIDE // 2
         y = round(_HEIGHT / 2 + 0.1 * _HEIGHT * math.sin(number / 25)) - _SIDE // 2
@@ -52,22 +55,25 @@ def draw_frames(count: int) -> Iterator[tuple[Image, FaceBox]]:
         yield image, FaceBox(x, y, _SIDE, _SIDE)
 
 
-def _wall() -> Image:
-    """Soft patches, of too little contrast to look like faces."""
+def _draw_wall() -> Image:
+    """Draw soft patches with too little contrast to resemble faces."""
     patches = np.random.default_rng(0).integers(95, 145, (18, 32, 3), np.uint8)
     return np.asarray(cv2.resize(patches, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _face() -> tuple[Image, NDArray[np.float32]]:
-    """A face with the lights and shades that cascades look for, and its opacity (side, side, 1) in 0…1."""
+def _draw_face() -> tuple[Image, NDArray[np.float32]]:
+    """Draw a face with the bright and dark areas that cascades look for.
+
+    Returns it with its opacity, (side, side, 1) in 0…1.
+    """
     face = np.full((_SIDE, _SIDE, 3), _HAIR, np.uint8)
     opacity = np.zeros((_SIDE, _SIDE, 1), np.float32)
 
-    def oval(picture: Image | NDArray[np.float32], where: tuple[int, ...], color: tuple[float, ...]) -> None:
-        """A filled ellipse; x and y of its centre, width and height in hundredths of the face's height."""
+    def oval(image: Image | NDArray[np.float32], where: tuple[int, ...], color: tuple[float, ...]) -> None:
+        """Draw a filled ellipse: center, width and height in % of the face's height."""
         x, y, width, height = (value * _SIDE / 100 for value in where)
         axes = (round(width / 2), round(height / 2))
-        cv2.ellipse(picture, (round(x), round(y)), axes, 0, 0, 360, color, cv2.FILLED, cv2.LINE_AA)
+        cv2.ellipse(image, (round(x), round(y)), axes, 0, 0, 360, color, cv2.FILLED, cv2.LINE_AA)
 
     oval(opacity, (50, 50, 76, 98), (1.0,))
     oval(face, (50, 56, 64, 84), _SKIN)

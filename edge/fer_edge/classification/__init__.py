@@ -1,1 +1,1 @@
-"""From a face in a frame to its emotion scores."""
+"""Classify faces: from a face in a frame to its emotion scores."""

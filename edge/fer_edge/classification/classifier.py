@@ -1,4 +1,4 @@
-"""LiteRT behind one class: pixels in, probabilities out. Quantization stays inside."""
+"""Run a LiteRT model: pixels in, probabilities out, quantization handled inside."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["Classifier", "open_interpreter"]
 class Classifier:
     """A facial emotion classifier: one LiteRT interpreter, batch 1.
 
-    ``flip_average`` averages a face's scores and those of its mirror image, for twice the time.
-    Not thread-safe, as the interpreter is not: give each thread its own. Reusable until closed.
+    ``flip_average`` averages the scores of a face and its mirror image, which takes twice the time. Not thread-safe,
+    because the interpreter is not: use one classifier per thread. It can be reused until it is closed.
 
-    Raises ModelError when the file cannot be loaded or its outputs are not probabilities, ContractError when
-    its contract contradicts its tensors.
+    Raises ModelError if the file cannot be loaded or its outputs are not probabilities, ContractError if its model
+    spec contradicts its tensors.
 
     >>> import numpy as np
     >>> from fer_edge import Classifier
@@ -59,18 +59,21 @@ class Classifier:
             self._interpreter.resize_tensor_input(self._input, (1, *self._shape))
             allocate(self._interpreter, self.model.path)
         kind, (scale, zero_point) = inputs[0]["dtype"], inputs[0]["quantization"]
-        # None: the input is float and takes the normalized pixels themselves.
+        # None: the input is float and takes the normalized pixels directly.
         self._pixel_table = None if kind is np.float32 else build_pixel_table(kind, scale, zero_point)
 
     def _prepare_output(self) -> None:
         outputs = self._interpreter.get_output_details()
         check_output(outputs, self.spec, self.model.path)
         self._output = outputs[0]["index"]
-        # Dequantization: real = scale * (value - zero point); a float output has scale 0 and stays.
+        # Dequantization: real = scale * (value - zero point); a float output has scale 0 and is not changed.
         self._output_step, self._output_zero = outputs[0]["quantization"]
 
     def _check_outputs(self) -> None:
-        """Refuse a network whose answers to a black, a white and a half-white image are no probabilities."""
+        """Raise ModelError if the outputs for three test images are not probabilities.
+
+        The images are black, white and half white.
+        """
         black, white = np.zeros(self._shape, np.uint8), np.full(self._shape, 255, np.uint8)
         half = black.copy()
         half[: self.spec.height // 2] = 255
@@ -81,11 +84,13 @@ class Classifier:
 
     @property
     def output_step(self) -> float:
-        """The distance between two numbers that the network can put out; 0 where these are floats."""
+        """The step between adjacent output values of the network; 0 for float outputs."""
         return float(self._output_step)
 
     def compute_outputs(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the network's own outputs, dequantized: float32 (labels,), which need not add up to 1.
+        """Compute the network's dequantized outputs, float32 (labels,).
+
+        They need not sum to 1.
 
         ``pixels`` are uint8 (height, width, channels) of the spec's size.
         """
@@ -95,13 +100,16 @@ class Classifier:
             self._interpreter.invoke()
         except RuntimeError as error:
             raise ModelError(
-                f"{self.model.path}: LiteRT cannot run it: {reason_of(error)}; convert it again"
+                f"{self.model.path}: LiteRT cannot run the model: {reason_of(error)}; convert it again"
             ) from error
         raw = self._interpreter.get_tensor(self._output).reshape(-1)
         return np.asarray((raw.astype(np.float32) - self._output_zero) * np.float32(self._output_step or 1.0))
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute probabilities, float32 (labels,), of uint8 (height, width, channels) pixels of the spec's size."""
+        """Compute probabilities, float32 (labels,).
+
+        ``pixels`` are uint8 (height, width, channels) of the spec's size.
+        """
         if pixels.shape != self._shape or pixels.dtype != np.uint8:
             raise ValueError(
                 f"expected uint8 pixels of shape {self._shape}, got {pixels.dtype} {pixels.shape}"
@@ -109,18 +117,18 @@ class Classifier:
         return self._predict(pixels)
 
     def _predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        # An int8 softmax is in steps of 1/256 and need not sum to 1.
+        # The outputs of an int8 softmax are multiples of 1/256 and need not sum to 1.
         scores = np.clip(self.compute_outputs(pixels), 0.0, None)
         total = float(scores.sum())
         if not np.isfinite(total) or total <= 0:
             raise ModelError(
-                f"{self.model.path}: its outputs for this image are no probabilities: {scores.tolist()}; "
-                "its weights are damaged, or a layer overflows: train or convert it again"
+                f"{self.model.path}: the outputs for this image are not probabilities: {scores.tolist()}; "
+                "the weights are damaged or a layer overflows: train or convert the model again"
             )
         return np.asarray(scores / np.float32(total), np.float32)
 
     def classify(self, frame: Frame, detection: Detection) -> EmotionScores:
-        """Compute the scores of one face of a frame."""
+        """Compute the scores of one face in a frame."""
         pixels = extract_face(frame, detection, self.spec)
         scores = self._predict(pixels)
         if self._flip_average:

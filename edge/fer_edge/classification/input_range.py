@@ -1,7 +1,7 @@
-"""The numbers that a network was made for, and how they differ from those that it is given.
+"""The input range that a network expects, compared with the one fer-edge provides.
 
-fer-edge gives every network (pixel - 128) / 64, which is -2 to 1.98. A range is written as the mean and the
-standard deviation, both in gray levels 0…255, with which a pixel becomes the network's number:
+fer-edge gives every network (pixel - 128) / 64, which ranges from -2 to 1.98. A range is described by the mean and
+the standard deviation, both in gray levels 0…255, that convert a pixel to the network's input:
 ``(pixel - mean) / std``.
 """
 
@@ -19,18 +19,18 @@ from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
 __all__ = ["GUIDE", "build_pixel_table", "describe_mismatch", "find_range", "holds_pixels", "is_own_range"]
 
 GUIDE: Final = 'docs/conversion.md, "Networks from elsewhere"'
-"""Where the remedies are shown."""
+"""The documentation that explains the remedies."""
 
 _KNOWN: Final = ((PIXEL_MEAN, PIXEL_SCALE), (0.0, 255.0), (127.5, 127.5), (0.0, 1.0))
-_MOST_CLIPPED: Final = 4  # gray levels at either end of the range
-_FEWEST_LEVELS: Final = 192  # of 256 that stay apart
-_TOLERANCE: Final = 0.5  # gray levels of the mean and the standard deviation
+_MOST_CLIPPED: Final = 4  # gray levels clipped at either end of the range
+_FEWEST_LEVELS: Final = 192  # of the 256 gray levels that remain distinct
+_TOLERANCE: Final = 0.5  # gray levels, for the mean and the standard deviation
 
 
 def build_pixel_table(kind: type[np.integer[Any]], scale: float, zero_point: int) -> NDArray[np.integer[Any]]:
-    """Quantize (pixel - 128) / 64 for each pixel 0…255 with an input's parameters; shape (256,).
+    """Quantize (pixel - 128) / 64 for each pixel value 0…255; returns shape (256,).
 
-    Values outside the number type are clipped to it.
+    ``scale`` and ``zero_point`` are those of the input. Values outside the range of the type are clipped.
     """
     limits = np.iinfo(kind)
     values = np.rint(normalize(np.arange(256, dtype=np.uint8)).astype(np.float64) / scale) + zero_point
@@ -38,15 +38,18 @@ def build_pixel_table(kind: type[np.integer[Any]], scale: float, zero_point: int
 
 
 def holds_pixels(table: NDArray[np.integer[Any]]) -> bool:
-    """Whether a table of :func:`build_pixel_table` tells nearly all gray levels apart, and clips hardly any."""
+    """Return whether a pixel table keeps nearly all gray levels distinct.
+
+    It must also clip hardly any of them. The table is from :func:`build_pixel_table`.
+    """
     clipped = max(np.count_nonzero(table == table[0]), np.count_nonzero(table == table[-1])) - 1
     return bool(clipped <= _MOST_CLIPPED and len(np.unique(table)) >= _FEWEST_LEVELS)
 
 
 def find_range(kind: type[np.integer[Any]], scale: float, zero_point: int) -> tuple[float, float]:
-    """Find the mean and the standard deviation for which the quantized numbers are the 256 gray levels.
+    """Find the mean and standard deviation with which a quantized input covers 0…255.
 
-    One of the usual ranges where it is within a step at both ends.
+    Returns one of the usual ranges if it matches to within a step at both ends.
     """
     limits = np.iinfo(kind)
     low, high = scale * (limits.min - zero_point), scale * (limits.max - zero_point)
@@ -58,7 +61,7 @@ def find_range(kind: type[np.integer[Any]], scale: float, zero_point: int) -> tu
 
 
 def is_own_range(means: Sequence[float], stds: Sequence[float]) -> bool:
-    """Whether a range, one number or one a channel, is fer-edge's own."""
+    """Return whether a range, given once or per channel, is fer-edge's own."""
     return bool(
         np.allclose(means, PIXEL_MEAN, rtol=0, atol=_TOLERANCE)
         and np.allclose(stds, PIXEL_SCALE, rtol=0, atol=_TOLERANCE)
@@ -66,11 +69,11 @@ def is_own_range(means: Sequence[float], stds: Sequence[float]) -> bool:
 
 
 def describe_mismatch(means: Sequence[float], stds: Sequence[float]) -> str:
-    """Say which numbers a network was made for, which it is given, and the layer that turns these into those."""
+    """Describe the expected and the provided range, and the layer that converts one."""
     same = len(set(means)) == 1 and len(set(stds)) == 1
     if same:
         means, stds = means[:1], stds[:1]
-    formulas = [_formula(mean, std) for mean, std in zip(means, stds, strict=True)]
+    formulas = [_format_formula(mean, std) for mean, std in zip(means, stds, strict=True)]
     scales = [f"{PIXEL_SCALE} / {std:.6g}" if std != 1 else f"{PIXEL_SCALE}" for std in stds]
     offsets = [
         f"{PIXEL_MEAN - mean:.6g} / {std:.6g}" if std != 1 else f"{PIXEL_MEAN - mean:.6g}"
@@ -78,12 +81,12 @@ def describe_mismatch(means: Sequence[float], stds: Sequence[float]) -> str:
     ]
     scale, offset = (texts[0] if same else f"[{', '.join(texts)}]" for texts in (scales, offsets))
     return (
-        f"takes {', '.join(formulas)}, while fer-edge gives (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}; put "
+        f"expects {', '.join(formulas)}, but fer-edge provides (pixel - {PIXEL_MEAN}) / {PIXEL_SCALE}; put "
         f"keras.layers.Rescaling({scale}, offset={offset}) in front and convert it again ({GUIDE})"
     )
 
 
-def _formula(mean: float, std: float) -> str:
+def _format_formula(mean: float, std: float) -> str:
     name = {(0.0, 255.0): " (0 to 1)", (127.5, 127.5): " (-1 to 1)", (0.0, 1.0): " (0 to 255)"}.get(
         (mean, std), ""
     )

@@ -1,4 +1,4 @@
-"""LiteRT's interpreter, and its refusals in words that help."""
+"""Open LiteRT's interpreter, and explain why it rejects a model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _NODE = re.compile(r"Node number \d+ \((\w+)\)")
 
 
 def open_interpreter(path: Path, threads: int) -> Any:
-    """A LiteRT interpreter with its tensors allocated; raises ModelError with the interpreter's reason.
+    """Open a LiteRT interpreter and allocate its tensors.
 
-    The tensors of a network that takes images of any size are not allocated: it has to be given one first.
+    If the network accepts images of any size, the tensors are not allocated: its input has to be resized first. Raises
+    ModelError with the interpreter's reason.
     """
     try:
         interpreter = _interpreter_class()(model_path=str(path), num_threads=max(1, threads))
@@ -28,12 +29,15 @@ def open_interpreter(path: Path, threads: int) -> Any:
 
 
 def has_free_size(tensor: dict[str, Any]) -> bool:
-    """Whether a tensor of an interpreter's details leaves more than the number of images open."""
+    """Return whether a tensor leaves dimensions other than the batch open.
+
+    ``tensor`` is from the interpreter's tensor details.
+    """
     return any(length < 0 for length in tensor["shape_signature"][1:])
 
 
 def allocate(interpreter: Any, path: Path) -> None:
-    """Allocate the tensors; raises ModelError with the interpreter's reason."""
+    """Allocate the tensors. Raises ModelError with the interpreter's reason."""
     try:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
@@ -44,15 +48,15 @@ def _explain(path: Path, error: Exception) -> ModelError:
     reason = " ".join(str(error).split())
     operator = _NODE.search(reason)
     if "Select TensorFlow op" in reason or "unresolved custom op" in reason:
-        what = "TensorFlow's own" if "Select TensorFlow op" in reason else "custom ones"
+        what = "TensorFlow operators" if "Select TensorFlow op" in reason else "custom operators"
         return ModelError(
-            f"{path}: it needs operators that are not built into TFLite, {what}"
-            f"{f' ({operator[1]} and perhaps others)' if operator else ''}; replace the layers that they come from, "
-            "and convert with tf.lite.OpsSet.TFLITE_BUILTINS alone"
+            f"{path}: the model needs {what} that are not built into TFLite"
+            f"{f' ({operator[1]} and perhaps others)' if operator else ''}; replace the layers that use them and "
+            "convert with tf.lite.OpsSet.TFLITE_BUILTINS only"
         )
     return ModelError(
-        f"{path}: the interpreter refused it: {reason_of(reason)}; "
-        "the file may be truncated, or made for a newer LiteRT: copy it again, or convert the network again"
+        f"{path}: the interpreter rejected the model: {reason_of(reason)}; "
+        "the file may be truncated or made for a newer LiteRT: copy it again, or convert the network again"
     )
 
 
@@ -61,7 +65,7 @@ def _interpreter_class() -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError:
         try:
-            # 32-bit ARM has no LiteRT wheel; the last tflite-runtime has the same class.
+            # There is no LiteRT wheel for 32-bit ARM; the last tflite-runtime has the same class.
             from tflite_runtime.interpreter import Interpreter
         except ModuleNotFoundError:
             raise ModelError(

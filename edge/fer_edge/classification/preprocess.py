@@ -1,6 +1,7 @@
-"""From a frame and a face box to the pixels that a network sees. Pure functions, driven by ModelSpec.
+"""Extract a network's input pixels from a frame and a face box.
 
-Training, conversion and runtime all go through here, so that the same face gives the same pixels.
+These are pure functions, driven by ModelSpec. Training, conversion and runtime all use them, so that the same face
+yields the same pixels.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from fer_edge.types import Detection, Frame
 __all__ = ["MOST_TILT", "crop_bounds", "extract_face", "normalize", "quantize_pixels", "resize_to_input"]
 
 MOST_TILT: Final = 60.0
-"""Degrees up to which a face is turned upright; beyond, key points are mistaken too often."""
+"""Degrees up to which a face is rotated upright; beyond, key points are wrong too often."""
 
 _ENLARGE: Final = {"area": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 _SHRINK: Final = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
 def crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
-    """The (left, top, right, bottom) that the network sees of a detection; it may leave the frame.
+    """Return the (left, top, right, bottom) of a face crop.
 
-    The detector's framing comes first, then the model's crop rule; an exact framing is taken as it is.
+    It may extend beyond the frame. The detector's framing is applied first, then the model's crop rule. An exact
+    framing is used unchanged.
     """
     box, framing = detection.outer or detection.box, detection.framing
     if framing.exact:
@@ -44,7 +46,7 @@ def crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
 
 
 def resize_to_input(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.uint8]:
-    """Resize a uint8 (height, width[, 3]) image to the spec's input, channels unchanged."""
+    """Resize a uint8 (height, width[, 3]) image to the spec's size, keeping channels."""
     height, width = pixels.shape[:2]
     if (width, height) == (spec.width, spec.height):
         return pixels
@@ -54,10 +56,11 @@ def resize_to_input(pixels: NDArray[np.uint8], spec: ModelSpec) -> NDArray[np.ui
 
 
 def extract_face(frame: Frame, detection: Detection, spec: ModelSpec) -> NDArray[np.uint8]:
-    """The network's view of a face: uint8 (spec.height, spec.width, spec.channels), gray or RGB.
+    """Extract the face crop that a network takes as input.
 
-    Turned so that the eyes are level, where the detector knows the tilt, up to MOST_TILT degrees. What the crop
-    needs outside the frame repeats the frame's edge.
+    Returns uint8 (spec.height, spec.width, spec.channels), gray or RGB. The face is rotated so that the eyes are
+    level, if the detector provides the tilt and it is at most MOST_TILT degrees. Outside the frame, the crop is
+    filled by repeating the frame's edge.
     """
     bounds = crop_bounds(detection, spec.crop)
     if 0 < abs(detection.tilt) <= MOST_TILT:
@@ -70,7 +73,7 @@ def extract_face(frame: Frame, detection: Detection, spec: ModelSpec) -> NDArray
 def _cut_out(frame: Frame, bounds: tuple[int, int, int, int], spec: ModelSpec) -> NDArray[np.uint8]:
     width, height = frame.size
     left, top, right, bottom = bounds
-    # A crop that misses the frame altogether is moved to its nearest edge: there is always a pixel.
+    # A crop completely outside the frame is moved to the nearest edge, so that there is always a pixel.
     x0, x1 = min(max(left, 0), width - 1), max(min(right, width), 1)
     y0, y1 = min(max(top, 0), height - 1), max(min(bottom, height), 1)
     part = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
@@ -92,11 +95,11 @@ def _pixels_of(
 def _level(
     pixels: NDArray[np.uint8], bounds: tuple[int, int, int, int], detection: Detection
 ) -> NDArray[np.uint8]:
-    """Cut the crop out turned by the head's tilt about the middle of its box, so that the eyes are level."""
+    """Cut out the crop, rotated about the box's center so that the eyes are level."""
     left, top, right, bottom = bounds
     center_x, center_y = (detection.outer or detection.box).center
     cos, sin = math.cos(math.radians(detection.tilt)), math.sin(math.radians(detection.tilt))
-    # From pixels of the crop to those of the frame.
+    # Maps pixels of the crop to pixels of the frame.
     x, y = left + 0.5 - center_x, top + 0.5 - center_y
     matrix = np.array(
         [
@@ -117,10 +120,13 @@ def _level(
 
 
 def normalize(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(pixel - 128) / 64 as float32; any shape."""
+    """Return (pixel - 128) / 64 as float32, in the same shape."""
     return (pixels.astype(np.float32) - np.float32(PIXEL_MEAN)) / np.float32(PIXEL_SCALE)
 
 
 def quantize_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Compute pixel - 128 as int8: :func:`normalize` at scale 1/64 and zero point 0, without loss; any shape."""
+    """Return pixel - 128 as int8, in the same shape.
+
+    This is :func:`normalize` quantized without loss, with scale 1/64 and zero point 0.
+    """
     return (pixels ^ np.uint8(128)).view(np.int8)

@@ -1,4 +1,4 @@
-"""Whether what a network puts out are probabilities, and otherwise what they are."""
+"""Check whether outputs are probabilities, and explain what they are otherwise."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from fer_edge.classification.input_range import GUIDE
 __all__ = ["find_fault"]
 
 _SOFTMAX: Final = (
-    f"end the network in a softmax: keras.Model(model.input, keras.layers.Softmax()(model.output)) ({GUIDE})"
+    "end the network with a softmax: keras.Model(model.input, keras.layers.Softmax()(model.output)) "
+    f"({GUIDE})"
 )
 _FLOAT_TOLERANCE: Final = 0.01
-_SOFTMAX_STEP: Final = 1 / 256  # of every softmax of TFLite's in int8 and uint8
-_MOST_INTEGER_TOLERANCE: Final = 0.05  # and a step of 1/512 for each label: small probabilities round to 0
+_SOFTMAX_STEP: Final = 1 / 256  # the step of every int8 and uint8 softmax in TFLite
+_MOST_INTEGER_TOLERANCE: Final = 0.05  # plus 1/512 per label: small probabilities round to 0
 
 
 def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
-    """What keeps outputs from being probabilities, and what to do about it; None where they are.
+    """Explain why outputs are not probabilities and what to do; None if they are.
 
-    ``outputs`` are float32 (images, labels), dequantized; ``step`` is the distance between two quantized
-    numbers, 0 for a float output. Rounding to steps is allowed for.
+    ``outputs`` are float32 (images, labels), dequantized. ``step`` is the distance between two quantized values, 0
+    for a float output. Rounding to steps is tolerated.
     """
     if not np.isfinite(outputs).all():
         return (
-            f"are not finite ({_show(outputs[~np.isfinite(outputs).all(axis=1)][0])}): "
-            "its weights are damaged, or a layer overflows; train or convert it again"
+            f"are not finite ({_format_outputs(outputs[~np.isfinite(outputs).all(axis=1)][0])}): "
+            "the weights are damaged or a layer overflows; train or convert the model again"
         )
     step = step or _find_step(outputs)
     labels, sums = outputs.shape[1], outputs.sum(axis=1)
@@ -37,28 +38,31 @@ def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
     within = bool(outputs.min() >= -margin and outputs.max() <= 1 + margin)
     if within and (np.abs(sums - 1) <= tolerance).all():
         return None
-    shown = _show(outputs[int(np.abs(sums - 1).argmax())])
+    shown = _format_outputs(outputs[int(np.abs(sums - 1).argmax())])
     if outputs.max() <= margin and (np.abs(np.exp(outputs).sum(axis=1) - 1) <= labels * margin).all():
-        return f"are logarithms of probabilities ({shown}); leave the logarithm out: {_SOFTMAX}"
+        return f"are log-probabilities ({shown}); remove the logarithm and {_SOFTMAX}"
     if within and outputs.min() >= 1 - margin:
-        return f"are all 1: its softmax runs along an axis of one value; flatten before it, and {_SOFTMAX}"
+        return f"are all 1: the softmax runs along an axis of length 1; flatten before it and {_SOFTMAX}"
     if within:
-        return f"do not add up to 1 ({shown}), as of a sigmoid for each label; in its place, {_SOFTMAX}"
+        return f"do not sum to 1 ({shown}), as with a sigmoid per label; instead, {_SOFTMAX}"
     if outputs.min() >= -margin and np.ptp(sums) <= 0.02 * sums.mean():
         factor = f"{sums.mean():.3g}"
         return (
-            f"add up to {factor} ({shown}), not to 1; end the network in keras.layers.Rescaling(1 / {factor}) "
+            f"sum to {factor} ({shown}) instead of 1; end the network with keras.layers.Rescaling(1 / {factor}) "
             f"({GUIDE})"
         )
-    return f"are not probabilities but logits ({shown}); {_SOFTMAX}"
+    return f"are logits, not probabilities ({shown}); {_SOFTMAX}"
 
 
 def _find_step(outputs: NDArray[np.float32]) -> float:
-    """1/256 where all outputs are multiples of it: of a network that is quantized inside, with a float output."""
+    """Return 1/256 if all outputs are multiples of it, otherwise 0.
+
+    This detects a network that is quantized inside but has a float output.
+    """
     steps = outputs.astype(np.float64) / _SOFTMAX_STEP
     return _SOFTMAX_STEP if np.abs(steps - np.rint(steps)).max() < 1e-3 else 0.0
 
 
-def _show(outputs: NDArray[np.float32]) -> str:
-    """The first numbers, for a message."""
+def _format_outputs(outputs: NDArray[np.float32]) -> str:
+    """Format the first values for a message."""
     return ", ".join(f"{value:.3g}" for value in outputs[:4].tolist()) + (", …" if len(outputs) > 4 else "")

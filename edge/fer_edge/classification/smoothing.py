@@ -1,4 +1,4 @@
-"""Steadying each face's scores over time, in seconds, whatever the frame rate."""
+"""Smooth each face's scores over time, independently of the frame rate."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fer_edge.types import EmotionScores
 
 __all__ = ["LabelHysteresis", "Smoother", "blend"]
 
-_LEAD: Final = 0.1  # probability by which another emotion must lead before the drawn label changes
-_FORGET_S: Final = 5.0  # a face not seen for so long is forgotten
+_LEAD: Final = 0.1  # the probability margin by which another emotion must lead to change the label
+_FORGET_S: Final = 5.0  # a face is forgotten after this time without being seen
 
 T = TypeVar("T")
 
@@ -18,9 +18,9 @@ T = TypeVar("T")
 def blend(
     before: EmotionScores, now: EmotionScores, elapsed_s: float, time_constant_s: float
 ) -> EmotionScores:
-    """The exponential moving average of scores, in which the past's weight falls to 1/e in ``time_constant_s``.
+    """Return the exponential moving average of scores.
 
-    A mean of probabilities that sum to 1 sums to 1.
+    The weight of the past falls to 1/e in ``time_constant_s`` seconds. Scores that sum to 1 still do.
     """
     kept = math.exp(-max(0.0, elapsed_s) / time_constant_s)
     values = tuple(kept * b + (1 - kept) * n for b, n in zip(before.values, now.values, strict=True))
@@ -28,7 +28,7 @@ def blend(
 
 
 class Smoother:
-    """Averages each face's own scores over about ``seconds``; 0 leaves them as they are."""
+    """Averages each face's scores over about ``seconds``; 0 disables smoothing."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -39,7 +39,7 @@ class Smoother:
         self._faces = _Memory[EmotionScores]()
 
     def update(self, face_id: int, time_s: float, scores: EmotionScores) -> EmotionScores:
-        """The averaged scores of a face, with those of this moment included."""
+        """Add the scores of a face and return their average."""
         if self._seconds <= 0:
             return scores
         if (known := self._faces.get(face_id)) is not None:
@@ -50,7 +50,10 @@ class Smoother:
 
 
 class LabelHysteresis:
-    """The label to draw: it changes only when another emotion leads clearly, so it does not flicker."""
+    """Chooses the label to draw, without flicker.
+
+    The label changes only when another emotion clearly leads.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -60,7 +63,7 @@ class LabelHysteresis:
         self._faces = _Memory[str]()
 
     def update(self, face_id: int, time_s: float, scores: EmotionScores) -> str:
-        """The label of a face at this moment."""
+        """Return the label of a face, given its current scores."""
         label = scores.emotion
         if (known := self._faces.get(face_id)) is not None:
             held = known[1]
@@ -71,7 +74,7 @@ class LabelHysteresis:
 
 
 class _Memory(Generic[T]):
-    """Something about each face and when it was last seen; faces long gone are forgotten."""
+    """A value for each face and when it was last seen; old faces are forgotten."""
 
     def __init__(self) -> None:
         self._faces: dict[int, tuple[float, T]] = {}

@@ -1,4 +1,4 @@
-"""Classification on several threads."""
+"""Classify faces on several threads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["ClassifierPool"]
 
 
 class ClassifierPool:
-    """Classifies the faces of a frame on several threads, each with an interpreter of its own."""
+    """Classifies the faces of a frame on several threads, one interpreter each."""
 
     def __init__(self, model: ModelFile, threads: int, *, flip_average: bool = False) -> None:
         self._classifiers = [Classifier(model, flip_average=flip_average) for _ in range(threads)]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def classify(self, frame: Frame, faces: Sequence[Detection]) -> list[EmotionScores]:
-        """The scores of each face, in their order."""
+        """Return the scores of the faces, in order."""
         if self._pool is None or len(faces) < 2:
             return [self._classifiers[0].classify(frame, face) for face in faces]
         count = len(self._classifiers)
@@ -35,7 +35,7 @@ class ClassifierPool:
         return [score for score in scores if score is not None]
 
     def close(self) -> None:
-        """End the threads and free the interpreters."""
+        """Stop the threads and free the interpreters."""
         if self._pool is not None:
             self._pool.shutdown()
         for classifier in self._classifiers:

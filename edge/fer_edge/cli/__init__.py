@@ -1,1 +1,1 @@
-"""The command line of ``fer-edge``, and what the three programs share."""
+"""The command line of ``fer-edge``, and code shared by the three programs."""

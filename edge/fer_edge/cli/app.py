@@ -1,4 +1,4 @@
-"""What the three command lines share: errors rendered once, signals, exit statuses."""
+"""Code shared by the three command lines: error output, signals and exit statuses."""
 
 from __future__ import annotations
 
@@ -25,25 +25,28 @@ from fer_edge.runtime.shutdown import (
 __all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command", "unbuffer_standard_error"]
 
 _JSON: Final = ("--log-format", "json")
-_MOST_PIXELS: Final = 1 << 28  # of a picture: more than any camera takes
+_MOST_PIXELS: Final = 1 << 28  # per image: more than any camera produces
 
 
 def run_command(command: click.Command, arguments: list[str], name: str) -> int:
-    """Run a command line; its exit status.
+    """Run a command line and return its exit status.
 
-    An error is one line on standard error, a traceback only where ``--debug`` is among the arguments. A
-    closed pipe ends it quietly; where there is no standard output at all, what would be printed is lost.
-    A signal's status stands above every other: a library may have made an error of its exception.
+    An error is printed as one line on standard error, with a traceback only if ``--debug`` is among the arguments.
+    A closed pipe ends the program silently; if standard output is closed from the start, printed text is discarded.
+    The status of a signal takes precedence over every other, because a library may have converted its exception to
+    an error.
     """
     _occupy_standard_descriptors()
-    # Closed by whoever started us.
+    # Python sets these to None if the parent process closed the streams.
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name may hold what its encoding lacks
-    # OpenCV reads it when it is loaded: a small file can hold a picture that takes all memory.
+        # File names may contain characters that the stream's encoding cannot represent.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    # OpenCV reads this when it is loaded. Without the limit, a small file could decode to an image that exhausts
+    # memory.
     os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
     install_signal_handlers()
     install_log_handler()
@@ -59,9 +62,12 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
 
 
 def _run_to_status(command: click.Command, arguments: list[str], name: str) -> int:
-    """Run a command line, and say what went wrong; its exit status. A signal's exception goes through."""
+    """Run a command line, print any error and return the exit status.
+
+    The exceptions of signals propagate.
+    """
     try:
-        # Not command.main: it turns a closed pipe into a failure.
+        # Not command.main, which treats a closed pipe as a failure.
         with command.make_context(name, list(arguments)) as context:
             command.invoke(context)
         sys.stdout.flush()
@@ -71,7 +77,7 @@ def _run_to_status(command: click.Command, arguments: list[str], name: str) -> i
         if is_json():
             say(error.format_message(), ERROR)
         else:
-            with suppress(OSError):  # nobody can be told
+            with suppress(OSError):  # standard error is not writable
                 error.show()
         return error.exit_code
     except BrokenPipeError:
@@ -92,32 +98,32 @@ def _run_to_status(command: click.Command, arguments: list[str], name: str) -> i
     except MemoryError:
         if "--debug" in arguments:
             raise
-        say("the memory is used up; give smaller pictures, or fewer --threads", ERROR)
+        say("out of memory; use smaller images or fewer --threads", ERROR)
         return 1
     return 0
 
 
 def _occupy_standard_descriptors() -> None:
-    """Open the null device in place of each of the three that is closed.
+    """Open the null device for each standard descriptor that is closed.
 
-    The next file to be opened would get its number, and with it what libraries in C print.
+    Otherwise the next file to be opened would get the free number, and C libraries would print into that file.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
             os.set_inheritable(opened, True)
 
 
 def _prepare_messages(arguments: list[str]) -> None:
-    """Say also what is wrong with the arguments as JSON where they ask for that: it is said before they are parsed."""
+    """Enable JSON messages before parsing, so that parsing errors are JSON as well."""
     if _JSON in pairwise(arguments) or "=".join(_JSON) in arguments:
         configure_messages(log_format="json")
 
 
 def _give_up_stdout() -> None:
-    """Where it takes nothing any more, keep the interpreter from trying once again at its exit."""
+    """Redirect a broken standard output, to keep Python from flushing it at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -125,9 +131,9 @@ def _give_up_stdout() -> None:
 
 
 def unbuffer_standard_error() -> None:
-    """Let each message stand for itself.
+    """Write each message to standard error without buffering.
 
-    Python's buffer keeps what a full disk did not take, and fails over it later, at the latest at the exit.
+    If the disk is full, Python's buffer keeps the unwritten text and raises again later, at the latest at exit.
     """
     ours = sys.stderr
     if isinstance(ours, TextIOWrapper):
@@ -136,5 +142,5 @@ def unbuffer_standard_error() -> None:
 
 
 def has_standard_output() -> bool:
-    """Whether what is written to standard output goes anywhere: it may have been closed by whoever started us."""
+    """Return whether standard output is open; the parent process may have closed it."""
     return sys.stdout is not None and getattr(sys.stdout, "name", None) != os.devnull

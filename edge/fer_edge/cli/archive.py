@@ -1,4 +1,4 @@
-"""``fer-edge archive``: many videos into Parquet, and what people see of it."""
+"""Implementation of ``archive``: process many videos and print the progress."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["ArchiveCommand", "run_archive"]
 
 _STATUS_EVERY_S: Final = 30.0
 _HOUR_S: Final = 3600.0
-_INTERRUPTED: Final = "Interrupted; what is done is kept, and the same command goes on."
+_INTERRUPTED: Final = "Interrupted; finished work is kept. Repeat the same command to resume."
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveCommand:
-    """The options of the command, as the command line gives them."""
+    """The values of the arguments and options of ``archive``."""
 
     paths: tuple[str, ...]
     out: str
@@ -54,15 +54,14 @@ class ArchiveCommand:
     debug: bool
 
     def build_options(self) -> AnalysisOptions:
-        """What goes to the workers: paths are absolute there."""
+        """Build the options for the workers, with absolute paths."""
         span = Span(self.start or 0.0, self.end)
         if span.end_s is not None and span.end_s <= span.start_s:
-            raise UsageError(
-                f"--end is {span.end_s:g} s, --start is {span.start_s:g} s; give an end after the start"
-            )
+            raise UsageError(f"--end ({span.end_s:g} s) must be later than --start ({span.start_s:g} s)")
         if 0 < self.section < _LEAST_SECTION_S:
             raise UsageError(
-                f"--section is {self.section:g} s, each section begins 3 s early; give {_LEAST_SECTION_S:g} at least"
+                f"--section must be 0 or at least {_LEAST_SECTION_S:g} s, because each section starts 3 s early; "
+                f"got {self.section:g} s"
             )
         model = self.model
         if model is not None and Path(model).is_file():
@@ -85,7 +84,10 @@ _LEAST_SECTION_S: Final = 10.0
 
 
 def run_archive(command: ArchiveCommand) -> None:
-    """Run, report; leaves with 1 where a source failed or is damaged."""
+    """Process the videos and print a summary.
+
+    Exits with status 1 if a source failed or is damaged.
+    """
     require_extra()
     options = command.build_options()
     manifest = read_manifest(command.paths, find_model(options.model).spec.labels)
@@ -121,22 +123,22 @@ def run_archive(command: ArchiveCommand) -> None:
 
 
 class _Report:
-    """A bar on a terminal, a line every half minute elsewhere."""
+    """Progress output: a bar on a terminal, otherwise a line every 30 s."""
 
     def __init__(self, sources: int) -> None:
         self._sources = sources
         self._is_terminal = sys.stderr.isatty() and not is_json()
         self._bar: Any = None
-        self._said = time.monotonic()
+        self._last_printed = time.monotonic()
 
     def show(self, progress: ArchiveProgress) -> None:
-        """Show how far it is."""
+        """Show the current progress."""
         if self._is_terminal:
             self._advance(progress)
             return
         now = time.monotonic()
-        if now - self._said >= _STATUS_EVERY_S:
-            self._said = now
+        if now - self._last_printed >= _STATUS_EVERY_S:
+            self._last_printed = now
             say(_describe(progress))
 
     def _advance(self, progress: ArchiveProgress) -> None:
@@ -151,14 +153,14 @@ class _Report:
         self._bar.update(progress.skipped + progress.done + progress.partly_done - self._bar.n)
 
     def finish_source(self, summary: SourceSummary) -> None:
-        """Say what is wrong with a source."""
+        """Print the error of a source, if any."""
         if summary.error is not None:
             if self._bar is not None:
                 self._bar.clear()
             say(summary.error, ERROR)
 
     def close(self) -> None:
-        """End the bar."""
+        """Close the progress bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -188,13 +190,13 @@ def _format_time(seconds: float) -> str:
 
 
 def _count_unfinished(sources: Any) -> dict[str, int]:
-    """How many sources of the manifest failed or are damaged, by the status."""
+    """Count the failed and the damaged sources of the manifest, by status."""
     statuses = sources.column("status").to_pylist()
     return {status: count for status in ("failed", "damaged") if (count := statuses.count(status))}
 
 
 def _summary_lines(progress: ArchiveProgress, unfinished: dict[str, int], out: str) -> list[str]:
-    skipped = f", {progress.skipped:,} of them complete before" if progress.skipped else ""
+    skipped = f", {progress.skipped:,} already complete" if progress.skipped else ""
     lines = [f"{counted(progress.sources, 'source')}{skipped}"]
     if progress.done:
         lines.append(
@@ -205,5 +207,5 @@ def _summary_lines(progress: ArchiveProgress, unfinished: dict[str, int], out: s
     if unfinished:
         what = ", ".join(f"{count:,} {status}" for status, count in unfinished.items())
         table = f"{out.rstrip('/')}/sources.parquet"
-        lines.append(f"{what}; {table if is_object_url(out) else Path(table)} says why")
+        lines.append(f"{what}; see {table if is_object_url(out) else Path(table)} for the reasons")
     return lines

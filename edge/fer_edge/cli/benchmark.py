@@ -1,4 +1,4 @@
-"""What ``benchmark`` does: measure models on this machine, print the figures, write them."""
+"""Implementation of ``benchmark``: measure models or detectors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["BenchmarkOptions", "run_benchmark"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOptions:
-    """The options of ``benchmark``, as the command line gives them."""
+    """The values of the options of ``benchmark``."""
 
     model: tuple[str, ...]
     video: str | None
@@ -45,17 +45,17 @@ class BenchmarkOptions:
 
 
 def run_benchmark(options: BenchmarkOptions) -> None:
-    """Measure the models named, or compare the detectors; print the figures, write the summary."""
+    """Measure models or compare detectors, print the results and write the summary."""
     if options.detectors is not None:
         _compare_detectors(options, options.detectors)
         return
     if options.detector_model is not None:
-        raise UsageError("expected --detector-model with --detectors only; leave it out")
+        raise UsageError("--detector-model applies only with --detectors; leave it out")
     if options.video == "-":
-        raise UsageError("expected a video that can be read again and again, got standard input; name a file")
+        raise UsageError("--video cannot be standard input because it is read several times; use a file")
     models = {name: find_model(name) for name in options.model or bundled_models()}
     if len(models) < len(options.model):
-        raise UsageError("one model is named twice; name different models")
+        raise UsageError("one model is named twice; name each model once")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     keep_freed_memory()  # as the video command does
     with suppress_native_stderr(options.debug), TemporaryDirectory() as folder:
@@ -74,19 +74,17 @@ def _print_json(content: dict[str, Any]) -> None:
 
 
 def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
-    """Print what the face detectors find and how long they take; raises UsageError for options of models."""
+    """Print the faces found and the time taken by each detector; raises UsageError."""
     if options.model or options.video is not None:
-        raise UsageError(
-            "expected --detectors without --model and --video, it measures no model; leave them out"
-        )
-    pictures = Path(path)
-    _check_summary(options, [pictures, *(pictures.iterdir() if pictures.is_dir() else ())])
+        raise UsageError("--model and --video do not apply with --detectors; leave them out")
+    images = Path(path)
+    _check_summary(options, [images, *(images.iterdir() if images.is_dir() else ())])
     with suppress_native_stderr(options.debug):
         comparison = compare_detectors(
             path,
             model=options.detector_model,
             threads=options.threads,
-            progress=lambda frames: progress_bar(frames, unit=" pictures"),
+            progress=lambda frames: progress_bar(frames, unit=" images"),
         )
     if options.summary is not None:
         write_json(options.summary, comparison_summary(comparison))
@@ -102,11 +100,14 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
 
 
 def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
-    """Refuse a summary that cannot be written or would replace what is read."""
+    """Check that the summary can be written and does not replace an input.
+
+    Raises UsageError, OutputError.
+    """
     if options.summary is None:
         return
     if os.path.realpath(options.summary) in {os.path.realpath(path) for path in read}:
-        raise UsageError(f"{options.summary}: it is an input and would be overwritten; name another output")
+        raise UsageError(f"{options.summary}: it is an input and would be overwritten; choose another output")
     check_file(options.summary, overwrite=options.overwrite)
 
 
@@ -115,10 +116,10 @@ def _measure(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Pa
     video = options.video
     if video is None:
         video = os.fspath(folder / "drawn.mp4")
-        # Longer than what is measured, so that reading ahead does not run dry.
+        # Longer than the measurement, so that the prefetch queue never runs empty.
         write_synthetic_video(Path(video), 2 * WARM_UP + FRAMES)
     before = temperature()
-    # First: this process is still small.
+    # Measure memory first, while this process is still small.
     memory = {name: _memory(model, video, counts[-1]) for name, model in models.items()}
     measurements = [Measurement(name, model, count) for count in counts for name, model in models.items()]
     for _ in progress_bar(measure_models(measurements, video, folder / "rows.jsonl"), unit=" rounds"):
@@ -128,6 +129,9 @@ def _measure(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Pa
 
 
 def _memory(model: ModelFile, video: str, threads: int) -> int | None:
-    """The most bytes that ``fer-edge video`` takes; None where that is not to be known."""
+    """Return the peak memory of ``fer-edge video`` in bytes.
+
+    Returns None if it is not available.
+    """
     command = [sys.executable, "-m", "fer_edge", "video", "--threads", str(threads)]
     return peak_memory([*command, "--max-frames", str(FRAMES), "--model", str(model.path), "--", video])

@@ -1,4 +1,4 @@
-"""The files that belong to ``--mqtt``, for every command that connects to a broker."""
+"""The TLS files of ``--mqtt``, for the commands that connect to a broker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["create_tls_files"]
 def create_tls_files(
     broker: str | None, authority: Path | None, certificate: Path | None, key: Path | None
 ) -> TlsFiles:
-    """Put the files of ``--mqtt-ca``, ``--mqtt-cert`` and ``--mqtt-key`` together.
+    """Combine the files of ``--mqtt-ca``, ``--mqtt-cert`` and ``--mqtt-key``.
 
-    Raises UsageError where there are any and no broker.
+    Raises UsageError if a file is given without a broker.
     """
     from fer_edge.sinks.mqtt.address import TlsFiles
 
     files = TlsFiles(authority=authority, certificate=certificate, key=key)
     if broker is None and files != TlsFiles():
-        raise UsageError("--mqtt-ca, --mqtt-cert and --mqtt-key are for a broker; name it with --mqtt")
+        raise UsageError("--mqtt-ca, --mqtt-cert and --mqtt-key need a broker; specify it with --mqtt")
     return files

@@ -1,4 +1,4 @@
-"""What people see of a camera beside its frames: what it gives, that it is lost, that it is back."""
+"""Messages about a camera's stream: its format, a lost connection, a reconnect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fer_edge.types import StreamInfo
 
 __all__ = ["CameraWatch"]
 
-_LOOK_EVERY_S: Final = 0.5
+_CHECK_EVERY_S: Final = 0.5
 
 
 class _Progress(Protocol):
@@ -20,27 +20,30 @@ class _Progress(Protocol):
 
 
 class CameraWatch:
-    """Looks at a camera while a run goes on, also while no frame comes; says on standard error what changes."""
+    """Monitors a camera during a run and prints changes of its state.
+
+    It runs in its own thread, so it also works while no frames arrive.
+    """
 
     def __init__(self, pipeline: Pipeline, progress: _Progress) -> None:
         self._pipeline, self._progress = pipeline, progress
         self._closed = Event()
         self._lost_s: float | None = None
         self._reconnects, self._described = 0, ""
-        self._look()
+        self._check()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End it."""
+        """Stop monitoring."""
         self._closed.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed.wait(_LOOK_EVERY_S):
-            self._look()
+        while not self._closed.wait(_CHECK_EVERY_S):
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         stream = self._pipeline.stream
         if stream.lost:
             self._lost_s = self._lost_s or time.monotonic()
@@ -48,14 +51,14 @@ class CameraWatch:
             return
         description, self._lost_s = _describe(stream), None
         if stream.reconnects > self._reconnects:
-            say(f"camera {stream.name}: back, {description}")
+            say(f"camera {stream.name}: reconnected, {description}")
         elif description != self._described:
             say(f"camera {stream.name}: {description}")
         self._reconnects, self._described = stream.reconnects, description
 
 
 def _describe(stream: StreamInfo) -> str:
-    """What the camera gives, such as ``1280×720 at 30 frames a second``."""
-    size = "its images" if stream.size is None else "{}×{}".format(*stream.size)
-    rate = "at its own rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
+    """Describe the camera's stream, such as ``1280×720 at 30 frames a second``."""
+    size = "unknown size" if stream.size is None else "{}×{}".format(*stream.size)
+    rate = "at an unknown rate" if stream.frame_rate is None else f"at {stream.frame_rate:g} frames a second"
     return f"{size} {rate}"

@@ -1,4 +1,4 @@
-"""What the shell completes that is neither a command nor an option."""
+"""Shell completion of argument values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["complete_model"]
 
 
 def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete a model: the names of bundled ones that begin so, and files."""
+    """Complete the name of a bundled model or the path of a file."""
     from click.shell_completion import CompletionItem
 
     from fer_edge.models.find_model import bundled_models

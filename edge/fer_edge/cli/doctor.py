@@ -1,4 +1,4 @@
-"""What ``doctor`` does: show what was found, with a remedy for each fault."""
+"""Implementation of ``doctor``: print the findings with their remedies."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fer_edge._version import __version__
 from fer_edge.doctor import Finding, examine
 from fer_edge.errors import one_line
 from fer_edge.runtime.native_stderr import suppress_native_stderr
+from fer_edge.runtime.tables import counted
 from fer_edge.sinks.mqtt.address import TlsFiles
 
 __all__ = ["run_doctor"]
@@ -21,9 +22,9 @@ _WIDTH: Final = 16
 
 
 def run_doctor(*, as_json: bool, broker: str | None, files: TlsFiles) -> None:
-    """Examine the machine and print the findings; leaves with 1 where one is red.
+    """Examine the machine and print the findings; exit with status 1 if any is red.
 
-    ``broker`` is the URL of one that is tried as well, ``files`` those of its TLS.
+    If given, ``broker`` is the URL of an MQTT broker to connect to, and ``files`` are its TLS files.
     """
     findings = []
     with suppress_native_stderr():
@@ -35,10 +36,10 @@ def run_doctor(*, as_json: bool, broker: str | None, files: TlsFiles) -> None:
     if as_json:
         click.echo(json.dumps(_as_record(findings), indent=2, ensure_ascii=False))
     elif counts["red"]:
-        click.echo(f"\n{counts['red']} to mend before fer-edge works here.")
+        click.echo(f"\n{counted(counts['red'], 'problem')} to fix before fer-edge works here.")
     else:
         click.echo(
-            f"\nfer-edge works here{'; the notes are about what is optional' if counts['amber'] else ''}."
+            f"\nfer-edge works here{'; the notes concern optional features' if counts['amber'] else ''}."
         )
     if counts["red"]:
         click.get_current_context().exit(1)

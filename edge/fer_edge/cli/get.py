@@ -1,4 +1,4 @@
-"""What ``get`` does: download a detector's model, say where it is and under which licence."""
+"""Implementation of ``get``: download the model of a face detector."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from fer_edge.runtime.native_stderr import suppress_native_stderr
 
 __all__ = ["get_detector"]
 
-_PATIENCE_S: Final = 0.5  # a download that takes less shows no bar
+_BAR_DELAY_S: Final = 0.5  # shorter downloads show no progress bar
 
 
 def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FILES) -> None:
-    """Download the detector of that name, with a bar on a terminal, and print what came."""
+    """Download the model of a detector and print its path and license."""
     if name not in publishers:
-        raise UsageError(f"there is no detector {name!r} to download; choose one of: {', '.join(publishers)}")
+        raise UsageError(f"unknown detector {name!r}; choose one of: {', '.join(publishers)}")
     file = publishers[name]
-    bar = progress_bar(None, unit="B", unit_scale=True, desc=name, leave=False, delay=_PATIENCE_S)
+    bar = progress_bar(None, unit="B", unit_scale=True, desc=name, leave=False, delay=_BAR_DELAY_S)
     with suppress_native_stderr(), closing(bar):
         download = download_detector(
             file, detectors_folder(), on_progress=lambda *counts: _show(bar, *counts)
@@ -39,15 +39,17 @@ def _show(bar: Any, received: int, total: int | None) -> None:
 
 
 def _describe(file: DetectorFile, download: Download) -> list[str]:
-    how = "downloaded" if download.downloaded else "already there"
+    how = "downloaded" if download.downloaded else "already downloaded"
     if download.replaced is not None:
-        how = "replaced what was there"
+        how = "replaced existing file"
     lines = [
         one_line(f"{file.detector}: {how}: {download.path}"),
-        f"{download.size:,} bytes, sha256 {download.sha256}, licence {file.licence}",
+        f"{download.size:,} bytes, sha256 {download.sha256}, license {file.licence}",
     ]
     if file.sha256 is None:
-        lines.append("Its publisher states no hash; it was checked to be a model of the right input.")
+        lines.append(
+            "The publisher does not state a hash; only the format and the model's input were checked."
+        )
     if file.notice:
         lines.append(file.notice)
-    return [*lines, f"Use it: fer-edge camera --detector {file.detector}"]
+    return [*lines, f"To use it: fer-edge camera --detector {file.detector}"]

@@ -1,4 +1,4 @@
-"""What ``report`` does: read results, write the page and the charts, say what could not be read."""
+"""Implementation of ``report``: read results, write the page and the charts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["ReportOptions", "run_report"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOptions:
-    """The options of ``report``, as the command line gives them."""
+    """The values of the arguments and options of ``report``."""
 
     rows: tuple[str, ...]
     output: Path | None
@@ -37,9 +37,12 @@ class ReportOptions:
 
 
 def run_report(options: ReportOptions) -> None:
-    """Write the page and the charts; leaves with 1 where some of the results could not be read."""
+    """Write the page and the charts.
+
+    Exits with status 1 if some results could not be read.
+    """
     if options.output is None and options.png is None:
-        raise UsageError("nothing to write; give -o FILE.html, or --png DIR for the charts alone")
+        raise UsageError("nothing to write; add -o FILE.html, or --png DIR for the charts alone")
     if options.output is not None:
         check_file(options.output, overwrite=options.overwrite)
     if options.png is not None:
@@ -50,7 +53,7 @@ def run_report(options: ReportOptions) -> None:
     _gather(report, files)
     if not report.sources:
         raise SourceError(
-            "; ".join(report.problems[:3]) or "the results hold no frame; look whether the run failed"
+            "; ".join(report.problems[:3]) or "the results contain no frames; check whether the run failed"
         )
     with ExitStack() as outputs:
         if options.output is not None:
@@ -80,7 +83,7 @@ def _refuse_input(output: Path | None, files: list[ResultsFile]) -> None:
         return
     for file in files:
         if file.path is not None and file.path.exists() and output.samefile(file.path):
-            raise UsageError(f"{output}: these are the results themselves; name another file for the page")
+            raise UsageError(f"{output}: it is an input and would be overwritten; choose another output")
 
 
 def _write_page(part: Path, report: Report, output: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a command reads: paths, folders, globs and addresses, as sources."""
+"""The inputs of a command: convert paths, folders, patterns and URLs to sources."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """A source and what is known of the files behind it.
+    """A source and the files it reads.
 
-    ``files`` are the paths that are read, none of which may be written to; ``root`` is the folder that was
-    named for them, if one was.
+    ``files`` are the input paths, which outputs must not overwrite; ``root`` is the folder that the user named, if
+    any.
     """
 
     source: Source
@@ -49,24 +49,30 @@ def open_camera(
     rotate: int = 0,
     reconnect_s: float | None = None,
 ) -> Inputs:
-    """Make the source of a camera; raises UsageError for options that say nothing about its kind."""
+    """Create the source of a camera.
+
+    Raises UsageError for options that do not apply to it.
+    """
     if is_url(address) and (size is not None or rate is not None):
         raise UsageError(
-            "--size and --rate are for cameras of this machine; set them in the network camera, or name its smaller "
-            "stream"
+            "--size and --rate apply only to local cameras; configure the network camera itself, or use the URL of a "
+            "smaller stream"
         )
     source = create_source("camera", address, size=size, rate=rate, rotate=rotate, reconnect_s=reconnect_s)
     return Inputs(source=source)
 
 
 def open_images(paths: Sequence[str]) -> Inputs:
-    """Make the source of images that are named, in folders too."""
+    """Create the source of images given as files, folders and patterns."""
     files = tuple(expand_images(paths))
     return Inputs(source=create_source("images", *files), files=files)
 
 
 def open_folder(directory: str, *, recursive: bool, output: str | None) -> Inputs:
-    """Make the source of a folder's images; those in ``output``, an earlier run's copies, are left out."""
+    """Create the source of the images in a folder.
+
+    Leaves out the images in ``output``, which are annotated copies of an earlier run.
+    """
     from fer_edge.sources.images import ImageSource, search_images
 
     without = None if output is None else Path(output)
@@ -78,9 +84,10 @@ def open_folder(directory: str, *, recursive: bool, output: str | None) -> Input
 
 
 def open_videos(addresses: Sequence[str], *, span: Span = WHOLE, resumable: bool = False) -> Inputs:
-    """Make the source of one video, or of several one after the other; of each ``span`` is read.
+    """Create the source of one or more videos, read one after the other.
 
-    ``resumable`` treats one video as several are: its end is told, its error does not end the run.
+    Reads ``span`` of each. ``resumable`` treats a single video like several: its end is reported, and its error does
+    not end the run.
     """
     files = tuple(addresses)
 
@@ -93,7 +100,7 @@ def open_videos(addresses: Sequence[str], *, span: Span = WHOLE, resumable: bool
 
 
 def expand_images(paths: Sequence[str]) -> list[str]:
-    """Replace folders by the images in them, and globs that the shell left alone by what they match."""
+    """Expand folders to their images, and patterns that the shell did not expand."""
     from fer_edge.sources.images import find_images
 
     return expand_paths(paths, lambda folder: map(os.fspath, find_images(folder)), keep=is_url)

@@ -1,4 +1,4 @@
-"""The command line of ``fer-edge``: parse, build, delegate."""
+"""The commands of ``fer-edge``: parse the arguments and call the implementation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CAMERA_SMOOTHING_S: Final = 0.5
 
 
 class _Commands(click.Group):
-    """A group that lists its commands in the order in which they are meant to be read."""
+    """A group that lists its commands in the order of their definition."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -34,13 +34,13 @@ class _Commands(click.Group):
         name = args[0]
         if name not in self.commands and (Path(name).exists() or "://" in name):
             raise click.UsageError(
-                f"name a command before {name!r}: fer-edge {_command_for(name)} {name}", ctx
+                f"missing command before {name!r}; try: fer-edge {_command_for(name)} {name}", ctx
             )
         return super().resolve_command(ctx, args)
 
 
 def _command_for(path: str) -> str:
-    """The command that reads what a path or URL names."""
+    """Return the name of the command that reads a path or URL."""
     from fer_edge.sources.expansion import VIDEO_SUFFIXES
 
     if Path(path).is_dir():
@@ -56,14 +56,14 @@ def _command_for(path: str) -> str:
 )
 @click.version_option(__version__, prog_name="fer-edge")
 def cli() -> None:
-    """Facial emotion recognition that runs where the camera is.
+    """Recognize facial emotions in images, videos and camera streams on this device.
 
     \b
-    fer-edge camera                            the first camera, in a window
+    fer-edge camera                            show the first camera in a window
     fer-edge image face.jpg -o annotated.jpg
     fer-edge folder photos -o out -r rows.csv
     fer-edge video input.mp4 -o output.mp4 -r rows.jsonl
-    fer-edge report rows.jsonl -o report.html  what happened, as a page with charts
+    fer-edge report rows.jsonl -o report.html  turn results into a page with charts
     """
 
 
@@ -79,7 +79,10 @@ def camera(
     reconnect: float | None,
     **options: Any,
 ) -> None:
-    """A camera: an index (default 0), /dev/videoN, an rtsp:// or http:// URL, or picamera."""
+    """Recognize emotions in the live video of a camera.
+
+    SOURCE is the index of a camera (default: 0), /dev/videoN, an rtsp:// or http:// URL, or picamera.
+    """
     if options["smoothing"] is None:
         options["smoothing"] = _CAMERA_SMOOTHING_S
     from fer_edge.cli.inputs import open_camera
@@ -93,7 +96,10 @@ def camera(
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
 @run_options
 def image(paths: tuple[str, ...], **options: Any) -> None:
-    """Images: files, folders, patterns such as '*.jpg'. With several, --output names a folder."""
+    """Recognize emotions in images.
+
+    PATH is an image file, a folder or a pattern such as '*.jpg'. With several images, --output is a folder.
+    """
     from fer_edge.cli.inputs import open_images
     from fer_edge.cli.run import RunOptions, run
 
@@ -102,10 +108,13 @@ def image(paths: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @click.argument("directory", metavar="DIR", type=PathThatNames())
-@click.option("--recursive", is_flag=True, help="Descend into subfolders.")
+@click.option("--recursive", is_flag=True, help="Include subfolders.")
 @run_options
 def folder(directory: str, recursive: bool, **options: Any) -> None:
-    """The images of a folder. --output names a folder for annotated copies."""
+    """Recognize emotions in all images of a folder.
+
+    --output is a folder for the annotated copies.
+    """
     from fer_edge.cli.inputs import open_folder
     from fer_edge.cli.run import RunOptions, run
 
@@ -116,9 +125,10 @@ def folder(directory: str, recursive: bool, **options: Any) -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
 @run_options
 def video(paths: tuple[str, ...], **options: Any) -> None:
-    """Videos, every frame: files, folders, patterns, URLs, or - for a stream on standard input.
+    """Recognize emotions in every frame of one or more videos.
 
-    With several, --output names a folder, and each is a source of its own in the results.
+    PATH is a video file, a folder, a pattern, a URL, or - for a stream on standard input. With several videos,
+    --output is a folder, and each video is a separate source in the results.
     """
     from fer_edge.cli.inputs import expand_videos, open_videos
     from fer_edge.cli.run import RunOptions, run, select_videos
@@ -136,22 +146,23 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
     "--output",
     type=PathThatNames(path_type=Path),
     metavar="FILE.html",
-    help="The page: one file that needs no other, and no network.",
+    help="Write the page to this file. It is self-contained and works offline.",
 )
 @click.option(
     "--png",
     type=PathThatNames(path_type=Path),
     metavar="DIR",
-    help="The charts as images, one for each source.",
+    help="Write the charts as PNG images to this folder, one for each source.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that already exist.")
-@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def report(**options: Any) -> None:
-    """A page with charts of what runs wrote: who showed what, when, for how long.
+    """Turn the results of earlier runs into a page with charts.
 
-    ROWS are files that --results wrote (.jsonl, .csv) or an archive has
-    (.parquet), folders of them, patterns, or - for JSON Lines on standard
-    input. The files of one camera become one timeline.
+    The charts show which face showed which emotion, when and for how long.
+
+    ROWS are files written by --results (.jsonl, .csv) or by the archive command (.parquet), folders of such files,
+    patterns, or - for JSON Lines on standard input. Files of the same camera are combined into one timeline.
     """
     from fer_edge.cli.html_report import ReportOptions, run_report
 
@@ -162,10 +173,12 @@ def report(**options: Any) -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
 @archive_options
 def archive(paths: tuple[str, ...], **options: Any) -> None:
-    """Many videos, on this machine or a cluster, into Parquet; what is interrupted goes on where it was.
+    """Process many videos in parallel into Parquet files.
 
-    PATH is a video, a folder, a pattern, or a .txt, .csv or .parquet that lists videos in a column "path"; here or
-    at s3:// and gs://. It needs the extra "archive". The same command again does what is missing.
+    Runs on this machine or on a Ray cluster; requires the extra "archive".
+
+    PATH is a video, a folder, a pattern, or a .txt, .csv or .parquet file that lists videos in the column "path".
+    Local paths and s3:// and gs:// URLs are supported. Repeat the same command to resume an interrupted run.
     """
     from fer_edge.cli.archive import ArchiveCommand, run_archive
 
@@ -179,36 +192,44 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
     multiple=True,
     metavar="NAME|PATH",
     shell_complete=complete_model,
-    help="Bundled model or .tflite file; several are compared.  [default: all bundled ones]",
+    help="Bundled model or .tflite file. Repeat to compare several.  [default: all bundled models]",
 )
-@click.option("--video", metavar="PATH", help="A video to measure on.  [default: one made for it]")
+@click.option("--video", metavar="PATH", help="Video to measure on.  [default: a generated video]")
 @click.option(
     "--detectors",
     metavar="PATH",
-    help="Compare the face detectors instead, on a picture, a folder or a video of yours.",
+    help="Compare the face detectors instead, on this image, folder or video.",
 )
 @click.option(
     "--detector-model",
     type=PathThatNames(path_type=Path),
     metavar="PATH",
-    help="The face detection model of yunet or mediapipe, for --detectors.",
+    help="Model file of yunet or mediapipe, for --detectors.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1),
     metavar="N",
-    help="Measure on 1 to N processor threads.  [default: all]",
+    help="Measure with 1 to N CPU threads.  [default: all]",
 )
-@click.option("--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="The figures as JSON.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead.")
-@click.option("--overwrite", is_flag=True, help="Replace a summary that is already there.")
-@click.option("--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print.")
+@click.option(
+    "--summary",
+    type=PathThatNames(path_type=Path),
+    metavar="PATH",
+    help="Also write the measurements to this JSON file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the measurements as JSON instead of text.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing summary.")
+@click.option(
+    "--debug", is_flag=True, help="Show the traceback of an error and the native output of libraries."
+)
 def benchmark(**options: Any) -> None:
-    """Measure models on this device: latency of each stage, frames per second, memory.
+    """Measure the speed and memory use of models on this device.
 
-    It ends with a recommendation: which of the models this device can run at a camera's pace.
+    Reports the latency of each stage, frames per second and memory use, and recommends which models this device can
+    run at the frame rate of a camera.
 
-    With --detectors, compare the face detectors on pictures of yours: time, faces found, agreement.
+    With --detectors, compares the face detectors on your own images: time, faces found and agreement.
     """
     from fer_edge.cli.benchmark import BenchmarkOptions, run_benchmark
 
@@ -217,9 +238,13 @@ def benchmark(**options: Any) -> None:
 
 @cli.command()
 @click.argument("name", metavar="[NAME|PATH]", required=False, shell_complete=complete_model)
-@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def models(name: str | None, debug: bool) -> None:
-    """List the bundled models and the downloaded detectors, or show one of them."""
+    """List the bundled models and face detectors, or show one.
+
+    NAME is a bundled model or a face detector, PATH a .tflite file. Without either, all bundled models and face
+    detectors are listed.
+    """
     from fer_edge.cli.models import render_model, render_model_list
 
     click.echo(render_model_list() if name is None else render_model(name))
@@ -227,11 +252,12 @@ def models(name: str | None, debug: bool) -> None:
 
 @cli.command()
 @click.argument("name", metavar="NAME")
-@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def get(name: str, debug: bool) -> None:
-    """Download a face detector's model from its publisher: yunet or mediapipe.
+    """Download the model of a face detector from its publisher.
 
-    It is checked, and put where --detector NAME finds it. Nothing else of fer-edge downloads anything.
+    NAME is yunet or mediapipe. The file is verified and stored where --detector NAME finds it. No other command of
+    fer-edge downloads anything.
     """
     from fer_edge.cli.get import get_detector
 
@@ -239,10 +265,10 @@ def get(name: str, debug: bool) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
-@click.option("--mqtt", "broker", metavar="URL", help="Try to connect to this broker as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--mqtt", "broker", metavar="URL", help="Also try to connect to this MQTT broker.")
 @tls_options
-@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def doctor(
     as_json: bool,
     broker: str | None,
@@ -251,7 +277,7 @@ def doctor(
     mqtt_key: Path | None,
     debug: bool,
 ) -> None:
-    """Find what on this machine would stop fer-edge, and say what to do about it."""
+    """Check this machine for problems and suggest how to fix them."""
     from fer_edge.cli.broker import create_tls_files
     from fer_edge.cli.doctor import run_doctor
 

@@ -1,4 +1,4 @@
-"""What the programs say on standard error: one line a message, for people, for a journal, or as JSON."""
+"""Messages on standard error, one per line: as text, for systemd or as JSON."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ _SETTINGS: Final = _Settings()
 def configure_messages(
     *, verbose: int = 0, quiet: bool = False, log_format: Literal["text", "json"] = "text"
 ) -> None:
-    """Choose how much is said from now on, and how.
+    """Set which messages are printed and in which format.
 
-    ``quiet`` leaves errors alone; ``verbose`` 1 adds what the library reports of itself, 2 its details.
+    ``quiet`` prints errors only; ``verbose`` 1 adds the library's INFO records, 2 its DEBUG records.
     """
     _SETTINGS.json = log_format == "json"
     _SETTINGS.least = ERROR if quiet else INFO
@@ -61,19 +61,19 @@ def configure_messages(
 
 
 def is_json() -> bool:
-    """Whether messages are JSON objects."""
+    """Return whether messages are printed as JSON objects."""
     return _SETTINGS.json
 
 
 def is_silent() -> bool:
-    """Whether nothing but errors is said, no progress either."""
+    """Return whether only errors are printed, without progress."""
     return _SETTINGS.least > INFO
 
 
 def say(message: str, level: int = INFO) -> None:
-    """Say a message on standard error, unless less was asked for.
+    """Print a message on standard error unless its level is disabled.
 
-    To systemd's journal each line tells its level, as sd-daemon(3) defines it.
+    Lines for systemd's journal start with their level, in the format of sd-daemon(3).
     """
     if level < _SETTINGS.least:
         return
@@ -90,13 +90,13 @@ def say(message: str, level: int = INFO) -> None:
 
 
 def _write(line: str) -> None:
-    """Write a line; one that nobody can be told, such as on a full disk or a terminal that is gone, is lost."""
+    """Write a line; discard it if the stream is not writable, such as on a full disk."""
     with suppress(OSError):
         click.echo(line, err=True)
 
 
 def install_log_handler() -> None:
-    """Say what the library logs, as errors are said."""
+    """Print the library's log records in the same format as errors."""
     configure_messages()
     for package in _PACKAGES:
         logger = logging.getLogger(package)
@@ -105,15 +105,15 @@ def install_log_handler() -> None:
 
 
 class _LogHandler(logging.Handler):
-    """Says the library's records."""
+    """Prints the library's log records."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say one record."""
+        """Print one record."""
         say(record.getMessage(), min(record.levelno, ERROR))
 
 
 def _is_journal() -> bool:
-    """Whether standard error is the journal: systemd says which file that is."""
+    """Return whether standard error is systemd's journal (``JOURNAL_STREAM``)."""
     stream = os.environ.get("JOURNAL_STREAM", "")
     with suppress(OSError, ValueError, AttributeError):
         status = os.fstat(sys.stderr.fileno())

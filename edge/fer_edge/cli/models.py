@@ -1,4 +1,4 @@
-"""The bundled models, any model's contract and the downloaded detectors, as text for people."""
+"""Implementation of ``models``: describe models and face detectors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["render_model", "render_model_list"]
 
 
 def render_model_list() -> str:
-    """A line for each bundled model and each detector that can be downloaded."""
-    header = ("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENCE OF THE WEIGHTS")
+    """Return a table of the bundled models and the detectors available for download."""
+    header = ("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENSE OF THE WEIGHTS")
     rows = []
     for name in bundled_models():
         model = find_model(name)
@@ -32,11 +32,11 @@ def render_model_list() -> str:
             )
         )
     lines = [*aligned(header, rows, range(len(header))), "", *_list_detectors(), ""]
-    return "\n".join([*lines, f"Show one: fer-edge models {DEFAULT_MODEL}"])
+    return "\n".join([*lines, f"To show one: fer-edge models {DEFAULT_MODEL}"])
 
 
 def _list_detectors() -> list[str]:
-    header = ("FACE DETECTOR", "SIZE", "LICENCE", "FILE")
+    header = ("FACE DETECTOR", "SIZE", "LICENSE", "FILE")
     rows = []
     for name, file in DETECTOR_FILES.items():
         path, fault = _find_download(file)
@@ -46,7 +46,10 @@ def _list_detectors() -> list[str]:
 
 
 def _find_download(file: DetectorFile) -> tuple[Path, str | None]:
-    """Where a detector's model lies or would lie, and what is wrong with it; None where nothing is."""
+    """Return the path of a detector's model file, and its problem.
+
+    The problem is None if the file is valid.
+    """
     path = detectors_folder() / file.file_name
     remedy = f"run: fer-edge get {file.detector}"
     if not path.is_file():
@@ -54,7 +57,7 @@ def _find_download(file: DetectorFile) -> tuple[Path, str | None]:
     try:
         fault = file.find_fault(path.read_bytes())
     except OSError as error:
-        fault = f"it cannot be read: {error.strerror or error}"
+        fault = f"cannot be read: {error.strerror or error}"
     return path, None if fault is None else one_line(f"{path}: {fault}; {remedy}")
 
 
@@ -65,7 +68,7 @@ def _render_detector(name: str) -> str:
     if fault is None:
         content = path.read_bytes()
         rows += [("sha256", hashlib.sha256(content).hexdigest()), ("size", f"{len(content):,} bytes")]
-    rows += [("licence", file.licence), ("from", file.addresses[0])]
+    rows += [("license", file.licence), ("from", file.addresses[0])]
     if file.notice:
         rows.append(("notice", file.notice))
     shown = [(key, one_line(value)) for key, value in rows]
@@ -73,7 +76,7 @@ def _render_detector(name: str) -> str:
 
 
 def render_model(name_or_path: str) -> str:
-    """Everything a model's contract says, or what is known of a detector's model, a line for each thing."""
+    """Return the model spec of a model, or the properties of a detector, one per line."""
     if name_or_path in DETECTOR_FILES:
         return _render_detector(name_or_path)
     model = find_model(name_or_path)
@@ -90,18 +93,18 @@ def render_model(name_or_path: str) -> str:
         (
             "crop",
             f"{'square, ' if crop.square else ''}margin {crop.margin:+.0%}, shifted down by {crop.shift_y:+.0%}, "
-            f"resized with {spec.interpolation}",
+            f"resized with {spec.interpolation} interpolation",
         ),
         ("accuracy", _accuracy(model) or "not measured"),
         *((key.replace("_", " "), _plain(value)) for key, value in spec.provenance.items()),
     ]
-    # A contract comes with the file, from whoever made it.
+    # The model spec is embedded in the file and thus untrusted.
     shown = [(one_line(name), one_line(value)) for name, value in rows]
     return "\n".join(aligned(shown[0], shown[1:], range(2)))
 
 
 def _plain(value: Any) -> str:
-    """A value of the provenance for people: of an object its plain members."""
+    """Format a provenance value; of an object, only the members that are not objects."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {member}" for name, member in value.items() if not isinstance(member, dict))
     return str(value)
@@ -117,7 +120,7 @@ def _accuracy(model: ModelFile) -> str:
 
 
 def _interval(figures: dict[str, Any]) -> str:
-    """The 95 % interval of a measured accuracy, where the file states it: `` [68.7–71.7%]``."""
+    """Format the 95% interval of an accuracy, if it is stated: `` [68.7–71.7%]``."""
     interval = figures.get("accuracy_interval")
     if not isinstance(interval, list) or not all(isinstance(bound, int | float) for bound in interval):
         return ""

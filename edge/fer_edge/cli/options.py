@@ -1,4 +1,4 @@
-"""The options that commands share, and the kinds of values that they take."""
+"""Options shared by several commands, and their parameter types."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ else:
 
 
 class RegistryChoice(_ParamType):
-    """A name of a registry, which is imported, and asked for what other packages added, when it is needed."""
+    """A name in a registry, including names that other packages add.
+
+    The registry is imported on first use, to keep the start of the program fast.
+    """
 
     name = "choice"
 
@@ -47,23 +50,26 @@ class RegistryChoice(_ParamType):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names to choose from."""
+        """The valid names."""
         names: tuple[str, ...] = getattr(importlib.import_module(self._module), self._table).names
         return names
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """The names as a usage line shows them."""
+        """Return the names in the format of a usage line."""
         return f"[{'|'.join(self.names)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse a name that is not in the registry."""
+        """Reject a name that is not in the registry."""
         if value not in self.names:
             self.fail(f"{value!r} is not one of {', '.join(map(repr, self.names))}.", param, ctx)
         return value
 
 
 class RegisteredTarget(_ParamType):
-    """A file whose suffix is a name of a registry, or ``NAME:target``; checked where the sink is made."""
+    """A file whose suffix is a name in a registry, or ``NAME:target``.
+
+    The value is validated when the sink is created.
+    """
 
     name = "target"
 
@@ -71,24 +77,24 @@ class RegisteredTarget(_ParamType):
         self._choice = RegistryChoice(module, registry)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        """The suffixes as a usage line shows them."""
+        """Return the suffixes in the format of a usage line."""
         return f"PATH.[{'|'.join(self._choice.names)}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Take the text as it is."""
+        """Return the text unchanged."""
         return value
 
 
 class PathThatNames(click.Path):
-    """A path that names something; whether it can be read is seen when it is."""
+    """A path that is not empty; it is not checked for readability here."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(readable=False, **options)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an empty text."""
+        """Reject an empty string."""
         if not os.fspath(value):
-            self.fail("expected a path, got an empty text", param, ctx)
+            self.fail("the path is empty", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -98,10 +104,10 @@ class Seconds(click.FloatRange):
     name = "seconds"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse what is infinite or not a number."""
+        """Reject infinity and NaN."""
         seconds = super().convert(value, param, ctx)
         if not math.isfinite(seconds):
-            self.fail(f"expected seconds, got {value}", param, ctx)
+            self.fail(f"expected a finite number, got {value}", param, ctx)
         return seconds
 
 
@@ -111,23 +117,23 @@ class Size(_ParamType):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Width and height of ``1280x720``."""
+        """Parse a size such as ``1280x720``."""
         match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
         if match is None:
             self.fail(f"expected width and height, such as 1280x720, got {value!r}", param, ctx)
         size = int(match["width"]), int(match["height"])
         if min(size) < 16 or max(size) > 1 << 14:
-            self.fail(f"expected 16 to 16384 pixels, got {value!r}", param, ctx)
+            self.fail(f"width and height must be 16 to 16384 pixels, got {value!r}", param, ctx)
         return size
 
 
 class ClockTime(_ParamType):
-    """A time of a source's clock in seconds, given as seconds or as [hh:]mm:ss."""
+    """A time on a source's clock, given as seconds or as [hh:]mm:ss."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Seconds of ``90``, ``1:30`` or ``0:01:30.5``."""
+        """Parse ``90``, ``1:30`` or ``0:01:30.5`` to seconds."""
         if isinstance(value, float):
             return value
         match = _CLOCK_TIME.fullmatch(value.strip())
@@ -135,18 +141,18 @@ class ClockTime(_ParamType):
             self.fail(f"expected seconds or [hh:]mm:ss, such as 90 or 1:30, got {value!r}", param, ctx)
         hours, minutes, seconds = (float(part or 0) for part in match.groups())
         if (match["minutes"] is not None and seconds >= 60) or (match["hours"] is not None and minutes >= 60):
-            self.fail(f"expected minutes and seconds below 60, got {value!r}", param, ctx)
+            self.fail(f"minutes and seconds must be below 60, got {value!r}", param, ctx)
         return 3600 * hours + 60 * minutes + seconds
 
 
 def _configure_messages(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Take one of the options that say how much is said on standard error, together with the others."""
+    """Apply one of the options about messages, combined with those already parsed."""
     from fer_edge.cli.messages import configure_messages
 
     chosen = context.meta.setdefault("messages", {})
     chosen[parameter.name] = value
     if chosen.get("verbose") and chosen.get("quiet"):
-        raise click.UsageError("--verbose and --quiet contradict each other; give one of them", context)
+        raise click.UsageError("--verbose and --quiet cannot be combined; use one of them", context)
     configure_messages(**chosen)
 
 
@@ -155,19 +161,20 @@ _TLS_OPTIONS: Final = (
         "--mqtt-ca",
         type=PathThatNames(path_type=Path),
         metavar="FILE",
-        help="Certificate (PEM) of the authority that signed the broker's.  [default: the system's]",
+        help="PEM file of the certificate authority that signed the broker's certificate.  "
+        "[default: the system's CAs]",
     ),
     click.option(
         "--mqtt-cert",
         type=PathThatNames(path_type=Path),
         metavar="FILE",
-        help="Certificate (PEM) to show the broker.",
+        help="PEM file of the client certificate to present to the broker.",
     ),
     click.option(
         "--mqtt-key",
         type=PathThatNames(path_type=Path),
         metavar="FILE",
-        help="Its key, if it is not in there.",
+        help="PEM file of its private key, if --mqtt-cert does not contain it.",
     ),
 )
 
@@ -177,54 +184,60 @@ _ANALYSIS: Final = (
         "--model",
         shell_complete=complete_model,
         metavar="NAME|PATH",
-        help="Bundled model (default: fast; accurate: right more often) or .tflite file.  [default: default]",
+        help='Bundled model ("default" is faster, "accurate" has a higher accuracy) or .tflite file.  '
+        "[default: default]",
     ),
     click.option(
         "--detector",
         type=RegistryChoice("fer_edge.detectors.registry", "DETECTORS"),
         default="haar",
         show_default=True,
-        help="How faces are found; none: each picture is one face.",
+        help="Face detector. Use none if each image is already a single face.",
     ),
     click.option(
         "--detector-model",
         type=PathThatNames(path_type=Path),
         metavar="PATH",
-        help="The face detector's model, instead of the one that fer-edge get downloads (yunet, mediapipe).",
+        help="Model file of yunet or mediapipe, instead of the one that fer-edge get downloads.",
     ),
     click.option(
         "--min-face",
         type=click.IntRange(12),
         metavar="PX",
-        help="Smallest face to find.  [default: the detector's; haar: 1/12 of the shorter side, still images 1/26]",
+        help="Width of the smallest face to find.  [default: set by the detector; haar: 1/12 of the shorter side, "
+        "1/26 for still images]",
     ),
     click.option(
         "--detect-every",
         type=click.IntRange(1),
         metavar="N",
-        help="In video, search whole frames every N.  [default: what changed every 8 or 0.3 s, all every 90]",
+        help="In video, search the whole frame every N frames.  [default: changed regions every 8 frames or 0.3 s, "
+        "the whole frame every 90 frames]",
     ),
     click.option(
         "--smoothing",
         type=Seconds(0),
         metavar="SECONDS",
-        help="In video, average each face's scores over time.  [default: 0.5 for camera, else 0: off]",
+        help="In video, average the scores of each face over this time; 0 turns it off.  [default: 0.5 for camera, "
+        "otherwise 0]",
     ),
     click.option(
         "--flip-average/--no-flip-average",
         default=None,
-        help="Average each face's scores and its mirror image's.  [default: off]",
+        help="Average the scores of each face with those of its mirror image.  [default: off]",
     ),
-    click.option("--threads", type=click.IntRange(1), metavar="N", help="Processor threads.  [default: all]"),
+    click.option(
+        "--threads", type=click.IntRange(1), metavar="N", help="Number of CPU threads.  [default: all]"
+    ),
 )
 
-_OVERWRITE: Final = click.option("--overwrite", is_flag=True, help="Replace outputs that are already there.")
+_OVERWRITE: Final = click.option("--overwrite", is_flag=True, help="Replace outputs that already exist.")
 
 _EVERY: Final = click.option(
     "--every",
     type=Seconds(0, min_open=True),
     metavar="SECONDS",
-    help="One row set per that time, its scores averaged; every frame is still looked at.",
+    help="Write rows once per this time, with averaged scores. Every frame is still analyzed.",
 )
 
 _SPAN: Final = (
@@ -232,9 +245,9 @@ _SPAN: Final = (
         "--start",
         type=ClockTime(),
         metavar="T",
-        help="Begin at that time of a video: seconds or [hh:]mm:ss.",
+        help="Start at this time in the video, in seconds or as [hh:]mm:ss.",
     ),
-    click.option("--end", type=ClockTime(), metavar="T", help="End before that time of a video."),
+    click.option("--end", type=ClockTime(), metavar="T", help="Stop before this time in the video."),
 )
 
 _MESSAGES: Final = (
@@ -243,9 +256,9 @@ _MESSAGES: Final = (
         "--verbose",
         count=True,
         expose_value=False,
-        is_eager=True,  # so that errors of other options are said like that
+        is_eager=True,  # so that it also applies to errors of other options
         callback=_configure_messages,
-        help="Say more on standard error; -vv: details.",
+        help="Print more messages; -vv prints debug messages.",
     ),
     click.option(
         "-q",
@@ -254,7 +267,7 @@ _MESSAGES: Final = (
         expose_value=False,
         is_eager=True,
         callback=_configure_messages,
-        help="Say nothing but errors there.",
+        help="Print errors only.",
     ),
     click.option(
         "--log-format",
@@ -263,10 +276,10 @@ _MESSAGES: Final = (
         expose_value=False,
         is_eager=True,
         callback=_configure_messages,
-        help="How it is said there; json: an object a line.",
+        help="Format of messages on standard error; json prints one object per line.",
     ),
     click.option(
-        "--debug", is_flag=True, help="Show a traceback with an error, and what the libraries print."
+        "--debug", is_flag=True, help="Show the traceback of an error and the native output of libraries."
     ),
 )
 
@@ -277,49 +290,53 @@ _OPTIONS: Final = (
         "--output",
         type=PathThatNames(),
         metavar="PATH",
-        help="Annotated copy; a folder for several pictures.",
+        help="Write an annotated copy to this file, or to this folder if there are several inputs.",
     ),
     click.option(
         "-r",
         "--results",
         multiple=True,
         type=RegisteredTarget("fer_edge.sinks.registry", "ROW_SINKS"),
-        help="File with one of these suffixes, or NAME:TARGET; may be given twice; - is JSON Lines on standard "
-        "output.",
+        help="Write results to a file with one of these suffixes, to NAME:TARGET, or as JSON Lines to standard "
+        "output (-). Can be repeated.",
     ),
     click.option(
-        "--summary", type=PathThatNames(path_type=Path), metavar="PATH", help="JSON summary of the run."
+        "--summary",
+        type=PathThatNames(path_type=Path),
+        metavar="PATH",
+        help="Write a summary of the run to this JSON file.",
     ),
     _OVERWRITE,
     click.option(
         "--append",
         is_flag=True,
-        help="Continue results files; videos that are complete in them are skipped.",
+        help="Append to existing results files and skip the videos that are complete in them.",
     ),
     click.option(
         "--keep-days",
         type=Seconds(0, min_open=True),
         metavar="N",
-        help="Of a camera's outputs with the time in their names, delete files that are older.",
+        help="Delete camera outputs with a time in their file name after N days.",
     ),
     click.option(
         "--keep-gb",
         type=Seconds(0, min_open=True),
         metavar="N",
-        help="Of these outputs, delete the oldest files until all take no more than N GB.",
+        help="Delete the oldest of these outputs when their total size exceeds N GB.",
     ),
     _EVERY,
     click.option(
-        "--show/--no-show", default=None, help="A window.  [default: for camera, where there is a display]"
+        "--show/--no-show",
+        default=None,
+        help="Show the annotated images in a window.  [default: on for camera if a display is available]",
     ),
     click.option(
         "--serve",
         metavar="[HOST:]PORT",
-        help="A live view in a browser, of a camera or video; another host than this machine's own needs a token.",
+        help="Serve a live view of a camera or video to browsers. A HOST other than the loopback address requires a "
+        "token.",
     ),
-    click.option(
-        "--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or pictures."
-    ),
+    click.option("--max-frames", type=click.IntRange(1), metavar="N", help="Stop after N frames or images."),
     click.option(
         "--duration",
         type=Seconds(0, min_open=True),
@@ -330,34 +347,38 @@ _OPTIONS: Final = (
     click.option(
         "--encoder",
         metavar="NAME",
-        help="Another encoder of FFmpeg's for an annotated video.  [default: libx264]",
+        help="FFmpeg encoder for the annotated video.  [default: libx264]",
     ),
-    click.option("--preset", metavar="NAME", help="Its speed against size.  [default: superfast]"),
-    click.option("--ids", is_flag=True, help="Draw each face's id beside its label."),
+    click.option(
+        "--preset",
+        metavar="NAME",
+        help="Preset of the encoder, which trades speed against file size.  [default: superfast]",
+    ),
+    click.option("--ids", is_flag=True, help="Draw the id of each face next to its label."),
     click.option(
         "--faces",
         type=PathThatNames(),
         metavar="DIR",
-        help="A picture of each face, one a second at most.",
+        help="Save a crop of each face to this folder, at most one per second.",
     ),
     click.option(
         "--anonymize",
         type=click.Choice(["blur", "pixelate"]),
-        help="Hide every face in every image that is written or shown.",
+        help="Hide all faces in the images that are written or shown.",
     ),
     click.option(
         "--when",
         "rules",
         multiple=True,
         metavar="RULE",
-        help="Such as 'happy > 0.8 for 2s' or 'no face for 60s'; each with a --then.",
+        help="Event rule, such as 'happy > 0.8 for 2s' or 'no face for 60s'. Each rule needs a --then.",
     ),
     click.option(
         "--then",
         "actions",
         multiple=True,
         metavar="ACTION",
-        help="What the rule starts: print, exec:COMMAND, https://URL or, with --mqtt, mqtt:TOPIC.",
+        help="Action of the rule: print, exec:COMMAND, https://URL or, with --mqtt, mqtt:TOPIC.",
     ),
     click.option(
         "--mqtt",
@@ -365,7 +386,9 @@ _OPTIONS: Final = (
         help="Publish rows, state and events to mqtt[s]://[user:password@]host[:port]/topic.",
     ),
     *_TLS_OPTIONS,
-    click.option("--mirror", is_flag=True, help="Flip pictures left to right; coordinates stay."),
+    click.option(
+        "--mirror", is_flag=True, help="Flip images horizontally; coordinates in results do not change."
+    ),
     *_MESSAGES,
 )
 
@@ -376,7 +399,7 @@ _ARCHIVE: Final = (
         required=True,
         type=PathThatNames(),
         metavar="DIR",
-        help="The archive's folder, or s3://… or gs://…; the same command goes on with it.",
+        help="Folder of the archive, or an s3:// or gs:// URL. Repeat the same command to resume it.",
     ),
     click.option(
         "--cluster",
@@ -389,7 +412,7 @@ _ARCHIVE: Final = (
         default=300.0,
         show_default=True,
         metavar="SECONDS",
-        help="Cut longer videos into pieces for several workers; 0: never.",
+        help="Split videos longer than this into sections for several workers; 0 never splits.",
     ),
     *_ANALYSIS,
     _EVERY,
@@ -400,46 +423,47 @@ _ARCHIVE: Final = (
 
 
 def archive_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of an archive."""
+    """Add the options of ``archive`` to a command."""
     for option in reversed(_ARCHIVE):
         function = option(function)
     return function
 
 
 def run_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that camera, image, folder and video share."""
+    """Add the options that camera, image, folder and video share to a command."""
     return _decorate(function, _OPTIONS)
 
 
 def tls_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the files with which ``--mqtt`` takes a broker with TLS."""
+    """Add the options for the TLS files of ``--mqtt`` to a command."""
     return _decorate(function, _TLS_OPTIONS)
 
 
 _CAMERA_OPTIONS: Final = (
-    click.option("--size", type=Size(), metavar="WxH", help="Ask the camera for that size in pixels."),
+    click.option("--size", type=Size(), metavar="WxH", help="Request this frame size from the camera."),
     click.option(
         "--rate",
         type=Seconds(0, 1000, min_open=True),
         metavar="FPS",
-        help="Ask the camera for so many frames a second.",
+        help="Request this frame rate from the camera.",
     ),
     click.option(
         "--rotate",
         type=click.Choice(["90", "180", "270"]),
-        help="Turn each frame clockwise by so many degrees; coordinates are those of the turned frame.",
+        help="Rotate each frame clockwise by this many degrees. Coordinates refer to the rotated frame.",
     ),
     click.option(
         "--reconnect",
         type=Seconds(0),
         metavar="SECONDS",
-        help="Try so long for a camera that is lost, or not there yet; 0: not.  [default: URLs for ever, devices 30]",
+        help="Keep trying to connect for this long when the camera is unavailable; 0 does not retry.  [default: "
+        "30 for devices, unlimited for URLs]",
     ),
 )
 
 
 def camera_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that are about a camera alone."""
+    """Add the options that only ``camera`` has to a command."""
     return _decorate(function, _CAMERA_OPTIONS)
 
 

@@ -1,4 +1,4 @@
-"""What a run writes: checked before anything is read, made into sinks."""
+"""Check the outputs of a run before any input is read, and create their sinks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from fer_edge.sinks.rotation.timed_name import TimedName, has_fields
 from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
 
-if TYPE_CHECKING:  # loaded where they are asked for
+if TYPE_CHECKING:  # imported at run time only if used
     from fer_edge.sinks.http.sink import HttpSink
     from fer_edge.sinks.mqtt.sink import MqttSink
 
@@ -68,86 +68,102 @@ STANDARD_INPUT: Final = "-"
 
 
 def _identities(path: str | Path) -> Iterator[object]:
-    """What tells that two names are one file's: the real path, and the file itself by whatever road.
+    """Yield the real path and the inode of a file, which identify it.
 
-    A ``file:`` URL and standard input, as ``-``, may be files, too.
+    Handles ``file:`` URLs, and ``-`` for standard input, which may be redirected from a file.
     """
     name = os.fspath(path)
     if name.startswith("file:"):
         name = unquote(urlsplit(name).path)
     if name != STANDARD_INPUT:
         yield os.path.realpath(name)
-    with suppress(OSError, ValueError, AttributeError):  # not there, a strange name, or closed
+    with suppress(OSError, ValueError, AttributeError):  # missing file, invalid name or closed standard input
         status = os.fstat(sys.stdin.fileno()) if name == STANDARD_INPUT else os.stat(name)  # noqa: PTH116
         if stat.S_ISREG(status.st_mode):
             yield status.st_dev, status.st_ino
 
 
 def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bool = False) -> None:
-    """Refuse outputs that are one another's or an input's file, and a summary that cannot be written."""
+    """Raise UsageError if an output conflicts with an input or another output.
+
+    Also raises OutputError if the summary or standard output cannot be written.
+    """
     timed = _timed_names(options) if live else []
     rows = (split_target(target, ROW_SINKS)[1] for target in options.results)
     named = [Path(target) for target in rows if target != STANDARD_OUTPUT]
-    named += _named(options.summary)
-    named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _named(options.output)]
-    named += [Path(folder) for folder in _named(options.faces)]
+    named += _as_list(options.summary)
+    named += [Path(split_target(target, IMAGE_SINKS)[1]) for target in _as_list(options.output)]
+    named += [Path(folder) for folder in _as_list(options.faces)]
     if options.output is not None and split_target(options.output, IMAGE_SINKS)[0] == "http":
-        raise UsageError("--output writes files; a live view in a browser is --serve [HOST:]PORT")
+        raise UsageError("--output writes files; for a live view in a browser use --serve [HOST:]PORT")
     printed = sum(map(is_standard_output, options.results))
-    if len({os.path.realpath(path) for path in named}) < len(named) or printed > 1 or _meet(timed, named):
-        raise UsageError("expected a file of its own for each output, one is named twice")
+    if (
+        len({os.path.realpath(path) for path in named}) < len(named)
+        or printed > 1
+        or _can_collide(timed, named)
+    ):
+        raise UsageError("one file is named twice; use a different file for each output")
     read = {identity for path in inputs for identity in _identities(path)}
     for path in named:
         if not read.isdisjoint(_identities(path)):
-            raise UsageError(f"{path}: it is an input and would be overwritten; name another output")
-    if _meet(timed, inputs):
-        raise UsageError("an output can get the name of an input at some time; name another output")
+            raise UsageError(f"{path}: it is an input and would be overwritten; choose another output")
+    if _can_collide(timed, inputs):
+        raise UsageError("an output with a time in its name could overwrite an input; choose another output")
     if printed and not has_standard_output():
-        raise OutputError("standard output is closed; name a .jsonl file for --results instead of -")
+        raise OutputError("standard output is closed; use a .jsonl file for --results instead of -")
     if options.summary is not None:
         if options.summary == Path(STANDARD_OUTPUT):
-            raise UsageError("expected a file for --summary, got -; standard output holds --results - only")
+            raise UsageError("--summary cannot write to standard output; use a file")
         check_file(options.summary, overwrite=options.overwrite or options.append)
 
 
-def _meet(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:
-    """Whether one of the names can at some time be another of the paths: ``%H.csv`` can be what ``%M.csv`` is."""
+def _can_collide(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:
+    """Return whether a timed name can expand to another name or path.
+
+    For example, ``%H.csv`` and ``%M.csv`` can expand to the same name.
+    """
     now = datetime.now().astimezone()
     others = {os.fspath(path): Path(path) for path in paths} | {name.text: name.expand(now) for name in names}
     return any(name.can_be(path) for name in names for text, path in others.items() if text != name.text)
 
 
 def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = False) -> Continuation | None:
-    """What the results files of an earlier run hold, where they are continued; raises UsageError, OutputError."""
+    """Open the results of an earlier run for ``--append``; None without ``--append``.
+
+    Raises UsageError, OutputError.
+    """
     if not options.append:
         return None
     if options.overwrite:
-        raise UsageError("--append and --overwrite contradict each other; give one of them")
+        raise UsageError("--append and --overwrite cannot be combined; use one of them")
     targets = [
         (Path(target), ROW_FORMATS[name](model.spec.labels))
         for name, target in map(_split_rows, options.results)
         if name in ROW_FORMATS and target != STANDARD_OUTPUT
     ]
     if not targets and not (live and rotates(options)):
-        raise UsageError("--append continues files of --results; name one")
+        raise UsageError("--append needs a results file to append to; specify one with --results")
     return Continuation.of_live(targets) if live else Continuation(targets)
 
 
 def _split_rows(target: str) -> tuple[str, str]:
-    """The format's name and the path of a target of ``--results``."""
+    """Split a target of ``--results`` into the name of its format and its path."""
     name, path = split_target(target, ROW_SINKS)
     return name or Path(path).suffix.lower().removeprefix("."), path
 
 
 def rotates(options: RunOptions) -> bool:
-    """Whether an output has the time in its name, so that it is in many files."""
+    """Return whether an output is split into files with a time in their names."""
     return any(map(has_fields, _camera_files(options)))
 
 
 def _camera_files(options: RunOptions) -> list[str]:
-    """The files of rows and video that a camera's run writes, unless other sinks are named."""
+    """Return the names of the result and video files that a camera run writes.
+
+    Outputs to other kinds of sinks are left out.
+    """
     rows = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
-    images = [split_target(target, IMAGE_SINKS) for target in _named(options.output)]
+    images = [split_target(target, IMAGE_SINKS) for target in _as_list(options.output)]
     return [*rows, *(target for name, target in images if name in (None, "video"))]
 
 
@@ -155,15 +171,16 @@ def _timed_names(options: RunOptions) -> list[TimedName]:
     return [TimedName(target) for target in _camera_files(options) if "%" in target]
 
 
-def _named(value: T | None) -> list[T]:
+def _as_list(value: T | None) -> list[T]:
     return [] if value is None else [value]
 
 
 @dataclass(slots=True)
 class Sinks:
-    """The sinks of a run; ``averaged`` are those among them that hold results back.
+    """The sinks of a run.
 
-    ``views`` are those that hold something open before the run begins, and may be closed twice.
+    ``averaged`` are those of ``every`` that delay results to average them. ``views`` are those that are open before
+    the run begins; closing them twice is allowed.
     """
 
     every: list[Sink]
@@ -172,7 +189,7 @@ class Sinks:
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
-    """Make the sinks of rows and images; raises UsageError, OutputError for what cannot be written."""
+    """Create the sinks for rows and images; raises UsageError, OutputError."""
     retention = Retention(days=options.keep_days, gigabytes=options.keep_gb)
 
     def request(target: str) -> SinkRequest:
@@ -192,16 +209,19 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
 
     rows = [create_row_sink(request(target)) for target in options.results]
     averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
-    images = [create_image_sink(request(target)) for target in _named(options.output)]
-    images += [create_faces_sink(request(target)) for target in _named(options.faces)]
+    images = [create_image_sink(request(target)) for target in _as_list(options.output)]
+    images += [create_faces_sink(request(target)) for target in _as_list(options.faces)]
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
-    views = [_create_live_view(request(target)) for target in _named(options.serve)]
+    views = [_create_live_view(request(target)) for target in _as_list(options.serve)]
     return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
 
 
 def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -> MqttSink | None:
-    """The sink of ``--mqtt``; raises UsageError, OutputError, MissingExtraError where it cannot be."""
+    """Create the sink of ``--mqtt``; None if it is not given.
+
+    Raises UsageError, OutputError, MissingExtraError.
+    """
     if options.mqtt is None:
         return None
     hide_password(options.mqtt)
@@ -222,19 +242,21 @@ def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -
 def create_events(
     options: RunOptions, model: ModelFile, publisher: MqttSink | None = None
 ) -> EventDispatcher | None:
-    """The rules of ``--when`` with the actions of ``--then``; raises UsageError for what cannot be meant.
+    """Create the dispatcher for the rules of ``--when`` and the actions of ``--then``.
 
-    ``publisher`` is told of every event.
+    ``publisher`` also receives every event. Raises UsageError for an invalid rule or action.
     """
     if len(options.rules) != len(options.actions):
         raise UsageError(
-            f"--when and --then come in pairs, got {len(options.rules)} and {len(options.actions)} of them"
+            "each --when needs one --then and vice versa, "
+            f"got {len(options.rules)} --when and {len(options.actions)} --then"
         )
     if not options.rules:
         return None
     if "print" in options.actions and any(map(is_standard_output, options.results)):
         raise UsageError(
-            "--then print and --results - both want standard output; give another action or a file"
+            "--then print and --results - both write to standard output; "
+            "use another action or write results to a file"
         )
     rules = [parse_rule(text, model.spec.labels) for text in options.rules]
     publish = None if publisher is None else publisher.publish_event
@@ -246,33 +268,33 @@ def create_events(
 
 
 def _create_live_view(request: SinkRequest) -> HttpSink:
-    """Serve the run to browsers, and say where."""
+    """Start the live view and print its address."""
     from fer_edge.sinks.http.sink import TOKEN_VARIABLE, create_sink
 
     view = create_sink(request)
     if is_silent() and view.is_secret:
         view.close()
         raise UsageError(
-            f"--quiet would keep the address of the live view to itself; name a port, and set the token in "
-            f"{TOKEN_VARIABLE} where another host than this machine's own is named"
+            f"--quiet would hide the generated address of the live view; specify a port and, unless the host is the "
+            f"loopback address, set a token in {TOKEN_VARIABLE}"
         )
-    hint = f" (it asks for the token in {TOKEN_VARIABLE})" if view.own_token else ""
+    hint = f" (requires the token in {TOKEN_VARIABLE})" if view.own_token else ""
     say(f"Live view: {view.url}{hint}")
     return view
 
 
 def wants_window(stream: StreamInfo, options: RunOptions) -> bool:
-    """Whether a window shall show the run."""
+    """Return whether to show the run in a window."""
     return options.show if options.show is not None else stream.live and options.serve is None
 
 
 def shows_images(stream: StreamInfo, options: RunOptions) -> bool:
-    """Whether annotated images go anywhere."""
+    """Return whether annotated images are written, served or shown."""
     return options.output is not None or options.serve is not None or wants_window(stream, options)
 
 
 def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:
-    """The window that is wanted and can be shown, or none."""
+    """Create the window if one is wanted and can be opened."""
     if not wants_window(stream, options):
         return []
     try:
@@ -280,5 +302,5 @@ def create_windows(stream: StreamInfo, options: RunOptions) -> list[Sink]:
     except OutputError as error:
         if options.show:
             raise
-        say(f"Running without a window, end it with Ctrl-C: {error}")
+        say(f"Running without a window; stop with Ctrl-C: {error}")
         return []

@@ -1,4 +1,4 @@
-"""Progress as people watch it."""
+"""Progress bars."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from fer_edge.cli.messages import is_json, is_silent
 
 __all__ = ["SkippingBar", "progress_bar"]
 
-_PATIENCE_S: Final = 1.0
+_DELAY_S: Final = 1.0
 
 
 def progress_bar(items: Any, **options: Any) -> Any:
-    """Put tqdm's bar around an iterable, on standard error, where that is a terminal and people are to read it."""
+    """Wrap an iterable in a tqdm progress bar on standard error.
+
+    The bar is disabled if standard error is not a terminal, or with ``--quiet`` or JSON messages.
+    """
     from tqdm import tqdm
 
     return tqdm(items, disable=True if is_silent() or is_json() else None, **_fit_terminal(), **options)
 
 
 def _fit_terminal() -> dict[str, Any]:
-    """How wide a bar is: a serial console says that it has no columns and rows, and would show nothing."""
+    """Return the size options of a bar.
+
+    A serial console reports 0 columns and rows, with which tqdm would show nothing.
+    """
     with suppress(OSError, ValueError, AttributeError):
         size = os.get_terminal_size(sys.stderr.fileno())
         if not size.columns or not size.lines:
@@ -32,7 +38,10 @@ def _fit_terminal() -> dict[str, Any]:
 
 
 class SkippingBar:
-    """A bar of a video's seconds that are skipped, shown where that takes longer than a second."""
+    """A progress bar for skipping to a position in a video.
+
+    It is shown if skipping takes longer than a second.
+    """
 
     def __init__(self, total_s: float) -> None:
         self._total_s = total_s
@@ -40,9 +49,9 @@ class SkippingBar:
         self._bar: Any = None
 
     def __call__(self, reached_s: float) -> None:
-        """Show how far it is; at the end the bar goes."""
+        """Update the bar; remove it when the position is reached."""
         self._started = self._started or time.monotonic()
-        if reached_s < self._total_s and self._bar is None and time.monotonic() > self._started + _PATIENCE_S:
+        if reached_s < self._total_s and self._bar is None and time.monotonic() > self._started + _DELAY_S:
             self._bar = progress_bar(
                 None,
                 total=round(self._total_s),

@@ -1,4 +1,7 @@
-"""What people see of a run: a line per face for still images, progress and a summary for the rest."""
+"""Console output of a run.
+
+Still images print one line per face; videos and cameras show progress and a summary.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,10 @@ _STATUS_EVERY_S: Final = 30.0
 
 
 class RunReport:
-    """Shows a run as it goes, and what it came to.
+    """Prints the progress of a run and its summary.
 
-    ``sources`` are the videos that are read one after the other; ``quiet`` keeps standard output for rows.
+    ``sources`` are the videos that are read one after the other. ``quiet`` prints nothing on standard output, which
+    then contains only rows.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class RunReport:
         self._watch: CameraWatch | None = None
 
     def begin(self) -> None:
-        """The source is open: say what a camera gives, and from now on when it is lost."""
+        """Start monitoring the camera, if any; call it after the source is opened."""
         if self._stream.live:
             self._watch = CameraWatch(self._pipeline, self._progress)
 
@@ -59,11 +63,11 @@ class RunReport:
                 click.echo(one_line(line))
 
     def finish_source(self, source: str) -> None:
-        """Count one of several sources as done."""
+        """Mark one of several sources as finished."""
         self._progress.finish_source(source)
 
     def end(self) -> None:
-        """End the progress and, for a video or camera, sum up."""
+        """Close the progress display and, for a video or camera, print the summary."""
         if self._watch is not None:
             self._watch.close()
         self._progress.close()
@@ -73,7 +77,10 @@ class RunReport:
 
 
 class _Bar:
-    """A bar on a terminal: frames of one source, or bytes of several, which are known at once."""
+    """A progress bar on a terminal: frames of a single source, or bytes of several.
+
+    Bytes are used for several sources because their sizes are known in advance.
+    """
 
     def __init__(self, pipeline: Pipeline, sources: Sequence[str]) -> None:
         self._pipeline = pipeline
@@ -114,7 +121,7 @@ class _Bar:
 
 
 class _StatusLines:
-    """A line every half minute, where standard error is not a terminal: a log."""
+    """Prints a line every 30 s if standard error is not a terminal, such as in a log."""
 
     def __init__(self, statistics: RunStatistics, name: str) -> None:
         self._statistics, self._name = statistics, name

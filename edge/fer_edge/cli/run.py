@@ -1,4 +1,4 @@
-"""What ``camera``, ``image``, ``folder`` and ``video`` do: build source, detector, sinks; run; report."""
+"""Implementation of ``camera``, ``image``, ``folder`` and ``video``."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ from fer_edge.types import StreamInfo
 
 __all__ = ["RunOptions", "run", "select_videos"]
 
-# Frames between two searches that pass within the half second for which results wait.
+# The most frames between two searches that fit into the half second by which --anonymize delays results.
 _MOST_UNSEARCHED: Final = 8
-_INTERRUPTED: Final = "Interrupted; what was written until now is kept."
+_INTERRUPTED: Final = "Interrupted; the results written so far are kept."
 
 
 def run(inputs: Inputs, options: RunOptions) -> None:
-    """Run a source through everything that the options ask for; leaves with 1 where something failed."""
+    """Process a source as the options specify; exit with status 1 if an input failed."""
     keep_freed_memory()
     threads = thread_count(options.threads)
     model = find_model(options.model)
@@ -86,12 +86,12 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             inputs.source,
             detector,
             model,
-            # A face that nobody looked for would be seen.
+            # Between two searches, a new face would be visible.
             detect_every=options.detect_every or (1 if options.anonymize else None),
             smoothing=options.smoothing or 0.0,
             flip_average=bool(options.flip_average),
             threads=threads,
-            # Rows are written in no time; drawing, encoding and showing take longer than classification.
+            # Writing rows is fast, but drawing, encoding and displaying images takes longer than classification.
             ahead=len(sinks.every) > len(options.results) or wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
@@ -101,54 +101,51 @@ def run(inputs: Inputs, options: RunOptions) -> None:
 
 
 def _check_options(options: RunOptions, stream: StreamInfo) -> None:
-    """Refuse options that say nothing about this kind of source."""
+    """Raise UsageError for options that do not apply to this kind of source."""
     if options.every is not None and stream.still:
-        raise UsageError("--every is about time, which still images have not; leave it out")
+        raise UsageError("--every does not apply to still images; leave it out")
     if options.every is not None and not options.results and options.mqtt is None:
-        raise UsageError("--every makes fewer rows; name where they go with --results")
+        raise UsageError("--every averages result rows; specify an output with --results")
     if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
         raise UsageError(
-            "--keep-days and --keep-gb delete a camera's files with the time in their names; give one such as "
+            "--keep-days and --keep-gb apply only to a camera's outputs with a time in their names; add one such as "
             "--results rows-%Y-%m-%d.csv"
         )
     if (options.keep_days or options.keep_gb) and options.faces:
         raise UsageError(
-            "--keep-days and --keep-gb do not delete the images of --faces, which would grow without end; give one "
-            "of them"
+            "--keep-days and --keep-gb do not delete the images of --faces, which would fill the disk; "
+            "do not combine them"
         )
     if options.mqtt is not None and stream.still:
-        raise UsageError("--mqtt publishes what happens over time; it takes a video or a camera")
+        raise UsageError("--mqtt needs a source that changes over time; use it with a video or camera")
     create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     if options.span and (stream.still or stream.live):
-        raise UsageError("--start and --end are times of a video; end a camera's run with --duration")
+        raise UsageError("--start and --end apply only to videos; limit a camera run with --duration")
     if (options.encoder or options.preset) and (stream.still or options.output is None):
-        raise UsageError("--encoder and --preset are those of an annotated video; name one with --output")
+        raise UsageError("--encoder and --preset apply only to an annotated video; add --output")
     if not shows_images(stream, options):
         if options.ids:
-            raise UsageError(
-                "--ids are drawn into images; name those with --output, or give --show or --serve"
-            )
+            raise UsageError("--ids needs an output for images; add --output, --show or --serve")
         if options.anonymize:
-            raise UsageError(
-                "--anonymize hides faces in images; name those with --output, or give --show or --serve"
-            )
+            raise UsageError("--anonymize needs an output for images; add --output, --show or --serve")
     if options.rules and stream.still:
-        raise UsageError("--when is about what happens over time; it takes a video or a camera")
+        raise UsageError("--when needs a source that changes over time; use it with a video or camera")
     if options.anonymize and (options.detect_every or 1) > _MOST_UNSEARCHED:
         raise UsageError(
-            f"with --anonymize faces that come between two searches would be seen; give --detect-every "
-            f"{_MOST_UNSEARCHED} at most, or leave it out: then every frame is searched"
+            f"--anonymize would miss faces that appear between two searches; use --detect-every "
+            f"{_MOST_UNSEARCHED} or less, or leave it out so that every frame is searched"
         )
     if options.anonymize and options.faces:
-        raise UsageError("--anonymize hides faces and --faces shows them; give one of them")
+        raise UsageError("--anonymize hides faces and --faces saves them; use one of them")
     if options.serve is not None and stream.still:
-        raise UsageError(
-            "--serve shows a camera or a video while it runs; see images with --output or --show"
-        )
+        raise UsageError("--serve shows only cameras and videos; view images with --output or --show")
 
 
 class _Run:
-    """A session, what people see of it, and what is written when it ends, however it ends."""
+    """A session with its progress display.
+
+    It writes the summary, however the run ends.
+    """
 
     def __init__(
         self,
@@ -179,7 +176,7 @@ class _Run:
         self._report = RunReport(pipeline, self._session.statistics, inputs.files, quiet=quiet)
 
     def run(self, threads: int) -> None:
-        """Run, report, write the summary; leaves with 1 where something failed."""
+        """Run the session and write the summary; exit with status 1 if an input failed."""
         statistics = self._session.statistics
         if self._continuation is not None:
             named = () if self._pipeline.stream.still else self._inputs.files
@@ -191,9 +188,7 @@ class _Run:
                 self._session.run(self._report.take)
         except FerEdgeError as error:
             statistics.add_error(str(error))
-            if (
-                is_interrupted()
-            ):  # what cannot be written any more is said, and the run was interrupted all the same
+            if is_interrupted():  # report the error, but exit with the status of the signal
                 say(str(error), ERROR)
                 say(_INTERRUPTED)
                 raise_if_interrupted()
@@ -225,7 +220,10 @@ class _Run:
 
 
 def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
-    """Leave out the videos that the results which are continued hold whole; cuts off half-done rows."""
+    """Return the videos that are not complete in the existing results.
+
+    With ``--append``, also removes the rows of incomplete videos from the results.
+    """
     continuation = open_continuation(options, find_model(options.model))
     if continuation is None:
         return list(addresses)
@@ -233,5 +231,5 @@ def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     missing = [parts[part] for part in continuation.select_missing(parts)]
     if len(missing) < len(addresses):
         done = counted(len(addresses) - len(missing), "video")
-        say(f"{done} of {len(addresses)} already complete in the results.")
+        say(f"Skipping {done} of {len(addresses)}, already complete in the results.")
     return missing

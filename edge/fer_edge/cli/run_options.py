@@ -1,4 +1,4 @@
-"""The options that camera, image, folder and video share, as values."""
+"""The parsed options of ``camera``, ``image``, ``folder`` and ``video``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["RunOptions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The options that the four commands share, as the command line gives them."""
+    """The values of the options that camera, image, folder and video share."""
 
     model: str | None
     detector: str
@@ -41,7 +41,7 @@ class RunOptions:
     mirror: bool
     rules: tuple[str, ...]
     actions: tuple[str, ...]
-    mqtt: str | None = field(repr=False)  # it may hold a password
+    mqtt: str | None = field(repr=False)  # may contain a password
     mqtt_ca: Path | None
     mqtt_cert: Path | None
     mqtt_key: Path | None
@@ -54,10 +54,8 @@ class RunOptions:
 
     @property
     def span(self) -> Span:
-        """The part of each video that is read; raises UsageError where it is empty."""
+        """The part of each video to read; raises UsageError if it is empty."""
         span = Span(self.start or 0.0, self.end)
         if span.end_s is not None and span.end_s <= span.start_s:
-            raise UsageError(
-                f"--end is {span.end_s:g} s, --start is {span.start_s:g} s; give an end after the start"
-            )
+            raise UsageError(f"--end ({span.end_s:g} s) must be later than --start ({span.start_s:g} s)")
         return span

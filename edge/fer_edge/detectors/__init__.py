@@ -1,1 +1,1 @@
-"""How faces are found."""
+"""Face detectors."""

@@ -1,4 +1,4 @@
-"""What a detector is, and what it is asked for."""
+"""The detector interface and the request that a detector is created from."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorTraits:
-    """What the tracker needs to know of a detector to use it well.
+    """The properties of a detector that the tracker uses.
 
     ``tracked``: its faces are worth following from frame to frame; otherwise every frame is searched.
-    ``follow_margin`` is how much around a face, in face sizes, it wants to see to find it again.
-    ``sure_support`` is the support that a detection needs to be a face by itself; with less, a search for one
-    face of a known size tells where a face is that was there a moment ago, and nothing else does.
-    ``cheap_parts``: it costs less to search a part of a frame than the whole, and large faces alone less than all.
+    ``follow_margin`` is the margin around a face, in face sizes, that it needs to find the face again.
+    ``sure_support`` is the support that a detection needs to count as a face by itself; a detection with less only
+    confirms, in a search for one face of known size, a face that was there a moment ago. ``cheap_parts``:
+    searching a part of a frame costs less than the whole, and searching only large faces less than all.
 
     >>> from fer_edge import DetectorTraits
     >>> DetectorTraits(tracked=False).tracked
@@ -35,9 +35,10 @@ class DetectorTraits:
 
 
 class Detector(Protocol):
-    """Finds the faces of one frame, without memory of those before. Not thread-safe: each thread has its own.
+    """Finds the faces in one frame, independently of earlier frames.
 
-    One that reads ``frame.gray`` alone saves a video's conversion to colour.
+    Not thread-safe: use one detector per thread. A detector that reads only ``frame.gray`` saves the conversion of a
+    video to color.
 
     >>> from fer_edge import Detection, DetectorTraits, EmotionRecognizer, FaceBox
     >>> class Middle:
@@ -55,7 +56,7 @@ class Detector(Protocol):
     """
 
     name: str
-    """The one in the registry."""
+    """The name in the registry."""
 
     traits: DetectorTraits
 
@@ -67,29 +68,29 @@ class Detector(Protocol):
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """Find the faces of a frame, inside it; () where there is none.
+        """Return the faces in a frame, clipped to it, or () if there are none.
 
-        ``roi`` is the part to search, inside the frame; None: all of it, and the faces come largest first.
-        Only faces at least ``min_size`` and at most ``max_size`` pixels wide are wanted; None: what
-        :meth:`smallest_face` says, and any. Those that come for nothing may be among them, but none below the
-        user's ``min_face``. Of a whole frame's faces none is another one's double; in a ``roi`` some may be.
-        Raises DetectorError when detection itself fails.
+        ``roi`` is the region to search, inside the frame. None searches the whole frame and returns the largest
+        faces first. Only faces from ``min_size`` to ``max_size`` pixels wide are requested; None means
+        :meth:`smallest_face` and no limit, respectively. Faces of other sizes that cost nothing may be included,
+        but none below the user's ``min_face``. In a whole frame, each face is returned once; in a ``roi`` there
+        may be duplicates. Raises DetectorError if detection itself fails.
         """
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face that is looked for in such a frame."""
+        """Return the width in pixels of the smallest face searched in such a frame."""
 
     def close(self) -> None:
-        """Free what the detector holds."""
+        """Free the detector's resources."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorRequest:
-    """What a detector is made from.
+    """The parameters that a detector is created from.
 
     ``min_face`` is the smallest face to find, in pixels of the frame; None leaves it to the detector.
-    ``still_image``: time may be spent on finding more, as it is a single image. ``model`` is the file of a
-    detector that brings none; others refuse it (:func:`refuse_model`).
+    ``still_image``: the input is a single image, so more time may be spent to find more faces. ``model`` is the
+    file for a detector without a bundled model; other detectors refuse it (:func:`refuse_model`).
     """
 
     min_face: int | None = None
@@ -101,9 +102,9 @@ DetectorFactory = Callable[[DetectorRequest], Detector]
 
 
 def refuse_model(request: DetectorRequest, name: str) -> None:
-    """Raise UsageError where a model file is named for a detector that takes none."""
+    """Raise UsageError if a model file is given for a detector that cannot use it."""
     if request.model is not None:
         raise UsageError(
-            f"--detector {name} takes no --detector-model, got {str(request.model)!r}; leave it out "
-            "(--model is the one that classifies)"
+            f"--detector {name} does not take --detector-model {str(request.model)!r}; leave it out "
+            "(--model selects the classifier's model)"
         )

@@ -1,4 +1,4 @@
-"""No detection: each image is one face already."""
+"""No detection: each image is already a face crop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXACT: Final = Framing(exact=True)
 
 
 class FullFrameDetector:
-    """The detector for images that were cropped before, as data sets are."""
+    """The detector for images that are already face crops, such as data sets."""
 
     name = "none"
     traits = DetectorTraits(tracked=False)
@@ -27,20 +27,20 @@ class FullFrameDetector:
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """One box around the whole frame."""
+        """Return one box around the whole frame."""
         return (Detection(frame.box, framing=EXACT),)
 
     def smallest_face(self, frame: Frame) -> int:
-        """The frame's shorter side."""
+        """Return the shorter side of the frame."""
         return min(frame.size)
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Do nothing: there are no resources to free."""
 
 
 def create_detector(request: DetectorRequest) -> FullFrameDetector:
-    """Make the detector; raises UsageError for options that would change nothing."""
+    """Create the detector. Raises UsageError for options that have no effect."""
     refuse_model(request, FullFrameDetector.name)
     if request.min_face is not None:
-        raise UsageError("--min-face means nothing where each picture is one face; leave it out")
+        raise UsageError("--min-face has no effect if each image is a face; leave it out")
     return FullFrameDetector()

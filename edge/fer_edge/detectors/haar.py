@@ -1,4 +1,4 @@
-"""Viola and Jones' cascade of Haar features (2001), as OpenCV implements and trains it."""
+"""The cascade of Haar features by Viola and Jones (2001), as trained by OpenCV."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from fer_edge.types import Detection, FaceBox, Frame, Framing, GrayImage
 __all__ = ["FRAMING", "HaarDetector", "create_detector", "load_cascade"]
 
 FRAMING: Final = Framing(scale=1.1025, shift_y=-0.05)
-"""The cascade's boxes are tighter than FER-2013's framing, and lower; chosen by experiments/framing.py."""
+"""The cascade's boxes are tighter and lower than FER-2013's framing (experiments/framing.py)."""
 
 _CASCADE: Final = "haarcascade_frontalface_default.xml"
-_WINDOW: Final = 24  # pixels: the side of the cascade's own window, the smallest face it can see
+_WINDOW: Final = 24  # pixels: the side of the cascade's window, the smallest face that it can detect
 
-_MAX_ENLARGEMENT: Final = 2.0  # what is smaller yet has no features left
+_MAX_ENLARGEMENT: Final = 2.0  # smaller faces have no features left
 
-_DETAIL: Final = 1.5  # how much larger a part of the frame is searched where its size allows it
-_TOLERANCE: Final = 0.9  # of the smallest face: boxes are not that exact
+_DETAIL: Final = 1.5  # extra enlargement for parts of a frame, if their size allows it
+_TOLERANCE: Final = 0.9  # of the smallest face: boxes are not exact
 
-# Scale margin: the share of the smallest face that fills the cascade's window, for it takes several hits. With it,
-# in video and in still images: the step between the sizes searched, and the overlapping hits that make a face.
+# Scale margin: the share of the smallest face that fills the cascade's window, because a face needs several hits.
+# For video and for still images: step between searched sizes, overlapping hits that make a face, scale margin.
 _STEP, _NEIGHBORS, _SCALE_MARGIN = 1.2, 3, 0.85
 _STILL_STEP, _STILL_NEIGHBORS, _STILL_SCALE_MARGIN = 1.1, 4, 0.75
 
-# The smallest face that is searched unless --min-face says otherwise, as a share of the frame's
-# shorter side: a person four metres from a camera; in still images a face of a large group.
+# The default smallest face, as a share of the frame's shorter side: in video a person four meters from the camera,
+# in still images a face in a large group.
 _SHARE: Final = 1 / 12
 _STILL_SHARE: Final = 1 / 26
 
-# A close-up, whose face fills the image: chosen by experiments/close_up.py.
-_CLOSE_UP_SIDE: Final = 240  # pixels: the shorter side that is enough for it
-_CLOSE_UP_MARGIN: Final = 1 / 4  # of the shorter side, the image's edge repeated
-_FEW: Final = 2  # with more faces than that the image shows a group
-_CLOSE_UP_SHARE: Final = 0.4  # of the shorter side: smaller faces need no room around the image
+# Close-ups, in which the face fills the image; values chosen by experiments/close_up.py.
+_CLOSE_UP_SIDE: Final = 240  # pixels: the reduced image's shorter side
+_CLOSE_UP_MARGIN: Final = 1 / 4  # of the shorter side: the margin filled by repeating the image's edge
+_FEW: Final = 2  # an image with more faces than this shows a group
+_CLOSE_UP_SHARE: Final = 0.4  # of the shorter side: smaller faces need no margin around the image
 
-_ROOM: Final = 1 / 4  # of a face: so much the image's edge is repeated around a part that touches it
-_NARROW: Final = 1.5  # largest to smallest size of a search for one face of a known size
+_ROOM: Final = 1 / 4  # of a face: the margin added to a part that touches the image's edge
+_NARROW: Final = 1.5  # ratio of largest to smallest size in a search for one face of known size
 _NARROW_STEP: Final = 1.1
-_NARROW_NEIGHBORS: Final = 1  # it was a face a moment ago: weak hits continue a track and never start one
+_NARROW_NEIGHBORS: Final = 1  # weak hits may continue a track but never start one
 _SAME_FACE_IOU: Final = 0.4
 _SAME_FACE_COVER: Final = 0.6  # of the smaller box
 
-# OpenCV's cascade takes about 67 bytes for each pixel that it searches, and keeps memory for the widest and the
-# highest image that it has seen, both at once. Long images are searched in sections that overlap by what a face can be.
-_MOST_SEARCHED: Final = 4_000_000  # pixels of an image that is searched at once
-_SECTION: Final = 4  # length of a section in image widths; what is not longer is searched at once
+# OpenCV's cascade needs about 67 bytes per searched pixel, and keeps memory for the largest width and the largest
+# height that it has seen. Long images are searched in sections that overlap by the largest possible face.
+_MOST_SEARCHED: Final = 4_000_000  # pixels searched at once
+_SECTION: Final = 4  # length of a section in image widths; shorter images are searched at once
 _LEAST_SECTION: Final = 2048  # pixels
 
 
 class HaarDetector:
-    """Frontal, upright faces.
+    """Detects frontal, upright faces.
 
-    ``min_face`` is the smallest face in pixels of the frame; None: a share of the frame's shorter
-    side. The search runs on an image resized so that this face just fills the cascade's window.
-    ``still_image`` searches smaller faces in finer steps and, where it finds no large one, looks for one that
-    fills the image. Raises DetectorError where OpenCV has no cascade.
+    ``min_face`` is the smallest face in pixels of the frame; None: a share of the frame's shorter side. The image
+    is resized so that this face just fills the cascade's window. ``still_image`` searches smaller faces in finer
+    steps and, if there is no large face, searches for one that fills the image. Raises DetectorError if OpenCV has
+    no cascade.
     """
 
     name = "haar"
@@ -81,7 +81,7 @@ class HaarDetector:
         self._searched = (0, 0)
 
     def smallest_face(self, frame: Frame) -> int:
-        """The width in pixels of the smallest face that is looked for in such a frame."""
+        """Return the width in pixels of the smallest face searched in such a frame."""
         return self._min_face or max(_WINDOW, round(min(frame.size) * self._share))
 
     def detect(
@@ -92,7 +92,7 @@ class HaarDetector:
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """The faces of a frame or of a part of it; all of a frame's come largest first."""
+        """Return the faces in a frame, largest first, or in a part of it."""
         smallest = min_size or self.smallest_face(frame)
         largest = max_size or math.inf
         if roi is None:
@@ -110,14 +110,14 @@ class HaarDetector:
         found = self._search(frame.gray, frame.box, self._step, self._neighbors, smallest, largest)
         if len(found) <= _FEW:
             close_ups = self._detect_close_up(_Reduced(frame), smallest, largest)
-            # What seems to be a face within a face is an eye, a mouth, or the face in too small a window.
+            # A face found inside another face is an eye, a mouth, or the same face in too small a window.
             found = close_ups + [
                 face for face in found if not any(_is_inside(face.box, other.box) for other in close_ups)
             ]
         return found
 
     def _detect_close_up(self, reduced: _Reduced, smallest: float, largest: float) -> list[Detection]:
-        """The face that fills the image; the cascade wants to see some of what surrounds a face."""
+        """Detect a face that fills the image; the cascade needs some of its surroundings."""
         least = max(smallest * reduced.scale, _CLOSE_UP_SHARE * reduced.side)
         most = largest * reduced.scale
         if most <= least:
@@ -127,7 +127,7 @@ class HaarDetector:
         return [detection for detection in found if detection is not None]
 
     def _detect_one(self, frame: Frame, roi: FaceBox, smallest: float, largest: float) -> list[Detection]:
-        """A face of about a known size; in more detail where that shows none."""
+        """Detect a face of about a known size; search in more detail if there is none."""
         for detail in (smallest, smallest / _DETAIL):
             found = self._search(
                 frame.gray, roi, _NARROW_STEP, _NARROW_NEIGHBORS, smallest, largest, detail=detail
@@ -147,10 +147,10 @@ class HaarDetector:
         *,
         detail: float | None = None,
     ) -> list[Detection]:
-        """The faces of a part of a gray image, between two sizes in pixels of the image.
+        """Return the faces in a part of a gray image, between two sizes in pixels.
 
-        The part is resized so that a face of ``detail`` pixels would just be found, ``smallest`` unless it
-        says otherwise: the cascade sees more in a larger image, and takes longer.
+        The part is resized so that a face of ``detail`` pixels (default: ``smallest``) is just detected: the
+        cascade finds more in a larger image, but takes longer.
         """
         searched = self._scale_margin * smallest
         scale = min(_MAX_ENLARGEMENT, _WINDOW / (self._scale_margin * (detail or smallest)))
@@ -186,19 +186,22 @@ class HaarDetector:
         return faces
 
     def _forget_large_images(self, shape: tuple[int, ...]) -> None:
-        """A fresh cascade where this one would take memory for images of other shapes, too."""
+        """Replace the cascade if it would need memory for images of other shapes, too."""
         height, width = (max(now, before) for now, before in zip(shape, self._searched, strict=True))
         if height * width > max(_MOST_SEARCHED, 2 * shape[0] * shape[1]):
             self._cascade, (height, width) = load_cascade(), shape
         self._searched = (height, width)
 
     def close(self) -> None:
-        """Free the cascade; the detector cannot be used afterwards."""
+        """Free the cascade; the detector cannot be used afterward."""
         self._cascade = None
 
 
 class _Reduced:
-    """An image made small and padded with its own edge, so that a face which fills it fits the cascade's window."""
+    """A reduced and padded image, in which a close-up fits the cascade's window.
+
+    The padding repeats the image's edge.
+    """
 
     def __init__(self, frame: Frame) -> None:
         self._size = frame.size
@@ -211,7 +214,7 @@ class _Reduced:
         self.box = FaceBox(0, 0, self.gray.shape[1], self.gray.shape[0])
 
     def to_frame(self, hit: Detection) -> Detection | None:
-        """A face of the reduced image in pixels of the frame; None where it lies outside."""
+        """Convert a face from the reduced image to the frame; None if outside the frame."""
         corner = (hit.box.x - self._margin, hit.box.y - self._margin)
         outer = FaceBox(*(round(value / self.scale) for value in (*corner, hit.box.width, hit.box.height)))
         inside = outer.clipped(*self._size)
@@ -221,7 +224,10 @@ class _Reduced:
 
 
 def create_detector(request: DetectorRequest) -> HaarDetector:
-    """Make the detector; raises UsageError for a model file, DetectorError where OpenCV has no cascade."""
+    """Create the detector.
+
+    Raises UsageError for a model file, DetectorError if OpenCV has no cascade.
+    """
     refuse_model(request, HaarDetector.name)
     return HaarDetector(min_face=request.min_face, still_image=request.still_image)
 
@@ -231,13 +237,13 @@ def _support(face: Detection) -> tuple[float, int]:
 
 
 def _is_inside(box: FaceBox, other: FaceBox) -> bool:
-    """Whether a box's centre lies in another one."""
+    """Return whether the center of a box is inside another box."""
     x, y = box.center
     return other.x <= x < other.x + other.width and other.y <= y < other.y + other.height
 
 
 def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
-    """An image in one piece, a large and long one in several: left, top and pixels of each."""
+    """Split an image into sections (left, top, pixels); most images are one section."""
     height, width = pixels.shape
     short = min(height, width)
     length = max(_LEAST_SECTION, _SECTION * short)
@@ -250,7 +256,10 @@ def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
 
 
 def _cut_out(gray: GrayImage, part: FaceBox, margin: float) -> tuple[Any, tuple[int, int]]:
-    """A part of an image, and where it touches the image's edge so much more of that repeated; left and top of it."""
+    """Cut out a part of an image, adding a margin where it touches the image's edge.
+
+    The margin repeats the edge. Also returns the margin's (left, top).
+    """
     pixels = gray[part.y : part.y + part.height, part.x : part.x + part.width]
     height, width = gray.shape
     touched = (part.y <= 0, part.y + part.height >= height, part.x <= 0, part.x + part.width >= width)
@@ -269,20 +278,23 @@ def _resized(pixels: Any, scale: float) -> Any:
 
 
 def load_cascade() -> Any:
-    """Load OpenCV's cascade of frontal faces, a ``cv2.CascadeClassifier``; raises DetectorError."""
+    """Load OpenCV's frontal face cascade, a ``cv2.CascadeClassifier``.
+
+    Raises DetectorError.
+    """
     if not hasattr(cv2, "CascadeClassifier"):
         raise DetectorError(
-            f"expected an OpenCV with CascadeClassifier (4.x), got {cv2.__version__}, which has none; "
-            "install one with: pip install 'opencv-python-headless<5'"
+            f"OpenCV {cv2.__version__} has no CascadeClassifier; install OpenCV 4 with: "
+            "pip install 'opencv-python-headless<5'"
         )
     path = Path(cv2.__file__).parent / "data" / _CASCADE
     try:
         cascade = cv2.CascadeClassifier(str(path))
-    except (cv2.error, SystemError):  # a file that is there but holds something else
+    except (cv2.error, SystemError):  # the file exists but is not a cascade
         cascade = None
     if cascade is None or cascade.empty():
         raise DetectorError(
-            f"expected OpenCV's Haar cascade in {path}, found none that loads; "
-            "install OpenCV anew: pip install --force-reinstall 'opencv-python-headless<5'"
+            f"{path}: cannot load OpenCV's Haar cascade; reinstall OpenCV: "
+            "pip install --force-reinstall 'opencv-python-headless<5'"
         )
     return cascade

@@ -1,4 +1,7 @@
-"""What key points say of a face: the eyes come first, the left one in the image before the other."""
+"""Measure the tilt of a face from its key points.
+
+The eyes come first, starting with the one that is on the left in the image.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from typing import Final
 
 __all__ = ["compute_tilt"]
 
-_LEAST_EYE_DISTANCE: Final = 0.15  # of the box's width; the eyes of a profile say nothing
+_LEAST_EYE_DISTANCE: Final = 0.15  # share of the box's width; the eyes of a profile are not usable
 
 
 def compute_tilt(landmarks: Sequence[tuple[float, float]], width: float) -> float:
-    """By how many degrees, clockwise, the line through the eyes is turned; 0 where it cannot be told.
+    """Return the clockwise tilt of the line through the eyes in degrees, 0 if unknown.
 
-    ``landmarks`` are key points (x, y) in pixels, the eyes first; ``width`` is the face's.
+    ``landmarks`` are key points (x, y) in pixels, the eyes first. ``width`` is that of the face.
     """
     if len(landmarks) < 2:
         return 0.0

@@ -1,6 +1,6 @@
-"""Google's BlazeFace (Bazarevsky et al. 2019), run by MediaPipe Tasks; an extra, with a model file of its own.
+"""Google's BlazeFace (Bazarevsky et al. 2019), run by MediaPipe Tasks.
 
-Nothing of MediaPipe is imported before a detector is made.
+MediaPipe is an optional extra with a separate model file. It is imported only when a detector is created.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ _LOG: Final = logging.getLogger(__name__)
 _REMEDY: Final = "run: fer-edge get mediapipe"
 
 FRAMING: Final = Framing(scale=1.26, shift_y=-0.164)
-"""MediaPipe's boxes are tighter than Haar's and sit lower: medians over data set faces.
+"""MediaPipe's boxes are tighter and lower than Haar's: medians over data set faces.
 
-Taken as they are they cost five points of accuracy, as the models' crop rule is made for Haar's boxes
+Without this correction, accuracy is five points lower, because the models' crop rule is made for Haar's boxes
 (experiments/face_detectors.py).
 """
 
-# In still images: the network sees 128 pixels a side, so that smaller faces want a closer look, tile by tile.
-_STILL_SHARE: Final = 1 / 26  # the smallest face searched, of the picture's shorter side
+# For still images: the network's input is 128 pixels per side, so smaller faces are searched tile by tile.
+_STILL_SHARE: Final = 1 / 26  # the smallest face searched, as a share of the image's shorter side
 _SMALLEST_FACE: Final = 24  # pixels
-_SEEN_SHARE: Final = 1 / 8  # the smallest face that the network sees well, of a tile's side
-_TILE_CONFIDENCE: Final = 0.75  # what tiles show falsely scored 0.71 at most, faces 0.76 and more
+_SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
+_TILE_CONFIDENCE: Final = 0.75  # in tiles, false detections scored at most 0.71, faces at least 0.76
 _SAME_FACE_IOU: Final = 0.3
 
-# What MediaPipe makes of its status codes; OSError covers its FileNotFoundError and TimeoutError.
+# The exceptions that MediaPipe raises for its status codes; OSError includes FileNotFoundError and TimeoutError.
 _FAILURES: Final = (ValueError, RuntimeError, OSError, IndexError)
 
 
 class MediaPipeDetector:
-    """Faces from the front to half profile, also tilted ones; those of the short-range model are large.
+    """Detects frontal to half-profile faces, including tilted ones.
 
-    ``model`` is a face detection model of MediaPipe's, with its metadata. ``min_face`` leaves out smaller
-    faces (pixels of the frame); the short-range model sees none below about a tenth of the frame,
-    unless ``still_image`` searches it in parts, too.
+    ``model`` is a MediaPipe face detection model with its metadata. The short-range model detects only large
+    faces: none below about a tenth of the frame, unless ``still_image`` also searches the frame in tiles.
+    ``min_face`` excludes smaller faces (pixels of the frame).
 
-    Each face has six key points, in this order: the person's right eye (the left one in the image), left eye, tip
-    of the nose, middle of the mouth, right and left ear, in pixels of the frame; they may lie outside it.
+    Each face has six key points, in this order: the person's right eye (on the left in the image), left eye, tip of the
+    nose, center of the mouth, right and left ear, in pixels of the frame; they may be outside the frame.
 
-    Has to be closed before the interpreter ends: MediaPipe cannot do that by itself any more then. Raises
-    DetectorError for a model that does not load, MissingExtraError without MediaPipe.
+    The detector has to be closed before the interpreter shuts down, when MediaPipe can no longer close it itself.
+    Raises DetectorError if the model does not load, MissingExtraError if MediaPipe is not installed.
     """
 
     name = "mediapipe"
@@ -70,7 +70,7 @@ class MediaPipeDetector:
         self._mediapipe, self._detector = _load(Path(model))
 
     def smallest_face(self, frame: Frame) -> int:
-        """The width in pixels of the smallest face that is looked for in such a frame."""
+        """Return the width in pixels of the smallest face searched in such a frame."""
         share = _STILL_SHARE if self._still_image else _SEEN_SHARE
         return self._min_face or max(_SMALLEST_FACE, round(min(frame.size) * share))
 
@@ -82,48 +82,57 @@ class MediaPipeDetector:
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """The faces of a frame or of a part of it, largest first; their score is the network's.
+        """Return the faces in a frame or a part of it, largest first, with their scores.
 
-        Sizes save nothing here: the network sees all of them at once.
+        Limiting sizes saves no time: the network detects all sizes at once.
         """
         found = self._search(frame, roi or frame.box)
         if self._still_image and roi is None:
             for tile in _tiles(*frame.size, self.smallest_face(frame)):
-                # What reaches out of a tile lies inside another one.
+                # A face that extends beyond a tile is inside another one.
                 found += [face for face in self._search(frame, tile) if _surely_inside(face, tile)]
         distinct = suppress_overlaps(found, _SAME_FACE_IOU, key=lambda face: face.score or 0.0)
         return tuple(sorted(distinct, key=lambda face: face.box.area, reverse=True))
 
     def _search(self, frame: Frame, part: FaceBox) -> list[Detection]:
-        """The faces of a part of the frame, in pixels of the frame and inside it."""
+        """Return the faces in a part of the frame, in pixels of the frame and inside it."""
         if self._detector is None:
-            raise DetectorError("this MediaPipe detector was closed; make a new one")
+            raise DetectorError("this MediaPipe detector is closed; create a new one")
         pixels = frame.image[part.y : part.y + part.height, part.x : part.x + part.width]
-        # MediaPipe ignores strides; what cvtColor makes is contiguous.
+        # MediaPipe ignores strides; cvtColor returns a contiguous image.
         rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
         try:
-            picture = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
-            detections = self._detector.detect(picture).detections
+            image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=rgb)
+            detections = self._detector.detect(image).detections
         except _FAILURES as error:
             raise DetectorError(f"MediaPipe's face detector failed: {reason_of(error)}") from error
         found = [_detection(detection, part, frame) for detection in detections]
         return [face for face in found if face is not None and face.box.width >= self._min_face]
 
     def close(self) -> None:
-        """Free the network and end MediaPipe's thread; the detector cannot be used afterwards."""
+        """Free the network and stop MediaPipe's thread.
+
+        The detector cannot be used afterward.
+        """
         detector, self._detector = self._detector, None
         if detector is not None:
             detector.close()
 
 
 def create_detector(request: DetectorRequest) -> MediaPipeDetector:
-    """Make the detector; raises ModelError where its model has not been downloaded and none is named."""
+    """Create the detector.
+
+    Raises ModelError if no model is given and the default one has not been downloaded.
+    """
     model = find_detector_file(MediaPipeDetector.name) if request.model is None else request.model
     return MediaPipeDetector(model, min_face=request.min_face, still_image=request.still_image)
 
 
 def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
-    """What MediaPipe found in a part of a frame, in pixels of the frame; None where it lies outside."""
+    """Convert a MediaPipe detection in a part of a frame to pixels of the frame.
+
+    Returns None if it is outside the frame.
+    """
     box = found.bounding_box
     outer = FaceBox(part.x + box.origin_x, part.y + box.origin_y, box.width, box.height)
     inside = outer.clipped(*frame.size)
@@ -144,7 +153,10 @@ def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
 
 
 def _tiles(width: int, height: int, smallest: int) -> Iterator[FaceBox]:
-    """Parts of a picture that overlap by half, smaller and smaller, until the smallest face fills enough."""
+    """Yield ever smaller tiles until the smallest face is large enough.
+
+    The tiles overlap by half.
+    """
     side = max(width, height)
     while side * _SEEN_SHARE > smallest:
         side = round(side / 2)
@@ -155,7 +167,7 @@ def _tiles(width: int, height: int, smallest: int) -> Iterator[FaceBox]:
 
 
 def _starts(length: int, part: int) -> list[int]:
-    """Where parts begin that cover a length, each overlapping the next by at least half."""
+    """Return the starts of parts that cover a length and overlap by at least half."""
     steps = max(1, math.ceil((length - part) / (part / 2)))
     return sorted({round(i * (length - part) / steps) for i in range(steps + 1)})
 
@@ -168,17 +180,15 @@ def _surely_inside(face: Detection, tile: FaceBox) -> bool:
 
 
 def _load(model: Path) -> tuple[Any, Any]:
-    """MediaPipe's module and its face detector."""
+    """Return MediaPipe's module and its face detector."""
     if not model.is_file() or not model.stat().st_size:
         raise DetectorError(
-            f"expected a face detection model of MediaPipe's in {model}, found no file or an empty one; {_REMEDY}"
+            f"{model}: not a MediaPipe face detection model: the file does not exist or is empty; {_REMEDY}"
         )
     with model.open("rb") as file:
         other = identify_content(file.read(1024))
     if other is not None:
-        raise DetectorError(
-            f"expected a face detection model of MediaPipe's in {model}, it is {other}; {_REMEDY}"
-        )
+        raise DetectorError(f"{model}: expected a MediaPipe face detection model, got {other}; {_REMEDY}")
     mediapipe = _import()
     _warn_of_telemetry()
     from mediapipe.tasks.python import BaseOptions, vision
@@ -188,8 +198,7 @@ def _load(model: Path) -> tuple[Any, Any]:
         return mediapipe, vision.FaceDetector.create_from_options(options)
     except _FAILURES as error:
         raise DetectorError(
-            f"expected a face detection model of MediaPipe's in {model}, got another file or a damaged one "
-            f"({reason_of(error)}); {_REMEDY}"
+            f"{model}: not a MediaPipe face detection model, or damaged ({reason_of(error)}); {_REMEDY}"
         ) from error
 
 
@@ -201,7 +210,7 @@ def _import() -> Any:
         if error.name == "mediapipe":
             raise MissingExtraError("MediaPipe", "mediapipe") from error
         raise _broken(error) from error
-    except (ImportError, OSError) as error:  # a library of the system's is missing
+    except (ImportError, OSError) as error:  # a system library is missing
         raise _broken(error) from error
     return mediapipe
 
@@ -209,11 +218,11 @@ def _import() -> Any:
 def _broken(error: Exception) -> DetectorError:
     return DetectorError(
         f"MediaPipe is installed but does not load ({reason_of(error)}); "
-        "install it anew: pip install --force-reinstall 'fer-edge[mediapipe]', or use --detector haar"
+        "reinstall it: pip install --force-reinstall 'fer-edge[mediapipe]', or use --detector haar"
     )
 
 
 @functools.cache
 def _warn_of_telemetry() -> None:
-    """Warn once in a process of what MediaPipe tells Google."""
+    """Warn once per process about the usage data that MediaPipe sends to Google."""
     _LOG.warning(DETECTOR_FILES[MediaPipeDetector.name].notice)

@@ -1,4 +1,4 @@
-"""Non-maximum suppression: of boxes that overlap much, one."""
+"""Non-maximum suppression: keep one of several boxes that overlap strongly."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["suppress_overlaps"]
 def suppress_overlaps(
     detections: Iterable[Detection], max_iou: float, key: Callable[[Detection], Any], max_cover: float = 1.1
 ) -> tuple[Detection, ...]:
-    """The detections by falling ``key``, without those that overlap one before them by ``max_iou`` or more.
+    """Return detections by descending ``key``, without overlaps with earlier ones.
 
-    ``max_cover``: nor by that share or more of the smaller of the two boxes, which is nested in the other then. The
-    default leaves nested boxes whose sizes differ much.
+    A detection is dropped if its IoU with an earlier one is at least ``max_iou``, or if their intersection covers
+    at least ``max_cover`` of the smaller box, which is then nested. The default keeps nested boxes of very
+    different sizes.
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=key, reverse=True):

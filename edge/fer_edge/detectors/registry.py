@@ -1,4 +1,4 @@
-"""The detectors by name. A new one is a module in this folder and a line here."""
+"""The registry of detectors: a new detector is a module here and a line below."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_edge.runtime.registry import Registry
 
-if TYPE_CHECKING:  # the command line's help lists the names, and loads neither NumPy nor OpenCV for it
+if TYPE_CHECKING:  # the command line's help lists the names without loading NumPy or OpenCV
     from fer_edge.detectors.base import Detector, DetectorFactory
 
 __all__ = ["DEFAULT_DETECTOR", "DETECTORS", "create_detector"]
@@ -32,10 +32,11 @@ def create_detector(
     still_image: bool = False,
     model: str | Path | None = None,
 ) -> Detector:
-    """Make a detector by its name in :data:`DETECTORS`; the options are those of DetectorRequest.
+    """Create a detector by name from :data:`DETECTORS`.
 
-    Raises UsageError for an unknown name or options that do not fit it, ModelError where its model has not been
-    downloaded, DetectorError where its files do not load, MissingExtraError where its packages are not installed.
+    The options are those of DetectorRequest. Raises UsageError if the name is unknown or an option does not apply,
+    ModelError if the detector's model has not been downloaded, DetectorError if its files do not load, and
+    MissingExtraError if its packages are not installed.
     """
     from fer_edge.detectors.base import DetectorRequest
 

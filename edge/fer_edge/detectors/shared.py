@@ -1,4 +1,4 @@
-"""One detector for several threads that take turns."""
+"""Share one detector between several threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SharedDetector"]
 
 
 class SharedDetector:
-    """A detector that several threads use in turns and that its owner closes."""
+    """A detector that several threads use one at a time; its owner closes it."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector, self._turn = detector, Lock()
@@ -25,13 +25,13 @@ class SharedDetector:
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """Find faces as the detector does, once no other thread does."""
+        """Find faces with the detector when no other thread is using it."""
         with self._turn:
             return self._detector.detect(frame, roi, min_size=min_size, max_size=max_size)
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the detector's own."""
+        """Return the detector's smallest face."""
         return self._detector.smallest_face(frame)
 
     def close(self) -> None:
-        """Leave the detector open: it belongs to whoever made it."""
+        """Do nothing: the detector's owner closes it."""

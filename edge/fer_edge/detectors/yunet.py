@@ -1,6 +1,7 @@
-"""YuNet (W. Wu, H. Peng, S. Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023), run by OpenCV.
+"""The YuNet face detector, run by OpenCV.
 
-The figures behind its constants are those of ``experiments/yunet.py``, in docs/experiments.md.
+W. Wu, H. Peng, S. Yu: "YuNet: A Tiny Millisecond-level Face Detector", 2023. The constants are based on the
+measurements of ``experiments/yunet.py``, in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -25,43 +26,43 @@ from fer_edge.types import Detection, FaceBox, Frame, Framing
 __all__ = ["FRAMING", "YuNetDetector", "create_detector", "least_score"]
 
 FRAMING: Final = Framing(scale=1.05, shift_y=-0.05)
-"""YuNet's boxes are higher than wide and lie lower than FER-2013's framing."""
+"""YuNet's boxes are taller than wide and lie lower than FER-2013's framing."""
 
-_RELIABLE: Final = 40  # pixels of the searched image: of faces so wide 87 in 100 are found
+_RELIABLE: Final = 40  # pixels of the searched image: 87 % of the faces of this width are found
 _MAX_ENLARGEMENT: Final = 2.0
-# The smallest face that is looked for unless the user says otherwise, as a share of the frame's shorter side.
+# The default smallest face, as a share of the frame's shorter side.
 _SHARE: Final = 1 / 9
 _STILL_SHARE: Final = 1 / 32
 
-# The score that makes a face, by its width in the searched image. What textures show falsely is nearly always
-# narrower than 16 pixels; wider faces may score less, as those that are tilted do.
+# The minimum score of a face, by its width in the searched image. False detections in textures are nearly always
+# narrower than 16 pixels; wider faces may score lower, as tilted faces do.
 _SURE_WIDTHS: Final = (16.0, 32.0)
 _SURE_SCORES: Final = (0.8, 0.55)
-_FOLLOWED_SCORE: Final = 0.4  # it was a face a moment ago
+_FOLLOWED_SCORE: Final = 0.4  # for a face that was there a moment ago
 
 _SAME_FACE_IOU: Final = 0.3
 
-# A face of a known size is looked for in a square of few pixels.
-_NARROW: Final = 1.6  # largest to smallest size of such a search
+# A face of a known size is searched in a small square.
+_NARROW: Final = 1.6  # ratio of the largest to the smallest size in such a search
 _NARROW_SIDE: Final = 128
 
-# An image with more pixels is searched as a whole in less detail, and in overlapping tiles.
+# A larger image is searched as a whole in less detail, and additionally in overlapping tiles.
 _MOST_SEARCHED: Final = 2_600_000
-_TILE: Final = 1600  # pixels of the searched image, a side
+_TILE: Final = 1600  # side in pixels of the searched image
 _OVERLAP: Final = 400
 
 
 class YuNetDetector:
-    """Faces from the front to the profile, also tilted ones, with five key points each.
+    """Detects frontal to profile faces, including tilted ones, with five key points.
 
-    The key points are, in this order: the person's right eye (the left one in the image), left eye, tip of the
-    nose, right and left corner of the mouth, in pixels of the frame. Where a frame cuts a face they may lie
-    outside it; boxes never do. Scores are the network's, 0…1.
+    The key points are, in this order: the person's right eye (on the left in the image), left eye, tip of the
+    nose, right and left corner of the mouth, in pixels of the frame. If the edge of the frame cuts off a face,
+    they may be outside the frame; boxes never are. Scores are the network's, 0…1.
 
-    ``model`` is a YuNet of OpenCV Zoo in its ONNX form, of 2023 or later. ``min_face`` is the width of the smallest
-    face in pixels of the frame; the frame is resized so that such a face is just found reliably, at most
-    to twice its size. None: a share of the shorter side. ``still_image`` looks for smaller faces.
-    Raises DetectorError for a file that is not such a model.
+    ``model`` is a YuNet model from OpenCV Zoo in ONNX format, from 2023 or later. ``min_face`` is the width of the
+    smallest face in pixels of the frame. The frame is resized so that such a face is just large enough to be detected
+    reliably, to at most twice its size. None: a share of the shorter side. ``still_image`` searches smaller faces.
+    Raises DetectorError if the file is not such a model.
     """
 
     name = "yunet"
@@ -73,7 +74,7 @@ class YuNetDetector:
         self._network: YuNetNetwork | None = read_network(Path(model))
 
     def smallest_face(self, frame: Frame) -> int:
-        """The width in pixels of the smallest face that is looked for in such a frame."""
+        """Return the width in pixels of the smallest face searched in such a frame."""
         if self._min_face is not None:
             return self._min_face
         return max(_RELIABLE, round(min(frame.size) * self._share))
@@ -86,7 +87,7 @@ class YuNetDetector:
         min_size: float | None = None,
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
-        """The faces of a frame or of a part of it, largest first."""
+        """Return the faces in a frame or a part of it, largest first."""
         part = roi or frame.box
         smallest = max(1.0, min_size or self.smallest_face(frame))
         scale = _NARROW_SIDE / max(part.width, part.height)
@@ -105,47 +106,56 @@ class YuNetDetector:
         )
 
     def _search_in_detail(self, frame: Frame, part: FaceBox, scale: float) -> list[Detection]:
-        """Search a part in one piece or, where that would take too much memory, in less detail and in tiles."""
+        """Search a part at once or, if it is too large, in less detail and in tiles."""
         most = math.sqrt(_MOST_SEARCHED / part.area)
         if self._min_face is None:
             scale = min(1.0, scale)
         found = self._search(frame, part, min(scale, most))
         if scale > most:
             for tile in _tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
-                # What reaches out of a tile lies inside another one or is large enough for the whole.
+                # A face that extends beyond a tile is inside another tile, or large enough for the whole image.
                 found += [
                     face for face in self._search(frame, tile, scale) if _is_whole(face.box, tile, part)
                 ]
         return found
 
     def _search(self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False) -> list[Detection]:
-        """The faces of a part of a frame, resized by ``scale``, in pixels of the frame and inside it."""
+        """Search a part of a frame, resized by ``scale``.
+
+        Returns the faces in pixels of the frame, clipped to it.
+        """
         if self._network is None:
-            raise DetectorError("this YuNet detector was closed; make another")
+            raise DetectorError("this YuNet detector is closed; create a new one")
         pixels = frame.image[part.y : part.y + part.height, part.x : part.x + part.width]
         size = max(1, round(part.width * scale)), max(1, round(part.height * scale))
         if size != (part.width, part.height):
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
         faces = []
-        # A search for one face takes always the same size: another one costs the network milliseconds.
+        # A search for one face always has the same size, because a new size costs the network milliseconds.
         for row in self._network.detect(pixels, _NARROW_SIDE) if narrow else self._network.detect(pixels):
             if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
                 faces.append(_detection(row, part, size, frame))
         return [face for face in faces if face is not None]
 
     def close(self) -> None:
-        """Free the network; the detector cannot be used afterwards."""
+        """Free the network; the detector cannot be used afterward."""
         self._network = None
 
 
 def least_score(width: Any) -> Any:
-    """The score from which on a box is a face, by its width in pixels of the searched image; numbers or arrays."""
+    """Return the minimum score of a face by its width in pixels of the searched image.
+
+    Accepts numbers or arrays.
+    """
     return np.interp(width, _SURE_WIDTHS, _SURE_SCORES)
 
 
 def create_detector(request: DetectorRequest) -> YuNetDetector:
-    """Make the detector; raises ModelError where its model has not been downloaded, DetectorError for another file."""
+    """Create the detector.
+
+    Raises ModelError if its model has not been downloaded, DetectorError for an unsuitable file.
+    """
     model = find_detector_file(YuNetDetector.name) if request.model is None else request.model
     return YuNetDetector(model, min_face=request.min_face, still_image=request.still_image)
 
@@ -153,7 +163,10 @@ def create_detector(request: DetectorRequest) -> YuNetDetector:
 def _detection(
     row: NDArray[np.float32], part: FaceBox, searched: tuple[int, int], frame: Frame
 ) -> Detection | None:
-    """A row of the network's (box, five key points, score) in pixels of the frame; None where it lies outside."""
+    """Convert a row of the network to a detection in pixels of the frame.
+
+    A row contains the box, five key points and the score. Returns None if the box is outside the frame.
+    """
     x_scale, y_scale = part.width / searched[0], part.height / searched[1]
     left, top, width, height, *points, score = (float(value) for value in row)
     right, bottom = part.x + (left + width) * x_scale, part.y + (top + height) * y_scale
@@ -177,7 +190,7 @@ def _detection(
 
 
 def _tiles(part: FaceBox, side: int, overlap: int) -> Iterator[FaceBox]:
-    """Squares that cover a part, each overlapping its neighbours by at least so many pixels."""
+    """Yield squares that cover a part, overlapping by at least ``overlap`` pixels."""
     for y in _starts(part.height, side, overlap):
         for x in _starts(part.width, side, overlap):
             width, height = min(side, part.width), min(side, part.height)
@@ -190,7 +203,7 @@ def _starts(length: int, side: int, overlap: int) -> list[int]:
 
 
 def _is_whole(box: FaceBox, tile: FaceBox, part: FaceBox) -> bool:
-    """Whether a tile shows all of a box, as far as the part has it."""
+    """Return whether a tile contains all of a box that is inside the part."""
     margin = 2  # pixels
     return (
         (box.x > tile.x + margin or tile.x == part.x)

@@ -1,4 +1,4 @@
-"""YuNet's network: read from its file, and kept ready for the sizes that are searched."""
+"""YuNet's network, read from its file and kept ready for recently searched sizes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ _OUTPUTS: Final = frozenset(
 )
 _REMEDY: Final = "run: fer-edge get yunet"
 
-_CANDIDATE_SCORE: Final = 0.4  # the least that any search takes for a face
-_MAX_OVERLAP: Final = 0.3  # intersection over union of two faces
+_CANDIDATE_SCORE: Final = 0.4  # the lowest score that any search accepts
+_MAX_OVERLAP: Final = 0.3  # maximum intersection over union of two faces
 _MOST_CANDIDATES: Final = 5000
 
-# OpenCV's network reads memory that it has not written where an image is at most 32 pixels high or wide.
+# OpenCV's network reads uninitialized memory if an image is at most 32 pixels high or wide.
 _LEAST_SIDE: Final = 64  # pixels
 
-_KEPT: Final = 4  # sizes that the network is kept ready for
-_MOST_KEPT: Final = 3_000_000  # pixels of all of them
+_KEPT: Final = 4  # sizes for which the network is kept ready
+_MOST_KEPT: Final = 3_000_000  # total pixels of these sizes
 
 
 class YuNetNetwork:
-    """The network of a file. A size that was searched before costs less: it keeps those of the last few searches.
+    """The network from a model file.
 
-    ``content`` are the file's bytes, ``name`` is the file as messages name it.
+    Networks for the last few searched sizes are kept, so that searching these sizes again is faster. ``content`` are
+    the file's bytes, ``name`` is the file name for messages.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -44,11 +45,11 @@ class YuNetNetwork:
         self._ready: dict[tuple[int, int], Any] = {}
 
     def detect(self, pixels: NDArray[np.uint8], room: int = _LEAST_SIDE) -> NDArray[np.float32]:
-        """The faces of a uint8 (height, width, 3) BGR image: float32 (faces, 15).
+        """Return the faces in a uint8 (height, width, 3) BGR image as float32 (faces, 15).
 
-        The image is padded at its right and lower edge to at least ``room`` pixels each way. A row holds the box's
-        left, top, width and height, x and y of the five key points, and the score, all but the last in pixels.
-        Raises DetectorError where OpenCV fails or the network gives numbers that mean nothing.
+        The image is padded on the right and at the bottom to at least ``room`` pixels per side. A row contains the
+        box's left, top, width and height, x and y of the five key points, and the score, all but the last in
+        pixels. Raises DetectorError if OpenCV fails or the network returns invalid values.
         """
         height, width = pixels.shape[:2]
         below, beside = max(0, room - height), max(0, room - width)
@@ -67,11 +68,11 @@ class YuNetNetwork:
             return np.empty((0, 15), np.float32)
         found = np.asarray(faces, np.float32)
         if not np.isfinite(found).all() or np.abs(found[:, :4]).max() > 100 * max(*size, 100):
-            raise DetectorError(f"{self._name}: it is damaged, its boxes are no numbers of pixels; {_REMEDY}")
+            raise DetectorError(f"{self._name}: the model is damaged: its boxes are invalid; {_REMEDY}")
         return found
 
     def _prepare(self, size: tuple[int, int]) -> Any:
-        """OpenCV's detector for images of that size, the one that was used longest ago given up for it."""
+        """Return OpenCV's detector for a size, evicting the least recently used one."""
         detector = self._ready.pop(size, None)
         if detector is None:
             while self._ready and (
@@ -93,7 +94,10 @@ class YuNetNetwork:
 
 
 def read_network(path: Path) -> YuNetNetwork:
-    """Read a YuNet from its ONNX file; raises DetectorError for anything else, with what it is and what to do."""
+    """Read a YuNet model from its ONNX file.
+
+    Raises DetectorError for any other file, saying what it is and what to do.
+    """
     if not hasattr(cv2, "FaceDetectorYN"):
         raise DetectorError(
             f"OpenCV {cv2.__version__} has no FaceDetectorYN; install opencv-python-headless 4.9 or newer"
@@ -102,11 +106,9 @@ def read_network(path: Path) -> YuNetNetwork:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DetectorError(
-            f"{path}: the face detector's model cannot be read: {reason}; {_REMEDY}"
-        ) from error
+        raise DetectorError(f"{path}: cannot read the face detector's model: {reason}; {_REMEDY}") from error
     if (other := identify_content(content)) is not None:
-        raise DetectorError(f"{path}: it is {other}, not YuNet's model; {_REMEDY}")
+        raise DetectorError(f"{path}: expected a YuNet model, got {other}; {_REMEDY}")
     _check_network(content, path)
     network = YuNetNetwork(content, str(path))
     network.detect(np.zeros((64, 64, 3), np.uint8))
@@ -114,7 +116,10 @@ def read_network(path: Path) -> YuNetNetwork:
 
 
 def _check_network(content: bytes, path: Path) -> None:
-    """Refuse what OpenCV cannot read or run, other networks, and weights whose results would look like "no face"."""
+    """Raise DetectorError unless the model is a working YuNet.
+
+    Damaged weights are also detected, because their results would look like "no face".
+    """
     try:
         with _quiet_opencv():
             net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8))
@@ -124,7 +129,9 @@ def _check_network(content: bytes, path: Path) -> None:
     except cv2.error as error:
         reason = _reason(error)
         if "Failed to parse onnx" in reason or "has_graph" in reason:
-            raise DetectorError(f"{path}: it is damaged, cut off or not an ONNX model; {_REMEDY}") from error
+            raise DetectorError(
+                f"{path}: the file is damaged, truncated or not an ONNX model; {_REMEDY}"
+            ) from error
         raise DetectorError(
             f"{path}: OpenCV {cv2.__version__} cannot run this network ({reason}); "
             f"install a newer OpenCV 4, or {_REMEDY}"
@@ -132,14 +139,14 @@ def _check_network(content: bytes, path: Path) -> None:
     if not is_yunet:
         named = ", ".join(sorted(outputs)[:4]) or "none"
         raise DetectorError(
-            f"{path}: it is another network or a YuNet from before 2023 (its outputs are {named}); {_REMEDY}"
+            f"{path}: not a YuNet model, or one from before 2023 (its outputs are {named}); {_REMEDY}"
         )
     if not all(np.isfinite(result).all() for result in results):
-        raise DetectorError(f"{path}: it is damaged, what it computes are no numbers; {_REMEDY}")
+        raise DetectorError(f"{path}: the model is damaged: its outputs are not finite; {_REMEDY}")
 
 
 def _run_probe(net: Any, outputs: Sequence[str]) -> Sequence[NDArray[np.float32]]:
-    """What the network computes of noise, which every one of its weights has a part in."""
+    """Run the network on noise, so that every weight contributes to the result."""
     noise = np.random.default_rng(0).integers(0, 256, (_LEAST_SIDE, _LEAST_SIDE, 3), np.uint8)
     net.setInput(cv2.dnn.blobFromImage(noise))
     results: Sequence[NDArray[np.float32]] = net.forward(outputs)
@@ -148,7 +155,7 @@ def _run_probe(net: Any, outputs: Sequence[str]) -> Sequence[NDArray[np.float32]
 
 @contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV from printing what it raises, too."""
+    """Keep OpenCV from also printing the errors that it raises."""
     logging = cv2.utils.logging
     level = logging.getLogLevel()
     logging.setLogLevel(logging.LOG_LEVEL_SILENT)
@@ -159,7 +166,7 @@ def _quiet_opencv() -> Iterator[None]:
 
 
 def _reason(error: cv2.error) -> str:
-    """OpenCV's message without its version, source file and line; of nested ones the innermost."""
+    """Return OpenCV's (innermost) message without version, source file and line."""
     text = " ".join(str(error).split())
     innermost = text.rpartition("error: (")[2].partition(") ")[2].partition(" in function '")[0]
     return reason_of(innermost or text)

@@ -1,4 +1,4 @@
-"""What on this machine would stop fer-edge, and the remedy for each."""
+"""Checks for problems on this machine that keep fer-edge from working."""
 
 from __future__ import annotations
 
@@ -33,17 +33,18 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def examine(broker: str | None = None, files: TlsFiles | None = None) -> Iterator[Finding]:
-    """Look at everything, in the order in which people read it; a check that fails itself is a finding.
+    """Run all checks and yield their findings.
 
-    ``broker`` is the URL of one that shall be tried as well, ``files`` are those of its TLS.
+    A check that raises is itself a finding. If given, ``broker`` is the URL of an MQTT broker to connect to, and
+    ``files`` are its TLS files.
     """
-    named = () if broker is None else (partial(check_broker, broker, files),)
-    for check in (*CHECKS, *named):
-        raise_if_interrupted()  # a library that is imported makes another exception of a signal's
+    broker_checks = () if broker is None else (partial(check_broker, broker, files),)
+    for check in (*CHECKS, *broker_checks):
+        raise_if_interrupted()  # an imported library may have replaced the exception of a signal
         try:
             yield from check()
-        except Exception as error:  # noqa: BLE001  (the reason why somebody runs this may be anything)
+        except Exception as error:  # noqa: BLE001  (a broken installation may raise anything)
             raise_if_interrupted()
             name = getattr(check, "__name__", "check_broker").removeprefix("check_").replace("_", " ")
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            yield Finding("red", name, f"it could not be examined: {reason}", "report this")
+            yield Finding("red", name, f"the check failed: {reason}", "report this")

@@ -1,4 +1,4 @@
-"""Whether a broker can be published to."""
+"""The check of an MQTT broker."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 
 __all__ = ["check_broker"]
 
-_PATIENCE_S: Final = 6.0
-_LOOK_EVERY_S: Final = 0.02
+_TIMEOUT_S: Final = 6.0
+_CHECK_EVERY_S: Final = 0.02
 
 
 def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
-    """Connect to the broker of a URL as ``--mqtt`` takes it, and part from it; nothing is published.
+    """Connect to a broker and disconnect; nothing is published.
 
-    ``files`` are the certificates and the key with which TLS is spoken.
+    ``url`` has the form of ``--mqtt``; ``files`` are the certificates and the key for TLS.
     """
     from fer_edge.sinks.mqtt.connection import BrokerConnection
 
@@ -32,36 +32,39 @@ def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
         what, _, remedy = str(error).rpartition("; ")
         yield Finding("red", "broker", what or remedy, remedy)
         return
-    heard = _Listener()
+    listener = _Listener()
     logger = logging.getLogger("fer_edge.sinks.mqtt")
     propagated, logger.propagate = logger.propagate, False
-    logger.addHandler(heard)
+    logger.addHandler(listener)
     started = time.monotonic()
     try:
         connection.start()
-        while not connection.connections and not heard.text and time.monotonic() < started + _PATIENCE_S:
-            time.sleep(_LOOK_EVERY_S)
+        while not connection.connections and not listener.text and time.monotonic() < started + _TIMEOUT_S:
+            time.sleep(_CHECK_EVERY_S)
         took_s = time.monotonic() - started
         connection.close()
     finally:
-        logger.removeHandler(heard)
+        logger.removeHandler(listener)
         logger.propagate = propagated
     if connection.connections:
         yield Finding("green", "broker", f"{address}, connected in {1000 * took_s:.0f} ms")
     else:
-        found, _, remedy = (heard.text or f"{address}: it does not answer").partition("; ")
+        found, _, remedy = (listener.text or f"{address}: no response").partition("; ")
         yield Finding(
-            "red", "broker", found, remedy or "check the address, the network, and that the broker runs"
+            "red",
+            "broker",
+            found,
+            remedy or "check the address, the network, and whether the broker is running",
         )
 
 
 class _Listener(logging.Handler):
-    """Hears why there is no connection."""
+    """Records the logged reason for a failed connection."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.text = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the first reason."""
+        """Keep the first message."""
         self.text = self.text or record.getMessage().partition("; the run goes on")[0]

@@ -1,4 +1,4 @@
-"""One thing that was looked at."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Literal
 __all__ = ["Finding", "Status"]
 
 Status = Literal["green", "amber", "red"]
-"""Works; something optional does not, or not well; fer-edge does not work."""
+"""Green: works. Amber: something optional does not work well or at all. Red: fer-edge does not work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How something is: its name, what was found, and what to do about it ('' where it is green)."""
+    """The result of a check.
+
+    ``remedy`` is '' if the status is green.
+    """
 
     status: Status
     name: str

@@ -1,4 +1,4 @@
-"""Processor, board, display and cameras."""
+"""Checks of the processor, the board, the display and the cameras."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fer_edge.runtime.system import describe_machine, processor_count, temperatu
 __all__ = ["check_board", "check_cameras", "check_display", "check_processor"]
 
 _CPUINFO: Final = Path("/proc/cpuinfo")
-# Instructions by which int8 networks are multiplied, the fastest last.
+# CPU features that speed up int8 networks, in the order of their display.
 _FEATURES: Final = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "neon")
-_HOT: Final = 75.0  # degrees Celsius; a Raspberry Pi slows down from 80 on
+_HOT: Final = 75.0  # degrees Celsius; a Raspberry Pi throttles at 80
 _PI: Final = "Raspberry Pi"
 
 _QUERYCAP: Final = 0x80685600  # VIDIOC_QUERYCAP, whose struct v4l2_capability has 104 bytes
@@ -30,7 +30,7 @@ _FRAMES: Final = 15
 
 
 def check_processor() -> Iterator[Finding]:
-    """How many processors there are, and what they can do."""
+    """Check the number and the features of the CPUs."""
     try:
         lines = _CPUINFO.read_text().splitlines()
         flags = next(
@@ -41,42 +41,46 @@ def check_processor() -> Iterator[Finding]:
     known = [name for name in _FEATURES if name in flags]
     found = f"{describe_machine()}{', ' if known else ''}{', '.join(known)}"
     if platform.machine() == "x86_64" and flags and "avx2" not in flags:
-        yield Finding("amber", "processor", found, "expect a third of the speed: it has no AVX2")
+        yield Finding("amber", "processor", found, "expect a third of the speed, because it has no AVX2")
     elif processor_count() == 1:
-        yield Finding("amber", "processor", found, "expect less than half of the speed with one processor")
+        yield Finding("amber", "processor", found, "expect less than half the speed with a single CPU")
     else:
         yield Finding("green", "processor", found)
 
 
 def check_board() -> Iterator[Finding]:
-    """Temperature, throttling and the camera library of a Raspberry Pi."""
+    """Check the temperature, throttling and camera library of a Raspberry Pi."""
     degrees = temperature()
     if degrees is not None:
-        status, remedy = ("amber", "cool it: it slows down at 80 °C") if degrees >= _HOT else ("green", "")
+        status, remedy = (
+            ("amber", "improve cooling; it throttles at 80 °C") if degrees >= _HOT else ("green", "")
+        )
         yield Finding(status, "temperature", f"{degrees:.0f} °C", remedy)  # type: ignore[arg-type]
     held_back = throttling()
     if held_back is not None:
         yield (
-            Finding("amber", "power", ", ".join(held_back), "use the board's own power supply, and cool it")
+            Finding(
+                "amber", "power", ", ".join(held_back), "use the official power supply and improve cooling"
+            )
             if held_back
-            else Finding("green", "power", "nothing holds the processor back")
+            else Finding("green", "power", "the processor is not throttled")
         )
     if _PI in describe_machine():
         yield (
-            Finding("green", "picamera2", "it is installed")
+            Finding("green", "picamera2", "installed")
             if find_spec("picamera2") is not None
             else Finding(
                 "amber",
                 "picamera2",
-                "it is not installed in this environment",
-                "for a camera on the ribbon cable: apt install python3-picamera2, and make the environment with "
+                "not installed in this environment",
+                "for a camera on the ribbon cable: apt install python3-picamera2, and create the environment with "
                 "--system-site-packages",
             )
         )
 
 
 def check_display() -> Iterator[Finding]:
-    """Whether windows can be shown."""
+    """Check whether windows can be shown."""
     try:
         import tkinter
     except ImportError:
@@ -89,11 +93,11 @@ def check_display() -> Iterator[Finding]:
             "amber", "windows", f"no display: {error}", "use --no-show, or --serve to watch in a browser"
         )
     else:
-        yield Finding("green", "windows", "they can be shown")
+        yield Finding("green", "windows", "can be shown")
 
 
 def check_cameras() -> Iterator[Finding]:
-    """What each camera of this machine really gives."""
+    """Read some frames from each camera of this machine."""
     devices = sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name))
     cameras = [path for path in devices if _can_capture(path)]
     if not cameras:
@@ -101,15 +105,18 @@ def check_cameras() -> Iterator[Finding]:
             "amber",
             "camera",
             "no camera on this machine",
-            "plug one in, or name one on the network: fer-edge camera rtsp://…",
+            "connect a camera, or use a network camera: fer-edge camera rtsp://…",
         )
     for path in cameras:
         yield _probe(path)
 
 
 def _can_capture(path: Path) -> bool:
-    """Whether a device gives images: on a Raspberry Pi most are codecs and such. One that cannot be asked may."""
-    import fcntl  # not on Windows, which has no such devices
+    """Return whether a video device captures images, or cannot be queried.
+
+    On a Raspberry Pi, most video devices are codecs and other processing blocks.
+    """
+    import fcntl  # does not exist on Windows, which has no such devices
 
     try:
         device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
@@ -126,10 +133,10 @@ def _can_capture(path: Path) -> bool:
 
 
 def _probe(path: Path) -> Finding:
-    """Read some frames of a camera, in a thread: its driver may block for ever."""
+    """Read some frames of a camera, in a thread because the driver may block forever."""
     if not os.access(path, os.R_OK | os.W_OK):
-        remedy = "add yourself to the group video: sudo usermod -aG video $USER, and log in again"
-        return Finding("red", f"camera {path}", "permission is denied", remedy)
+        remedy = "add yourself to the group video and log in again: sudo usermod -aG video $USER"
+        return Finding("red", f"camera {path}", "permission denied", remedy)
     seen: dict[str, Any] = {"frames": 0}
     thread = threading.Thread(target=_read, args=(str(path), seen), daemon=True)
     thread.start()
@@ -142,14 +149,14 @@ def _probe(path: Path) -> Finding:
         return Finding(
             "amber",
             f"camera {path}",
-            "it cannot be opened",
-            "end the program that uses it: fuser -v " + str(path),
+            "cannot be opened",
+            "close the program that is using it; find it with: fuser -v " + str(path),
         )
     return Finding(
         "red",
         f"camera {path}",
-        "it opens and gives no images",
-        "a camera on the ribbon cable is read with: fer-edge camera picamera; others: another cable or port",
+        "opens but delivers no images",
+        "for a camera on the ribbon cable use: fer-edge camera picamera; otherwise try another cable or port",
     )
 
 

@@ -1,4 +1,4 @@
-"""The bundled models, whether they are as they were made, and whether they answer as they did."""
+"""Checks of the bundled models, of face detection and of downloaded detectors."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from fer_edge.runtime.json_text import parse_json
 __all__ = ["ANSWERS_SUFFIX", "answer", "check_detectors", "check_models"]
 
 ANSWERS_SUFFIX: Final = ".answers.json"
-"""Of the file beside a bundled model that holds its scores of a known face, as written when it was bundled."""
+"""The suffix of the file next to a bundled model that stores its expected scores of a known face."""
 
-_TOLERANCE: Final = 0.1  # of a score: kernels of different processors round differently
+_TOLERANCE: Final = 0.1  # per score; the kernels of different processors round differently
 
 
 def answer(model: str | Path) -> dict[str, float]:
-    """The scores that a model gives to the drawn face, by label; no detector is asked where it is."""
+    """Return a model's scores of the synthetic face by label, without a detector."""
     from fer_edge.benchmark.synthetic_video import draw_frames
     from fer_edge.classification.classifier import Classifier
     from fer_edge.models.find_model import find_model
@@ -35,7 +35,7 @@ def answer(model: str | Path) -> dict[str, float]:
 
 
 def check_models() -> Iterator[Finding]:
-    """Check each bundled model: its hash, its spec, its answer."""
+    """Check the hash, spec and predictions of each bundled model, and face detection."""
     from fer_edge.models.find_model import BUNDLED, bundled_models
 
     installed = bundled_models()
@@ -43,7 +43,7 @@ def check_models() -> Iterator[Finding]:
         if name in installed:
             yield _check_model(name)
         else:
-            yield Finding("red", f"model {name}", "its file does not exist", "install fer-edge again")
+            yield Finding("red", f"model {name}", "the file does not exist", "reinstall fer-edge")
     yield _check_detection()
 
 
@@ -55,36 +55,32 @@ def _check_model(name: str) -> Finding:
     try:
         model = find_model(name)
         if not _is_as_installed(model.path):
-            return Finding(
-                "red", title, "its file is not the one that was installed", "install fer-edge again"
-            )
+            return Finding("red", title, "the file has changed since it was installed", "reinstall fer-edge")
         found = answer(name)
         started = time.perf_counter()
         answer(name)
         took_ms = 1000 * (time.perf_counter() - started)
     except FerEdgeError as error:
         what, _, remedy = str(error).rpartition("; ")
-        return Finding("red", title, what or remedy, remedy if what else "install fer-edge again")
+        return Finding("red", title, what or remedy, remedy if what else "reinstall fer-edge")
     expected_path = model.path.with_suffix(ANSWERS_SUFFIX)
     what = f"{model.spec.variant}, sha256 {model.sha256[:12]}…"
     if not expected_path.is_file():
-        return Finding(
-            "amber", title, f"{what}; nobody wrote down what it should answer", "install fer-edge again"
-        )
+        return Finding("amber", title, f"{what}; its expected scores are missing", "reinstall fer-edge")
     expected = parse_json(expected_path.read_text("utf-8"))
     worst = max(abs(found[label] - value) for label, value in expected.items())
     if worst > _TOLERANCE:
         return Finding(
             "red",
             title,
-            f"{what}; it answers {worst:.2f} off what it should on a known face",
-            "install LiteRT again: pip install --force-reinstall ai-edge-litert; if that does not help, report this",
+            f"{what}; its scores of a known face are off by {worst:.2f}",
+            "reinstall LiteRT: pip install --force-reinstall ai-edge-litert; if that does not help, report this",
         )
-    return Finding("green", title, f"{what}; right on a known face, {took_ms:.0f} ms with its loading")
+    return Finding("green", title, f"{what}; correct on a known face, {took_ms:.0f} ms including loading")
 
 
 def _is_as_installed(path: Path) -> bool:
-    """Whether a file has the hash that its wheel states; a source checkout states none."""
+    """Return whether a file has the hash recorded in its wheel, if any."""
     try:
         stated = files("fer-edge") or []
     except PackageNotFoundError:
@@ -110,14 +106,17 @@ def _check_detection() -> Finding:
         return Finding(
             "red",
             "detection",
-            "Haar misses a face that it should find",
+            "Haar does not find a face that it should find",
             "pip install --force-reinstall 'opencv-python-headless<5'",
         )
     return Finding("green", "detection", f"Haar finds a known face, {took_ms:.0f} ms for 960×540 pixels")
 
 
 def check_detectors() -> Iterator[Finding]:
-    """The detectors' models that were downloaded; those that were not are no fault."""
+    """Check the downloaded detector models.
+
+    It is not a problem if none was downloaded.
+    """
     from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
 
     for name, file in DETECTOR_FILES.items():

@@ -1,4 +1,4 @@
-"""Python, the packages, OpenCV and FFmpeg."""
+"""Checks of Python, the required packages, OpenCV and FFmpeg."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _OPENCVS: Final = frozenset(
     {"opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
 )
 _REINSTALL: Final = (
-    "install fer-edge again in an environment of its own: python3 -m venv ~/fer && . ~/fer/bin/activate"
+    "reinstall fer-edge in a new virtual environment: python3 -m venv ~/fer && . ~/fer/bin/activate"
 )
 
 
 def check_python() -> Iterator[Finding]:
-    """The interpreter's version and size."""
+    """Check the version of Python and whether it is a 64-bit build."""
     bits = 8 * struct.calcsize("P")
     found = f"fer-edge {__version__}, Python {platform.python_version()}, {bits} bit, {platform.platform()}"
     if sys.version_info < _LEAST_PYTHON:
         yield Finding("red", "Python", found, "use Python 3.11 or newer")
     elif bits == 32:
         yield Finding(
-            "amber", "Python", found, "use a 64-bit system: the 32-bit one has an old, slow runtime only"
+            "amber", "Python", found, "use a 64-bit system; only an old, slow runtime exists for 32 bits"
         )
     else:
         yield Finding("green", "Python", found)
 
 
 def check_packages() -> Iterator[Finding]:
-    """What fer-edge imports, and the interpreter of models."""
+    """Check the packages that fer-edge imports, and the model interpreter."""
     for module, name in _PACKAGES.items():
         yield _check_import(module, name)
     litert = _check_import("ai_edge_litert.interpreter", "LiteRT")
@@ -53,8 +53,8 @@ def check_packages() -> Iterator[Finding]:
         yield Finding(
             "amber",
             "LiteRT",
-            f"{old.found} in its place, which is slow",
-            "use a 64-bit system, which has LiteRT",
+            f"not installed; using {old.found}, which is slow",
+            "use a 64-bit system, for which LiteRT is available",
         )
     else:
         yield Finding("red", "LiteRT", litert.found, "pip install ai-edge-litert")
@@ -63,9 +63,9 @@ def check_packages() -> Iterator[Finding]:
 def _check_import(module: str, name: str) -> Finding:
     try:
         imported = import_module(module)
-    except Exception as error:  # noqa: BLE001  (a package that is broken raises whatever it likes)
+    except Exception as error:  # noqa: BLE001  (a broken package may raise anything)
         reason = reason_of(error)
-        return Finding("red", name, f"it cannot be imported: {reason}", _REINSTALL)
+        return Finding("red", name, f"cannot be imported: {reason}", _REINSTALL)
     return Finding("green", name, _version_of(module.partition(".")[0], imported))
 
 
@@ -75,20 +75,20 @@ def _version_of(package: str, module: Any) -> str:
             return version(name)
         except PackageNotFoundError:
             continue
-    return str(getattr(module, "__version__", "of an unknown version"))
+    return str(getattr(module, "__version__", "unknown version"))
 
 
 def check_opencv() -> Iterator[Finding]:
-    """Whether there is one OpenCV, of a version that has cascades, and whether those load."""
+    """Check that exactly one OpenCV is installed and can load the Haar cascade."""
     installed = sorted({d.name.lower() for d in distributions() if d.name} & _OPENCVS)
     try:
         import cv2
-    except Exception as error:  # noqa: BLE001  (such as libGL.so.1, which the system lacks)
+    except Exception as error:  # noqa: BLE001  (such as a missing libGL.so.1)
         reason = reason_of(error)
         remedy = "pip install --force-reinstall 'opencv-python-headless<5'"
         if "libGL" in reason:
             remedy = "pip uninstall opencv-python; pip install --force-reinstall 'opencv-python-headless<5'"
-        yield Finding("red", "OpenCV", f"it cannot be imported: {reason}", remedy)
+        yield Finding("red", "OpenCV", f"cannot be imported: {reason}", remedy)
         return
     found = f"{cv2.__version__} ({', '.join(installed) or 'not from a wheel'})"
     if len(installed) > 1:
@@ -96,8 +96,8 @@ def check_opencv() -> Iterator[Finding]:
         yield Finding(
             "amber",
             "OpenCV",
-            f"{found}: they overwrite each other",
-            f"keep one: pip uninstall {others}; pip install --force-reinstall 'opencv-python-headless<5'",
+            f"{found}: these packages overwrite each other",
+            f"keep only one: pip uninstall {others}; pip install --force-reinstall 'opencv-python-headless<5'",
         )
     else:
         yield Finding("green", "OpenCV", found)
@@ -110,14 +110,14 @@ def check_opencv() -> Iterator[Finding]:
         what, _, remedy = str(error).rpartition("; ")
         yield Finding("red", "Haar cascade", what, remedy)
     else:
-        yield Finding("green", "Haar cascade", "it loads")
+        yield Finding("green", "Haar cascade", "loads")
 
 
 def check_video() -> Iterator[Finding]:
-    """The decoders and encoders of FFmpeg that videos commonly want."""
+    """Check the decoders and encoders of FFmpeg for common video formats."""
     try:
         import av
-    except Exception:  # noqa: BLE001  (told among the packages)
+    except Exception:  # noqa: BLE001  (check_packages reports it)
         return
     lacking = [name for name in ("h264", "hevc", "mjpeg", "vp9") if not _has_codec(av, name, "r")]
     encoders = [name for name in ("libx264", "libvpx-vp9", "aac", "libopus") if _has_codec(av, name, "w")]
@@ -129,7 +129,7 @@ def check_video() -> Iterator[Finding]:
         yield Finding(
             "amber",
             "video",
-            "FFmpeg has no libx264: annotated .mp4 cannot be written",
+            "FFmpeg has no libx264, so annotated .mp4 files cannot be written",
             "pip install --force-reinstall av, or write .webm",
         )
     else:

@@ -1,1 +1,1 @@
-"""What happens when faces show something: rules, and the actions that they start."""
+"""Event rules and the actions they trigger."""

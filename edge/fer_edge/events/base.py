@@ -1,4 +1,4 @@
-"""What an action is, and one that works beside the run."""
+"""The ``Action`` interface and a base class for background actions."""
 
 from __future__ import annotations
 
@@ -18,32 +18,36 @@ __all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction", "Publ
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MOST_WAITING: Final = 100  # events
-_END_S: Final = 30.0  # for so long the end of a run waits for what is still to be done
-_INTERRUPTED_END_S: Final = 2.0  # and that of an interrupted one
-_JOIN_S: Final = 1.0  # for threads that were told to end
-_PATIENCE_S: Final = 0.05
+_MAX_WAITING: Final = 100  # events
+_END_S: Final = 30.0  # how long the end of a run waits for pending events
+_INTERRUPTED_END_S: Final = 2.0  # the same, once the run has been interrupted
+_JOIN_S: Final = 1.0  # how long to wait for threads that have been told to stop
+_POLL_S: Final = 0.05
 
 
 class Action(Protocol):
-    """What a rule starts. ``perform`` returns at once: whatever takes time happens beside the run."""
+    """An action that a rule triggers.
+
+    ``perform`` returns at once: slow work runs in the background and never holds up the run.
+    """
 
     def perform(self, event: Event) -> None:
-        """Do it for an event, once; a failure is a warning, and ends nothing."""
+        """Perform the action for an event; a failure is only logged as a warning."""
 
     def close(self) -> None:
-        """End with the run: finish what was asked for or, after a while, give it up."""
+        """Finish pending events at the end of the run, or give them up after a time limit."""
 
 
 Publisher = Callable[[EventRecord, str], None]
-"""Publishes an event to an MQTT topic, at once or as soon as there is a connection."""
+"""A function that publishes an event to an MQTT topic, now or once there is a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionRequest:
-    """What an action is made from: ``target``, the whole text after ``--then``, and what it may use.
+    """The arguments of an action factory.
 
-    ``publish`` is the run's way to an MQTT broker; None where it has none.
+    ``target`` is the full text after ``--then``. ``publish`` publishes over the run's MQTT connection; None
+    if the run has no broker.
     """
 
     target: str
@@ -51,7 +55,7 @@ class ActionRequest:
 
     @property
     def rest(self) -> str:
-        """What follows the action's name and its colon."""
+        """The part of the target after the action's name and colon."""
         return self.target.partition(":")[2]
 
 
@@ -59,49 +63,49 @@ ActionFactory = Callable[[ActionRequest], Action]
 
 
 class BackgroundAction(ABC):
-    """Performs events in threads of its own, a hundred of which may wait.
+    """An action that handles events in background threads, with a queue of 100 events.
 
-    ``name`` is what messages call it; ``threads`` how many events are worked on at a time. Where more come than it can
-    do, the oldest are dropped, counted and reported.
+    ``name`` identifies the action in messages; ``threads`` is how many events are handled at the same time.
+    When the queue is full, the oldest event is dropped, counted and reported.
     """
 
     def __init__(self, name: str, threads: int = 1) -> None:
         self._name = name
-        self._most_threads = threads
+        self._max_threads = threads
         self._waiting: deque[Event] = deque()
         self._changed = threading.Condition()
         self._busy = 0
         self._threads: list[threading.Thread] = []
         self.ended = threading.Event()
-        """Set when nothing more shall be begun or waited for."""
+        """Set once no more work may start and no more waiting is allowed."""
 
     @abstractmethod
     def work_on(self, event: Event) -> None:
-        """Do it for an event; raises nothing."""
+        """Handle one event in a background thread; raises nothing."""
 
     def perform(self, event: Event) -> None:
-        """Put an event into the queue."""
+        """Queue an event."""
         with self._changed:
-            if len(self._waiting) >= _MOST_WAITING:
+            if len(self._waiting) >= _MAX_WAITING:
                 self._waiting.popleft()
-                self.warn("more events than it can do; the oldest are dropped")
+                self.warn("cannot keep up with the events; dropping the oldest")
             self._waiting.append(event)
-            if self._busy + len(self._waiting) > len(self._threads) < self._most_threads:
+            if self._busy + len(self._waiting) > len(self._threads) < self._max_threads:
                 thread = threading.Thread(target=self._serve, name=f"action {self._name}", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError:  # the system gives no more of them; the event waits for the next one's
-                    self.warn("the system starts no further thread; its events wait")
+                except RuntimeError:  # no threads left in the system; the event waits for the next attempt
+                    self.warn("cannot start another thread; events are waiting")
                 else:
                     self._threads.append(thread)
             self._changed.notify()
 
     def warn(self, what: str) -> None:
-        """Report a failure; equal ones are counted."""
+        """Log a warning; identical warnings are counted."""
         _LOG.warning("%s: %s", self._name, what)
 
     def close(self) -> None:
-        """Wait for what is still to be done; after half a minute, or two seconds of an interruption, give it up."""
+        """Wait for pending events: at most 30 seconds, or 2 after an interruption."""
         try:
             self._wait_for_end()
         finally:
@@ -111,18 +115,18 @@ class BackgroundAction(ABC):
                 self._waiting.clear()
                 self._changed.notify_all()
             if left:
-                self.warn(f"{left} of its events were given up at the end of the run")
+                self.warn(f"gave up {left} pending events at the end of the run")
             deadline = time.monotonic() + _JOIN_S
             for thread in self._threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def _wait_for_end(self) -> None:
-        begun = time.monotonic()
+        start = time.monotonic()
         with self._changed:
             while self._waiting or self._busy:
-                if time.monotonic() >= begun + (_INTERRUPTED_END_S if is_interrupted() else _END_S):
+                if time.monotonic() >= start + (_INTERRUPTED_END_S if is_interrupted() else _END_S):
                     break
-                self._changed.wait(_PATIENCE_S)
+                self._changed.wait(_POLL_S)
 
     def _serve(self) -> None:
         while True:
@@ -135,9 +139,9 @@ class BackgroundAction(ABC):
                 self._busy += 1
             try:
                 self.work_on(event)
-            except Exception as error:  # noqa: BLE001  (one event's failure must not end those to come)
+            except Exception as error:  # noqa: BLE001  (one failing event must not stop the next ones)
                 _LOG.debug("%s failed", self._name, exc_info=True)
-                self.warn(f"it failed: {error or type(error).__name__}")
+                self.warn(f"failed: {error or type(error).__name__}")
             finally:
                 with self._changed:
                     self._busy -= 1

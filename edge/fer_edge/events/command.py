@@ -1,4 +1,4 @@
-"""``exec:COMMAND``: a program that is given the event as JSON."""
+"""``exec:COMMAND``: run a program with the event as JSON on its standard input."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ __all__ = ["CommandAction", "create_action"]
 
 _LIMIT_S: Final = 30.0
 _AT_ONCE: Final = 4
-_KILLED_S: Final = 1.0  # for a program to be gone once it was ended
-_KEPT: Final = 1000  # bytes of what it said last
-_SHOWN: Final = 200  # characters of its last line
+_KILLED_S: Final = 1.0  # how long to wait for a killed program to exit
+_KEPT: Final = 1000  # bytes kept from the end of its standard error
+_SHOWN: Final = 200  # characters shown of its last line
 _CHUNK: Final = 1 << 16
 
 
 class CommandAction(BackgroundAction):
-    """Runs a program without a shell, for half a minute at most, four of them at a time.
+    """An action that runs a program for each event, without a shell.
 
-    The event is one line of JSON on its standard input. Its standard output is dropped; the last line of its
-    standard error is shown where it fails. What is still running at its time limit is ended with all that it started.
+    At most four programs run at the same time, each for at most 30 seconds. The program reads the event as
+    one line of JSON from its standard input. Its standard output is discarded; if it fails, the last line of
+    its standard error is shown. A program that exceeds the time limit is killed along with all processes it
+    started.
     """
 
     def __init__(self, arguments: list[str], *, limit_s: float = _LIMIT_S) -> None:
@@ -38,7 +40,7 @@ class CommandAction(BackgroundAction):
         self._arguments, self._limit_s = arguments, limit_s
 
     def work_on(self, event: Event) -> None:
-        """Run it once."""
+        """Run the program once."""
         try:
             process = subprocess.Popen(
                 self._arguments,
@@ -48,9 +50,9 @@ class CommandAction(BackgroundAction):
                 start_new_session=True,
             )
         except OSError as error:
-            self.warn(f"it cannot be started: {error.strerror or error}")
+            self.warn(f"cannot start: {error.strerror or error}")
             return
-        last = _LastWords(process.stderr)
+        stderr = _StderrTail(process.stderr)
         try:
             self._feed(process, event)
             status = self._wait(process)
@@ -58,20 +60,22 @@ class CommandAction(BackgroundAction):
             _end_group(process)
         if status is None:
             self.warn(
-                "it was ended with the run" if self.ended.is_set() else f"it ran past {self._limit_s:g} s"
+                "killed at the end of the run"
+                if self.ended.is_set()
+                else f"killed after running for {self._limit_s:g} s"
             )
         elif status:
-            said = last.line()
-            self.warn(f"it failed with status {status}{f': {said}' if said else ''}")
+            line = stderr.last_line()
+            self.warn(f"failed with status {status}{f': {line}' if line else ''}")
 
     def _feed(self, process: subprocess.Popen[bytes], event: Event) -> None:
-        """Write the event from a thread: a program that does not read may let the pipe fill."""
+        """Write the event from a thread, in case the program does not read its input."""
         assert process.stdin is not None
         line = json.dumps(event.as_record()).encode() + b"\n"
         threading.Thread(target=_write, args=(process.stdin, line), daemon=True).start()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
-        """Its exit status, or None where it has not ended in time."""
+        """Return the exit status, or None if the program has not exited in time."""
         waited = 0.0
         while waited < self._limit_s and not self.ended.is_set():
             step = min(0.2, self._limit_s - waited)
@@ -81,8 +85,8 @@ class CommandAction(BackgroundAction):
         return None
 
 
-class _LastWords:
-    """Reads what a program says to its end, and keeps the last of it."""
+class _StderrTail:
+    """Reads a program's standard error to the end and keeps the last part."""
 
     def __init__(self, stream: Any) -> None:
         self._kept = b""
@@ -94,27 +98,30 @@ class _LastWords:
             while chunk := stream.read1(_CHUNK):
                 self._kept = (self._kept + chunk)[-_KEPT:]
 
-    def line(self) -> str:
-        """The last line that was said."""
-        self._thread.join(0.2)  # something that it started may keep the pipe open
+    def last_line(self) -> str:
+        """Return the last line that is not blank, or an empty string."""
+        self._thread.join(0.2)  # a child process may keep the pipe open
         lines = self._kept.decode("utf-8", "replace").split("\n")
         return next((line.strip()[-_SHOWN:] for line in reversed(lines) if line.strip("\0 \t\r")), "")
 
 
 def create_action(request: ActionRequest) -> Action:
-    """Make the action of ``exec:COMMAND``; raises UsageError where there is no such program."""
+    """Create the action for ``exec:COMMAND``.
+
+    Raises UsageError if the program does not exist.
+    """
     try:
         arguments = shlex.split(request.rest)
     except ValueError as error:
         raise UsageError(
-            f"{request.target!r}: its quotes do not close ({error}); write them in pairs"
+            f"{request.target!r}: cannot parse the command ({error}); close every quote"
         ) from error
     if not arguments:
-        raise UsageError("exec: needs a command, such as exec:'notify-send smile'")
+        raise UsageError("exec: the command is missing; write for example exec:'notify-send smile'")
     if shutil.which(arguments[0]) is None:
         raise UsageError(
-            f"exec:{arguments[0]}: no such program, or it may not be run; give its path "
-            "(it is run without a shell: for pipes and variables write exec:'sh -c \"…\"')"
+            f"exec:{arguments[0]}: program does not exist or is not executable; check its path "
+            "(commands run without a shell: for pipes and variables write exec:'sh -c \"…\"')"
         )
     return CommandAction(arguments)
 
@@ -125,9 +132,9 @@ def _write(stream: Any, content: bytes) -> None:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a program that still runs, with what it started."""
+    """Kill a program that is still running, along with all processes it started."""
     if process.poll() is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)
-        with suppress(subprocess.TimeoutExpired):  # of another user, such as what sudo started
+        with suppress(subprocess.TimeoutExpired):  # a process of another user, such as one started by sudo
             process.wait(_KILLED_S)

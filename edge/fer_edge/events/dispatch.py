@@ -1,4 +1,4 @@
-"""From results to actions: the rules of a run, and what each starts."""
+"""Dispatch of events: check the rules of a run and perform their actions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["EventDispatcher", "Listener"]
 
 Listener = Callable[[Event], None]
 
-_PATIENCE_S: Final = 0.1
+_POLL_S: Final = 0.1
 
 
 class EventDispatcher:
-    """Performs the actions of rules as results come in, and tells whoever else wants to know.
+    """Checks rules on each result, performs their actions and calls listeners.
 
-    ``pairs`` are rules and what each starts; a rule may be in several, and is followed once. ``counts`` are the events
-    of each rule so far.
+    ``pairs`` are rules with their actions. A rule may appear in several pairs; it is evaluated once.
+    ``counts`` holds the number of events of each rule so far.
     """
 
     def __init__(self, pairs: Sequence[tuple[Rule, Action]]) -> None:
@@ -33,11 +33,11 @@ class EventDispatcher:
         self.counts: Counter[str] = Counter({rule.text: 0 for rule, _ in pairs})
 
     def listen(self, listener: Listener) -> None:
-        """Tell every event to somebody else, who returns at once and raises nothing."""
+        """Call ``listener`` with every event; it must return at once and raise nothing."""
         self._listeners.append(listener)
 
     def take(self, result: FrameResult) -> None:
-        """Take the next result of a stream."""
+        """Check the rules against the next result of a stream and perform their actions."""
         for event in self._engine.update(result):
             self.counts[event.rule.text] += 1
             for listener in self._listeners:
@@ -47,29 +47,29 @@ class EventDispatcher:
                     action.perform(event)
 
     def reset(self) -> None:
-        """Another stream begins, whose clock and faces are others."""
+        """Start over for another stream, with a new clock and new faces."""
         self._engine.reset()
 
     def interrupt(self) -> None:
-        """The stream goes on after a time in which nobody saw what happened, with other faces."""
+        """Continue the stream after a gap without frames, with new faces."""
         self._engine.interrupt()
 
     def close(self) -> None:
-        """The run is over: all actions end at the same time, also where another one fails."""
+        """Close all actions in parallel, even if one of them fails."""
         failures: list[Exception] = []
 
-        def end(action: Action) -> None:
+        def close_action(action: Action) -> None:
             try:
                 action.close()
             except Exception as error:  # noqa: BLE001  (raised below)
                 failures.append(error)
 
-        threads = [Thread(target=end, args=(action,), daemon=True) for _, action in self._pairs]
+        threads = [Thread(target=close_action, args=(action,), daemon=True) for _, action in self._pairs]
         for thread in threads:
             thread.start()
         try:
             _join(threads)
-        except BaseException:  # a signal's, which shortens their waiting
+        except BaseException:  # raised by a signal, which also shortens the wait of the actions
             _join(threads)
             raise
         if failures:
@@ -79,4 +79,4 @@ class EventDispatcher:
 def _join(threads: Sequence[Thread]) -> None:
     for thread in threads:
         while thread.is_alive():
-            thread.join(_PATIENCE_S)  # without a limit a signal could not end it everywhere
+            thread.join(_POLL_S)  # on some platforms a signal cannot interrupt a join without a timeout

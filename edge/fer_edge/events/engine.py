@@ -1,4 +1,4 @@
-"""Rules over time: when one comes true, once for each time that it does."""
+"""Evaluation of rules over time: one event each time a rule becomes true."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from fer_edge.types import FaceRecord, FaceResult, FrameResult
 
 __all__ = ["Event", "EventRecord", "RuleEngine"]
 
-_MISSED_S: Final = 0.5  # a face that is not found for less than this is taken to be there, as it was
-_MARGIN: Final = 0.05  # a score that has passed a limit has to fall so far behind it: no flicker
-_EPSILON_S: Final = 5e-4  # clocks are rounded
+_MISSED_S: Final = 0.5  # a face missed for less than this still counts as present and unchanged
+_MARGIN: Final = 0.05  # hysteresis: a score past its limit has to fall this far behind it to count as back
+_EPSILON_S: Final = 5e-4  # tolerance for rounded clocks
 
 
 class EventRecord(TypedDict):
-    """An event as actions get it, in JSON: which rule, the how manieth time, whose, and the frame's row."""
+    """An event as JSON: the rule, its count, the face and the row of the frame."""
 
     rule: str
     number: int
@@ -43,7 +43,11 @@ class EventRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A rule that came true: of the face with that id, or of the scene; ``number`` counts the rule's from 1."""
+    """An event: a rule became true for a face, or for the scene.
+
+    ``number`` counts the events of the rule from 1. ``face`` is the ID of the face, or None for a rule about
+    the scene.
+    """
 
     rule: Rule
     number: int
@@ -51,28 +55,31 @@ class Event:
     result: FrameResult
 
     def as_record(self) -> EventRecord:
-        """The event as JSON."""
+        """Return the event as JSON."""
         record = self.result.as_record()
         return {"rule": self.rule.text, "number": self.number, "face": self.face, **record}
 
 
 @dataclass(slots=True)
 class _Scope:
-    """What is remembered of a face, or of the scene: what is past its limit, and since when conditions hold."""
+    """The memory for one face or the scene.
+
+    ``past`` says which scores are past their limits, ``since_s`` since when conditions hold.
+    """
 
     past: dict[tuple[EmotionIs, int], bool] = field(default_factory=dict)
     since_s: dict[Condition, float] = field(default_factory=dict)
     is_true: bool = False
-    waits: bool = False  # the rule came true, and its event has not been given yet
+    waits: bool = False  # the rule became true, but its event is still pending
 
     def forget(self, face: int) -> None:
-        """Forget a face that is gone."""
+        """Forget a face that has left."""
         for key in [key for key in self.past if key[1] == face]:
             del self.past[key]
 
 
 class _RuleState:
-    """A rule and what it remembers."""
+    """A rule and its memory."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -80,7 +87,7 @@ class _RuleState:
         self.faces: dict[int, _Scope] = {}
         self.number = 0
         self.last_s: float | None = None
-        # Conditions on the scene last on where a rule about each face has no face to ask about.
+        # In a rule about each face, conditions on the scene go on even while no face is in view.
         self.lasting = [
             part
             for part in walk(rule.condition)
@@ -88,13 +95,13 @@ class _RuleState:
         ]
 
     def forget(self, faces: Sequence[int]) -> None:
-        """Forget faces that are gone."""
+        """Forget faces that have left."""
         for face in faces:
             self.faces.pop(face, None)
             self.scene.forget(face)
 
-    def is_cool(self, time_s: float) -> bool:
-        """Whether another event may follow the last one."""
+    def may_fire(self, time_s: float) -> bool:
+        """Return whether enough time has passed since the rule's last event."""
         every_s = self.rule.every_s
         return every_s is None or self.last_s is None or time_s - self.last_s >= every_s - _EPSILON_S
 
@@ -106,12 +113,13 @@ class _Seen:
 
 
 class RuleEngine:
-    """Follows rules through the results of a stream, by its own clock.
+    """Evaluates rules on the results of a stream, using the stream's clock.
 
-    A rule gives an event when it comes true, for each face by itself where it is about one, and again only after
-    it was not true. With ``every``, no two come within that time: a rule that comes true meanwhile waits, and lapses if
-    it does not stay true. A face that is missed for less than half a second counts as there, as it was. A score that
-    is past a limit stays so until it is 0.05 behind it.
+    A rule fires when it becomes true, and again only after it has been false. Rules about a face fire for
+    each face separately. With ``every``, two events of a rule are at least that far apart: a rule that
+    becomes true earlier waits, and its event is dropped if it does not stay true. A face missed for less than
+    half a second still counts as present and unchanged. A score that is past its limit stays past it until it
+    is 0.05 behind.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -119,16 +127,17 @@ class RuleEngine:
         self.reset()
 
     def reset(self) -> None:
-        """Another stream begins: nothing goes on, and no event of the one before counts."""
+        """Start over for another stream; nothing carries over, and event counts restart."""
         self._states = [_RuleState(rule) for rule in self._rules]
         self._seen: dict[int, _Seen] = {}
-        self._face_s: float | None = None  # when a face was last in view, or the stream began
+        self._face_s: float | None = None  # when a face was last in view, or when the stream began
         self._last_s = 0.0
 
     def interrupt(self) -> None:
-        """The stream goes on after a time in which nothing was seen, with other faces: what has to last begins again.
+        """Continue the stream after a gap without frames.
 
-        Events go on counting, and so does the time between them.
+        The faces before the gap are forgotten, and every ``for`` duration restarts. Event counts and the time
+        since the last event carry over.
         """
         for state in self._states:
             state.faces.clear()
@@ -138,7 +147,7 @@ class RuleEngine:
         self._face_s = None
 
     def update(self, result: FrameResult) -> list[Event]:
-        """Take the next result; the events of it, in the rules' order."""
+        """Evaluate the rules on the next result; return events in the order of the rules."""
         time_s = result.frame.time_s or 0.0
         if self._face_s is None or result.faces:
             self._face_s = time_s
@@ -158,11 +167,14 @@ class RuleEngine:
         return events
 
     def _find_replaced(self, result: FrameResult) -> list[int]:
-        """Faces in whose place others come in this very frame: after a cut, or where a face gets another id."""
+        """Return the faces that new ones replace in this frame.
+
+        This happens after a cut, and when a face gets a new ID.
+        """
         now = {face.id for face in result.faces}
-        come = len(now - self._seen.keys())
+        new_count = len(now - self._seen.keys())
         vanished = [n for n, seen in self._seen.items() if n not in now and seen.time_s == self._last_s]
-        return vanished[:come]
+        return vanished[:new_count]
 
     def _check(self, state: _RuleState, result: FrameResult, time_s: float) -> Iterator[Event]:
         rule, scene = state.rule, state.scene
@@ -174,7 +186,7 @@ class RuleEngine:
             is_true = self._holds(rule.condition, face, scope, scene, time_s)
             scope.waits = is_true and (scope.waits or not scope.is_true)
             scope.is_true = is_true
-            if scope.waits and state.is_cool(time_s):
+            if scope.waits and state.may_fire(time_s):
                 scope.waits = False
                 state.number += 1
                 state.last_s = time_s
@@ -183,9 +195,9 @@ class RuleEngine:
     def _holds(
         self, condition: Condition, face: FaceResult | None, scope: _Scope, scene: _Scope, time_s: float
     ) -> bool:
-        """Whether a condition holds for a face, or for the scene.
+        """Return whether a condition holds for a face, or for the scene.
 
-        Every part is looked at, also where the first decides: each has a memory.
+        All parts are evaluated, without short-circuiting, because each part has a memory to update.
         """
         match condition:
             case EmotionIs(anyone=True):
@@ -232,7 +244,7 @@ def _has_lasted(condition: Lasting, holds: bool, seconds: float, scope: _Scope, 
 
 
 def _is_shown(condition: EmotionIs, face: FaceResult, scope: _Scope) -> bool:
-    """Whether a face shows an emotion; one that did a moment ago has to fall behind by more than a flicker."""
+    """Return whether a face shows an emotion, with hysteresis."""
     score = face.scores.values[face.scores.labels.index(condition.label)]
     key = (condition, face.id)
     margin = _MARGIN if scope.past.get(key, False) else 0.0

@@ -1,4 +1,4 @@
-"""``print``: a line on standard output for each event."""
+"""``print``: write one line to standard output for each event."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class PrintAction:
-    """Prints when it was, which rule, and whose face; a closed pipe ends the run, any other failure is a warning."""
+    """An action that prints the time, the rule and the face of each event.
+
+    A closed pipe ends the run; any other failure is a warning.
+    """
 
     def perform(self, event: Event) -> None:
-        """Print a line."""
+        """Print the event."""
         frame = event.result.frame
         when = (
             f"{frame.clock:%Y-%m-%d %H:%M:%S}" if frame.clock is not None else f"{frame.time_s or 0.0:.2f} s"
@@ -32,14 +35,14 @@ class PrintAction:
         except BrokenPipeError:
             raise
         except OSError as error:
-            _LOG.warning("print: standard output takes nothing: %s", error.strerror or error)
+            _LOG.warning("print: cannot write to standard output: %s", error.strerror or error)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the action holds no resources."""
 
 
 def create_action(request: ActionRequest) -> Action:
-    """Make the action; raises UsageError for text after its name."""
+    """Create the action; raises UsageError if the name is followed by more text."""
     if request.target != "print":
-        raise UsageError(f"print takes nothing after it, got {request.target!r}; write: --then print")
+        raise UsageError(f"{request.target!r}: print takes no target; write just print")
     return PrintAction()

@@ -1,4 +1,4 @@
-"""``mqtt:TOPIC``: the event is published as JSON; ``mqtt``: where all events of the run are."""
+"""``mqtt`` and ``mqtt:TOPIC``: publish the event as JSON through MQTT."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ __all__ = ["PublishAction", "create_action"]
 
 
 class PublishAction:
-    """Publishes each event to a topic by the run's own connection, which holds it until the broker has it.
+    """An action that publishes each event to a topic over the run's MQTT connection.
 
-    Without a topic it does nothing: the run publishes every event below its base topic anyway.
+    The connection keeps the event until the broker has received it. Without a topic the action does nothing,
+    because the run already publishes every event below its base topic.
     """
 
     def __init__(self, topic: str | None, publish: Publisher) -> None:
         self._topic, self._publish = topic, publish
 
     def perform(self, event: Event) -> None:
-        """Hand it to the connection."""
+        """Pass the event to the connection."""
         if self._topic is not None:
             self._publish(event.as_record(), self._topic)
 
     def close(self) -> None:
-        """The connection is the run's."""
+        """Do nothing: the connection belongs to the run."""
 
 
 def create_action(request: ActionRequest) -> Action:
-    """Make the action of ``mqtt`` or ``mqtt:TOPIC``; raises UsageError for a wrong topic, or without a broker."""
+    """Create the action for ``mqtt`` or ``mqtt:TOPIC``.
+
+    Raises UsageError if the topic is invalid or the run has no broker.
+    """
     if request.rest.startswith("//"):
         shown = redact_credentials(request.target)
-        raise UsageError(f"--then mqtt: takes a topic, got {shown!r}; the broker is named with --mqtt")
+        raise UsageError(f"{shown!r}: mqtt: takes a topic, not a broker; name the broker with --mqtt")
     if request.publish is None:
-        raise UsageError(f"--then {request.target} needs a broker; name it with --mqtt")
+        raise UsageError(f"{request.target!r}: publishing needs a broker; name it with --mqtt")
     if ":" not in request.target:
         return PublishAction(None, request.publish)
     check_topic(request.rest)

@@ -1,4 +1,4 @@
-"""The actions by name. A new one is a module in this folder and a line here."""
+"""The registry of actions: add a module to this folder and a line here."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ ACTIONS: Final = Registry[ActionFactory](
         "print": "fer_edge.events.printing:create_action",
     },
 )
-"""What ``--then`` names: ``NAME``, or ``NAME:target``."""
+"""The actions for ``--then``, written as ``NAME`` or ``NAME:target``."""
 
 
 def create_action(target: str, publish: Publisher | None = None) -> Action:
-    """Make the action that the text after ``--then`` stands for; raises UsageError.
+    """Create the action for the text after ``--then``.
 
-    ``publish`` is the run's way to an MQTT broker.
+    ``publish`` publishes over the run's MQTT connection; None if the run has no broker. Raises UsageError if
+    the text is invalid.
     """
     name = target.partition(":")[0].lower()
     if name not in ACTIONS:
         raise UsageError(
-            f"unknown action {name!r}; write one of {', '.join(ACTIONS.names)}, such as print, exec:COMMAND or "
-            "https://HOST/PATH"
+            f"unknown action {name!r}; choose one of: {', '.join(ACTIONS.names)}, for example print, "
+            "exec:COMMAND or https://HOST/PATH"
         )
     return ACTIONS.load(name)(ActionRequest(target, publish))

@@ -1,4 +1,4 @@
-"""``http(s)://URL``: the event is posted as JSON."""
+"""``http(s)://URL``: post the event as JSON."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ from fer_edge.sources.urls import redact_credentials
 
 __all__ = ["WebhookAction", "create_action"]
 
-_TIMEOUT_S: Final = 5.0  # of silence
-_LIMIT: Final = 3  # times that, for a whole attempt
-_SHOWN: Final = 200  # characters of what a server said that is not HTTP
+_TIMEOUT_S: Final = 5.0  # without a byte from the server
+_LIMIT: Final = 3  # a whole attempt may take this many times the timeout
+_SHOWN: Final = 200  # characters shown of an answer that is not HTTP
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _TOO_MANY: Final = 429
-_MOST_ANSWER: Final = 1 << 16  # bytes that are read of an answer, for the connection's sake
+_MAX_ANSWER: Final = 1 << 16  # bytes read from an answer, so that the connection ends cleanly
 
 
 class WebhookAction(BackgroundAction):
-    """Posts each event to a URL, again after 1, 2, 4… seconds while it does not answer or answers 5xx, eight times.
+    """An action that posts each event to a URL, with retries.
 
-    The header ``Idempotency-Key`` is the same for all attempts of one event. Redirects are not followed. A password
-    in the URL is sent as basic authentication, and shown nowhere.
+    If the server does not answer, or answers 429 or 5xx, the request is retried after 1, 2, 4, … seconds, up
+    to eight attempts in all. The header ``Idempotency-Key`` is the same for all attempts of one event.
+    Redirects are not followed. A password in the URL is sent as basic authentication and never shown.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class WebhookAction(BackgroundAction):
         )
 
     def work_on(self, event: Event) -> None:
-        """Post it until it is taken, refused, or given up."""
+        """Post the event, with retries, until the server accepts or refuses it."""
         request = urllib.request.Request(
             self._url,
             json.dumps(event.as_record()).encode(),
@@ -65,41 +66,41 @@ class WebhookAction(BackgroundAction):
         )
         pause_s = self._first_pause_s
         for attempt in range(_ATTEMPTS):
-            why, again = self._post(request)
-            if why is None:
+            reason, may_retry = self._post(request)
+            if reason is None:
                 return
-            if not again:
-                self.warn(f"it was refused: {why}")
+            if not may_retry:
+                self.warn(f"server refused the event: {reason}")
                 return
             if attempt == 0:
-                self.warn(f"it failed and is tried again: {why}")
+                self.warn(f"request failed, retrying: {reason}")
             if attempt + 1 < _ATTEMPTS and self.ended.wait(pause_s):
                 return
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-        self.warn(f"an event was given up after {_ATTEMPTS} attempts")
+        self.warn(f"gave up an event after {_ATTEMPTS} attempts")
 
     def _post(self, request: urllib.request.Request) -> tuple[str | None, bool]:
-        """Why it failed, None where it did not; whether trying again may help."""
+        """Return why it failed (None on success) and whether a retry may help."""
         expired = Flag()
 
         def expire() -> None:
             expired.set()
-            self._connection.break_off()
+            self._connection.abort()
 
         limit = Timer(_LIMIT * self._timeout_s, expire)
         limit.daemon = True
         limit.start()
         try:
             answer = self._opener.open(request, timeout=self._timeout_s)
-            with answer, suppress(OSError, HTTPException):  # it was taken, whatever else comes
-                answer.read1(_MOST_ANSWER)
+            with answer, suppress(OSError, HTTPException):  # the event was accepted, whatever the body holds
+                answer.read1(_MAX_ANSWER)
             return None, False
         except urllib.error.HTTPError as error:
             with error:
                 return f"status {error.code}", error.code >= 500 or error.code == _TOO_MANY
         except (OSError, HTTPException, ValueError) as error:
             if expired.is_set():
-                return f"no whole answer within {_LIMIT * self._timeout_s:g} s", True
+                return f"no complete answer within {_LIMIT * self._timeout_s:g} s", True
             reason = getattr(error, "reason", error)
             text = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
             return text[:_SHOWN], True
@@ -107,78 +108,78 @@ class WebhookAction(BackgroundAction):
             limit.cancel()
 
     def close(self) -> None:
-        """End it, and the attempt that is under way."""
+        """Stop the action and abort the attempt in progress."""
         super().close()
-        self._connection.break_off()
+        self._connection.abort()
 
 
 class _Connection:
-    """The connection of an attempt, which another thread may break off.
+    """The connection of an attempt, which another thread may abort.
 
-    A server that sends a byte now and then never lets a time-out pass.
+    The socket timeout alone is not enough: a server that sends a byte now and then never triggers it.
     """
 
     def __init__(self) -> None:
         self.current: HTTPConnection | None = None
 
-    def break_off(self) -> None:
-        """End it: who reads from it sees its end."""
-        used = None if self.current is None else self.current.sock
-        if used is not None:
+    def abort(self) -> None:
+        """Shut the connection down, so that a pending read ends."""
+        connected = None if self.current is None else self.current.sock
+        if connected is not None:
             with suppress(OSError):
-                used.shutdown(socket.SHUT_RDWR)
+                connected.shutdown(socket.SHUT_RDWR)
 
 
 class _HttpHandler(urllib.request.HTTPHandler):
-    """Notes the connection that it makes."""
+    """An HTTP handler that records the connection it opens."""
 
-    def __init__(self, note: _Connection) -> None:
+    def __init__(self, connection: _Connection) -> None:
         super().__init__()
-        self._note = note
+        self._connection = connection
 
     def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> Any:
-        return super().do_open(_noting(http_class, self._note), req, **options)
+        return super().do_open(_record_connection(http_class, self._connection), req, **options)
 
 
 class _HttpsHandler(urllib.request.HTTPSHandler):
-    """Notes the connection that it makes."""
+    """An HTTPS handler that records the connection it opens."""
 
-    def __init__(self, note: _Connection) -> None:
+    def __init__(self, connection: _Connection) -> None:
         super().__init__()
-        self._note = note
+        self._connection = connection
 
     def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> Any:
-        return super().do_open(_noting(http_class, self._note), req, **options)
+        return super().do_open(_record_connection(http_class, self._connection), req, **options)
 
 
-def _noting(http_class: Any, note: _Connection) -> Any:
+def _record_connection(http_class: Any, connection: _Connection) -> Any:
     def connect(*arguments: Any, **options: Any) -> Any:
-        note.current = http_class(*arguments, **options)
-        return note.current
+        connection.current = http_class(*arguments, **options)
+        return connection.current
 
     return connect
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer like another: the event goes to whom it was meant for, or to nobody."""
+    """Treats a redirect as a final answer: no event goes to another server."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
 
 
 def create_action(request: ActionRequest) -> Action:
-    """Make the action of a URL; raises UsageError for one that cannot be."""
+    """Create the action for a URL; raises UsageError if the URL is invalid."""
     shown = redact_credentials(request.target)
     try:
         parts = urlsplit(request.target)
         is_url = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError as error:
-        raise UsageError(f"{shown!r}: not a URL ({error}); write http://host/path") from error
+        raise UsageError(f"{shown!r}: not a valid URL ({error}); write http://host/path") from error
     if (
         not is_url
         or not request.target.isascii()
         or not request.target.isprintable()
         or " " in request.target
     ):
-        raise UsageError(f"{shown!r}: not a URL; write http://host/path")
+        raise UsageError(f"{shown!r}: not a valid URL; write http://host/path")
     return WebhookAction(request.target)

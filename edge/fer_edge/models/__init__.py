@@ -1,1 +1,1 @@
-"""Model files: the bundled ones, and the spec that each carries."""
+"""Model files: bundled models, model specs and the models of face detectors."""

@@ -1,4 +1,4 @@
-"""The models of face detectors: what their publishers offer, where a download lies, and whether a file is one."""
+"""The model files of face detectors: their URLs, location and verification."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from fer_edge.runtime.hashing import sha256_of_file
 
 __all__ = ["DETECTOR_FILES", "DetectorFile", "detectors_folder", "find_detector_file", "identify_content"]
 
-_START: Final = 1024  # bytes of a file in which it shows what it is
-_TFLITE: Final = b"TFL3"  # the identifier of TFLite's flatbuffers, at byte 4
+_START: Final = 1024  # bytes to examine when identifying a file
+_TFLITE: Final = b"TFL3"  # the file identifier of a TFLite flatbuffer, at byte offset 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorFile:
-    """The model of a detector as its publisher offers it.
+    """The published model file of a detector.
 
-    ``addresses`` are tried in turn. ``size`` is in bytes, ``sha256`` in hexadecimal digits; without them the
-    publisher's file is not known, and the content is checked by its structure alone: ``input_shape`` is that of
-    a TFLite network's one input. ``notice`` is what its user has to know before the first use.
+    The URLs in ``addresses`` are tried in order. ``size`` is in bytes, ``sha256`` in hexadecimal digits. If they are
+    None, the hash of the published file is not known and only its structure is checked: a TFLite model with a single
+    input of shape ``input_shape``. ``notice`` is shown to the user before the first use.
     """
 
     detector: str
@@ -38,12 +38,12 @@ class DetectorFile:
     notice: str = ""
 
     def find_fault(self, content: bytes) -> str | None:
-        """Say in what way a content is not this model; None where it is."""
+        """Describe why ``content`` is not this model; None if it is."""
         if (other := identify_content(content)) is not None:
             return f"it is {other}"
         if self.sha256 is not None:
             if len(content) != self.size:
-                return f"it has {len(content):,} bytes instead of {self.size:,}"
+                return f"its size is {len(content):,} bytes instead of {self.size:,}"
             found = hashlib.sha256(content).hexdigest()
             return None if found == self.sha256 else f"its sha256 is {found} instead of {self.sha256}"
         if content[4:8] != _TFLITE:
@@ -53,20 +53,20 @@ class DetectorFile:
     def _find_structural_fault(self, content: bytes) -> str | None:
         try:
             from ai_edge_litert.interpreter import Interpreter
-        except ImportError:  # 32-bit ARM; MediaPipe, which is to read it, does not run there either
+        except ImportError:  # 32-bit ARM, where MediaPipe does not run either
             return None
         try:
             inputs = Interpreter(model_content=content).get_input_details()
         except (ValueError, RuntimeError) as error:
             return f"it is a damaged TFLite model ({' '.join(str(error).split())})"
         shapes = [tuple(map(int, tensor["shape"])) for tensor in inputs]
-        return None if shapes == [self.input_shape] else f"it is a TFLite model of other inputs, {shapes}"
+        return None if shapes == [self.input_shape] else f"it is a TFLite model with other inputs, {shapes}"
 
     @property
     def identity(self) -> str:
-        """By what the file is recognised, for people."""
+        """The size and hash of the file, as text."""
         if self.sha256 is None:
-            return "its publisher states no hash"
+            return "the publisher does not state a hash"
         return f"{self.size:,} bytes, sha256 {self.sha256}"
 
 
@@ -79,7 +79,7 @@ DETECTOR_FILES: Final[Mapping[str, DetectorFile]] = {
             detector="yunet",
             file_name="face_detection_yunet_2026may.onnx",
             addresses=(
-                # The commit is the one that was tried; what the branch holds may be replaced.
+                # This commit was tested; the file on the branch may be replaced.
                 f"https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98/{_ZOO}",
                 f"https://github.com/opencv/opencv_zoo/raw/main/{_ZOO}",
                 f"https://huggingface.co/opencv/opencv_zoo/resolve/main/{_ZOO}",
@@ -97,24 +97,25 @@ DETECTOR_FILES: Final[Mapping[str, DetectorFile]] = {
             ),
             licence="Apache-2.0",
             input_shape=(1, 128, 128, 3),
-            # Its package's own words, in METADATA of 1.2.2: "MediaPipe Tasks APIs send metrics about the
+            # According to METADATA of the package, version 1.2.2: "MediaPipe Tasks APIs send metrics about the
             # performance and utilization of the APIs in your app to Google."
-            notice="MediaPipe sends metrics of its performance and use to Google "
-            "(https://policies.google.com/privacy), and it is up to you to obtain the consent of those who use it. "
-            "To go without: --detector haar.",
+            notice="MediaPipe sends metrics about its performance and use to Google "
+            "(https://policies.google.com/privacy). You are responsible for obtaining the consent of your users. "
+            "To avoid this, use --detector haar.",
         ),
     )
 }
-"""By the name of the detector."""
+"""The model files by the name of the detector."""
 
 
 def detectors_folder() -> Path:
-    """The user's folder of downloaded detectors; it may not exist yet. Raises UsageError where nobody has a home.
+    """Return the user's folder of downloaded detectors, which may not exist yet.
 
-    ``XDG_DATA_HOME`` says where, otherwise the system's custom.
+    It is in ``XDG_DATA_HOME`` if that is set, otherwise in the usual place of the system. Raises UsageError if the
+    user has no home folder.
     """
     named = os.environ.get("XDG_DATA_HOME", "")
-    if named and Path(named).is_absolute():  # the XDG Base Directory Specification ignores others
+    if named and Path(named).is_absolute():  # the XDG Base Directory Specification ignores relative paths
         return Path(named) / "fer-edge" / "detectors"
     try:
         if sys.platform == "win32":
@@ -125,12 +126,15 @@ def detectors_folder() -> Path:
         else:
             data = Path.home() / ".local" / "share"
     except RuntimeError as error:
-        raise UsageError("there is no home folder for downloads; name a folder in XDG_DATA_HOME") from error
+        raise UsageError("there is no home folder for downloads; set XDG_DATA_HOME to a folder") from error
     return data / "fer-edge" / "detectors"
 
 
 def find_detector_file(detector: str) -> Path:
-    """The downloaded model of a detector; raises ModelError where it is missing or another file."""
+    """Return the path of a downloaded model.
+
+    Raises ModelError if it is missing or invalid.
+    """
     file = DETECTOR_FILES[detector]
     remedy = f"run: fer-edge get {detector}"
     path = detectors_folder() / file.file_name
@@ -140,17 +144,20 @@ def find_detector_file(detector: str) -> Path:
         if file.sha256 is not None and sha256_of_file(path) != file.sha256:
             raise ModelError(f"{path}: {file.find_fault(path.read_bytes())}; {remedy}")
     except OSError as error:
-        raise ModelError(f"{path}: it cannot be read: {error.strerror or error}; {remedy}") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}; {remedy}") from error
     return path
 
 
 def identify_content(content: bytes) -> str | None:
-    """Name what lies where a model was meant to be: nothing, a Git LFS pointer, a web page; None for other content."""
+    """Describe content that is commonly found in place of a model.
+
+    Returns None for other content. Recognizes empty files, Git LFS pointers and web pages.
+    """
     start = content[:_START].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not content:
         return "an empty file"
     if start.startswith(b"version https://git-lfs.github.com/spec/"):
-        return "a Git LFS pointer, which stands for the model in a repository"
+        return "a Git LFS pointer instead of the model itself"
     if start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml", b"<!--")):
-        return "a web page, as a network's sign-in page or a site's page about the model"
+        return "a web page, such as a network's sign-in page or a page about the model"
     return None

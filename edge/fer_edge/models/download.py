@@ -1,4 +1,4 @@
-"""Downloads the model of a detector from its publisher: checked, and complete when it appears."""
+"""Download and verify the model file of a face detector."""
 
 from __future__ import annotations
 
@@ -22,24 +22,28 @@ from fer_edge.runtime.hashing import sha256_of_file
 
 __all__ = ["Download", "download_detector"]
 
-_SILENCE_S: Final = 30.0  # for so long a server may send nothing
-_MOST_S: Final = 300.0  # for all of a file
-_MOST_BYTES: Final = 16 << 20  # of a file whose size is not known before
+_SILENCE_S: Final = 30.0  # the longest time without data from the server
+_MOST_S: Final = 300.0  # the longest time for a file
+_MOST_BYTES: Final = 16 << 20  # the largest file if the size is not known in advance
 _CHUNK: Final = 1 << 16
 
 _STATUSES: Final = {
-    403: "the server refuses it (403)",
-    404: "the server does not have it any more (404)",
-    429: "the server had too many requests (429), try again later",
+    403: "access is forbidden (403)",
+    404: "the file does not exist on the server (404)",
+    429: "the server received too many requests (429), try again later",
 }
 
 OnProgress = Callable[[int, int | None], None]
-"""Is told how many bytes have come, and of how many; None where that is not known."""
+"""A function of the number of bytes received and the total number, None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A detector's model that is there now. ``downloaded``: it was not before; ``replaced`` is what was wrong then."""
+    """The downloaded model of a detector.
+
+    ``downloaded`` is false if a valid file already existed. If an invalid file was replaced, ``replaced`` describes
+    what was wrong with it.
+    """
 
     path: Path
     size: int
@@ -56,11 +60,12 @@ def download_detector(
     silence_s: float = _SILENCE_S,
     most_s: float = _MOST_S,
 ) -> Download:
-    """Download a detector's model into a folder, unless it is there already and right.
+    """Download the model of a detector to a folder.
 
-    Its addresses are tried in turn, through the proxies that the environment names. A server may be silent for
-    ``silence_s`` and take ``most_s`` seconds in all. Raises DownloadError where none has the file, with each one's
-    reason and how to get it by hand, and OutputError where it cannot be written.
+    An existing valid file is kept. The URLs are tried in order, through the proxies set in the environment. A server
+    may send no data for up to ``silence_s`` seconds and take up to ``most_s`` seconds in total. Raises DownloadError
+    if all URLs fail, with the reason for each and instructions for a manual download, and OutputError if the file
+    cannot be written.
     """
     path = folder / file.file_name
     fault = None
@@ -90,16 +95,16 @@ def _fetch_any(
             fault = file.find_fault(content)
             if fault is None:
                 return content
-            reason = f"what came is not the model: {fault}"
+            reason = f"the downloaded file is not the model: {fault}"
         reasons[address] = f"{urlsplit(address).hostname}: {reason}"
     raise DownloadError(
         f"cannot download the face detector {file.detector}: {'; '.join(dict.fromkeys(reasons.values()))}. "
-        f"By hand: download {file.addresses[0]} elsewhere and put it at {path} ({file.identity})"
+        f"To install it manually, download {file.addresses[0]} elsewhere and save it as {path} ({file.identity})"
     )
 
 
 def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: float, most_s: float) -> bytes:
-    """The content behind an address; raises OSError, HTTPException or ValueError."""
+    """Return the content of a URL; raises OSError, HTTPException or ValueError."""
     deadline = time.monotonic() + most_s
     request = urllib.request.Request(address, headers={"User-Agent": f"fer-edge/{__version__}"})
     opener = urllib.request.build_opener(_NoDowngrade)
@@ -112,7 +117,7 @@ def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: f
             content += chunk
             on_progress(len(content), total or size)
             if len(content) > most:
-                break  # it is something else; what came so far shows what
+                break  # not the expected file; the content so far is enough to describe it
             if time.monotonic() > deadline:
                 raise TimeoutError
     if total is not None and len(content) < total and len(content) <= most:
@@ -121,36 +126,40 @@ def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: f
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follows redirections, but none from an encrypted connection to one that anybody can change."""
+    """Follows redirects, except from an encrypted to an unencrypted connection."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-            raise ValueError(f"it leads to {newurl}, which is not encrypted")
+            raise ValueError(f"redirects to {newurl}, which is not encrypted")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _explain(error: Exception) -> str:
-    """Why a download failed, for people."""
+    """Describe why a download failed."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         if "infinite loop" in str(error.msg):
-            return "it leads in a circle"
+            return "too many redirects"
         if error.code >= 500:
             return f"the server failed ({error.code}), try again later"
-        return _STATUSES.get(error.code, f"the server answers {error.code}")
+        return _STATUSES.get(error.code, f"the server returned status {error.code}")
     if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
         error = error.reason
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "the server timed out"
     if isinstance(error, socket.gaierror):
-        return "its name is not known here (offline?)"
+        return "cannot resolve the host name (offline?)"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message}); SSL_CERT_FILE names a network's own"
+        return (
+            f"the certificate is not trusted ({error.verify_message}); on a network with its own certificate "
+            "authority, set SSL_CERT_FILE"
+        )
     if isinstance(error, http.client.IncompleteRead):
-        return f"it broke off after {len(error.partial):,} bytes of {len(error.partial) + (error.expected or 0):,}"
+        total = len(error.partial) + (error.expected or 0)
+        return f"the download stopped after {len(error.partial):,} of {total:,} bytes"
     if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
-        return "the connection was closed"
+        return "the server closed the connection"
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
     return reason_of(reason)

@@ -1,4 +1,4 @@
-"""What a file is that was named as a TFLite model and is something else, and what to do about it."""
+"""Identify files that are not TFLite models, and suggest what to do."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from fer_edge.errors import ModelError
 __all__ = ["check_tflite"]
 
 _HEAD_BYTES: Final = 4096
-_IDENTIFIER: Final = b"TFL3"  # of the flatbuffer, at its fifth byte
+_IDENTIFIER: Final = b"TFL3"  # the file identifier of a TFLite flatbuffer, at byte offset 4
 _CONVERT: Final = "convert it to TFLite as docs/conversion.md shows"
 
 _Kind = tuple[str, str]
 _LFS: Final[_Kind] = ("a Git LFS pointer instead of the model", "fetch the model with: git lfs pull")
-_PAGE: Final[_Kind] = ("a web page", "download the model itself, often called the raw file")
+_PAGE: Final[_Kind] = ("a web page", "download the model file itself, often called the raw file")
 _KERAS: Final[_Kind] = ("a Keras network", _CONVERT)
 _SAVED_MODEL: Final[_Kind] = (
     "a TensorFlow SavedModel",
@@ -32,13 +32,13 @@ _TFJS: Final[_Kind] = (
     "a TensorFlow.js network",
     "export it as TensorFlow Lite, or convert its Keras network",
 )
-_PACKED: Final[_Kind] = ("a packed archive", "unpack it and name the .tflite file inside")
+_PACKED: Final[_Kind] = ("a compressed archive", "unpack it and use the .tflite file inside")
 _UNKNOWN: Final[_Kind] = (
-    "damaged, or of another kind",
-    "name a .tflite file, or copy or download this one again",
+    "damaged or of another format",
+    "use a .tflite file, or copy or download this one again",
 )
 
-# Beginnings of files; (pattern of the first bytes, kind), the first that matches.
+# Patterns of the first bytes of a file; the first match determines the kind.
 _BEGINNINGS: Final[tuple[tuple[re.Pattern[bytes], _Kind], ...]] = (
     (re.compile(rb"\s*\Z"), ("empty", "copy or download it again")),
     (re.compile(rb"version https://git-lfs"), _LFS),
@@ -46,11 +46,11 @@ _BEGINNINGS: Final[tuple[tuple[re.Pattern[bytes], _Kind], ...]] = (
     (re.compile(rb"\x89HDF\r\n"), _KERAS),
     (re.compile(rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!"), _PACKED),
     (re.compile(rb"\x80[\x02-\x05]"), _PYTORCH),
-    # A ModelProto: the version of its format, then the name of the program that wrote it.
+    # An ONNX ModelProto: the IR version, then the name of the producer.
     (re.compile(rb"\x08[\x01-\x20]\x12.(?:pytorch|tf2onnx|keras2onnx|skl2onnx|onnx)", re.DOTALL), _ONNX),
     (re.compile(rb"\s*\{.*\"(?:modelTopology|weightsManifest)\"", re.DOTALL), _TFJS),
 )
-# Names inside a ZIP archive.
+# Patterns of the names of files in a ZIP archive.
 _MEMBERS: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = (
     (re.compile(r"model\.weights\.h5$|(?:^|/)[^/]*\.(?:keras|h5)$"), _KERAS),
     (re.compile(r"saved_model\.pb$"), _SAVED_MODEL),
@@ -60,18 +60,19 @@ _MEMBERS: Final[tuple[tuple[re.Pattern[str], _Kind], ...]] = (
 
 
 def check_tflite(path: Path) -> None:
-    """Raise ModelError unless a file begins as a TFLite model does, saying what it is instead.
+    """Raise ModelError if a file does not start like a TFLite model.
 
-    A folder is refused as well. Whether the rest of the file is whole is the interpreter's to find out.
+    The message says what kind of file it is and what to do. A folder is also an error. The rest of the file is not
+    checked here but by the interpreter.
     """
     if path.is_dir():
         saved = (path / "saved_model.pb").is_file()
-        _refuse(path, _SAVED_MODEL if saved else ("a folder", "name a .tflite file"))
+        _refuse(path, _SAVED_MODEL if saved else ("a folder", "use a .tflite file"))
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}; name a .tflite file") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}; use a .tflite file") from error
     if head[4:8] != _IDENTIFIER:
         _refuse(path, _identify(path, head))
 

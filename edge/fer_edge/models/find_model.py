@@ -1,6 +1,6 @@
-"""The model files: those that fer-edge bundles, and any other ``.tflite`` that carries its contract.
+"""Find a bundled model by name, or a ``.tflite`` file with an embedded model spec.
 
-Each bundled model is ``NAME.tflite`` in this folder; ``NAME.md`` beside it is its card.
+Each bundled model is ``NAME.tflite`` in this folder, and ``NAME.md`` is its model card.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from fer_edge.models.spec import ModelSpec, read_spec
 __all__ = ["ACCURATE_MODEL", "BUNDLED", "DEFAULT_MODEL", "ModelFile", "bundled_models", "find_model"]
 
 DEFAULT_MODEL: Final = "default"
-"""The small one, which is used where nothing is named."""
+"""The name of the small model, which is used by default."""
 ACCURATE_MODEL: Final = "accurate"
-"""The one that is right more often, for more time a face."""
+"""The name of the more accurate model, which takes more time per face."""
 BUNDLED: Final = (DEFAULT_MODEL, ACCURATE_MODEL)
-"""The models that every wheel carries."""
+"""The names of the models that every wheel contains."""
 _FOLDER: Final = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model file and the contract it carries. ``sha256`` is the file's, in hexadecimal digits."""
+    """A model file and its spec.
+
+    ``sha256`` is the hash of the file in hexadecimal digits.
+    """
 
     path: Path
     spec: ModelSpec
@@ -36,16 +39,16 @@ class ModelFile:
 
 
 def bundled_models() -> tuple[str, ...]:
-    """List the names of the bundled models that are installed, the default one first."""
+    """Return the names of the installed bundled models, the default model first."""
     names = sorted(path.stem for path in _FOLDER.glob("*.tflite"))
     return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
 
 
 def find_model(name_or_path: str | Path | None = None) -> ModelFile:
-    """A bundled model by name, or a ``.tflite`` file by path; the default model where nothing is named.
+    """Find a bundled model by name or a ``.tflite`` file by path.
 
-    A name without a path separator and without ``.tflite`` is a bundled model's. Raises ModelError when
-    there is no such file or it is of another kind, ContractError when it carries no valid contract.
+    None finds the default model. The name of a bundled model takes precedence over a path. Raises ModelError if the
+    file does not exist or is not a TFLite model, ContractError if it contains no valid model spec.
     """
     wanted = str(name_or_path) if name_or_path is not None else DEFAULT_MODEL
     if wanted in bundled_models():
@@ -54,8 +57,8 @@ def find_model(name_or_path: str | Path | None = None) -> ModelFile:
         path = Path(wanted)
         if not path.is_file():
             raise ModelError(
-                f"expected a .tflite file or a bundled model ({', '.join(bundled_models())}), "
-                f"got {wanted!r}, which is {'a folder' if path.is_dir() else 'not there'}"
+                f"{wanted!r} {'is a folder' if path.is_dir() else 'does not exist'}; "
+                f"use a .tflite file or a bundled model ({', '.join(bundled_models())})"
             )
     check_tflite(path)
     spec = read_spec(path)

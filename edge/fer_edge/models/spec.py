@@ -1,12 +1,11 @@
-"""ModelSpec: the contract that travels inside every model file.
+"""``ModelSpec``: the description of a model that is embedded in every model file.
 
-Training writes it, conversion copies it into the ``.tflite`` unchanged (adding variant, hashes and
-measured accuracy), the runtime obeys it. Nothing is guessed from a file's name, an array's range or a
-shape.
+Training writes the spec, conversion copies it to the ``.tflite`` (and adds the variant, hashes and measured
+accuracy), and the runtime follows it. Nothing is guessed from the name of a file or the range or shape of an array.
 
-The normalisation is the same for every model and therefore not a choice: a pixel p in 0…255 becomes
-``(p - 128) / 64``. An int8 input then has scale 1/64 and zero point 0, so that the quantized pixel is
-``p - 128``: lossless, whatever the calibration. What a network needs beyond that is in its graph.
+All models use the same normalization: a pixel p in 0…255 becomes ``(p - 128) / 64``. An int8 input then has scale
+1/64 and zero point 0, so the quantized pixel is ``p - 128``, which is lossless whatever the calibration. Any further
+preprocessing is part of the network's graph.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ __all__ = [
 ]
 
 FER2013_LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-"""The seven emotions in FER-2013's label order."""
+"""The seven emotions in the label order of FER-2013."""
 
 PIXEL_MEAN: Final = 128
 PIXEL_SCALE: Final = 64
 SPEC_FILE: Final = "fer_edge_spec.json"
-"""The spec's name among the files appended to a ``.tflite`` as a ZIP archive."""
+"""The file name of the spec in the ZIP archive that is appended to a ``.tflite``."""
 SPEC_VERSION: Final = 1
 
 RESERVED_LABELS: Final = frozenset(
@@ -59,7 +58,7 @@ RESERVED_LABELS: Final = frozenset(
         "score",
     }
 )
-"""Columns of the CSV results; a label of one of these names would collide."""
+"""Column names of CSV results, which no label may have."""
 
 Color = Literal["gray", "rgb"]
 Interpolation = Literal["area", "linear", "cubic"]
@@ -72,12 +71,12 @@ _MAX_APPENDED_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crop:
-    """How a detector's face box becomes the picture that the network sees.
+    """The rule that derives the face crop for the network from a detector's box.
 
-    ``margin`` widens the box on each side by that fraction of its size (0.1 = 10 %; negative tightens).
-    ``square`` grows the shorter side to the longer one first.
-    ``shift_y`` moves the box down by that fraction of its height (negative: up).
-    What then lies outside the frame is filled with the nearest pixel of the frame.
+    ``square`` first extends the shorter side to the length of the longer one. ``margin`` extends the box on each side
+    by this fraction of its size (0.1 is 10%; negative values shrink it). ``shift_y`` moves the box down by this
+    fraction of its height (negative values move it up). Parts outside the frame are filled with the nearest pixel of
+    the frame.
     """
 
     margin: float = 0.0
@@ -87,17 +86,17 @@ class Crop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """What a model file says of itself.
+    """The description of a model that is embedded in its file.
 
-    ``labels`` are in the order of the network's outputs.
-    ``width`` and ``height`` are the input's pixels; ``color`` says whether it has one channel
-    (``gray``: OpenCV's BGR2GRAY, ITU-R BT.601) or three (``rgb``).
-    ``interpolation`` resizes the crop: ``area`` averages when shrinking and is cubic when enlarging;
-    ``linear`` and ``cubic`` are the same in both directions.
-    ``variant`` is ``keras`` for a trained network, otherwise what the conversion made of it.
-    ``accuracy`` holds measured figures by split, ``{"PublicTest": {"accuracy": …, "samples": …}}``, shares in 0…1;
-    ``accuracy_interval``, where it is given, is the 95 % interval ``[low, high]``.
-    ``provenance`` says where the weights come from: data, recipe, licence, hash of the source run.
+    - ``labels``: the labels in the order of the network's outputs.
+    - ``width``, ``height``: the size of the input in pixels.
+    - ``color``: ``gray`` for an input with one channel (OpenCV's BGR2GRAY, ITU-R BT.601), ``rgb`` for three.
+    - ``interpolation``: how to resize the face crop. ``area`` averages when shrinking and is cubic when enlarging;
+      ``linear`` and ``cubic`` apply in both directions.
+    - ``variant``: ``keras`` for a trained network, otherwise the kind of conversion.
+    - ``accuracy``: measured accuracies by split, ``{"PublicTest": {"accuracy": …, "samples": …}}``, each 0…1. The
+      optional ``accuracy_interval`` is the 95% interval ``[low, high]``.
+    - ``provenance``: the origin of the weights, such as data, recipe, license and hash of the training run.
 
     >>> from fer_edge import Classifier, ModelSpec
     >>> with Classifier() as classifier:
@@ -120,24 +119,24 @@ class ModelSpec:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check every field; raises ContractError."""
+        """Validate every field; raises ContractError."""
         _require(
             isinstance(self.name, str) and 0 < len(self.name) <= 80, "a name of 1 to 80 characters", self.name
         )
         _require(
             isinstance(self.labels, tuple) and all(isinstance(label, str) for label in self.labels),
-            "labels as a list of texts",
+            "labels as a list of strings",
             self.labels,
         )
         _require(2 <= len(self.labels) <= 100, "2 to 100 labels", len(self.labels))
-        _require(len(set(self.labels)) == len(self.labels), "labels that differ", list(self.labels))
+        _require(len(set(self.labels)) == len(self.labels), "distinct labels", list(self.labels))
         for label in self.labels:
             _require(
                 _LABEL.fullmatch(label) is not None and label == label.strip(),
-                "labels of 1 to 40 characters without comma, quote, control character or outer blank",
+                "labels of 1 to 40 characters without commas, quotes, control characters or surrounding spaces",
                 label,
             )
-            _require(label not in RESERVED_LABELS, "labels that are no result column's name", label)
+            _require(label not in RESERVED_LABELS, "labels that are not names of result columns", label)
         for side in (self.width, self.height):
             _require(type(side) is int and 8 <= side <= 1024, "an input side of 8 to 1024 pixels", side)
         for value, choices, what in (
@@ -154,7 +153,7 @@ class ModelSpec:
 
     @property
     def channels(self) -> int:
-        """1 for a grey input, 3 for a colour one."""
+        """The number of input channels: 1 for gray, 3 for color."""
         return 1 if self.color == "gray" else 3
 
     def replace(self, **changes: Any) -> ModelSpec:
@@ -162,7 +161,7 @@ class ModelSpec:
         return dataclasses.replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form; :meth:`from_dict` reads it back."""
+        """Return the spec as a JSON object, which :meth:`from_dict` reads."""
         return {
             "spec_version": SPEC_VERSION,
             "name": self.name,
@@ -179,12 +178,15 @@ class ModelSpec:
         }
 
     def to_json(self) -> str:
-        """Return the JSON text that is written beside a run and into a ``.tflite``."""
+        """Return the spec as JSON text, as stored in run folders and ``.tflite`` files."""
         return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_dict(cls, data: Any) -> ModelSpec:
-        """Read the JSON form; raises ContractError naming the field at fault."""
+        """Create a spec from a JSON object.
+
+        Raises ContractError, which names the invalid field.
+        """
         try:
             version, source, preprocessing = data["spec_version"], data["input"], data["preprocessing"]
             _require(
@@ -199,7 +201,7 @@ class ModelSpec:
                 normalization,
             )
             crop = preprocessing["crop"]
-            _require(isinstance(data["labels"], list), "labels as a list of texts", data["labels"])
+            _require(isinstance(data["labels"], list), "labels as a list of strings", data["labels"])
             return cls(
                 name=data["name"],
                 labels=tuple(data["labels"]),
@@ -213,26 +215,27 @@ class ModelSpec:
                 provenance=data.get("provenance", {}),
             )
         except KeyError as error:
-            raise ContractError(f"the model's spec lacks the field {error}") from error
+            raise ContractError(f"the model spec has no field {error}") from error
         except (TypeError, AttributeError) as error:
             raise ContractError(
-                f"the model's spec has a field of the wrong type: {reason_of(error)}"
+                f"the model spec has a field of the wrong type: {reason_of(error)}"
             ) from error
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelSpec:
-        """Read :meth:`to_json`'s text; raises ContractError."""
+        """Create a spec from the output of :meth:`to_json`; raises ContractError."""
         try:
             data = parse_json(text)
         except ValueError as error:
-            raise ContractError(f"the model's spec is not JSON: {reason_of(error)}") from error
+            raise ContractError(f"the model spec is not valid JSON: {reason_of(error)}") from error
         return cls.from_dict(data)
 
 
 def read_spec(path: str | Path) -> ModelSpec:
-    """Read the spec of a ``.tflite`` (from the ZIP archive appended to it) or of a ``.json`` file.
+    """Read the spec from a ``.json`` or ``.tflite`` file.
 
-    Raises ContractError when there is none or it is malformed, naming the file.
+    A ``.tflite`` has the spec in an appended ZIP archive. Raises ContractError, which names the file, if the spec is
+    missing or malformed.
     """
     path = Path(path)
     try:
@@ -240,7 +243,7 @@ def read_spec(path: str | Path) -> ModelSpec:
             return ModelSpec.from_json(path.read_bytes())
         with open_zip(path, _MAX_APPENDED_BYTES) as archive:
             entry = archive.getinfo(SPEC_FILE)
-            # A spec is a few kilobytes; a larger one is an attack or an accident.
+            # A spec has a few kilobytes; a much larger one is damaged or malicious.
             _require(
                 entry.file_size <= _MAX_SPEC_BYTES,
                 f"a spec of at most {_MAX_SPEC_BYTES} bytes",
@@ -251,9 +254,8 @@ def read_spec(path: str | Path) -> ModelSpec:
         raise ContractError(f"{path}: {error}") from error
     except ZIP_DAMAGE as error:
         raise ContractError(
-            f"{path}: expected a model that carries its contract ({SPEC_FILE}), found none; "
-            "the file may be truncated, or comes from elsewhere: "
-            "give it one with: fer-convert attach FILE --spec SPEC"
+            f"{path}: the model contains no model spec ({SPEC_FILE}); the file may be truncated or made with another "
+            "tool; add a spec with: fer-convert attach FILE --spec SPEC"
         ) from error
     except OSError as error:
         raise ContractError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -266,5 +268,5 @@ def _is_number(value: object, low: float, high: float) -> bool:
 def _require(condition: bool, expected: str, received: object) -> None:
     if not condition:
         raise ContractError(
-            f"the model's spec is invalid: expected {expected}, got {reason_of(repr(received))}"
+            f"the model spec is invalid: expected {expected}, got {reason_of(repr(received))}"
         )

@@ -1,1 +1,1 @@
-"""What leaves the program as pixels."""
+"""Rendering: annotated and anonymized images."""

@@ -1,4 +1,4 @@
-"""Boxes, emotions and scores drawn into a copy of an image."""
+"""Draw boxes, emotions and scores into a copy of an image."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ __all__ = ["annotate"]
 
 
 class _Outline(NamedTuple):
-    """The outline of a face: its outer edge and its looks."""
+    """The outline of a face: its outer edge and its style."""
 
     edge: Rectangle
     style: Style
 
 
 def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False, ids: bool = False) -> Image:
-    """Draw each face's box, emotion and score into a copy of a uint8 (height, width, 3) BGR image.
+    """Draw each face's box, emotion and score into a copy of an image.
 
-    Box and text of a face have the color of its label. The size of the text follows the image, and within its limits
-    the face. A score for which there is no room is left out, and so is an id in an image narrower than its tag.
-    ``mirror`` flips the image left to right, not the text. ``ids`` writes each face's id before its label.
+    ``image`` is uint8 (height, width, 3) BGR, and so is the result.
+
+    A face's box and tag have the color of its label. The text size depends on the size of the image and, within limits,
+    of the face. The score is omitted if there is no room for it; the id is omitted if the image is narrower than the
+    tag. ``mirror`` flips the image left to right, but not the text. ``ids`` adds each face's id before its label.
 
     >>> import cv2
     >>> from fer_edge import EmotionRecognizer, annotate
@@ -41,17 +43,17 @@ def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False,
     """
     drawn = np.asarray(cv2.flip(image, 1) if mirror else image.copy(), np.uint8)
     height, width = drawn.shape[:2]
-    outlines = [_outline(face, width, height, mirror) for face in faces]
+    outlines = [_build_outline(face, width, height, mirror) for face in faces]
     for edge, style in outlines:
         draw_rounded(drawn, edge, style)
-    # After all outlines, so that no outline crosses a text.
+    # Draw tags after all outlines, so that no outline crosses a tag.
     layout = Layout(width, height, [outline.edge for outline in outlines])
     for face, outline in zip(faces, outlines, strict=True):
         _draw_tag(drawn, face, outline, layout, ids=ids)
     return drawn
 
 
-def _outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outline:
+def _build_outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outline:
     box = face.box
     line = outline_width(box.width, width, height)
     rim = max(1, line // 3)
@@ -63,10 +65,10 @@ def _outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outlin
 
 
 def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout, *, ids: bool) -> None:
-    """Draw the longest form of a face's tag that covers nothing, or else the shortest one needed to fit."""
+    """Draw the longest tag of a face that covers nothing, or a shorter one that fits."""
     edge, style = outline
     size = text_size(face.box.width, layout.width, layout.height)
-    for texts in _texts(face, ids):
+    for texts in _generate_texts(face, ids):
         tag = make_tag(texts, style.color, size, style.rim)
         place, covered = layout.find_place(edge, tag.width, tag.height, gap=style.rim)
         has_score = len(texts) > 1 + ids
@@ -76,8 +78,8 @@ def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout,
     tag.draw(drawn, place)
 
 
-def _texts(face: FaceResult, ids: bool) -> Iterator[tuple[str, ...]]:
-    """Yield the texts of a face's tag, from the longest to the shortest."""
+def _generate_texts(face: FaceResult, ids: bool) -> Iterator[tuple[str, ...]]:
+    """Yield the texts of a face's tag, from longest to shortest."""
     score = face.scores.values[face.scores.labels.index(face.label)]
     if ids:
         yield f"#{face.id}", face.label, f"{score:.0%}"

@@ -1,7 +1,7 @@
-"""Hiding faces: where they are, where they were a moment ago, and where they are about to be found.
+"""Hide faces where they are, just were, or will soon be found.
 
-Detectors miss a face now and then, and find one a few frames after it came into view. So a face stays hidden where
-it was last seen for half a second, and results wait for half a second in case a face turns up that was there before.
+Detectors occasionally miss a face, and may find a new face a few frames late. A face therefore stays hidden for half
+a second where it was last seen, and results wait for half a second in case a face is found that was there before.
 """
 
 from __future__ import annotations
@@ -21,34 +21,37 @@ __all__ = ["Anonymizer", "AnonymizerMode", "Cover", "cover_face", "hide_faces"]
 
 AnonymizerMode = Literal["blur", "pixelate"]
 
-_HELD_S: Final = 0.5  # for so long a face that is not found any more, or not yet, is taken to be there
-_MOST_WAITING: Final = 128 << 20  # bytes of images that wait; of large ones fewer wait, for a shorter time
-_BLOCKS: Final = 6  # across a face; of eight a face can still be guessed at
-# What belongs to a head beyond the face, in sizes of a face as FER-2013 frames it: hair, ears, chin.
+_HELD_S: Final = 0.5  # how long a face is assumed to be present before and after it was found
+_MOST_WAITING: Final = 128 << 20  # bytes of waiting images; large images wait for a shorter time
+_BLOCKS: Final = 6  # squares across a face; with eight, a face may still be recognizable
+# How far a head extends beyond the face (hair, ears, chin), in units of the face size as framed in FER-2013.
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.3, 0.3
-# In face sizes: how much wider a face is hidden that was not seen for _HELD_S, and one seen once, which may move.
+# Extra margin, in face sizes, for a face not seen for _HELD_S, and for one seen only once, which may be moving.
 _DRIFT, _UNKNOWN_DRIFT = 0.4, 1.0
-_VELOCITY_WEIGHT: Final = 0.5  # of the newest step in the mean of a face's motion
+_VELOCITY_WEIGHT: Final = 0.5  # weight of the newest step in a face's mean velocity
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """A part of an image to hide, in pixels; it may reach out of the image. ``face`` is the width of the face."""
+    """A region of an image to hide, in pixels.
+
+    It may extend beyond the image. ``face`` is the width of the face.
+    """
 
     box: FaceBox
     face: int
 
     def moved(self, x: float, y: float) -> Cover:
-        """The same part elsewhere."""
+        """Return the region shifted by (x, y) pixels."""
         box = self.box
         return Cover(FaceBox(round(box.x + x), round(box.y + y), box.width, box.height), self.face)
 
     def grown(self, margin: float) -> Cover:
-        """The part with so many face sizes more on each side."""
+        """Return the region extended by ``margin`` face sizes on each side."""
         return Cover(self.box.grown(math.ceil(margin * self.face)), self.face)
 
     def joined(self, other: Cover) -> Cover:
-        """The smallest part that holds both."""
+        """Return the smallest region that contains both."""
         a, b = self.box, other.box
         left, top = min(a.x, b.x), min(a.y, b.y)
         right, bottom = max(a.x + a.width, b.x + b.width), max(a.y + a.height, b.y + b.height)
@@ -56,11 +59,11 @@ class Cover:
 
 
 def cover_face(detection: Detection) -> Cover:
-    """The part of an image that shows the head of a face, hair and chin included."""
+    """Return the region that contains a face's whole head, including hair and chin."""
     box, framing = detection.outer or detection.box, detection.framing
     width, height = framing.scale * box.width, framing.scale * box.height
     x, y = box.center
-    # What the network sees may lie higher or lower than the box that the detector gave: both are covered.
+    # The classifier's crop may be higher or lower than the detector's box; cover both.
     moved = framing.shift_y * box.height
     left, top = x - (0.5 + _BESIDE) * width, y + min(0.0, moved) - (0.5 + _ABOVE) * height
     right, bottom = x + (0.5 + _BESIDE) * width, y + max(0.0, moved) + (0.5 + _BELOW) * height
@@ -71,14 +74,14 @@ def cover_face(detection: Detection) -> Cover:
 
 
 def hide_faces(image: Image, covers: Sequence[Cover], mode: AnonymizerMode) -> Image:
-    """A copy of a uint8 (height, width, 3) BGR image in which nothing can be recognised within the covers.
+    """Return a copy of an image in which covered faces cannot be recognized.
 
-    Each is reduced to six squares across its face, which ``pixelate`` shows as they are, and ``blur`` as a smooth
-    passage from one to the next: neither leaves more of a face than those squares.
+    ``image`` is uint8 (height, width, 3) BGR. Each region is reduced to six squares across its face. ``pixelate`` shows
+    these squares, ``blur`` interpolates smoothly between them; neither keeps more of a face than the squares.
     """
     hidden = image.copy()
     height, width = image.shape[:2]
-    # The largest last: where two overlap, the squares are those of the larger face.
+    # The largest last: where two overlap, the larger face's squares win.
     for cover in sorted(covers, key=lambda cover: cover.face):
         box = cover.box.clipped(width, height)
         if box is None:
@@ -97,7 +100,7 @@ def hide_faces(image: Image, covers: Sequence[Cover], mode: AnonymizerMode) -> I
 
 @dataclass(slots=True)
 class _Seen:
-    """A face: what hides it where it was last seen, when that was, when it first was, its motion (pixels/s)."""
+    """The state of a face: its last cover, times in seconds, velocity in pixels/s."""
 
     cover: Cover
     first_s: float
@@ -117,7 +120,10 @@ class _Seen:
         self.cover, self.last_s = cover, time_s
 
     def at(self, time_s: float) -> Cover:
-        """What hides the face at another time: it stayed, or has moved on as it did, or something in between."""
+        """Return the cover of the face at another time.
+
+        The cover includes every position from where it was last seen to where its motion would have taken it.
+        """
         elapsed = time_s - self.last_s
         drift = abs(elapsed) / _HELD_S
         if self.velocity is None:
@@ -128,7 +134,7 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A result that waits, and what of it is hidden, by face."""
+    """A waiting result, and the regions to hide in it, by face."""
 
     result: FrameResult
     covers: dict[int, Cover] = field(default_factory=dict)
@@ -148,10 +154,10 @@ class _Waiting:
 
 
 class Anonymizer:
-    """Says which parts of each result's image are to be hidden; results leave it in order, half a second later.
+    """Determines the regions to hide in each result.
 
-    Still images have no before and after: they leave at once. Of large images fewer wait, so that they hold 128 MB
-    at most.
+    Results leave in order, half a second later. Still images leave at once, because they have no previous or later
+    fewer large images wait.
     """
 
     def __init__(self) -> None:
@@ -160,14 +166,17 @@ class Anonymizer:
         self._held = 0  # bytes
 
     def add(self, result: FrameResult) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
-        """Take the next result; gives those that have waited long enough, each with what is to be hidden."""
+        """Add the next result; yield those that have waited long enough.
+
+        Each comes with the regions to hide. Still images are yielded at once.
+        """
         time_s = result.frame.time_s
         if time_s is None:
             yield result, tuple(cover_face(face.detection) for face in result.faces)
             return
         newest = _Waiting(result)
         for face in result.faces:
-            self._see(face, newest, time_s)
+            self._add_face(face, newest, time_s)
         for number, seen in list(self._faces.items()):
             if not 0 <= time_s - seen.last_s <= _HELD_S:  # the clock may have been set back
                 del self._faces[number]
@@ -178,18 +187,24 @@ class Anonymizer:
         yield from self.release(time_s)
 
     def release(self, time_s: float) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
-        """The results that have waited long enough at a time of the source's clock, where no other result comes."""
+        """Yield the results that have waited long enough at ``time_s``.
+
+        ``time_s`` is on the source's clock. To be called while no new result arrives.
+        """
         while self._waiting and self._is_done(self._waiting[0], time_s):
             yield self._release()
 
     def flush(self) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
-        """The results that still wait: the run ends, or another source begins, where no face goes on."""
+        """Yield all waiting results and forget all faces.
+
+        To be called when the run ends or another source begins, because no face continues.
+        """
         while self._waiting:
             yield self._release()
         self._faces.clear()
 
-    def _see(self, face: FaceResult, newest: _Waiting, time_s: float) -> None:
-        """Hide a face in the newest result, and in those before it in which it was not found."""
+    def _add_face(self, face: FaceResult, newest: _Waiting, time_s: float) -> None:
+        """Hide a face in the newest result, and in earlier ones in which it was not found."""
         cover = cover_face(face.detection)
         newest.hide(face.id, cover)
         seen = self._faces.get(face.id)

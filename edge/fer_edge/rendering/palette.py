@@ -1,7 +1,7 @@
-"""One color per emotion, told apart by color-blind people too, and the ink that reads on it.
+"""Colors for emotions, distinguishable with color blindness, and for their text.
 
-The colors are those of M. Okabe and K. Ito, "Color Universal Design" (2008), with a pale gray for neutral. Between any
-two of the seven, the distance in CIELAB stays above 15 in normal vision and in simulated protanopia, deuteranopia and
+The colors are from M. Okabe and K. Ito, "Color Universal Design" (2008), with a pale gray for neutral. The CIELAB
+distance between any two of the seven is above 15 in normal vision and in simulated protanopia, deuteranopia and
 tritanopia (G. Machado et al., 2009).
 """
 
@@ -39,25 +39,25 @@ EMOTIONS: Final[Mapping[str, Color]] = {
 OTHERS: Final[tuple[Color, ...]] = (
     _bgr("E69F00"),  # orange
     *EMOTIONS.values(),
-    _bgr("882255"),  # wine, and the following: P. Tol's muted scheme
+    _bgr("882255"),  # wine; this and the following are from P. Tol's muted scheme
     _bgr("332288"),
     _bgr("999933"),
     _bgr("44AA99"),
 )
-"""The colors of other labels, in the order in which they are given out."""
+"""The colors of other labels, in the order in which they are assigned."""
 
 
 def color_of(label: str, labels: tuple[str, ...]) -> Color:
-    """The color of a label among the labels of its model, which decide on it alone.
+    """Return the color of a label, which depends only on the model's labels.
 
-    FER-2013's labels have the same color in every model, in any case of letters. Each other label has, in the model's
-    order, the next color that none of the model's FER-2013 labels has; the colors repeat when all are given out.
+    FER-2013's labels have the same color in every model, regardless of case. Other labels get, in the model's
+    order, the next color that none of its FER-2013 labels has. Colors repeat after all have been assigned.
     """
-    return _colors(labels).get(label, OTHERS[0])
+    return _assign_colors(labels).get(label, OTHERS[0])
 
 
 @lru_cache(maxsize=32)
-def _colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
+def _assign_colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
     colors = {label: EMOTIONS[label.casefold()] for label in labels if label.casefold() in EMOTIONS}
     free = [color for color in OTHERS if color not in colors.values()]
     others = [label for label in labels if label not in colors]
@@ -66,22 +66,22 @@ def _colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
 
 @lru_cache(maxsize=64)
 def ink_on(ground: Color) -> Color:
-    """Black or white, whichever contrasts more; the contrast is at least 4.58 on any ground."""
+    """Return black or white, whichever has more contrast; at least 4.58 on any color."""
     return max((BLACK, WHITE), key=lambda ink: contrast(ink, ground))
 
 
 def contrast(one: Color, other: Color) -> float:
-    """The contrast ratio of two colors, 1…21 (WCAG 2.1, 1.4.3)."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
+    """Return the contrast ratio of two colors, 1…21 (WCAG 2.1, 1.4.3)."""
+    dark, light = sorted((_compute_luminance(one), _compute_luminance(other)))
     return (light + 0.05) / (dark + 0.05)
 
 
-def _luminance(color: Color) -> float:
-    """Relative luminance, 0…1 (WCAG 2.1)."""
-    blue, green, red = (_linear(value / 255) for value in color)
+def _compute_luminance(color: Color) -> float:
+    """Return the relative luminance, 0…1 (WCAG 2.1)."""
+    blue, green, red = (_linearize(value / 255) for value in color)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _linear(value: float) -> float:
-    """An sRGB value as linear light, both 0…1 (IEC 61966-2-1)."""
+def _linearize(value: float) -> float:
+    """Convert an sRGB value to linear light, both 0…1 (IEC 61966-2-1)."""
     return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)

@@ -1,4 +1,4 @@
-"""Rounded rectangles with a dark rim, drawn with smooth corners."""
+"""Draw rounded rectangles with a dark rim and smooth corners."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from fer_edge.types import Image
 __all__ = ["RIM", "Style", "draw_rounded"]
 
 RIM: Final[Color] = (24, 24, 24)
-"""The color of the rim, which sets a shape off from a background of its own color."""
+"""The color of the rim, which separates a shape from a background of the same color."""
 
 
 class Style(NamedTuple):
-    """How a rounded rectangle looks; lengths in pixels.
+    """The style of a rounded rectangle; lengths are in pixels.
 
-    ``radius`` is the outer one of its corners. ``rim`` is the thickness of the dark rim along the edge, within the
-    rectangle. ``line`` is that of the colored outline inside the rim; None fills the rectangle.
+    ``radius`` is the outer radius of the corners. ``rim`` is the thickness of the dark rim just inside the edge.
+    ``line`` is the thickness of the colored outline inside the rim; None fills the rectangle.
     """
 
     color: Color
@@ -33,7 +33,10 @@ class Style(NamedTuple):
 
 
 def draw_rounded(image: Image, rectangle: Rectangle, style: Style) -> None:
-    """Draw a rounded rectangle into an image that contains it. One too small for its style is filled."""
+    """Draw a rounded rectangle into an image that contains it.
+
+    A rectangle too small for its style is filled.
+    """
     left, top, right, bottom = rectangle
     shortest = min(right - left, bottom - top)
     if shortest <= 2 * (style.rim + (style.line or 0)):
@@ -46,14 +49,14 @@ def draw_rounded(image: Image, rectangle: Rectangle, style: Style) -> None:
     if style.line is None:
         _fill(image, left, top, right, bottom, style.color)
     _draw_rings(image, rectangle, style)
-    corners = _corners(radius, style)
+    corners = _render_corners(radius, style)
     blended = cv2.blendLinear(under, corners.pixels, corners.rest, corners.weight)
     for number, place in enumerate(places):
         place[...] = blended[number * radius : (number + 1) * radius]
 
 
 def _draw_rings(image: Image, rectangle: Rectangle, style: Style) -> None:
-    """Draw the rim and the line as rings of one pixel, which OpenCV is quickest at."""
+    """Draw the rim and the line as one-pixel rings, which are fastest in OpenCV."""
     left, top, right, bottom = rectangle
     for depth in range(style.rim + (style.line or 0)):
         color = RIM if depth < style.rim else style.color
@@ -66,9 +69,10 @@ def _fill(image: Image, left: int, top: int, right: int, bottom: int, color: Col
 
 
 class _Corners(NamedTuple):
-    """The four corner squares below one another, from the top left in reading order.
+    """The four corner squares stacked vertically, from the top left in reading order.
 
-    ``pixels`` is uint8 (4 × radius, radius, 3); ``weight`` and ``rest`` say how much they and the image count, 0…1.
+    ``pixels`` is uint8 (4 × radius, radius, 3). ``weight`` and ``rest`` are the weights, 0…1, of these pixels and
+    of the image.
     """
 
     pixels: Image
@@ -77,21 +81,21 @@ class _Corners(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _corners(radius: int, style: Style) -> _Corners:
+def _render_corners(radius: int, style: Style) -> _Corners:
     axis = radius - 0.5 - np.arange(radius)
-    depth = radius - np.hypot(axis, axis[:, None])  # how far within the outer edge a pixel's centre is
+    depth = radius - np.hypot(axis, axis[:, None])  # distance of a pixel's center inside the outer edge
     line = 2 * radius if style.line is None else style.line
     weight = (_step(depth) * _step(style.rim + line - depth)).astype(np.float32)
     core = _step(depth - style.rim)[..., None]
     pixels = np.round(core * np.array(style.color) + (1 - core) * np.array(RIM)).astype(np.uint8)
-    return _Corners(_turn(pixels), _turn(weight), _turn(1 - weight))
+    return _Corners(_stack_corners(pixels), _stack_corners(weight), _stack_corners(1 - weight))
 
 
 def _step(depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much of a pixel lies inside an edge, 0…1, by how far inside its centre is."""
+    """Return the share of a pixel inside an edge, 0…1, from the depth of its center."""
     return np.asarray(np.clip(depth + 0.5, 0, 1))
 
 
-def _turn(corner: NDArray[Any]) -> NDArray[Any]:
-    """All four corners below one another, made of the top left one."""
+def _stack_corners(corner: NDArray[Any]) -> NDArray[Any]:
+    """Stack all four corners, derived from the top left one."""
     return np.concatenate([corner, corner[:, ::-1], corner[::-1], corner[::-1, ::-1]])

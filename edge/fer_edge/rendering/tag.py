@@ -1,4 +1,4 @@
-"""The tag of a face: its label and score, and its id if wanted, on a ground of the label's color."""
+"""The tag of a face: label, score and optionally id, on the label's color."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ __all__ = ["Tag", "make_tag"]
 
 
 class _Word(NamedTuple):
-    """A word on the ground of its tag: uint8 (height, width, 3) BGR, read-only, and its rows above the baseline."""
+    """A word rendered on its tag's color.
+
+    ``pixels`` is uint8 (height, width, 3) BGR, read-only; ``ascent`` counts its rows above the baseline.
+    """
 
     pixels: Image
     ascent: int
 
 
 class Tag(NamedTuple):
-    """A tag that is ready to be drawn; lengths in pixels.
+    """A tag ready to be drawn; lengths are in pixels.
 
-    ``words`` stand beside one another at ``columns`` and ``rows``, which count from the tag's top left corner.
+    ``words`` are placed side by side at ``columns`` and ``rows``, relative to the tag's top left corner.
     """
 
     width: int
@@ -37,7 +40,7 @@ class Tag(NamedTuple):
     style: Style
 
     def draw(self, image: Image, place: Rectangle) -> None:
-        """Draw the tag at a place of its size; what does not fit into the image is cut off."""
+        """Draw the tag at a place of its size, clipped to the image."""
         left, top, right, bottom = place
         height, width = image.shape[:2]
         draw_rounded(image, (left, top, min(right, width), min(bottom, height)), self.style)
@@ -50,8 +53,11 @@ class Tag(NamedTuple):
 
 @lru_cache(maxsize=256)
 def make_tag(texts: tuple[str, ...], color: Color, size: int, rim: int) -> Tag:
-    """Make a tag of texts side by side on one baseline, with letters of ``size`` pixels and a rim of ``rim``."""
-    words = [_color_word(text, color, size) for text in texts]
+    """Create a tag from texts side by side on one baseline.
+
+    ``size`` is the font size in pixels, ``rim`` the thickness of the rim.
+    """
+    words = [_render_word(text, color, size) for text in texts]
     pad, space = rim + round(size * 0.35), round(size * 0.3)
     ascent = max(word.ascent for word in words)
     columns, end = [], pad
@@ -65,16 +71,16 @@ def make_tag(texts: tuple[str, ...], color: Color, size: int, rim: int) -> Tag:
 
 
 @lru_cache(maxsize=512)
-def _color_word(text: str, color: Color, size: int) -> _Word:
+def _render_word(text: str, color: Color, size: int) -> _Word:
     rendered = render_text(text, size)
-    pixels = _shades(color).take(rendered.mask, axis=0)
+    pixels = _compute_shades(color).take(rendered.mask, axis=0)
     pixels.flags.writeable = False
     return _Word(pixels, rendered.ascent)
 
 
 @lru_cache(maxsize=64)
-def _shades(color: Color) -> Image:
-    """The 256 colors between a ground and the ink on it, uint8 (256, 3)."""
+def _compute_shades(color: Color) -> Image:
+    """Return the 256 shades from a background to its text color, uint8 (256, 3)."""
     cover = np.linspace(0, 1, 256)[:, None]
     shades = (1 - cover) * np.array(color) + cover * np.array(ink_on(color))
     return np.asarray(np.round(shades), np.uint8)

@@ -1,7 +1,7 @@
-"""Text as pixels, in any script for which this machine has a font.
+"""Render text in any script for which this machine has a font.
 
-Pillow brings Aileron, which has the letters of English. A label with others is set in the first font of the system
-that has them all; where there is no such font, accents are left off and unknown letters become question marks.
+Pillow includes Aileron, which covers English. A label with other letters is rendered in the first system font that
+has all of them. If there is none, accents are removed and unknown letters become question marks.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ _SPECIAL: Final = (
     "condensed",
     "math",
 )
-_ABSENT: Final = (
-    "\U0010fffd"  # a private code point, which shows what a font draws for a letter that it lacks
-)
+_ABSENT: Final = "\U0010fffd"  # a private-use code point, which shows a font's glyph for missing letters
 _PROBE_SIZE: Final = 16
 
 
@@ -51,7 +49,7 @@ class Text:
     """A rendered text.
 
     ``mask`` is uint8 (height, width), read-only: how much of each pixel the letters cover, 0…255. ``ascent`` is the
-    number of its rows above the baseline. Height and ascent depend on the font and the size alone.
+    number of its rows above the baseline. Height and ascent depend only on the font and the size.
     """
 
     mask: NDArray[np.uint8]
@@ -60,8 +58,11 @@ class Text:
 
 @lru_cache(maxsize=1024)
 def render_text(text: str, size: int) -> Text:
-    """Render one line; ``size`` is the font's in pixels (its em). The last 1024 texts are kept."""
-    from PIL import Image, ImageDraw  # here, because runs that draw nothing need not wait for it
+    """Render a line of text; ``size`` is the font size in pixels (the em).
+
+    The last 1024 texts are cached.
+    """
+    from PIL import Image, ImageDraw  # imported here, because runs that draw nothing do not need it
 
     path, text = _choose_font(text)
     font = _load(path, size)
@@ -76,11 +77,14 @@ def render_text(text: str, size: int) -> Text:
 
 @lru_cache(maxsize=64)
 def _load(path: Path | None, size: int) -> FreeTypeFont:
-    """A font at a size in pixels; None is the built-in one. Raises OSError where a file cannot be used."""
+    """Load a font at a size in pixels; None is the built-in font.
+
+    Raises OSError if the file cannot be used.
+    """
     from PIL import ImageFont
 
     if path is not None:
-        return ImageFont.truetype(str(path), size)  # Pillow 10 takes no Path
+        return ImageFont.truetype(str(path), size)  # Pillow 10 does not accept Path
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
@@ -88,23 +92,25 @@ def _load(path: Path | None, size: int) -> FreeTypeFont:
 
 @lru_cache(maxsize=256)
 def _choose_font(text: str) -> tuple[Path | None, str]:
-    """The font for a text, None for the built-in one, and the text as that font can show it."""
+    """Return the font for a text, None for the built-in one, and the text it can show."""
     text = unicodedata.normalize("NFC", " ".join(text.split()))
     if _has_letters(None, text):
         return None, text
     for path in _system_fonts():
         if _has_letters(path, text):
-            _log.debug("label %r is drawn with %s", text, path)
+            _log.debug("label %r is rendered with %s", text, path)
             return path, text
     plain = _simplify(text)
     _log.warning(
-        "No font has all letters of the label %r: it is drawn as %r. Install a Noto font.", text, plain
+        "no font has all letters of the label %r: it is rendered as %r; install a Noto font",
+        text,
+        plain,
     )
     return None, plain
 
 
 def _has_letters(path: Path | None, text: str) -> bool:
-    """Whether a font can be used and has a glyph for each letter of a text."""
+    """Return whether a font is usable and has a glyph for every letter of a text."""
     try:
         font = _load(path, _PROBE_SIZE)
         absent = font.getmask(_ABSENT)
@@ -115,13 +121,16 @@ def _has_letters(path: Path | None, text: str) -> bool:
             glyph = font.getmask(letter)
             if (glyph.size, bytes(glyph)) == missing:
                 return False
-    except (OSError, ValueError):  # damaged, or only bitmaps of another size
+    except (OSError, ValueError):  # the font is damaged or has only bitmaps of other sizes
         return False
     return True
 
 
 def _simplify(text: str) -> str:
-    """A text in the built-in font's letters: accents off, the rest as question marks."""
+    """Reduce a text to the built-in font's letters.
+
+    Accents are removed, and other letters become question marks.
+    """
     letters = unicodedata.normalize("NFKD", text)
     kept = (letter for letter in letters if not unicodedata.combining(letter))
     return "".join(letter if _has_letters(None, letter) else "?" for letter in kept)
@@ -129,7 +138,7 @@ def _simplify(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _system_fonts() -> tuple[Path, ...]:
-    """The font files of this machine, upright sans-serif ones of usual names first."""
+    """Return the system's font files, preferring common upright sans-serif fonts."""
 
     def order(path: Path) -> tuple[bool, bool, str, str]:
         name = path.stem.lower().replace(" ", "").replace("-", "")
@@ -140,13 +149,13 @@ def _system_fonts() -> tuple[Path, ...]:
 
 def _find_fonts() -> Iterator[Path]:
     for folder in _font_folders():
-        for parent, _, names in os.walk(folder):  # passes over what does not exist or may not be read
+        for parent, _, names in os.walk(folder):  # skips folders that do not exist or are not readable
             yield from (Path(parent, name) for name in names if Path(name).suffix.lower() in _SUFFIXES)
 
 
 def _font_folders() -> list[Path]:
-    """Where this system keeps its fonts, without asking fontconfig."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where a user has no home
+    """Return the system's font folders, without using fontconfig."""
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises if a user has no home
     if sys.platform == "win32":
         local = Path(os.environ.get("LOCALAPPDATA", home / "AppData/Local"))
         return [Path(os.environ.get("WINDIR", "C:/Windows"), "Fonts"), local / "Microsoft/Windows/Fonts"]

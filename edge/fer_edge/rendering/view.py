@@ -1,7 +1,7 @@
-"""The one gate through which pixels leave the program.
+"""Views: the only way for pixels to leave the program.
 
-A sink is given views, never frames: whatever has to happen to an image before anybody sees it happens here,
-once, however many sinks ask for it, and cannot be left out by oversight.
+Sinks receive views, never frames. Everything that has to happen to an image before anybody sees it happens here,
+once for all sinks, so that it cannot be forgotten.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = ["View"]
 class View:
     """A result without its pixels, and the image of it that may be shown.
 
-    ``mirror`` flips the image left to right, never the coordinates. ``ids`` draws each face's id beside its label.
-    ``hidden`` says how the faces are made unrecognisable, and where.
+    ``mirror`` flips the image left to right, but not the coordinates. ``ids`` draws each face's id next to its label.
+    ``hidden`` states how and where faces are made unrecognizable.
     """
 
     __slots__ = ("_drawn", "_hidden", "_ids", "_mirror", "_result", "draw_s")
@@ -42,11 +42,11 @@ class View:
         self._result, self._mirror, self._ids, self._hidden = result, mirror, ids, hidden
         self._drawn: Image | None = None
         self.draw_s: float | None = None
-        """How long drawing took, in seconds; None as long as nobody asked for the image."""
+        """The time that drawing took, in seconds; None until the image is first requested."""
 
     @property
     def source(self) -> str:
-        """The source as the user gave it."""
+        """The source as given by the user."""
         return self._result.frame.source
 
     @property
@@ -56,12 +56,12 @@ class View:
 
     @property
     def time_s(self) -> float | None:
-        """The source's own clock in seconds; None for a still image."""
+        """The time on the source's clock in seconds; None for a still image."""
         return self._result.frame.time_s
 
     @property
     def clock(self) -> datetime | None:
-        """The wall clock's time of a live frame, with its offset from UTC; None otherwise."""
+        """The wall-clock time of a live frame, with its UTC offset; otherwise None."""
         return self._result.frame.clock
 
     @property
@@ -75,11 +75,11 @@ class View:
         return self._result.faces
 
     def with_faces(self, faces: tuple[FaceResult, ...]) -> View:
-        """The same view with other faces."""
+        """Return this view with other faces."""
         return self._of(replace(self._result, faces=faces))
 
     def without_pixels(self) -> View:
-        """The same view without its image, whose memory it no longer holds."""
+        """Return this view without its image, which frees the image's memory."""
         frame = self._result.frame
         bare = Frame(_no_pixels, frame.source, frame.index, frame.time_s, size=frame.size, clock=frame.clock)
         return self._of(replace(self._result, frame=bare))
@@ -88,13 +88,13 @@ class View:
         return View(result, mirror=self._mirror, ids=self._ids, hidden=self._hidden)
 
     def as_record(self) -> FrameRecord:
-        """The frame's row, as JSON Lines hold it."""
+        """Return the frame's row, as written to JSON Lines."""
         return self._result.as_record()
 
     def image(self) -> Image:
-        """The annotated image, uint8 (height, width, 3) BGR, drawn when it is first asked for.
+        """Return the annotated image, uint8 (height, width, 3) BGR, drawn on first use.
 
-        All who ask are given the same array: nobody may write to it.
+        Every call returns the same array, which must not be modified.
         """
         if self._drawn is None:
             started = time.perf_counter()
@@ -107,19 +107,19 @@ class View:
         return self._drawn
 
     def crop_face(self, face: FaceResult) -> Image:
-        """The head of a face, uint8 (height, width, 3) BGR, nothing drawn into it, flipped as the image is.
+        """Return the head of a face, uint8 (height, width, 3) BGR, without annotations.
 
-        Raises ValueError where faces are hidden.
+        It is mirrored if the image is. Raises ValueError if faces are hidden or the face is outside the image.
         """
         if self._hidden is not None:
-            raise ValueError("expected a view that shows faces, they are hidden")
+            raise ValueError("cannot crop faces: they are hidden in this view")
         image = self._result.frame.image
         box = cover_face(face.detection).box.clipped(*self.size)
         if box is None:
-            raise ValueError("expected a face within the image, it lies outside")
+            raise ValueError("cannot crop the face: it is outside the image")
         part = image[box.y : box.y + box.height, box.x : box.x + box.width]
         return np.asarray(cv2.flip(part, 1) if self._mirror else part.copy(), np.uint8)
 
 
 def _no_pixels() -> NoReturn:
-    raise ValueError("expected a view with pixels, they were let go")
+    raise ValueError("this view no longer has pixels")

@@ -1,1 +1,1 @@
-"""What runs wrote, read again: as a page with charts, and as a table for pandas, polars or Arrow."""
+"""Read the results of runs into a page with charts or into a table."""

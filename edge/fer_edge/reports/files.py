@@ -1,4 +1,4 @@
-"""Which files of results are read, in which order, and what is wrong with them."""
+"""Find results files, put them in order and collect their problems."""
 
 from __future__ import annotations
 
@@ -20,37 +20,43 @@ from fer_edge.runtime.tables import counted
 
 __all__ = ["ResultsFile", "open_results", "read_file"]
 
-_PEEKED: Final = 50  # rows by which two files of one run are known
+_PEEKED: Final = 50  # rows compared to recognize two files of the same run
 _LATEST: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class ResultsFile:
-    """A file of results; ``path`` None is standard input, ``format`` a name of READERS."""
+    """A results file.
+
+    ``path`` is None for standard input, ``format`` is a name in READERS.
+    """
 
     name: str
     path: Path | None
     format: str
 
     def read(self) -> Iterator[Item]:
-        """Its rows; raises SourceError, MissingExtraError."""
+        """Yield the rows; raises SourceError, MissingExtraError."""
         return READERS.load(self.format)(self.path)
 
 
 @dataclass(slots=True)
 class _Peek:
-    """The beginning of a file: when it was, and a hash of its rows, "" where no face is among them."""
+    """The start time of a file and a hash of its first rows.
+
+    ``digest`` is "" if these rows contain no face.
+    """
 
     clock_s: float = _LATEST
     digest: str = ""
 
 
 def open_results(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -> list[ResultsFile]:
-    """The files that ``paths`` name, those of cameras in the order of their clocks.
+    """Find the results files in ``paths``, with camera files ordered by their clocks.
 
-    Folders are searched with their subfolders. A file that cannot be read, and one with the same rows as another, such
-    as the CSV beside the JSON Lines of one run, is left out; ``problems`` gets a line for each. Raises SourceError
-    where nothing is left.
+    Folders are searched recursively. Leaves out files that cannot be read and files with the same rows as another,
+    such as the CSV and the JSON Lines of one run, and adds a line to ``problems`` for each. Raises SourceError if no
+    file remains.
     """
     found: list[tuple[float, ResultsFile]] = []
     seen: dict[str, str] = {}
@@ -62,18 +68,21 @@ def open_results(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -
             continue
         if peek.digest and peek.digest in seen:
             problems.append(
-                f"{file.name}: the same rows as in {seen[peek.digest]}; left out, name one of them"
+                f"{file.name}: has the same rows as {seen[peek.digest]} and is left out; use only one of them"
             )
             continue
         seen[peek.digest] = file.name
         found.append((peek.clock_s, file))
     if not found:
-        raise SourceError("; ".join(problems[:3]) or "no results to read; name files that -r wrote")
+        raise SourceError("; ".join(problems[:3]) or "no results to read; use results files of fer-edge")
     return [file for _, file in sorted(found, key=lambda pair: pair[0])]
 
 
 def read_file(file: ResultsFile, problems: list[str]) -> Iterator[FrameRow | ErrorRow]:
-    """A file's rows; ``problems`` gets one line at its end where some of it could not be read."""
+    """Yield the rows of a file.
+
+    Adds a line to ``problems`` if parts of it could not be read.
+    """
     first: Problem | None = None
     bad = rows = 0
     try:
@@ -84,20 +93,20 @@ def read_file(file: ResultsFile, problems: list[str]) -> Iterator[FrameRow | Err
                 rows += 1
                 yield item
     except SourceError as error:
-        problems.append(f"{error}; {counted(rows, 'row')} before that are shown" if rows else str(error))
+        problems.append(f"{error}; the preceding {counted(rows, 'row')} are shown" if rows else str(error))
     if first is not None:
         what = f"{counted(bad, 'row')} left out" if bad > 1 else "left out"
         problems.append(f"{file.name}: {first.place}: {first.reason}; {what}, {_remedy(rows)}")
     elif not rows:
-        problems.append(f"{file.name}: no rows; leave it out, or look whether its run failed")
+        problems.append(f"{file.name}: no rows; leave the file out, or check whether its run failed")
 
 
 def _remedy(rows: int) -> str:
-    return "the others are shown" if rows else "name a file that -r wrote"
+    return "the others are shown" if rows else "use a results file of fer-edge"
 
 
 def _find_files(paths: Sequence[str | os.PathLike[str]], problems: list[str]) -> Iterator[ResultsFile]:
-    """Each file once, by its format."""
+    """Yield each results file once."""
     known = set[Path]()
     for given in [os.fspath(path) for path in paths]:
         try:
@@ -115,7 +124,7 @@ def _find_files(paths: Sequence[str | os.PathLike[str]], problems: list[str]) ->
                 problems.append(f"{name}: does not exist; check the path")
             elif suffix not in READERS:
                 names = ", ".join(f".{known}" for known in READERS.names)
-                problems.append(f"{name}: unknown kind of results; expected a file that ends in {names}")
+                problems.append(f"{name}: unknown results format; use a file that ends in {names}")
             elif (resolved := path.resolve()) not in known:
                 known.add(resolved)
                 yield ResultsFile(name, path, suffix)
@@ -126,15 +135,15 @@ def _find_in_folder(folder: str) -> list[str]:
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if IDENTITY_FILE in names:  # an archive, whose other tables are no rows
+        if IDENTITY_FILE in names:  # an archive, whose other tables do not contain rows
             folders[:], names = [ROWS_FOLDER], []
         found += [
-            os.path.join(parent, name)  # noqa: PTH118  (a text as it was given)
+            os.path.join(parent, name)  # noqa: PTH118  (keeps the form of the given path)
             for name in sorted(names)
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes
         ]
     if not found:
-        raise SourceError(f"{folder}: no results in this folder; name the folder or the files that -r wrote")
+        raise SourceError(f"{folder}: the folder contains no results files; check the path")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Where the rows of a source stop and go on: a camera that was lost, a program that was started again."""
+"""Find gaps in the rows of a source, such as a lost camera or a restarted program."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from typing import Final, Literal, NamedTuple
 __all__ = ["Gap", "GapFinder", "GapKind"]
 
 GapKind = Literal["gap", "restart", "clock"]
-"""No rows for a while; no rows while frames begin again at 0, another run; a clock that was set back."""
+"""The kind of a gap.
 
-_MOST: Final = 100  # of the longest, that are kept
+- ``gap``: no rows for some time.
+- ``restart``: frame numbers start again from 0, so another run began.
+- ``clock``: the clock was set back.
+"""
+
+_MOST: Final = 100  # gaps kept, the longest ones
 _LEAST_S: Final = 2.0
 _LEAST_INTERVALS: Final = 5.0
-_WEIGHT: Final = 1 / 16  # of a new interval in the mean
+_WEIGHT: Final = 1 / 16  # weight of a new interval in the moving average
 
 
 class Gap(NamedTuple):
-    """From the last row before to the first after it, in seconds of the axis; ordered by its length."""
+    """A gap from the last row before it to the first row after it, in seconds.
+
+    Gaps are ordered by length.
+    """
 
     length_s: float
     start_s: float
@@ -26,10 +34,10 @@ class Gap(NamedTuple):
 
 
 class GapFinder:
-    """Finds the gaps of one source in memory that does not grow.
+    """Finds the gaps of one source, in constant memory.
 
-    A gap is more than two seconds and more than five times the usual time between two rows.
-    ``interval_s`` is that time, 0 before it is known.
+    A gap is longer than two seconds and longer than five times the usual interval between two rows. ``interval_s`` is
+    that interval, 0 until it is known.
     """
 
     def __init__(self) -> None:
@@ -39,7 +47,7 @@ class GapFinder:
         self._last: float | None = None
 
     def add(self, at_s: float, *, restart: bool) -> None:
-        """Take the time of the next row; ``restart``: it begins another run."""
+        """Add the time of the next row; ``restart`` is true if the row starts another run."""
         last, self._last = self._last, at_s
         if last is None:
             return
@@ -54,7 +62,7 @@ class GapFinder:
             self.interval_s += (length - self.interval_s) * max(_WEIGHT, 1 / self._intervals)
 
     def longest(self) -> list[Gap]:
-        """The hundred longest, in the order of time."""
+        """Return the 100 longest gaps, in chronological order."""
         return sorted(self._longest, key=lambda gap: gap.start_s)
 
     def _keep(self, gap: Gap) -> None:

@@ -1,4 +1,7 @@
-"""One HTML file that holds everything it shows: no other file, no address, nothing that it would run but its own."""
+"""The report as a single self-contained HTML file.
+
+The file refers to no other file or URL, and its content security policy allows only its own script.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ _EXPORT: Final = re.compile(r"^export ", re.MULTILINE)
 
 
 def render_page(data: PageData, title: str) -> str:
-    """The page as HTML; names may hold anything, they come as JSON in ASCII."""
+    """Render the page as HTML.
+
+    Names are embedded as ASCII JSON, so they may contain anything.
+    """
     script, style = _read_script(), _read_style()
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; "
@@ -42,7 +48,10 @@ def render_page(data: PageData, title: str) -> str:
 
 @cache
 def _read_script() -> str:
-    """The modules one after the other, the live page's charts first; they import nothing any more."""
+    """Concatenate the modules, without their imports and exports.
+
+    The first module is the charts of the live page.
+    """
     sources = [read_page_file("charts.js").decode()]
     sources += [(_FOLDER / name).read_text("utf-8") for name in _MODULES]
     return "\n".join(_EXPORT.sub("", _IMPORT.sub("", source)) for source in sources)
@@ -54,11 +63,14 @@ def _read_style() -> str:
 
 
 def _to_script_text(data: PageData) -> str:
-    """JSON in which nothing ends or opens an element; a name that is not UTF-8 keeps JSON's escape of its bytes."""
+    """Format the data as JSON in which nothing opens or closes an HTML element.
+
+    Invalid UTF-8 in a name stays escaped as JSON.
+    """
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _hash(content: str) -> str:
-    """What a content security policy calls an inline script or style by."""
+    """Return the hash of an inline script or style for a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"

@@ -1,4 +1,4 @@
-"""The report as the page's script reads it."""
+"""The data of a report in the form that the script of the page reads."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fer_edge.reports.timeline import Timeline
 __all__ = ["LabelSet", "PageData", "PersonData", "SourceData", "TimelineData", "build_page_data"]
 
 _THOUSAND: Final = 1000
-_MOST_TEXT: Final = 2000  # letters of a message
+_MOST_TEXT: Final = 2000  # characters of a message
 
 
 class LabelSet(TypedDict):
-    """A model's labels with their colors and the inks that read on them, both as CSS writes them."""
+    """A model's labels with their colors and text colors, both as CSS colors."""
 
     labels: list[str]
     colors: list[str]
@@ -27,10 +27,10 @@ class LabelSet(TypedDict):
 
 
 class TimelineData(TypedDict):
-    """A timeline: ``bins`` are whole numbers with commas between them.
+    """A timeline; ``bins`` is a string of integers separated by commas.
 
-    Of each bin in turn they are its index, frames, faces, and each label's mean in thousandths, which a bin without
-    faces does not have. A text costs a tenth of the memory that a list of so many numbers does.
+    For each bin, they are its index, frames, faces and, if it has faces, the mean score of each label in thousandths.
+    A string takes a tenth of the memory of a list of numbers.
     """
 
     width: float
@@ -38,7 +38,7 @@ class TimelineData(TypedDict):
 
 
 class PersonData(TypedDict):
-    """A face that was followed; ``emotions`` are counts of faces by their most probable emotion."""
+    """A tracked face; ``emotions`` counts its frames by the most probable emotion."""
 
     id: int
     run: int
@@ -51,7 +51,10 @@ class PersonData(TypedDict):
 
 
 class SourceData(TypedDict):
-    """One source; times are seconds from ``origin``. ``set`` is the number of its labels in the report."""
+    """The data of one source.
+
+    Times are in seconds from ``origin``; ``set`` is the index of its label set.
+    """
 
     name: str
     kind: str
@@ -79,7 +82,7 @@ class SourceData(TypedDict):
 
 
 class PageData(TypedDict):
-    """All of it."""
+    """The data of the whole page."""
 
     version: str
     created: str
@@ -92,7 +95,7 @@ class PageData(TypedDict):
 
 
 def build_page_data(report: Report) -> PageData:
-    """The report in numbers and texts that JSON can hold."""
+    """Convert a report to data that can be written as JSON."""
     sets: dict[tuple[str, ...], int] = {}
     for source in report.sources:
         sets.setdefault(source.labels, len(sets))

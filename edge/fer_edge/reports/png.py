@@ -1,4 +1,4 @@
-"""The charts of the report as images, for slides and papers."""
+"""Draw the charts of a report as PNG images, for slides and papers."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["draw_source", "write_charts"]
 
 WIDTH: Final = 1600
 _MARGIN: Final = 40
-_LEFT: Final = 190  # where the plot begins
+_LEFT: Final = 190  # left edge of the plot
 _ALL_HEIGHT: Final = 80
 _ROW_HEIGHT: Final = 36
 _ROW_GAP: Final = 10
 _AXIS_HEIGHT: Final = 60
 _MOST_ROWS: Final = 40
-_TITLE, _TEXT, _SMALL = 34, 22, 19  # sizes of letters, in pixels
+_TITLE, _TEXT, _SMALL = 34, 22, 19  # font sizes in pixels
 
 _INK: Final[Color] = (29, 25, 22)
 _SOFT: Final[Color] = (96, 87, 79)
@@ -43,7 +43,7 @@ _MOST_TICKS: Final = 10
 
 
 def write_charts(report: Report, folder: Path) -> int:
-    """Write one PNG file for each source into a folder; how many."""
+    """Write one PNG file per source to a folder; return the number of files."""
     for number, source in enumerate(report.sources, 1):
         name = re.sub(r"[^\w.-]+", "-", Path(source.name).name, flags=re.ASCII).strip("-.")[:80] or "source"
         _, content = cv2.imencode(".png", draw_source(source))
@@ -52,7 +52,7 @@ def write_charts(report: Report, folder: Path) -> int:
 
 
 def draw_source(source: SourceSummary) -> Image:
-    """The timeline of one source with its people, uint8 (height, 1600, 3) BGR on white."""
+    """Draw the timeline of a source, uint8 (height, 1600, 3) BGR on white."""
     people = sorted(source.people.values(), key=lambda person: -person.tally.faces)[:_MOST_ROWS]
     people.sort(key=lambda person: (person.first_s, person.run, person.id))
     top = _MARGIN + 150
@@ -77,7 +77,7 @@ def draw_source(source: SourceSummary) -> Image:
 
 
 class _Axis:
-    """Where times are in the image, and the marks below."""
+    """The time axis: maps times to pixels and draws the ticks."""
 
     def __init__(self, source: SourceSummary) -> None:
         self._source = source
@@ -86,11 +86,11 @@ class _Axis:
         self.span = max(source.last_s + beyond - self.begin, 1e-3)
 
     def place(self, at: float) -> int:
-        """The pixel column of a time."""
+        """Return the pixel column of a time."""
         return _LEFT + round((at - self.begin) / self.span * (WIDTH - _MARGIN - _LEFT))
 
     def draw(self, image: Image, top: int) -> None:
-        """Draw a line with marks."""
+        """Draw the axis line with its ticks."""
         cv2.line(image, (_LEFT, top), (WIDTH - _MARGIN, top), _SOFT, 1)
         for at, text in self._ticks():
             x = self.place(at)
@@ -134,7 +134,10 @@ class _Axis:
 def _draw_timeline(
     image: Image, source: SourceSummary, timeline: Timeline, axis: _Axis, top: int, height: int
 ) -> None:
-    """Stack each bin's mean scores, the first label on top; a bin without faces is gray."""
+    """Draw the mean scores of each bin as a stack, the first label on top.
+
+    A bin without faces is gray.
+    """
     colors = [color_of(label, source.labels) for label in source.labels]
     reach = max(timeline.width, 1.6 * source.gaps.interval_s)
     bins = list(timeline.bins())
@@ -156,7 +159,7 @@ def _draw_timeline(
 
 
 def _draw_legend(image: Image, source: SourceSummary, top: int) -> None:
-    """The colors with their labels and shares, the most frequent first."""
+    """Draw the colors with their labels and shares, the most frequent first."""
     order = sorted(range(len(source.labels)), key=lambda index: -source.tally.emotions[index])
     left = _MARGIN
     for index in order:
@@ -173,7 +176,7 @@ def _draw_legend(image: Image, source: SourceSummary, top: int) -> None:
 
 
 def _hatch(image: Image, left: int, right: int, top: int, bottom: int) -> None:
-    """Mark where no rows are."""
+    """Hatch a part without rows."""
     right = min(max(right, left + 3), image.shape[1] - _MARGIN)
     part = image[top:bottom, left:right]
     rows, columns = np.indices(part.shape[:2])
@@ -181,7 +184,7 @@ def _hatch(image: Image, left: int, right: int, top: int, bottom: int) -> None:
 
 
 def _write(image: Image, text: str, left: int, top: int, size: int, color: Color, most: int) -> None:
-    """Write a line of text into a place of ``most`` pixels; what is too long is cut off."""
+    """Draw a line of text, cut off at a width of ``most`` pixels."""
     mask = render_text(text.encode("utf-8", "replace").decode(), size).mask[:, :most]
     part = image[top : top + mask.shape[0], left : left + mask.shape[1]]
     weight = mask[: part.shape[0], : part.shape[1], None] / 255

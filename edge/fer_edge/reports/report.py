@@ -1,4 +1,7 @@
-"""All sources of some results files, in memory that grows neither with their rows nor with their number."""
+"""Summaries of all sources in results files.
+
+Memory use is bounded: it does not grow with the number of rows or sources.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,25 @@ from fer_edge.reports.summary import Limits, SourceKind, SourceSummary
 __all__ = ["MOST_BINS", "MOST_SOURCES", "Report"]
 
 MOST_BINS: Final = 80_000
-"""Bins of all timelines together, about: 35 bytes each in the page, 300 in memory."""
+"""The approximate limit on the bins of all timelines; a bin takes 35 bytes in the page, 300 in memory."""
 
 MOST_SOURCES: Final = 2000
-"""Sources that are kept; further ones are only counted."""
+"""The number of sources kept; further sources are only counted."""
 
-_FEWEST_BINS: Final = 16  # of a timeline
+_FEWEST_BINS: Final = 16  # per timeline
 _MOST_PEOPLE: Final = 6000
-_FEWEST_PEOPLE: Final = 5  # of a source
+_FEWEST_PEOPLE: Final = 5  # per source
 _MOST_ERRORS: Final = 1000
-_LOOK_EVERY: Final = 1024  # rows
+_CHECK_EVERY: Final = 1024  # rows between two checks of the limits
 
 _Key = tuple[SourceKind, str]
 
 
 class Report:
-    """What happened, gathered row by row.
+    """The data of a report, collected row by row.
 
-    ``problems`` are what could not be read of the files, a line each; ``errors`` are the first thousand of
-    ``error_count`` inputs that the runs themselves could not read. ``further_sources`` were too many to be kept.
+    ``problems`` has a line for each part of the files that could not be read. ``errors`` are the first 1000 of
+    ``error_count`` inputs that the runs could not read. ``further_sources`` is the number of sources left out.
     """
 
     def __init__(self) -> None:
@@ -45,7 +48,7 @@ class Report:
         self._last_further = ""
 
     def add(self, rows: Iterable[FrameRow | ErrorRow], file: str) -> None:
-        """Count the rows of a file."""
+        """Add the rows of a file."""
         for row in rows:
             if isinstance(row, ErrorRow):
                 self.error_count += 1
@@ -57,43 +60,49 @@ class Report:
                 continue
             source.add(row, self._limits)
             self._rows += 1
-            if self._rows % _LOOK_EVERY == 0:
-                self._keep_small()
+            if self._rows % _CHECK_EVERY == 0:
+                self._enforce_limits()
 
     def finish(self) -> None:
-        """Give each error to its source, where that is there, and keep the page small."""
+        """Assign errors to their sources and reduce the data to the limits."""
         for found in self.sources:
             found.widen_bins()
-        self._keep_small()
+        self._enforce_limits()
         by_name = {source.name: source for source in reversed(self.sources)}
         rest: list[ErrorRow] = []
         for error in self.errors:
             source = by_name.get(error.source) or by_name.get(_folder_of(error.source))
             (rest if source is None else source.errors).append(error)
         self.errors = rest
-        self._tell_other_labels()
+        self._report_other_labels()
 
-    def _tell_other_labels(self) -> None:
-        """Say which files hold another model's results: the sums of all sources are of one model's labels."""
+    def _report_other_labels(self) -> None:
+        """Add a problem for each file with the labels of another model.
+
+        Totals over all sources use the labels of a single model.
+        """
         with_labels = [source for source in self.sources if source.labels]
-        told: dict[tuple[str, tuple[str, ...]], None] = {}
+        others: dict[tuple[str, tuple[str, ...]], None] = {}
         for source in with_labels:
             if source.labels != with_labels[0].labels:
-                told.setdefault((source.file, source.labels))
-        for file, labels in told:
+                others.setdefault((source.file, source.labels))
+        for file, labels in others:
             shown = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
             self.problems.append(
-                f"{file}: other labels ({shown}) than in {with_labels[0].file}; its sources are shown apart, give each "
-                "model's results their own report"
+                f"{file}: its labels ({shown}) differ from those in {with_labels[0].file}; its sources are shown "
+                "separately, create one report per model"
             )
 
     def _find_source(self, row: FrameRow, file: str) -> SourceSummary | None:
-        """The source that a row belongs to, made where it is new; None where there are too many."""
+        """Return the source of a row, created if it is new.
+
+        Returns None if there are too many sources.
+        """
         key = _classify(row)
         current = self._current.get(key)
         if current is not None:
             if current.file != file and current.kind != "camera":
-                current = self._begin(key, file)  # another run, perhaps with another model
+                current = self._begin(key, file)  # a different run, possibly with a different model
             elif row.labels and current.labels and row.labels != current.labels:
                 current = self._change_labels(key, row.labels, file)
             return current
@@ -114,14 +123,14 @@ class Report:
         return source
 
     def _change_labels(self, key: _Key, labels: tuple[str, ...], file: str) -> SourceSummary:
-        """The part of a source that has other labels, another model's."""
+        """Return the part of a source with the labels of a different model."""
         for source in self.sources:
             if (source.kind, source.name, source.labels) == (*key, labels):
                 self._current[key] = source
                 return source
         return self._begin(key, file)
 
-    def _keep_small(self) -> None:
+    def _enforce_limits(self) -> None:
         if self._limits.people > _MOST_PEOPLE:
             for source in self.sources:
                 source.most_people = max(_FEWEST_PEOPLE, source.most_people // 2)
@@ -134,7 +143,10 @@ class Report:
 
 
 def _classify(row: FrameRow) -> _Key:
-    """Camera where there is a wall clock, video where there is a time, otherwise an image of a folder."""
+    """Return the kind and name of a row's source.
+
+    A row with a wall clock is from a camera, one with only a time from a video, any other from a folder of images.
+    """
     if row.clock is not None:
         return "camera", row.source
     if row.time_s is not None:

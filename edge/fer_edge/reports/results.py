@@ -1,4 +1,4 @@
-"""Results as a table: a data frame of pandas or polars, or a table of Arrow."""
+"""Read results as a pandas or polars data frame or an Arrow table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 Library = Literal["pandas", "polars", "arrow"]
 
 _NONE: Final = -(2**63)
-"""What stands for no number in whole columns until the table is made; pandas has the same for no time."""
+"""The placeholder for a missing value in integer columns; pandas uses the same for a missing time."""
 
 _WHOLE: Final = ("face_id", "x", "y", "width", "height")
 _MOST_ERRORS: Final = 1000
@@ -35,20 +35,26 @@ def read_results(
     *,
     empty_frames: bool = True,
 ) -> Any:
-    """Read what ``--results`` wrote as a table with one row per face and frame.
+    """Read results files into a table with one row per face and frame.
 
-    ``paths`` are files (.jsonl, .csv, .parquet), folders, patterns, or several. The columns are those of the CSV:
-    ``source`` and ``emotion`` are categorical, ``frame`` is a whole number, ``time_s`` and ``confidence`` are floats
-    and ``clock`` is a time in UTC, each missing where the run had none; ``face_id``, ``x``, ``y``, ``width`` and
-    ``height`` are whole numbers, which a frame without a face lacks, as it lacks the scores. Such a frame has one row,
-    or none with ``empty_frames=False``. Where files have different labels, a column of scores is missing in the rows of
-    the others.
+    ``paths`` is one or more files that ``--results`` wrote (.jsonl, .csv, .parquet), folders or patterns. The columns
+    are those of the CSV:
 
-    ``library`` is "pandas" (the extra ``pandas``), "polars" (``polars``) or "arrow" (``archive``). What could not be
-    read is logged as a warning; pandas has it in ``attrs``, Arrow in the schema's metadata: ``problems`` are lines
-    about the files, ``errors`` the inputs that the runs themselves could not read, each with ``source`` and ``error``.
+    - ``source`` and ``emotion`` are categorical.
+    - ``frame``, ``face_id``, ``x``, ``y``, ``width`` and ``height`` are integers.
+    - ``time_s``, ``confidence`` and the scores are floats.
+    - ``clock`` is a time in UTC.
 
-    Raises SourceError where there is nothing to read, MissingExtraError where the library is not installed.
+    ``time_s``, ``clock`` and ``confidence`` are missing if the run did not record them. A frame without a face has
+    one row in which the columns of the face are missing, or no row with ``empty_frames=False``. If files have
+    different labels, the scores of other files' labels are missing.
+
+    ``library`` is "pandas" (requires the extra ``pandas``), "polars" (``polars``) or "arrow" (``archive``). Parts that
+    could not be read are logged as warnings. They are also stored in ``attrs`` of a pandas data frame and in the
+    schema metadata of an Arrow table: ``problems`` are lines about the files, and ``errors`` are the inputs that the
+    runs could not read, each with ``source`` and ``error``.
+
+    Raises SourceError if there is nothing to read, MissingExtraError if the library is not installed.
 
     >>> from fer_edge import read_results
     >>> table = read_results("rows.jsonl")
@@ -58,7 +64,7 @@ def read_results(
     [True]
     """
     if library not in _BUILDERS:
-        raise UsageError(f"unknown library {library!r}; expected one of {', '.join(_BUILDERS)}")
+        raise UsageError(f"unknown library {library!r}; use one of {', '.join(_BUILDERS)}")
     _import_library(library)
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     problems: list[str] = []
@@ -67,7 +73,7 @@ def read_results(
         for row in read_file(file, problems):
             columns.add(row)
     if not columns.rows:
-        raise SourceError("; ".join(problems[:3]) or "no rows to read; name files that -r wrote")
+        raise SourceError("; ".join(problems[:3]) or "no rows to read; use results files of fer-edge")
     for text in [*problems, *(f"{error['source']}: {error['error']}" for error in columns.errors)]:
         _logger.warning("%s", text)
     return _BUILDERS[library](columns, {"problems": problems, "errors": columns.errors})
@@ -87,28 +93,28 @@ def _import_library(library: Library) -> None:
 
 
 class _Codes:
-    """Texts by their numbers, in the order in which they came."""
+    """A categorical column: strings encoded as integers, in order of appearance."""
 
     def __init__(self) -> None:
         self.codes = array("i")
         self._numbers: dict[str, int] = {}
 
     def add(self, text: str | None) -> None:
-        """Append a text; None is -1."""
+        """Append a string; None is encoded as -1."""
         self.codes.append(-1 if text is None else self._numbers.setdefault(text, len(self._numbers)))
 
-    def know(self, text: str) -> None:
-        """Let a text be among the categories though no row has it."""
+    def add_category(self, text: str) -> None:
+        """Add a category that no row may have."""
         self._numbers.setdefault(text, len(self._numbers))
 
     @property
     def texts(self) -> list[str]:
-        """The categories, in UTF-8: bytes of a name that are not are replaced."""
+        """The categories as valid UTF-8, with invalid bytes escaped."""
         return [text.encode("utf-8", "backslashreplace").decode() for text in self._numbers]
 
 
 class _Columns:
-    """The rows so far, as compact columns."""
+    """The rows read so far, as compact columns."""
 
     def __init__(self, *, empty_frames: bool) -> None:
         self.rows = 0
@@ -129,7 +135,7 @@ class _Columns:
         for label in row.labels:
             if label not in self.scores:
                 self.scores[label] = array("d", [float("nan")]) * self.rows
-                self.emotion.know(label)
+                self.emotion.add_category(label)
         faces: Sequence[FaceRow | None] = row.faces or ((None,) if self._empty_frames else ())
         for face in faces:
             self._add_frame(row)
@@ -155,7 +161,7 @@ class _Columns:
             column.append(scores.get(label, float("nan")))
 
     def list_floats(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        """Return the columns of floats after ``emotion``, with NaN where there is no number."""
+        """Yield the float columns after ``emotion``, with NaN for missing values."""
         yield "score", np.frombuffer(self.floats["score"], np.float64)
         for label, column in self.scores.items():
             yield label, np.frombuffer(column, np.float64)

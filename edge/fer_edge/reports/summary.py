@@ -1,4 +1,4 @@
-"""What happened in one source, gathered row by row in memory that does not grow with them."""
+"""The summary of one source, collected row by row in bounded memory."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = [
 ]
 
 SourceKind = Literal["camera", "video", "images"]
-"""What the axis is: the wall clock, the video's own seconds, or the images in their order."""
+"""The kind of a source, which determines its axis: wall-clock time, time in the video, or image number."""
 
 MOST_BINS_OF_SOURCE: Final = 2048
-"""Bins of a source's timeline; a person has at most half of them."""
+"""The most bins in the timeline of a source; the timeline of a person has at most half as many."""
 
 MOST_PEOPLE: Final = 300
-"""People of a source that are kept, those who were longest in view."""
+"""The number of people kept per source, those longest in view."""
 
-_NEWEST: Final = 50  # people who came last and may stay
-_FRAMES_OF_BIN: Final = 1.5  # at least; frames come a little early and late
-_MOST_IMAGES: Final = 2000  # of a folder, that are listed by name
-_MOST_FACES: Final = 8  # of an image, that are listed
+_NEWEST: Final = 50  # newest people, who are kept as well because they may stay
+_FRAMES_OF_BIN: Final = 1.5  # the least width of a bin in frame intervals, because frames arrive unevenly
+_MOST_IMAGES: Final = 2000  # images of a folder listed by name
+_MOST_FACES: Final = 8  # faces listed per image
 
 
 @dataclass(slots=True)
 class Limits:
-    """What all sources share: the bins that a timeline may have, and the people there are."""
+    """State shared by all sources: the bins per timeline and the number of people."""
 
     bins: int = MOST_BINS_OF_SOURCE
     people: int = 0
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Person:
-    """A face that was followed: from when to when, and what it showed. ``run`` counts the restarts before."""
+    """A tracked face; ``run`` is the number of restarts before it appeared."""
 
     id: int
     run: int
@@ -58,7 +58,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """An image of a folder: its name, and the emotion (a label's number) and score of its first faces."""
+    """An image in a folder.
+
+    ``shown`` has the label index and score of its first faces.
+    """
 
     name: str
     faces: int
@@ -67,9 +70,10 @@ class ImageRow:
 
 @dataclass(slots=True)
 class SourceSummary:
-    """One source in one file, a camera in all its files, or the images of one folder.
+    """The summary of one source.
 
-    Times count from ``origin_s``, which is in seconds of the epoch for a camera. ``labels`` are () before a face.
+    A source is a video in one file, a camera in all its files, or a folder of images. Times are relative to
+    ``origin_s``, which is in seconds since the epoch for a camera. ``labels`` is () until the first face.
     """
 
     name: str
@@ -94,7 +98,7 @@ class SourceSummary:
     _last_frame: int = -1
 
     def add(self, row: FrameRow, limits: Limits) -> None:
-        """Count a frame of it; its labels are those of the source, or ()."""
+        """Add a frame, whose labels are those of the source or ()."""
         if row.labels and not self.labels:
             self.labels = row.labels
             self.tally.set_labels(len(row.labels))
@@ -115,7 +119,7 @@ class SourceSummary:
             self.images.append(ImageRow(row.source, len(row.faces), tuple(shown)))
 
     def _place(self, row: FrameRow) -> float:
-        """Where a frame is on the axis, from the origin."""
+        """Return the position of a frame on the axis, relative to the origin."""
         if self.kind == "images":
             self.last_s = float(self.frames)
             return self.last_s
@@ -146,7 +150,7 @@ class SourceSummary:
         person.timeline.add(at, [face.scores])
 
     def forget_people(self) -> int:
-        """Keep those who were longest in view and those who came last; the number of those who are forgotten."""
+        """Keep the people longest in view and the newest; return how many were removed."""
         newest = sorted(self.people)[-_NEWEST // 2 :]
         longest = sorted(self.people, key=lambda key: -self.people[key].tally.faces)[: self.most_people]
         kept = {*newest, *longest}
@@ -156,13 +160,13 @@ class SourceSummary:
         return forgotten
 
     def widen_bins(self) -> None:
-        """Let each bin hold a frame: narrower ones would show gaps where there are none."""
+        """Widen bins to more than a frame interval; narrower bins would show false gaps."""
         if self.kind != "images":
             for timeline in self.timelines():
                 timeline.widen(_FRAMES_OF_BIN * self.gaps.interval_s)
 
     def timelines(self) -> Iterator[Timeline]:
-        """Its own and those of its people."""
+        """Yield the timeline of the source and those of its people."""
         yield self.timeline
         for person in self.people.values():
             yield person.timeline

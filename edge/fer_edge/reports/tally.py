@@ -1,4 +1,4 @@
-"""Counts that a source, a person and the whole report have alike: emotions, and how sure the model was."""
+"""Counts of emotions and of their scores, for a source or a person."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from fer_edge.reports.readers.base import FaceRow
 __all__ = ["CERTAINTY_BINS", "Tally"]
 
 CERTAINTY_BINS = 10
-"""Parts of 0…1 in which the scores of the most probable emotions are counted."""
+"""The number of histogram bins for the score of the most probable emotion, over 0…1."""
 
 
 class Tally:
-    """Faces by their most probable emotion, and the distribution of its score."""
+    """Counts of faces by their most probable emotion, and a histogram of its score."""
 
     __slots__ = ("certainty", "emotions", "faces", "score_sum")
 
@@ -21,11 +21,14 @@ class Tally:
         self.certainty = [0] * CERTAINTY_BINS
 
     def set_labels(self, labels: int) -> None:
-        """Know how many labels there are, before any face came."""
+        """Set the number of labels; call it before adding faces."""
         self.emotions = [0] * labels
 
     def add(self, face: FaceRow, emotion: int) -> None:
-        """Count a face; ``emotion`` is the number of its label, -1 for one that the labels do not have."""
+        """Add a face.
+
+        ``emotion`` is the index of its label, -1 if it is not among the labels.
+        """
         self.faces += 1
         self.score_sum += face.score
         if emotion >= 0:
@@ -34,5 +37,5 @@ class Tally:
 
     @property
     def mean_score(self) -> float:
-        """The mean score of the most probable emotion, 0 without faces."""
+        """The mean score of the most probable emotion; 0 if there are no faces."""
         return self.score_sum / self.faces if self.faces else 0.0

@@ -1,4 +1,4 @@
-"""Scores over time in bins that grow, so that memory does not."""
+"""Scores over time in a limited number of bins, which become wider as needed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Final
 __all__ = ["FIRST_WIDTH", "Timeline"]
 
 FIRST_WIDTH: Final = 1 / 32
-"""The width of a bin at first, in the unit of the axis: seconds of a clock."""
+"""The initial width of a bin, in the unit of the axis, such as seconds."""
 
 
 class Timeline:
-    """Sums of scores in bins of one width along an axis.
+    """Sums of scores in bins of equal width along an axis.
 
-    A bin has its frames, its faces, and the sum of each label's scores; where nothing was there is no bin. When there
-    would be more than ``most`` of them, each two become one. ``width`` is a power of two times the first width.
+    A bin stores the number of frames and faces and the sum of the scores of each label; empty bins are not stored.
+    When the number of bins would exceed ``most``, pairs of bins are merged. ``width`` is a power of two times the
+    initial width.
     """
 
     __slots__ = ("_bins", "_labels", "most", "width")
@@ -27,7 +28,7 @@ class Timeline:
         self._bins: dict[int, _Bin] = {}
 
     def set_labels(self, labels: int) -> None:
-        """Know how many labels there are, before any face came."""
+        """Set the number of labels; call it before adding faces."""
         self._labels = labels
         for bin_ in self._bins.values():
             bin_.sums = array("d", bytes(8 * labels))
@@ -36,7 +37,7 @@ class Timeline:
         return len(self._bins)
 
     def add(self, at: float, scores: Sequence[Sequence[float]]) -> None:
-        """Count one frame at a place of the axis and the scores of its faces, one for each label."""
+        """Add a frame at position ``at``, with the scores of each of its faces."""
         bin_ = self._bins.get(int(at // self.width))
         if bin_ is None:
             while len(self._bins) >= self.most and int(at // self.width) not in self._bins:
@@ -48,13 +49,13 @@ class Timeline:
             bin_.sums = array("d", map(add, bin_.sums, face))
 
     def limit(self, most: int) -> None:
-        """Have no more than ``most`` bins from now on."""
+        """Limit the number of bins to ``most`` from now on."""
         self.most = most
         while len(self._bins) > most:
             self._grow()
 
     def widen(self, least: float) -> None:
-        """Have bins of at least that width."""
+        """Merge bins until their width is at least ``least``."""
         while self.width < least:
             self._grow()
 
@@ -70,14 +71,17 @@ class Timeline:
         self._bins = joined
 
     def bins(self) -> Iterator[tuple[int, int, int, list[float]]]:
-        """Each bin in order: its index, its frames, its faces, and the mean score of each label (0 without faces)."""
+        """Yield the index, frames, faces and mean score per label of each bin.
+
+        The means of a bin without faces are 0.
+        """
         for index in sorted(self._bins):
             bin_ = self._bins[index]
             yield index, bin_.frames, bin_.faces, [total / max(1, bin_.faces) for total in bin_.sums]
 
 
 class _Bin:
-    """What came in one part of the axis."""
+    """The sums of one bin."""
 
     __slots__ = ("faces", "frames", "sums")
 

@@ -1,1 +1,1 @@
-"""What the operating system, files and threads need."""
+"""Operating system, file and thread utilities."""

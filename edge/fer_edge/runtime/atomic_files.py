@@ -1,4 +1,7 @@
-"""Output files: refused before anything is read, complete when they appear under their name."""
+"""Write output files atomically, and check them before any input is read.
+
+A file appears under its name only when it is complete.
+"""
 
 from __future__ import annotations
 
@@ -31,71 +34,77 @@ __all__ = [
 ]
 
 _STAGING: Final = ".fer-edge-"
-_LONGEST_NAME: Final = 255  # bytes, of most file systems
+_LONGEST_NAME: Final = 255  # bytes; the limit of most file systems
 _PART: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>[0-9]+)\.part(?P<suffix>\.[^.]+)?", re.DOTALL)
 
 
 def check_file(path: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where a file cannot be written or already exists; a device or pipe may exist."""
+    """Raise OutputError if a file cannot be written or already exists.
+
+    A device or pipe may exist.
+    """
     parent = path.parent
     if path.is_dir():
-        raise OutputError(f"{path}: expected the name of a file, it is a folder")
+        raise OutputError(f"{path}: is a folder; choose a file name")
     if not parent.is_dir():
-        raise OutputError(f"{path}: its folder {parent} is not there; make it first")
+        raise OutputError(f"{path}: folder {parent} does not exist; create it first")
     if path.is_file() and not overwrite:
-        raise OutputError(f"{path}: it is already there; replace it with --overwrite or name another")
+        raise OutputError(f"{path}: already exists; replace it with --overwrite or choose another name")
     if not os.access(path if path.exists() else parent, os.W_OK):
-        raise OutputError(f"{path}: it cannot be written, permission is denied; name another place")
+        raise OutputError(f"{path}: cannot write: permission denied; choose another location")
 
 
 def check_folder(path: Path) -> None:
-    """Raise OutputError where a folder neither exists and is writable nor can be made."""
+    """Raise OutputError if a folder is not writable and cannot be created."""
     if path.exists() and not path.is_dir():
-        raise OutputError(f"{path}: expected a folder, it is a file; name another")
+        raise OutputError(f"{path}: is a file, not a folder; choose another name")
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     if not os.access(existing, os.W_OK):
-        raise OutputError(f"{path}: it cannot be written, permission is denied; name another place")
+        raise OutputError(f"{path}: cannot write: permission denied; choose another location")
 
 
 def check_file_in_folder(folder: Path, name: str, *, overwrite: bool) -> None:
-    """Raise OutputError where ``folder`` is a file, or holds a file of that name which may not be replaced."""
+    """Raise OutputError if ``name`` cannot be written in ``folder``.
+
+    That is if ``folder`` is a file, or if it contains a file of that name that must not be replaced.
+    """
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: expected a folder to write into, it is a file; name another")
+        raise OutputError(f"{folder}: is a file, not a folder; choose another name")
     if (folder / name).exists() and not overwrite:
         raise OutputError(
-            f"{folder / name}: it is there already; replace it with --overwrite, or name another folder"
+            f"{folder / name}: already exists; replace it with --overwrite or choose another folder"
         )
 
 
 def check_staged_folder(folder: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where :func:`staged_folder` would refuse a folder."""
+    """Raise OutputError if :func:`staged_folder` would refuse a folder."""
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise OutputError(f"{folder}: expected a folder to write into, it is a file; name another")
+        raise OutputError(f"{folder}: is a file, not a folder; choose another name")
     present = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if present and not overwrite:
         raise OutputError(
-            f"{folder}: expected an empty folder, it holds {', '.join(present[:3])}"
-            f"{' and more' if len(present) > 3 else ''}; name another or allow it with --overwrite"
+            f"{folder}: folder is not empty: it contains {', '.join(present[:3])}"
+            f"{' and more' if len(present) > 3 else ''}; choose another or allow it with --overwrite"
         )
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, unless it exists; raises OutputError."""
+    """Create a folder and its parents unless they exist. Raises OutputError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"{path}: expected a folder to write into: {error.strerror or error}; name another"
+            f"{path}: cannot create folder: {error.strerror or error}; choose another location"
         ) from error
 
 
 @contextmanager
 def output_errors(path: Path | str) -> Iterator[None]:
-    """Turn an operating system's error in the block into an OutputError that names the file.
+    """Turn an OSError in the block into an OutputError that names the file.
 
-    A closed pipe stays what it is: it ends a program quietly.
+    BrokenPipeError is not changed: it ends a program quietly.
     """
     try:
         yield
@@ -103,17 +112,18 @@ def output_errors(path: Path | str) -> Iterator[None]:
         raise
     except OSError as error:
         raise OutputError(
-            f"{path}: it cannot be written: {error.strerror or error}; free some space or name another place"
+            f"{path}: cannot write: {error.strerror or error}; free some space or choose another location"
         ) from error
 
 
 @contextmanager
 def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
-    """A temporary name beside ``path``, of the same suffix, that takes its place when the block succeeds.
+    """Provide a temporary path that replaces ``path`` when the block succeeds.
 
-    A link stays, what it leads to is replaced, and keeps its permissions. A device or pipe, such as
-    /dev/stdout, is written to as it is. ``sync`` waits until the content is on the disk, so that it survives
-    a power cut. What processes that were killed left of the same file is removed. Raises OutputError.
+    It is in the same folder and has the same suffix. If ``path`` is a symbolic link, the link stays and its target
+    is replaced, keeping its permissions. A device or pipe, such as /dev/stdout, is written to directly. ``sync``
+    waits until the content is on disk, so that it survives a power failure. Temporary files that killed processes
+    left for the same target are removed. Raises OutputError.
     """
     if path.exists() and not path.is_file():
         with output_errors(path):
@@ -138,10 +148,10 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 @contextmanager
 def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """An empty folder whose files move into ``folder`` at the end, all of them or, after an error, none.
+    """Provide an empty folder whose files move into ``folder`` if the block succeeds.
 
-    A folder that already holds files is refused without ``overwrite``; with it, files of the same names
-    are replaced and others stay, in folders below it too. Raises OutputError.
+    After an error, no file is moved. A folder that is not empty is refused unless ``overwrite`` is set; then files of
+    the same names are replaced, including in subfolders, and others stay. Raises OutputError.
     """
     check_staged_folder(folder, overwrite=overwrite)
     is_new = not folder.exists()
@@ -170,26 +180,30 @@ def _move_into(staging: Path, folder: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write an object as JSON that people can read; raises OutputError."""
+    """Write an object as indented JSON. Raises OutputError."""
     with staged_file(path) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
 
 
 def part_path(target: Path) -> Path:
-    """The hidden name beside ``target``, of the same suffix, under which this process writes its file."""
+    """Return the hidden temporary path for ``target``.
+
+    It is in the same folder, has the same suffix and is unique to this process.
+    """
     return target.with_name(_part_name(target, str(os.getpid())))
 
 
 def remove_planted_link(part: Path) -> None:
-    """Remove a link of a temporary name, which somebody else made: what it leads to would be overwritten."""
+    """Remove a symbolic link at a temporary path, which would redirect the writing."""
     if part.is_symlink():
         part.unlink(missing_ok=True)
 
 
 def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """The hidden files in a folder that killed processes were writing, and the file that each was to become.
+    """Yield the unfinished files of killed processes in a folder, with their targets.
 
-    One with this process's own number is taken for such a file: what it writes itself it has to begin later.
+    A file with this process's own number also counts: an earlier process had the same number, because this process has
+    not started writing yet.
     """
     for path in sorted(folder.iterdir()):
         match = _PART.fullmatch(path.name)
@@ -200,9 +214,13 @@ def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _part_name(target: Path, process: str) -> str:
-    """The temporary name of a process, or a pattern for it: two may have been given the same output."""
+    """Return the temporary file name for a process number.
+
+    For a pattern instead of a number, returns a regular expression. The number keeps processes with the same output
+    apart.
+    """
     stem = target.stem
-    if len(os.fsencode(target.name)) > _LONGEST_NAME - 20:  # what is added would make it too long
+    if len(os.fsencode(target.name)) > _LONGEST_NAME - 20:  # the additions would make it too long
         stem = f"{os.fsencode(stem)[:100].decode(errors='ignore')}-{zlib.crc32(os.fsencode(target.name)):08x}"
     if process.isdecimal():
         return f".{stem}.{process}.part{target.suffix}"
@@ -210,7 +228,7 @@ def _part_name(target: Path, process: str) -> str:
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Remove the temporary files of the same target whose processes were killed."""
+    """Remove temporary files that killed processes left for the same target."""
     name = re.compile(_part_name(target, r"([0-9]+)"))
     with suppress(OSError):
         for path in target.parent.iterdir():
@@ -220,9 +238,9 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _is_dead(process: str) -> bool:
-    """Whether that is the number of a process of this machine that does not run any more."""
+    """Return whether a process number belongs to no running process on this machine."""
     if os.name != "posix" or not process.isdecimal() or not process.isascii():
-        return False  # asking for a process of Windows ends it
+        return False  # on Windows, os.kill would terminate the process
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
@@ -233,7 +251,7 @@ def _is_dead(process: str) -> bool:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)  # Windows syncs nothing that is open for reading alone
+    descriptor = os.open(path, os.O_RDWR)  # Windows cannot sync a file that is opened read-only
     try:
         os.fsync(descriptor)
     finally:

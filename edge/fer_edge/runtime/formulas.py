@@ -1,4 +1,7 @@
-"""Texts in tables that a spreadsheet would take for formulas (OWASP: CSV injection)."""
+"""Protect table cells that a spreadsheet would evaluate as formulas.
+
+See OWASP: CSV injection.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ _BEGINNINGS: Final = tuple("=+-@\t\r＝＋－＠")
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet that opens a table may calculate this text."""
+    """Return whether a spreadsheet may evaluate this text as a formula."""
     return len(text) > 1 and text.startswith(_BEGINNINGS)
 
 
 def protect_path(path: str) -> str:
-    """Write a relative path that begins like a formula as ``./path``, which names the same file."""
+    """Prefix a relative path that looks like a formula with ``./``.
+
+    The result names the same file.
+    """
     return f"./{path}" if is_formula(path) else path

@@ -1,4 +1,4 @@
-"""The hash by which files are identified."""
+"""The hash that identifies files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ __all__ = ["sha256_of_file"]
 
 
 def sha256_of_file(path: Path) -> str:
-    """Compute a file's SHA-256, in hexadecimal digits, in constant memory; raises OSError."""
+    """Compute a file's SHA-256 as hexadecimal digits in constant memory.
+
+    Raises OSError.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

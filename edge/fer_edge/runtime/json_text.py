@@ -1,4 +1,4 @@
-"""JSON as untrusted input."""
+"""Parse untrusted JSON."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["parse_json"]
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse a JSON text; raises ValueError for anything else, however deep it is nested."""
+    """Parse JSON. Raises ValueError for invalid input, including excessive nesting."""
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None

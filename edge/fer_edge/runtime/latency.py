@@ -1,4 +1,4 @@
-"""How long each stage takes: percentiles in constant memory, however long the run."""
+"""Latency percentiles for each stage, in constant memory."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Final
 __all__ = ["STAGES", "LatencyHistogram", "StageLatencies"]
 
 STAGES: Final = ("capture", "detect", "classify", "draw", "write")
-"""The stages of a run, in the order in which a frame passes them."""
+"""The stages of a run, in the order in which a frame passes through them."""
 
-# A histogram of logarithmic bins from a microsecond to twenty minutes, each 1 % wide.
+# Logarithmic bins from a microsecond to twenty minutes, each 1 % wide.
 _SMALLEST_S: Final = 1e-6
 _GROWTH: Final = math.log(1.01)
 _BINS: Final = 2100
 
 
 class LatencyHistogram:
-    """LatencyHistogram in seconds, of which percentiles are kept to within half a per cent.
+    """A histogram of durations in seconds.
 
-    One thread adds; any may read.
+    Percentiles are accurate to half a percent. One thread may add durations, any thread may read percentiles.
     """
 
     def __init__(self) -> None:
@@ -30,13 +30,13 @@ class LatencyHistogram:
         self.count = 0
 
     def add(self, seconds: float) -> None:
-        """Count one duration."""
+        """Add a duration."""
         position = math.log(max(seconds, _SMALLEST_S) / _SMALLEST_S) / _GROWTH
         self._counts[min(_BINS - 1, int(position))] += 1
         self.count += 1
 
     def percentile(self, percent: float) -> float | None:
-        """The duration in seconds below which that many per cent lie; None where none was counted."""
+        """Return a percentile in seconds, or None if there are no durations."""
         if not self.count:
             return None
         wanted = percent / 100 * self.count
@@ -45,22 +45,22 @@ class LatencyHistogram:
             below += counted
             if counted and below >= wanted:
                 return _SMALLEST_S * math.exp((position + 0.5) * _GROWTH)
-        raise AssertionError("the bins hold every duration")
+        raise AssertionError("every duration falls into a bin")
 
     def milliseconds(self) -> dict[str, float | None]:
-        """The median and the 95th percentile in milliseconds; null where none was counted."""
+        """Return the median and 95th percentile in milliseconds, None without durations."""
         return {f"p{percent}_ms": _milliseconds(self.percentile(percent)) for percent in (50, 95)}
 
 
 class StageLatencies:
-    """The durations of each stage; a stage belongs to one thread."""
+    """The latency histograms of all stages; each stage is measured in one thread."""
 
     def __init__(self) -> None:
         self._stages = {stage: LatencyHistogram() for stage in STAGES}
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Count the time that the block takes, also where it fails."""
+        """Add the time that the block takes, even if it fails."""
         started = time.perf_counter()
         try:
             yield
@@ -68,11 +68,14 @@ class StageLatencies:
             self._stages[stage].add(time.perf_counter() - started)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count a duration that was measured elsewhere."""
+        """Add a duration that was measured elsewhere."""
         self._stages[stage].add(seconds)
 
     def as_dict(self) -> dict[str, dict[str, float | None]]:
-        """For each stage the median and the 95th percentile in milliseconds; null where it did not run."""
+        """Return each stage's median and 95th percentile in milliseconds.
+
+        They are None for stages that did not run.
+        """
         return {stage: times.milliseconds() for stage, times in self._stages.items()}
 
 

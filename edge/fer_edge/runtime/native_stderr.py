@@ -1,4 +1,7 @@
-"""LiteRT, FFmpeg and the picture libraries talk to standard error from C, past everything Python can set."""
+"""Suppress messages that native libraries write to standard error.
+
+LiteRT, FFmpeg and the image libraries write from C, which Python's own stream settings do not affect.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _STDERR: Final = 2
 
 @contextmanager
 def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
-    """Let only Python's own ``sys.stderr`` through to standard error; with ``debug`` everything."""
+    """Discard standard error except for Python's own ``sys.stderr``.
+
+    With ``debug``, nothing is discarded.
+    """
     if debug or sys.stderr is None:
         yield
         return
@@ -27,13 +33,13 @@ def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
         os.dup2(nowhere, _STDERR)
         through = os.fdopen(os.dup(kept), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
         try:
-            # A test's or notebook's own stream does not end at the descriptor and stays.
-            if _descriptor(ours) == _STDERR:
+            # A stream that does not write to the descriptor, such as a test's or notebook's, is kept.
+            if _get_descriptor(ours) == _STDERR:
                 sys.stderr = through
             yield
         finally:
             sys.stderr = ours
-            with suppress(OSError):  # a full disk, on which what was said last is lost
+            with suppress(OSError):  # on a full disk, the last messages are lost
                 through.close()
     finally:
         os.dup2(kept, _STDERR)
@@ -41,7 +47,7 @@ def suppress_native_stderr(debug: bool = False) -> Iterator[None]:
         os.close(nowhere)
 
 
-def _descriptor(stream: object) -> int | None:
+def _get_descriptor(stream: object) -> int | None:
     try:
         return int(stream.fileno())  # type: ignore[attr-defined]
     except (OSError, AttributeError, ValueError):

@@ -1,4 +1,7 @@
-"""Parquet files as untrusted input, read batch by batch; needs pyarrow, of the extra ``archive``."""
+"""Read untrusted Parquet files batch by batch.
+
+Needs pyarrow, which the ``archive`` extra installs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ _BATCH: Final = 1 << 14  # rows
 
 
 def open_parquet(path: Path) -> Any:
-    """Open a file as ``pyarrow.parquet.ParquetFile``; raises SourceError, MissingExtraError."""
+    """Open a file as ``pyarrow.parquet.ParquetFile``.
+
+    Raises SourceError, MissingExtraError.
+    """
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -22,14 +28,14 @@ def open_parquet(path: Path) -> Any:
         raise MissingExtraError("pyarrow", "archive") from error
     try:
         file = pq.ParquetFile(path)
-        _ = file.schema_arrow.names  # which are decoded here
+        _ = file.schema_arrow.names  # decodes the names
         return file
     except (OSError, ValueError, pa.ArrowException) as error:  # ValueError: a name that is not UTF-8
         raise SourceError(f"{path}: cannot read as Parquet: {reason_of(error)}; check the path") from error
 
 
 def read_batches(path: Path, file: Any, columns: Sequence[str] | None = None) -> Iterator[Any]:
-    """Read an open file as ``pyarrow.RecordBatch``; raises SourceError where it is damaged."""
+    """Yield an open file as ``pyarrow.RecordBatch``; raise SourceError if damaged."""
     import pyarrow as pa
 
     try:

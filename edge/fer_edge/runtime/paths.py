@@ -1,4 +1,4 @@
-"""Paths that people name: files, folders, and globs that the shell left alone."""
+"""Expand the paths given by a user: files, folders and glob patterns."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ def expand_paths(
     find: Callable[[str], Iterable[str]],
     keep: Callable[[str], bool] = lambda path: False,
 ) -> list[str]:
-    """Replace folders by what ``find`` finds in them, and globs by what they match.
+    """Expand folders with ``find``, and globs that the shell did not expand.
 
-    What ``keep`` is true of stays as it is, such as an address. Raises SourceError for a glob that matches nothing.
+    Paths for which ``keep`` returns true, such as URLs, are kept as they are. Raises SourceError if a glob matches
+    nothing.
     """
     expanded: list[str] = []
     for path in paths:
@@ -32,21 +33,21 @@ def expand_paths(
         elif _GLOB & set(path):
             expanded += _match(path)
         else:
-            expanded.append(path)  # what is wrong with it is said when its turn comes
+            expanded.append(path)  # an invalid path is reported when it is opened
     return expanded
 
 
 def _exists(path: str, kind: Callable[[Path], bool]) -> bool:
     try:
         return kind(Path(path))
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+    except (OSError, ValueError):  # a name that is too long or contains a NUL
         return False
 
 
 def _match(pattern: str) -> list[str]:
     matches = sorted(
         match
-        for match in glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        for match in glob.glob(pattern, recursive=True)  # noqa: PTH207  (Path.glob does not accept absolute patterns)
         if not Path(match).is_dir()
     )
     if not matches:

@@ -1,4 +1,4 @@
-"""Stages that run beside each other: an iterator in a thread of its own, a bounded number of items ahead."""
+"""Run an iterator in a separate thread, a bounded number of items ahead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ByteBudget", "LatestOnly", "Prefetcher"]
 
 T = TypeVar("T")
 
-_PATIENCE_S: Final = 0.1  # how often a waiting thread looks whether it shall end
+_PATIENCE_S: Final = 0.1  # how often a waiting thread checks whether it should end
 _JOIN_S: Final = 2.0
 
 
@@ -27,9 +27,9 @@ class _End:
 
 
 class ByteBudget:
-    """A number of bytes that may be in flight at a time, or one item that alone is larger.
+    """A limit on the bytes in flight; a single item may exceed it.
 
-    One thread takes, another gives back; once ``stop`` is set nobody waits any more.
+    One thread takes, another gives back. Once ``stop`` is set, ``take`` no longer waits.
     """
 
     def __init__(self, most: int, stop: threading.Event) -> None:
@@ -38,26 +38,25 @@ class ByteBudget:
         self._changed = threading.Condition()
 
     def take(self, size: int) -> None:
-        """Wait until so many bytes more are allowed."""
+        """Wait until ``size`` more bytes fit into the budget."""
         with self._changed:
             while self._taken and self._taken + size > self._most and not self._stop.is_set():
                 self._changed.wait(_PATIENCE_S)
             self._taken += size
 
     def give_back(self, size: int) -> None:
-        """The item of so many bytes is done with."""
+        """Release the ``size`` bytes of an item that is no longer in use."""
         with self._changed:
             self._taken -= size
             self._changed.notify()
 
 
 class Prefetcher(Generic[T]):
-    """Iterates ``items`` in a thread, up to ``depth`` items ahead of whoever iterates this.
+    """Iterates ``items`` in a thread, up to ``depth`` items ahead of its consumer.
 
-    Every item arrives, in order; an exception of ``items`` arrives after the items before it. Once
-    ``stop`` is set the thread ends, and closes ``items`` in the thread that ran it. ``dropped`` counts items
-    that never arrived: none here. ``on_idle`` is called now and then in the thread that iterates this, while it
-    waits.
+    All items arrive in order; an exception of ``items`` is raised after the items before it. Once ``stop`` is set, the
+    thread closes ``items`` and ends. ``dropped`` counts items that were discarded, which never happens in this class.
+    While the consumer waits, ``on_idle`` is called from time to time in the consumer's thread.
     """
 
     def __init__(self, items: Iterable[T], depth: int, stop: threading.Event) -> None:
@@ -67,12 +66,12 @@ class Prefetcher(Generic[T]):
         self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
         self._stop = stop
         self._thread = threading.Thread(target=self._run, daemon=True)
-        # A thread that is still within OpenCV or LiteRT when the interpreter goes takes the process with it.
+        # A thread still inside OpenCV or LiteRT would crash the process while the interpreter shuts down.
         weakref.finalize(self, _end, stop, self._thread)
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the thread's end; one that blocks for ever in a driver is left behind."""
+        """Wait for the thread to end; a thread that is blocked in a driver is left behind."""
         self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
@@ -82,8 +81,8 @@ class Prefetcher(Generic[T]):
             for item in iterator:
                 if not self._put(item):
                     break
-                del item  # whoever takes it lets go of it, too
-        except BaseException as error:  # noqa: BLE001  (raised again where the items are taken)
+                del item  # frees it as soon as the consumer does
+        except BaseException as error:  # noqa: BLE001  (raised again in the consumer)
             last = _Failure(error)
         finally:
             close = getattr(iterator, "close", None)
@@ -103,7 +102,7 @@ class Prefetcher(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         while not self._stop.is_set():
             try:
-                # With a limit: without one, Ctrl-C cannot interrupt the wait on every system.
+                # Use a timeout: without one, Ctrl-C cannot interrupt the wait on every system.
                 item = self._queue.get(timeout=_PATIENCE_S)
             except queue.Empty:
                 if self.on_idle is not None:
@@ -124,9 +123,9 @@ def _end(stop: threading.Event, thread: threading.Thread) -> None:
 
 
 class LatestOnly(Prefetcher[T]):
-    """Like :class:`Prefetcher` for live items: a newer one replaces the one that waits.
+    """A :class:`Prefetcher` for live items: newer items replace waiting ones.
 
-    Items that are not ``droppable`` wait their turn, and so does what comes after them.
+    An item that is not ``droppable`` is never replaced, nor is the item before it. Items after it wait.
     """
 
     def __init__(
@@ -137,7 +136,7 @@ class LatestOnly(Prefetcher[T]):
 
     def _put(self, item: T | _Failure | _End) -> bool:
         if isinstance(item, _Failure | _End) or not self._droppable(item):
-            return super()._put(item)  # the last frame before it is wanted
+            return super()._put(item)  # the frame before it must not be dropped
         while not self._stop.is_set():
             try:
                 self._queue.put_nowait(item)
@@ -149,7 +148,7 @@ class LatestOnly(Prefetcher[T]):
         return False
 
     def _drop_waiting(self) -> bool:
-        """Drop the item that waits, if there still is one; whether there is room now, or may be."""
+        """Drop the waiting item, if it is droppable; return whether there may be room now."""
         with self._queue.mutex:
             waiting = self._queue.queue[0] if self._queue.queue else None
             if waiting is None:

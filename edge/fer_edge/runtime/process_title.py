@@ -1,4 +1,7 @@
-"""What other users of a machine see of a program's arguments, with ``ps`` for example."""
+"""Hide passwords in the program's arguments from other users of the machine.
+
+Arguments are visible with ``ps``, for example.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from typing import Final
 
 __all__ = ["hide_password"]
 
-_ARG_START, _ARG_END = 45, 46  # of the fields of /proc/self/stat behind the name, proc_pid_stat(5)
+_ARG_START, _ARG_END = 45, 46  # indices of the /proc/self/stat fields after the name; see proc_pid_stat(5)
 _MASK: Final = ord("*")
 
 
 def hide_password(url: str) -> None:
-    """Overwrite the password of a URL that was given as an argument, where the system lets one: on Linux.
+    """Overwrite a URL's password in the process's arguments, if the system allows it.
 
-    Until then it was visible; a file or the environment is the better place for it.
+    Linux does. The password is visible until then; a file or an environment variable is a safer place for it.
     """
     credentials = url.partition("://")[2].rpartition("@")[0]
     password = os.fsencode(credentials.partition(":")[2])

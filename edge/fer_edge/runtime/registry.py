@@ -1,4 +1,4 @@
-"""Named implementations that are imported when they are used, and can be added to from outside."""
+"""Registries of named implementations, imported on first use and open to plugins."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Implementations of one kind by name: built-in ones, then those of other installed packages.
+    """Implementations of one kind by name, both built-in and from other packages.
 
-    ``kind`` is what people call one of them, such as ``detector``. ``entries`` maps each built-in name to
-    ``"module:attribute"``. Other packages add theirs in the entry-point group ``group``, a line in their
-    ``pyproject.toml``; a built-in name cannot be replaced.
+    ``kind`` is the noun used in messages, such as ``detector``. ``entries`` maps each built-in name to
+    ``"module:attribute"``. Other packages register theirs in the entry-point group ``group`` of their
+    ``pyproject.toml``. Built-in names cannot be replaced.
     """
 
     def __init__(self, kind: str, group: str, entries: Mapping[str, str]) -> None:
@@ -29,22 +29,22 @@ class Registry(Generic[T]):
 
     @cached_property
     def _plugins(self) -> dict[str, EntryPoint]:
-        # Reading what every installed package declares takes some 10 ms: not before it is needed.
+        # Reading the entry points of all installed packages takes about 10 ms, so this is deferred.
         found = {entry.name: entry for entry in entry_points(group=self.group)}
         return {name: found[name] for name in sorted(found) if name not in self._entries}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name, the built-in ones first."""
+        """All names, built-in ones first."""
         return (*self._entries, *self._plugins)
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries or name in self._plugins
 
     def load(self, name: str) -> T:
-        """Import the implementation of that name.
+        """Import the implementation with a name.
 
-        Raises UsageError for an unknown name, PluginError when another package's cannot be imported.
+        Raises UsageError if the name is unknown, PluginError if another package's implementation cannot be imported.
         """
         if name in self._entries:
             module, _, attribute = self._entries[name].partition(":")
@@ -54,7 +54,7 @@ class Registry(Generic[T]):
         plugin = self._plugins[name]
         try:
             return cast("T", plugin.load())
-        except Exception as error:  # whatever another package's module does when it is imported
+        except Exception as error:  # another package's module may raise anything
             raise PluginError(
                 f"{self.kind} {name!r}: cannot import {plugin.value}: {' '.join(str(error).split())}; "
                 "reinstall the package that provides it"

@@ -1,4 +1,4 @@
-"""A process that stays an ordinary one for the operating system, whatever a library makes of it."""
+"""Keep the process's normal scheduling policy when a library changes it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _THREADS: Final = Path("/proc/self/task")
 
 @contextmanager
 def keep_scheduling() -> Iterator[None]:
-    """Take back real-time scheduling that is switched on within the block, in every thread of this process.
+    """Undo real-time scheduling that is enabled within the block, in all threads.
 
-    SVT-AV1 does so as root, at the highest priority: the thread that opens an encoder keeps it and hands it on to all
-    that it starts, before which whatever else the machine runs has to wait. Linux alone.
+    When run as root, SVT-AV1 enables it at the highest priority: the thread that opens an encoder keeps it and
+    passes it on to all threads that it starts, which then preempt everything else on the machine. Linux only.
     """
     if not hasattr(os, "sched_getscheduler") or os.sched_getscheduler(0) != os.SCHED_OTHER:
-        yield  # whoever started this process chose otherwise
+        yield  # the process was started with another policy on purpose
         return
     try:
         yield
     finally:
         for thread in _THREADS.iterdir() if _THREADS.is_dir() else ():
-            with suppress(OSError):  # it has ended meanwhile
+            with suppress(OSError):  # the thread has ended meanwhile
                 if os.sched_getscheduler(int(thread.name)) in (os.SCHED_FIFO, os.SCHED_RR):
                     os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))

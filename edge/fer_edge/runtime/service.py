@@ -1,4 +1,4 @@
-"""Telling systemd how a service does, by its notification protocol: see sd_notify(3)."""
+"""Notify systemd of a service's state; see sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ __all__ = ["ServiceNotifier"]
 
 
 class ServiceNotifier:
-    """Sends a service manager what a run reports; what cannot be sent is lost, and nothing else is.
+    """Sends a run's state to the service manager; failures to send are ignored.
 
-    ``watchdog_s`` is the time within which the manager wants to hear from the run; None: it does not watch it.
+    ``watchdog_s`` is the watchdog interval of the manager in seconds, None if it has no watchdog.
     """
 
     def __init__(self, address: str, watchdog_s: float | None = None) -> None:
         self.watchdog_s = watchdog_s
-        # A name in Linux's abstract namespace begins with @, which stands for a zero byte.
+        # A leading @ denotes Linux's abstract namespace and stands for a zero byte.
         self._address = "\0" + address[1:] if address.startswith("@") else address
 
     @classmethod
     def from_environment(cls) -> ServiceNotifier | None:
-        """The notifier of the manager that started this process; None where none did, or it wants no news."""
+        """Return the notifier for the service manager that started this process.
+
+        Returns None if there is none or it does not request notifications.
+        """
         address = os.environ.get("NOTIFY_SOCKET", "")
         if not address.startswith(("/", "@")) or not hasattr(socket, "AF_UNIX"):
             return None
@@ -33,8 +36,8 @@ class ServiceNotifier:
         return cls(address, watchdog_s if watchdog_s and watchdog_s > 0 else None)
 
     def notify(self, *assignments: str) -> None:
-        """Send assignments such as ``READY=1``, each on a line."""
+        """Send assignments such as ``READY=1``, one per line."""
         message = "\n".join(text.replace("\n", " ") for text in assignments).encode("utf-8", "replace")
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)  # a manager that does not read holds nothing up
+            sender.setblocking(False)  # an unresponsive manager must not block the run
             sender.sendto(message, self._address)

@@ -1,4 +1,7 @@
-"""Signals that end a run, as exceptions in the main thread, so that everything is flushed and closed."""
+"""Turn signals into exceptions in the main thread.
+
+Everything is then flushed and closed before the program exits.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 """The exit status after SIGTERM and SIGHUP."""
 
-_REPEATED_S: Final = 2.0  # within which another signal is the same wish: closing takes a moment
+_REPEATED_S: Final = 2.0  # signals within this time count as one: closing takes a moment
 
 
 class Terminated(BaseException):
@@ -38,22 +41,23 @@ class Terminated(BaseException):
 
 
 class _Interruption:
-    """The exception that stands for the signal which arrived last."""
+    """The exception for the last signal."""
 
     kind: type[BaseException] | None = None
     raised_at = 0.0  # on the monotonic clock
 
 
 class _Ending:
-    """How :func:`run_program` leaves."""
+    """The way in which :func:`run_program` exits."""
 
     at_once = False
 
 
 def install_signal_handlers() -> None:
-    """Raise KeyboardInterrupt at SIGINT, Terminated at SIGTERM and SIGHUP, unless they are ignored on purpose.
+    """Raise KeyboardInterrupt on SIGINT and Terminated on SIGTERM and SIGHUP.
 
-    Who is impatient and sends several within two seconds interrupts once: what is being closed is closed.
+    Signals that are ignored on purpose stay ignored. Several signals within two seconds interrupt only once, so that
+    closing is not interrupted.
     """
     _Interruption.kind = None
     signal.signal(signal.SIGTERM, _interrupt)
@@ -73,7 +77,10 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
 
 def run_program(run: Callable[[], int]) -> NoReturn:
-    """Leave with the exit status that ``run`` returns, or with a signal's, also while it imports modules."""
+    """Run the program and exit with its status, or with that of a signal.
+
+    Signals are also handled while ``run`` imports modules.
+    """
     sys.unraisablehook = _report_unraisable
     try:
         install_signal_handlers()
@@ -84,48 +91,58 @@ def run_program(run: Callable[[], int]) -> NoReturn:
         status = TERMINATED
     ignore_signals()
     if _Ending.at_once:
-        _leave_at_once(status)
+        _exit_at_once(status)
     sys.exit(status)
 
 
 def skip_finalization() -> None:
-    """Let :func:`run_program` leave without Python's finalization, in which a C++ library may abort the process.
+    """Make :func:`run_program` exit without Python's finalization.
 
-    For libraries whose threads outlive their own shutdown, such as Ray's. What is registered with ``atexit`` is called.
+    For libraries whose threads outlive their own shutdown, such as Ray's C++ library, which may abort the process
+    during finalization. Functions registered with ``atexit`` are still called.
     """
     _Ending.at_once = True
 
 
-def _leave_at_once(status: int) -> NoReturn:
+def _exit_at_once(status: int) -> NoReturn:
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a full disk, or closed: nobody can be told
+        with suppress(
+            OSError, ValueError
+        ):  # the disk is full or the stream is closed; there is nowhere to report it
             stream.flush()
     os._exit(status)
 
 
 def _report_unraisable(dropped: sys.UnraisableHookArgs) -> None:
-    """Say nothing of a signal's exception in a finalizer or callback: it is raised again at the next step."""
+    """Ignore a signal's exception in a finalizer or callback.
+
+    :func:`raise_if_interrupted` raises it again at the next step.
+    """
     if not issubclass(dropped.exc_type, KeyboardInterrupt | Terminated):
         sys.__unraisablehook__(dropped)
 
 
 def ignore_signals() -> None:
-    """The program is over: a signal that comes now changes neither its exit status nor what it says."""
+    """Ignore signals from now on.
+
+    The program is over, so a signal must change neither its exit status nor its output.
+    """
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def is_interrupted() -> bool:
-    """Whether a signal has arrived that ends the run."""
+    """Return whether a signal that ends the run has arrived."""
     return _Interruption.kind is not None
 
 
 def raise_if_interrupted() -> None:
-    """Raise a signal's exception again: Python drops one that arrives in a finalizer or a library's callback.
+    """Raise the exception of a signal that has arrived.
 
-    For long loops in which such a library does the work.
+    Python drops an exception raised in a finalizer or in a library's callback, so long loops that use such a library
+    have to check for it.
     """
     if _Interruption.kind is not None:
         raise _Interruption.kind

@@ -1,4 +1,4 @@
-"""What the machine says of itself: processors, temperature, throttling, a process's memory."""
+"""Facts about the machine: processors, temperature, throttling, peak memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fer_edge.errors import UsageError
 
 __all__ = ["describe_machine", "peak_memory", "processor_count", "temperature", "thread_count", "throttling"]
 
-_MOST_THREADS: Final = 64  # each has an interpreter of some megabytes
+_MOST_THREADS: Final = 64  # each thread has an interpreter of several megabytes
 
 _MODEL: Final = Path("/proc/device-tree/model")
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
@@ -26,7 +26,9 @@ _THROTTLING: Final = {
     2: "throttled",
     3: "soft temperature limit",
 }
-"""The bits of ``vcgencmd get_throttled`` for now; 16 above each is its bit for since the start.
+"""The bits of ``vcgencmd get_throttled`` for the current state.
+
+The bit 16 places higher means the same for any time since boot.
 
 https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 """
@@ -35,21 +37,24 @@ _SAMPLED_S: Final = 0.02
 
 
 def processor_count() -> int:
-    """The processors that this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def thread_count(asked: int | None) -> int:
-    """The threads to use: those asked for, otherwise one for each processor; raises UsageError for too many."""
-    if asked is not None and asked > _MOST_THREADS:
-        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {asked}")
-    return asked or min(_MOST_THREADS, processor_count())
+def thread_count(requested: int | None) -> int:
+    """Return the number of threads to use, by default one per processor.
+
+    Raises UsageError if more than 64 are requested.
+    """
+    if requested is not None and requested > _MOST_THREADS:
+        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {requested}")
+    return requested or min(_MOST_THREADS, processor_count())
 
 
 def describe_machine() -> str:
-    """What people call this machine: a board's own name or the system's, and its processors."""
+    """Describe this machine: board or system name, architecture and processors."""
     try:
         name = _MODEL.read_text("utf-8", "replace").rstrip("\0")
     except OSError:
@@ -59,7 +64,7 @@ def describe_machine() -> str:
 
 
 def temperature(path: Path = _THERMAL) -> float | None:
-    """The processor's temperature in degrees Celsius; None where Linux tells none."""
+    """Return the processor temperature in degrees Celsius, or None if unknown."""
     try:
         return int(path.read_text()) / 1000
     except (OSError, ValueError):
@@ -67,7 +72,10 @@ def temperature(path: Path = _THERMAL) -> float | None:
 
 
 def throttling() -> tuple[str, ...] | None:
-    """What holds a Raspberry Pi back or has since its start, () where nothing; None on other machines."""
+    """Return what throttles a Raspberry Pi now or has since boot.
+
+    Returns () if nothing does, None on other machines.
+    """
     try:
         done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5)
         flags = int(done.stdout.partition("=")[2], 16)
@@ -83,9 +91,9 @@ def throttling() -> tuple[str, ...] | None:
 
 
 def peak_memory(command: Sequence[str]) -> int | None:
-    """Run a command to its end in silence; the most bytes of memory it had at once.
+    """Run a command without output and return its peak memory in bytes.
 
-    None where the system does not tell (Windows) or the command failed.
+    Returns None if the system does not report it (Windows) or the command failed.
     """
     if not hasattr(os, "wait4"):
         return None
@@ -101,12 +109,12 @@ def peak_memory(command: Sequence[str]) -> int | None:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         return None
-    # On Linux ru_maxrss holds what this process had when it forked: the last sample is the child's own.
+    # On Linux, ru_maxrss includes this process's memory at the fork; the samples are the child's own.
     return peak or (usage.ru_maxrss if sys.platform == "darwin" else usage.ru_maxrss * 1024)
 
 
 def _high_water(status: Path) -> int:
-    """VmHWM of a process in bytes; 0 where the system has no such file."""
+    """Return the VmHWM of a process in bytes, or 0 if the system has no such file."""
     try:
         lines = status.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Columns and counts as text for people."""
+"""Format tables and counts as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ __all__ = ["aligned", "counted"]
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
-    """Lines of columns, those in ``left`` flush left and the others flush right."""
+    """Format rows as lines of aligned columns.
+
+    Columns in ``left`` are flush left, others flush right.
+    """
     table = [header, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     return [
@@ -21,5 +24,5 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Containe
 
 
 def counted(number: int, noun: str) -> str:
-    """A number and what it counts, as in "1 frame" and "1,020 frames"."""
+    """Format a number with its noun, such as "1 frame" and "1,020 frames"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

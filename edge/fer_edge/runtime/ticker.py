@@ -1,4 +1,4 @@
-"""Something done now and then in a thread of its own, while nobody else does it."""
+"""Call a function periodically in a separate thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["Ticker"]
 
 
 class Ticker:
-    """Calls ``action`` each ``seconds`` until it is stopped, or until it fails.
+    """Calls ``action`` every ``seconds`` seconds until stopped or failing.
 
-    What it raised is raised again by :meth:`raise_failure`, in the thread of whoever has to hear of it.
+    :meth:`raise_failure` raises the action's exception in the calling thread.
     """
 
     def __init__(self, seconds: float, action: Callable[[], None]) -> None:
@@ -21,18 +21,18 @@ class Ticker:
         self._thread = Thread(target=self._run, name="ticker", daemon=True)
 
     def start(self) -> None:
-        """Begin, unless it has begun already."""
+        """Start the thread unless it has been started."""
         if self._thread.ident is None:
             self._thread.start()
 
     def stop(self) -> None:
-        """End it, and wait until an action that is under way is done."""
+        """Stop, and wait for an action in progress to finish."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def raise_failure(self) -> None:
-        """Raise what the action raised, once."""
+        """Raise the action's exception, once."""
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
@@ -41,6 +41,6 @@ class Ticker:
         while not self._stop.wait(self._seconds):
             try:
                 self._action()
-            except Exception as error:  # noqa: BLE001  (raised where it can be handled)
+            except Exception as error:  # noqa: BLE001  (raised again by raise_failure)
                 self._failure = error
                 return

@@ -1,4 +1,4 @@
-"""ZIP archives as untrusted input: what one says of itself bounds what is read of it."""
+"""Read untrusted ZIP archives, bounded by the sizes that they state."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ __all__ = ["ZIP_DAMAGE", "check_zip", "open_zip"]
 
 ZIP_DAMAGE: Final = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, LookupError, ValueError, OverflowError,
-    RuntimeError,  # encrypted; NotImplementedError: of another method; RecursionError
+    RuntimeError,  # encrypted; also NotImplementedError (unsupported method) and RecursionError
 )  # fmt: skip
-"""What reading a damaged or forged archive raises, beside OSError."""
+"""The exceptions, besides OSError, that a damaged or forged archive may cause."""
 
-# zipfile unpacks the others without regard to the size that is stated: 943 bytes of bzip2 become a gigabyte.
+# zipfile ignores the stated size for other methods: 943 bytes of bzip2 can become a gigabyte.
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def open_zip(file: Path | IO[bytes], most_bytes: int | None = None) -> zipfile.ZipFile:
-    """Open an archive to be read, whose members are stored or deflated and at most so large together, unpacked.
+    """Open an archive for reading, if its members are stored or deflated.
 
-    Raises BadZipFile for any other, one of ZIP_DAMAGE where it is damaged, OSError where it cannot be read.
+    Unpacked, all members together may have at most ``most_bytes`` bytes. Raises BadZipFile for other archives, one of
+    ZIP_DAMAGE if the archive is damaged, and OSError if it cannot be read.
     """
     archive = zipfile.ZipFile(file)
     try:
@@ -31,7 +32,7 @@ def open_zip(file: Path | IO[bytes], most_bytes: int | None = None) -> zipfile.Z
             if member.compress_type not in _METHODS:
                 raise zipfile.BadZipFile(f"{member.filename!r} is neither stored nor deflated")
         if most_bytes is not None and most_bytes < sum(member.file_size for member in archive.infolist()):
-            raise zipfile.BadZipFile(f"it unpacks to more than {most_bytes:,} bytes")
+            raise zipfile.BadZipFile(f"unpacks to more than {most_bytes:,} bytes")
     except BaseException:
         archive.close()
         raise
@@ -39,5 +40,5 @@ def open_zip(file: Path | IO[bytes], most_bytes: int | None = None) -> zipfile.Z
 
 
 def check_zip(path: Path, most_bytes: int) -> None:
-    """Raise what :func:`open_zip` raises, before a library reads the archive by itself."""
+    """Check an archive as :func:`open_zip` does, before a library reads it by itself."""
     open_zip(path, most_bytes).close()

@@ -1,1 +1,1 @@
-"""Where results go."""
+"""Sinks: the outputs that results are written to."""

@@ -1,4 +1,4 @@
-"""Fewer rows: one set for each span of time, its scores averaged over it."""
+"""A sink that averages scores over time, to write fewer rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fer_edge.types import EmotionScores, FaceResult, SkippedInput, StreamInfo
 __all__ = ["AveragingSink"]
 
 _TICK_S: Final = 0.5
-_SLACK_S: Final = 1.0  # after a span's end, within which its last frames may still be under way
+_SLACK_S: Final = 1.0  # after the end of a span: its last frames may still be in the pipeline
 
 
 @dataclass(slots=True)
 class _Seen:
-    """A face within the span: as it was last, the sum of its scores, and in how many frames it was."""
+    """A face within a span: last result, sums of its scores, number of frames."""
 
     face: FaceResult
     sums: list[float]
@@ -37,11 +37,11 @@ class _Seen:
 
 
 class AveragingSink:
-    """Passes on one result for each ``seconds`` of a stream's clock.
+    """Forwards one averaged result for each span of ``seconds`` on the stream's clock.
 
-    It is the span's last frame, with every face that was in view within the span where it was last, and the
-    mean of its scores. Skipped inputs pass as they are. Of a live stream a span is passed on when its time is over
-    also while no frame comes, and goes on through a reconnect.
+    The result is the last frame of the span, with every face that was in view during the span: its last
+    position and the mean of its scores. Skipped inputs are forwarded unchanged. In a live stream, a span is
+    forwarded when its time is over, even if no frame arrives, and continues across a reconnect.
     """
 
     def __init__(self, sink: Sink, seconds: float) -> None:
@@ -54,7 +54,7 @@ class AveragingSink:
         self._ticker = Ticker(_TICK_S, self._tick)
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Another stream begins: what was gathered of the one before is passed on."""
+        """Begin another stream; forward what is pending of the previous one."""
         with self._lock:
             if not stream.live:
                 self.flush()
@@ -63,7 +63,7 @@ class AveragingSink:
             self._ticker.start()
 
     def write(self, result: View | SkippedInput) -> None:
-        """Gather a result; pass on what the span before it came to."""
+        """Add a result to the current span; forward the previous span once it is over."""
         with self._lock:
             self._ticker.raise_failure()
             if isinstance(result, SkippedInput):
@@ -73,7 +73,7 @@ class AveragingSink:
             self._gather(result)
 
     def close(self) -> None:
-        """Pass on the last span."""
+        """Forward the last span and close the sink."""
         self._ticker.stop()
         try:
             self._ticker.raise_failure()
@@ -82,7 +82,7 @@ class AveragingSink:
             self._sink.close()
 
     def flush(self) -> None:
-        """Pass on what was gathered so far."""
+        """Forward the current span as it is so far."""
         with self._lock:
             last, faces = self._last, self._faces
             self._last, self._faces = None, {}

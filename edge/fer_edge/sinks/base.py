@@ -1,4 +1,4 @@
-"""What a sink is, and what it is made from."""
+"""The ``Sink`` interface and the arguments of sink factories."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ __all__ = ["IdleSink", "RunStatus", "Sink", "SinkFactory", "SinkRequest", "State
 
 @dataclass(slots=True)
 class RunStatus:
-    """How a run does, kept up to date while it goes on; to be read from any thread.
+    """Live counters of a run, which any thread may read.
 
-    ``reconnects`` is how often a source was lost and came back; ``events`` how often each rule came true, by its text.
+    ``reconnects`` counts how often a source was lost and came back; ``events`` maps the text of each rule to
+    its number of events.
     """
 
     frames: int = 0
@@ -29,48 +30,53 @@ class RunStatus:
 
 
 class Sink(Protocol):
-    """Takes every result of a run, in order; after ``close`` what it took is complete.
+    """Receives every result of a run, in order.
 
-    What could not be written is refused when the sink is made, before anything is read; files are opened
-    when the first result arrives, connections in ``open``. Raises OutputError: a BrokenPipeError ends the
-    program quietly, as it should for ``| head`` and for nothing else.
+    After ``close`` the output is complete. The constructor refuses a target that cannot be written, before any
+    input is read. Files are opened with the first result, connections in ``open``. Failures raise OutputError.
+    A BrokenPipeError ends the program silently; raise it only if the reader closed the pipe (``| head``).
     """
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Begin a stream, which ``stream`` describes; called again where another one begins.
+        """Begin the stream that ``stream`` describes.
 
-        A sink that sets ``stop`` ends the run after the result it was given last.
+        This is called again for each further stream. A sink that sets ``stop`` ends the run after the current
+        result.
         """
 
     def write(self, result: View | SkippedInput) -> None:
-        """Take one result, or an input that could not be read; no reference to it may be kept afterwards.
+        """Write a result, or an input that could not be read.
 
-        Who is slow slows the run; a live source then drops frames.
+        The sink must not keep a reference to ``result``. A slow sink slows down the run; a live source then
+        drops frames.
         """
 
     def close(self) -> None:
-        """End with the run, an error or an interruption; called once, also where ``open`` failed."""
+        """Finish the output.
+
+        This is called once, even after an error, an interruption or a failed ``open``.
+        """
 
 
 @runtime_checkable
 class IdleSink(Protocol):
-    """A sink that also has something to do while a live source gives nothing, such as a window."""
+    """A sink with work to do while a live source delivers no frames, such as a window."""
 
     def idle(self) -> None:
-        """Do what is due then; called several times a second, in the thread that writes."""
+        """Do the pending work; called several times a second in the writing thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkRequest:
-    """What a sink is made from.
+    """The arguments of a sink factory.
 
-    ``target`` is what the user named, without ``NAME:`` before it: a path, ``-`` or an address. ``labels`` are
-    the model's, in the order of its scores. ``stream`` is what is known of the source before it is opened,
-    ``inputs`` the paths that it reads, as far as they are known, and ``root`` the folder that was named for
-    them, if one was.
-    ``append`` continues a file of rows. ``required``: the user asked for it, so that it has to work. ``encoder``
-    and ``preset`` are those of an annotated video, by FFmpeg's names; None is the usual one. ``status`` tells while the
-    run goes on how it does. ``retention`` deletes the oldest files of outputs in many files, which register there.
+    ``target`` is the target that the user gave, without the leading ``NAME:``: a path, ``-`` or an address.
+    ``labels`` are the labels of the model, in the order of its scores. ``stream`` describes the source before
+    it is opened, ``inputs`` lists the paths it reads if they are known, and ``root`` is the folder the user
+    named for them, or None. ``append`` continues an existing file of rows. ``required``: the user asked for
+    this output, so it has to work. ``encoder`` and ``preset`` are FFmpeg's names of the encoder and preset of
+    an annotated video; None selects the default. ``status`` holds the live counters of the run. ``retention``
+    deletes the oldest files of outputs that consist of many files; such outputs register with it.
     """
 
     target: str
@@ -91,10 +97,10 @@ SinkFactory = Callable[[SinkRequest], Sink]
 
 
 class StatelessSink:
-    """A sink that holds nothing open between results."""
+    """Base class of sinks that hold no resources between results."""
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Nothing to open."""
+        """Do nothing: the sink holds no resources."""
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the sink holds no resources."""

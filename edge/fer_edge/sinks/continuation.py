@@ -1,4 +1,4 @@
-"""Continuing results files: what is in them, and which sources are complete."""
+"""Continuation of results files: which sources are complete, and the next face ID."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ ROW_FORMATS: Final[dict[str, Callable[[tuple[str, ...]], RowFormat]]] = {
     "csv": CsvFormat,
     "jsonl": JsonLinesFormat,
 }
-"""The formats of rows that can be continued, by their names among the sinks."""
+"""The row formats that can be continued, by sink name."""
 
 
 class Continuation:
-    """Results files that a run goes on with.
+    """Results files that a run continues.
 
-    Raises OutputError where one is of another format or has other columns.
+    Raises OutputError if a file has another format or other columns.
     """
 
     def __init__(self, targets: Sequence[tuple[Path, RowFormat]]) -> None:
         self._files = [SourceState(path) for path, _ in targets]
         self.next_id = 0
-        """Above the highest face id in the files."""
+        """One more than the highest face ID in the files."""
         for file, (path, format_) in zip(self._files, targets, strict=True):
             if path.is_file():
                 format_.check_content(path)
@@ -47,7 +47,10 @@ class Continuation:
 
     @classmethod
     def of_live(cls, targets: Sequence[tuple[Path, RowFormat]]) -> Continuation:
-        """What a camera's run goes on with: its sinks take care of their files, the ids go on."""
+        """Return the continuation of a camera's run.
+
+        Only the face IDs continue here; the sinks continue the files themselves.
+        """
         continuation = cls(())
         for path, format_ in targets:
             name = TimedName(os.fspath(path))
@@ -58,7 +61,10 @@ class Continuation:
         return continuation
 
     def select_missing(self, sources: Iterable[str]) -> list[str]:
-        """The sources that are not complete in every file; cuts off half-done rows, raises OutputError."""
+        """Return the sources that are not complete in every file.
+
+        Their rows are cut off from the files. Raises OutputError.
+        """
         complete = set.intersection(*(set(file.ends) for file in self._files)) if self._files else set()
         missing = [source for source in sources if source not in complete]
         for file in self._files:
@@ -66,11 +72,11 @@ class Continuation:
         return missing
 
     def begin(self, sources: Sequence[str] = ()) -> None:
-        """Note the videos whose rows come next, so that a kill leaves half-done rows that are known as such."""
+        """Record the sources whose rows come next, so that a kill leaves them incomplete."""
         for file in self._files:
             file.begin(sources)
 
     def finish_source(self, source: str) -> None:
-        """Remember that a source's rows are all written."""
+        """Record that all rows of a source have been written."""
         for file in self._files:
             file.finish(source)

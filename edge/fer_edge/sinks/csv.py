@@ -1,4 +1,4 @@
-"""Results as CSV."""
+"""A sink for CSV results."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ COLUMNS: Final = (
     "source", "frame", "time_s", "clock",
     "face_id", "x", "y", "width", "height", "confidence", "emotion", "score",
 )  # fmt: skip
-# The source, which may be quoted, and three fields without commas; in a source with line breaks its last line counts.
-# The rest of the line is taken along, which is twice as fast.
+# The source, which may be quoted, and three fields without commas; if the source has line breaks, its last
+# line counts. Matching the rest of the line as well is twice as fast.
 _FACE_IDS: Final = re.compile(
     rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d{1,18}),[^\n]*', re.MULTILINE
 )
 
 
 class CsvFormat:
-    """One row per face; a frame without a face has one row with the face's columns empty.
+    """CSV with one row per face.
 
-    An image that could not be read has none. ``labels`` are the model's, the last columns. A source that a
-    spreadsheet would take for a formula begins with ``./``.
+    A frame without faces has one row with empty face columns. An image that could not be read has no row.
+    ``labels`` are the labels of the model, which form the last columns. A source name that a spreadsheet
+    would read as a formula is prefixed with ``./``.
     """
 
     face_ids = _FACE_IDS
@@ -44,19 +45,19 @@ class CsvFormat:
         self.header = _encode([[*COLUMNS, *labels]])
 
     def format_result(self, result: View | SkippedInput) -> bytes:
-        """The result's rows."""
+        """Return the rows of a result, as UTF-8."""
         return b"" if isinstance(result, SkippedInput) else _encode(self._rows(result.as_record()))
 
     def check_content(self, path: Path) -> None:
-        """Raise OutputError where the file's columns are other ones."""
+        """Raise OutputError if the file has other columns."""
         with output_errors(path), path.open("rb") as file:
             first = file.readline(MOST_LINE)
         if first == self.header or (not first.endswith(b"\n") and self.header.startswith(first)):
             return
         if first.replace(b"\r\n", b"\n") != self.header:
             raise OutputError(
-                f"{path}: its columns are not those of this run; append with the model and the version of fer-edge "
-                "that began it, or name another file"
+                f"{path}: the columns differ from those of this run; append with the model and version of "
+                "fer-edge that created the file, or choose another file"
             )
 
     def _rows(self, record: FrameRecord) -> list[list[Any]]:
@@ -78,18 +79,20 @@ class CsvFormat:
 
 
 class CsvSink(RowSink):
-    """Rows of :class:`CsvFormat`."""
+    """A sink that writes :class:`CsvFormat` rows."""
 
 
 def create_sink(request: SinkRequest) -> CsvSink:
-    """Make the sink of a file; raises OutputError."""
+    """Create the sink for a CSV file; raises UsageError or OutputError."""
     if request.target == "-":
-        raise UsageError("standard output takes JSON Lines alone; name a .csv file, or give --results -")
+        raise UsageError(
+            "CSV cannot be written to standard output; name a .csv file, or use --results - for JSON Lines"
+        )
     for label in request.labels:
         if is_formula(label):
             raise OutputError(
-                f"{request.target}: a spreadsheet would take the model's label {label!r} for a formula; "
-                "name a .jsonl file"
+                f"{request.target}: a spreadsheet would read the model's label {label!r} as a formula; "
+                "write a .jsonl file instead"
             )
     format_ = CsvFormat(request.labels)
     return CsvSink(format_, open_rows(request, format_))

@@ -1,4 +1,4 @@
-"""A picture of each face, one a second at most."""
+"""A sink that saves an image of each face, at most one per second."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ __all__ = ["FacesSink", "create_sink"]
 _LOG: Final = logging.getLogger(__name__)
 
 _EVERY_S: Final = 1.0
-_MOST_REMEMBERED: Final = 1000  # faces
+_MAX_REMEMBERED: Final = 1000  # faces
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
-_LONGEST: Final = 80  # characters of a source's or label's name
+_LONGEST: Final = 80  # characters of a source or label in a file name
 
 
 class FacesSink(StatelessSink):
-    """Writes heads as .jpg files into a folder, named by source, time, face id and emotion.
+    """Saves heads as .jpg files in a folder.
 
-    A face in view is written again after a second of its source's clock. A ``live`` source goes on where the disk is
-    full or can only be read: one warning says that faces are missing, one that they are written again, and closing
-    raises OutputError where they still are not.
+    The files are named by source, time, face ID and emotion. A face that stays in view is saved again after
+    one second on the source's clock. A ``live`` source continues if the disk is full or read-only: one
+    warning reports that faces are missing, another that saving works again. ``close`` raises OutputError if
+    it still fails at the end.
     """
 
     def __init__(self, folder: Path, *, live: bool = False) -> None:
@@ -41,7 +42,7 @@ class FacesSink(StatelessSink):
         self._missing = 0
 
     def write(self, result: View | SkippedInput) -> None:
-        """Write the faces whose turn it is; raises OutputError."""
+        """Save the faces that are due; raises OutputError."""
         if isinstance(result, SkippedInput):
             return
         for face in result.faces:
@@ -49,7 +50,7 @@ class FacesSink(StatelessSink):
                 self._write(result, face)
 
     def close(self) -> None:
-        """Raise OutputError where faces could not be written at last."""
+        """Raise OutputError if faces still cannot be saved at the end."""
         if self._trouble is not None:
             raise OutputError(f"{self._trouble} ({counted(self._missing, 'face')} not written)")
 
@@ -63,12 +64,12 @@ class FacesSink(StatelessSink):
             if not self._live or not isinstance(error.__cause__, OSError):
                 raise
             if self._trouble is None:
-                _LOG.warning("%s; the camera goes on, and faces are written as soon as they can be", error)
+                _LOG.warning("%s; the camera continues, and faces are saved once writing works again", error)
             self._trouble = error
             self._missing += 1
             return
         if self._trouble is not None:
-            _LOG.warning("%s: faces are written again; %s missing", self._folder, f"{self._missing:,}")
+            _LOG.warning("%s: saving faces again; %s missing", self._folder, f"{self._missing:,}")
             self._trouble, self._missing = None, 0
 
     def _is_due(self, face: int, time_s: float | None) -> bool:
@@ -77,25 +78,32 @@ class FacesSink(StatelessSink):
         last_s = self._written_s.get(face)
         if last_s is not None and 0 <= time_s - last_s < _EVERY_S:
             return False
-        self._written_s.pop(face, None)  # so that the one written longest ago is the first
+        self._written_s.pop(face, None)  # keeps the face saved longest ago first
         self._written_s[face] = time_s
-        if len(self._written_s) > _MOST_REMEMBERED:
+        if len(self._written_s) > _MAX_REMEMBERED:
             del self._written_s[next(iter(self._written_s))]
         return True
 
 
 def create_sink(request: SinkRequest) -> Sink:
-    """Make the sink of a folder, which is empty or may be added to; raises OutputError."""
+    """Create the sink for a folder.
+
+    Raises OutputError if the folder has files and neither ``append`` nor ``overwrite`` is set.
+    """
     folder = Path(request.target)
     if folder.is_dir() and any(folder.iterdir()) and not (request.append or request.overwrite):
         raise OutputError(
-            f"{folder}: expected an empty folder for faces, it holds files; name another, or add to it with --append"
+            f"{folder}: the folder for faces is not empty; choose another, or add to it with --append"
         )
     return FacesSink(folder, live=request.stream.live)
 
 
 def _name(view: View, face: FaceResult) -> str:
-    """Such as ``clip-00012.400s-face3-happy.jpg``, or by the wall clock ``0-20261126T101500.123-face3-happy.jpg``."""
+    """Return the file name of a face image.
+
+    For example ``clip-00012.400s-face3-happy.jpg``, or ``0-20261126T101500.123-face3-happy.jpg`` if the
+    source has a wall clock.
+    """
     when = ""
     if view.clock is not None:
         when = f"-{view.clock:%Y%m%dT%H%M%S}.{view.clock.microsecond // 1000:03d}"

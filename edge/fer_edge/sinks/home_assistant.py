@@ -1,7 +1,8 @@
-"""What Home Assistant is told of a device, so that its entities appear there by themselves.
+"""Discovery messages that make a device's entities appear in Home Assistant.
 
-It is the device-based discovery of its MQTT integration, of version 2024.12 and later: one retained message for all
-entities of a device (https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload).
+They use the device-based discovery of the MQTT integration, version 2024.12 or later: one retained message
+describes all entities of a device
+(https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload).
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ __all__ = [
 ]
 
 BIRTH_TOPIC: Final = "homeassistant/status"
-"""Where Home Assistant says ``online`` once it has started."""
+"""The topic on which Home Assistant publishes ``online`` once it has started."""
 
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
 EVENT_TYPE: Final = "came_true"
-"""The type of every event: a rule came true."""
+"""The type of every event: a rule became true."""
 
 _NAME: Final = "fer-edge"
-_EXPIRES_S: Final = 120  # a state is published at least each half minute
+_EXPIRES_S: Final = 120  # a state is published at least every 30 seconds
 _LONGEST_NAME: Final = 120  # characters of a rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
-    """A device as Home Assistant shows it: its id there, its name, the model that it runs, and its base topic."""
+    """A device in Home Assistant: its ID, display name, model and MQTT base topic."""
 
     id: str
     name: str
@@ -49,26 +50,27 @@ class DeviceInfo:
 
 
 def build_device_id(machine: str, topic: str) -> str:
-    """An id that stays the same while machine and topic do, and tells neither."""
+    """Return an ID that is stable for a machine and topic and reveals neither."""
     return f"fer_edge_{_hash(f'fer-edge/{machine}/{topic}', 16)}"
 
 
 def build_rule_id(text: str) -> str:
-    """An id for a rule, the same in every run."""
+    """Return an ID for a rule that is the same in every run."""
     return _hash(text, 8)
 
 
 def build_discovery_topic(device: DeviceInfo) -> str:
-    """Where the device's discovery message belongs."""
+    """Return the topic for the device's discovery message."""
     return f"homeassistant/device/{device.id}/config"
 
 
 def build_discovery(
     device: DeviceInfo, labels: Sequence[str], rules: Sequence[str], nobody: str
 ) -> dict[str, Any]:
-    """The device's discovery message: emotion, faces, frame rate, connection, and an event for each rule.
+    """Return the device's discovery message.
 
-    ``nobody`` is the emotion of an empty scene.
+    It describes sensors for emotion, faces, frame rate and connection, and an event for each rule. ``nobody``
+    is the state of the emotion sensor while no face is in view.
     """
     components = _describe_sensors(device, list(dict.fromkeys([*labels, nobody])))
     for text in rules:
@@ -90,7 +92,10 @@ def build_discovery(
 
 
 def _describe_sensors(device: DeviceInfo, emotions: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What every device has; all but the connection itself is unavailable while there is none."""
+    """Return the sensors of every device.
+
+    All except the connection sensor are unavailable while the device is offline.
+    """
     available = {"availability_topic": f"{device.topic}/availability"}
     return {
         "emotion": {
@@ -139,7 +144,7 @@ def _describe_sensors(device: DeviceInfo, emotions: Sequence[str]) -> dict[str, 
 
 
 def _describe_rule(device: DeviceInfo, text: str) -> dict[str, Any]:
-    """The event entity of a rule: of all events on the topic, it takes those that carry the rule's id."""
+    """Return the event entity of a rule; it filters the events topic by rule ID."""
     name = " ".join(text.split())
     return {
         "platform": "event",

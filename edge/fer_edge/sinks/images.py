@@ -1,4 +1,4 @@
-"""Annotated pictures: one file for one picture, a folder for several."""
+"""Sinks for annotated images: one file for one image, or a folder for several."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ from fer_edge.types import SkippedInput
 __all__ = ["WRITABLE_SUFFIXES", "ImageFolderSink", "ImageSink", "create_sink", "write_image"]
 
 WRITABLE_SUFFIXES: Final = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""What an annotated picture can be written as; one of another kind becomes a ``.png``."""
+"""File formats for annotated images; images in other formats are written as ``.png``."""
 
 
 class ImageSink(StatelessSink):
-    """The annotated picture of the one frame there is, in one file."""
+    """Writes the annotated image of a single input to a file."""
 
     def __init__(self, path: Path, *, overwrite: bool = False) -> None:
         if path.suffix.lower() not in WRITABLE_SUFFIXES:
             raise UsageError(
-                f"expected a picture to write to ({', '.join(sorted(WRITABLE_SUFFIXES))}), got {str(path)!r}"
+                f"{path}: unsupported image format; use one of {', '.join(sorted(WRITABLE_SUFFIXES))}"
             )
         check_file(path, overwrite=overwrite)
         self._path = path
 
     def write(self, result: View | SkippedInput) -> None:
-        """Write the picture."""
+        """Write the image."""
         if isinstance(result, View):
             write_image(self._path, result.image())
 
 
 class ImageFolderSink(StatelessSink):
-    """Annotated copies of pictures in a folder, under the paths that they have below ``root``.
+    """Writes annotated copies of images to a folder.
 
-    ``root`` None puts all side by side. Existing copies are refused when their turn comes, before any is
-    touched: names are known from ``sources``. Two pictures of one name get numbers.
+    The copies keep the paths that the images have relative to ``root``. With ``root`` None, all copies go
+    directly into the folder. The constructor refuses existing copies before anything is written, because
+    ``sources`` determines all names. Images with the same name get numbers.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class ImageFolderSink(StatelessSink):
         self._targets = assign_targets(folder, sources, _with_writable_suffix, root=root, overwrite=overwrite)
 
     def write(self, result: View | SkippedInput) -> None:
-        """Write the picture's annotated copy; one that could not be read has none."""
+        """Write the annotated copy of an image; skipped inputs have no copy."""
         if isinstance(result, View):
             target = self._targets[result.source]
             make_folder(target.parent)
@@ -60,7 +61,10 @@ class ImageFolderSink(StatelessSink):
 
 
 def create_sink(request: SinkRequest) -> Sink:
-    """Make the sink of one file for one image, of a folder for several; raises UsageError, OutputError."""
+    """Create the sink for one file, or for a folder if there are several images.
+
+    Raises UsageError or OutputError.
+    """
     output, inputs = Path(request.target), request.inputs
     names_a_file = output.suffix.lower() in WRITABLE_SUFFIXES and not output.is_dir()
     if request.root is None:
@@ -68,7 +72,7 @@ def create_sink(request: SinkRequest) -> Sink:
             return ImageSink(output, overwrite=request.overwrite)
         if names_a_file:
             raise UsageError(
-                f"expected a folder for {len(inputs)} annotated pictures, got the file name {str(output)!r}"
+                f"{output}: cannot write {len(inputs)} annotated images to one file; name a folder"
             )
     return ImageFolderSink(output, inputs, root=request.root, overwrite=request.overwrite)
 
@@ -78,12 +82,15 @@ def _with_writable_suffix(path: Path) -> Path:
 
 
 def write_image(path: Path, image: Any) -> None:
-    """Write an image, uint8 (height, width, 3) BGR, in the format of the suffix; raises OutputError."""
+    """Write an image in the format of the path's suffix.
+
+    The image is uint8 (height, width, 3) BGR. Raises OutputError.
+    """
     try:
         encoded, content = cv2.imencode(path.suffix.lower(), image)
     except cv2.error as error:
-        raise OutputError(f"{path}: the picture cannot be encoded: {error.err or error}") from error
+        raise OutputError(f"{path}: cannot encode the image: {error.err or error}") from error
     if not encoded:
-        raise OutputError(f"{path}: the picture cannot be encoded as {path.suffix}; name another kind")
+        raise OutputError(f"{path}: cannot encode the image as {path.suffix}; choose another format")
     with staged_file(path) as part:
         part.write_bytes(content.tobytes())

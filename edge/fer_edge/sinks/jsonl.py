@@ -1,4 +1,4 @@
-"""Results as JSON Lines."""
+"""A sink for JSON Lines results."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from fer_edge.types import SkippedInput
 
 __all__ = ["JsonLinesFormat", "JsonLinesSink", "create_sink", "format_row"]
 
-_FACE_IDS: Final = re.compile(rb'"id": ?(\d{1,18})\b')  # within a text its quotes would be escaped
-_CHECKED_BYTES: Final = 8 << 20  # that are looked through for a row with a face
+_FACE_IDS: Final = re.compile(rb'"id": ?(\d{1,18})\b')  # inside a string its quotes would be escaped
+_CHECKED_BYTES: Final = 8 << 20  # searched for a row with a face
 
 
 class JsonLinesFormat:
-    """One JSON object per frame, faces or not; an image that could not be read has its error instead.
+    """JSON Lines with one object per frame, with or without faces.
 
-    ``labels`` are the model's.
+    An image that could not be read has an object with its error. ``labels`` are the labels of the model.
     """
 
     header = b""
@@ -36,45 +36,47 @@ class JsonLinesFormat:
         self._labels = labels
 
     def format_result(self, result: View | SkippedInput) -> bytes:
-        """The result's row."""
+        """Return the row of a result, as UTF-8."""
         return format_row(result)
 
     def check_content(self, path: Path) -> None:
-        """Raise OutputError where the first rows are not those of frames, or their labels are other ones."""
+        """Raise OutputError if the first rows are not frames or have other labels."""
         with output_errors(path), path.open("rb") as file:
             while file.tell() < _CHECKED_BYTES and (line := file.readline(MOST_LINE)):
                 if not line.endswith(b"\n") and file.tell() < path.stat().st_size:
-                    raise OutputError(f"{path}: not JSON Lines of fer-edge (a long line); name another file")
+                    raise OutputError(
+                        f"{path}: not JSON Lines written by fer-edge: line too long; choose another file"
+                    )
                 if self._check_row(path, line):
                     return
 
     def _check_row(self, path: Path, line: bytes) -> bool:
-        """Check one row; whether it told the labels."""
+        """Check one row; return whether it contains the labels."""
         try:
             record = parse_json(line)
             faces = record.get("faces", [])
             if "source" not in record:
-                raise ValueError("a row without source")
+                raise ValueError("row without a source")
             if faces and tuple(faces[0]["scores"]) != self._labels:
-                raise OutputError(f"{path}: its labels are not the model's; name another file")
+                raise OutputError(f"{path}: the labels differ from those of the model; choose another file")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             half = not line.endswith(b"\n") and line.startswith(b'{"source": "'[: len(line)])
-            if half or not line.strip(b"\0"):  # zeros are what a power cut leaves
+            if half or not line.strip(b"\0"):  # a power failure can leave zero bytes
                 return False
             raise OutputError(
-                f"{path}: not JSON Lines of fer-edge ({reason_of(error)}); name another file"
+                f"{path}: not JSON Lines written by fer-edge: {reason_of(error)}; choose another file"
             ) from error
         return bool(faces)
 
 
 class JsonLinesSink(RowSink):
-    """Rows of :class:`JsonLinesFormat`."""
+    """A sink that writes :class:`JsonLinesFormat` rows."""
 
 
 def format_row(result: View | SkippedInput) -> bytes:
-    """The result's JSON object in UTF-8, on a line of its own.
+    """Return a result as one line of JSON, encoded as UTF-8.
 
-    A file name that is not UTF-8 is written as JSON's own escape of its bytes.
+    The bytes of a file name that is not UTF-8 are written as JSON escapes.
     """
     record: Any
     if isinstance(result, SkippedInput):
@@ -85,6 +87,9 @@ def format_row(result: View | SkippedInput) -> bytes:
 
 
 def create_sink(request: SinkRequest) -> JsonLinesSink:
-    """Make the sink of a file, or of standard output for ``-``; raises OutputError."""
+    """Create the sink for a file, or for standard output if the target is ``-``.
+
+    Raises UsageError or OutputError.
+    """
     format_ = JsonLinesFormat(request.labels)
     return JsonLinesSink(format_, RowFile(None) if request.target == "-" else open_rows(request, format_))

@@ -1,4 +1,4 @@
-"""The sinks by name. A new one is a module in this folder and a line here."""
+"""The registry of sinks: add a module to this folder and a line here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fer_edge.errors import UsageError
 from fer_edge.runtime.registry import Registry
 from fer_edge.sources.urls import scheme_of
 
-if TYPE_CHECKING:  # the command line's help lists the names, and loads neither NumPy nor OpenCV for it
+if TYPE_CHECKING:  # the command line's help lists the names without loading NumPy or OpenCV
     from fer_edge.sinks.base import Sink, SinkFactory, SinkRequest
 
 __all__ = [
@@ -35,7 +35,7 @@ ROW_SINKS: Final[Registry[SinkFactory]] = Registry(
         "csv": "fer_edge.sinks.csv:create_sink",
     },
 )
-"""What ``--results`` writes to: ``NAME:target`` or ``file.NAME``."""
+"""The row sinks for ``--results``, written as ``NAME:target`` or ``file.NAME``."""
 
 IMAGE_SINKS: Final[Registry[SinkFactory]] = Registry(
     "output",
@@ -48,13 +48,14 @@ IMAGE_SINKS: Final[Registry[SinkFactory]] = Registry(
         "http": "fer_edge.sinks.http.sink:create_sink",
     },
 )
-"""What annotated images go to: ``--output`` by the target's scheme, otherwise by the kind of source."""
+"""The image sinks for ``--output``, chosen by the target's scheme or else by the kind of source."""
 
 
 def create_row_sink(request: SinkRequest) -> Sink:
-    """Make the sink for one target of ``--results``: ``NAME:target``, ``file.NAME``, or ``-`` for JSON Lines.
+    """Create the sink for a target of ``--results``.
 
-    Raises UsageError for an unknown name, OutputError where the target cannot be written.
+    The target is ``NAME:target``, ``file.NAME``, or ``-`` for JSON Lines on standard output. Raises
+    UsageError if the name is unknown, OutputError if the target cannot be written.
     """
     name, target = split_target(request.target, ROW_SINKS)
     if is_standard_output(request.target):
@@ -64,14 +65,17 @@ def create_row_sink(request: SinkRequest) -> Sink:
     if not name or name not in ROW_SINKS:
         names = ", ".join(ROW_SINKS.names)
         raise UsageError(
-            f"expected results in a file whose suffix is one of {names}, NAME:TARGET with such a name, or - for "
-            f"standard output, got {request.target!r}"
+            f"{request.target!r}: unknown results format; name a file whose suffix is one of {names}, or "
+            "NAME:TARGET with one of these names, or - for standard output"
         )
     return ROW_SINKS.load(name)(replace(request, target=target))
 
 
 def create_image_sink(request: SinkRequest) -> Sink:
-    """Make the sink for ``--output``: ``NAME:target``, or a file or folder; raises UsageError, OutputError."""
+    """Create the sink for a target of ``--output``.
+
+    The target is ``NAME:target``, a file or a folder. Raises UsageError or OutputError.
+    """
     name, target = split_target(request.target, IMAGE_SINKS)
     if name is None:
         name = "images" if request.stream.still else "video"
@@ -79,15 +83,16 @@ def create_image_sink(request: SinkRequest) -> Sink:
 
 
 def is_standard_output(target: str) -> bool:
-    """Whether a target of ``--results`` is JSON Lines on standard output: ``-``, or ``jsonl:-``."""
+    """Return whether a ``--results`` target is standard output: ``-`` or ``jsonl:-``."""
     name, rest = split_target(target, ROW_SINKS)
     return rest == STANDARD_OUTPUT and name in (None, "jsonl")
 
 
 def split_target(target: str, registry: Registry[SinkFactory]) -> tuple[str | None, str]:
-    """The registered name before a target's first colon, if there is one, and what comes after it.
+    """Split a target into a registered name and the rest after its first colon.
 
-    An address such as ``mqtt://host`` keeps its scheme.
+    Without a registered name, the name is None and the rest is the whole target. An address such as
+    ``mqtt://host`` keeps its scheme.
     """
     name = scheme_of(target)
     if name is None or name not in registry:
@@ -97,10 +102,10 @@ def split_target(target: str, registry: Registry[SinkFactory]) -> tuple[str | No
 
 
 def create_faces_sink(request: SinkRequest) -> Sink:
-    """Make the sink for ``--faces``; raises OutputError where its folder cannot be written."""
+    """Create the sink for ``--faces``; raises OutputError if it cannot be written."""
     return IMAGE_SINKS.load("faces")(request)
 
 
 def create_window(request: SinkRequest) -> Sink:
-    """Make the window for ``--show``; raises OutputError where none can be shown."""
+    """Create the window for ``--show``; raises OutputError if no window can be opened."""
     return IMAGE_SINKS.load("window")(replace(request, target=f"fer-edge: {request.stream.name}"))

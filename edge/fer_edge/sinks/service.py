@@ -1,4 +1,4 @@
-"""Reports to the service manager: ready, alive as long as frames arrive, ending."""
+"""A sink that reports to the service manager: ready, alive, stopping."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ _STATUS_EVERY_S: Final = 5.0
 
 
 class ServiceSink:
-    """Tells systemd that the run is ready once its source is open, and feeds its watchdog with frames that arrive.
+    """Reports to systemd that the run is ready, and resets its watchdog.
 
-    Where none arrives for longer than the unit's WatchdogSec, systemd starts the service again.
+    The run is ready once its source is open; frames that arrive reset the watchdog. If no frame arrives for
+    longer than the unit's WatchdogSec, systemd restarts the service.
     """
 
     def __init__(self, notifier: ServiceNotifier, status: RunStatus) -> None:
         self._notifier, self._status = notifier, status
         watchdog_s = notifier.watchdog_s
         self._every_s = _STATUS_EVERY_S if watchdog_s is None else min(_STATUS_EVERY_S, watchdog_s / 4)
-        self._told = self._begun = time.monotonic()
+        self._reported = self._begun = time.monotonic()
         self._ready = False
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """The source is open."""
+        """Report that the source is open."""
         if not self._ready:
             self._ready = True
             self._begun = time.monotonic()
             self._notifier.notify("READY=1", f"STATUS=Watching {stream.name}")
 
     def write(self, result: View | SkippedInput) -> None:
-        """A frame has arrived."""
+        """Report that frames are arriving, at most once per interval."""
         now = time.monotonic()
-        if now - self._told < self._every_s:
+        if now - self._reported < self._every_s:
             return
-        self._told = now
+        self._reported = now
         status = self._status
         rate = status.frames / max(now - self._begun, 1e-3)
         faces = counted(len(result.faces), "face") if isinstance(result, View) else "no image"
@@ -53,5 +54,5 @@ class ServiceSink:
         )
 
     def close(self) -> None:
-        """The run ends."""
+        """Report that the run is stopping."""
         self._notifier.notify("STOPPING=1")

@@ -1,4 +1,4 @@
-"""The sound of a source in its annotated copy."""
+"""The sound of the source in an annotated video."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from fer_edge.sources.urls import is_url, redact_credentials
 __all__ = ["Soundtrack"]
 
 _LOG: Final = logging.getLogger(__name__)
-_ENCODED_RATE: Final = 48_000  # hertz: which every encoder takes
-_TIMEOUTS_S: Final = (10.0, 10.0)  # opening and reading, from the network
-_MOST_ERRORS: Final = 100  # of the demuxer in a row; then nothing more comes
+_ENCODED_RATE: Final = 48_000  # hertz; every encoder accepts it
+_TIMEOUTS_S: Final = (10.0, 10.0)  # for opening and reading network sources
+_MAX_ERRORS: Final = 100  # consecutive demuxer errors before reading stops
 
 
 class Soundtrack:
-    """The first audio stream of a video, written beside its frames as they come.
+    """Writes the first audio stream of a video alongside its frames.
 
-    Times count from ``start_s`` of the source's clock, as the frames' do; what is before is left out. It is
-    copied as it is where players take that in such a file, otherwise encoded in one or two channels. Sound that
-    cannot be read or written is left out with a warning, never the video; only an OSError of the file that is
-    written is raised.
+    Like those of the frames, times count from ``start_s`` on the source's clock; earlier sound is left out.
+    The stream is copied unchanged if players support its codec in the output format, and otherwise re-encoded
+    in mono or stereo. If sound cannot be read or written, the video continues without it, with a warning;
+    only an OSError of the output file is raised.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Soundtrack:
         self._clock = PresentationClock(self._start_s, 0.02, joins=True) if joins else None
         self._pieces = self._read()
         if start_s > 0 and self._clock is None:
-            with suppress(av.error.FFmpegError):  # then it is read from its start
+            with suppress(av.error.FFmpegError):  # if seeking fails, read from the start
                 source.seek(round((self._start_s + start_s) * av.time_base))
         self._waiting: Any = None
         self._next_pts = 0
@@ -63,17 +63,20 @@ class Soundtrack:
 
     @classmethod
     def of(cls, address: str, output: Any, kind: VideoKind, start_s: float = 0.0) -> Self | None:
-        """The sound of a video for an output container that has no header yet; None where there is none."""
+        """Return the sound of a video for an output container, or None if it has no sound.
+
+        The container must not have a header yet.
+        """
         with ExitStack() as stack:
             try:
                 source = _open(address, stack)
-                track = _track_of(source)
+                track = _find_track(source)
                 if track is None:
                     return None
                 stream, encode = _add_stream(output, track, kind)
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
-                _LOG.warning("%s: its sound is left out: %s", redact_credentials(address), reason)
+                _LOG.warning("%s: cannot copy the sound: %s", redact_credentials(address), reason)
                 return None
             sound = cls(
                 address,
@@ -88,7 +91,7 @@ class Soundtrack:
             return sound
 
     def write_until(self, time_s: float) -> None:
-        """Write the sound up to that time of the source, in seconds."""
+        """Write the sound up to ``time_s`` of the source, in seconds."""
         while True:
             if self._waiting is None:
                 self._waiting = next(self._pieces, None)
@@ -98,11 +101,11 @@ class Soundtrack:
             self._write(piece)
 
     def finish(self) -> None:
-        """Write what the encoder still holds; sound after what was asked for is left out."""
+        """Flush the encoder; sound after the last requested time is left out."""
         if self._encode:
             self._write(None)
         if self._damaged:
-            _LOG.warning("%s: parts of its sound are damaged and left out", self._title)
+            _LOG.warning("%s: skipped damaged parts of the sound", self._title)
 
     def close(self) -> None:
         """Close the source."""
@@ -112,26 +115,27 @@ class Soundtrack:
             self._opened.close()
 
     def _write(self, piece: Any) -> None:
-        """Write a packet, or encode a frame; None is the end of those."""
+        """Write a packet, or encode a frame; None flushes the encoder."""
         try:
             if not self._encode:
                 piece.stream = self._stream
             for packet in self._stream.encode(piece) if self._encode else (piece,):
-                # What codecs begin with, to be dropped by players: a file that cannot say so would shift everything.
+                # Leave out encoder delay (priming samples): a format without an edit list cannot tell players
+                # to skip it, and all sound would be late.
                 if not self._from_zero or packet.pts + (packet.duration or 0) / 2 > 0:
                     self._output.mux(packet)
         except (av.error.FFmpegError, ValueError) as error:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        _LOG.warning("%s: its sound breaks off: %s", self._title, getattr(error, "strerror", None) or error)
+        _LOG.warning("%s: the sound ends early: %s", self._title, getattr(error, "strerror", None) or error)
         self._pieces = iter(())
         self._encode = False
 
     def _read(self) -> Iterator[Any]:
-        """Packets or, to be encoded, frames, whose times count from where the copy begins."""
+        """Yield packets, or frames to encode, with times relative to the copy's start."""
         timed: Iterator[tuple[float, Any]]
-        stamped = ((float(piece.pts * piece.time_base), piece) for piece in self._read_unmoved())
+        stamped = ((float(piece.pts * piece.time_base), piece) for piece in self._read_source())
         if self._clock is None:
             timed = ((stamp_s - self._start_s, piece) for stamp_s, piece in stamped)
         else:
@@ -142,8 +146,8 @@ class Soundtrack:
                 self._move(piece, time_s - self._cut_s)
                 yield piece
 
-    def _read_unmoved(self) -> Iterator[Any]:
-        """Packets or frames with the times of the source's clock, each of which has one."""
+    def _read_source(self) -> Iterator[Any]:
+        """Yield packets or frames with times on the source's clock; each has a time."""
         for packet in self._demux():
             if packet.dts is None:
                 continue
@@ -158,10 +162,10 @@ class Soundtrack:
                 yield piece
 
     def _demux(self) -> Iterator[Any]:
-        track = _track_of(self._source)
+        track = _find_track(self._source)
         packets = self._source.demux(track)
-        failed = 0
-        while failed < _MOST_ERRORS:
+        error_count = 0
+        while error_count < _MAX_ERRORS:
             try:
                 packet = next(packets)
             except (StopIteration, av.error.EOFError):
@@ -170,20 +174,20 @@ class Soundtrack:
                 if isinstance(error, OSError) and not isinstance(error, av.error.InvalidDataError):
                     self._give_up(error)
                     return
-                failed += 1
+                error_count += 1
                 self._damaged += 1
                 packets = self._source.demux(track)
                 continue
-            failed = 0
+            error_count = 0
             yield packet
 
     def _move(self, piece: Any, time_s: float) -> None:
-        """Move a piece to a time that counts from where the copy begins."""
-        # By how much, in whole ticks: moved by the same time, pieces stay as far apart as they were.
-        moved = round((time_s - float(piece.pts * piece.time_base)) / piece.time_base)
+        """Move a packet or frame to a time relative to the start of the copy."""
+        # The offset in whole ticks, so that the distance between pieces does not change.
+        offset = round((time_s - float(piece.pts * piece.time_base)) / piece.time_base)
         if not self._encode:
-            piece.dts += moved
-        piece.pts += moved
+            piece.dts += offset
+        piece.pts += offset
 
 
 def _open(address: str, stack: ExitStack) -> Any:
@@ -195,20 +199,23 @@ def _open(address: str, stack: ExitStack) -> Any:
         try:
             os.fspath(address).encode()
         except UnicodeEncodeError:
-            # FFmpeg takes names in UTF-8 alone; it can read an open file.
+            # FFmpeg accepts only UTF-8 names, but it can read an open file.
             file = stack.enter_context(Path(address).open("rb"))  # noqa: SIM115  (closed with the stack)
     return stack.enter_context(av.open(file, "r", metadata_errors="replace", timeout=timeout))
 
 
-def _track_of(source: Any) -> Any:
+def _find_track(source: Any) -> Any:
     return next((track for track in source.streams.audio if track.codec_context is not None), None)
 
 
 def _add_stream(output: Any, track: Any, kind: VideoKind) -> tuple[Any, bool]:
-    """A stream of the output for that of a source, and whether it has to be encoded; raises ValueError."""
+    """Add a stream to the output; return it and whether the sound has to be encoded.
+
+    Raises ValueError.
+    """
     context = track.codec_context
     name = context.codec.canonical_name
-    # Broadcasts' has its parameters in every packet, an .mp4 wants them in its head.
+    # AAC from broadcasts carries its parameters in every packet, but .mp4 needs them in the header.
     if name in kind.sounds and not (name == "aac" and kind.edit_list and not context.extradata):
         return output.add_stream_from_template(track), False
     rates = Codec(kind.sound_encoder, "w").audio_rates or ()

@@ -1,4 +1,4 @@
-"""Where the annotated copies of several inputs go."""
+"""Output paths for the annotated copies of several inputs."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ def assign_targets(
     root: Path | None = None,
     overwrite: bool = False,
 ) -> dict[str, Path]:
-    """Assign each source a file in ``folder``, under its path below ``root`` or, without one, its name.
+    """Assign each source a file in ``folder``, at its path relative to ``root``.
 
-    ``name`` gives the path a suffix that can be written. Two sources of one name get numbers. Raises
-    OutputError where a file already exists, UsageError where it is one of the sources.
+    Without ``root``, the file has the name of the source. ``name`` maps a path to one with a writable suffix.
+    Sources with the same name get numbers. Raises OutputError if a file already exists, UsageError if it is
+    one of the sources.
     """
     targets: dict[str, Path] = {}
     taken: set[Path] = set()
     originals = {os.path.realpath(source) for source in sources}
     for source in dict.fromkeys(sources):
         relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
-        target = _free(folder / name(relative), taken)
+        target = _find_free(folder / name(relative), taken)
         if os.path.realpath(target) in originals:
-            raise UsageError(f"{target}: it is an input and would be overwritten; name another output")
+            raise UsageError(f"{target}: is an input and would be overwritten; choose another output")
         if not overwrite and target.exists():
-            raise OutputError(f"{target}: it is already there; replace it with --overwrite or name another")
+            raise OutputError(
+                f"{target}: already exists; replace it with --overwrite or choose another output"
+            )
         taken.add(target)
         targets[source] = target
     return targets
 
 
-def _free(path: Path, taken: set[Path]) -> Path:
+def _find_free(path: Path, taken: set[Path]) -> Path:
     number, free = 2, path
     while free in taken:
         free = path.with_stem(f"{path.stem}-{number}")

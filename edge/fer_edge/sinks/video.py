@@ -1,4 +1,4 @@
-"""The annotated video: H.264 that plays everywhere, each frame at its own time, with the source's sound."""
+"""Sinks for annotated videos, by default H.264 with the source's timing and sound."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ _LIVE_RATE: Final = 15.0
 
 
 class VideoSink:
-    """Writes each frame at its own time, in the size of the first one; others are letterboxed into it.
+    """Writes an annotated video, each frame at its own time.
 
-    Of a video that is not read from its start the copy begins where reading begins.
+    The video has the size of the first frame; frames of other sizes are letterboxed. If the source is not
+    read from its start, the copy begins where reading begins.
 
-    ``sound`` is the path or URL of the video whose sound is copied, or encoded where players do not take it as
-    it is. ``encoder`` and ``preset`` name another one of FFmpeg's, and its speed against size.
+    ``sound`` is the path or URL of the video whose sound is copied, or re-encoded if players do not support
+    its codec in the output format. ``encoder`` and ``preset`` select another FFmpeg encoder and its trade-off
+    between speed and size.
     """
 
     def __init__(
@@ -55,12 +57,12 @@ class VideoSink:
         self._encoder: VideoEncoder | None = None
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Take over the source's nominal rate and start; the file is opened with the first frame."""
+        """Set the nominal frame rate and start time; the first frame opens the file."""
         self._start_s = stream.start_s
         self._rate = stream.frame_rate or (_LIVE_RATE if stream.live else _FALLBACK_RATE)
 
     def write(self, result: View | SkippedInput) -> None:
-        """Append the frame, and the sound until then; raises OutputError."""
+        """Append the frame and the sound up to its time; raises OutputError."""
         if isinstance(result, SkippedInput):
             return
         image = result.image()
@@ -70,7 +72,7 @@ class VideoSink:
         self._encoder.write(image, None if result.time_s is None else result.time_s - self._start_s)
 
     def close(self) -> None:
-        """Finish the file; raises OutputError where that fails. What was written until then is kept."""
+        """Finish the file; raises OutputError on failure, but keeps what can be played."""
         encoder, self._encoder = self._encoder, None
         if encoder is None or self._part is None:
             return
@@ -80,8 +82,8 @@ class VideoSink:
                 encoder.close()
             except BaseException as error:  # noqa: BLE001  (raised below)
                 failure = error
-            whole = failure is None and not encoder.failed
-            if not whole and self._part.is_file() and not is_playable(self._part):
+            complete = failure is None and not encoder.failed
+            if not complete and self._part.is_file() and not is_playable(self._part):
                 raise _NothingToKeepError
         if failure is not None:
             raise failure
@@ -104,14 +106,14 @@ class VideoSink:
 
 
 class _NothingToKeepError(Exception):
-    """What was written before an error cannot be played."""
+    """Raised if the part written before an error cannot be played."""
 
 
 class VideoFolderSink:
-    """Annotated copies of several videos in a folder, each under its own name.
+    """Writes annotated copies of several videos to a folder.
 
-    A container that cannot be written becomes an ``.mp4``, and two videos of one name get numbers. Existing
-    copies are refused before any is touched.
+    Each copy has the name of its source. Containers that cannot be written become ``.mp4``, and videos with
+    the same name get numbers. The constructor refuses existing copies before anything is written.
     """
 
     def __init__(
@@ -134,12 +136,12 @@ class VideoFolderSink:
         self._stop = Event()
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Finish the copy of the video before, and get ready for the next."""
+        """Finish the copy of the previous video and prepare for the next one."""
         self.close()
         self._stream, self._stop = stream, stop
 
     def write(self, result: View | SkippedInput) -> None:
-        """Append the frame to its video's copy."""
+        """Append the frame to the copy of its video."""
         if isinstance(result, SkippedInput) or self._stream is None:
             return
         if self._sink is None:
@@ -156,14 +158,17 @@ class VideoFolderSink:
         self._sink.write(result)
 
     def close(self) -> None:
-        """Finish the copy that is being written."""
+        """Finish the current copy."""
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.close()
 
 
 def create_sink(request: SinkRequest) -> Sink:
-    """Make the sink of one video file, or of a folder for several; raises UsageError, OutputError."""
+    """Create the sink for one video file, or for a folder of several videos.
+
+    Raises UsageError or OutputError.
+    """
     if request.stream.live:
         return _create_camera_sink(request)
     refuse_fields(request.target)
@@ -177,16 +182,14 @@ def create_sink(request: SinkRequest) -> Sink:
             preset=request.preset,
         )
     if output.suffix.lower() in VIDEO_SUFFIXES and not output.is_dir():
-        raise UsageError(
-            f"expected a folder for {len(inputs)} annotated videos, got the file name {str(output)!r}"
-        )
+        raise UsageError(f"{output}: cannot write {len(inputs)} annotated videos to one file; name a folder")
     return VideoFolderSink(
         output, inputs, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset
     )
 
 
 def _create_camera_sink(request: SinkRequest) -> Sink:
-    """Make the sink of one video of a camera, or of many where the time is in its name."""
+    """Create the sink for a camera: one video, or many if the name has time fields."""
     name = TimedName(request.target)
     first = name.expand(datetime.now().astimezone())
     if name.rotates:
@@ -201,13 +204,16 @@ def _create_camera_sink(request: SinkRequest) -> Sink:
         )
     if first.is_dir():
         raise UsageError(
-            f"{first}: it is a folder; name the file of a camera's video, such as {first / 'camera.mp4'}"
+            f"{first}: is a folder; name a file for the camera's video, such as {first / 'camera.mp4'}"
         )
     return VideoSink(first, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset)
 
 
 def _sound_of(*addresses: str) -> str | None:
-    """The video whose sound can be read beside its frames: not what can be read but once."""
+    """Return the video to read sound from, or None.
+
+    A pipe, for example, can be read only once, so its sound cannot be read separately.
+    """
     if len(addresses) != 1:
         return None
     address = addresses[0]

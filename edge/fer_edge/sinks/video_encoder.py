@@ -1,4 +1,4 @@
-"""Images and sound into one video file."""
+"""An encoder that writes images and sound to a video file."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ from fer_edge.types import Image
 
 __all__ = ["VideoEncoder", "is_playable"]
 
-_TIME_BASE: Final = Fraction(1, 60_000)  # MPEG-4 counts no finer
+_TIME_BASE: Final = Fraction(1, 60_000)  # the finest that MPEG-4 supports
 _KEY_FRAME_S: Final = 1.0
-_HD_HEIGHT: Final = 720  # from which players expect BT.709
-_BT709, _BT601 = 1, 6  # of FFmpeg's matrices; primaries and transfer are those of screens in both
+_HD_HEIGHT: Final = 720  # players expect BT.709 from this height on
+_BT709, _BT601 = 1, 6  # FFmpeg's matrix numbers; both use the primaries and transfer function of screens
 _LIMITED, _FULL = 1, 2
 
 
 class VideoEncoder:
-    """Writes images to a file, each at its own time, with a key frame each second, and the sound of a source.
+    """Encodes images and the sound of a source into a video file.
 
-    ``path`` is the file, ``name`` what messages call it; ``size`` (width, height) the images' in pixels, made
-    even: others are letterboxed into it. ``rate``: frames per second, about. ``sound`` is the path or URL of a
-    video, whose sound is written from ``sound_start_s`` on. All methods raise OutputError; after that only
-    :meth:`close` does something, and what was written until then stays.
+    Each image has its own time, and there is a key frame every second. ``path`` is the file and ``name`` its
+    name in messages. ``size`` is the (width, height) of the video in pixels, rounded up to even numbers;
+    images of other sizes are letterboxed. ``rate`` is the approximate frame rate in frames per second.
+    ``sound`` is the path or URL of a video whose sound is written from ``sound_start_s`` on. All methods
+    raise OutputError; after an error only :meth:`close` has an effect, and the part written so far is kept.
 
-    Images are encoded in a thread of its own, one behind the caller: no signal is handled there, so that an
-    interruption can neither be lost in FFmpeg's callbacks nor tear an image out of the video.
+    Images are encoded in a separate thread, one image behind the caller. No signals are handled in that
+    thread, so an interruption can neither get lost in FFmpeg's callbacks nor drop an image from the video.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class VideoEncoder:
         name: Path | None = None,
     ) -> None:
         self._name, self._kind, self._settings = name or path, kind, settings
-        self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)  # H.264 wants even sides
+        self._size = (size[0] + size[0] % 2, size[1] + size[1] % 2)  # H.264 needs even sides
         self._rate = Fraction(rate).limit_denominator(1001)
         self._time_base = 1 / self._rate if kind.fixed_rate else _TIME_BASE
         self._last_pts, self._last_s, self._key_s = -1, 0.0, -_KEY_FRAME_S
@@ -79,10 +80,10 @@ class VideoEncoder:
             raise
 
     def write(self, image: Image, time_s: float | None = None) -> None:
-        """Append an image, uint8 (height, width, 3) BGR, that is shown from ``time_s`` on, and the sound until then.
+        """Append an image that is shown from ``time_s`` on, and the sound up to then.
 
-        A time that is not after the one before becomes the next possible one; without a time it is shown after
-        the one before, at the nominal rate.
+        The image is uint8 (height, width, 3) BGR. A time that does not come after the previous one becomes
+        the next possible time. Without a time, the image follows the previous one at the nominal rate.
         """
         if time_s is None:
             time_s = 0.0 if self._last_pts < 0 else self._last_s + float(1 / self._rate)
@@ -100,7 +101,7 @@ class VideoEncoder:
             self._pending = self._worker.submit(self._mux, frame, time_s)
 
     def close(self) -> None:
-        """Finish the file; of one that failed before, the rest is left out. Closing again does nothing."""
+        """Finish the file; after a failure only close it. Closing twice does nothing."""
         if self._output is None:
             return
         try:
@@ -111,13 +112,13 @@ class VideoEncoder:
                     self._wait()
         finally:
             self._worker.shutdown()
-            self._file.close()  # before the container, which otherwise tries to write its end
+            self._file.close()  # before the container, which would otherwise try to write its trailer
             if self._sound is not None:
                 self._sound.close()
             self._output = self._stream = self._sound = self._pending = None
 
     def _wait(self) -> None:
-        """Wait until the image before is encoded, and send it on its way."""
+        """Wait until the previous image is encoded, and flush it to the file."""
         if self._pending is not None:
             self._pending.result()
             self._pending = None
@@ -132,7 +133,8 @@ class VideoEncoder:
         if sound is not None:
             self._sound = Soundtrack.of(sound, self._output, self._kind, sound_start_s)
         with keep_scheduling():
-            self._output.start_encoding()  # now: an interruption in the middle of it would lose the first image
+            # Start now: an interruption during a start with the first image would lose that image.
+            self._output.start_encoding()
 
     def _add_stream(self) -> Any:
         settings = self._settings
@@ -141,13 +143,13 @@ class VideoEncoder:
         context.width, context.height = self._size
         context.pix_fmt = settings.pixels
         stream.time_base = context.time_base = self._time_base
-        # For encoders that make none when they are asked to.
+        # For encoders that ignore requests for key frames.
         context.gop_size = max(2, round(2 * self._rate * Fraction(_KEY_FRAME_S)))
         context.colorspace = _BT709 if self._is_bt709 else _BT601
         context.color_primaries = context.color_trc = _BT709
         context.color_range = _FULL if self._is_full_range else _LIMITED
         if settings.name == "libx265" and self._kind.name in ("mp4", "mov"):
-            context.codec_tag = "hvc1"  # without which Apple's players show nothing
+            context.codec_tag = "hvc1"  # Apple's players show nothing without it
         return stream
 
     @property
@@ -156,13 +158,13 @@ class VideoEncoder:
 
     @property
     def _is_bt709(self) -> bool:
-        return self._size[1] >= _HD_HEIGHT and not self._is_full_range  # JPEG knows BT.601 alone
+        return self._size[1] >= _HD_HEIGHT and not self._is_full_range  # JPEG supports only BT.601
 
     def _to_frame(self, image: Image) -> Any:
-        """The image in the encoder's size, pixels and colours."""
+        """Return the image in the encoder's size, pixel format and color space."""
         fitted = _fit(image, self._size)
         if self._settings.pixels == "yuv420p" and not self._is_bt709:
-            # Three times as fast as FFmpeg's own, which rounds down besides.
+            # Three times as fast as FFmpeg's conversion, which also rounds down.
             planes = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_BGR2YUV_I420), np.uint8)
             return av.VideoFrame.from_ndarray(planes, format="yuv420p")
         return av.VideoFrame.from_ndarray(fitted, format="bgr24").reformat(
@@ -174,20 +176,23 @@ class VideoEncoder:
         )
 
     def _mux(self, frame: Any, time_s: float) -> None:
-        """Encode and write a frame, or None at the end, and the sound until then; in the worker."""
+        """Encode and write a frame (None to flush) and the sound up to its time.
+
+        This runs in the worker thread.
+        """
         for packet in self._stream.encode(frame):
             self._output.mux(packet)
         if self._sound is not None:
             self._sound.write_until(time_s)
 
     def _finish(self, end_s: float) -> None:
-        """Write what is left; in the worker."""
+        """Write the rest of the file; runs in the worker thread."""
         self._mux(None, end_s)
         if self._sound is not None:
             self._sound.finish()
         self._file.remember()
         try:
-            # A second error that a muxer meets would be printed by PyAV.
+            # PyAV would print a second muxer error to stderr.
             with redirect_stderr(io.StringIO()):
                 self._output.close()
             if self._file.is_seekable:
@@ -198,7 +203,7 @@ class VideoEncoder:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what FFmpeg and the system raise into an OutputError that names the file."""
+        """Turn errors of FFmpeg and the system into an OutputError that names the file."""
         try:
             with output_errors(self._name):
                 yield
@@ -206,24 +211,27 @@ class VideoEncoder:
             self.failed = True
             width, height = self._size
             raise OutputError(
-                f"{self._name}: a video of {width}×{height} pixels cannot be encoded there: "
-                f"{error.strerror or error}; try another suffix or size"
+                f"{self._name}: cannot encode a video of {width}×{height} pixels: "
+                f"{error.strerror or error}; try another file format or size"
             ) from error
         except BaseException as error:
-            # An interruption ends the run, not the video, unless nobody takes it.
+            # An interruption ends the run but not the video, unless it is written to a pipe or device.
             self.failed = self.failed or isinstance(error, Exception) or not self._file.is_seekable
             raise
 
 
 def is_playable(path: Path) -> bool:
-    """Whether a file holds a video of which an image can be decoded."""
+    """Return whether at least one image of a video file can be decoded."""
     with suppress(av.error.FFmpegError, OSError), path.open("rb") as file, av.open(file, "r") as container:
         return bool(container.streams.video) and next(container.decode(video=0), None) is not None
     return False
 
 
 def _fit(image: Image, size: tuple[int, int]) -> Image:
-    """The image in that size: padded by a pixel at its right and lower edge, or letterboxed."""
+    """Return the image in the given size (width, height).
+
+    It is padded by one pixel at the right and bottom if that is enough, and otherwise letterboxed.
+    """
     (width, height), (own_height, own_width) = size, image.shape[:2]
     if (own_width, own_height) == size:
         return np.ascontiguousarray(image)

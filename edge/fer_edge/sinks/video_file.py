@@ -1,4 +1,4 @@
-"""The file behind a video that is being written."""
+"""The output file of a video encoder."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any, Final
 
 __all__ = ["VideoFile"]
 
-_HEAD: Final = 1 << 16  # bytes at the start, among which a muxer changes some at the end
+_HEAD: Final = 1 << 16  # bytes at the start of the file; a muxer patches some of them when it finishes
 
 
 class VideoFile:
-    """A file, device or pipe to write a video to; ``target`` is the object that a muxer is given.
+    """A file, device or pipe that a video is written to.
 
-    Its methods raise OSError.
+    ``target`` is the file object for the muxer. All methods raise OSError.
     """
 
     def __init__(self, path: Path) -> None:
         self.is_seekable = path.is_file() or not path.exists()
         self._file: Any = path.open("w+b" if self.is_seekable else "wb", buffering=0)
-        # What FFmpeg writes at once may arrive in parts: the buffer writes the rest.
-        self.target: Any = io.BufferedRandom(self._file) if self.is_seekable else _Pieces()
+        # An unbuffered write may be partial; the buffer writes the rest.
+        self.target: Any = io.BufferedRandom(self._file) if self.is_seekable else _PipeBuffer()
         self._head = b""
         self._size = 0
 
     def flush(self) -> None:
-        """Send everything on its way."""
+        """Write everything that is buffered."""
         if self.is_seekable:
             self.target.flush()
             return
@@ -40,12 +40,12 @@ class VideoFile:
         self.target.truncate()
 
     def check(self) -> None:
-        """Raise OSError where the file was deleted meanwhile, or its folder."""
+        """Raise OSError if the file or its folder has been deleted."""
         if self.is_seekable and not os.fstat(self._file.fileno()).st_nlink:
-            raise FileNotFoundError(errno.ENOENT, "it was deleted while it was written")
+            raise FileNotFoundError(errno.ENOENT, "file was deleted during writing")
 
     def remember(self) -> None:
-        """Before a muxer finishes the file: remember what :meth:`restore` brings back."""
+        """Save the state for :meth:`restore`; call it before the muxer finishes the file."""
         if self.is_seekable:
             self.flush()
             self._size = self._file.seek(0, os.SEEK_END)
@@ -54,22 +54,22 @@ class VideoFile:
             self._file.seek(self._size)
 
     def restore(self) -> None:
-        """After a muxer failed to finish the file: make it what it was before."""
+        """Restore the saved state after the muxer has failed to finish the file."""
         if self._head:
             self._file.seek(0)
             self._file.write(self._head)
             self._file.truncate(self._size)
 
     def close(self) -> None:
-        """Close it, without what was not flushed; a muxer that is not done with it then leaves it alone."""
-        with suppress(OSError):  # of a file system that reports late, nothing can be done any more
+        """Close the file without flushing; an unfinished muxer can then not change it."""
+        with suppress(OSError):  # some file systems report errors only here, too late to act on
             self._file.close()
         if not self.is_seekable:
             self.target.close()
 
 
-class _Pieces(io.BytesIO):
-    """What a muxer writes where nothing can be gone back to."""
+class _PipeBuffer(io.BytesIO):
+    """A buffer for muxer output to a target that cannot seek."""
 
     def seekable(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""The kinds of video files that are written, and the encoders for them."""
+"""The supported video file formats and their encoders."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ __all__ = ["VIDEO_SUFFIXES", "EncoderSettings", "VideoKind", "choose_encoder", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoKind:
-    """A kind of file: FFmpeg's name of it, its encoders for images and sound, the muxer's options.
+    """A video file format.
 
-    ``sounds`` are the codecs whose sound is copied as it is: those that players take in such a file.
-    ``pipe_options`` are the muxer's where the file cannot be gone back in. ``fixed_rate``: times are counted in
-    frames of one rate. ``edit_list``: it says which part of the sound before time 0 is not to be heard.
+    ``name`` is FFmpeg's name. ``encoder`` and ``sound_encoder`` are the default encoders for images and
+    sound, and ``options`` are options for the muxer. ``sounds`` are the audio codecs that are copied
+    unchanged because players support them in this format. ``pipe_options`` are the muxer options for targets
+    that cannot seek. ``fixed_rate``: times are counted in frames at a constant rate. ``edit_list``: the
+    format can tell players to skip sound before time 0.
     """
 
     name: str
@@ -37,16 +39,16 @@ class VideoKind:
 
 @dataclass(frozen=True, slots=True)
 class EncoderSettings:
-    """An encoder for images by FFmpeg's name, its options, and the pixels that it takes."""
+    """An image encoder: FFmpeg's name, its options and its pixel format."""
 
     name: str
     options: dict[str, str] = field(default_factory=dict)
     pixels: str = "yuv420p"
 
 
-# What is written is on its way at once, and images do not wait for sound that comes late: a file that is killed
-# plays up to its last second. An .mp4 is made of fragments until it gets an ordinary index at its end; its head waits
-# for the first fragment, so that it says when images and sound begin.
+# Packets are flushed at once, and images do not wait for late sound, so a file left by a killed run plays up
+# to its last second. An .mp4 consists of fragments until an ordinary index is written at the end. Its header
+# is delayed until the first fragment, so that it states when images and sound begin.
 _AT_ONCE: Final = {"flush_packets": "1", "max_interleave_delta": "200000"}
 _HYBRID: Final = _AT_ONCE | {"movflags": "+hybrid_fragmented+delay_moov"}
 _FRAGMENTS: Final = _AT_ONCE | {"movflags": "+frag_keyframe+delay_moov+default_base_moof"}
@@ -96,12 +98,12 @@ _KINDS: Final = {
     ),
 }
 VIDEO_SUFFIXES: Final = tuple(_KINDS)
-"""What a video can be written as."""
+"""The file name suffixes of videos that can be written."""
 
 _CONSTANT_QUALITY: Final = {
     "flags": "+qscale",
     "global_quality": str(3 * 118),
-}  # 118 of FFmpeg's units a step
+}  # 118 FFmpeg units per quality step
 _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "libx264": {"preset": "superfast"},
     "libx265": {"preset": "superfast", "x265-params": "log-level=error"},
@@ -116,7 +118,7 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
     "mjpeg": _CONSTANT_QUALITY,
     "mpeg4": _CONSTANT_QUALITY,
 }
-# x264 and x265 take a text, whose values FFmpeg does not know.
+# The preset of x264 and x265 is free text, so FFmpeg cannot list its values.
 _X264_PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
 )  # fmt: skip
@@ -125,39 +127,43 @@ _TRIAL_SIZE: Final = (640, 480)
 
 
 def kind_of(path: Path) -> VideoKind:
-    """The kind of video file that a name's suffix stands for; raises UsageError for any other."""
+    """Return the video format for a file's suffix; raises UsageError if it is unknown."""
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
-        raise UsageError(f"expected a video to write to ({', '.join(_KINDS)}), got {str(path)!r}")
+        raise UsageError(f"{path}: unsupported video format; use one of {', '.join(_KINDS)}")
     return kind
 
 
 def choose_encoder(kind: VideoKind, encoder: str | None = None, preset: str | None = None) -> EncoderSettings:
-    """The encoder for such a file, the one that is named or the usual one, at its usual or that preset.
+    """Return the settings of an encoder for a file format.
 
-    What is named is tried. Raises UsageError for a name that is unknown, and OutputError for an encoder that
-    this machine has no device for.
+    Without ``encoder`` or ``preset``, the default of the format or encoder is used. A named encoder is tried
+    out. Raises UsageError if a name is unknown, and OutputError if the encoder does not work on this machine,
+    for example because it needs other hardware.
     """
     name = encoder or kind.encoder
     if encoder is not None:
         usable = _encoders_for(kind)
         if name not in usable:
-            raise UsageError(f"no encoder {name!r} for {kind.name}; choose one of: {', '.join(usable)}")
+            raise UsageError(f"unknown encoder {name!r} for {kind.name}; choose one of: {', '.join(usable)}")
     options = dict(_OPTIONS.get(name, {}))
     if preset is not None:
-        presets = _presets_of(name)
+        presets = _list_presets(name)
         if preset not in presets:
-            there = f"choose one of: {', '.join(presets)}" if presets else "it has none; leave it out"
-            raise UsageError(f"no preset {preset!r} of the encoder {name}; {there}")
+            if not presets:
+                raise UsageError(f"the encoder {name} has no presets; leave the preset {preset!r} out")
+            raise UsageError(
+                f"unknown preset {preset!r} for the encoder {name}; choose one of: {', '.join(presets)}"
+            )
         options["preset"] = preset
-    settings = EncoderSettings(name, options, _pixels_of(name))
+    settings = EncoderSettings(name, options, _choose_pixel_format(name))
     if encoder is not None:
         _try(settings)
     return settings
 
 
 def _encoders_for(kind: VideoKind) -> list[str]:
-    """The encoders for images that such a file takes, by name."""
+    """Return the names of the image encoders that a file format supports."""
     supported = av.open(io.BytesIO(), "w", format=kind.name).supported_codecs
     return [name for name in sorted(av.codecs_available & supported) if _is_video_encoder(name)]
 
@@ -167,16 +173,16 @@ def _is_video_encoder(name: str) -> bool:
         codec = Codec(name, "w")
     except av.codec.codec.UnknownCodecError:
         return False
-    return codec.type == "video" and codec.name == name  # a format's name leads to one of its encoders
+    return codec.type == "video" and codec.name == name  # the name of a codec selects one of its encoders
 
 
-def _pixels_of(name: str) -> str:
+def _choose_pixel_format(name: str) -> str:
     formats = [known.name for known in Codec(name, "w").video_formats or ()]
     usual = "yuvj420p" if name == "mjpeg" else "yuv420p"
     return next((known for known in (usual, "nv12", *formats) if known in formats), usual)
 
 
-def _presets_of(name: str) -> tuple[str, ...]:
+def _list_presets(name: str) -> tuple[str, ...]:
     if name in _WITH_X264_PRESETS:
         return _X264_PRESETS
     known: Any = getattr(CodecContext.create(name, "w"), "supported_options", None)  # since PyAV 18
@@ -197,6 +203,6 @@ def _try(settings: EncoderSettings) -> None:
             context.open()
     except av.error.FFmpegError as error:
         raise OutputError(
-            f"the encoder {settings.name} cannot be used on this machine: {error.strerror or error}; "
-            "name another or leave it out"
+            f"the encoder {settings.name} does not work on this machine: {error.strerror or error}; "
+            "choose another or use the default"
         ) from error

@@ -1,4 +1,4 @@
-"""A camera's video in segments: files that are complete one after the other, for months."""
+"""A sink that records a camera's video in consecutive files."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = ["SegmentedVideoSink"]
 
 _logger = logging.getLogger(__name__)
 
-_RATE: Final = 15.0  # frames per second, of cameras that state none
+_RATE: Final = 15.0  # frames per second, for cameras that report no rate
 _TICK_S: Final = 1.0
-_IDLE_S: Final = 3.0  # without a frame, after which a segment ends by the clock alone
+_IDLE_S: Final = 3.0  # after this time without a frame, the clock alone ends a segment
 _RETRY_S: Final = 10.0  # after an error
-_STEADY_S: Final = 5.0  # of a segment, after which the error is over
-_ROOM: Final = 8 << 20  # bytes that have to be free before it is tried again
+_STEADY_S: Final = 5.0  # an error is over once a segment has reached this length
+_ROOM: Final = 8 << 20  # bytes that have to be free before the next attempt
 
 
 class _Segment:
-    """A video that is being written under a hidden name; ``path`` is what its clock names."""
+    """A video being written under a hidden name; ``path`` is its final name."""
 
     def __init__(self, path: Path, size: tuple[int, int], encoder: VideoEncoder, part: Path) -> None:
         self.path, self.size, self.encoder, self.part = path, size, encoder, part
@@ -49,12 +49,14 @@ class _Segment:
 
 
 class SegmentedVideoSink:
-    """Begins another video whenever the name or the size of the frames changes; its first frame has time 0.
+    """Records a camera's video in segments.
 
-    Each appears under its name when it is complete, with a number where that exists. What a killed run left is given
-    its name first, as far as it can be played. ``first`` is the name at the start, whose file is refused where it
-    exists, without ``append`` or ``overwrite``. While nothing can be written frames are not recorded, and it is
-    tried again; raises OutputError where the very first one cannot be encoded, whatever the disk.
+    A new segment begins whenever the file name or the frame size changes; its first frame has time 0. Each
+    file appears under its name when it is complete, with a number if the name is taken. Playable segments
+    left by a killed run are recovered first. ``first`` is the name at the start: without ``append`` or
+    ``overwrite``, an existing file of that name is refused. While writing fails, frames are not recorded and
+    the sink keeps retrying. Raises OutputError if the very first segment cannot be encoded for a reason other
+    than the disk.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class SegmentedVideoSink:
         self._ticker = Ticker(_TICK_S, self._tick)
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Take over the source's nominal rate; at the first time recover what a killed run left."""
+        """Set the nominal frame rate; on the first call, recover files of killed runs."""
         self._rate = stream.frame_rate or _RATE
         if not self._opened:
             self._opened = True
@@ -92,7 +94,7 @@ class SegmentedVideoSink:
             self._ticker.start()
 
     def write(self, result: View | SkippedInput) -> None:
-        """Append the frame to the segment of its time; raises OutputError."""
+        """Append the frame to the segment for its time; raises OutputError."""
         if isinstance(result, SkippedInput):
             return
         clock = result.clock or datetime.now().astimezone()
@@ -102,12 +104,12 @@ class SegmentedVideoSink:
             self._write(self._name.expand(clock), clock, image)
 
     def close(self) -> None:
-        """Finish the segment that is being written; raises OutputError where frames could not be recorded."""
+        """Finish the current segment; raises OutputError if frames were not recorded."""
         self._ticker.stop()
         with self._lock:
             self._end_segment()
             if self._trouble is not None:
-                raise OutputError(f"{self._trouble} ({self._lost:,} frames are not recorded)")
+                raise OutputError(f"{self._trouble} ({self._lost:,} frames not recorded)")
             self._ticker.raise_failure()
 
     def _write(self, path: Path, clock: datetime, image: Image) -> None:
@@ -131,7 +133,9 @@ class SegmentedVideoSink:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{path.parent}: it cannot be made: {error.strerror or error}") from error
+            raise OutputError(
+                f"{path.parent}: cannot create the folder: {error.strerror or error}; choose another location"
+            ) from error
         part = part_path(path)
         with output_errors(path):
             remove_planted_link(part)
@@ -140,7 +144,7 @@ class SegmentedVideoSink:
         return _Segment(path, size, encoder, part)
 
     def _end_segment(self) -> None:
-        """Close the segment and give it its name, or what can be played of it after an error."""
+        """Close the segment and publish it; after an error, only if it can be played."""
         segment, self._segment = self._segment, None
         if segment is None:
             return
@@ -149,9 +153,9 @@ class SegmentedVideoSink:
             segment.encoder.close()
         except BaseException as error:  # noqa: BLE001  (raised below)
             failure = error
-        whole = failure is None and not segment.encoder.failed
+        complete = failure is None and not segment.encoder.failed
         try:
-            if whole or is_playable(segment.part):
+            if complete or is_playable(segment.part):
                 replace = self._replaced == segment.path
                 self._replaced = None
                 publish_file(segment.part, segment.path, self._journal, replace=replace)
@@ -161,18 +165,18 @@ class SegmentedVideoSink:
                 segment.part.unlink(missing_ok=True)
         except OSError as error:
             self._lost += segment.frames
-            wrapped = OutputError(f"{segment.path}: it cannot be written: {error.strerror or error}")
+            wrapped = OutputError(f"{segment.path}: cannot write: {error.strerror or error}")
             wrapped.__cause__ = error
             failure = failure or wrapped
         if isinstance(failure, OutputError):
             self._note_trouble(failure)
         elif failure is not None:
             raise failure
-        elif whole and self._trouble is not None:
+        elif complete and self._trouble is not None:
             self._recover()
 
     def _abandon(self, error: OutputError) -> None:
-        """After an error: keep what can be played, and try again later."""
+        """Handle an error: keep what can be played and retry later."""
         self._note_trouble(error)
         with suppress(OutputError):
             self._end_segment()
@@ -182,12 +186,12 @@ class SegmentedVideoSink:
             raise error
         self._retry_at = time.monotonic() + _RETRY_S
         if self._trouble is None:
-            _logger.warning("%s; the camera goes on, and recording as soon as it can be written", error)
+            _logger.warning("%s; the camera continues, and recording resumes once writing works", error)
         self._trouble = error
 
     def _recover(self) -> None:
         lost, self._lost, self._trouble = self._lost, 0, None
-        _logger.warning("%s: it is recorded again; %s frames are missing", self._name.text, f"{lost:,}")
+        _logger.warning("%s: recording again; %s frames are missing", self._name.text, f"{lost:,}")
 
     def _may_begin(self, path: Path) -> bool:
         if self._trouble is None:
@@ -202,7 +206,7 @@ class SegmentedVideoSink:
             return True
 
     def _tick(self) -> None:
-        """End a segment whose time is over also while no frame comes."""
+        """End a segment whose time is over, even if no frame arrives."""
         with self._lock:
             now, idle = self._clock.estimate()
             if self._segment is None or now is None or idle < _IDLE_S:

@@ -1,4 +1,7 @@
-"""A native window, drawn by tkinter: where there is no display it fails with an exception, never an abort."""
+"""A native window for annotated images, using tkinter.
+
+Without a display, tkinter raises an exception instead of aborting the process.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ from fer_edge.types import Image, SkippedInput, StreamInfo
 
 __all__ = ["WindowSink", "create_sink", "has_display"]
 
-_SCREEN_SHARE: Final = 0.85  # of the screen's width and height that a picture may take
+_SCREEN_SHARE: Final = 0.85  # of the screen's width and height that an image may cover
 
 
 class WindowSink:
-    """Shows each annotated image; Q, Escape or the window's own button close it, and end the run.
+    """Shows each annotated image in a window.
 
-    Still images stay until a key is pressed. Raises OutputError where no window can be shown.
+    Q, Escape or the close button close the window and end the run. Still images stay until a key is pressed.
+    Raises OutputError if no window can be opened.
     """
 
     def __init__(self, title: str) -> None:
@@ -30,14 +34,14 @@ class WindowSink:
             import tkinter
         except ModuleNotFoundError:
             raise OutputError(
-                "a window needs tkinter, which this Python lacks; install it (Debian: apt install python3-tk) "
-                "or leave the window out with --no-show"
+                "cannot open a window: tkinter is not installed; install it (Debian: apt install python3-tk) "
+                "or turn the window off with --no-show"
             ) from None
         self._tkinter: Any = tkinter
         try:
             self._root: Any = tkinter.Tk()
         except tkinter.TclError as error:
-            raise OutputError(f"no window can be had: {error}; leave it out with --no-show") from error
+            raise OutputError(f"cannot open a window: {error}; turn it off with --no-show") from error
         self._stop = Event()
         self._still = False
         self._key_pressed = False
@@ -49,7 +53,7 @@ class WindowSink:
         self._photo: Any = None
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """From now on closing the window ends the run."""
+        """Begin a stream; closing the window ends its run."""
         self._stop, self._still = stop, stream.still
 
     def close(self) -> None:
@@ -60,10 +64,10 @@ class WindowSink:
         """Show the image and handle the window's events."""
         if self._stop.is_set() or isinstance(result, SkippedInput):
             return
-        # PPM is what tkinter reads without a library; it must stay referenced while it is shown.
-        encoded, content = cv2.imencode(".ppm", self._fitted(result.image()))
+        # tkinter reads PPM without a library. The photo must stay referenced while it is shown.
+        encoded, content = cv2.imencode(".ppm", self._fit(result.image()))
         if not encoded:
-            raise OutputError("the picture cannot be shown")
+            raise OutputError("cannot show the image in a window")
         self._photo = self._tkinter.PhotoImage(data=content.tobytes(), format="PPM")
         self._label.configure(image=self._photo)
         self._root.update()
@@ -73,11 +77,11 @@ class WindowSink:
             self._root.after(20)
 
     def idle(self) -> None:
-        """Handle the window's events while no image comes."""
+        """Handle the window's events while no image arrives."""
         if not self._stop.is_set():
             self._root.update()
 
-    def _fitted(self, image: Image) -> Any:
+    def _fit(self, image: Image) -> Any:
         height, width = image.shape[:2]
         scale = min(
             1.0,
@@ -99,14 +103,17 @@ class WindowSink:
 
 
 def create_sink(request: SinkRequest) -> WindowSink:
-    """Make the window; raises OutputError where there is no display or no tkinter."""
+    """Create the window; raises OutputError if there is no display or no tkinter."""
     if not request.required and not has_display():
-        raise OutputError("there is no display")
+        raise OutputError("no display found")
     return WindowSink(request.target)
 
 
 def has_display() -> bool:
-    """Whether a window can be expected: on Linux a display must be named in the environment."""
+    """Return whether a window can probably be opened.
+
+    On Linux, the environment has to name a display.
+    """
     if sys.platform == "linux":
         return bool(os.environ.get("DISPLAY"))
     return True

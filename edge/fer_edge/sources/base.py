@@ -1,4 +1,4 @@
-"""What a source is, and what it is asked for."""
+"""The source interface and the request that a source is created from."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SourceItem = Frame | SkippedInput | Discontinuity
 class Source(Protocol):
     """A context manager that yields frames in order, in constant memory.
 
-    Opening happens in ``__enter__``; it and iteration raise SourceError, or SourceLostError when a source
-    ends before its time. A Discontinuity between two frames says that the second does not continue the first.
+    ``__enter__`` opens the source. Opening and iterating raise SourceError, or SourceLostError when a source
+    ends early. A Discontinuity between two frames means that the second frame does not continue the first.
 
     >>> import cv2
     >>> from fer_edge import EmotionRecognizer, Frame, StreamInfo
@@ -38,7 +38,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> StreamInfo:
-        """What is known of the stream; name, ``live`` and ``still`` before it is opened, the rest afterwards."""
+        """Facts about the stream; before opening only ``name``, ``live`` and ``still``."""
 
     def __enter__(self) -> Self: ...
 
@@ -51,7 +51,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a video: from ``start_s`` until before ``end_s`` of its clock, in seconds; None: to its end."""
+    """A part of a video, from ``start_s`` up to but not including ``end_s``.
+
+    Both are in seconds on the video's clock. ``end_s=None`` means until the end of the video.
+    """
 
     start_s: float = 0.0
     end_s: float | None = None
@@ -60,7 +63,7 @@ class Span:
         return self.start_s > 0 or self.end_s is not None
 
     def name_part(self, source: str) -> str:
-        """Name this part of a source, as a media fragment; the whole has the source's own name."""
+        """Return the name of this part as a media fragment; the whole keeps its name."""
         return f"{source}#t={self}" if self else source
 
     def __str__(self) -> str:
@@ -72,12 +75,14 @@ WHOLE: Final = Span()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRequest:
-    """What a source is made from: ``addresses`` as the user gave them, and the name for all of them, if any.
+    """The parameters that a source is created from.
 
-    Of a video only ``span`` is read; ``on_skipped`` is told now and then how far it is on the way there, in
-    seconds of the video's clock. Of a camera ``size`` (width, height) in pixels and ``rate`` in frames per second are
-    asked for, None is its own choice; ``reconnect_s`` is for how many seconds a camera that is lost is tried again, and
-    waited for at first: 0 not at all, None as long as is usual for its kind.
+    ``addresses`` are as the user gave them; ``name`` replaces them as the name of the source. Only ``span`` of a
+    video is read; while the frames before it are skipped, ``on_skipped`` is called from time to time with the
+    current position, in seconds on the video's clock. ``size`` (width, height) in pixels and ``rate`` in frames per
+    second are requested from a camera; None keeps the camera's default. ``reconnect_s`` is how many seconds to keep
+    retrying a lost camera, and how long to wait for one at startup. 0 disables both, None is the default for that
+    kind of camera.
     """
 
     addresses: tuple[str, ...]
@@ -90,7 +95,7 @@ class SourceRequest:
 
     @property
     def address(self) -> str:
-        """The first address, for sources that read one thing."""
+        """The first address, for sources that read a single input."""
         return self.addresses[0]
 
 

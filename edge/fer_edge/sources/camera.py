@@ -1,4 +1,4 @@
-"""Cameras by their address: an index, a device, or a URL."""
+"""Camera sources, selected by address: an index, a device or a URL."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["create_source"]
 
 
 def create_source(request: SourceRequest) -> Source:
-    """Make the source of one camera; raises UsageError for what is not a camera's address.
+    """Create the source for one camera.
 
-    Without ``reconnect_s`` a camera on the network is tried again for ever once it is lost, a device for 30
-    seconds; and none that cannot be reached at first.
+    Without ``reconnect_s``, a lost network camera is retried forever and a local device for 30 seconds. A camera
+    that cannot be reached at startup is not retried. Raises UsageError if the address is not a camera's.
     """
     address = request.address
     if is_url(address):
         return _create_network_source(request)
     if not address.isdecimal() and not address.startswith("/dev/"):
         raise UsageError(
-            f"expected a camera (an index, /dev/videoN, picamera, or an rtsp:// or http:// URL), got {address!r}; "
-            "a file is read with: fer-edge video"
+            f"{address!r} is not a camera address; use an index, /dev/videoN, picamera, or an rtsp:// or http:// URL; "
+            "to read a file, use: fer-edge video"
         )
     return create_capture_source(request)
 
@@ -35,8 +35,8 @@ def _create_network_source(request: SourceRequest) -> ReconnectingSource:
     name = redact_credentials(request.address)
     if request.size is not None or request.rate is not None:
         raise UsageError(
-            f"{name}: a camera on the network cannot be asked for a size or rate; set them in the camera, or name its "
-            "smaller stream"
+            f"{name}: size and rate cannot be set for a network camera; set them in the camera's settings, or use the "
+            "address of its smaller stream"
         )
     return ReconnectingSource(
         name,

@@ -1,4 +1,4 @@
-"""The videos that paths, folders and patterns name."""
+"""Expand folders and glob patterns into video paths."""
 
 from __future__ import annotations
 
@@ -19,27 +19,33 @@ VIDEO_SUFFIXES: Final = frozenset(
         ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv", ".y4m",
     }
 )  # fmt: skip
-"""What is taken for a video in a folder; a video that is named may have any suffix."""
+"""Suffixes of the files in a folder that count as videos; a video named explicitly may have any suffix."""
 
 
 def is_video_path(name: str) -> bool:
-    """Whether a file in a folder is taken for a video, by its name; hidden files are not."""
+    """Return whether a file in a folder is a video by its name; hidden files are not."""
     path = Path(name)
     return not path.name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES
 
 
 def find_videos(folder: str) -> list[str]:
-    """The videos of a folder, sorted by name; raises SourceError where there is none."""
+    """Return the videos in a folder, sorted by name.
+
+    Raises SourceError if the folder cannot be read or contains no videos.
+    """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entry.path for entry in entries if is_video_path(entry.name))
     except OSError as error:
-        raise SourceError(f"{folder}: the folder cannot be read: {error.strerror}") from error
+        raise SourceError(f"{folder}: cannot read folder: {error.strerror}") from error
     if not found:
-        raise SourceError(f"{folder}: no video in this folder; for its images use: fer-edge folder")
+        raise SourceError(f"{folder}: no videos in this folder; for images, use: fer-edge folder")
     return found
 
 
 def expand_videos(paths: Sequence[str]) -> list[str]:
-    """Replace folders by the videos in them, and globs that the shell left alone by what they match; each once."""
+    """Expand folders and glob patterns, and remove duplicates.
+
+    Folders become the videos in them; globs that the shell did not expand become their matches.
+    """
     return list(dict.fromkeys(expand_paths(paths, find_videos, keep=is_url)))

@@ -1,4 +1,4 @@
-"""An endless HTTP body, read as it comes; what goes wrong while it is opened has its reason."""
+"""Read an endless HTTP response body, and explain why a connection failed."""
 
 from __future__ import annotations
 
@@ -23,18 +23,30 @@ _CHECK: Final = "check the address and that the camera is on"
 _CHUNK: Final = 1 << 16
 _BUSY: Final = frozenset({408, 425, 429})
 _STATUSES: Final = {
-    403: ("it refuses the address or the user", "check the user's rights in the camera's settings"),
-    404: ("it has nothing at this address", "check the path in the camera's manual or settings"),
-    405: ("it does not give this address to a reader", "check the path in the camera's manual or settings"),
-    410: ("it has nothing at this address any more", "check the path in the camera's manual or settings"),
+    403: (
+        "the server denies access to this address or user",
+        "check the user's permissions in the camera's settings",
+    ),
+    404: ("the server has nothing at this address", "check the path in the camera's manual or settings"),
+    405: (
+        "the server does not allow reading this address",
+        "check the path in the camera's manual or settings",
+    ),
+    410: (
+        "the server no longer has anything at this address",
+        "check the path in the camera's manual or settings",
+    ),
 }
 
 
 class HttpStream:
-    """The body of a URL; ``timeout_s`` is how long the server may be silent.
+    """The response body of a URL.
 
-    User and password of the URL are used for Basic and Digest. Certificates are not verified: cameras sign their
-    own. ``read`` gives bytes as FFmpeg asks for them; ``peek`` looks at the first.
+    ``timeout_s`` is how long the server may stay silent.
+
+    The URL's user name and password are used for Basic and Digest authentication. Certificates are not verified,
+    because cameras use self-signed ones. ``read`` returns bytes as FFmpeg requests them; ``peek`` looks ahead at the
+    first bytes.
     """
 
     def __init__(self, url: str, timeout_s: float) -> None:
@@ -44,7 +56,7 @@ class HttpStream:
         self._peeked = b""
 
     def open(self) -> None:
-        """Send the request; raises CameraFault."""
+        """Send the request. Raises CameraFault."""
         parts = urlsplit(self._url)
         user, secret = unquote(parts.username or ""), unquote(parts.password or "")
         address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
@@ -69,40 +81,46 @@ class HttpStream:
         except (OSError, http.client.HTTPException, ValueError) as error:
             if "uthentication" in str(error) or "AuthHandler" in str(error):
                 raise CameraFault(
-                    "it asks for a password in a way that is not known here",
-                    "let the camera use Digest",
+                    "the server requires an unsupported authentication method",
+                    "set the camera to Digest authentication",
                     permanent=True,
                 ) from error
             raise describe_network_error(error) from error
         if self._response.status == 204:
-            raise CameraFault("it answers with nothing (204)", _CHECK, permanent=True)
+            raise CameraFault("the server returned an empty response (204)", _CHECK, permanent=True)
 
     @property
     def kind(self) -> str:
-        """The content type that the server states, in lower case, without its parameters."""
+        """The content type that the server states, in lower case, without parameters."""
         text: str = self._response.headers.get("Content-Type", "")
         return text.partition(";")[0].strip().lower()
 
     @property
     def length(self) -> int | None:
-        """How many bytes the server states for the whole body; None where it states none."""
+        """The length of the whole body in bytes, or None if the server does not state it."""
         text: str = self._response.headers.get("Content-Length", "")
         return int(text) if text.isdecimal() else None
 
     def peek(self, size: int) -> bytes:
-        """The first bytes, as far as they came until now, in one piece of at most so many; they are read once more."""
+        """Return the first bytes received so far without consuming them.
+
+        The first call reads one piece of at most ``size`` bytes.
+        """
         if not self._peeked:
             self._peeked = self._read(size)
         return self._peeked
 
     def peek_more(self) -> bool:
-        """Look at more of the first bytes; whether any came."""
+        """Read more bytes into the peek buffer and return whether any arrived."""
         more = self._read(_CHUNK)
         self._peeked += more
         return bool(more)
 
     def read(self, size: int = _CHUNK) -> bytes:
-        """Up to so many bytes, as soon as there are any; none at the end. Raises CameraFault."""
+        """Return up to ``size`` bytes as soon as any are available.
+
+        Returns ``b""`` at the end. Raises CameraFault.
+        """
         if self._peeked:
             peeked, self._peeked = self._peeked[:size], self._peeked[size:]
             return peeked
@@ -112,23 +130,26 @@ class HttpStream:
         try:
             data: bytes = self._response.read1(size)
         except TimeoutError as error:
-            raise CameraFault(f"nothing came for {self._timeout_s:g} s", _CHECK) from error
+            raise CameraFault(f"no data for {self._timeout_s:g} s", _CHECK) from error
         except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
             raise describe_network_error(error) from error
         return data
 
     def interrupt(self) -> None:
-        """End a wait in another thread."""
+        """Unblock a read in another thread."""
         self._opened.shut_down()
 
     def close(self) -> None:
-        """Close the connection; nobody may be reading."""
+        """Close the connection. No thread may be reading from it."""
         self._opened.shut_down()
         self._opened.close()
 
 
 class _Digest(urllib.request.HTTPDigestAuthHandler):
-    """Digest with SHA-256, too, which newer cameras ask for (RFC 7616)."""
+    """Digest authentication that also supports SHA-256.
+
+    Newer cameras require it (RFC 7616).
+    """
 
     def get_algorithm_impls(self, algorithm: str) -> Any:
         if algorithm.upper() != "SHA-256":
@@ -141,14 +162,17 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
 
 
 class _Opened:
-    """The sockets and responses of a stream: a wait for them can be ended, and each is closed."""
+    """The sockets and responses of a stream.
+
+    Keeping them lets another thread unblock a read, and everything be closed.
+    """
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] = []
         self.responses: list[http.client.HTTPResponse] = []
 
     def connection(self, kind: Any) -> Any:
-        """A class of connections that are known here."""
+        """Return a subclass of a connection class that registers its socket here."""
         sockets = self.sockets
 
         class Connection(kind):  # type: ignore[misc]
@@ -159,14 +183,14 @@ class _Opened:
         return Connection
 
     def shut_down(self) -> None:
-        """End a wait in another thread."""
+        """Unblock reads in other threads."""
         for connection in list(self.sockets):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close everything."""
-        for response in self.responses:  # also those that asked for a password first
+        for response in self.responses:  # includes the 401 responses before authentication
             with suppress(OSError, http.client.HTTPException):
                 response.close()
         for connection in self.sockets:
@@ -198,43 +222,47 @@ class _Https(urllib.request.HTTPSHandler):
 
 
 def describe_status(status: int, reason: object, url: str) -> CameraFault:
-    """The fault that a status of HTTP or RTSP stands for, as the answer of that URL."""
-    scheme, asked = urlsplit(url).scheme, urlsplit(url).username is not None
+    """Return the fault for an HTTP or RTSP status that was received for a URL."""
+    scheme, has_user = urlsplit(url).scheme, urlsplit(url).username is not None
     if status in (401, 407):
-        if asked:
-            return CameraFault(f"it refuses the user and password ({status})", "check them", permanent=True)
+        if has_user:
+            return CameraFault(
+                f"the server rejected the user name or password ({status})", "check both", permanent=True
+            )
         return CameraFault(
-            f"it asks for a user and password ({status})",
-            f"put them into the address: {scheme}://user:password@host/path",
+            f"the server requires a user name and password ({status})",
+            f"add them to the address: {scheme}://user:password@host/path",
             permanent=True,
         )
     if 300 <= status < 400:
-        return CameraFault(f"it redirects to nothing that can be read ({status})", _CHECK, permanent=True)
+        return CameraFault(
+            f"the server redirects to an address that cannot be read ({status})", _CHECK, permanent=True
+        )
     if status in _STATUSES:
         what, remedy = _STATUSES[status]
         return CameraFault(f"{what} ({status})", remedy, permanent=True)
     return CameraFault(
-        f"it answers with an error ({status} {' '.join(str(reason).split())})",
+        f"the server responded with an error ({status} {' '.join(str(reason).split())})",
         _CHECK,
         permanent=400 <= status < 500 and status not in _BUSY,
     )
 
 
 def describe_network_error(error: object) -> CameraFault:
-    """The fault that an exception of a connection stands for."""
+    """Return the fault for a connection's exception."""
     if isinstance(error, CameraFault):
         return error
     if isinstance(error, socket.gaierror) and error.errno != socket.EAI_AGAIN:
-        return CameraFault("no host of this name is known", "check the address", permanent=True)
+        return CameraFault("unknown host name", "check the address", permanent=True)
     if isinstance(error, TimeoutError):
-        return CameraFault("there was no answer", _CHECK)
+        return CameraFault("no response", _CHECK)
     if isinstance(error, ConnectionRefusedError):
-        return CameraFault("nobody answers at this address (connection refused)", _CHECK)
+        return CameraFault("connection refused", _CHECK)
     if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected | ConnectionError):
-        return CameraFault("it closed the connection", _CHECK)
+        return CameraFault("the server closed the connection", _CHECK)
     if isinstance(error, http.client.InvalidURL | ValueError):
-        return CameraFault("this is not an address of the network", "check it", permanent=True)
+        return CameraFault("not a valid network address", "check the address", permanent=True)
     if isinstance(error, http.client.HTTPException):
-        return CameraFault("its answer is not HTTP", "check the port and the address", permanent=True)
+        return CameraFault("the response is not HTTP", "check the port and the address", permanent=True)
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return CameraFault(redact_credentials(reason_of(text)), _CHECK)

@@ -1,4 +1,4 @@
-"""AVIF and HEIC: what the boxes of an ISO base media file say of its picture."""
+"""AVIF and HEIC headers, read from the boxes of the ISO base media file format."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _MOST_BOXES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class BoxedHeader:
-    """``brands`` name the format; ``size`` is before turning; ``depth`` bits of a value, None if not said."""
+    """The header of an AVIF or HEIC file.
+
+    ``brands`` identify the format. ``size`` (width, height) is before rotation. ``depth`` is in bits per value, None
+    if the file does not state it.
+    """
 
     brands: frozenset[bytes]
     size: tuple[int, int] | None = None
@@ -26,10 +30,10 @@ class BoxedHeader:
 
 
 def read_boxed_header(content: bytes) -> BoxedHeader | None:
-    """The header of an AVIF or HEIC file, or None where it is no such file."""
+    """Return the header of an AVIF or HEIC file, or None for other files."""
     if content[4:8] != b"ftyp":
         return None
-    top = dict(_boxes(content))
+    top = dict(_iterate_boxes(content))
     brands = top.get(b"ftyp", b"")
     names = frozenset({brands[:4], *(brands[i : i + 4] for i in range(8, len(brands), 4))})
     try:
@@ -39,7 +43,7 @@ def read_boxed_header(content: bytes) -> BoxedHeader | None:
     return BoxedHeader(names, size, orientation, depth, alpha, sequence=b"moov" in top)
 
 
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _iterate_boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 0
     for _ in range(_MOST_BOXES):
         if position + 8 > len(content):
@@ -57,14 +61,14 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bool]:
-    """Size, orientation, depth and transparency of the primary item."""
-    boxes = dict(_boxes(meta[4:]))
+    """Return the size, orientation, depth and transparency of the primary item."""
+    boxes = dict(_iterate_boxes(meta[4:]))
     primary = boxes[b"pitm"]
     item = int.from_bytes(primary[4:6] if primary[0] == 0 else primary[4:8])
-    within = list(_boxes(boxes[b"iprp"]))
-    properties = list(_boxes(dict(within)[b"ipco"]))
+    within = list(_iterate_boxes(boxes[b"iprp"]))
+    properties = list(_iterate_boxes(dict(within)[b"ipco"]))
     size, depth, turns, mirror = None, None, 0, None
-    for index in _associations(dict(within)[b"ipma"], item):
+    for index in _read_associations(dict(within)[b"ipma"], item):
         name, body = properties[index - 1]
         if name == b"ispe":
             width, height = struct.unpack_from(">4xII", body)
@@ -79,8 +83,8 @@ def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bo
     return size, orientation_of_turns(turns, mirror), depth, alpha
 
 
-def _associations(ipma: bytes, item: int) -> list[int]:
-    """The numbers, from 1, of an item's properties."""
+def _read_associations(ipma: bytes, item: int) -> list[int]:
+    """Return the numbers of an item's properties, counted from 1."""
     version, wide = ipma[0], ipma[3] & 1
     (entries,) = struct.unpack_from(">4xI", ipma)
     position, id_size = 8, 2 if version == 0 else 4

@@ -1,4 +1,7 @@
-"""Picture files decoded: by OpenCV, by FFmpeg what OpenCV does not know, HEIC by pi-heif where it is installed."""
+"""Decode image files.
+
+OpenCV decodes most formats, FFmpeg those that OpenCV does not support, and pi-heif (if installed) HEIC.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ __all__ = ["CONVERT_HEIC", "decode", "reads_heic"]
 
 CONVERT_HEIC: Final = "pip install 'fer-edge[heif]', or convert it with: heif-convert photo.heic photo.jpg"
 _CONVERT: Final = {
-    "HEIC": CONVERT_HEIC,
+    "HEIC": f"run: {CONVERT_HEIC}",
     "JPEG XL": "convert it with: djxl photo.jxl photo.png",
 }
 _CODECS: Final = {
@@ -30,21 +33,22 @@ _CODECS: Final = {
     "PAM": "pam",
     "OpenEXR": "exr",
 }
-# OpenCV knows no TGA, takes a PAM's red for blue, and raises at OpenEXR unless an environment variable allows it.
+# OpenCV does not support TGA, swaps red and blue in PAM, and rejects OpenEXR unless an environment variable is set.
 _FFMPEG_ONLY: Final = frozenset({"TGA", "PAM", "OpenEXR"})
-# Put behind the data of formats without an end mark: where pictures differ by it, something is missing.
-_FILLINGS: Final = (b"", b"\x00" * 4096, b"\x5a\xc3" * 2048)
+# Appended to formats without an end marker: if the decoded image depends on the padding, data is missing.
+_PADDINGS: Final = (b"", b"\x00" * 4096, b"\x5a\xc3" * 2048)
 
 
 def decode(content: bytes, header: ImageHeader, most_pixels: int) -> NDArray[Any] | None:
-    """The first picture as OpenCV's arrays come: (height, width[, 3 or 4]), BGR, of any type; not turned.
+    """Decode the first image of a file, without applying its orientation.
 
-    None where it cannot be decoded. Raises SourceError with the remedy where a format needs another program.
+    Returns an array as OpenCV does, (height, width) or (height, width, 3 or 4) in BGR order, of any dtype, or None if
+    the image cannot be decoded. Raises SourceError with a remedy if the format needs another program.
     """
     if header.kind == "HEIC" and reads_heic():
         return _decode_heic(content)
     if header.kind in _CONVERT:
-        raise SourceError(f"a {header.kind} picture cannot be read; {_CONVERT[header.kind]}")
+        raise SourceError(f"cannot read {header.kind} images; {_CONVERT[header.kind]}")
     if header.kind == "ICO":
         return _decode_icon(content, most_pixels)
     if header.kind not in _FFMPEG_ONLY:
@@ -56,7 +60,7 @@ def decode(content: bytes, header: ImageHeader, most_pixels: int) -> NDArray[Any
 
 
 def reads_heic() -> bool:
-    """Whether pi-heif, which the extra ``heif`` brings, can be imported."""
+    """Return whether pi-heif, which the ``heif`` extra installs, can be imported."""
     try:
         import pi_heif  # noqa: F401
     except ImportError:
@@ -66,7 +70,7 @@ def reads_heic() -> bool:
 
 def _decode_with_opencv(content: bytes, header: ImageHeader) -> NDArray[Any] | None:
     upright = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-    # Of a TIFF's gray floats OpenCV makes no colours.
+    # OpenCV cannot convert a gray floating-point TIFF to color.
     flags = [cv2.IMREAD_UNCHANGED] if header.alpha else [upright, cv2.IMREAD_UNCHANGED]
     if header.kind in ("JPEG", "BMP", "GIF", "PNG") and not header.alpha:
         flags = [upright]
@@ -80,22 +84,22 @@ def _decode_with_opencv(content: bytes, header: ImageHeader) -> NDArray[Any] | N
 
 def _decode_with_ffmpeg(codec: str, content: bytes, most_pixels: int) -> NDArray[Any] | None:
     first: NDArray[Any] | None = None
-    for filling in _FILLINGS:
-        frame = _first_frame(codec, content + filling, most_pixels)
+    for padding in _PADDINGS:
+        frame = _decode_first_frame(codec, content + padding, most_pixels)
         if frame is None:
             return first
-        pixels = _pixels(frame)
+        pixels = _to_array(frame)
         if first is None:
             first = pixels
-            if frame.format.name == "pal8":  # whose colours may be found from the file's end
+            if frame.format.name == "pal8":  # the palette may be at the end of the file
                 return first
         elif not np.array_equal(first, pixels):
-            raise SourceError("the picture ends before its data do; get the whole file")
+            raise SourceError("the image data is incomplete; get the complete file")
     return first
 
 
-def _first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
-    import av  # costs 50 ms, and most pictures need OpenCV alone
+def _decode_first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
+    import av  # takes 50 ms, and most images need only OpenCV
 
     context: Any = av.CodecContext.create(codec, "r")
     context.options = {"max_pixels": str(most_pixels)}
@@ -106,8 +110,8 @@ def _first_frame(codec: str, content: bytes, most_pixels: int) -> Any:
     return frames[0] if frames else None
 
 
-def _pixels(frame: Any) -> NDArray[Any]:
-    """A frame of FFmpeg's as BGR or BGRA, uint8; floats as they are."""
+def _to_array(frame: Any) -> NDArray[Any]:
+    """Return an FFmpeg frame as uint8 BGR or BGRA; floating-point frames stay floats."""
     if frame.format.name.startswith("gbr") and "f32" in frame.format.name:
         rgb = frame.reformat(format="gbrpf32le").to_ndarray(format="gbrpf32le")
         return np.asarray(rgb)[..., ::-1]
@@ -116,18 +120,18 @@ def _pixels(frame: Any) -> NDArray[Any]:
 
 
 def _decode_icon(content: bytes, most_pixels: int) -> NDArray[Any] | None:
-    """The largest picture of an icon; a PNG or a BMP without its file header."""
+    """Return the largest image in an icon: a PNG, or a BMP without its file header."""
     (count,) = struct.unpack_from("<4xH", content.ljust(6, b"\0"))
     places = range(6, min(6 + 16 * count, len(content) - 15), 16)
     entries = [struct.unpack_from("<BB6xII", content, place) for place in places]
     if not entries:
         return None
     _, _, size, start = max(entries, key=lambda entry: ((entry[0] or 256) * (entry[1] or 256), entry[2]))
-    picture = content[start : start + size]
-    header = read_header(picture)
+    image = content[start : start + size]
+    header = read_header(image)
     if header.kind == "PNG":
         fits = header.size is not None and header.size[0] * header.size[1] <= most_pixels
-        return _decode_with_opencv(picture, header) if fits else None
+        return _decode_with_opencv(image, header) if fits else None
     import av
 
     try:
@@ -136,7 +140,7 @@ def _decode_icon(content: bytes, most_pixels: int) -> NDArray[Any] | None:
                 container.streams.video, key=lambda s: s.codec_context.width * s.codec_context.height
             )
             stream.codec_context.options = {"max_pixels": str(most_pixels)}
-            return _pixels(next(container.decode(stream)))
+            return _to_array(next(container.decode(stream)))
     except (av.error.FFmpegError, ValueError, StopIteration):
         return None
 
@@ -145,7 +149,7 @@ def _decode_heic(content: bytes) -> NDArray[Any] | None:
     import pi_heif
 
     try:
-        picture = pi_heif.open_heif(io.BytesIO(content), bgr_mode=True)
-        return np.asarray(picture)
+        image = pi_heif.open_heif(io.BytesIO(content), bgr_mode=True)
+        return np.asarray(image)
     except (ValueError, EOFError, RuntimeError, OSError):
         return None

@@ -1,4 +1,4 @@
-"""How a picture has to be turned: EXIF's orientation, and AVIF's rotation and mirror."""
+"""Image orientation: the EXIF tag, and AVIF's rotation and mirroring."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ __all__ = ["exif_orientation", "orientation_of_turns", "oriented"]
 _ORIENTATION_TAG: Final = 0x0112
 _EXIF_HEADER: Final = b"Exif\0\0"
 
-# By quarter turns counter-clockwise; then without a mirror, mirrored top to bottom, and left to right.
+# By counterclockwise quarter turns; then: not mirrored, mirrored top to bottom, mirrored left to right.
 _ORIENTATIONS: Final = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
 
 
 def exif_orientation(exif: bytes) -> int:
-    """EXIF's orientation 1…8 out of EXIF data, with or without their header; 1 where they say nothing valid."""
+    """Return the orientation, 1 to 8, from EXIF data with or without the Exif header.
+
+    Returns 1 if there is no valid orientation.
+    """
     tiff = exif.removeprefix(_EXIF_HEADER)
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
@@ -36,12 +39,15 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def orientation_of_turns(quarter_turns: int, mirror: int | None) -> int:
-    """The EXIF orientation of AVIF's ``irot`` (counter-clockwise) and, after it, ``imir`` (0: top to bottom)."""
+    """Return the EXIF orientation for AVIF's ``irot`` and ``imir`` properties.
+
+    ``quarter_turns`` are counterclockwise. ``mirror`` is applied after them: 0 is top to bottom, 1 left to right.
+    """
     return _ORIENTATIONS[quarter_turns % 4][0 if mirror is None else 1 + mirror % 2]
 
 
 def oriented(image: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """The image (height, width, …) upright, as EXIF's orientation 1…8 says that it was taken."""
+    """Turn an image, (height, width, …), upright given its EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         image = np.swapaxes(image, 0, 1)
     if orientation in (2, 3, 6, 7):

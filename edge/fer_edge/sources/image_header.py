@@ -1,4 +1,4 @@
-"""What the header of a picture file says: size, frames, transparency, orientation; nothing is decoded."""
+"""Image headers: size, frames, transparency and orientation, without decoding."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ from fer_edge.sources.image_jpeg import JPEG_START, read_jpeg_header
 
 __all__ = ["ImageHeader", "read_header"]
 
-_MOST_PARTS: Final = 100_000  # chunks or pages that are walked through
+_MOST_PARTS: Final = 100_000  # chunks or pages that are read at most
 _HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What is known of a picture before it is decoded.
+    """The properties of an image that are known before decoding.
 
-    ``kind`` names the format. ``size`` (width, height) in pixels is before turning, None where the header
-    does not say. ``orientation`` is EXIF's, 1 where the decoder turns by itself. ``frames`` counts pages or
-    frames, ``animated`` says that they are a film. ``premultiplied``: colours are already
-    less by their transparency. ``depth`` is bits of a value, where they are not to be
-    guessed.
+    ``kind`` names the format. ``size`` is (width, height) in pixels before rotation, None if the header does not state
+    it. ``orientation`` is the EXIF orientation, 1 if the decoder applies it. ``frames`` counts pages or frames;
+    ``animated`` means that they form an animation. ``premultiplied`` means that colors are already multiplied by
+    their opacity. ``depth`` is in bits per value, None if it has to be inferred.
     """
 
     kind: str
@@ -40,7 +39,10 @@ class ImageHeader:
 
 
 def read_header(content: bytes) -> ImageHeader:
-    """The header of a picture file; ``kind`` is "" where the format is not known by its first bytes."""
+    """Return the header of an image file.
+
+    ``kind`` is "" if the first bytes match no known format, and "damaged" if the header cannot be read.
+    """
     for starts, read in _READERS:
         if content.startswith(starts):
             try:
@@ -151,7 +153,7 @@ def _read_tiff(content: bytes) -> ImageHeader:
         except struct.error:
             break
         first = first or tags
-        pages += not tags.get(254, 0) & 1  # a smaller copy of another page
+        pages += not tags.get(254, 0) & 1  # bit 0: a reduced copy of another page
     size = (first[256], first[257]) if 256 in first and 257 in first else None
     return ImageHeader(
         kind="TIFF",
@@ -207,7 +209,7 @@ def _read_hdr(content: bytes) -> ImageHeader:
 
 
 def _at(kind: str, layout: str, offset: int, *, alpha: bool = False) -> Callable[[bytes], ImageHeader]:
-    """A reader of width and height at a fixed place."""
+    """Return a reader for headers with width and height at a fixed offset."""
 
     def read(content: bytes) -> ImageHeader:
         width, height = struct.unpack_from(layout, content, offset)
@@ -232,7 +234,10 @@ def _read_dds(content: bytes) -> ImageHeader:
 
 
 def _read_tga(content: bytes) -> ImageHeader | None:
-    """A TGA has no mark at its start; what its first bytes say has to make sense together."""
+    """Return the header of a TGA, or None.
+
+    The format has no signature, so its first fields have to be consistent with each other.
+    """
     if len(content) < 18:
         return None
     palette, kind = content[1], content[2]
@@ -240,7 +245,7 @@ def _read_tga(content: bytes) -> ImageHeader | None:
     sensible = (palette, kind) in {(1, 1), (1, 9), (0, 2), (0, 3), (0, 10), (0, 11)}
     if not (sensible and width and height and depth in (8, 15, 16, 24, 32) and not flags & 0xC0):
         return None
-    if kind in (3, 11) and depth != 8:  # gray with transparency, which FFmpeg takes for colours
+    if kind in (3, 11) and depth != 8:  # gray with alpha, which FFmpeg decodes as color
         return None
     return ImageHeader(kind="TGA", size=(width, height))
 

@@ -1,4 +1,7 @@
-"""One image file as the runtime sees pictures: 8-bit colours, upright, whatever the file's name."""
+"""Load an image file as an upright 8-bit color image.
+
+The format is detected from the content, not from the file name.
+"""
 
 from __future__ import annotations
 
@@ -25,22 +28,25 @@ __all__ = ["MOST_PIXELS", "ImageFile", "can_list", "load_image", "read_image"]
 _LOG: Final = logging.getLogger(__name__)
 
 MOST_PIXELS: Final = 1 << 28
-"""Pixels of a picture: more than any camera takes. A small file can hold one that takes all memory."""
-_MOST_BYTES: Final = 1 << 31  # of a file; a picture of so many pixels takes less, even in floats
+"""The most pixels of an image; more than any camera takes. A small file can claim enough to use up all memory."""
+_MOST_BYTES: Final = 1 << 31  # of a file; an image of that many pixels needs less, even with floats
 _LINEAR: Final = frozenset({"HDR", "OpenEXR"})
-_VIDEO_KINDS: Final = frozenset({"GIF", "PNG"})  # whose frames FFmpeg reads one after the other
+_VIDEO_KINDS: Final = frozenset({"GIF", "PNG"})  # FFmpeg can read all their frames
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """A picture, uint8 (height, width, 3) BGR, upright; and ``notes``: what a user should know of its reading."""
+    """An upright image, uint8 (height, width, 3) BGR, and notes on how it was read.
+
+    ``notes`` are facts about the conversion that the user should know.
+    """
 
     image: Image
     notes: tuple[str, ...] = ()
 
 
 def read_image(path: Path | str) -> Image:
-    """A picture as :func:`load_image` reads it; its notes go to the log as warnings."""
+    """Load an image with :func:`load_image` and log its notes as warnings."""
     read = load_image(path)
     for note in read.notes:
         _LOG.warning("%s: %s", os.fspath(path), note)
@@ -48,91 +54,95 @@ def read_image(path: Path | str) -> Image:
 
 
 def load_image(path: Path | str) -> ImageFile:
-    """Read a picture file; raises SourceError.
+    """Load an image file. Raises SourceError.
 
-    It is turned as its EXIF data say. Gray becomes three equal channels, transparent pixels lie on white, 10
-    to 32 bits and floats are scaled to 8; of several pages or frames it is the first. The format is known by
-    the content, and names of any script work on every system.
+    The image is turned upright according to its EXIF data. Gray becomes three equal channels, transparent pixels are
+    drawn on white, and values of 10 to 32 bits and floats are scaled to 8 bits. Only the first page or frame is read.
+    The format is detected from the content. File names in any script work on every system.
     """
     name = os.fspath(path)
     content = _read_content(Path(path), name)
     header = read_header(content)
     if header.size is not None and header.size[0] * header.size[1] > MOST_PIXELS:
         raise SourceError(
-            f"{name}: expected at most {MOST_PIXELS} pixels, "
-            f"the picture has {header.size[0]} × {header.size[1]}; make it smaller"
+            f"{name}: image too large: {header.size[0]}×{header.size[1]} pixels, more than {MOST_PIXELS:,}; "
+            "make it smaller"
         )
     whole = completed_jpeg(content) if header.kind == "JPEG" else content
     if whole is None:
-        raise SourceError(f"{name}: the JPEG ends before its picture does; get the whole file")
+        raise SourceError(f"{name}: incomplete JPEG; get the complete file")
     try:
         decoded = decode(whole, header, MOST_PIXELS)
         if decoded is None or not decoded.size:
-            raise SourceError(_unreadable(header))
+            raise SourceError(_describe_unreadable(header))
         upright = oriented(decoded, header.orientation)
         image, notes = to_bgr(
             upright,
             depth=header.depth,
             linear=header.kind in _LINEAR,
-            # As libtiff gives them, however they are stored.
+            # libtiff always returns premultiplied colors for these.
             premultiplied=header.premultiplied or (header.kind == "TIFF" and decoded.dtype == np.uint8),
         )
     except SourceError as error:
         raise SourceError(f"{name}: {error}") from error
     except (cv2.error, MemoryError) as error:
-        reason = getattr(error, "err", "") or str(error) or "there is not enough memory"
-        raise SourceError(f"{name}: the picture cannot be decoded: {' '.join(reason.split())}") from error
-    return ImageFile(np.asarray(image, np.uint8), (*_frames_note(header, name), *notes))
+        reason = getattr(error, "err", "") or str(error) or "not enough memory"
+        raise SourceError(f"{name}: cannot decode image: {' '.join(reason.split())}") from error
+    return ImageFile(np.asarray(image, np.uint8), (*_describe_other_frames(header, name), *notes))
 
 
 def _read_content(path: Path, name: str) -> bytes:
-    """The bytes of a regular file; what may never end is not opened."""
+    """Return the bytes of a regular file.
+
+    Pipes and devices are not opened, because they may never end.
+    """
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             if not can_list(path):
-                raise SourceError(f"{name}: the folder cannot be read; its pictures are left out")
+                raise SourceError(f"{name}: cannot read folder; its images are skipped")
             raise SourceError(
-                f"{name}: expected a picture, got a folder; for its pictures use: fer-edge folder"
+                f"{name}: not an image: it is a folder; for the images in it, use: fer-edge folder"
             )
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-            raise SourceError(f"{name}: expected a picture, got a device; for a camera use: fer-edge camera")
+            raise SourceError(f"{name}: not an image: it is a device; for a camera, use: fer-edge camera")
         if not stat.S_ISREG(mode):
-            raise SourceError(f"{name}: expected a picture, got a pipe or socket; save it to a file")
+            raise SourceError(f"{name}: not an image: it is a pipe or socket; save the image to a file")
         if path.stat().st_size > _MOST_BYTES:
-            raise SourceError(f"{name}: expected a picture, got a file of more than 2 GB")
+            raise SourceError(f"{name}: cannot read image: the file is larger than 2 GB; make it smaller")
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"{name}: expected a picture, the file cannot be read: {reason}") from error
+        raise SourceError(f"{name}: cannot read image: {reason}") from error
     if not content:
-        raise SourceError(f"{name}: expected a picture, the file is empty")
+        raise SourceError(f"{name}: cannot read image: the file is empty")
     return content
 
 
-def _unreadable(header: ImageHeader) -> str:
+def _describe_unreadable(header: ImageHeader) -> str:
     if header.kind in ("", "TGA"):
-        return (
-            "expected a picture, the file is none that OpenCV or FFmpeg can read, or is damaged; "
-            "for a video use: fer-edge video"
-        )
-    kind = "picture" if header.kind == "damaged" else header.kind
-    return f"expected a picture, the {kind} is damaged or of a kind that cannot be read"
+        return "cannot read image: unsupported format or damaged file; for a video, use: fer-edge video"
+    kind = "file" if header.kind == "damaged" else header.kind
+    return f"cannot read image: the {kind} is damaged or of an unsupported kind; convert it to PNG or get a new copy"
 
 
-def _frames_note(header: ImageHeader, name: str) -> tuple[str, ...]:
+def _describe_other_frames(header: ImageHeader, name: str) -> tuple[str, ...]:
     if header.frames < 2:
         return ()
     if not header.animated:
-        what = "pages" if header.kind == "TIFF" else "pictures"
-        return (f"the first of {header.frames} {what} is read; save the others as files of their own",)
+        what = "pages" if header.kind == "TIFF" else "images"
+        return (f"only the first of {header.frames} {what} is read; save the others as separate files",)
     count = "several" if header.kind == "AVIF" else header.frames
-    use = f"for all use: fer-edge video {name}" if header.kind in _VIDEO_KINDS else "save the others as files"
-    return (f"the first of {count} frames is read; {use}",)
+    use = (
+        f"for all of them, use: fer-edge video {name}"
+        if header.kind in _VIDEO_KINDS
+        else "save the others as separate files"
+    )
+    return (f"only the first of {count} frames is read; {use}",)
 
 
 def can_list(folder: Path) -> bool:
-    """Whether a folder's entries can be listed."""
+    """Return whether the entries of a folder can be listed."""
     try:
         with os.scandir(folder):
             return True

@@ -1,4 +1,4 @@
-"""What a JPEG says of itself: size, orientation, further pictures, and whether its picture is all there."""
+"""JPEG headers, and a check that the image data is complete."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ _END: Final = b"\xff\xd9"
 _SCAN, _APP1, _APP2 = 0xDA, 0xE1, 0xE2
 _PROGRESSIVE: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# Within picture data each FF is followed by 00, a restart or another FF; what is not is the next segment.
+# Within image data, FF is followed by 00, a restart marker or another FF; anything else starts the next segment.
 _NEXT_SEGMENT: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-# What is put behind data that lack an end: where pictures differ by it, they were not all there.
-_FILLINGS: Final = (b"\x5a\xa5\x12\xc3" * 64, b"\x00" * 256, b"\xfe\x81" * 128)
-_PREVIEW: Final = 1  # the class of those of an MPO's pictures that are smaller copies
+# Appended to data without an end marker: if the decoded image depends on the padding, data is missing.
+_PADDINGS: Final = (b"\x5a\xa5\x12\xc3" * 64, b"\x00" * 256, b"\xfe\x81" * 128)
+_PREVIEW: Final = 1  # the MPO class of images that are reduced copies
 _GAIN_MAP: Final = re.compile(
     rb"hdrgm:|hdrgainmap"
-)  # how a second "picture" says that it only brightens the first
+)  # marks a second image that is only a gain map for the first
 
 
 @dataclass(frozen=True, slots=True)
 class JpegHeader:
-    """``size`` is (width, height) before turning, ``orientation`` EXIF's, ``views`` how many pictures of an MPO."""
+    """The header of a JPEG.
+
+    ``size`` is (width, height) before rotation, ``orientation`` the EXIF orientation, and ``views`` the number of
+    views in a Multi-Picture file.
+    """
 
     size: tuple[int, int]
     orientation: int = 1
@@ -40,7 +44,10 @@ class JpegHeader:
 
 
 def read_jpeg_header(jpeg: bytes) -> JpegHeader | None:
-    """The header of a JPEG, or None where it makes no sense; OpenCV then says whether it can read it."""
+    """Return the header of a JPEG, or None if it is malformed.
+
+    OpenCV may still be able to read a JPEG with a malformed header.
+    """
     size, orientation, views = None, 1, 1
     for marker, start, end in _segments(jpeg):
         body = jpeg[start:end]
@@ -57,11 +64,11 @@ def read_jpeg_header(jpeg: bytes) -> JpegHeader | None:
 
 
 def completed_jpeg(jpeg: bytes) -> bytes | None:
-    """The JPEG with an end marker, without which OpenCV refuses it; None where a part of its picture is missing.
+    """Return the JPEG with an end marker, or None if part of its image is missing.
 
-    An end marker that is missing, or overwritten, makes no difference: what counts is whether the picture
-    depends on what follows its data, and whether a progressive one has all of its passes. A header that
-    makes no sense is left to OpenCV.
+    OpenCV rejects a JPEG without an end marker. A missing or overwritten end marker is harmless: the image is
+    complete if it does not depend on the bytes after its data and, for a progressive JPEG, if all passes are present.
+    A JPEG with a malformed header is returned unchanged, for OpenCV to decide.
     """
     scan = next((start for marker, start, _ in _segments(jpeg) if marker == _SCAN), None)
     if scan is None or jpeg.find(_END, scan) >= 0:
@@ -69,23 +76,26 @@ def completed_jpeg(jpeg: bytes) -> bytes | None:
     try:
         if not _has_all_passes(jpeg):
             return None
-    except (IndexError, ValueError):  # within a pass's header
+    except (IndexError, ValueError):  # truncated in the header of a pass
         return None
     data = jpeg.rstrip(jpeg[-1:]) if jpeg[-1:] in (b"\0", b"\xff") else jpeg
     if data.endswith(b"\xff") and jpeg[len(data) : len(data) + 1] == b"\0":
         data += b"\0"
-    first, *others = (_decoded(data + filling + _END) for filling in _FILLINGS)
+    first, *others = (_decode(data + padding + _END) for padding in _PADDINGS)
     if first is None or not all(np.array_equal(first, other) for other in others):
         return None
     return data + _END
 
 
 def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
-    """The segments: marker, and where its content starts and ends; also those between progressive passes."""
+    """Yield the marker, content start and content end of each segment.
+
+    Segments between progressive passes are included.
+    """
     position = len(JPEG_START)
     while position + 4 <= len(jpeg) and jpeg[position] == 0xFF:
         marker = jpeg[position + 1]
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # fill byte
             position += 1
             continue
         if marker == _END[1]:
@@ -101,7 +111,10 @@ def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _has_all_passes(jpeg: bytes) -> bool:
-    """Whether each component has come, of a progressive one in all of its 64 frequencies to the last bit."""
+    """Return whether every component is complete.
+
+    In a progressive JPEG, all 64 frequencies have to be present down to the last bit.
+    """
     missing: dict[int, set[int]] = {}
     progressive = False
     for marker, start, _ in _segments(jpeg):
@@ -120,12 +133,12 @@ def _has_all_passes(jpeg: bytes) -> bool:
     return not any(missing.values())
 
 
-def _decoded(jpeg: bytes) -> Any:
+def _decode(jpeg: bytes) -> Any:
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _count_views(mpf: bytes) -> int:
-    """The pictures of a Multi-Picture Format index that are views of their own, not previews."""
+    """Return the number of images in a Multi-Picture Format index, without previews."""
     order = {b"II": "<", b"MM": ">"}.get(mpf[:2])
     try:
         (start,) = struct.unpack_from(f"{order}4xI", mpf)

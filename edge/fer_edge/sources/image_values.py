@@ -1,4 +1,4 @@
-"""Decoded values of any depth and with transparency, as the 8-bit colours that everything else works on."""
+"""Convert decoded images of any depth, with or without alpha, to 8-bit BGR."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from fer_edge.types import Image
 
 __all__ = ["to_bgr"]
 
-_USUAL_BITS: Final = (8, 10, 12, 14)  # that cameras and scanners write into files of 16 bits
-_BRIGHT: Final = 99.5  # percentile of a linear picture that becomes white
+_USUAL_BITS: Final = (8, 10, 12, 14)  # stored in 16-bit files by cameras and scanners
+_BRIGHT: Final = 99.5  # the percentile of a linear image that becomes white
 
 
 def to_bgr(
     decoded: NDArray[Any], *, depth: int | None = None, linear: bool = False, premultiplied: bool = False
 ) -> tuple[Image, list[str]]:
-    """Decoded values, (height, width) or with 1 to 4 channels, as uint8 BGR; and notes on what was done.
+    """Convert decoded values to uint8 BGR and return them with notes for the user.
 
-    Transparent pixels lie on white. ``depth`` is how many bits a value has, None to judge by the highest;
-    ``linear`` says that floats are amounts of light; ``premultiplied`` that colours are already
-    less by their transparency. Raises SourceError where no value is a number.
+    ``decoded`` is (height, width) or has 1 to 4 channels. Transparent pixels are drawn on white. ``depth`` is the
+    number of bits per value, None to infer it from the largest value. ``linear`` means that floats are linear light;
+    ``premultiplied`` means that colors are already multiplied by their opacity. Raises SourceError if no value is
+    finite.
     """
     notes: list[str] = []
     if decoded.ndim == 3 and decoded.shape[2] in (2, 4):
@@ -32,69 +33,67 @@ def to_bgr(
     else:
         opacity = None
     if decoded.dtype == np.uint16:
-        decoded = _from_sixteen_bits(decoded, depth, notes)
+        decoded = _convert_sixteen_bits(decoded, depth, notes)
     elif decoded.dtype.kind == "f":
-        decoded = _from_floats(decoded, linear, notes)
+        decoded = _convert_floats(decoded, linear, notes)
     elif decoded.dtype != np.uint8:
-        decoded = _stretched(decoded, notes)
+        decoded = _stretch(decoded, notes)
     if decoded.ndim == 2 or decoded.shape[2] == 1:
         decoded = cv2.cvtColor(np.ascontiguousarray(decoded.reshape(decoded.shape[:2])), cv2.COLOR_GRAY2BGR)
     if opacity is not None:
-        decoded = _on_white(decoded, opacity, premultiplied)
+        decoded = _draw_on_white(decoded, opacity, premultiplied)
     return np.ascontiguousarray(decoded, np.uint8), notes
 
 
-def _from_sixteen_bits(values: NDArray[Any], depth: int | None, notes: list[str]) -> NDArray[Any]:
+def _convert_sixteen_bits(values: NDArray[Any], depth: int | None, notes: list[str]) -> NDArray[Any]:
     highest = int(values.max(initial=0))
     bits = depth if depth and highest < 1 << depth else 16
     if depth is None and highest:
         bits = next((usual for usual in _USUAL_BITS if highest < 1 << usual), 16)
         if bits < 16:
-            notes.append(
-                f"its 16-bit values are {bits}-bit ones, the highest is {highest}; they were scaled up"
-            )
+            notes.append(f"16-bit values scaled up from {bits} bits, because the highest value is {highest}")
     if bits == 16:
         return (values >> 8).astype(np.uint8)  # as OpenCV does
-    return _scaled(values, 255 / ((1 << bits) - 1))
+    return _scale(values, 255 / ((1 << bits) - 1))
 
 
-def _from_floats(values: NDArray[Any], linear: bool, notes: list[str]) -> NDArray[Any]:
+def _convert_floats(values: NDArray[Any], linear: bool, notes: list[str]) -> NDArray[Any]:
     values = values.astype(np.float32)
     finite = np.isfinite(values)
     if not finite.any():
-        raise SourceError("its values are no numbers")
+        raise SourceError("cannot read image: it contains no finite values; export it again")
     values[~finite] = 0
     highest = float(values.max())
     if linear:
         white = float(np.percentile(values, _BRIGHT)) or highest
         light = np.clip(values / (white or 1.0), 0, 1)
-        notes.append("its values are amounts of light; they were brought to what a screen shows")
-        return _scaled(np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055), 255)
+        notes.append("linear light was converted to sRGB")
+        return _scale(np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055), 255)
     top = next((top for top in (1.0, 255.0, 65535.0) if highest <= top * 1.001), highest)
     if top > 1:
-        notes.append(f"its values are floats up to {highest:g}; {top:g} was taken for white")
-    return _scaled(values, 255 / top)
+        notes.append(f"floating-point values up to {highest:g}; {top:g} is taken as white")
+    return _scale(values, 255 / top)
 
 
-def _stretched(values: NDArray[Any], notes: list[str]) -> NDArray[Any]:
-    """Integers of other kinds: the lowest becomes black, the highest white."""
+def _stretch(values: NDArray[Any], notes: list[str]) -> NDArray[Any]:
+    """Stretch integers of other types: the lowest becomes black, the highest white."""
     lowest, highest = int(values.min()), int(values.max())
     notes.append(
-        f"its values are {values.dtype} from {lowest} to {highest}; that was taken for black to white"
+        f"{values.dtype} values; the range from {lowest} to {highest} is stretched from black to white"
     )
-    return _scaled(values.astype(np.float64) - lowest, 255 / max(1, highest - lowest))
+    return _scale(values.astype(np.float64) - lowest, 255 / max(1, highest - lowest))
 
 
-def _scaled(values: NDArray[Any], factor: float) -> NDArray[Any]:
+def _scale(values: NDArray[Any], factor: float) -> NDArray[Any]:
     scaled = np.rint(values.astype(np.float32) * np.float32(factor))
     return np.asarray(np.clip(scaled, 0, 255), np.uint8)
 
 
-def _on_white(colors: NDArray[Any], opacity: NDArray[Any], premultiplied: bool) -> NDArray[Any]:
+def _draw_on_white(colors: NDArray[Any], opacity: NDArray[Any], premultiplied: bool) -> NDArray[Any]:
     top = 255 if opacity.dtype == np.uint8 else 65535 if opacity.dtype == np.uint16 else 1
     if opacity.dtype == np.uint16 and 0 < opacity.max() < 1 << 12:
         top = int(opacity.max())
-    if opacity.min() == top or not opacity.any():  # programs that know of no transparency leave zeros
+    if opacity.min() == top or not opacity.any():  # software without alpha support leaves zeros
         return colors
     share = opacity.astype(np.float32) / top
     seen = colors if premultiplied else colors * share

@@ -1,4 +1,4 @@
-"""Single pictures and folders of them."""
+"""Single images and folders of images."""
 
 from __future__ import annotations
 
@@ -67,23 +67,29 @@ IMAGE_SUFFIXES: Final = frozenset(
         ".webp",
     }
 )
-"""What is taken for a picture in a folder; a picture that is named may have any suffix."""
+"""Suffixes of the files in a folder that count as images; an image named explicitly may have any suffix."""
 HEIC_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
-"""Pictures in a folder where pi-heif is installed."""
+"""Suffixes that also count as images if pi-heif is installed."""
 _SYSTEM_FILES: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _SYSTEM_FOLDERS: Final = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
-_MOST_SUFFIXES: Final = 6  # that are named; a folder may hold anything
+_MOST_SUFFIXES: Final = 6  # listed by name; a folder may contain files of any kind
 
 
 @dataclass(frozen=True, slots=True)
 class FoundImages:
-    """The pictures of a folder, sorted by path, and how many other files there are, by their suffix ("": none)."""
+    """The images found in a folder, sorted by path.
+
+    ``left_out`` counts the other files by suffix ("" for files without one).
+    """
 
     paths: list[Path]
     left_out: Counter[str] = field(default_factory=Counter)
 
     def describe_left_out(self) -> str | None:
-        """One line for people, such as ``3 files left out (2 .heic, 1 .tga)``, and a remedy; None for none."""
+        """Summarize the other files, such as ``3 files skipped (2 .heic, 1 .tga)``.
+
+        Returns None if there are none. HEIC files come with a remedy.
+        """
         total = self.left_out.total()
         if not total:
             return None
@@ -91,12 +97,15 @@ class FoundImages:
         kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MOST_SUFFIXES]]
         if len(common) > _MOST_SUFFIXES:
             kinds.append(f"{sum(count for _, count in common[_MOST_SUFFIXES:])} others")
-        line = f"{counted(total, 'file')} left out ({', '.join(kinds)})"
-        return f"{line}; HEIC is read after: {CONVERT_HEIC}" if HEIC_SUFFIXES & set(self.left_out) else line
+        line = f"{counted(total, 'file')} skipped ({', '.join(kinds)})"
+        return f"{line}; to read HEIC: {CONVERT_HEIC}" if HEIC_SUFFIXES & set(self.left_out) else line
 
 
 class ImageSource:
-    """Images by their paths, one frame each, in the order given; what cannot be read is a SkippedInput."""
+    """Images given by path, one frame each, in the order given.
+
+    An image that cannot be read becomes a SkippedInput.
+    """
 
     def __init__(self, paths: Sequence[Path | str], name: str | None = None) -> None:
         self._paths = [os.fspath(path) for path in paths]
@@ -110,7 +119,7 @@ class ImageSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file stays open."""
 
     def __iter__(self) -> Iterator[SourceItem]:
         for path in self._paths:
@@ -121,40 +130,42 @@ class ImageSource:
 
 
 def create_source(request: SourceRequest) -> ImageSource:
-    """Make a source of images by their paths."""
+    """Create a source of images from their paths."""
     return ImageSource(request.addresses, request.name)
 
 
 def is_image_path(name: str) -> bool:
-    """Whether a name is an image's, by its suffix, and not a URL.
+    """Return whether a name is an image path by its suffix, and not a URL.
 
-    A GIF is an image here; ``fer-edge video`` reads all frames of one.
+    GIFs count as images; ``fer-edge video`` reads all their frames.
     """
     return Path(name).suffix.lower() in IMAGE_SUFFIXES | HEIC_SUFFIXES and "://" not in name
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that an operating system adds to folders."""
+    """Return whether a file or folder is hidden or created by the operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_FILES | _SYSTEM_FOLDERS
 
 
 def find_images(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> list[Path]:
-    """The pictures of a folder, as :func:`search_images` finds them."""
+    """Return the images in a folder, as found by :func:`search_images`."""
     return search_images(folder, recursive=recursive, without=without).paths
 
 
 def search_images(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> FoundImages:
-    """The pictures of a folder, and what else it holds; raises SourceError where there is no picture.
+    """Find the images in a folder and count its other files.
 
-    Hidden and system files and folders do not count, nor does the folder ``without``. What cannot be looked at,
-    such as a folder below that may not be read, is among the pictures: reading it says why. Paths begin with
-    ``folder`` as it is given.
+    Hidden and system files and folders are ignored, as is the folder ``without``. Anything that cannot be examined,
+    such as an unreadable subfolder, is listed as an image, so that reading it reports the reason. Paths start with
+    ``folder`` as given. Raises SourceError if the folder cannot be read or contains no images.
     """
     root = Path(folder)
     try:
         if not root.is_dir():
-            state = "which is a file; name it with: fer-edge image" if root.exists() else "which is not there"
-            raise SourceError(f"expected a folder, got {os.fspath(folder)!r}, {state}")
+            state = (
+                "not a folder; for a file, use: fer-edge image" if root.exists() else "folder does not exist"
+            )
+            raise SourceError(f"{os.fspath(folder)}: {state}")
         excluded = None if without is None else without.resolve()
         suffixes = IMAGE_SUFFIXES | HEIC_SUFFIXES if reads_heic() else IMAGE_SUFFIXES
         left_out: Counter[str] = Counter()
@@ -162,12 +173,12 @@ def search_images(folder: Path | str, *, recursive: bool = False, without: Path 
     except (OSError, ValueError, RuntimeError) as error:
         name = getattr(error, "filename", None) or os.fspath(folder)
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"{name}: the folder cannot be read: {reason}") from error
+        raise SourceError(f"{name}: cannot read folder: {reason}") from error
     if not found.paths:
-        hint = "" if recursive else "; its subfolders are searched by: fer-edge folder --recursive"
+        hint = "" if recursive else "; to search its subfolders, use: fer-edge folder --recursive"
         others = found.describe_left_out()
         raise SourceError(
-            f"{folder}: expected pictures ({', '.join(sorted(suffixes))}), found none{hint}"
+            f"{folder}: no images in this folder ({', '.join(sorted(suffixes))}){hint}"
             + ("" if others is None else f"; {others}")
         )
     return found
@@ -184,7 +195,7 @@ def _images_below(
                 below = folder / entry.name
                 if is_system_file(entry.name):
                     continue
-                # A link to a folder is not followed: it may lead back up.
+                # Symbolic links to folders are not followed: they may lead back up.
                 if entry.is_dir(follow_symlinks=False):
                     if recursive and (without is None or below.resolve() != without):
                         if can_list(below):
@@ -201,5 +212,5 @@ def _images_below(
 def _may_be_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
-    except OSError:  # links in a circle
+    except OSError:  # a loop of symbolic links
         return True

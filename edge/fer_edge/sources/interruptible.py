@@ -1,4 +1,4 @@
-"""Native calls that may block for seconds, made in a thread of their own so that signals end the wait."""
+"""Run blocking native calls in a thread, so that signals can end the wait."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["CallThread"]
 
 T = TypeVar("T")
 
-_PATIENCE_S: Final = 0.1  # how often a wait looks for a signal or its end
+_PATIENCE_S: Final = 0.1  # how often a wait checks for a signal or for its end
 
 
 class CallThread:
-    """Makes calls one after another in a daemon thread, while the caller waits where signals reach it.
+    """Runs calls one at a time in a daemon thread.
 
-    A call that is abandoned (by a signal's exception, after too long, or by :meth:`close`) runs on to its own
-    end; its result is dropped. FFmpeg's own interrupt callback would do that too, but PyAV's needs the
-    interpreter, and crashes the process where that is going.
+    Meanwhile, the caller waits where signals reach it. An abandoned call (after a signal's exception, a timeout
+    or :meth:`close`) runs to completion, and its result is dropped. FFmpeg's own interrupt callback would do the
+    same, but PyAV implements it in Python, and it crashes the process while the interpreter shuts down.
     """
 
     def __init__(self) -> None:
@@ -31,10 +31,10 @@ class CallThread:
         self._thread: threading.Thread | None = None
 
     def run(self, function: Callable[[], T], timeout_s: float) -> T:
-        """Return what the function returns and raise what it raises.
+        """Call the function in the thread; return its result or raise its exception.
 
-        Raises TimeoutError after so many seconds, InterruptedError after :meth:`close`, and a signal's exception
-        in whatever thread this waits.
+        Raises TimeoutError after ``timeout_s`` seconds, InterruptedError after :meth:`close`, and a signal's exception
+        in whichever thread is waiting.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=_serve, args=(self._calls,), daemon=True)
@@ -44,18 +44,18 @@ class CallThread:
         deadline = time.monotonic() + timeout_s
         while not outcome.done.wait(_PATIENCE_S):
             if self._closed.is_set():
-                raise InterruptedError("closed while it waited")
+                raise InterruptedError("closed while waiting")
             raise_if_interrupted()
             if time.monotonic() > deadline:
                 self.close()
-                raise TimeoutError(f"nothing came for {timeout_s:g} s")
+                raise TimeoutError(f"no data for {timeout_s:g} s")
         if outcome.error is not None:
             raise outcome.error
         result: T = outcome.value
         return result
 
     def close(self) -> None:
-        """End the wait for the call that is under way; the thread ends after that call."""
+        """End the wait for the current call; the thread ends when that call returns."""
         self._closed.set()
         self._calls.put(None)
 
@@ -72,7 +72,7 @@ def _serve(calls: queue.SimpleQueue[tuple[Callable[[], Any], _Outcome] | None]) 
         function, outcome = call
         try:
             outcome.value = function()
-        except BaseException as error:  # noqa: BLE001  (raised again where it is waited for)
+        except BaseException as error:  # noqa: BLE001  (raised again in the waiting thread)
             outcome.error = error
         outcome.done.set()
-        del call, function, outcome  # a result may hold much memory
+        del call, function, outcome  # the result may occupy a lot of memory

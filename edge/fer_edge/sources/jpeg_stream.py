@@ -1,7 +1,7 @@
-"""JPEG images out of a stream of bytes, whatever is between them.
+"""Extract JPEG images from a byte stream.
 
-Cameras differ in how they part images (boundaries with and without dashes, lengths that are missing or wrong, other
-content types); where a JPEG ends is written in itself (ITU-T T.81, annex B).
+Cameras separate images in different ways (boundaries with or without dashes, missing or wrong lengths, other
+content types), but a JPEG itself marks where it ends (ITU-T T.81, annex B).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 __all__ = ["JpegSplitter"]
 
 _START: Final = b"\xff\xd8\xff"
-# Within a scan: not a stuffed zero, a restart, a fill byte, or the last byte that is known.
+# Within a scan: anything but a stuffed zero, a restart marker or a fill byte; the last known byte never matches.
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _STAND_ALONE: Final = frozenset({_TEM, *range(0xD0, 0xD8)})  # markers without a length
@@ -21,37 +21,37 @@ _MOST_BYTES: Final = 64 << 20  # of an image
 
 
 class JpegSplitter:
-    """Takes bytes as they come and gives each image as soon as its last byte is there.
+    """Splits incoming bytes into images.
 
-    An image that is cut off is left out. ``skipped`` counts bytes that belong to no image, ``broken`` images that
-    were cut off.
+    Each image is yielded as soon as its last byte arrives. Truncated images are dropped. ``skipped`` counts the bytes
+    outside of images, ``broken`` the truncated images.
     """
 
     def __init__(self) -> None:
         self.skipped = self.broken = 0
         self._data = bytearray()
-        self._at = 0  # where to read on in an image that has begun
+        self._at = 0  # where to continue within the current image
         self._begun = self._in_scan = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take more bytes; the images that are complete now."""
+        """Add bytes and yield the images that they complete."""
         self._data += data
-        while self._begin():
+        while self._find_start():
             end = self._find_end()
             if end is None:
                 if len(self._data) > _MOST_BYTES:
-                    self._break_off(len(self._data))
+                    self._drop_image(len(self._data))
                 return
             yield bytes(self._data[:end])
             del self._data[:end]
             self._begun = False
 
-    def _begin(self) -> bool:
-        """Put an image's start at the front; whether there is one."""
+    def _find_start(self) -> bool:
+        """Discard the bytes before the start of an image; return whether one was found."""
         if self._begun:
             return True
         start = self._data.find(_START)
-        # The marker itself may have been cut in two.
+        # The start marker itself may be split across two pieces of data.
         left_out = max(0, len(self._data) - 2) if start < 0 else start
         self.skipped += left_out
         del self._data[:left_out]
@@ -59,16 +59,16 @@ class JpegSplitter:
         return self._begun
 
     def _find_end(self) -> int | None:
-        """Where the image ends; None as long as that is not there."""
+        """Return where the image ends, or None if more bytes are needed."""
         while True:
             end = self._skip_scan() if self._in_scan else self._skip_segment()
             if end is None or end > 0:
                 return end
-            if not self._begun and not self._begin():
+            if not self._begun and not self._find_start():
                 return None
 
     def _skip_scan(self) -> int | None:
-        """Go on to the next marker: 0, or the image's end; None where more bytes are needed."""
+        """Advance to the next marker; return 0, or None if more bytes are needed."""
         match = _MARKER.search(self._data, self._at)
         if match is None:
             self._at = max(self._at, len(self._data) - 1)
@@ -77,12 +77,15 @@ class JpegSplitter:
         return 0
 
     def _skip_segment(self) -> int | None:
-        """Go past one marker and what belongs to it: 0, or the image's end; None where more bytes are needed."""
+        """Advance past a marker and its segment.
+
+        Returns 0, the end of the image after its end marker, or None if more bytes are needed.
+        """
         data, at = self._data, self._at
         if len(data) < at + 2:
             return None
         if data[at] != 0xFF:
-            self._break_off(at)
+            self._drop_image(at)
             return 0
         marker = data[at + 1]
         if marker == 0xFF:  # fill bytes
@@ -90,7 +93,7 @@ class JpegSplitter:
         elif marker == _EOI:
             return at + 2
         elif marker == _SOI or marker == 0:
-            self._break_off(at)
+            self._drop_image(at)
         elif marker in _STAND_ALONE:
             self._at = at + 2
         else:
@@ -98,15 +101,15 @@ class JpegSplitter:
                 return None
             length = int.from_bytes(data[at + 2 : at + 4], "big")
             if length < 2:
-                self._break_off(at)
+                self._drop_image(at)
                 return 0
             if len(data) < at + 2 + length:
                 return None
             self._at, self._in_scan = at + 2 + length, marker == _SOS
         return 0
 
-    def _break_off(self, at: int) -> None:
-        """Leave out an image that does not go on; the next one may begin there."""
+    def _drop_image(self, at: int) -> None:
+        """Drop an image that does not continue; the next one may begin at this position."""
         self.broken += 1
         self.skipped += at
         del self._data[:at]

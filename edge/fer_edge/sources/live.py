@@ -1,4 +1,4 @@
-"""Live sources: when a frame came, one connection to a camera, and why one failed."""
+"""Types for live sources: arrival times, camera connections and camera faults."""
 
 from __future__ import annotations
 
@@ -12,30 +12,36 @@ from fer_edge.types import Frame
 
 __all__ = ["Arrival", "CameraFault", "LiveClock", "LiveConnection", "RecordingEnded", "Stamp"]
 
-_LEAST_STEP_S: Final = 1e-6  # of a row's decimals: times rise strictly
+_LEAST_STEP_S: Final = 1e-6  # the last decimal in a row: times increase strictly
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When something arrived: ``moment_s`` on the monotonic clock, ``clock`` on the wall, with its offset from UTC."""
+    """The time of an arrival.
+
+    ``moment_s`` is on the monotonic clock, ``clock`` is the wall-clock time with its UTC offset.
+    """
 
     moment_s: float
     clock: datetime
 
     @classmethod
     def now(cls) -> Self:
-        """This moment."""
+        """Return the current time."""
         return cls(time.monotonic(), datetime.now().astimezone())
 
     @property
     def age_s(self) -> float:
-        """Seconds since then."""
+        """Seconds since the arrival."""
         return time.monotonic() - self.moment_s
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """A frame's number, its time in seconds since the first frame of the run, and the wall clock's time."""
+    """A frame's number and times.
+
+    ``time_s`` is in seconds since the run's first frame, ``clock`` is the wall-clock time.
+    """
 
     index: int
     time_s: float
@@ -43,9 +49,10 @@ class Stamp:
 
 
 class LiveClock:
-    """Numbers and times of a run's frames: both run on, however often the camera is lost and comes back.
+    """Numbers the frames of a run and assigns their times.
 
-    The times are those of arrival: what a camera stamps may jump, start again or run at another speed.
+    Both continue across lost connections. Times are arrival times, because a camera's own timestamps may jump,
+    restart or run at a different speed.
     """
 
     def __init__(self) -> None:
@@ -55,11 +62,11 @@ class LiveClock:
 
     @property
     def frames(self) -> int:
-        """How many frames there were, those that were left out included."""
+        """The number of frames, including skipped ones."""
         return self._next
 
     def stamp(self, arrival: Arrival, skipped: int = 0) -> Stamp:
-        """The stamp of the next frame, which came after so many others that nobody took."""
+        """Return the stamp of the next frame; ``skipped`` frames before it were not used."""
         if self._first_s is None:
             self._first_s, skipped = arrival.moment_s, 0
         self._last_s = max(arrival.moment_s - self._first_s, self._last_s + _LEAST_STEP_S)
@@ -68,11 +75,12 @@ class LiveClock:
         return Stamp(index, self._last_s, arrival.clock)
 
 
-class CameraFault(Exception):  # noqa: N818  (the source that tries again makes an error of it)
-    """A camera cannot be opened, or gives no more frames: for which reason, and what to do.
+class CameraFault(Exception):  # noqa: N818  (becomes a SourceError in the source that reconnects)
+    """A camera cannot be opened or has stopped delivering frames.
 
-    ``permanent``: trying again will not help, such as for a wrong password. ``at_once``: the camera had given frames
-    for a while, so that it is worth trying again without waiting.
+    ``reason`` is what is wrong, ``remedy`` what to do. ``permanent`` means that retrying does not help, for example
+    after a wrong password. ``at_once`` means that the camera had delivered frames for a while, so that it is worth
+    retrying without a delay.
     """
 
     def __init__(self, reason: str, remedy: str, *, permanent: bool = False) -> None:
@@ -82,30 +90,36 @@ class CameraFault(Exception):  # noqa: N818  (the source that tries again makes 
 
 
 class RecordingEnded(CameraFault):
-    """What a camera's address gave was a recording, and it has ended."""
+    """The camera's address served a recording, and the recording has ended."""
 
 
 class LiveConnection(Protocol):
-    """One connection to a camera, from its opening until it is lost.
+    """One connection to a camera, from opening until it is lost.
 
-    ``size`` (width, height) in pixels and ``frame_rate`` in frames per second are known after opening; None where the
-    camera does not state them.
+    ``size`` (width, height) in pixels and ``frame_rate`` in frames per second are set by opening; None if the camera
+    does not state them.
     """
 
     size: tuple[int, int] | None
     frame_rate: float | None
 
     def open(self) -> None:
-        """Connect within some seconds; raises CameraFault, and InterruptedError where it is closed meanwhile."""
+        """Connect, within a few seconds.
+
+        Raises CameraFault, or InterruptedError if the connection is closed meanwhile.
+        """
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, the newest where they come faster than they are taken.
+        """Yield frames; if they arrive faster than they are consumed, only the newest.
 
-        Raises CameraFault when no more come, InterruptedError once it is closed.
+        Raises CameraFault when no more frames arrive, and InterruptedError after ``close``.
         """
 
     def close(self) -> None:
-        """End it, in whatever thread it is used; does not wait for a driver or a network that does not answer."""
+        """End the connection, whichever thread is using it.
+
+        Does not wait for an unresponsive driver or network.
+        """
 
     def join(self, timeout_s: float) -> None:
-        """Wait until it has ended, at most so long."""
+        """Wait until the connection has ended, for at most ``timeout_s`` seconds."""

@@ -1,4 +1,7 @@
-"""Reading a camera in a thread of its own: nobody waits for a driver, and nothing queues up behind a slow reader."""
+"""Read a camera in a separate thread.
+
+Nothing waits for a blocked driver, and no items pile up behind a slow consumer.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +18,36 @@ __all__ = ["Backlog", "Device", "LiveReader", "Waiting"]
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_PATIENCE_S: Final = 0.1  # how often a wait looks for a signal
-_OLD_S: Final = 0.25  # what waits longer is dropped where a later item needs nothing before it
+_PATIENCE_S: Final = 0.1  # how often a wait checks for a signal
+_OLD_S: Final = 0.25  # older items are dropped when an item arrives that can be decoded without them
 _MOST_ITEMS: Final = 512
 _MOST_BYTES: Final = 64 << 20
 
 
 class Device(Protocol[T_co]):
-    """A camera as one thread uses it: everything but ``interrupt`` is called in that thread alone."""
+    """A camera as used by its reader thread.
+
+    All calls except ``interrupt`` are made in that thread.
+    """
 
     def open(self) -> None:
-        """Open it; raises CameraFault."""
+        """Open the camera. Raises CameraFault."""
 
     def read(self) -> T_co:
-        """Wait for what comes next; raises CameraFault where nothing will come."""
+        """Wait for the next item. Raises CameraFault if there will be none."""
 
     def interrupt(self) -> None:
-        """End a call in the other thread early, where that is possible."""
+        """Unblock a call in the reader thread, if possible."""
 
     def close(self) -> None:
-        """Free everything, also after a failed ``open``; called once."""
+        """Free all resources, even after a failed ``open``; called once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting(Generic[T]):
-    """An item that waited to be taken.
+    """An item from the backlog.
 
-    ``skipped`` items before it were dropped; ``broken`` says whether it does not continue what was taken before.
+    ``skipped`` items before it were dropped. ``broken`` means that it does not continue the item taken before it.
     """
 
     item: T
@@ -51,10 +57,11 @@ class Waiting(Generic[T]):
 
 
 class Backlog(Generic[T]):
-    """Items that wait, within bounds; not thread-safe by itself.
+    """A bounded queue of items; not thread-safe by itself.
 
-    Items that are ``whole`` need nothing before them: what waits when one comes is dropped, once it is old, or at
-    once with ``newest_only``. Where too much waits without any whole item, everything does.
+    A ``whole`` item can be decoded without the items before it. When one is added, the queued items are dropped if
+    they are old, or always with ``newest_only``. If the queue exceeds its limits without a whole item, all queued items
+    are dropped.
     """
 
     def __init__(self, *, newest_only: bool = False) -> None:
@@ -67,7 +74,7 @@ class Backlog(Generic[T]):
         return len(self._items)
 
     def add(self, item: T, arrival: Arrival, *, size: int = 0, whole: bool = True) -> None:
-        """Let an item wait; ``size`` is in bytes."""
+        """Add an item of ``size`` bytes."""
         if self._items and (
             (self.newest_only and whole)
             or (whole and self._items[0][1].age_s > _OLD_S)
@@ -79,7 +86,7 @@ class Backlog(Generic[T]):
         self._bytes += size
 
     def pop(self) -> Waiting[T]:
-        """The oldest item."""
+        """Remove and return the oldest item."""
         item, arrival, size = self._items.popleft()
         self._bytes -= size
         waiting = Waiting(item, arrival, self._skipped, self._broken)
@@ -87,7 +94,7 @@ class Backlog(Generic[T]):
         return waiting
 
     def drop(self) -> None:
-        """Drop everything that waits."""
+        """Drop all queued items."""
         self._skipped += len(self._items)
         self._broken = self._broken or bool(self._items)
         self._items.clear()
@@ -95,10 +102,9 @@ class Backlog(Generic[T]):
 
 
 class LiveReader(Generic[T]):
-    """Opens a device in a thread, reads it there again and again, and closes it there.
+    """Opens, reads and closes a device in a separate thread.
 
-    A call that blocks in a driver for ever leaves that thread behind and nothing else. ``is_whole`` says of an item
-    whether it needs nothing before it.
+    A call that blocks in a driver forever leaves nothing behind but that thread.
     """
 
     def __init__(self, device: Device[T], backlog: Backlog[T], name: str) -> None:
@@ -111,14 +117,14 @@ class LiveReader(Generic[T]):
 
     @property
     def waiting(self) -> int:
-        """How many items wait."""
+        """The number of queued items."""
         return len(self._backlog)
 
     def open(self, timeout_s: float) -> None:
-        """Start, and wait until the device is open.
+        """Start the thread and wait until the device is open.
 
-        Raises what opening raises, TimeoutError after so many seconds, InterruptedError where it is closed meanwhile,
-        and a signal's exception.
+        Raises the exception of opening, TimeoutError after ``timeout_s`` seconds, InterruptedError if the reader is
+        closed meanwhile, and a signal's exception.
         """
         self.thread.start()
         deadline_s = Arrival.now().moment_s + timeout_s
@@ -134,8 +140,8 @@ class LiveReader(Generic[T]):
     def take(self, timeout_s: float) -> Waiting[T]:
         """Wait for the next item.
 
-        Raises TimeoutError where none came for so many seconds, what reading raised after the items before it,
-        InterruptedError once it is closed, and a signal's exception.
+        Raises TimeoutError if none arrives for ``timeout_s`` seconds, the exception of reading once the items before it
+        are taken, InterruptedError after ``close``, and a signal's exception.
         """
         with self._changed:
             while not self._backlog:
@@ -149,12 +155,15 @@ class LiveReader(Generic[T]):
             return self._backlog.pop()
 
     def drop_waiting(self) -> None:
-        """Drop what waits."""
+        """Drop the queued items."""
         with self._changed:
             self._backlog.drop()
 
     def close(self) -> None:
-        """End it without waiting for the thread, which frees the device as soon as its call returns."""
+        """Stop reading without waiting for the thread.
+
+        The thread frees the device as soon as its current call returns.
+        """
         with self._changed:
             self._closed = True
             self._backlog.drop()
@@ -162,7 +171,10 @@ class LiveReader(Generic[T]):
         self._device.interrupt()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the thread's end, at most so long; one that blocks for ever is left behind."""
+        """Wait for the thread to end, for at most ``timeout_s`` seconds.
+
+        A thread that is blocked forever is left behind.
+        """
         if self.thread.ident is not None:
             self.thread.join(timeout_s)
 
@@ -174,7 +186,7 @@ class LiveReader(Generic[T]):
             try:
                 raise failure
             finally:
-                del failure  # its traceback holds this frame
+                del failure  # its traceback references this frame
 
     def _run(self) -> None:
         try:
@@ -184,18 +196,18 @@ class LiveReader(Generic[T]):
                 self._changed.notify_all()
             while not self._closed:
                 self._put(self._device.read())
-        except BaseException as error:  # noqa: BLE001  (raised again where the items are taken)
-            self._failure = _without_frames(error)
+        except BaseException as error:  # noqa: BLE001  (raised again by ``take``)
+            self._failure = _strip_tracebacks(error)
         finally:
             try:
                 self._device.close()
-            except Exception as error:  # noqa: BLE001  (a driver's; nobody can do anything about it)
+            except Exception as error:  # noqa: BLE001  (a driver's error; there is nothing to do about it)
                 self._failure = self._failure or error
             with self._changed:
                 self._changed.notify_all()
 
     def _put(self, item: T) -> None:
-        arrival, size = Arrival.now(), _bytes_of(item)
+        arrival, size = Arrival.now(), _get_byte_count(item)
         with self._changed:
             self._last = arrival
             if not self._closed:
@@ -203,8 +215,11 @@ class LiveReader(Generic[T]):
             self._changed.notify_all()
 
 
-def _without_frames(error: BaseException) -> BaseException:
-    """The error without the frames of its traceback, which would hold a device long after it is closed."""
+def _strip_tracebacks(error: BaseException) -> BaseException:
+    """Strip the tracebacks from an error and its causes.
+
+    Their frames would keep a device alive long after it was closed.
+    """
     chained: BaseException | None = error
     while chained is not None:
         chained.__traceback__ = None
@@ -213,9 +228,9 @@ def _without_frames(error: BaseException) -> BaseException:
 
 
 def _is_whole(item: Any) -> bool:
-    """Whether it needs nothing before it: an image, a key frame's packet."""
+    """Return whether an item can be decoded alone: an image or a key frame's packet."""
     return bool(getattr(item, "is_keyframe", True))
 
 
-def _bytes_of(item: Any) -> int:
+def _get_byte_count(item: Any) -> int:
     return int(getattr(item, "size", 0))

@@ -1,4 +1,7 @@
-"""A camera of this machine through OpenCV, read in a thread of its own: a driver may block for ever."""
+"""Local cameras through OpenCV.
+
+Each camera is read in a separate thread, because a driver may block forever.
+"""
 
 from __future__ import annotations
 
@@ -35,33 +38,33 @@ _LOG: Final = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-OPEN_TIMEOUT_S: Final = 15.0  # OpenCV tries one back end after the other
-SILENCE_S: Final = 5.0  # without a frame, and the camera is lost
-FROZEN_S: Final = 60.0  # of one and the same image: what a driver gives whose camera is gone
-_FAILED_READS: Final = 10  # in a row, and the camera is gone
+OPEN_TIMEOUT_S: Final = 15.0  # OpenCV tries its backends one after another
+SILENCE_S: Final = 5.0  # without a frame until the camera counts as lost
+FROZEN_S: Final = 60.0  # of identical images, which some drivers return once the camera is gone
+_FAILED_READS: Final = 10  # in a row until the camera counts as lost
 _RETRY_S: Final = 0.05
-_PATIENCE_S: Final = 30.0  # for a camera that was unplugged
-_MOST_BLOCKED: Final = 4  # threads that a driver does not let go
-_RATE_TOLERANCE: Final = 0.05  # of the rate
-_SAMPLE: Final = 4  # of so many rows and columns one tells that an image is the same
-_BUSY: Final = "check that no other program uses it, and on Linux that you are in the group video"
+_PATIENCE_S: Final = 30.0  # retries for a camera that was unplugged
+_MOST_BLOCKED: Final = 4  # threads blocked in a driver
+_RATE_TOLERANCE: Final = 0.05  # relative difference in frame rate
+_SAMPLE: Final = 4  # every fourth row and column are enough to detect identical images
+_BUSY: Final = "check that no other program uses it and, on Linux, that you are in the video group"
 _LIBCAMERA: Final = (
-    "a camera of the Raspberry Pi is read with: fer-edge camera picamera, or with: "
+    "to read the Raspberry Pi's own camera, use: fer-edge camera picamera, or: "
     "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -"
 )
 
 
 class LocalDevice(Device[T], Protocol[T]):
-    """A camera of this machine: what it gives, and how a frame is made of that."""
+    """A local camera and how its items become frames."""
 
     frame_rate: float | None
 
     def to_frame(self, item: T, name: str, stamp: Stamp) -> Frame:
-        """The frame of an item; nothing need be converted yet."""
+        """Return the frame of an item; conversion may be deferred."""
 
 
 class LocalCamera:
-    """One opening of a camera of this machine: an image every now and then, the newest where they come faster."""
+    """One connection to a local camera, which delivers the newest image."""
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class LocalCamera:
         name: str,
         clock: LiveClock,
         frozen: FrozenImage,
-        asked: _Asked,
+        requested: _RequestedMode,
         *,
         remedy: str = _BUSY,
     ) -> None:
@@ -77,26 +80,29 @@ class LocalCamera:
         self.frame_rate: float | None = None
         self.reader: LiveReader[Any] = LiveReader(device, Backlog(newest_only=True), name)
         self._device, self._name, self._clock, self._frozen = device, name, clock, frozen
-        self._asked, self._remedy = asked, remedy
+        self._requested, self._remedy = requested, remedy
 
     def open(self) -> None:
-        """Open it; raises CameraFault, InterruptedError."""
+        """Open the camera. Raises CameraFault, InterruptedError."""
         try:
             self.reader.open(OPEN_TIMEOUT_S)
         except TimeoutError as error:
-            raise CameraFault(f"it did not open within {OPEN_TIMEOUT_S:g} s", self._remedy) from error
+            raise CameraFault(f"opening took longer than {OPEN_TIMEOUT_S:g} s", self._remedy) from error
         self.frame_rate = self._device.frame_rate
 
     def close(self) -> None:
-        """End it, in whatever thread it is used; a read that blocks in the driver is left behind in its thread."""
+        """End the connection, whichever thread is using it.
+
+        A read that is blocked in the driver is left behind in its thread.
+        """
         self.reader.close()
 
     def join(self, timeout_s: float) -> None:
-        """Wait until its thread has ended, at most so long."""
+        """Wait until its thread has ended, for at most ``timeout_s`` seconds."""
         self.reader.join(timeout_s)
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames; raises CameraFault, InterruptedError."""
+        """Yield the frames. Raises CameraFault, InterruptedError."""
         given = False
         self._frozen.begin()
         while True:
@@ -105,29 +111,29 @@ class LocalCamera:
             except TimeoutError as error:
                 if not given:
                     raise CameraFault(
-                        "it opened, but gave no image", f"{self._remedy}; {_LIBCAMERA}"
+                        "it opened but delivered no image", f"{self._remedy}; {_LIBCAMERA}"
                     ) from error
                 raise CameraFault(
-                    f"it gave no image for {SILENCE_S:g} s", "look at its cable, or plug it in again"
+                    f"no image for {SILENCE_S:g} s", "check its cable, or plug it in again"
                 ) from error
             if self._frozen.holds(waiting.item, waiting.arrival.moment_s):
                 raise CameraFault(
-                    f"it gave the same image for {FROZEN_S:g} s", "look at its cable, or plug it in again"
+                    f"its image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
                 )
             stamp = self._clock.stamp(waiting.arrival, waiting.skipped)
             frame = self._device.to_frame(waiting.item, self._name, stamp)
             if not given:
                 given = True
-                self._asked.compare(frame.size, self.frame_rate)
+                self._requested.compare(frame.size, self.frame_rate)
             yield frame
             del waiting, frame
 
 
 class FrozenImage:
-    """Notices that a camera gives one and the same image: a sensor's noise makes each of them another.
+    """Detects that a camera delivers the same image over and over.
 
-    It is remembered from one opening to the next: where the camera still gives that image, it really sees it, such as a
-    test image or one that a program feeds in.
+    Sensor noise makes every real image different. The state is kept across reconnections: if the camera still delivers
+    that image after reopening, the image is taken to be real, such as a test image or one that a program feeds in.
     """
 
     def __init__(self) -> None:
@@ -136,11 +142,14 @@ class FrozenImage:
         self._accepted: int | None = None
 
     def begin(self) -> None:
-        """The camera was opened."""
+        """Start over after the camera was opened."""
         self._digest = self._since_s = None
 
     def holds(self, image: Any, moment_s: float) -> bool:
-        """Whether this image has been the camera's only one for too long, at that time on the monotonic clock."""
+        """Return whether the camera has delivered only this image for too long.
+
+        ``moment_s`` is the image's time on the monotonic clock.
+        """
         digest = zlib.crc32(np.ascontiguousarray(image[::_SAMPLE, ::_SAMPLE]).tobytes())
         if digest != self._digest or self._since_s is None:
             self._digest, self._since_s = digest, moment_s
@@ -152,9 +161,10 @@ class FrozenImage:
 
 
 class CaptureDevice:
-    """A device that OpenCV opens; its items are images as OpenCV gives them.
+    """A device that OpenCV opens; its items are OpenCV images.
 
-    ``size`` (width, height) and ``rate`` in frames per second are what the camera is asked for; None is its own choice.
+    ``size`` (width, height) in pixels and ``rate`` in frames per second are requested from the camera; None keeps its
+    default.
     """
 
     def __init__(
@@ -165,10 +175,10 @@ class CaptureDevice:
         self._capture: Any = None
 
     def open(self) -> None:
-        """Open it; raises CameraFault."""
+        """Open the device. Raises CameraFault."""
         _check_device(self._target)
         capture = self._capture = cv2.VideoCapture(self._target)
-        # Only compressed do most USB cameras give 30 frames a second; one buffer cuts the lag.
+        # Most USB cameras reach 30 frames per second only with compression. A single buffer reduces the lag.
         capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         if self._size is not None:
             capture.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
@@ -177,20 +187,20 @@ class CaptureDevice:
             capture.set(cv2.CAP_PROP_FPS, self._rate)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         if not capture.isOpened():
-            raise CameraFault("it cannot be opened", _BUSY)
+            raise CameraFault("cannot open the device", _BUSY)
         self.frame_rate = sanitize_frame_rate(capture.get(cv2.CAP_PROP_FPS))
 
     def read(self) -> Any:
-        """The next image; raises CameraFault after ten reads without one."""
+        """Return the next image. Raises CameraFault after ten failed reads in a row."""
         for _ in range(_FAILED_READS):
             read, image = self._capture.read()
             if read and image is not None and image.size:
                 return image
             time.sleep(_RETRY_S)
-        raise CameraFault("it gave no more images", "look at its cable, or plug it in again")
+        raise CameraFault("it stopped delivering images", "check its cable, or plug it in again")
 
     def interrupt(self) -> None:
-        """OpenCV's calls cannot be ended early."""
+        """Do nothing: OpenCV's calls cannot be interrupted."""
 
     def close(self) -> None:
         """Release the device."""
@@ -198,23 +208,29 @@ class CaptureDevice:
             self._capture.release()
 
     def to_frame(self, item: Any, name: str, stamp: Stamp) -> Frame:
-        """The frame of an image of any kind."""
+        """Return the frame of an image, which may be gray, 16-bit or have alpha."""
         return Frame(as_bgr(item), name, stamp.index, stamp.time_s, clock=stamp.clock)
 
 
 def _check_device(target: int | str) -> None:
-    """OpenCV tries every back end it has before it says no, and says much; a missing device is seen at once."""
+    """Raise CameraFault if a device does not exist.
+
+    OpenCV would try all of its backends and print many messages before it gives up.
+    """
     device = Path(f"/dev/video{target}" if isinstance(target, int) else target)
     if sys.platform == "linux" and not device.exists():
         present = sorted(str(path) for path in Path("/dev").glob("video*"))
         raise CameraFault(
             f"{device} does not exist; found {', '.join(present) or 'no camera'}",
-            "plug one in, or name it: fer-edge camera /dev/videoN or URL",
+            "plug in a camera, or name one: fer-edge camera /dev/videoN or URL",
         )
 
 
 def as_bgr(image: Any) -> Image:
-    """A camera's frame, gray, with alpha or 16-bit included, as uint8 (height, width, 3) BGR."""
+    """Convert a camera image to uint8 (height, width, 3) BGR.
+
+    The image may be gray, 16-bit or have alpha.
+    """
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     if image.ndim == 2:
@@ -226,42 +242,45 @@ def as_bgr(image: Any) -> Image:
     return np.asarray(image, np.uint8)
 
 
-class _Asked:
-    """What a camera was asked for, held against what it gives; each difference is told once."""
+class _RequestedMode:
+    """The size and rate requested from a camera, to warn once about each deviation."""
 
     def __init__(self, name: str, size: tuple[int, int] | None, rate: float | None) -> None:
         self._name, self._size, self._rate = name, size, rate
-        self._told: tuple[tuple[int, int], float | None] | None = None
+        self._warned: tuple[tuple[int, int], float | None] | None = None
 
     def compare(self, size: tuple[int, int], rate: float | None) -> None:
-        """Warn where size (width, height) or rate in frames per second are others than asked for."""
-        if (size, rate) == self._told:
+        """Warn if the actual size (width, height) or frame rate differs from the request."""
+        if (size, rate) == self._warned:
             return
-        self._told = size, rate
+        self._warned = size, rate
         if self._size is not None and size != self._size:
-            _LOG.warning("camera %s: asked for %d×%d, it gives %d×%d", self._name, *self._size, *size)
+            _LOG.warning("camera %s: requested %d×%d, but it delivers %d×%d", self._name, *self._size, *size)
         if (
             self._rate is not None
             and rate is not None
             and abs(rate - self._rate) > _RATE_TOLERANCE * self._rate
         ):
             _LOG.warning(
-                "camera %s: asked for %g frames a second, it states %g", self._name, self._rate, rate
+                "camera %s: requested %g frames a second, but it reports %g", self._name, self._rate, rate
             )
 
 
 def create_local_source(
     request: SourceRequest, create: Callable[[], LocalDevice[Any]], *, remedy: str = _BUSY
 ) -> ReconnectingSource:
-    """Make the source of a camera of this machine, of which ``create`` makes what is opened each time."""
-    frozen, asked = FrozenImage(), _Asked(request.address, request.size, request.rate)
+    """Create the source for a local camera.
+
+    ``create`` makes the device for each connection.
+    """
+    frozen, requested = FrozenImage(), _RequestedMode(request.address, request.size, request.rate)
     threads: list[Thread] = []
 
     def connect(clock: LiveClock) -> LocalCamera:
         threads[:] = [thread for thread in threads if thread.is_alive()]
         if len(threads) >= _MOST_BLOCKED:
-            raise CameraFault("its driver does not answer any more", "plug it in again, or restart")
-        camera = LocalCamera(create(), request.address, clock, frozen, asked, remedy=remedy)
+            raise CameraFault("its driver does not respond", "plug it in again, or restart the machine")
+        camera = LocalCamera(create(), request.address, clock, frozen, requested, remedy=remedy)
         threads.append(camera.reader.thread)
         return camera
 
@@ -272,6 +291,6 @@ def create_local_source(
 
 
 def create_capture_source(request: SourceRequest) -> ReconnectingSource:
-    """Make the source of a camera that OpenCV opens, by its index or its device."""
+    """Create the source for a camera that OpenCV opens by index or device."""
     target = int(request.address) if request.address.isdecimal() else request.address
     return create_local_source(request, lambda: CaptureDevice(target, request.size, request.rate))

@@ -1,4 +1,4 @@
-"""A camera on the network: its packets, read in a thread of their own, become frames where they are taken."""
+"""Network cameras: one thread reads packets, the consuming thread decodes them."""
 
 from __future__ import annotations
 
@@ -22,25 +22,24 @@ __all__ = ["NetworkCamera"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-OPEN_TIMEOUT_S: Final = 10.0  # for the address, the connection, and what has to be known of the stream
+OPEN_TIMEOUT_S: Final = 10.0  # to resolve the address, connect and probe the stream
 _THREADS: Final = (
-    4  # at most, each for a slice of an image: several images at a time would wait for each other
+    4  # at most, each for a slice of an image; decoding several images at a time would add latency
 )
-_STALE_S: Final = 0.1  # a frame this old is left out where another one waits
-_STALE_FOR_S: Final = 0.2  # but not for longer than that: a slow decoder's frames would all be
-_BEHIND_S: Final = 0.5  # so old are the frames of a decoder that does not keep up
-_CATCH_UP_S: Final = 0.7  # of decoding, in which it did not
-_KEY_FRAME_S: Final = 10.0  # a stream that marks none is shown all the same
-_MOST_ERRORS: Final = 100  # of the decoder in a row
-_SLOW_REMEDY: Final = "name its smaller stream, or set a smaller size or rate in the camera"
+_STALE_S: Final = 0.1  # a frame this old is skipped if another one is waiting
+_STALE_FOR_S: Final = 0.2  # but not for longer: all frames of a slow decoder are this old
+_BEHIND_S: Final = 0.5  # frames this old mean that decoding does not keep up
+_CATCH_UP_S: Final = 0.7  # of decoding during which it did not keep up
+_KEY_FRAME_S: Final = 10.0  # a stream without marked key frames is decoded after this wait
+_MOST_ERRORS: Final = 100  # decoder errors in a row
+_SLOW_REMEDY: Final = "use its smaller stream, or set a lower size or rate in the camera"
 
 
 class NetworkCamera:
-    """One connection to an ``rtsp://`` or ``http://`` address, or another that FFmpeg connects to.
+    """One connection to an ``rtsp://``, ``http://`` or other address FFmpeg supports.
 
-    The thread that takes frames decodes them; packets are read beside it, whatever it does. Frames begin at a key
-    frame. Where decoding is too slow for the stream, parts of it are left out until the next key frame, so that what
-    is shown is never old.
+    The thread that takes frames decodes them, while another thread reads the packets. Frames start at a key frame. If
+    decoding is too slow for the stream, packets are skipped until the next key frame, so that frames are never old.
     """
 
     def __init__(self, address: str, clock: LiveClock) -> None:
@@ -53,23 +52,26 @@ class NetworkCamera:
         self.reader = LiveReader(self._stream, backlog, self._name)
 
     def open(self) -> None:
-        """Connect; raises CameraFault, InterruptedError."""
+        """Connect. Raises CameraFault, InterruptedError."""
         try:
             self.reader.open(OPEN_TIMEOUT_S)
         except TimeoutError as error:
-            raise CameraFault("there was no answer", "check the address and that the camera is on") from error
+            raise CameraFault("no response", "check the address and that the camera is on") from error
         self.size, self.frame_rate = self._stream.size, self._stream.frame_rate
 
     def close(self) -> None:
-        """End it, in whatever thread it is used."""
+        """End the connection, whichever thread is using it."""
         self.reader.close()
 
     def join(self, timeout_s: float) -> None:
-        """Wait until its thread has ended, at most so long."""
+        """Wait until its thread has ended, for at most ``timeout_s`` seconds."""
         self.reader.join(timeout_s)
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, the newest where they come faster than they are taken; raises CameraFault, InterruptedError."""
+        """Yield frames; if they arrive faster than they are consumed, only the newest.
+
+        Raises CameraFault, InterruptedError.
+        """
         decoder = _LiveDecoder(self._stream.context, self._name)
         geometries = GeometryReader()
         skipped = 0
@@ -101,42 +103,45 @@ class NetworkCamera:
             return self.reader.take(network_stream.SILENCE_S)
         except TimeoutError as error:
             raise CameraFault(
-                f"nothing came for {network_stream.SILENCE_S:g} s", "check the camera and the network"
+                f"no data for {network_stream.SILENCE_S:g} s", "check the camera and the network"
             ) from error
 
 
 class _LiveDecoder:
-    """Decodes packets at once, from a key frame on, and notices when it does not keep up.
+    """Decodes packets from a key frame on, and detects when decoding does not keep up.
 
-    ``left_out`` counts packets that came while it waited for a key frame.
+    ``left_out`` counts the packets dropped while waiting for a key frame.
     """
 
     def __init__(self, context: Any, name: str) -> None:
         self._context, self._name = context, name
-        self._wants_key, self._wanted_since = True, time.monotonic()
+        self._needs_key, self._waiting_since = True, time.monotonic()
         self.left_out = self._errors = 0
-        self._spent_s = 0.0  # on decoding since it was up to date
-        self._told = False
+        self._spent_s = 0.0  # on decoding since it last kept up
+        self._warned = False
         context.thread_type, context.thread_count = "SLICE", _THREADS
         context.options = {"max_pixels": str(MOST_PIXELS)}
 
     @property
     def pixel_shape(self) -> Any:
-        """A pixel's width to its height, as the codec states it; None where it does not."""
+        """The pixel aspect ratio (width to height) stated by the codec, or None."""
         return self._context.sample_aspect_ratio
 
     def decode(self, waiting: Waiting[Any]) -> list[Any]:
-        """The images (``av.VideoFrame``) that a packet completes; none before a key frame. Raises CameraFault."""
+        """Return the images (``av.VideoFrame``) that a packet completes.
+
+        The result is empty before a key frame. Raises CameraFault.
+        """
         packet = waiting.item
         if waiting.broken and not packet.is_keyframe:
             self._restart()
-        if self._wants_key and not packet.is_keyframe:
-            if time.monotonic() - self._wanted_since < _KEY_FRAME_S:
+        if self._needs_key and not packet.is_keyframe:
+            if time.monotonic() - self._waiting_since < _KEY_FRAME_S:
                 self.left_out += 1
                 return []
-        elif (waiting.broken or self._wants_key) and self._context.is_open:
+        elif (waiting.broken or self._needs_key) and self._context.is_open:
             self._context.flush_buffers()
-        self._wants_key = False
+        self._needs_key = False
         try:
             images = [image for image in self._context.decode(packet) if not image.is_corrupt]
         except av.error.EOFError:
@@ -145,24 +150,24 @@ class _LiveDecoder:
             self._errors += 1
             if self._errors >= _MOST_ERRORS:
                 raise CameraFault(
-                    f"its images cannot be decoded ({error.strerror})", "restart the camera"
+                    f"cannot decode its images ({error.strerror})", "restart the camera"
                 ) from error
             return []
         self._errors = 0 if images else self._errors
         return images
 
     def falls_behind(self, age_s: float, spent_s: float) -> bool:
-        """Whether decoding cannot keep up, after a packet of that age that took so long to decode.
+        """Return whether decoding does not keep up, and if so wait for a key frame.
 
-        It then waits for a key frame.
+        ``age_s`` is the age of the last packet, ``spent_s`` the time spent on decoding it.
         """
         self._spent_s = 0.0 if age_s < _STALE_S else self._spent_s + spent_s
         if age_s < _BEHIND_S or self._spent_s < _CATCH_UP_S:
             return False
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             _LOG.warning(
-                "camera %s: decoding its %d×%d is too slow here, parts are left out; %s",
+                "camera %s: decoding %d×%d is too slow on this machine, so frames are skipped; %s",
                 self._name,
                 self._context.width,
                 self._context.height,
@@ -173,4 +178,4 @@ class _LiveDecoder:
         return True
 
     def _restart(self) -> None:
-        self._wants_key, self._wanted_since = True, time.monotonic()
+        self._needs_key, self._waiting_since = True, time.monotonic()

@@ -1,4 +1,4 @@
-"""A camera's stream on the network, as packets: RTSP and whatever else FFmpeg connects to, and HTTP."""
+"""Packets from network cameras over HTTP, RTSP and other FFmpeg protocols."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from fer_edge.sources.video_facts import sanitize_frame_rate
 
 __all__ = ["SILENCE_S", "NetworkStream"]
 
-SILENCE_S: Final = 5.0  # without a packet, and the camera is lost
-_MAX_RATE: Final = 240.0  # frames per second; what is above is the tick of a clock
+SILENCE_S: Final = 5.0  # without a packet until the camera counts as lost
+_MAX_RATE: Final = 240.0  # frames per second; higher values are clock ticks
 _PEEK: Final = 4096
 _MOST_PEEKED: Final = 16 << 20
-_LEAST: Final = 16  # bytes that tell a kind
-_ENDLESS: Final = 1 << 40  # bytes; some servers state a length for a stream, which has none
+_LEAST: Final = 16  # bytes needed to recognize a format
+_ENDLESS: Final = 1 << 40  # bytes; some servers state a huge length for an endless stream
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG"
-_MOST_FAILURES: Final = 100  # of the demuxer in a row
+_MOST_FAILURES: Final = 100  # demuxer errors in a row
 _CHECK: Final = "check the address and that the camera is on"
-_NAME_STREAM: Final = "name the address of the stream itself, which is in the camera's manual or settings"
-_RECORDING: Final = "it answers with a recording, which has an end", "read it with: fer-edge video"
+_NAME_STREAM: Final = "use the address of the stream itself; see the camera's manual or settings"
+_RECORDING: Final = "the server returned a recording, not a live stream", "to read it, use: fer-edge video"
 _PRINTABLE: Final = frozenset(b"\t\r\n" + bytes(range(32, 127)))
 _PLAYLIST: Final = b"#EXTM3U"
 _PLAYLIST_KINDS: Final = ("mpegurl", "dash+xml")
@@ -45,8 +45,8 @@ _HTTP_ERRORS: Final = {
     av.error.HTTPNotFoundError: 404,
 }
 
-# The first frame waits for as little as possible: FFmpeg would look at 5 s of a stream to find its rate. Not
-# fflags=nobuffer, which is for that, too: what was looked at is lost with it, and the first key frame is in there.
+# Probe as little as possible before the first frame: by default, FFmpeg examines 5 s of a stream to find its rate.
+# fflags=nobuffer is meant for this, but it discards the probed data, which contain the first key frame.
 _LIVE: Final = {
     "probesize": "65536",
     "formatprobesize": "32768",
@@ -56,11 +56,11 @@ _LIVE: Final = {
 
 
 class NetworkStream:
-    """A device whose items are packets (``av.Packet``) of one stream of images.
+    """A device whose items are packets (``av.Packet``) of one video stream.
 
-    Once it is open, ``context`` decodes them; ``pixel_shape`` is what the container says of a pixel's width to its
-    height, ``frame_rate`` what it says of the frames a second, ``size`` (width, height) that of the decoded images;
-    each is None where it is not stated. Where each packet is an image, ``backlog`` then holds the newest alone.
+    After opening, ``context`` decodes them. ``pixel_shape`` is the pixel aspect ratio (width to height) and
+    ``frame_rate`` the frames per second stated by the container; ``size`` (width, height) is that of the decoded
+    images. Each is None if not stated. If every packet is a complete image, ``backlog`` keeps only the newest.
     """
 
     def __init__(self, address: str, title: str, backlog: Backlog[Any]) -> None:
@@ -72,10 +72,10 @@ class NetworkStream:
         self._container: Any = None
         self._http: HttpStream | None = None
         self._packets: Iterator[Any] = iter(())
-        self._recording_s: float | None = None  # the length that a recording states
+        self._recording_s: float | None = None  # the duration, if it is a recording
 
     def open(self) -> None:
-        """Connect and find out what comes; raises CameraFault."""
+        """Connect and detect the format. Raises CameraFault."""
         try:
             parts = urlsplit(self._address)
             scheme, host, port = parts.scheme.lower(), parts.hostname, parts.port
@@ -85,17 +85,19 @@ class NetworkStream:
             self._open_http()
         else:
             _resolve(host, port)
-            self._open_container(self._address, _rtsp_options() if scheme.startswith("rtsp") else _timeouts())
+            self._open_container(
+                self._address, _rtsp_options() if scheme.startswith("rtsp") else _timeout_options()
+            )
             length_s = (self._container.duration or 0) / av.time_base
             self._recording_s = length_s if length_s > 0 else None
         self._backlog.newest_only = _is_intra(self.context)
 
     def read(self) -> Any:
-        """The next packet; raises CameraFault at the end or where the connection is lost."""
+        """Return the next packet. Raises CameraFault at the end of the stream."""
         return next(self._packets)
 
     def interrupt(self) -> None:
-        """End a wait for HTTP; FFmpeg's own end with its time-out."""
+        """Unblock an HTTP read; FFmpeg's own reads end with their timeout."""
         http = self._http
         if http is not None:
             http.interrupt()
@@ -118,14 +120,16 @@ class NetworkStream:
             start = http.peek(_PEEK)
         multipart = multipart or _is_multipart(start)
         if not multipart:
-            _refuse_what_is_no_stream(http, start)
+            _refuse_non_stream(http, start)
         if multipart or start.startswith(_JPEG):
             self.context = av.CodecContext.create("mjpeg", "r")
             self._packets = self._split_jpegs(http)
         elif start.startswith(_PLAYLIST) or http.kind.endswith(_PLAYLIST_KINDS):
             http.close()
             self._http = None
-            self._open_container(self._address, _timeouts())  # FFmpeg fetches the parts that it names
+            self._open_container(
+                self._address, _timeout_options()
+            )  # FFmpeg fetches the segments of the playlist
         else:
             self._open_container(http, {})
             if self._container.duration:
@@ -138,16 +142,16 @@ class NetworkStream:
             self._container = container
             stream = find_video(container, self._title)
         except SourceError as error:
-            reason = str(error).removeprefix(f"{self._title}: expected a video, ")
+            reason = str(error).removeprefix(f"{self._title}: cannot open video: ")
             raise CameraFault(reason.partition("; ")[0], _NAME_STREAM, permanent=True) from error
         except av.error.FFmpegError as error:
             if time.monotonic() - began_s >= SILENCE_S:
-                raise CameraFault("there was no answer", _CHECK) from error  # whatever FFmpeg calls it
+                raise CameraFault("no response", _CHECK) from error  # whichever error FFmpeg reports
             raise _describe_ffmpeg_error(error, self._address) from error
         context = self.context = stream.codec_context
         self.pixel_shape = stream.sample_aspect_ratio
         self.size = (context.width, context.height) if context.width and context.height else None
-        self.frame_rate = _stated_rate(stream)
+        self.frame_rate = _find_rate(stream)
         self._packets = self._demux(container, stream)
 
     def _demux(self, container: Any, stream: Any) -> Iterator[Any]:
@@ -158,7 +162,7 @@ class NetworkStream:
             except (av.error.InvalidDataError, av.error.PatchWelcomeError) as error:
                 failures += 1
                 if failures >= _MOST_FAILURES:
-                    raise CameraFault("what it sends is damaged", _CHECK) from error
+                    raise CameraFault("the data it sends is damaged", _CHECK) from error
                 packets = container.demux(stream)
                 continue
             except av.error.EOFError:
@@ -172,9 +176,9 @@ class NetworkStream:
                 yield packet
         if self._recording_s is not None:
             raise RecordingEnded(
-                f"it sent a recording of {self._recording_s:.0f} s, which has ended", _RECORDING[1]
+                f"the recording of {self._recording_s:.0f} s that it sent has ended", _RECORDING[1]
             )
-        raise CameraFault("it closed the connection", _CHECK)
+        raise CameraFault("the server closed the connection", _CHECK)
 
     def _split_jpegs(self, http: HttpStream) -> Iterator[Any]:
         splitter, images = JpegSplitter(), 0
@@ -185,17 +189,17 @@ class NetworkStream:
                 packet.is_keyframe = True
                 yield packet
         if images == 0:
-            what = "an image that is cut off" if splitter.broken else "nothing that is a JPEG"
-            raise CameraFault(f"it closed the connection after {what}", _NAME_STREAM)
-        raise CameraFault("it closed the connection", _CHECK)
+            what = "a truncated image" if splitter.broken else "data without a JPEG image"
+            raise CameraFault(f"the server closed the connection after {what}", _NAME_STREAM)
+        raise CameraFault("the server closed the connection", _CHECK)
 
 
-def _refuse_what_is_no_stream(http: HttpStream, start: bytes) -> None:
-    """Raise a CameraFault that says what a server answers with, where that is no stream of images."""
+def _refuse_non_stream(http: HttpStream, start: bytes) -> None:
+    """Raise CameraFault if the response is not a video stream, naming what it is."""
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     what = None
     if not start:
-        what = "nothing"
+        what = "an empty response"
     elif (
         start.startswith(_PNG)
         or http.kind.startswith("image/")
@@ -215,28 +219,31 @@ def _refuse_what_is_no_stream(http: HttpStream, start: bytes) -> None:
         what = "XML, not a stream"
     elif (http.length or _ENDLESS) < _ENDLESS and not start.startswith(_PLAYLIST):
         if http.kind.startswith("text/"):
-            what = "a text, not a stream"
+            what = "text, not a stream"
         else:
             raise CameraFault(*_RECORDING, permanent=True)
     if what is not None:
-        raise CameraFault(f"it answers with {what}", _NAME_STREAM, permanent=True)
+        raise CameraFault(f"the server returned {what}", _NAME_STREAM, permanent=True)
 
 
 def _is_multipart(start: bytes) -> bool:
-    """Whether these first bytes are the head of a part and a JPEG, whatever the server calls it."""
+    """Return whether the first bytes are a multipart header followed by a JPEG.
+
+    The content type is not considered.
+    """
     place = start.find(_JPEG)
     return place > 0 and all(byte in _PRINTABLE for byte in start[:place])
 
 
 def _is_undecided(start: bytes) -> bool:
-    """Whether more bytes are needed to tell what a server sends."""
+    """Return whether more bytes are needed to recognize the format."""
     if not start or len(start) >= _PEEK or _JPEG in start:
         return False
     return len(start) < _LEAST or (all(byte in _PRINTABLE for byte in start) and b"--" in start[:8])
 
 
 def _is_one_image(http: HttpStream) -> bool:
-    """Whether a body that begins with a JPEG ends with it."""
+    """Return whether a body that begins with a JPEG ends after it."""
     if (http.length or _ENDLESS) < _ENDLESS:
         return True
     splitter, place = JpegSplitter(), 0
@@ -250,18 +257,21 @@ def _is_one_image(http: HttpStream) -> bool:
     return False
 
 
-def _stated_rate(stream: Any) -> float | None:
-    """Frames a second as the stream states them; FFmpeg's guess after the first packets is often twice as much."""
+def _find_rate(stream: Any) -> float | None:
+    """Return the frames per second stated by the stream, or None.
+
+    FFmpeg's estimate from the first packets is not used: it is often twice too high.
+    """
     for rate in (stream.average_rate, stream.codec_context.framerate):
         known = sanitize_frame_rate(float(rate)) if rate and rate != UNKNOWN_RATE else None
-        # Cameras on the network state the ticks of their clock as a rate.
+        # Some network cameras state their clock's tick rate as the frame rate.
         if known is not None and known <= _MAX_RATE:
             return known
     return None
 
 
 def _resolve(host: str | None, port: int | None) -> None:
-    """Raise a CameraFault for a host that is unknown, which FFmpeg does not say."""
+    """Raise CameraFault for an unknown host, which FFmpeg does not report as such."""
     if host:
         try:
             socket.getaddrinfo(host, port)
@@ -270,35 +280,37 @@ def _resolve(host: str | None, port: int | None) -> None:
 
 
 def _is_intra(context: Any) -> bool:
-    """Whether each packet of a codec is an image that needs no other."""
+    """Return whether every packet of a codec is a complete image."""
     return context.name in _INTRA
 
 
 def _rtsp_options() -> dict[str, str]:
-    """TCP first, UDP where the camera refuses that; the images alone."""
-    return _timeouts() | {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
+    """Return options that prefer TCP over UDP and request only video."""
+    return _timeout_options() | {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
 
 
-def _timeouts() -> dict[str, str]:
+def _timeout_options() -> dict[str, str]:
     microseconds = f"{SILENCE_S * 1e6:.0f}"
     return {"timeout": microseconds, "rw_timeout": microseconds}
 
 
 def _describe_ffmpeg_error(error: av.error.FFmpegError, address: str) -> CameraFault:
-    """The fault that an error of FFmpeg stands for."""
+    """Return the fault for an FFmpeg error."""
     for kind, status in _HTTP_ERRORS.items():
         if isinstance(error, kind):
             return describe_status(status, error.strerror, address)
     if isinstance(error, av.error.HTTPServerError):
-        return CameraFault("it answers with an error of its own (5xx)", _CHECK)
+        return CameraFault("the server responded with an error (5xx)", _CHECK)
     if isinstance(error, av.error.ProtocolNotFoundError):
         return CameraFault(
-            "FFmpeg does not know this kind of address", "use rtsp:// or http://", permanent=True
+            "FFmpeg does not support this kind of address", "use rtsp:// or http://", permanent=True
         )
     if isinstance(error, av.error.InvalidDataError):
-        # Of RTSP that is what a server gives whose camera has not started yet.
+        # An RTSP server reports this while its camera has not started yet.
         lasting = not address.lower().startswith("rtsp")
-        return CameraFault("it answers with nothing that FFmpeg can read", _NAME_STREAM, permanent=lasting)
+        return CameraFault(
+            "the server returned data in a format that FFmpeg cannot read", _NAME_STREAM, permanent=lasting
+        )
     if isinstance(error, av.error.EOFError):
-        return CameraFault("it closed the connection", _CHECK)
+        return CameraFault("the server closed the connection", _CHECK)
     return describe_network_error(error)

@@ -1,4 +1,4 @@
-"""Files of object stores, ``s3://bucket/key`` and ``gs://bucket/key``, through pyarrow's file systems."""
+"""Files in object stores (``s3://``, ``gs://``), through pyarrow's file systems."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from fer_edge.errors import MissingExtraError
 __all__ = ["file_system_of", "is_object_url", "open_object"]
 
 _SCHEMES: Final = ("s3://", "gs://", "gcs://")
-_BUFFER: Final = 1 << 20  # bytes: each request to a store takes some 10 ms, however little it asks for
+_BUFFER: Final = 1 << 20  # bytes; every request takes about 10 ms, however small
 
 
 def is_object_url(address: str) -> bool:
-    """Whether an address names a file or folder in an object store."""
+    """Return whether an address refers to a file or folder in an object store."""
     return address.startswith(_SCHEMES)
 
 
 def file_system_of(address: str) -> tuple[Any, str]:
-    """The ``pyarrow.fs.FileSystem`` of an address and the path in it, ``bucket/key``.
+    """Return the ``pyarrow.fs.FileSystem`` of an address and the path in it.
 
-    Credentials and region are those of the store's own tools: environment variables, configuration files, or the
-    machine's role. ``AWS_ENDPOINT_URL`` names another server that speaks S3. Raises MissingExtraError, OSError.
+    The path is ``bucket/key``. Credentials and region come from the store's usual places: environment variables,
+    configuration files or the machine's role. ``AWS_ENDPOINT_URL`` selects another S3-compatible server. Raises
+    MissingExtraError, OSError.
     """
     scheme, _, path = address.partition("://")
     bucket = path.partition("/")[0]
@@ -36,11 +37,14 @@ def _open_bucket(scheme: str, bucket: str) -> Any:
         from pyarrow.fs import FileSystem
     except ImportError as error:
         raise MissingExtraError("pyarrow", "archive") from error
-    # From the URL, so that the bucket's region is looked up.
+    # Created from the URL, so that pyarrow looks up the bucket's region.
     return FileSystem.from_uri(f"{scheme}://{bucket}")[0]
 
 
 def open_object(address: str) -> Any:
-    """Open a file of an object store to read from any place; raises MissingExtraError, OSError."""
+    """Open a file in an object store for random access.
+
+    Raises MissingExtraError, OSError.
+    """
     file_system, path = file_system_of(address)
     return io.BufferedReader(file_system.open_input_file(path), _BUFFER)

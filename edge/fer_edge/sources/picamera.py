@@ -1,4 +1,7 @@
-"""A camera at the Raspberry Pi's own connector, through picamera2, which comes from apt."""
+"""The Raspberry Pi's own camera, through picamera2.
+
+picamera2 is installed with apt, not with pip.
+"""
 
 from __future__ import annotations
 
@@ -21,42 +24,44 @@ __all__ = ["PicameraDevice", "create_source"]
 _SIZE: Final = (1280, 720)
 _RATE: Final = 30.0
 _INSTALL: Final = (
-    "install it with: sudo apt install python3-picamera2, and make fer-edge's environment with: "
+    "install it with: sudo apt install python3-picamera2, and create fer-edge's virtual environment with: "
     "python3 -m venv --system-site-packages"
 )
-_CABLE: Final = "check its cable, and see whether rpicam-hello shows it"
+_CABLE: Final = "check its cable, and whether rpicam-hello shows its image"
 _MICROSECONDS: Final = 1_000_000
-_BT709: Final = 1  # AVCOL_SPC_BT709, what libcamera gives in video from 1280×720 on
-_SMPTE170M: Final = 6  # AVCOL_SPC_SMPTE170M, below
+_BT709: Final = 1  # AVCOL_SPC_BT709, which libcamera uses for video of at least 1280×720
+_SMPTE170M: Final = 6  # AVCOL_SPC_SMPTE170M, for smaller video
 _LIMITED_RANGE: Final = 1  # AVCOL_RANGE_MPEG
 
 
 class PicameraDevice:
-    """A camera by its number; its items are arrays in YUV 4:2:0, luma first, with padding at the right.
+    """A Raspberry Pi camera, selected by number.
 
-    ``size`` (width, height) and ``rate`` in frames per second are what it is asked for; it turns a size into the
-    nearest that it has.
+    Its items are YUV 4:2:0 arrays, luma first, padded on the right. ``size`` (width, height) in pixels and ``rate`` in
+    frames per second are requested from the camera, which picks the nearest size that it supports.
     """
 
     def __init__(self, number: int, size: tuple[int, int] | None = None, rate: float | None = None) -> None:
         self.frame_rate: float | None = None
-        self._number, self._asked = number, (size or _SIZE, rate or _RATE)
-        self._size = self._asked[0]
+        self._number, self._requested = number, (size or _SIZE, rate or _RATE)
+        self._size = self._requested[0]
         self._camera: Any = None
 
     def open(self) -> None:
-        """Start it; raises CameraFault."""
+        """Start the camera. Raises CameraFault."""
         try:
             from picamera2 import Picamera2
-        except (ImportError, ValueError) as error:  # the latter where its numpy is another one
+        except (ImportError, ValueError) as error:  # ValueError: built against another numpy version
             reason = reason_of(error)
             missing = isinstance(error, ModuleNotFoundError) and error.name == "picamera2"
             what = "picamera2 is not installed" if missing else f"picamera2 cannot be imported ({reason})"
             raise CameraFault(what, _INSTALL, permanent=True) from error
         present = Picamera2.global_camera_info()
         if self._number >= len(present):
-            raise CameraFault(f"no camera {self._number} is connected; found {len(present)}", _CABLE)
-        size, rate = self._asked
+            raise CameraFault(
+                f"camera {self._number} is not connected; cameras found: {len(present)}", _CABLE
+            )
+        size, rate = self._requested
         duration = round(_MICROSECONDS / rate)
         try:
             camera = self._camera = Picamera2(self._number)
@@ -69,21 +74,23 @@ class PicameraDevice:
             self._size = tuple(camera.camera_configuration()["main"]["size"])
             given = camera.capture_metadata().get("FrameDuration") or duration
         except Exception as error:
-            raise CameraFault(f"it cannot be opened: {' '.join(str(error).split())}", _CABLE) from error
+            raise CameraFault(f"cannot open the device: {' '.join(str(error).split())}", _CABLE) from error
         self.frame_rate = round(_MICROSECONDS / given, 2)
 
     def read(self) -> Any:
-        """Wait for the next image: uint8 (height × 3 / 2, stride); raises CameraFault."""
+        """Wait for the next image, uint8 (height × 3 / 2, stride). Raises CameraFault."""
         try:
             return self._camera.capture_array("main")
         except Exception as error:
-            raise CameraFault(f"it gave no more images: {' '.join(str(error).split())}", _CABLE) from error
+            raise CameraFault(
+                f"it stopped delivering images: {' '.join(str(error).split())}", _CABLE
+            ) from error
 
     def interrupt(self) -> None:
-        """A capture ends with the next image."""
+        """Do nothing: a capture ends with the next image."""
 
     def close(self) -> None:
-        """Stop it and let it go."""
+        """Stop and release the camera."""
         camera, self._camera = self._camera, None
         if camera is not None:
             with contextlib.suppress(Exception):
@@ -91,13 +98,13 @@ class PicameraDevice:
             camera.close()
 
     def to_frame(self, item: Any, name: str, stamp: Stamp) -> Frame:
-        """The frame of such an array: gray from its luma, colours when they are asked for."""
+        """Return the frame of an array: gray is its luma, color is converted on demand."""
         decoded = _to_decoded(item, self._size)
         return to_frame(decoded, geometry_of(decoded, None), name, stamp.index, stamp.time_s, stamp.clock)
 
 
 def create_source(request: SourceRequest) -> Source:
-    """Make the source of ``picamera``, or of ``picamera:N`` where there are several."""
+    """Create the source for ``picamera``, or ``picamera:N`` for camera number N."""
     _, _, number = request.address.partition(":")
     if number and not (number.isascii() and number.isdecimal()):
         raise UsageError(f"{request.address}: expected picamera or picamera:N, such as picamera:1")
@@ -108,7 +115,7 @@ def create_source(request: SourceRequest) -> Source:
 
 
 def _to_decoded(item: NDArray[np.uint8], size: tuple[int, int]) -> Any:
-    """An array in YUV 4:2:0 as a decoder's frame (``av.VideoFrame``) of that width and height."""
+    """Convert a YUV 4:2:0 array to an ``av.VideoFrame`` of ``size`` (width, height)."""
     width, height = size
     stride = item.shape[1]
     chroma = item[height : height * 3 // 2].reshape(2, height // 2, stride // 2)[:, :, : width // 2]

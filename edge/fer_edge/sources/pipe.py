@@ -1,4 +1,4 @@
-"""Pipes as FFmpeg reads them: a wait that signals and the end of a run can break off."""
+"""Read pipes for FFmpeg in such a way that signals and closing end the wait."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _PATIENCE_S: Final = 0.1
 
 
 class PipeReader:
-    """Reads a descriptor that may stay silent for ever; the end of data once it is closed.
+    """Reads a file descriptor that may stay silent forever.
 
-    FFmpeg swallows what is raised while it reads: :meth:`raise_failure` raises it again. With ``owned`` the
-    descriptor is closed at the end.
+    After :meth:`close`, it reports the end of the data. FFmpeg swallows exceptions raised while it reads;
+    :meth:`raise_failure` raises them again. With ``owned``, the descriptor is closed at the end.
     """
 
     def __init__(self, descriptor: int, *, owned: bool = False) -> None:
@@ -31,17 +31,23 @@ class PipeReader:
 
     @classmethod
     def open(cls, path: Path) -> PipeReader:
-        """Open a named pipe without waiting for its writer; raises OSError."""
+        """Open a named pipe without waiting for its writer. Raises OSError."""
         return cls(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), owned=True)
 
     def peek(self, size: int) -> bytes:
-        """The first so many bytes, which are read once more; fewer at the end or after a failure."""
+        """Return the first ``size`` bytes without consuming them.
+
+        Returns fewer at the end or after a failure.
+        """
         while len(self._peeked) < size and (more := self._read(size - len(self._peeked))):
             self._peeked += more
         return self._peeked
 
     def read(self, size: int) -> bytes:
-        """Up to so many bytes, as soon as there are any; none at the end or after a failure."""
+        """Return up to ``size`` bytes as soon as any are available.
+
+        Returns ``b""`` at the end or after a failure.
+        """
         if self._peeked:
             peeked, self._peeked = self._peeked[:size], self._peeked[size:]
             return peeked
@@ -50,29 +56,29 @@ class PipeReader:
     def _read(self, size: int) -> bytes:
         try:
             while not self._closed.is_set():
-                # Windows can select sockets alone.
+                # On Windows, select works only with sockets.
                 if sys.platform == "win32" or select.select([self._descriptor], [], [], _PATIENCE_S)[0]:
                     try:
                         return os.read(self._descriptor, size)
                     except BlockingIOError:  # another reader was faster
                         continue
                 raise_if_interrupted()
-        except BaseException as error:  # noqa: BLE001  (a signal's, too)
+        except BaseException as error:  # noqa: BLE001  (includes a signal's exception)
             self._failure = error
             self._closed.set()
         return b""
 
     def raise_failure(self) -> None:
-        """Raise what ended the reading: a signal's exception, or an OSError."""
+        """Raise the exception that ended reading: a signal's exception or an OSError."""
         if self._failure is not None:
             raise self._failure
 
     def close(self) -> None:
-        """End a wait in another thread."""
+        """Unblock a read in another thread."""
         self._closed.set()
 
     def release(self) -> None:
-        """Close an owned descriptor, once nothing reads any more."""
+        """Close an owned descriptor. No thread may be reading from it."""
         self.close()
         if self._owned:
             self._owned = False

@@ -1,4 +1,4 @@
-"""When each frame of a video is shown: the container's times, made to run."""
+"""Compute when each frame of a video is shown, as strictly increasing times."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ __all__ = ["JUMP_S", "PresentationClock"]
 
 T = TypeVar("T")
 
-JUMP_S: Final = 10.0  # which FFmpeg, too, takes for another clock
-_HOUR_S: Final = 3600.0  # a stamp that is so far ahead of one frame alone is another clock's
+JUMP_S: Final = 10.0  # also FFmpeg's threshold for a new clock
+_HOUR_S: Final = 3600.0  # a single stamp this far ahead belongs to another clock
 
 
 class PresentationClock:
-    """Seconds since the video's start, as players show them, strictly rising.
+    """Converts timestamps to strictly increasing seconds since the video's start.
 
-    ``start_s`` is the container's start time; None takes the first frame's. ``interval_s`` is the nominal time
-    from frame to frame, which serves where frames have no time. ``joins`` says that the container's clock may
-    start again in the middle, as broadcasts' does: a jump ahead of ten seconds then goes on where the time
-    before it ended; elsewhere one of less than an hour is a gap. A clock that runs
-    back is joined in any container. ``end_s`` is when the video ends as the container states it: until then any
-    gap is one. A lone frame whose stamp is off is shown after the one before it.
+    The times are those that players show. ``start_s`` is the container's start time; None uses the first frame's.
+    ``interval_s`` is the nominal time between frames, used for frames without a timestamp. ``joins`` means that
+    the container's clock may restart in the middle, as in broadcasts: after a jump ahead of ten seconds or more,
+    time continues from the value before the jump. Without ``joins``, a jump of less than an hour is a gap. A
+    clock that runs backward is joined in any container. ``end_s`` is the end of the video as stated by the
+    container: any jump up to there is a gap. A single frame with a wrong stamp is shown after the frame before
+    it.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class PresentationClock:
         self._last_s: float | None = None
 
     def times(self, frames: Iterable[tuple[float | None, T]]) -> Iterator[tuple[float, T]]:
-        """Frames with their times, from frames with their stamps in the container's clock, None where missing.
+        """Yield (time, frame) from (timestamp, frame); the timestamp is None if missing.
 
-        A frame whose stamp jumps waits for the next one, which tells whether the clock stays there.
+        Timestamps are in seconds on the container's clock. A frame whose timestamp jumps is held until the next frame
+        shows whether the clock stays there.
         """
         held: tuple[float, T] | None = None
         for stamp_s, frame in frames:
@@ -51,7 +53,7 @@ class PresentationClock:
                 held = stamp_s, frame
             else:
                 yield self._advance(stamp_s), frame
-            del frame  # it may hold much memory
+            del frame  # it may occupy a lot of memory
         if held is not None:
             yield self._settle(held[0], None), held[1]
 
@@ -64,7 +66,7 @@ class PresentationClock:
         return time_s >= self._last_s + JUMP_S or time_s < self._last_s
 
     def _advance(self, stamp_s: float | None) -> float:
-        """The time of a frame that follows the one before it."""
+        """Return the time of a frame that continues the previous one."""
         last_s = self._last_s
         time_s = None if stamp_s is None or self._offset_s is None else stamp_s - self._offset_s
         if last_s is None:
@@ -72,36 +74,36 @@ class PresentationClock:
         elif time_s is None:
             now_s = last_s + self._interval_s
         else:
-            # A damaged stretch or rounding may put a frame before the one that was shown.
+            # After damage or rounding, a timestamp may precede the previous frame's.
             now_s = time_s if time_s > last_s else last_s + self._interval_s / 16
         self._last_s = now_s
         return now_s
 
     def _settle(self, stamp_s: float, next_s: float | None) -> float:
-        """The time of a frame whose stamp jumped, now that the next frame's stamp is known."""
+        """Return the time of a frame whose stamp jumped, given the next frame's stamp."""
         assert self._offset_s is not None
         last_s, interval_s = self._last_s, self._interval_s
-        before_s = (last_s or 0.0) + self._offset_s  # the stamp of the frame before it
+        before_s = (last_s or 0.0) + self._offset_s  # the stamp of the previous frame
         if self._is_gap(stamp_s - before_s, None if next_s is None else next_s - stamp_s, stamp_s):
             return self._advance(stamp_s)
         if next_s is None:
             return self._advance(None)
         if abs(next_s - stamp_s) < abs(next_s - before_s - 2 * interval_s):
-            # The clock stays there: the two are joined.
+            # The clock stays there: join the two.
             self._offset_s = stamp_s - (0.0 if last_s is None else last_s + interval_s)
         elif last_s is not None and next_s > before_s:
             return self._advance(min(before_s + interval_s, (before_s + next_s) / 2))
         return self._advance(None)
 
     def _is_gap(self, ahead_s: float, next_s: float | None, stamp_s: float) -> bool:
-        """Whether nothing is shown for so many seconds, rather than that the clock jumped ahead.
+        """Return whether a jump of ``ahead_s`` seconds is a gap, not a clock jump.
 
-        ``next_s`` is the time from the frame to the next one.
+        ``next_s`` is the time from this frame to the next one.
         """
         if ahead_s <= 0 or (self._joins and self._last_s is not None):
             return False
         if next_s is not None and next_s <= -JUMP_S:
-            return False  # the frame's stamp is off
+            return False  # the frame's stamp is wrong
         if ahead_s < _HOUR_S or self._last_s is None:
             return True
         assert self._offset_s is not None

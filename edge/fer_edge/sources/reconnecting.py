@@ -1,4 +1,4 @@
-"""Cameras that come back: a source that connects once more whenever its connection is lost."""
+"""A camera source that reconnects whenever its connection is lost."""
 
 from __future__ import annotations
 
@@ -24,27 +24,26 @@ __all__ = ["FOREVER", "ReconnectingSource"]
 _LOG: Final = logging.getLogger(__name__)
 
 FOREVER: Final = math.inf
-LASTED_S: Final = 2.0  # a connection that gave frames for so long: the next one is tried at once
-OFTEN_S: Final = 600.0  # for so long it is tried often
+LASTED_S: Final = 2.0  # reconnect at once after a connection that lasted at least this long
+OFTEN_S: Final = 600.0  # how long to retry often
 FIRST_WAIT_S: Final = 0.25
 OFTEN_WAIT_S: Final = 1.5
 SELDOM_WAIT_S: Final = 30.0
 _JOIN_S: Final = 1.0
-_PATIENCE_S: Final = 0.1  # how often a wait looks for a signal
+_PATIENCE_S: Final = 0.1  # how often a wait checks for a signal
 
 
 class ReconnectingSource:
-    """A camera of which ``create`` makes one connection after the other; their frames are those of one run.
+    """A camera whose successive connections, made by ``create``, form one run.
 
-    Numbers and times of frames run on. A connection that fails is lost, and tried again for ``patience_s`` seconds: at
-    once, then every one or two seconds, after ten minutes every thirty. When it is back, a Discontinuity
-    ``reconnect`` with the new ``info`` comes before its first frame; while it is lost, ``info.lost`` says so.
-    Where frames change their size without that, a Discontinuity ``size`` comes before the first of the new ones.
-    ``waits`` also has it wait for a camera that cannot be reached at first, which then begins with a Discontinuity
-    ``connect``.
+    Frame numbers and times continue across connections. A lost camera is retried for ``patience_s`` seconds: at once,
+    then every one to two seconds, and after ten minutes every thirty. When it is back, a Discontinuity ``reconnect``
+    with the new ``info`` precedes its first frame; while it is lost, ``info.lost`` is true. If the frame size changes
+    without a reconnection, a Discontinuity ``size`` precedes the first frame of the new size. ``waits`` also waits for
+    a camera that cannot be reached at startup; its frames then begin with a Discontinuity ``connect``.
 
-    Opening raises SourceError where there is no frame at first, iterating SourceLostError when the camera is given up.
-    Another thread may close it while it is iterated, which then ends.
+    Opening raises SourceError if there is no first frame. Iterating raises SourceLostError when it gives up on the
+    camera. Another thread may close the source during iteration, which then ends.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class ReconnectingSource:
             _LOG.warning("%s: %s; waiting for it", self._title, fault.reason)
             self.info = replace(self.info, lost=True)
         except InterruptedError:
-            pass  # closed meanwhile: no frame comes
+            pass  # closed meanwhile: there are no frames
         except BaseException:
             self._disconnect()
             raise
@@ -86,7 +85,7 @@ class ReconnectingSource:
     ) -> None:
         self._closed.set()
         self._disconnect()
-        # A thread that is still in FFmpeg or a driver when the interpreter goes takes the process with it.
+        # A thread still inside FFmpeg or a driver would crash the process while the interpreter shuts down.
         if self._ended is not None:
             self._ended.join(_JOIN_S)
 
@@ -127,15 +126,17 @@ class ReconnectingSource:
             frame = next(self._frames)
 
     def _lose(self, fault: CameraFault, lasted_s: float) -> None:
-        """Tell that a connection was lost; raises SourceLostError where it is not tried again."""
+        """Report a lost connection. Raises SourceLostError if it is not retried."""
         if self._patience_s <= 0:
             raise self._give_up(fault)
-        _LOG.warning("%s: lost after %s: %s; trying again", self._title, _duration(lasted_s), fault.reason)
+        _LOG.warning(
+            "%s: lost after %s: %s; reconnecting", self._title, _format_duration(lasted_s), fault.reason
+        )
         self.info = replace(self.info, lost=True)
         fault.at_once = lasted_s >= LASTED_S
 
     def _connect(self) -> None:
-        """Make a connection and wait for its first frame; raises CameraFault, InterruptedError."""
+        """Connect and wait for the first frame. Raises CameraFault, InterruptedError."""
         connection = self._create(self._clock)
         with self._lock:
             if self._closed.is_set():
@@ -154,7 +155,10 @@ class ReconnectingSource:
             self._ended = connection
 
     def _reconnect(self, lost: CameraFault | None) -> Discontinuity | None:
-        """Try until the camera is back; None once this is closed. Raises SourceError, SourceLostError."""
+        """Retry until the camera is back, or return None once the source is closed.
+
+        Raises SourceError, SourceLostError.
+        """
         since_s = time.monotonic()
         wait_s = 0.0 if lost is not None and lost.at_once else FIRST_WAIT_S
         fault = lost
@@ -185,7 +189,7 @@ class ReconnectingSource:
         raise self._give_up(fault)
 
     def _sleep(self, seconds: float, since_s: float) -> bool:
-        """Wait so long, at most until it is given up; whether it goes on."""
+        """Wait for ``seconds`` or until patience runs out; return whether to go on."""
         until_s = min(time.monotonic() + seconds, since_s + self._patience_s)
         while (left_s := until_s - time.monotonic()) > 0:
             if self._closed.wait(min(left_s, _PATIENCE_S)):
@@ -194,27 +198,30 @@ class ReconnectingSource:
         return not self._closed.is_set()
 
     def _give_up(self, fault: CameraFault | None) -> SourceError:
-        reason = "it gave no frame" if fault is None else fault.reason
-        remedy = "look at its cable or network" if fault is None else fault.remedy
-        patience = f", and it was not back within {self._patience_s:g} s" if self._patience_s > 0 else ""
+        reason = "it delivered no frame" if fault is None else fault.reason
+        remedy = "check its cable or network" if fault is None else fault.remedy
+        patience = f", and no reconnection within {self._patience_s:g} s" if self._patience_s > 0 else ""
         frames = self._clock.frames
         if not frames:
             return SourceError(f"{self._title}: {reason}{patience}; {remedy}")
         return SourceLostError(
-            f"{self._title}: it was lost after {counted(frames, 'frame')}: {reason}{patience}; {remedy}; "
-            "what was written is kept"
+            f"{self._title}: lost after {counted(frames, 'frame')}: {reason}{patience}; {remedy}; "
+            "the results so far are kept"
         )
 
 
 def _next_wait(wait_s: float, waited_s: float) -> float:
-    """How long to wait before the next try, a little less at random: many may wait for one network."""
+    """Return how long to wait before the next attempt.
+
+    The wait is shortened at random, because many cameras may be waiting for the same network.
+    """
     often_s = min(max(2 * wait_s, FIRST_WAIT_S), OFTEN_WAIT_S)
     longest_s = SELDOM_WAIT_S if waited_s >= OFTEN_S else often_s
     return longest_s * random.uniform(0.75, 1.0)
 
 
-def _duration(seconds: float) -> str:
-    """A time as people say it: 12 s, 5 min, 3 h."""
+def _format_duration(seconds: float) -> str:
+    """Format a duration for people: 12 s, 5 min, 3 h."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -1,4 +1,4 @@
-"""The sources by name. A new one is a module in this folder and a line here."""
+"""The registry of sources: a new source is a module here and a line below."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ SOURCES: Final = Registry[SourceFactory](
 
 
 def create_source(name: str, *addresses: str, rotate: int = 0, **options: Any) -> Source:
-    """Make the source of that name, or the one that is named by the first address's scheme.
+    """Create a source by name, or by the scheme of the first address.
 
-    So a source that another package adds as ``ndi`` reads ``ndi:studio`` wherever an address is taken. Its frames are
-    turned clockwise by ``rotate`` degrees; the other ``options`` are those of :class:`SourceRequest`.
+    A source that another package registers as ``ndi`` therefore reads ``ndi:studio`` wherever an address is accepted.
+    Frames are rotated clockwise by ``rotate`` degrees. The other ``options`` are those of :class:`SourceRequest`.
     Raises UsageError, PluginError.
     """
     scheme = scheme_of(addresses[0]) if addresses else None
@@ -45,7 +45,10 @@ def create_source(name: str, *addresses: str, rotate: int = 0, **options: Any) -
 
 
 def source_of(source: str | Path | int) -> Source:
-    """Make the source that a path, a URL or a camera's index stands for; a folder is its images."""
+    """Create the source for a path, a URL or a camera index.
+
+    A folder is read as the images in it. Raises UsageError, SourceError.
+    """
     from fer_edge.sources.images import ImageSource, find_images, is_image_path
 
     name = os.fspath(source) if not isinstance(source, int) else str(source)
@@ -53,7 +56,7 @@ def source_of(source: str | Path | int) -> Source:
     if isinstance(source, int) or is_picamera or name.startswith(("rtsp://", "rtsps://", "/dev/video")):
         return create_source("camera", name)
     if not name:
-        raise UsageError("expected a path, a URL or a camera's index, got an empty text")
+        raise UsageError("no source given; pass a path, a URL or a camera index")
     if Path(name).is_dir():
         return ImageSource(find_images(name), name)
     return create_source("images" if is_image_path(name) else "video", name)

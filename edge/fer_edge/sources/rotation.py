@@ -1,4 +1,4 @@
-"""A source whose frames are turned, for a camera that hangs sideways or upside down."""
+"""Rotate the frames of a source, for cameras mounted sideways or upside down."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from fer_edge.types import Discontinuity, Frame, StreamInfo
 
 __all__ = ["RotatedSource"]
 
-_TURNS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+_ROTATIONS: Final = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class RotatedSource:
-    """The frames of another source, turned clockwise by 90, 180 or 270 degrees; raises UsageError for other angles.
+    """Another source's frames, rotated clockwise by 90, 180 or 270 degrees.
 
-    Gray and colour are turned when they are asked for. Coordinates are those of the turned frame.
+    Gray and color images are rotated on demand. Coordinates are those of the rotated frame. Raises UsageError for
+    other angles.
     """
 
     def __init__(self, source: Source, degrees: int) -> None:
-        if degrees not in _TURNS:
-            raise UsageError(f"frames are turned by 90, 180 or 270 degrees, got {degrees}")
+        if degrees not in _ROTATIONS:
+            raise UsageError(f"frames can be rotated by 90, 180 or 270 degrees, not by {degrees}")
         self._source, self._degrees = source, degrees
 
     @property
     def info(self) -> StreamInfo:
-        """The source's, with the size of the turned frames."""
-        return self._turn_info(self._source.info)
+        """The source's info, with the size of the rotated frames."""
+        return self._rotate_info(self._source.info)
 
     def __enter__(self) -> Self:
         self._source.__enter__()
@@ -48,29 +49,29 @@ class RotatedSource:
     def __iter__(self) -> Iterator[SourceItem]:
         for item in self._source:
             if isinstance(item, Frame):
-                yield self._turn_frame(item)
+                yield self._rotate_frame(item)
             elif isinstance(item, Discontinuity) and item.stream is not None:
-                yield replace(item, stream=self._turn_info(item.stream))
+                yield replace(item, stream=self._rotate_info(item.stream))
             else:
                 yield item
             del item
 
-    def _turn_frame(self, frame: Frame) -> Frame:
+    def _rotate_frame(self, frame: Frame) -> Frame:
         return Frame(
-            lambda: self._turn(frame.image),
+            lambda: self._rotate(frame.image),
             frame.source,
             frame.index,
             frame.time_s,
-            gray=lambda: self._turn(frame.gray),
-            size=self._turn_size(frame.size),
+            gray=lambda: self._rotate(frame.gray),
+            size=self._rotate_size(frame.size),
             clock=frame.clock,
         )
 
-    def _turn(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(cv2.rotate(pixels, _TURNS[self._degrees]), np.uint8)
+    def _rotate(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(cv2.rotate(pixels, _ROTATIONS[self._degrees]), np.uint8)
 
-    def _turn_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def _rotate_size(self, size: tuple[int, int]) -> tuple[int, int]:
         return size if self._degrees == 180 else (size[1], size[0])
 
-    def _turn_info(self, info: StreamInfo) -> StreamInfo:
-        return info if info.size is None else replace(info, size=self._turn_size(info.size))
+    def _rotate_info(self, info: StreamInfo) -> StreamInfo:
+        return info if info.size is None else replace(info, size=self._rotate_size(info.size))

@@ -1,4 +1,4 @@
-"""Several sources one after the other, as one."""
+"""Read several sources one after another as one source."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["SourceSequence"]
 
 
 class SourceSequence:
-    """Reads the sources of addresses in order, each opened when its turn comes.
+    """Reads the sources at several addresses in order, opening each in turn.
 
-    Before each comes a Discontinuity with its description, after each that gave something one that says so:
-    nothing is carried over. One that cannot be opened, or breaks off, is a SkippedInput after what it gave; the
-    next one follows.
+    A Discontinuity with the source's info precedes each source, and another follows each source that yielded
+    anything: no state is carried over. A source that cannot be opened or ends early yields a SkippedInput after its
+    last item; reading continues with the next source.
     """
 
     def __init__(self, addresses: Sequence[str], create: Callable[[str], Source]) -> None:
@@ -31,7 +31,7 @@ class SourceSequence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Each source was closed when it ended."""
+        """Do nothing: each source was closed at its end."""
 
     def __iter__(self) -> Iterator[SourceItem]:
         for address in self._addresses:

@@ -1,6 +1,6 @@
-"""Videos, wherever they come from: files, pipes and streams that are read like files, through FFmpeg (PyAV).
+"""Videos through FFmpeg (PyAV): files, pipes, and streams read like files.
 
-Every frame becomes one row, interlaced ones too: they are not deinterlaced.
+Every frame becomes one row. Interlaced frames are not deinterlaced.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from fer_edge.types import StreamInfo
 __all__ = ["VideoSource", "create_source", "sanitize_frame_rate"]
 
 _LOG: Final = logging.getLogger(__name__)
-_EARLY_S: Final = 1.0  # seconds that may be missing at the end
-_DECIMALS: Final = 6  # of times in rows
-_TELL_EVERY: Final = 64  # frames on the way to a span's start
-_DELAY: Final = 64  # frames that a decoder may give after it reported an error before them
+_EARLY_S: Final = 1.0  # seconds that may be missing at the end of a complete video
+_DECIMALS: Final = 6  # of the times in rows
+_REPORT_EVERY: Final = 64  # frames between two calls of on_skipped
+_DELAY: Final = 64  # frames that a decoder may still output after an error that precedes them
 
 
 class VideoSource:
-    """A video file, a URL that FFmpeg reads, or ``-`` for standard input, from its first frame to its last.
+    """A video file, a URL that FFmpeg can read, or ``-`` for standard input.
 
-    Its name is the path or URL as it is given, without a URL's password. Its clock is the presentation time,
-    as players show it. Damaged stretches are skipped; the frames after them keep their times. ``threads``
-    bounds the decoder's. Raises SourceError when it cannot be opened or has no frame, and SourceLostError at
-    its end when the demuxer or decoder reported damage, or when it ended more than a second before the
-    stream's own end. Another thread may close it while it is iterated, which then ends.
+    The name is the path or URL as given, without the URL's password. Times are presentation times, as players show
+    them. Damaged sections are skipped; the frames after them keep their times. ``threads`` limits the decoder's
+    threads. Raises SourceError if the video cannot be opened or has no frames. Raises SourceLostError at the end if the
+    demuxer or decoder reported damage, or if the video ended more than a second before the end that it states. Another
+    thread may close the source during iteration, which then ends.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class VideoSource:
         )
         if not facts.stamped and facts.rate is None:
             _LOG.warning(
-                "%s: the video states neither times nor a rate; timed at %g frames a second",
+                "%s: the video has neither timestamps nor a frame rate; assuming %g frames a second",
                 title_of(self._address),
                 ASSUMED_RATE,
             )
@@ -93,25 +93,25 @@ class VideoSource:
     def __iter__(self) -> Iterator[SourceItem]:
         decoder, facts = self._decoder, self._facts
         if decoder is None or facts is None:
-            raise ValueError(f"{self.info.name}: expected an open video; iterate it in a with statement")
+            raise ValueError(f"{self.info.name}: the video is not open; iterate over it in a with statement")
         progress, geometries = _Progress(decoder, facts, self._span), GeometryReader()
         codec_shape = decoder.pixel_shape
         for index, time_s, decoded in self._read(decoder, facts, progress):
             progress.show(time_s)
-            # The container's pixel shape holds until the codec states another size or shape than at first.
+            # The container's pixel shape applies until the codec states a new size or pixel shape.
             unchanged = (decoded.width, decoded.height) == facts.size and decoder.pixel_shape == codec_shape
             geometry = geometries.read(decoded, facts.pixel_shape if unchanged else decoder.pixel_shape)
             if geometry.stretched != geometry.decoded:
-                self._tell_stretched(geometry)
+                self._warn_stretched(geometry)
             yield to_frame(decoded, geometry, self.info.name, index, time_s)
-            del decoded  # the decoder wants its memory back
+            del decoded  # lets the decoder reuse its memory
         if not decoder.closed:
             progress.check_end(title_of(self._address))
 
     def _read(
         self, decoder: Decoder, facts: VideoFacts, progress: _Progress
     ) -> Iterator[tuple[int, float, Any]]:
-        """The decoded frames of the span, each with its number in the video and its time."""
+        """Yield the number, time and decoded image of each frame in the span."""
         start_s, end_s = self._span.start_s, self._span.end_s
         offset_s = None if facts.by_dts else facts.start_s
         numbers = None
@@ -130,19 +130,19 @@ class VideoSource:
                 break
             if round(time_s, _DECIMALS) >= start_s:
                 yield index, time_s, decoded
-            elif index % _TELL_EVERY == 0:
+            elif index % _REPORT_EVERY == 0:
                 self._on_skipped(time_s)
             index += 1
             del decoded
         self._on_skipped(start_s)
 
-    def _tell_stretched(self, geometry: Geometry) -> None:
-        """Warn, once for each size and shape, that the images are not as they were stored."""
+    def _warn_stretched(self, geometry: Geometry) -> None:
+        """Warn, once per size and pixel shape, that images are stretched."""
         kind = geometry.decoded, geometry.stretched
         if kind not in self._stretched:
             self._stretched.add(kind)
             _LOG.warning(
-                "%s: its pixels are not square; %d×%d are stretched to %d×%d",
+                "%s: the pixels are not square; %d×%d is stretched to %d×%d",
                 title_of(self._address),
                 *geometry.decoded,
                 *geometry.stretched,
@@ -150,20 +150,20 @@ class VideoSource:
 
 
 class _Progress:
-    """How far a video was read, and what of it was lost."""
+    """Tracks how far a video was read and which parts were lost."""
 
     def __init__(self, decoder: Decoder, facts: VideoFacts, span: Span) -> None:
         self.interval_s = 1 / (facts.rate or ASSUMED_RATE)
         self._decoder, self._facts, self._span = decoder, facts, span
-        self._reached_s = 0.0  # on the container's clock, after its start
+        self._reached_s = 0.0  # seconds after the start of the container's clock
         self._frames = 0
         self._last_s = 0.0
-        self._errors = 0  # of the decoder's, until the last frame
-        self._near = 0  # frames until which a gap is an error's
+        self._errors = 0  # decoder errors up to the last frame
+        self._near = 0  # for this many more frames, a gap counts as damage
         self._gaps_s = 0.0
 
     def stamp(self, frames: Decoder) -> Iterator[tuple[float | None, Any]]:
-        """Each decoded frame with its stamp on the container's clock, in seconds."""
+        """Yield each decoded frame with its timestamp in seconds on the container's clock."""
         start_s = self._facts.start_s or 0.0
         for decoded in frames:
             stamp_s = None
@@ -176,10 +176,10 @@ class _Progress:
             del decoded
 
     def show(self, time_s: float) -> None:
-        """Count the next frame."""
+        """Record the next frame."""
         decoder = self._decoder
         if not self._frames and (self._span.start_s or self._facts.joins or time_s <= _EARLY_S):
-            decoder.errors = decoder.suspects = 0  # cut out of something longer
+            decoder.errors = decoder.suspects = 0  # the video was cut out of a longer one
         errors = decoder.errors + decoder.suspects
         self._near = _DELAY if errors > self._errors else self._near - 1
         gap_s = time_s - (self._last_s + self.interval_s if self._frames else 0.0)
@@ -189,11 +189,11 @@ class _Progress:
         self._frames += 1
 
     def check_end(self, title: str) -> None:
-        """Raise SourceError without a frame, SourceLostError where some of the video is missing."""
+        """Raise SourceError if there was no frame, SourceLostError if part is missing."""
         frames, decoder = self._frames, self._decoder
         if decoder.encrypted:
             error = SourceLostError if frames else SourceError
-            raise error(f"{title}: the video is encrypted; name one without copy protection")
+            raise error(f"{title}: the video is encrypted; use one without copy protection")
         if not frames:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
             if self._span:
@@ -201,9 +201,9 @@ class _Progress:
             hint = (
                 ""
                 if decoder.is_seekable
-                else "; .mp4 comes as a stream only where it was made so, name a file"
+                else "; to read .mp4, name the file: it can be streamed only if it was made for streaming"
             )
-            raise SourceError(f"{title}: expected a video, it has no frame that can be decoded{why}{hint}")
+            raise SourceError(f"{title}: cannot decode any frame of the video{why}{hint}")
         end_s = self._end_s()
         reached_s = max(self._reached_s, self._last_s + self.interval_s)
         missing_s = 0.0 if end_s is None else end_s - reached_s
@@ -211,31 +211,34 @@ class _Progress:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
             until = f", {missing_s:.1f} s before its end" if missing_s > _EARLY_S else ""
             raise SourceLostError(
-                f"{title}: the video broke off after {counted(frames, 'frame')}{until}{why}; what was read is kept"
+                f"{title}: the video ended early, after {counted(frames, 'frame')}{until}{why}; "
+                "the results so far are kept"
             )
         if decoder.errors or self._gaps_s:
             lost_s = self._gaps_s + max(0.0, missing_s)
-            places = "a place" if decoder.errors == 1 else f"{decoder.errors} places"
-            what = f"about {lost_s:.1f} s of it" if lost_s >= 0.05 else f"{places} in it"
+            places = "one place" if decoder.errors == 1 else f"{decoder.errors} places"
+            what = (
+                f"about {lost_s:.1f} s cannot be decoded" if lost_s >= 0.05 else f"{places} cannot be decoded"
+            )
             raise SourceLostError(
-                f"{title}: the video is damaged, {what} cannot be decoded; "
-                f"what was read, {counted(frames, 'frame')}, is kept"
+                f"{title}: the video is damaged: {what}; "
+                f"the results of the other {counted(frames, 'frame')} are kept"
             )
 
     def _end_s(self) -> float | None:
-        """When the span ends at the latest, None where that is not known."""
+        """Return when the span ends at the latest, or None if that is unknown."""
         ends = [end_s for end_s in (self._facts.end_s, self._span.end_s) if end_s is not None]
         if self._facts.end_s is None:
             return None  # the stream may end earlier than the span
         return min(ends)
 
     def _describe_empty_span(self) -> str:
-        """Why there is no frame in the part that was asked for."""
-        until = "on" if self._span.end_s is None else f"until {self._span.end_s:g} s"
-        ends = f"; it ends at {self._reached_s:.1f} s" if self._reached_s <= self._span.start_s else ""
-        return f"no frame from {self._span.start_s:g} s {until}{ends}; name another part of it"
+        """Explain why there is no frame in the requested part."""
+        until = "onward" if self._span.end_s is None else f"until {self._span.end_s:g} s"
+        ends = f"; the video ends at {self._reached_s:.1f} s" if self._reached_s <= self._span.start_s else ""
+        return f"no frame from {self._span.start_s:g} s {until}{ends}; choose another part"
 
 
 def create_source(request: SourceRequest) -> VideoSource:
-    """Make the source of one video."""
+    """Create the source for one video."""
     return VideoSource(request.address, span=request.span, on_skipped=request.on_skipped)

@@ -1,4 +1,4 @@
-"""Opening what FFmpeg reads: files, pipes and URLs, with one line for whatever is not a video."""
+"""Open files, pipes and URLs with FFmpeg, or explain why they are not videos."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ __all__ = [
 ]
 
 STDIN: Final = "-"
-MOST_PIXELS: Final = 1 << 26  # of a frame: twice 8K; a small file may claim any size
-OPEN_TIMEOUT_S: Final = 10.0  # for a connection and its first data
-READ_TIMEOUT_S: Final = 10.0  # until the next packet, of streams from the network
+MOST_PIXELS: Final = 1 << 26  # of a frame: twice 8K; even a small file may claim any size
+OPEN_TIMEOUT_S: Final = 10.0  # until a connection delivers its first data
+READ_TIMEOUT_S: Final = 10.0  # until the next packet of a network stream
 UNKNOWN_RATE: Final = Fraction(1_000_000, 39_999)
-"""What FFmpeg shall assume where it would assume 25: a rate that no stream states."""
+"""The rate that FFmpeg assumes instead of 25 if it is unknown; no stream states this value."""
 
 OPTIONS: Final = {
     "max_pixels": str(MOST_PIXELS),
     "framerate": f"{UNKNOWN_RATE.numerator}/{UNKNOWN_RATE.denominator}",
-    "pattern_type": "none",  # of images: a %d in a name is a part of it
+    "pattern_type": "none",  # for image files: %d in a name is literal
 }
-"""FFmpeg's options for whatever is opened."""
-_TEXT_CODECS: Final = frozenset({"ansi", "bintext", "idf", "xbin"})  # FFmpeg draws texts
-# A pipe's first row must not wait for megabytes: so much is looked at to find out what is in it.
+"""FFmpeg options used for every input."""
+_TEXT_CODECS: Final = frozenset({"ansi", "bintext", "idf", "xbin"})  # FFmpeg renders text files as video
+# Limits how much of a pipe is examined: the first row must not wait for megabytes of input.
 _PROBE: Final = {"formatprobesize": "32768", "probesize": "65536", "analyzeduration": "500000"}
 _JPEG: Final = b"\xff\xd8\xff"
-_PROBE_JPEG: Final = {"probesize": "2048", "analyzeduration": "1"}  # each frame says everything
+_PROBE_JPEG: Final = {"probesize": "2048", "analyzeduration": "1"}  # every frame is self-describing
 
 
 @dataclass(slots=True)
 class OpenVideo:
-    """An open container, its video stream, and what feeds it.
+    """An open container, its video stream and its input.
 
-    ``pipe`` reads a pipe, ``file`` another file that FFmpeg cannot open by itself, ``calls`` makes calls that
+    ``pipe`` reads a pipe. ``file`` is another file that FFmpeg cannot open by itself. ``calls`` runs calls that
     wait for the network.
     """
 
@@ -67,14 +67,14 @@ class OpenVideo:
     calls: CallThread | None = None
 
     def interrupt(self) -> None:
-        """End a wait for data in another thread."""
+        """Unblock a read in another thread."""
         if self.pipe is not None:
             self.pipe.close()
         if self.calls is not None:
             self.calls.close()
 
     def free(self) -> None:
-        """Close everything; nobody may be reading."""
+        """Close everything. No thread may be reading."""
         self.interrupt()
         if self.container is not None:
             self.container.close()
@@ -88,7 +88,7 @@ class OpenVideo:
 def open_video(address: str) -> OpenVideo:
     """Open the video at a path, a URL, or ``-`` for standard input.
 
-    Raises SourceError where there is none, and a signal's exception during a wait.
+    Raises SourceError if there is no video, and a signal's exception during a wait.
     """
     video = OpenVideo()
     try:
@@ -96,13 +96,13 @@ def open_video(address: str) -> OpenVideo:
         video.stream = find_video(video.container, title_of(address))
     except TimeoutError as error:
         raise SourceError(
-            f"{title_of(address)}: expected a video, there was no answer within {OPEN_TIMEOUT_S:g} s; "
+            f"{title_of(address)}: cannot open video: no response within {OPEN_TIMEOUT_S:g} s; "
             "check the address"
         ) from error
     except av.error.FFmpegError as error:
         if video.pipe is not None:
             video.pipe.raise_failure()
-        raise SourceError(f"{title_of(address)}: expected a video, {_reason(address, error)}") from error
+        raise SourceError(f"{title_of(address)}: cannot open video: {_reason(address, error)}") from error
     except BaseException:
         video.interrupt()
         raise
@@ -113,21 +113,21 @@ def open_video(address: str) -> OpenVideo:
 
 
 def title_of(address: str) -> str:
-    """A source's name in messages."""
+    """Return the name of a source for messages."""
     return "standard input" if address == STDIN else redact_credentials(address)
 
 
 def _open_container(video: OpenVideo, address: str) -> None:
     if address == STDIN:
         if sys.stdin is None:
-            raise SourceError("expected a video on standard input, it is closed; name a file")
+            raise SourceError("cannot read a video from standard input: it is closed; name a file")
         video.pipe = PipeReader(sys.stdin.fileno())
     elif is_object_url(address):
         try:
             video.file = open_object(address)
         except OSError as error:
             reason = " ".join(str(error.strerror or error).split())
-            raise SourceError(f"{address}: the video cannot be opened: {reason}") from error
+            raise SourceError(f"{address}: cannot open video: {reason}") from error
     elif is_url(address) and not address.lower().startswith("file://"):
         video.calls = CallThread()
         limit = {"rw_timeout": f"{READ_TIMEOUT_S * 1e6:.0f}", "timeout": f"{READ_TIMEOUT_S * 1e6:.0f}"}
@@ -144,7 +144,7 @@ def _open_container(video: OpenVideo, address: str) -> None:
 
 
 def _open_pipe(pipe: PipeReader) -> Any:
-    """Open what a pipe gives, from as little of it as will do."""
+    """Open the video in a pipe, examining as little of it as possible."""
     jpeg = pipe.peek(len(_JPEG)) == _JPEG
     pipe.raise_failure()
     options = OPTIONS | (_PROBE_JPEG if jpeg else _PROBE)
@@ -152,7 +152,7 @@ def _open_pipe(pipe: PipeReader) -> Any:
 
 
 def _local_path(address: str) -> Path:
-    """The path that a name or a ``file://`` URL stands for."""
+    """Return the path that a name or a ``file://`` URL refers to."""
     if not address.lower().startswith("file://"):
         return Path(address)
     name = address[len("file://") :].removeprefix("localhost")
@@ -160,67 +160,70 @@ def _local_path(address: str) -> Path:
 
 
 def _open_path(video: OpenVideo, path: Path, name: str) -> None:
-    """Open a file; of one that FFmpeg cannot open by its name, only what it shall be read from."""
+    """Open a file, or only prepare its reader if FFmpeg cannot open it by name."""
     try:
         kind = path.stat().st_mode
         if stat.S_ISDIR(kind):
             raise SourceError(
-                f"{name}: expected a video file, got a folder; for its pictures use: fer-edge folder"
+                f"{name}: cannot open video: it is a folder; for the images in it, use: fer-edge folder"
             )
         if stat.S_ISCHR(kind) or stat.S_ISBLK(kind):
             raise SourceError(
-                f"{name}: expected a video file, got a device; a camera is read with: fer-edge camera"
+                f"{name}: cannot open video: it is a device; for a camera, use: fer-edge camera"
             )
         if stat.S_ISFIFO(kind):
             video.pipe = PipeReader.open(path)
             return
         with path.open("rb") as file:
             if not file.read(1):
-                raise SourceError(f"{name}: expected a video, the file is empty")
+                raise SourceError(f"{name}: cannot open video: the file is empty")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"{name}: expected a video, the file cannot be read: {reason}") from error
+        raise SourceError(f"{name}: cannot open video: {reason}") from error
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError:
-        # FFmpeg takes names in UTF-8 alone; it can read an open file, only slower.
+        # FFmpeg accepts only UTF-8 names, but it can read an open file, although more slowly.
         video.file = path.open("rb")
         return
-    # A name may hold a colon, and would be taken for a protocol's.
+    # Without the prefix, a name with a colon would be taken for a URL with a protocol.
     video.container = av.open(f"file:{path}", metadata_errors="replace", options=OPTIONS)
 
 
 def find_video(container: Any, title: str) -> Any:
-    """The first stream that is a video: the cover of a song is not."""
+    """Return the video stream of a container. Raises SourceError if there is none.
+
+    The cover image of an audio file does not count.
+    """
     images = container.streams.video
     streams = [s for s in images if not s.disposition & s.disposition.attached_pic]
-    # Of several the one that players show: the first that is marked as the default.
+    # Of several streams, choose the one that players show: the first one marked as default.
     streams.sort(key=lambda s: not s.disposition & s.disposition.default)
     if streams and streams[0].codec_context is not None:
         context = streams[0].codec_context
         if context.name in _TEXT_CODECS:
-            raise SourceError(f"{title}: expected a video, it is a text; name a video")
+            raise SourceError(f"{title}: cannot open video: it is a text file; name a video")
         if context.width * context.height > MOST_PIXELS:
             raise SourceError(
-                f"{title}: expected a video of at most {MOST_PIXELS:,} pixels, got "
-                f"{context.width}×{context.height}; make it smaller, or it is damaged"
+                f"{title}: cannot open video: its frames have {context.width}×{context.height} pixels, more than "
+                f"{MOST_PIXELS:,}; scale it down, or check whether the file is damaged"
             )
         return streams[0]
     if streams:
-        raise SourceError(f"{title}: expected a video, FFmpeg has no decoder for its images; convert it")
-    what = "sound" if container.streams.audio else "no stream of images"
-    cover = " with a cover" if images else ""
-    raise SourceError(f"{title}: expected a video, it holds {what}{cover}; name a video")
+        raise SourceError(f"{title}: cannot open video: FFmpeg has no decoder for its codec; convert it")
+    what = "it contains only audio" if container.streams.audio else "it contains no video stream"
+    cover = " and a cover image" if images else ""
+    raise SourceError(f"{title}: cannot open video: {what}{cover}; name a video")
 
 
 def _reason(address: str, error: av.error.FFmpegError) -> str:
     if isinstance(error, OSError | av.error.HTTPError | av.error.HTTPClientError) and not isinstance(
         error, av.error.InvalidDataError
     ):
-        return f"it cannot be opened: {error.strerror or error}"
+        return str(error.strerror or error)
     if address == STDIN:
         return (
-            "FFmpeg cannot read it as it comes, from its start (.avi, .mkv, .ts and such; .mp4 only where it was "
-            "made for it); name a file"
+            "FFmpeg cannot read it as a stream (.avi, .mkv and .ts can be streamed, .mp4 only if it was made for "
+            "streaming); name a file"
         )
-    return f"it {'answers with' if is_url(address) else 'holds'} nothing that FFmpeg can read, or is damaged"
+    return f"unsupported format or damaged {'data' if is_url(address) else 'file'}"

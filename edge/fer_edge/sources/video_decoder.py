@@ -1,4 +1,4 @@
-"""Decoding one stream of an open container, which another thread may close at any time."""
+"""Decode a stream of an open container that another thread may close at any time."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ __all__ = ["Decoder"]
 
 T = TypeVar("T")
 
-_MOST_ERRORS: Final = 100  # of the demuxer in a row; then nothing more comes
-_MOST_BETWEEN: Final = 1024  # bytes that a container may have between two packets
-_MOST_SKIPS: Final = 8  # that are holes
+_MOST_ERRORS: Final = 100  # demuxer errors in a row until reading stops
+_MOST_BETWEEN: Final = 1024  # bytes that may lie between two packets
+_MOST_SKIPS: Final = 8  # gaps that count as damage
 _CHUNK_HEADER: Final = 8  # bytes
-_CLOSE_S: Final = 1.0  # how long closing waits for a call that is under way
+_CLOSE_S: Final = 1.0  # how long closing waits for the current call
 
 
 class _ClosedError(Exception):
-    """The container was closed while it was read."""
+    """The container was closed while being read."""
 
 
 class Decoder:
-    """The frames of a video that is open, in the order in which they are shown.
+    """Yields the frames of an open video in display order.
 
-    FFmpeg frees what it works on when it is closed, so a container is never closed during a call, nor read
-    after it: whichever of the two threads is the last one frees it. ``errors`` counts what demuxer and
-    decoder reported and skipped, ``suspects`` packets that follow a break, which may be a cut of the maker's;
-    ``lost`` says why reading ended before the stream did, ``encrypted`` whether that is because the rest is encrypted.
+    Closing a container frees the memory that FFmpeg works on, so a container must not be closed during a call or
+    read afterwards: the last thread that uses it frees it. ``errors`` counts the errors that the demuxer and
+    decoder reported and skipped. ``suspects`` counts the packets that follow a gap, which may also be an
+    intentional cut. ``lost`` says why reading ended before the stream did, and ``encrypted`` whether the rest of
+    it is encrypted.
     """
 
     def __init__(self, video: OpenVideo, threads: int | None = None) -> None:
@@ -48,8 +49,8 @@ class Decoder:
         self._index = video.stream.index
         self._is_avi = video.container.format.name == "avi"
         self._contiguous = _is_contiguous(video.container)
-        self._read_until = self._skips = 0  # bytes from the file's start; how often some were skipped
-        self._avi_ticks: dict[int, int] | None = None  # of each chunk's place, from the index
+        self._read_until = self._skips = 0  # the former in bytes from the start of the file
+        self._avi_ticks: dict[int, int] | None = None  # by the position of each chunk, from the index
         self._shape: Fraction | None = None
         self._fed = self._given = self._before_key = 0  # packets, frames, packets before the last key frame
         self._packets: Iterator[Any] | None = None
@@ -63,24 +64,24 @@ class Decoder:
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed, perhaps before its end."""
+        """Whether it was closed, possibly before its end."""
         return self._closing
 
     @property
     def is_seekable(self) -> bool:
-        """Whether any place in the video can be read, as of a file."""
+        """Whether the video can be read at any position, as a file can."""
         return self._video.pipe is None
 
     @property
     def pixel_shape(self) -> Fraction | None:
-        """A pixel's width to its height, as the codec states it for the frame that it gave last."""
+        """The pixel aspect ratio (width to height) stated by the codec for the last frame."""
         if self._given <= 1 or self._given > self._before_key:
-            # The codec states that of the frame it decoded last; those before the last key frame come first.
+            # The codec states the ratio of the frame decoded last; frames before the last key frame are output first.
             self._shape = self._context.sample_aspect_ratio
         return self._shape
 
     def close(self) -> None:
-        """End the reading, in whatever thread it is, and free the container; may be called twice."""
+        """Stop reading, in whichever thread, and free the container; may be called twice."""
         self._closing = True
         self._video.interrupt()
         if self._busy.acquire(timeout=_CLOSE_S):
@@ -90,14 +91,15 @@ class Decoder:
                 self._busy.release()
 
     def skip_to(self, start_s: float, clock: PacketClock, on_skipped: OnSkipped) -> FrameNumbers | None:
-        """Begin at the key frame from which the frame at that time, in seconds after the start, is decoded.
+        """Start at the key frame needed to decode the frame at ``start_s``.
 
-        Returns what numbers the frames then, None where closed meanwhile. ``clock`` is then set as it is there.
+        ``start_s`` is in seconds after the video's start. Returns the object that numbers the frames, or None if closed
+        meanwhile. ``clock`` is left as it is at that key frame.
         """
         video = self._video
         start = math.floor((start_s + clock.offset_s) / video.stream.time_base)
         try:
-            with suppress(av.error.FFmpegError):  # a damaged index: then as without one
+            with suppress(av.error.FFmpegError):  # a damaged index is treated like a missing one
                 self._numbers = self._call_patiently(
                     lambda: seek_by_index(video.container, video.stream, start)
                 )
@@ -113,10 +115,10 @@ class Decoder:
         return self._numbers
 
     def __iter__(self) -> Iterator[Any]:
-        """The decoder's frames (``av.VideoFrame``), until the end or until it is closed."""
+        """Yield decoded frames (``av.VideoFrame``) until the end or until it is closed."""
         try:
             for packet in self._packets or self._read_packets():
-                self._notice_skipped(packet)
+                self._detect_skipped_bytes(packet)
                 if packet.stream.index != self._index:
                     continue
                 if packet.has_sidedata("encryption_info"):
@@ -124,7 +126,7 @@ class Decoder:
                     return
                 self.suspects += bool(packet.is_corrupt)
                 if not packet.size and packet.dts is not None:
-                    continue  # the frame before it is shown once more; sent to the decoder, it would end it
+                    continue  # repeats the previous frame; sent to the decoder, it would mean the end
                 if self._numbers is not None:
                     self._numbers.add(packet)
                 if packet.is_keyframe:
@@ -138,13 +140,16 @@ class Decoder:
             if not self._closing:
                 raise
 
-    def _notice_skipped(self, packet: Any) -> None:
-        """Where a demuxer says nothing of bytes that it skips, find them; in .avi, they shift the times after."""
+    def _detect_skipped_bytes(self, packet: Any) -> None:
+        """Detect bytes that the demuxer skipped without reporting them.
+
+        In an .avi file, skipped bytes shift the times after them, so the times are corrected from the index.
+        """
         if not self._contiguous or packet.pos is None:
             return
         if self._read_until and packet.pos > self._read_until + _MOST_BETWEEN:
             self._skips += 1
-            self.suspects += self._skips <= _MOST_SKIPS  # what is found everywhere is stuffing
+            self.suspects += self._skips <= _MOST_SKIPS  # gaps that occur everywhere are stuffing
             if self._avi_ticks is None and self._is_avi:
                 entries = self._call(lambda: list(self._video.stream.index_entries))
                 self._avi_ticks = {entry.pos + _CHUNK_HEADER: entry.timestamp for entry in entries}
@@ -174,7 +179,7 @@ class Decoder:
                 self.errors += 1
                 packets = self._call(self._demux)
                 continue
-            except TimeoutError:  # FFmpeg's is one of these
+            except TimeoutError:  # includes FFmpeg's timeout error
                 self.lost = f"no data for {READ_TIMEOUT_S:g} s"
                 packet = None
             except av.error.FFmpegError as error:
@@ -189,12 +194,12 @@ class Decoder:
 
     def _demux(self) -> Iterator[Any]:
         video = self._video
-        streams = () if self._contiguous else (video.stream,)  # none: all
+        streams = () if self._contiguous else (video.stream,)  # an empty tuple means all streams
         packets: Iterator[Any] = video.container.demux(*streams)
         return packets
 
     def _call(self, function: Callable[[], T]) -> T:
-        """Call into FFmpeg unless it is closed; free the container if it is closed meanwhile."""
+        """Call into FFmpeg unless closed; free the container if it is closed meanwhile."""
         with self._busy:
             try:
                 if self._closing:
@@ -212,6 +217,6 @@ class Decoder:
 
 
 def _is_contiguous(container: Any) -> bool:
-    """Whether packets follow one another in the file, with little in between."""
+    """Return whether packets follow one another in the file with little in between."""
     name = container.format.name
     return name == "avi" or "matroska" in name or (name == "mpegts" and len(container.streams) == 1)

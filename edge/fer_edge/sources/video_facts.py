@@ -1,4 +1,4 @@
-"""What a container states of its video: rate, start, end, length, each None where it is not known."""
+"""Facts that a container states about its video; each is None if unknown."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fer_edge.sources.video_container import UNKNOWN_RATE
 
 __all__ = ["ASSUMED_RATE", "VideoFacts", "sanitize_frame_rate"]
 
-ASSUMED_RATE: Final = 25.0  # frames per second, where the stream states none
-_MAX_RATE: Final = 1000.0  # frames per second; what is above is not a rate
-_MAX_FRAMES: Final = 1_000_000_000  # what is above is a damaged header's
+ASSUMED_RATE: Final = 25.0  # frames per second, if the stream states none
+_MAX_RATE: Final = 1000.0  # frames per second; higher values are not frame rates
+_MAX_FRAMES: Final = 1_000_000_000  # higher counts come from damaged headers
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """Facts of an open video.
+    """Facts about an open video.
 
-    ``rate`` is in frames per second. ``start_s`` is the container's start on its own clock, ``end_s`` the time
-    after it at which the video stream says that it ends, both in seconds. ``stamped``: frames carry times;
-    ``by_dts``: in their packets alone. ``joins``: the clock may start again in the middle. ``pixel_shape``
-    is a pixel's width to its height, of frames in ``size``.
+    ``rate`` is in frames per second. ``start_s`` is the start time on the container's clock and ``end_s`` the
+    stated end of the video stream relative to it, both in seconds. ``stamped`` means that frames have timestamps,
+    ``by_dts`` that only their packets do. ``joins`` means that the clock may restart in the middle.
+    ``pixel_shape`` is the pixel aspect ratio (width to height) for frames of ``size`` (width, height).
     """
 
     rate: float | None
@@ -39,12 +39,12 @@ class VideoFacts:
 
     @classmethod
     def of(cls, container: Any, stream: Any) -> Self:
-        """Gather them from a container and its video stream."""
+        """Collect the facts from a container and its video stream."""
         flags = container.format.flags
         stamped = not flags & av.format.Flags.no_timestamps.value
-        rate = _rate(container, stream, stamped=stamped)
+        rate = _choose_rate(container, stream, stamped=stamped)
         start = container.start_time
-        end_s = _end_s(container, stream)
+        end_s = _find_end(container, stream)
         return cls(
             rate=rate,
             start_s=None if start is None else start / av.time_base,
@@ -57,19 +57,25 @@ class VideoFacts:
         )
 
     def count_frames(self, start_s: float = 0.0, end_s: float | None = None) -> int | None:
-        """About how many frames there are between two times after the start; None where that is not known."""
+        """Estimate the number of frames between two times after the start.
+
+        Returns None if it is unknown.
+        """
         ends = [end for end in (self.end_s, end_s) if end is not None]
         count = (min(ends, default=0.0) - start_s) * (self.rate or 0.0)
         return round(count) if 0 < count < _MAX_FRAMES else None
 
 
 def sanitize_frame_rate(rate: float) -> float | None:
-    """Frames per second as a container or camera states them; None for 0, NaN and nonsense."""
+    """Return a stated frame rate, or None for 0, NaN and implausible values."""
     return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
 
 
-def _rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
-    """The stream's own rate: the average; of a raw stream the codec's, in .avi the one its times count."""
+def _choose_rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
+    """Return the frame rate of the stream.
+
+    This is usually the average rate. For a raw stream it is the codec's rate, for .avi the one that its times count.
+    """
     rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
     if not stamped:
         rates = [stream.codec_context.framerate]
@@ -85,28 +91,30 @@ def _rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
 
 
 def _is_unknown(rate: Fraction | None) -> bool:
-    """Whether that is the rate which FFmpeg was told to assume."""
+    """Return whether a rate is the one that FFmpeg assumes if it is unknown."""
     return rate is not None and abs(float(rate) - float(UNKNOWN_RATE)) < 1e-4
 
 
-def _end_s(container: Any, stream: Any) -> float | None:
+def _find_end(container: Any, stream: Any) -> float | None:
     start = container.start_time or 0
     if container.format.name == "avi" and stream.frames > 0:
-        return float(stream.frames * stream.time_base)  # FFmpeg cuts the duration down to what is there
+        return float(
+            stream.frames * stream.time_base
+        )  # FFmpeg limits the duration to the frames that are present
     if stream.duration and stream.duration > 0:
         begins = (stream.start_time or 0) * stream.time_base - Fraction(start, av.time_base)
         return float(begins + stream.duration * stream.time_base)
-    text = stream.metadata.get("DURATION")  # Matroska's, for each stream
-    stated = None if text is None else _seconds(text)
+    text = stream.metadata.get("DURATION")  # Matroska states it per stream
+    stated = None if text is None else _parse_duration(text)
     if stated is None and container.duration and len(container.streams) == 1:
         stated = container.duration / av.time_base
     if stated is not None and "matroska" in container.format.name:
-        stated -= start / av.time_base  # it counts from the clock's zero
+        stated -= start / av.time_base  # Matroska counts from zero on the clock, not from the start time
     return stated
 
 
-def _seconds(text: str) -> float | None:
-    """Seconds of hh:mm:ss.fraction; None for anything else."""
+def _parse_duration(text: str) -> float | None:
+    """Convert hh:mm:ss.fraction to seconds; return None for anything else."""
     try:
         hours, minutes, seconds = text.split(":")
         return 3600 * int(hours) + 60 * int(minutes) + float(seconds)

@@ -1,6 +1,8 @@
-"""From a decoder's frame to gray and colour, upright and with square pixels; each only when it is asked for.
+"""Convert decoded frames to upright gray and color images with square pixels.
 
-Detection, following and classification read gray, and most decoders have it for nothing: the luma plane.
+Conversion happens on demand.
+
+Detection, tracking and classification use gray, which most decoders provide at no cost as the luma plane.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from fer_edge.types import Frame, GrayImage, Image
 
 __all__ = ["Geometry", "GeometryReader", "geometry_of", "to_frame"]
 
-_LOCAL: Final = threading.local()  # of each thread: its converters
+_LOCAL: Final = threading.local()  # the converters of each thread
 
 _FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
 
@@ -39,23 +41,23 @@ _LUMA_8_BIT: Final = frozenset(
 
 _ALWAYS_FULL: Final = ("yuvj", "gray")
 
-# Of the display matrix' upper left corner, signs alone: (a, b, c, d) with x' = a x + c y, y' = b x + d y.
+# The signs of the display matrix's upper left corner: (a, b, c, d) with x' = a x + c y, y' = b x + d y.
 _FLIPS: Final = {(-1, 0, 0, 1): 1, (1, 0, 0, -1): 0, (-1, 0, 0, -1): -1}
 _TURNS: Final = {(0, 1, -1, 0): cv2.ROTATE_90_CLOCKWISE, (0, -1, 1, 0): cv2.ROTATE_90_COUNTERCLOCKWISE}
 _TRANSPOSE, _TRANSVERSE = (0, 1, 1, 0), (0, -1, -1, 0)
 _UPRIGHT: Final = (1, 0, 0, 1)
 _SIDEWAYS: Final = frozenset({*_TURNS, _TRANSPOSE, _TRANSVERSE})
 
-_MOST_STRETCH: Final = 8  # a pixel of a stranger shape is a damaged header's
+_MOST_STRETCH: Final = 8  # a pixel aspect ratio beyond this comes from a damaged header
 _MOST_STRETCHED: Final = 1 << 26  # pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How decoded pixels become an upright image of square pixels.
+    """The conversion of decoded pixels to an upright image with square pixels.
 
-    ``size`` (width, height) is that of the image; ``stretched`` that of the decoded frame with square pixels,
-    before it is turned by ``matrix``, the signs (a, b, c, d) of the display matrix.
+    ``decoded`` and ``stretched`` are the (width, height) of the decoded frame, as stored and with square pixels, before
+    rotation by ``matrix``, the signs (a, b, c, d) of the display matrix. ``size`` is that of the resulting image.
     """
 
     decoded: tuple[int, int]
@@ -69,7 +71,7 @@ class Geometry:
         return (height, width) if self.matrix in _SIDEWAYS else (width, height)
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn decoded pixels, (height, width) or (height, width, 3), into the upright image."""
+        """Convert decoded pixels, (height, width[, 3]), to the upright image."""
         if self.stretched != self.decoded:
             pixels = np.asarray(cv2.resize(pixels, self.stretched, interpolation=cv2.INTER_LINEAR), np.uint8)
         if self.matrix in _FLIPS:
@@ -84,9 +86,10 @@ class Geometry:
 
 
 class GeometryReader:
-    """The geometry of each frame of a video (``av.VideoFrame``), read anew where a frame differs from the last.
+    """Returns the geometry of each frame of a video (``av.VideoFrame``).
 
-    The display matrix is read from the first frame of each kind alone.
+    It is cached until a frame's size, rotation or pixel shape changes. The display matrix is read only from the first
+    frame of each kind.
     """
 
     def __init__(self) -> None:
@@ -94,7 +97,7 @@ class GeometryReader:
         self._geometry: Geometry | None = None
 
     def read(self, decoded: Any, pixel_shape: Fraction | None) -> Geometry:
-        """The geometry of a frame whose pixels have that width to height; None where it is unknown."""
+        """Return the geometry of a frame; ``pixel_shape`` is width to height, or None."""
         kind = (decoded.width, decoded.height, decoded.rotation, pixel_shape)
         if self._geometry is None or kind != self._kind:
             self._kind, self._geometry = kind, geometry_of(decoded, pixel_shape)
@@ -102,12 +105,15 @@ class GeometryReader:
 
 
 def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
-    """The geometry of a decoded frame (``av.VideoFrame``) whose pixels have that width to height."""
+    """Compute the geometry of a decoded frame (``av.VideoFrame``).
+
+    ``pixel_shape`` is the pixel aspect ratio (width to height), None if unknown.
+    """
     width, height = decoded.width, decoded.height
     shape = pixel_shape or Fraction(1)
     if not Fraction(1, _MOST_STRETCH) <= shape <= _MOST_STRETCH:
         shape = Fraction(1)
-    # What is short is stretched: no pixel is lost.
+    # Stretch the shorter side, so that no pixels are lost.
     stretched = (round(width * shape), height) if shape >= 1 else (width, round(height / shape))
     if stretched[0] * stretched[1] > _MOST_STRETCHED:
         stretched = (width, height)
@@ -122,7 +128,7 @@ def to_frame(
     time_s: float,
     clock: datetime | None = None,
 ) -> Frame:
-    """The frame that shows a decoded one; nothing is converted yet."""
+    """Return the Frame for a decoded frame; pixels are converted on demand."""
     return Frame(
         lambda: geometry.apply(_to_bgr(decoded)),
         source,
@@ -139,7 +145,10 @@ def _to_bgr(decoded: Any) -> Image:
 
 
 def _convert(decoded: Any, pixel_format: str) -> NDArray[np.uint8]:
-    """Convert with a converter of this thread's own: a frame's own one may be used by one thread alone."""
+    """Convert a frame to a pixel format.
+
+    Uses a converter per thread, because a frame's own converter is not thread-safe.
+    """
     if not hasattr(_LOCAL, "converters"):
         _LOCAL.converters = {}
     converter = _LOCAL.converters.get(pixel_format)
@@ -151,10 +160,13 @@ def _convert(decoded: Any, pixel_format: str) -> NDArray[np.uint8]:
 
 
 def _to_gray(decoded: Any) -> GrayImage:
-    """Gray as FFmpeg's own conversion has it, within a level; from the luma plane where there is one."""
+    """Convert a frame to gray, within one level of FFmpeg's conversion.
+
+    Uses the luma plane directly if there is one.
+    """
     name = decoded.format.name
     if decoded.color_trc in _HIGH_RANGE or decoded.color_primaries == _BT2020:
-        return _convert(decoded, "gray")  # swscale maps such colours into the range of a screen
+        return _convert(decoded, "gray")  # swscale maps such colors to standard dynamic range
     full = decoded.color_range == _FULL_RANGE or name.startswith(_ALWAYS_FULL)
     if name in _LUMA_8_BIT:
         luma: GrayImage = _first_plane(decoded, np.uint8)
@@ -162,16 +174,19 @@ def _to_gray(decoded: Any) -> GrayImage:
     bits = _depth_of_luma(name)
     if bits is not None:
         luma, shift = _first_plane(decoded, np.uint16), 16 - bits if name.startswith("p0") else 0
-        unit = 1 << (bits - 8 + shift)  # of an 8-bit level
+        unit = 1 << (bits - 8 + shift)  # one 8-bit level
         if full:
             return np.asarray(luma >> (bits - 8 + shift), np.uint8)
-        above = cv2.subtract(luma, np.full(1, 16 * unit, np.float64))  # blacker than black stays black
+        above = cv2.subtract(luma, np.full(1, 16 * unit, np.float64))  # clips values below black
         return np.asarray(cv2.convertScaleAbs(above, alpha=255 / (219 * unit)), np.uint8)
     return _convert(decoded, "gray")
 
 
 def _depth_of_luma(name: str) -> int | None:
-    """The bits of little-endian luma in the first plane of a deep format; None for other formats."""
+    """Return the bit depth of the little-endian luma plane of a deep pixel format.
+
+    Returns None for other formats.
+    """
     if not name.endswith("le") or not name.startswith(("yuv4", "yuva4", "p010", "p012", "p016", "gray1")):
         return None
     depths = {"10": 10, "12": 12, "14": 14, "16": 16, "9": 9}
@@ -180,7 +195,7 @@ def _depth_of_luma(name: str) -> int | None:
 
 
 def _first_plane(decoded: Any, dtype: type[Any]) -> NDArray[Any]:
-    """The first plane without copying: (height, width) of ``dtype``, rows at the decoder's stride."""
+    """Return the first plane, (height, width) of ``dtype``, as a view without copying."""
     plane = decoded.planes[0]
     rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
     return rows[: decoded.height, : decoded.width]
@@ -188,13 +203,13 @@ def _first_plane(decoded: Any, dtype: type[Any]) -> NDArray[Any]:
 
 @cache
 def _limited_range_table() -> NDArray[np.uint8]:
-    """From luma 16…235 to gray 0…255."""
+    """Return the lookup table from luma 16…235 to gray 0…255."""
     levels = np.rint((np.arange(256) - 16) * (255 / 219))
     return np.asarray(np.clip(levels, 0, 255), np.uint8)
 
 
 def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:
-    """The signs of the display matrix: by how many quarters a frame is turned, and whether it is mirrored."""
+    """Return the signs of the display matrix: the frame's rotation and mirroring."""
     for data in _without_pixels(decoded).side_data:
         if data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d, *_ = struct.unpack("<9i", bytes(data)[:36])
@@ -206,8 +221,8 @@ def _display_matrix(decoded: Any) -> tuple[int, int, int, int]:
 
 
 def _without_pixels(decoded: Any) -> Any:
-    """A tiny frame with the side data of a large one.
+    """Return a tiny frame with the same side data.
 
-    Reading side data ties a frame into a cycle, so that its memory waits for the garbage collector.
+    Reading side data creates a reference cycle, which keeps a frame's memory until the garbage collector runs.
     """
     return VideoReformatter().reformat(decoded, width=16, height=16, format="gray", threads=1)

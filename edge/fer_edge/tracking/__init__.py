@@ -1,1 +1,1 @@
-"""Which face is which over time."""
+"""Track faces over time."""

@@ -1,4 +1,4 @@
-"""Which detection is which followed face, and which of them are one face."""
+"""Associate detections with tracks, and find duplicate tracks."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fer_edge.types import Detection, FaceBox, GrayImage
 
 __all__ = ["find_coverer", "find_duplicates", "is_same_face", "keep_best_supported", "match_tracks"]
 
-_APPEARANCE_WEIGHT: Final = 1.0  # face sizes that a correlation of 0 instead of 1 counts for
-_SAME_FACE_IOU: Final = 0.5  # two boxes that overlap by more show one face
-_COVERED: Final = 0.3  # of the smaller box: the share that makes one face stand before another
-_BESIDE: Final = 0.6  # face sizes from the coverer, where a covered face comes out
-_NESTED: Final = 0.6  # and so do those of which the smaller one lies inside the other by more
-_SAME_HIT_IOU: Final = 0.4  # parts of a search meet at places and sizes that both of them see
+_APPEARANCE_WEIGHT: Final = 1.0  # distance, in face sizes, that a correlation of 0 instead of 1 adds
+_SAME_FACE_IOU: Final = 0.5  # two boxes that overlap by more than this show the same face
+_COVERED: Final = 0.3  # share of the smaller box: above it, one face is in front of another
+_BESIDE: Final = 0.6  # face sizes from the coverer at which a covered face reappears
+_NESTED: Final = 0.6  # as do two boxes of which the smaller is inside the other by more than this share
+_SAME_HIT_IOU: Final = 0.4  # parts of a search overlap in position and size
 
 
 def is_same_face(a: FaceBox, b: FaceBox) -> bool:
-    """Whether two boxes show one face: they overlap much, or one lies inside the other."""
+    """Return whether two boxes show the same face: they overlap or are nested."""
     return a.iou(b) > _SAME_FACE_IOU or a.cover(b) > _NESTED
 
 
 def keep_best_supported(found: Sequence[Detection]) -> list[Detection]:
-    """One detection for each face, the one that most hits or the highest score speak for."""
+    """Keep one detection per face, the one with the most hits or the highest score."""
     return list(
         suppress_overlaps(
             found,
@@ -40,7 +40,10 @@ def keep_best_supported(found: Sequence[Detection]) -> list[Detection]:
 def match_tracks(
     tracks: Sequence[Track], faces: Sequence[Detection], gray: GrayImage, time_s: float, reach: float
 ) -> list[tuple[Track, Detection]]:
-    """Pairs of tracks and detections, likeliest first, each used once, none further apart than ``reach`` sizes."""
+    """Return pairs of tracks and detections, most likely first.
+
+    Each track and detection is used at most once, and none are further apart than ``reach`` face sizes.
+    """
     near = [
         (distance, i, j)
         for i, track in enumerate(tracks)
@@ -48,7 +51,7 @@ def match_tracks(
         if (distance := _track_distance(track, face.box, time_s)) <= reach
     ]
     if len({i for _, i, _ in near}) < len(near) or len({j for *_, j in near}) < len(near):
-        # Faces so close that places alone do not tell them apart: their appearance counts, too.
+        # The faces are so close that positions alone are ambiguous, so compare their appearance as well.
         near = [
             (distance + _APPEARANCE_WEIGHT * (1 - tracks[i].template.similarity(gray, faces[j].box)), i, j)
             for distance, i, j in near
@@ -63,7 +66,7 @@ def match_tracks(
 
 
 def find_duplicates(tracks: Sequence[Track]) -> list[Track]:
-    """The tracks that follow a face which another one follows, with less doubt."""
+    """Return the tracks that follow the same face as another track with less doubt."""
     duplicates: list[Track] = []
     for i, track in enumerate(tracks):
         for other in tracks[i + 1 :]:
@@ -73,16 +76,16 @@ def find_duplicates(tracks: Sequence[Track]) -> list[Track]:
 
 
 def find_coverer(lost: Track, tracks: Sequence[Track], time_s: float) -> Track | None:
-    """Who stands before a face that got lost; None where nobody does."""
+    """Return the track in front of a lost face, or None."""
     place = lost.predict(time_s)
     best = max(tracks, key=lambda track: place.cover(track.box), default=None)
     return best if best is not None and place.cover(best.box) > _COVERED else None
 
 
 def _track_distance(track: Track, box: FaceBox, time_s: float) -> float:
-    """How far a box is from where a face is expected, or from beside whoever covers it, in face sizes.
+    """Return the distance of a box from a track's expected position, in face sizes.
 
-    A covered face has gone on, or has stayed where it was.
+    A covered face may have stayed, moved on, or reappear beside the face that covers it.
     """
     place = track.predict(time_s)
     distance = _distance(place, box)
@@ -96,6 +99,6 @@ def _track_distance(track: Track, box: FaceBox, time_s: float) -> float:
 
 
 def _distance(a: FaceBox, b: FaceBox) -> float:
-    """Between the centres, in mean face sizes, plus the logarithm of how much larger one is."""
+    """Return the distance of centers in mean face sizes, plus the log size ratio."""
     (ax, ay), (bx, by) = a.center, b.center
     return 2 * math.hypot(ax - bx, ay - by) / (a.width + b.width) + abs(math.log(a.width / b.width))

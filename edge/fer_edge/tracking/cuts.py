@@ -1,8 +1,9 @@
-"""Noticing hard cuts: frames that do not continue the one before.
+"""Detect hard cuts: frames that do not continue the previous frame.
 
-A cut replaces what the blocks of an image show. A pan or a shaken camera moves all of them alike, a zoom and people
-who move each by a little, a flash or another exposure change their brightness and contrast. So the fine structure of
-each block is looked for where it was and where the common motion has brought it, by normalised correlation.
+A cut replaces the content of the blocks of an image. A pan or camera shake moves all blocks alike, a zoom or moving
+people move each block a little, and a flash or a change of exposure changes brightness and contrast. So the fine
+structure of each block is searched by normalized correlation, both at its old position and where the common motion
+has moved it.
 """
 
 from __future__ import annotations
@@ -21,43 +22,48 @@ __all__ = ["CutDetector"]
 
 _Reduced = NDArray[np.float32]
 
-_SIDE: Final = 96  # pixels: the longer side of what is compared
-_FINE: Final = 1.5  # of them: the sigma of what is compared; coarser shades are alike by chance
-_BLOCK, _STEP, _MARGIN = 24, 12, 3  # of them: blocks overlap by half
-_WANDER: Final = 3  # of them: how far a block may be from where the common motion brings it
+_SIDE: Final = 96  # pixels: the longer side of the reduced frame
+_FINE: Final = 1.5  # reduced pixels: sigma of the compared detail; coarser shades match by chance
+_BLOCK, _STEP, _MARGIN = 24, 12, 3  # reduced pixels; blocks overlap by half
+_WANDER: Final = 3  # reduced pixels: how far a block may deviate from the common motion
 _LEAST: Final = _BLOCK + 2 * _MARGIN
 
-# Chosen by bench/cuts.py: cuts come to 0.42 at most; frames of a shaken camera to 0.46 at least, and to 0.7 usually.
-_CUT: Final = 0.45  # correlation of all blocks, compared with the usual one, below which there was a cut
+# Chosen by bench/cuts.py: cuts reach at most 0.42; frames of a shaking camera at least 0.46, and usually 0.7.
+_CUT: Final = 0.45  # correlation of all blocks, relative to the usual one, below which there was a cut
 _NEWEST: Final = 0.2  # weight of a frame in the usual correlation
-_MOVED: Final = 0.6  # correlation of the moved middle above which there was none
-_ROOM: Final = 6  # a share of the frame's sides: how far the common motion reaches
-_SAME: Final = 0.9  # of the unmoved frame, shades included
-_STILL: Final = 1.2  # gray levels: the mean difference below which nothing happened
-_TEXTURE: Final = 1.2  # gray levels: the standard deviation of a block that shows something
-_BLACK, _WHITE = 6.0, 240.0  # gray levels of pixels that are burnt out, or dark
-_BURNT: Final = 0.2  # of a block, the share that makes it tell nothing
-_KNOWN: Final = 0.35  # share of what there was that has to be in blocks that tell something
-_BLIND: Final = 30  # frames for which one that tells something is awaited
+_MOVED: Final = 0.6  # correlation of the shifted center above which there was no cut
+_ROOM: Final = 6  # 1/6 of the frame's sides: the largest common motion
+_SAME: Final = (
+    0.9  # correlation of the unshifted frame, including coarse shades, above which there was no cut
+)
+_STILL: Final = 1.2  # gray levels: the mean difference below which nothing changed
+_TEXTURE: Final = 1.2  # gray levels: the standard deviation above which a block has content
+_BLACK, _WHITE = 6.0, 240.0  # gray levels of pixels that are too dark or overexposed
+_BURNT: Final = 0.2  # the share of such pixels that makes a block unusable
+_KNOWN: Final = 0.35  # the share of the content that has to be in usable blocks
+_BLIND: Final = 30  # how many frames to wait for a usable one
 
 
 class CutDetector:
-    """Compares each frame with the one before, reduced to 96 pixels.
+    """Compares each frame with the previous one, both reduced to 96 pixels.
 
-    Frames that a flash burns out, or that are black in a fade, tell nothing: what comes after them is compared
-    with what was before them. Small images of less than 30 reduced pixels a side have no cuts.
+    Frames overexposed by a flash or black in a fade are not usable: the frames after them are compared with the last
+    usable frame. There are no cuts in images of less than 30 reduced pixels per side.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """The next frame begins a shot, perhaps of another size."""
+        """Start over with the next frame, which may have another size."""
         self._before: _Reduced | None = None
         self._blind, self._usual = 0, 1.0
 
     def update(self, gray: GrayImage) -> bool:
-        """Whether a gray frame, uint8 (height, width) of the size of those before, begins another shot."""
+        """Return whether a gray frame begins a new shot.
+
+        ``gray`` is uint8 (height, width), of the same size as the frames before.
+        """
         before, now = self._before, _reduce(gray)
         if before is None or min(now.shape) < _LEAST:
             likeness: float | None = 1.0
@@ -78,13 +84,16 @@ def _reduce(gray: GrayImage) -> _Reduced:
     height, width = gray.shape
     scale = _SIDE / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Nine samples to each pixel average a camera's noise; a whole ratio is what OpenCV averages fast.
+    # Nine samples per pixel average out camera noise; OpenCV averages fastest at an integer ratio.
     samples = cv2.resize(gray, (3 * size[0], 3 * size[1]), interpolation=cv2.INTER_NEAREST)
     return cv2.resize(samples, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _likeness(before: _Reduced, now: _Reduced) -> float | None:
-    """How much of what the first frame shows the second one shows, at most 1; None where that cannot be said."""
+    """Return how much of the first frame's content the second shows, at most 1.
+
+    Returns None if that cannot be determined.
+    """
     if cv2.norm(before, now, cv2.NORM_L1) < _STILL * now.size or _correlation(before, now) > _SAME:
         return 1.0
     fine_before, fine_now = _fine(before), _fine(now)
@@ -103,7 +112,7 @@ def _likeness(before: _Reduced, now: _Reduced) -> float | None:
             known += weight
             found += weight * max(_find(block, fine_now, x + dx, y + dy) for dx, dy in {(0, 0), motion})
     if not shown:
-        return 1.0  # there was nothing that could go on
+        return 1.0  # there was no content to compare
     return found / known if known > _KNOWN * shown else None
 
 
@@ -117,7 +126,7 @@ def _correlation(a: _Reduced, b: _Reduced) -> float:
 
 
 def _common_motion(before: _Reduced, now: _Reduced) -> tuple[float, tuple[int, int]]:
-    """Where the middle of the frame is now: correlation, and motion in x and y."""
+    """Locate the center of the frame; return its correlation and motion in x and y."""
     height, width = before.shape
     top, left = height // _ROOM, width // _ROOM
     middle = before[top : height - top, left : width - left]
@@ -127,7 +136,7 @@ def _common_motion(before: _Reduced, now: _Reduced) -> tuple[float, tuple[int, i
 
 
 def _blocks(height: int, width: int) -> Iterator[tuple[int, int]]:
-    """The left and top of each block, those in the middle of what _STEP leaves over."""
+    """Yield the left and top of each block; a remainder is split between both sides."""
     room_y, room_x = height - _BLOCK - 2 * _MARGIN, width - _BLOCK - 2 * _MARGIN
     for y in range(_MARGIN + room_y % _STEP // 2, _MARGIN + room_y + 1, _STEP):
         for x in range(_MARGIN + room_x % _STEP // 2, _MARGIN + room_x + 1, _STEP):
@@ -135,7 +144,10 @@ def _blocks(height: int, width: int) -> Iterator[tuple[int, int]]:
 
 
 def _find(block: _Reduced, now: _Reduced, x: int, y: int) -> float:
-    """The best correlation of a block with what is about a place, 0…1; 0 where most of it is outside."""
+    """Return the best correlation of a block near a position, 0…1.
+
+    Returns 0 if most of the block would be outside the frame.
+    """
     height, width = now.shape
     top, bottom = max(0, y - _WANDER), min(height, y + _BLOCK + _WANDER)
     left, right = max(0, x - _WANDER), min(width, x + _BLOCK + _WANDER)

@@ -1,4 +1,4 @@
-"""Noticing where a frame changed, so that only that has to be searched for new faces."""
+"""Detect where a frame changed, to search only these parts for new faces."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from fer_edge.types import FaceBox, GrayImage
 
 __all__ = ["MotionDetector", "MotionMask"]
 
-_CELL: Final = 8  # pixels of the frame to a cell
-_CHANGE: Final = 8.0  # gray levels by which the mean of 3×3 cells must differ; noise of 10 averages to 2.4
-_DENSE: Final = 0.2  # of a window's cells
-_AROUND_FACE: Final = 0.4  # of its size: the border of a followed face whose changes are its own
-_BESIDE: Final = 0.05  # of that border: what half a face that comes out beside the followed one changes
+_CELL: Final = 8  # pixels of the frame per cell side
+_CHANGE: Final = 8.0  # gray levels by which the mean of 3×3 cells must change; noise of 10 averages to 2.4
+_DENSE: Final = 0.2  # share of a window's cells
+_AROUND_FACE: Final = 0.4  # of its size: the border of a tracked face in which changes are its own
+_BESIDE: Final = 0.05  # share of that border: what half a face that appears beside the tracked one changes
 
 
 @dataclass(frozen=True, slots=True)
 class MotionMask:
-    """Where a frame changed: ``cells``, bool (rows, columns), one for each 8×8 pixels."""
+    """The changes in a frame: ``cells`` is bool (rows, columns), one per 8×8 pixels."""
 
     cells: NDArray[np.bool_]
 
     def around(self, size: float) -> FaceBox | None:
-        """The box around the centres of all square windows of ``size`` pixels, a fifth of which changed.
+        """Return the bounding box of the centers of all square windows with enough change.
 
-        A face that appears changes most of the window that it fills, a waving leaf does not. None where
-        there is no such window.
+        Windows are ``size`` pixels wide; a fifth of their cells has to have changed. A face that appears changes
+        most of its window, a waving leaf does not. Returns None if there is no such window.
         """
         side = max(1, round(size / _CELL))
         density = cv2.blur(self.cells.astype(np.float32), (side, side), borderType=cv2.BORDER_CONSTANT)
@@ -48,10 +48,10 @@ class MotionMask:
 
 
 class MotionDetector:
-    """Notices where a frame changed since it was last searched there, by the mean gray of its cells.
+    """Detects where a frame changed since it was last searched.
 
-    A cell's mean is compared with what it was when the cell was last searched, so that a slow change is
-    noticed when it has become large enough. The borders of followed faces are searched by themselves.
+    A cell's mean gray is compared with its value when the cell was last searched, so that a slow change is detected
+    once it is large enough. The borders of tracked faces are searched separately.
     """
 
     def __init__(self) -> None:
@@ -59,19 +59,23 @@ class MotionDetector:
         self._now = self._beside = self._searched
 
     def update(self, gray: GrayImage, faces: list[FaceBox]) -> MotionMask | None:
-        """What changed outside the followed faces, which will now be searched; None where nothing did."""
+        """Return the changes outside tracked faces and mark them as searched.
+
+        Returns None if nothing changed.
+        """
         self._now = now = _cell_means(gray)
         changed = _differs(now, self._searched)
         for face in faces:
-            # A cell that a face covers stays as it is: it is looked at when the face has left it.
+            # A cell covered by a face keeps its old value, and is searched when the face has left it.
             changed[_cells(face, _AROUND_FACE)] = False
         self._searched[changed] = now[changed]
         return MotionMask(changed) if changed.any() else None
 
     def update_beside(self, face: FaceBox, others: list[FaceBox]) -> bool:
-        """Whether the border of a followed face, which will now be searched, shows something else since it was.
+        """Return whether the border of a tracked face changed, and mark it as searched.
 
-        In the frame of the last :meth:`update`; what changed there is the face's own or another one that it covered.
+        This compares the frame of the last :meth:`update` with the one in which the border was last searched. A
+        change is caused by the face itself or by a face that it covered.
         """
         border = np.zeros(self._now.shape, bool)
         around = _cells(face, _AROUND_FACE)
@@ -85,7 +89,7 @@ class MotionDetector:
         return True
 
     def mark_searched(self, gray: GrayImage) -> None:
-        """The whole frame, of a new size perhaps, has just been searched."""
+        """Mark the whole frame, which may have a new size, as searched."""
         self._now = self._searched = _cell_means(gray)
         self._beside = self._now.copy()
 
@@ -95,7 +99,7 @@ def _differs(now: NDArray[np.int16], before: NDArray[np.int16]) -> NDArray[np.bo
 
 
 def _cells(face: FaceBox, border: float) -> tuple[slice, slice]:
-    """The rows and columns of the cells of a face with so many of its sizes around it."""
+    """Return the rows and columns of a face's cells with a border in face sizes."""
     x, y = border * face.width, border * face.height
     return (
         slice(_cell(face.y - y), _cell(face.y + face.height + y) + 1),
@@ -110,5 +114,5 @@ def _cell(pixel: float) -> int:
 def _cell_means(gray: GrayImage) -> NDArray[np.int16]:
     height, width = gray.shape
     size = (max(1, -(-width // _CELL)), max(1, -(-height // _CELL)))
-    # Every fourth pixel of each row and column: four to a cell, which averages enough.
+    # Every fourth pixel of each row and column: four per cell are enough for the average.
     return cv2.resize(thin_out(gray, 4), size, interpolation=cv2.INTER_AREA).astype(np.int16)

@@ -1,4 +1,4 @@
-"""The searches of parts of a frame: for one face, for what changed, and for whoever comes out beside a face."""
+"""Search parts of a frame: for a known face, for changes, and beside a face."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from fer_edge.types import Detection, FaceBox, Frame
 
 __all__ = ["detect_beside", "detect_changes", "detect_near", "is_sure"]
 
-# The search for one face: by which factor its size may have changed, and how much of it must be where it was.
+# Search for a known face: the factor by which its size may have changed, and the least overlap with its old box.
 _SIZE_CHANGE: Final = 1.2
 _NEAR_IOU: Final = 0.2
-# The search beside a face: how far around it in its sizes, and by which factor others may be larger or smaller.
+# Search beside a face: the margin in face sizes, and the factor by which other faces may be larger or smaller.
 _BESIDE_MARGIN: Final = 0.9
 _BESIDE_SIZES: Final = 1.6
-# The search of what changed: sizes searched at once, a little more than twice, for a face is hit at several sizes.
+# Search of changes: the range of sizes searched at once, a little more than double, since a face is hit at several.
 _OCTAVE: Final = 2.6
-_DETAIL: Final = 1.5  # how much larger than need be a detector looks at parts of a frame
+_DETAIL: Final = 1.5  # extra enlargement at which a detector searches parts of a frame
 
 
 def is_sure(detector: Detector, face: Detection) -> bool:
-    """Whether a detection is a face by itself, even if none was there a moment ago."""
+    """Return whether a detection counts as a face even if there was none before."""
     return face.support is None or face.support >= detector.traits.sure_support
 
 
 def detect_near(detector: Detector, frame: Frame, box: FaceBox) -> Detection | None:
-    """The face that was in ``box`` a moment ago, at about its size; None where the detector sees none."""
+    """Find the face that was in ``box`` a moment ago, at about its size, or None."""
     size = max(box.width, box.height)
     part = box.grown(round(detector.traits.follow_margin * size)).clipped(*frame.size)
     if part is None:
@@ -39,7 +39,7 @@ def detect_near(detector: Detector, frame: Frame, box: FaceBox) -> Detection | N
 
 
 def detect_beside(detector: Detector, frame: Frame, box: FaceBox) -> list[Detection]:
-    """Faces about as large as the one in ``box``, there and around it."""
+    """Find faces about as large as the one in ``box``, in it and around it."""
     size = max(box.width, box.height)
     part = box.grown(round(_BESIDE_MARGIN * size)).clipped(*frame.size)
     if part is None:
@@ -49,10 +49,10 @@ def detect_beside(detector: Detector, frame: Frame, box: FaceBox) -> list[Detect
 
 
 def detect_changes(detector: Detector, frame: Frame, changes: MotionMask) -> list[Detection]:
-    """Faces where the frame changed, one octave of sizes at a time.
+    """Find faces where the frame changed, one octave of sizes at a time.
 
-    What changed may be large enough for some sizes and not for others. Where the octaves together would
-    cost more than one search of everything, or parts save nothing, everything is searched.
+    A change may be large enough for some sizes and too small for others. If searching the octaves would cost more than
+    one full search, or if searching parts saves nothing, the whole frame is searched.
     """
     if not detector.traits.cheap_parts:
         return list(detector.detect(frame))

@@ -1,4 +1,4 @@
-"""One followed face: where it is, what it looks like, how it moves, and how sure that is."""
+"""A tracked face: its position, appearance, motion and reliability."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from fer_edge.types import Detection, FaceBox, GrayImage
 
 __all__ = ["Track"]
 
-_VELOCITY_WEIGHT: Final = 0.4  # of the newest step in the mean of a face's motion
-_EDGE: Final = 0.15  # of its size: how near the edge a face is that leaves
-_LEAVING_S: Final = 1.0  # in which it would be out of sight by half
-_SURE: Final = 0.92  # similarity below which it may have another size
+_VELOCITY_WEIGHT: Final = 0.4  # weight of the newest step in a face's mean velocity
+_EDGE: Final = 0.15  # of its size: the distance from the edge at which a face may be leaving
+_LEAVING_S: Final = 1.0  # the time in which half of it would be out of sight
+_SURE: Final = 0.92  # similarity below which other sizes are tried
 _SCALE_STEP: Final = 1.06
-_SCALE_REACH: Final = 0.15  # of its size, how far it is from where it was found at another size
-_SCALE_GAIN: Final = 0.005  # of similarity that speaks for another size
-_SCALE_LIMIT: Final = 1.3  # how much larger or smaller than when its detector last saw it
-_MOVING_S: Final = 0.15  # for so long an unseen face is taken to move on; then it is where it was last seen
+_SCALE_REACH: Final = 0.15  # of its size: the search distance at another size
+_SCALE_GAIN: Final = 0.005  # the gain in similarity required for another size
+_SCALE_LIMIT: Final = 1.3  # the largest change in size since the detector last found it
+_MOVING_S: Final = (
+    0.15  # how long a missed face is assumed to move on; after that, it is expected at its last position
+)
 
 
 @dataclass(slots=True)
 class Track:
-    """A face: where and when it was last seen, its appearance when last confirmed, its motion (pixels/s).
+    """A tracked face.
 
-    ``misses`` counts the searches in a row in which its detector did not see it; ``missed`` is one that
-    was there a moment ago and may be again.
-    ``scale`` is how large it is compared with its template. ``coverer`` is who stood in front of it when it got lost.
-    ``hid_s`` is when another face was last lost behind it, ``beside_s`` when its border was last searched for others.
+    It holds its last position and time, its appearance when last confirmed, and its velocity (pixels/s).
+    ``misses`` counts the consecutive searches in which the detector did not find it; ``missed`` means that it was
+    there a moment ago and may return. ``replaced`` means that another face appeared in its place from one frame to
+    the next. ``scale`` is its size relative to its template. ``coverer`` is the track that was in front of it when
+    it got lost. ``hid_s`` is when another face was last lost behind it, ``beside_s`` when its border was last
+    searched for others.
     """
 
     id: int
@@ -40,6 +44,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     misses: int = 0
     missed: bool = False
+    replaced: bool = False
     scale: float = 1.0
     coverer: Track | None = None
     hid_s: float = -math.inf
@@ -47,19 +52,22 @@ class Track:
 
     @property
     def box(self) -> FaceBox:
-        """Where the face was last seen."""
+        """The face's last position."""
         return self.detection.box
 
     @property
     def doubt(self) -> tuple[float, ...]:
-        """Of two tracks on one face the one with more doubt ends; the younger one where both are as sure."""
+        """The sort key that decides which of two tracks on one face ends: the larger one.
+
+        If both are equally sure, the newer track ends.
+        """
         return self.misses, -(self.detection.support or 0), self.id
 
     def match(self, gray: GrayImage, time_s: float) -> Match:
-        """Find the place and size at which the face looks most as it did."""
+        """Find the position and size at which the face is most similar to its template."""
         best = match_template(gray, self.template, self.predict(time_s), size=self.scale)
         if best.similarity >= _SURE or self.misses:
-            # What its detector does not see may be a face that gets covered: it seems to shrink.
+            # A face that the detector misses may be about to be covered, and then seems to shrink.
             return best
         for scale in (self.scale * _SCALE_STEP, self.scale / _SCALE_STEP):
             if not 1 / _SCALE_LIMIT <= scale <= _SCALE_LIMIT:
@@ -74,10 +82,11 @@ class Track:
         return best
 
     def predict(self, time_s: float) -> FaceBox:
-        """The box where the face is: moved on as it did, or where it was seen if that is a while ago.
+        """Return the box where the face is expected.
 
-        Faces that hide stop, turn round or go on, so that the place where one was last seen is the best guess
-        (J. Cao et al., "Observation-Centric SORT", 2023).
+        This is its last box moved on, or the last box itself if the face has been missed for a while. Hidden faces
+        stop, turn around or move on, so the last position is the best estimate (J. Cao et al.,
+        "Observation-Centric SORT", 2023).
         """
         elapsed = time_s - self.seen_s
         if self.missed and elapsed > _MOVING_S:
@@ -85,7 +94,7 @@ class Track:
         return self.moved_on(time_s)
 
     def moved_on(self, time_s: float) -> FaceBox:
-        """The box where the face is if it has moved on as it did."""
+        """Return the box where the face would be at constant velocity."""
         elapsed = time_s - self.seen_s
         return FaceBox(
             round(self.box.x + self.velocity[0] * elapsed),
@@ -95,7 +104,10 @@ class Track:
         )
 
     def is_leaving(self, size: tuple[int, int]) -> bool:
-        """Whether it is about to leave a frame of that width and height: who enters there is someone else."""
+        """Return whether the face is about to leave a frame of ``size`` (width, height).
+
+        A face that enters there afterward is somebody else.
+        """
         box, ahead_s = self.box, _LEAVING_S
         return any(
             (start <= _EDGE * side and speed * ahead_s < -side / 2)
@@ -107,7 +119,7 @@ class Track:
         )
 
     def update(self, detection: Detection, time_s: float) -> None:
-        """Take the face's new place over."""
+        """Update the face's position and velocity."""
         elapsed = time_s - self.seen_s
         if elapsed > 0:
             (old_x, old_y), (new_x, new_y) = self.box.center, detection.box.center
@@ -119,8 +131,8 @@ class Track:
         self.detection, self.seen_s = detection, time_s
 
     def confirm(self, gray: GrayImage, detection: Detection, time_s: float) -> None:
-        """The detector sees the face there: its appearance is that of now."""
+        """Update the track after the detector found the face, including its appearance."""
         self.update(detection, time_s)
         self.template = Template.from_box(gray, detection.box)
-        self.scale, self.misses, self.missed = 1.0, 0, False
+        self.scale, self.misses, self.missed, self.replaced = 1.0, 0, False, False
         self.coverer = None

@@ -1,8 +1,8 @@
-"""Which face is which over time: found by searching, followed by its appearance in between.
+"""Track faces over time: detect them, and follow them by appearance in between.
 
-Searching a frame costs a hundred times as much as looking where a face was a moment ago. So each face is
-followed by its appearance, its detector confirms it a few times a second, and the frame is searched where it
-changed, and now and then everywhere.
+Searching a frame costs a hundred times as much as checking where a face was a moment ago. So each face is followed by
+its appearance and confirmed by the detector a few times a second. The frame is searched where it changed, and
+occasionally as a whole.
 """
 
 from __future__ import annotations
@@ -20,56 +20,59 @@ from fer_edge.tracking.association import (
 )
 from fer_edge.tracking.motion import MotionDetector
 from fer_edge.tracking.searches import detect_beside, detect_changes, detect_near, is_sure
-from fer_edge.tracking.template import Template
+from fer_edge.tracking.template import Template, correlate_detail
 from fer_edge.tracking.track import Track
-from fer_edge.types import Detection, Frame
+from fer_edge.types import Detection, FaceBox, Frame, GrayImage
 
 __all__ = ["TrackedFace", "Tracker"]
 
-# How often changes are searched and faces are confirmed, unless --detect-every says otherwise: whichever
-# comes first, by frames and by the source's clock.
+# How often changes are searched and faces are confirmed by default, in frames and in seconds of the source's clock,
+# whichever comes first.
 _DETECT_EVERY: Final = 8
 _DETECT_S: Final = 0.3
-# How often the whole frame is searched even if nothing changed: when both have passed.
+# How often the whole frame is searched even if nothing changed: after both of these.
 _FULL_EVERY: Final = 90
 _FULL_S: Final = 3.0
 
-# Frames between the searches of everything at a start: one misses a face here and there, or comes too early.
+# Frames between the full searches at a start: a single search may miss a face or come too early.
 _EARLY: Final = (0, 8, 10, 10)
 
-_ALIKE: Final = 0.8  # similarity at which a face is the one that it was
-_UNCHANGED: Final = 0.97  # similarity above which its box needs no confirmation
+_ALIKE: Final = 0.8  # similarity above which it is still the same face
+_UNCHANGED: Final = 0.97  # similarity above which a box needs no confirmation
 
-_REACH: Final = 0.3  # how far off, in face sizes, a face may be from where it is expected
-_REACH_PER_S: Final = 6.0  # and how much further for each second since the frame before
+# Below this share of the usual correlation of a face's detail, another face has taken its place.
+_REPLACED: Final = 0.68
+
+_REACH: Final = 0.3  # how far, in face sizes, a face may be from its expected position
+_REACH_PER_S: Final = 6.0  # additional distance per second since the previous frame
 _MOST_REACH: Final = 0.9
 _LOST_REACH: Final = 0.8
-_REMEMBERED_S: Final = 1.0  # a lost face that comes back within this time gets its id back
-_MISSED_S: Final = 0.3  # for so long a lost face is looked for where it is expected
-_MISSES: Final = 3  # a face that its detector does not see so often in a row is not a face
+_REMEMBERED_S: Final = 1.0  # a lost face that returns within this time keeps its id
+_MISSED_S: Final = 0.3  # how long a lost face is searched at its expected position
+_MISSES: Final = 3  # after this many consecutive misses, a face is dropped
 _EPSILON_S: Final = 5e-4  # clocks are rounded
 
-# The search beside a face that may cover others.
-_BESIDE_S: Final = 1.0  # how often one is searched that changed
-_HIDES_S: Final = 10.0  # for so long those behind which a face got lost are searched more often
+# Search beside a face that may cover others.
+_BESIDE_S: Final = 1.0  # how often a changed border is searched
+_HIDES_S: Final = 10.0  # how long faces behind which another got lost are searched more often
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """A detection and the id of the face it shows, unique in a run."""
+    """A detection and the id of its face, which is unique within a run."""
 
     id: int
     detection: Detection
 
 
 class Tracker:
-    """Finds the faces of consecutive frames and gives each the id it had before.
+    """Finds the faces in consecutive frames and keeps the id of each face.
 
-    ``detect_every`` is the number of frames after which the whole frame is searched again (1: each
-    frame is). None: what changed is searched, and faces are confirmed, every 8 frames or 0.3 s of the
-    source's clock, whichever is less; the whole frame three times soon after the first time, and then after
-    90 frames that last three seconds or more. What changed is searched at once in a frame in which a face got
-    lost. A frame without a time is a still image of its own, whose faces are new ones. Ids count from ``first_id``.
+    ``detect_every`` is the number of frames after which the whole frame is searched again (1: every frame is). None:
+    changes are searched and faces confirmed every 8 frames or 0.3 s of the source's clock, whichever is less; the whole
+    frame is searched three times soon after the first search, and then after at least 90 frames and three seconds. When
+    a face gets lost, changes are searched at once. A frame without a time is an independent still image, whose faces
+    are new. Ids start at ``first_id``.
     """
 
     def __init__(self, detector: Detector, detect_every: int | None = None, *, first_id: int = 0) -> None:
@@ -79,19 +82,20 @@ class Tracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget every face: what comes next does not continue what came before. Ids go on."""
+        """Forget all faces, as the next frame does not continue the last. Ids continue."""
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
         self._motion = MotionDetector()
         self._since_search = self._since_full = self._searches = 0
         self._searched_s = self._full_s = self._before_s = -math.inf
         self._beside_s = -math.inf
-        self._step_s = math.inf  # since the frame before
+        self._step_s = math.inf  # since the previous frame
+        self._recent: tuple[GrayImage, ...] = ()  # the two previous frames
 
     def update(self, frame: Frame) -> tuple[TrackedFace, ...]:
-        """The faces of the next frame, in the order in which they appeared.
+        """Return the faces in the next frame, in the order in which they appeared.
 
-        Raises DetectorError when detection itself fails.
+        Raises DetectorError if detection itself fails.
         """
         time_s = frame.time_s
         if time_s is None:
@@ -107,6 +111,7 @@ class Tracker:
             if self._changes_due(time_s) or any(track.seen_s != time_s for track in self._tracks):
                 self._search_changes(frame, time_s)
         self._retire_tracks(frame.size, time_s)
+        self._recent = (*self._recent[-1:], frame.gray)
         return tuple(TrackedFace(track.id, track.detection) for track in self._tracks)
 
     def _full_due(self, time_s: float) -> bool:
@@ -124,22 +129,40 @@ class Tracker:
         return self._since_search >= _DETECT_EVERY or time_s - self._searched_s >= _DETECT_S - _EPSILON_S
 
     def _follow(self, frame: Frame, time_s: float) -> None:
-        """Find every face again by its appearance or, where that changed, by the detector."""
+        """Find every face again by its appearance or, if that changed, by the detector."""
         for track in self._tracks:
             match = track.match(frame.gray, time_s)
             track.similarity = match.similarity
             if match.similarity >= _ALIKE:
                 track.update(track.detection.moved_to(match.box), time_s)
         for track in self._tracks:
-            if track.seen_s != time_s and (face := self._detect_again(track, frame, time_s)) is not None:
+            if track.seen_s == time_s or (face := self._detect_again(track, frame, time_s)) is None:
+                continue
+            track.replaced = self._is_replaced(track, face.box, frame.gray)
+            if not track.replaced:
                 track.confirm(frame.gray, face, time_s)
         self._look_for_lost(frame, time_s)
 
-    def _look_for_lost(self, frame: Frame, time_s: float) -> None:
-        """Look for the faces that were there a moment ago: a cascade misses one now and then, others hide.
+    def _is_replaced(self, track: Track, box: FaceBox, gray: GrayImage) -> bool:
+        """Return whether a face that looks different has replaced the tracked one.
 
-        At once by the detector, later where something looks alike. What looks alike may be another face, or none:
-        the detector has to see one, of which a weak hit is enough only where it looks alike.
+        This happens after a cut that leaves most of the frame unchanged. A face that turns, blurs or is lit differently
+        keeps some of its detail from frame to frame. Noise affects the detail in all frames.
+        """
+        if len(self._recent) < 2 or any(
+            other.box.cover(box) > 0 for other in self._tracks if other is not track
+        ):
+            return False  # next to other faces, it is more likely to be covered and to reappear
+        two_before, before = self._recent
+        detail = correlate_detail(before, track.box, gray, box)
+        usual = correlate_detail(two_before, track.box, before, track.box)
+        return detail is not None and usual is not None and detail < _REPLACED * usual
+
+    def _look_for_lost(self, frame: Frame, time_s: float) -> None:
+        """Search for faces lost a moment ago, because they were missed or are hidden.
+
+        At first they are searched by the detector, later only where something looks similar. As that may be
+        another face or none, the detector has to find one; a weak hit is enough only where it looks similar.
         """
         returned: list[Track] = []
         for track in self._lost:
@@ -147,19 +170,20 @@ class Tracker:
                 continue
             match = track.match(frame.gray, time_s)
             alike = match.similarity >= _ALIKE
-            if not alike and time_s - track.seen_s > _MISSED_S:
+            if not alike and (track.replaced or time_s - track.seen_s > _MISSED_S):
                 continue
             face = detect_near(self._detector, frame, match.box if alike else track.predict(time_s))
             if face is None or not (alike or is_sure(self._detector, face)):
                 continue
-            if not any(is_same_face(t.box, face.box) for t in (*self._tracks, *returned)):
+            followed = [t for t in (*self._tracks, *returned) if not t.replaced]
+            if not any(is_same_face(t.box, face.box) for t in followed):
                 track.confirm(frame.gray, face, time_s)
                 returned.append(track)
         self._lost = [track for track in self._lost if track not in returned]
         self._tracks += returned
 
     def _search_changes(self, frame: Frame, time_s: float) -> None:
-        """Confirm the faces that look different; search what changed elsewhere, or all where one got lost."""
+        """Confirm faces whose appearance changed, and search where the frame changed."""
         self._since_search, self._searched_s = 0, time_s
         for track in self._tracks:
             if track.seen_s == time_s and track.similarity < _UNCHANGED:
@@ -171,7 +195,10 @@ class Tracker:
         self._search_beside(frame, time_s)
 
     def _search_beside(self, frame: Frame, time_s: float) -> None:
-        """Search beside one of the faces that may cover others: who comes out there is in its border of changes."""
+        """Search beside a face that may cover others.
+
+        A face that reappears there is within the border in which changes are not searched.
+        """
         seen = [track for track in self._tracks if track.seen_s == time_s]
         boxes = [track.box for track in seen]
         if time_s - self._beside_s >= _BESIDE_S - _EPSILON_S:
@@ -197,7 +224,7 @@ class Tracker:
             self._follow(frame, time_s)
         confirmed = self._associate(list(self._detector.detect(frame)), frame, time_s)
         for track in self._tracks:
-            if track not in confirmed:
+            if track not in confirmed and not track.replaced:
                 self._confirm(track, frame, time_s)
 
     def _confirm(self, track: Track, frame: Frame, time_s: float) -> None:
@@ -208,25 +235,26 @@ class Tracker:
             track.misses += 1
 
     def _detect_again(self, track: Track, frame: Frame, time_s: float) -> Detection | None:
-        """The face where it is expected, as the detector sees it; not one that another track follows."""
+        """Detect a face at its expected position, unless another track follows it."""
         face = detect_near(self._detector, frame, track.predict(time_s))
         if face is None:
             return None
-        # Of two tracks that nest the surer one keeps the face: were each denied by the other, none would.
+        # Of two nested tracks, the one with less doubt keeps the face: if each excluded the other, neither would.
         others = (t for t in self._tracks if t is not track and t.doubt < track.doubt)
         return None if any(is_same_face(t.box, face.box) for t in others) else face
 
     def _associate(
         self, faces: list[Detection], frame: Frame, time_s: float, among: list[Track] | None = None
     ) -> list[Track]:
-        """Give each detection to the face that is expected there, to one that was lost, or to a new one.
+        """Assign each detection to a track expected there, a lost one, or a new one.
 
-        ``among`` are the followed faces that may be meant; None: all.
+        ``among`` are the tracks to consider; None: all.
         """
         gray = frame.gray
         placed = []
         near = min(_MOST_REACH, _REACH + _REACH_PER_S * self._step_s)
         for tracks, reach in ((self._tracks if among is None else among, near), (self._lost, _LOST_REACH)):
+            tracks = [track for track in tracks if not track.replaced]
             for track, face in match_tracks(tracks, faces, gray, time_s, reach):
                 track.confirm(gray, face, time_s)
                 faces.remove(face)
@@ -238,13 +266,13 @@ class Tracker:
         return [*placed, *new]
 
     def _retire_tracks(self, size: tuple[int, int], time_s: float) -> None:
-        """Keep the tracks that show a face of their own; remember the others for a while."""
+        """Keep the tracks that show distinct faces; remember the others for a while."""
         found = [t for t in self._tracks if t.seen_s == time_s and t.misses < _MISSES]
         duplicates = find_duplicates(found)
         kept = [track for track in found if track not in duplicates]
         for track in self._tracks:
             if track not in kept:
-                # What its detector does not see, or another track follows, is not looked for.
+                # A face that the detector missed too often, or that another track follows, is not searched further.
                 track.missed = track.seen_s != time_s
                 track.coverer = find_coverer(track, kept, time_s)
                 for other in kept:

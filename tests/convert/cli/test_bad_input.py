@@ -19,7 +19,7 @@ WriteData = Callable[[Path, list[list[Any]]], Path]
 
 @pytest.fixture
 def run_copy(run_folder: Path, tmp_path: Path) -> Path:
-    """The run, free to be damaged."""
+    """Return a copy of the run that tests may damage."""
     return Path(shutil.copytree(run_folder, tmp_path / "run"))
 
 
@@ -83,7 +83,7 @@ def with_unsupported_operator(run: Path) -> None:
     [
         (without_model, 1, "not a run folder, as it has no model.keras"),
         (without_spec, 2, "name the spec with --spec"),
-        (with_broken_spec, 1, "spec lacks the field 'input'"),
+        (with_broken_spec, 1, "spec has no field 'input'"),
         (with_truncated_model, 1, "Keras cannot load the network"),
         (with_custom_layer, 1, "Unregistered"),
         (with_unsupported_operator, 1, "Erfinv"),
@@ -182,7 +182,7 @@ def test_float_files_need_no_calibration_faces(
     assert fer_convert(run_folder, *options)[0] == 0
 
 
-def test_a_run_that_names_no_data_asks_for_it(
+def test_without_a_data_path_in_the_run_data_is_required(
     run_copy: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     (run_copy / "config.json").unlink()
@@ -200,7 +200,7 @@ def test_a_folder_with_other_files_is_never_overwritten(
     (out / "notes.txt").write_text("mine too")
     status, _, err = fer_convert(run_folder, "--out", out, "--formats", "float32")
     assert status == 1
-    assert "it holds float32.tflite, notes.txt" in err
+    assert "it contains float32.tflite, notes.txt" in err
     assert "--overwrite" in err
     assert (out / "float32.tflite").read_text() == "mine"
 
@@ -219,7 +219,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
             (staging / "int8.tflite").write_bytes(b"complete")
             Path("/dev/full").write_bytes(b"more than there is room for")
 
-    with pytest.raises(OutputError, match="cannot be written: No space left on device"):
+    with pytest.raises(OutputError, match="cannot write: No space left on device"):
         fill()
     assert not (tmp_path / "out").exists()
 
@@ -228,17 +228,17 @@ def test_an_out_that_is_a_file_is_refused(run_folder: Path, tmp_path: Path, fer_
     (tmp_path / "out").write_text("mine")
     status, _, err = fer_convert(run_folder, "--out", tmp_path / "out")
     assert status == 1
-    assert "expected a folder to write into, it is a file" in err
+    assert "is a file, not a folder" in err
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent that is not a folder")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs a parent path that is not a folder")
 def test_an_out_that_cannot_be_made_is_refused(
     run_folder: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     (tmp_path / "file").write_text("mine")
     status, _, err = fer_convert(run_folder, "--out", tmp_path / "file/out")
     assert status == 1
-    assert "cannot be written" in err
+    assert "cannot write" in err
 
 
 @pytest.mark.parametrize(

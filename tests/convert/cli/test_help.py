@@ -1,4 +1,4 @@
-"""``fer-convert`` itself: its help, and what it imports to show it."""
+"""``fer-convert`` itself: its help, and the imports needed to show it."""
 
 from __future__ import annotations
 

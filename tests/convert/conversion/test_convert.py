@@ -1,4 +1,4 @@
-"""A conversion from end to end: its report, its bytes, its exit status, and the files it writes."""
+"""A conversion from end to end: its report, its bytes, its exit status and its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batch norms behind an activation, folded into the next layer: the same outputs, and int8 stays close to them."""
+"""Batch norms after an activation, folded into the next layer: the same outputs, and int8 stays close to them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def norms(model: keras.Model) -> list[str]:
 
 
 def bn_cnn_like(between: list[Any], behind: Any) -> keras.Model:
-    """ReLU, norm "bn", ``between``, the linear layer ``behind``; half of the 8 units are dead."""
+    """Build a network of ReLU, norm "bn", ``between`` and the linear layer ``behind``; half of the 8 units are dead."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((24, 24, 1), name="image")
     x = layers.Conv2D(8, 5, activation="relu", name="conv")(inputs)

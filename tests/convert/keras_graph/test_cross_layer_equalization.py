@@ -1,4 +1,4 @@
-"""Cross-layer equalization: the same outputs, from channels of similar range."""
+"""Cross-layer equalization: the same outputs from channels with similar ranges."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from fer_convert.verification.predictions import predict_with_keras
 
 @pytest.fixture(scope="module")
 def images(drawn_faces: tuple[NDArray[np.uint8], Any, Any]) -> NDArray[np.uint8]:
-    """uint8 (40, 48, 48, 1)."""
+    """Return random images, uint8 (40, 48, 48, 1)."""
     return drawn_faces[0][-40:, ..., None]
 
 
 def residual_network() -> keras.Model:
-    """Convolutions, batch norm and a residual sum, with channels of very different range."""
+    """Build a network of convolutions, batch norm and a residual sum, with very different channel ranges."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((48, 48, 1), name="image")
     x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="stem")(inputs)
@@ -39,7 +39,7 @@ def residual_network() -> keras.Model:
 
 
 def peaks(model: keras.Model, name: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The highest value of each channel of a layer."""
+    """Return the highest value of each channel of a layer."""
     watched = keras.Model(model.input, model.get_layer(name).output)
     return np.asarray(predict_with_keras(watched, images).reshape(len(images), -1, 8).max(axis=(0, 1)))
 
@@ -78,7 +78,7 @@ def saturating_activations() -> keras.Model:
 
 
 def norm_after_activation() -> keras.Model:
-    """As in bn-cnn: such a norm becomes a product with a vector, which int8 gives one scale."""
+    """In bn-cnn, such a norm becomes a product with a vector, to which int8 assigns a single scale."""
     inputs = keras.Input((48, 48, 1))
     x = layers.BatchNormalization()(layers.Conv2D(4, 3, activation="relu")(inputs))
     x = layers.GlobalAveragePooling2D()(x)

@@ -1,4 +1,4 @@
-"""The selection of the faces that calibrate int8."""
+"""The selection of faces for int8 calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPTQ: int8 weights that bring the outputs closer to float than the nearest ones do."""
+"""GPTQ: int8 weights whose outputs are closer to float than those of rounded weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fer_edge.errors import ConversionError
 
 @pytest.fixture(scope="module")
 def images(drawn_faces: tuple[NDArray[np.uint8], Any, Any]) -> NDArray[np.uint8]:
-    """uint8 (40, 48, 48, 1)."""
+    """Return random images, uint8 (40, 48, 48, 1)."""
     return drawn_faces[0][-40:, ..., None]
 
 
@@ -32,7 +32,7 @@ def model(run_folder: Path) -> keras.Model:
 
 
 def predict_int8(network: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The probabilities of an int8 network, float32 (n, labels)."""
+    """Return the probabilities of an int8 network, float32 (n, labels)."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=network)

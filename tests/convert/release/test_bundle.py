@@ -1,4 +1,4 @@
-"""``make bundle``: which runs become models that fer-edge bundles, and their cards."""
+"""``make bundle``: which runs can become bundled models, and their cards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Bundle = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def make_bundle(capfd: pytest.CaptureFixture[str]) -> Bundle:
-    """Runs ``python -m fer_convert.release.bundle`` in this process: (exit status, stdout, stderr)."""
+    """Return a function that runs ``fer_convert.release.bundle`` in this process: (exit status, stdout, stderr)."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:
         status = run_command(bundle, [str(argument) for argument in arguments], "bundle")
@@ -30,7 +30,7 @@ def make_bundle(capfd: pytest.CaptureFixture[str]) -> Bundle:
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the bundled models in a checkout that may be changed."""
+    """Return the folder of bundled models in a modifiable copy of the checkout."""
     folder = tmp_path / "checkout/edge/fer_edge/models"
     folder.mkdir(parents=True)
     (tmp_path / "checkout/pyproject.toml").touch()

@@ -1,4 +1,4 @@
-"""Small networks as other people make and convert them, without fer-convert."""
+"""Small networks as other people create and convert them, without fer-convert."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Scale = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def own_range(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The numbers that fer-edge gives."""
+    """Normalize pixels to the range that fer-edge feeds to networks."""
     return (pixels - 128) / 64
 
 
@@ -31,7 +31,7 @@ def build(
     labels: int = LABELS,
     gain: float = 30.0,
 ) -> Any:
-    """A Keras network with random weights whose answers depend clearly on the image."""
+    """Build a Keras network with random weights whose outputs depend clearly on the image."""
     import keras
 
     layers = keras.layers
@@ -49,10 +49,10 @@ def build(
 
 
 def convert(model: Any, *, integers: Any = None, scale: Scale = own_range, operators: Any = None) -> bytes:
-    """The bytes of a network, by TensorFlow's converter alone.
+    """Convert a network with TensorFlow's converter alone; return its bytes.
 
-    ``integers``: quantized with images of all gray levels under ``scale``, input and output of this type;
-    ``operators`` are those for int8 unless others are named.
+    ``integers``: quantize with images of all gray levels below ``scale``, with this type for input and output;
+    ``operators`` defaults to the int8 operators.
     """
     import tensorflow as tf
 
@@ -75,7 +75,7 @@ def convert(model: Any, *, integers: Any = None, scale: Scale = own_range, opera
 
 
 def convert_function(function: Any, shape: tuple[int, ...], kind: Any = None, **options: Any) -> bytes:
-    """The bytes of a network that is a function of TensorFlow; ``options`` are set on the converter."""
+    """Convert a TensorFlow function to bytes; ``options`` are set on the converter."""
     import tensorflow as tf
 
     traced = tf.function(function, input_signature=[tf.TensorSpec(shape, kind or tf.float32)])
@@ -93,7 +93,7 @@ def run_quietly(converter: Any) -> bytes:
 
 
 def append_files(network: bytes, files: Mapping[str, str]) -> bytes:
-    """The network with a ZIP archive behind it."""
+    """Return the network with a ZIP archive appended."""
     content = io.BytesIO(network)
     content.seek(0, io.SEEK_END)
     with zipfile.ZipFile(content, "a") as archive:
@@ -110,7 +110,7 @@ def add_metadata(
     labels_file: str = "",
     name: str = "",
 ) -> bytes:
-    """The network with TFLite metadata as MediaPipe Model Maker writes it, by the schema's field numbers."""
+    """Return the network with TFLite metadata as MediaPipe Model Maker writes it, by schema field number."""
     builder: Any = flatbuffers.Builder(256)
 
     def table(*fields: tuple[int, str, Any]) -> int:
@@ -147,7 +147,7 @@ def add_metadata(
 
 
 def add_buffer(network: bytes, metadata: bytes) -> bytes:
-    """The network with a buffer that its metadata call TFLITE_METADATA."""
+    """Return the network with a buffer named TFLITE_METADATA in its metadata."""
     from ai_edge_litert import schema_py_generated as schema
 
     from fer_convert.tflite.flatbuffer import pack_model

@@ -86,7 +86,7 @@ def test_attach_refuses_a_model_spec_that_the_tensors_contradict(
     wrong.write_text(spec.replace(labels=("yes", "no")).to_json())
     status, _, err = fer_convert("attach", foreign, "--spec", wrong)
     assert status == 1
-    assert "its spec names 2 labels" in err
+    assert "the spec names 2 labels" in err
     assert foreign.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["foreign.tflite", "spec.json"]
 
@@ -113,7 +113,7 @@ def test_attach_refuses_a_spec_that_is_not_json(
     path.write_text(json.dumps("a text")[:-1])
     status, _, err = fer_convert("attach", foreign, "--spec", path)
     assert status == 1
-    assert "is not JSON" in err
+    assert "is not valid JSON" in err
 
 
 def test_attach_says_from_which_files_a_model_spec_can_be_read(

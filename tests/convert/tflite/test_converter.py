@@ -1,4 +1,4 @@
-"""The calibration inputs of TensorFlow's converter."""
+"""The calibration inputs for TensorFlow's converter."""
 
 from __future__ import annotations
 

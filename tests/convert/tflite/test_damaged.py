@@ -1,4 +1,4 @@
-"""A network that LiteRT loads and cannot run is an error of one line."""
+"""A network that LiteRT can load but not run gives a one-line error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_weights_that_are_missing(tmp_path: Path) -> None:
     graph = model.subgraphs[0]
     convolution = next(operator for operator in graph.operators if len(operator.inputs) > 2)
     weights = graph.tensors[convolution.inputs[1]]
-    weights.buffer = 0  # which is empty by TFLite's rule
+    weights.buffer = 0  # buffer 0 is empty by TFLite's convention
     damaged = tmp_path / "damaged.tflite"
     damaged.write_bytes(embed_spec(pack_model(schema, model), bundled.spec))
     with pytest.raises(ModelError, match=r"damaged\.tflite: .*LiteRT"):

@@ -1,4 +1,4 @@
-"""The examples of docs/conversion.md for networks from elsewhere: each runs, from Keras to ``fer-edge image``."""
+"""The examples for other people's networks in docs/conversion.md run from Keras to ``fer-edge image``."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def plain(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return scores
 
 
-# By the beginning of an example: the network as it was trained, its input from pixels 0…255, its scores from its
-# output, and what else its spec says.
+# By the first words of an example: the trained network, its input from pixels 0…255, its scores from its
+# output, and the other fields of its spec.
 CASES: dict[str, tuple[Callable[[], Any], Callable[[Pixels], Pixels], Callable[..., Any], dict[str, Any]]] = {
     "Trained on 0…1": (build, lambda pixels: pixels / 255, plain, {}),
     "Trained on -1…1": (build, lambda pixels: pixels / 127.5 - 1, plain, {}),
     "Trained on 0…255": (lambda: build(gain=0.3), lambda pixels: pixels, plain, {}),
-    "Trained on colour images": (
+    "Trained on color images": (
         lambda: build((224, 224, 3)),
         lambda pixels: (pixels / 255 - MEAN) / STD,
         plain,

@@ -1,4 +1,4 @@
-"""Networks from elsewhere: each is attached and runs, or is refused in one line with what to do about it."""
+"""Networks from elsewhere: each can be attached and run, or is rejected in one line with a remedy."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def spec_path(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def plain() -> bytes:
-    """A network that suits the spec."""
+    """Build a network that matches the spec."""
     return foreign.convert(foreign.build())
 
 
 def attach(
     fer_convert: FerConvert, tmp_path: Path, content: bytes, *options: str | Path
 ) -> tuple[int, str, str]:
-    """Attach the spec in ``spec.json`` to a file of this content."""
+    """Attach the spec in ``spec.json`` to a file with this content."""
     path = foreign.write(tmp_path / "theirs.tflite", content)
     return fer_convert("attach", path, "--spec", tmp_path / "spec.json", *options)
 
@@ -95,14 +95,14 @@ def without_input() -> bytes:
 @pytest.mark.parametrize(
     ("make", "parts"),
     [
-        (logits, ["not probabilities but logits", "keras.layers.Softmax()(model.output)"]),
-        (int8_logits, ["not probabilities but logits"]),
+        (logits, ["logits, not probabilities", "keras.layers.Softmax()(model.output)"]),
+        (int8_logits, ["logits, not probabilities"]),
         (
             lambda: foreign.convert(foreign.build(end="sigmoid")),
-            ["do not add up to 1", "sigmoid", "Softmax()"],
+            ["do not sum to 1", "sigmoid", "Softmax()"],
         ),
-        (uint8_sigmoids, ["do not add up to 1", "sigmoid"]),
-        (lambda: foreign.convert(foreign.build(end="log_softmax")), ["logarithms of probabilities"]),
+        (uint8_sigmoids, ["do not sum to 1", "sigmoid"]),
+        (lambda: foreign.convert(foreign.build(end="log_softmax")), ["log-probabilities"]),
         (without_numbers, ["not finite (nan", "weights are damaged"]),
         (without_input, ["the same for every image", "Rescaling"]),
     ],
@@ -127,12 +127,12 @@ def test_the_runtime_refuses_them_before_the_first_image(
     assert run_command(cli, arguments, "fer-edge") == 1
     _, err = capfd.readouterr()
     (line,) = [line for line in err.splitlines() if line.startswith("Error: ")]
-    assert "theirs.tflite: its outputs are not" in line
+    assert "theirs.tflite: its outputs are logits" in line
     assert not results.exists()
 
 
 @pytest.mark.parametrize(("gain", "integers"), [(0.3, False), (0.3, True), (300.0, False), (300.0, True)])
-def test_a_bad_or_all_too_certain_network_is_no_reason_to_refuse(
+def test_an_inaccurate_or_overconfident_network_is_accepted(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert, gain: float, integers: bool
 ) -> None:
     import tensorflow as tf
@@ -141,9 +141,7 @@ def test_a_bad_or_all_too_certain_network_is_no_reason_to_refuse(
     assert attach(fer_convert, tmp_path, content)[0] == 0
 
 
-def test_certainty_about_everything_is_warned_about(
-    spec_path: Path, tmp_path: Path, fer_convert: FerConvert
-) -> None:
+def test_constant_certainty_gives_a_warning(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:
     status, _, err = attach(fer_convert, tmp_path, foreign.convert(foreign.build(gain=30_000.0)))
     assert status == 0
     (line,) = err.splitlines()
@@ -168,7 +166,7 @@ def test_a_network_with_a_state_is_refused(spec_path: Path, tmp_path: Path, fer_
     assert_refused(attach(fer_convert, tmp_path, content), "has a state", "training=False")
 
 
-def test_recurrent_layers_and_variables_that_keep_nothing_are_no_reason_to_refuse(
+def test_recurrent_layers_and_stateless_variables_are_accepted(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     import keras
@@ -230,7 +228,7 @@ def test_int16_activations_are_supported(spec_path: Path, tmp_path: Path, fer_co
     ],
     ids=["0…1", "-1…1", "0…255"],
 )
-def test_quantization_to_another_range_is_refused_with_the_layer_that_mends_it(
+def test_quantization_to_another_range_is_refused_with_the_layer_that_fixes_it(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert, integers: str, scale: foreign.Scale, layer: str
 ) -> None:
     import tensorflow as tf
@@ -239,7 +237,7 @@ def test_quantization_to_another_range_is_refused_with_the_layer_that_mends_it(
     assert_refused(attach(fer_convert, tmp_path, content), f"{integers} input", layer)
 
 
-def test_a_float_input_that_is_quantized_inside_tells_its_range_too(
+def test_a_float_input_quantized_inside_reveals_its_range(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     import tensorflow as tf
@@ -261,8 +259,8 @@ def test_a_network_that_scales_0_to_255_itself_is_refused(
         "first layers scale",
         "Rescaling(64, offset=128)",
     )
-    mended = keras.Sequential([keras.Input((48, 48, 1)), layers.Rescaling(64, offset=128), scaled])
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Sequential([keras.Input((48, 48, 1)), layers.Rescaling(64, offset=128), scaled])
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_a_scale_that_the_converter_folded_away_is_warned_about(
@@ -277,7 +275,7 @@ def test_a_scale_that_the_converter_folded_away_is_warned_about(
     assert "keras.layers.Rescaling at its input" in err
 
 
-def test_images_of_any_size_are_taken_at_the_spec_s(
+def test_images_of_any_size_are_resized_to_the_spec(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     model = foreign.build((None, None, 1))
@@ -338,7 +336,7 @@ def argmax() -> bytes:
 
 
 def text_operators(**options: Any) -> bytes:
-    """A network with operators that TFLite does not have."""
+    """Build a network with operators that TFLite does not have."""
     import tensorflow as tf
 
     def network(image: Any) -> Any:
@@ -361,14 +359,20 @@ def flex_operators() -> bytes:
         (channels_first, ["(1, 1, 48, 48)", "channels come first", "Permute((3, 1, 2))"]),
         (lambda: foreign.convert(foreign.build((64, 64, 1))), ['"height": 64, "width": 64']),
         (lambda: foreign.convert(foreign.build((48, 48, 3))), ['"color": "rgb"']),
-        (lambda: foreign.convert(foreign.build(labels=8)), ["it gives 8 numbers"]),
+        (lambda: foreign.convert(foreign.build(labels=8)), ["it has 8 values"]),
         (several_heads, ["2 outputs: ", "(1, 7)", "(1, 1)", "keras.Model(model.input, model.outputs[0])"]),
         (several_inputs, ["2 inputs: ", "(1, 2)"]),
-        (float16_input, ["float16 numbers"]),
-        (raw_bytes, ["uint8 input takes pixel (0 to 255)", "Rescaling(64, offset=128)"]),
-        (argmax, ["one number cannot be the probabilities", "without argmax"]),
-        (lambda: text_operators(allow_custom_ops=True), ["custom ones (AsString", "TFLITE_BUILTINS alone"]),
-        (flex_operators, ["TensorFlow's own (FlexAsString", "TFLITE_BUILTINS alone"]),
+        (float16_input, ["float16 values"]),
+        (raw_bytes, ["uint8 input expects pixel (0 to 255)", "Rescaling(64, offset=128)"]),
+        (argmax, ["a single value cannot be the probabilities", "without argmax"]),
+        (
+            lambda: text_operators(allow_custom_ops=True),
+            ["custom operators that are not built into TFLite (AsString", "TFLITE_BUILTINS only"],
+        ),
+        (
+            flex_operators,
+            ["TensorFlow operators that are not built into TFLite (FlexAsString", "TFLITE_BUILTINS only"],
+        ),
     ],
     ids=[
         "channels-first",
@@ -405,7 +409,7 @@ def test_outputs_of_any_shape_with_one_number_for_each_label_are_read(
 
 
 @pytest.mark.parametrize("name", ["theirs.tflite", "theirs.keras", "theirs.h5"])
-def test_a_keras_file_is_named_as_one(
+def test_a_keras_file_is_identified(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert, name: str
 ) -> None:
     path = tmp_path / "network.keras"
@@ -415,13 +419,13 @@ def test_a_keras_file_is_named_as_one(
     assert_refused(found, f"{name}: not a TFLite model: it is a Keras network")
 
 
-# --- what a file says of itself ---
+# --- metadata in the file ---
 
 SHUFFLED = (*FER2013_LABELS[1:], FER2013_LABELS[0])
 
 
 def with_labels(network: bytes, labels: tuple[str, ...], name: str = "labels.txt") -> bytes:
-    """The network with labels as MediaPipe Model Maker writes them."""
+    """Return the network with labels as MediaPipe Model Maker writes them."""
     lines = "\n".join(labels)
     return foreign.append_files(foreign.add_metadata(network, labels_file=name, name="Theirs"), {name: lines})
 
@@ -431,14 +435,14 @@ def test_metadata_that_agree_are_kept_in_the_provenance(
 ) -> None:
     content = foreign.append_files(
         foreign.add_metadata(plain, mean=[128], std=[64], labels_file="emotions.txt", name="Theirs"),
-        {"emotions.txt": "\n".join(FER2013_LABELS).upper(), "licence.txt": "ours"},
+        {"emotions.txt": "\n".join(FER2013_LABELS).upper(), "license.txt": "ours"},
     )
     assert attach(fer_convert, tmp_path, content)[0] == 0
     path = tmp_path / "theirs.tflite"
     assert read_spec(path).provenance["file_metadata"] == {"name": "Theirs"}
     from fer_convert.tflite.container import read_appended_files
 
-    assert read_appended_files(path.read_bytes())["licence.txt"] == b"ours"
+    assert read_appended_files(path.read_bytes())["license.txt"] == b"ours"
 
 
 @pytest.mark.parametrize(
@@ -482,7 +486,7 @@ def test_a_normalization_that_contradicts_fer_edge_s_is_refused(
     )
 
 
-def test_damaged_metadata_are_not_overwritten_unseen(
+def test_damaged_metadata_are_not_silently_overwritten(
     plain: bytes, spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     content = foreign.add_buffer(plain, b"\xff" * 40)
@@ -513,7 +517,7 @@ def test_another_spec_inside_is_shown_and_replaced_only_when_told(
     assert find_model(tmp_path / "theirs.tflite").spec.name == "theirs"
 
 
-def test_a_spec_of_a_newer_version_is_not_replaced_unseen(
+def test_a_spec_of_a_newer_version_is_not_silently_replaced(
     plain: bytes, spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
     newer = SPEC.to_json().replace('"spec_version": 1', '"spec_version": 2')
@@ -521,13 +525,13 @@ def test_a_spec_of_a_newer_version_is_not_replaced_unseen(
     assert_refused(attach(fer_convert, tmp_path, content), "cannot be read", "--overwrite")
 
 
-# --- what people bring ---
+# --- networks from common tools ---
 
 
 def test_teachable_machine_s_network_runs_when_rescaled(
     spec_path: Path, tmp_path: Path, fer_convert: FerConvert
 ) -> None:
-    """224×224 RGB in -1…1, a network inside a network, labels beside the file."""
+    """A 224×224 RGB input in -1…1, a network inside a network, and labels in a separate file."""
     import keras
 
     spec_path.write_text(SPEC.replace(width=224, height=224, color="rgb").to_json())
@@ -548,8 +552,8 @@ def test_a_smile_detector_with_one_sigmoid_has_a_remedy_that_works(
     found = attach(fer_convert, tmp_path, foreign.convert(theirs))
     assert_refused(found, "keras.layers.Concatenate()([1 - p, p])")
     p = theirs.output
-    mended = keras.Model(theirs.input, keras.layers.Concatenate()([1 - p, p]))
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    fixed = keras.Model(theirs.input, keras.layers.Concatenate()([1 - p, p]))
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_an_exported_network_with_percentages_has_a_remedy_that_works(
@@ -560,9 +564,9 @@ def test_an_exported_network_with_percentages_has_a_remedy_that_works(
     theirs = foreign.build()
     percentages = keras.Model(theirs.input, keras.layers.Rescaling(100.0)(theirs.output))
     found = attach(fer_convert, tmp_path, foreign.convert(percentages))
-    assert_refused(found, "add up to 100", "keras.layers.Rescaling(1 / 100)")
-    mended = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
-    assert attach(fer_convert, tmp_path, foreign.convert(mended))[0] == 0
+    assert_refused(found, "sum to 100", "keras.layers.Rescaling(1 / 100)")
+    fixed = keras.Model(percentages.input, keras.layers.Rescaling(1 / 100)(percentages.output))
+    assert attach(fer_convert, tmp_path, foreign.convert(fixed))[0] == 0
 
 
 def test_dropout_left_on_is_noticed(spec_path: Path, tmp_path: Path, fer_convert: FerConvert) -> None:

@@ -1,4 +1,4 @@
-"""The content of each file, as programs other than fer-edge read it."""
+"""The content of each file as read by programs other than fer-edge."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def interpreter(path: Path) -> Any:
 
 
 def schema_and_model(path: Path) -> tuple[Any, Any]:
-    """The file's content, read by TensorFlow's own generated reader."""
+    """Read the file's content with TensorFlow's generated reader."""
     from tensorflow.lite.python import schema_py_generated as schema
 
     return schema, schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
 
 
 @every_format
-def test_a_format_has_built_in_operators_alone(converted: Path, variant: str) -> None:
+def test_a_format_has_only_built_in_operators(converted: Path, variant: str) -> None:
     schema, model = schema_and_model(converted / f"{variant}.tflite")
     for code in model.operatorCodes:
         assert code.customCode is None
@@ -62,7 +62,7 @@ def test_the_int8_input_is_the_pixel_minus_128(converted: Path) -> None:
     assert (quantize_pixels(pixels) * (1 / 64) == normalize(pixels)).all()
 
 
-def test_int8_holds_nothing_in_float(converted: Path) -> None:
+def test_int8_contains_no_float_tensors(converted: Path) -> None:
     schema, model = schema_and_model(converted / "int8.tflite")
     kinds = {tensor.type for tensor in model.subgraphs[0].tensors}
     assert kinds <= {schema.TensorType.INT8, schema.TensorType.INT32}

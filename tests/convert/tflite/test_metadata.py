@@ -1,4 +1,4 @@
-"""The metadata in each file, as other programs read it: Google's generated code, and a walk by field number."""
+"""The metadata in each file as other programs read it: with Google's generated code, and by field number."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ every_format = pytest.mark.parametrize("variant", ["float32", "float16", "dynami
 
 
 def metadata_buffer(path: Path) -> bytearray:
-    """The buffer that the model calls TFLITE_METADATA, found with TensorFlow's own reader."""
+    """Return the buffer named TFLITE_METADATA, found with TensorFlow's own reader."""
     from tensorflow.lite.python import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
@@ -29,7 +29,7 @@ def metadata_buffer(path: Path) -> bytearray:
 
 
 class Table:
-    """A flatbuffer table by the field numbers of metadata_schema.fbs, as its specification lays it out."""
+    """A flatbuffer table, read by the field numbers of metadata_schema.fbs and the flatbuffer specification."""
 
     def __init__(self, content: bytearray, position: int | None = None) -> None:
         start = int.from_bytes(content[:4], "little") if position is None else position
@@ -81,7 +81,7 @@ def test_labels_and_normalization_are_where_the_convention_demands(converted: Pa
 
 
 @every_format
-def test_name_description_author_and_licence_are_there(converted: Path, variant: str) -> None:
+def test_name_description_author_and_license_are_present(converted: Path, variant: str) -> None:
     model = Table(metadata_buffer(converted / f"{variant}.tflite"))
     assert model.text(0) == "tiny"
     assert variant in model.text(1)
@@ -106,13 +106,13 @@ def test_google_s_generated_reader_finds_the_same(converted: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    "FER_TEST_TFLITE_RUNTIME" not in os.environ, reason="set FER_TEST_TFLITE_RUNTIME=1 to run it"
+    "FER_TEST_TFLITE_RUNTIME" not in os.environ, reason="set FER_TEST_TFLITE_RUNTIME=1 to run this test"
 )
 def test_tflite_runtime_alone_runs_and_reads_every_file(
     converted: Path, data_path: Path, tmp_path: Path
 ) -> None:
-    """Needs Python 3.11 and a network: the last tflite-runtime wants numpy < 2 and has no newer wheel."""
-    python = shutil.which("python3.11") or pytest.skip("expected python3.11 in PATH")
+    """Needs Python 3.11 and a network connection: the last tflite-runtime requires numpy < 2."""
+    python = shutil.which("python3.11") or pytest.skip("python3.11 is not in PATH")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     inside = tmp_path / "venv/bin/python"
     others = [
@@ -130,7 +130,7 @@ def test_tflite_runtime_alone_runs_and_reads_every_file(
         assert "correct on 70 faces" in verified.stdout
         read = subprocess.run([inside, "-c", _DISPLAY, path], capture_output=True, text=True, check=False)
         if "libusb" in read.stderr:
-            pytest.skip("tflite-support needs libusb-1.0-0 of the system")
+            pytest.skip("tflite-support needs the system library libusb-1.0-0")
         assert read.stdout.split() == ["128.0", "64.0", *FER2013_LABELS], read.stderr
 
 

@@ -1,4 +1,4 @@
-"""``fer-convert verify``: its figures, and the packages it does without."""
+"""``fer-convert verify``: its figures, and the packages it does not need."""
 
 from __future__ import annotations
 

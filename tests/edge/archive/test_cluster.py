@@ -12,9 +12,9 @@ from tests.edge.support import run_python
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("127.0.0.1:1", "no Ray cluster answers there"),
-        ("ray://127.0.0.1:1", "no Ray cluster answers there"),
-        ("127.0.0.1:99999", "no Ray cluster answers there"),
+        ("127.0.0.1:1", "cannot connect to a Ray cluster"),
+        ("ray://127.0.0.1:1", "cannot connect to a Ray cluster"),
+        ("127.0.0.1:99999", "cannot connect to a Ray cluster"),
         ("somewhere", "such as 10.0.0.1:6379"),
         ("", "such as 10.0.0.1:6379"),
     ],
@@ -26,7 +26,7 @@ def test_an_address_without_a_cluster_is_refused_at_once(address: str, message: 
     assert "\n" not in str(raised.value)
 
 
-def test_another_version() -> None:
+def test_a_cluster_of_another_version_is_described_in_one_line() -> None:
     error = RuntimeError(
         "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\n"
         "This process on node 10.0.0.2 was started with:\n    Ray: 2.60.0\n    Python: 3.11.7\n"
@@ -43,7 +43,7 @@ def test_a_node_without_fer_edge_ends_the_run() -> None:
     assert "install the same fer-edge[archive] on every node" in message
 
 
-def test_what_nobody_expected_fails_one_source() -> None:
+def test_an_unexpected_error_fails_only_its_source() -> None:
     message, fatal = describe_task_failure(RuntimeError("strange\nthing"))
     assert not fatal
     assert message == "Ray failed: strange thing"

@@ -6,7 +6,7 @@ from fer_edge.types import FaceBox
 LEFT, RIGHT = FaceBox(0, 0, 100, 100), FaceBox(300, 0, 100, 100)
 
 
-def test_nothing_matches_nothing() -> None:
+def test_no_faces_match_no_faces() -> None:
     assert match_faces({}, {}) == {}
     assert match_faces({1: {0: LEFT}}, {}) == {}
 
@@ -27,7 +27,7 @@ def test_a_face_that_was_there_for_a_moment_is_another_one() -> None:
     assert match_faces(before, after) == {}
 
 
-def test_one_face_is_not_two() -> None:
+def test_one_face_matches_only_once() -> None:
     before = {frame: {4: LEFT} for frame in range(10)}
     after = {frame: {0: LEFT, 1: FaceBox(20, 0, 100, 100)} for frame in range(10)}
     assert list(match_faces(before, after).values()) == [4]

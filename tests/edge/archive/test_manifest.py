@@ -24,7 +24,7 @@ def test_files_folders_and_patterns_are_listed_once(tmp_path: Path, monkeypatch:
     manifest = read_manifest(["videos", "videos/*.mp4", "./videos/b.mp4", "other.bin"], LABELS)
     assert sources(manifest) == ["videos/a.mkv", "videos/b.mp4", "other.bin"]
     assert manifest.job(0).address == str(tmp_path / "videos/a.mkv")
-    assert "named more than once" in manifest.warnings[0]
+    assert "duplicate path" in manifest.warnings[0]
 
 
 def test_a_text_file_lists_paths_beside_it(tmp_path: Path) -> None:
@@ -57,15 +57,15 @@ def test_columns_of_a_parquet_keep_their_types(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("m.csv", b"file\na.mp4\n", "no column 'path', only file"),
-        ("m.csv", b"path\n", "names no video"),
-        ("m.csv", b"", "cannot be read"),
-        ("m.txt", b"\n\n", "names no video"),
-        ("m.txt", b"\xff\xfe\n", "cannot be read"),
-        ("m.parquet", b"PAR1 not really", "cannot be read"),
-        ("m.csv", b"path,frame\na.mp4,1\n", "its column 'frame' has the name of a column of the archive"),
-        ("m.csv", b"path,happy\na.mp4,1\n", "its column 'happy' has the name"),
-        ("m.csv", b"path,status\na.mp4,1\n", "its column 'status' has the name"),
-        ("m.csv", b"path,x1,x1\na.mp4,1,2\n", "a name of its own for each column"),
+        ("m.csv", b"path\n", "lists no video"),
+        ("m.csv", b"", "cannot read the manifest"),
+        ("m.txt", b"\n\n", "lists no video"),
+        ("m.txt", b"\xff\xfe\n", "cannot read the manifest"),
+        ("m.parquet", b"PAR1 not really", "cannot read the manifest"),
+        ("m.csv", b"path,frame\na.mp4,1\n", "the column name 'frame' is reserved for the archive"),
+        ("m.csv", b"path,happy\na.mp4,1\n", "the column name 'happy' is reserved"),
+        ("m.csv", b"path,status\na.mp4,1\n", "the column name 'status' is reserved"),
+        ("m.csv", b"path,x1,x1\na.mp4,1,2\n", "must be unique and not empty"),
     ],
 )
 def test_what_is_wrong_with_a_manifest_is_one_line(
@@ -79,7 +79,7 @@ def test_what_is_wrong_with_a_manifest_is_one_line(
 
 
 def test_a_manifest_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"nowhere\.csv: the manifest cannot be read"):
+    with pytest.raises(SourceError, match=r"nowhere\.csv: cannot read the manifest"):
         read_manifest([str(tmp_path / "nowhere.csv")], LABELS)
 
 

@@ -1,4 +1,4 @@
-"""An archive in an object store: a real server that speaks S3, on loopback."""
+"""An archive in an object store: a real S3 server on loopback."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A file system with the empty bucket ``lab``, which fer-edge finds by its environment."""
+    """Return a file system with the empty bucket ``lab``, which fer-edge finds through its environment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     for name, value in {
@@ -98,7 +98,7 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
     assert (joined.status, joined.frames) == ("complete", 120)
     gone = run_source(context, manifest.job(1))
     assert isinstance(gone, SourceSummary)
-    assert "s3://lab/in/gone.mp4: the video cannot be opened" in (gone.error or "")
+    assert "s3://lab/in/gone.mp4: cannot open video" in (gone.error or "")
     for number, summary in enumerate((joined, gone)):
         table.add(summary, manifest.job(number).carried)
     table.write()
@@ -106,7 +106,7 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
     again = SourceTable(folder, manifest.carried)
     assert again.load() == {int(job.key, 16)}
     assert again.select(manifest.keys).column("who").to_pylist() == ["007", "008"]
-    with pytest.raises(OutputError, match="made with min-face"):
+    with pytest.raises(OutputError, match="created with min-face"):
         folder.prepare(Identity.of(AnalysisOptions(min_face=50), model, {}), overwrite=False)
     with pytest.raises(OutputError, match="not an archive"):
         ArchiveFolder(Storage.of("s3://lab/in")).prepare(identity, overwrite=True)

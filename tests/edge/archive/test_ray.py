@@ -1,4 +1,4 @@
-"""The command with Ray itself: workers that crash, hang and are killed, runs that are interrupted, clusters."""
+"""The command on a real Ray: workers that crash, hang and are killed, interrupted runs, clusters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.edge.archive.videos import write_faces
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(sys.platform == "win32", reason="Ray is tried on Linux and macOS"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Ray is tested on Linux and macOS"),
 ]
 
 _DETECTOR = '''
@@ -65,7 +65,7 @@ class Detector:
 
 @pytest.fixture
 def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Installs the detector ``fake`` for this process and those that it starts."""
+    """Install the detector ``fake`` for this process and the processes it starts."""
     site = tmp_path / "site"
     info = site / "fer_edge_fakes-1.0.dist-info"
     info.mkdir(parents=True)
@@ -81,7 +81,7 @@ def fakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def start(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process that does not outlive the block."""
+    """Run the command in a process that ends with the block."""
     command = [sys.executable, "-m", "fer_edge", "archive", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -102,7 +102,7 @@ def statuses(out: Path) -> dict[str, str]:
 
 
 def descendants(pid: int) -> set[int]:
-    """The processes below one, as /proc tells."""
+    """Return the process ids below a process, from /proc."""
     found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in map(int, task.read_text().split()):
@@ -155,9 +155,9 @@ for row in table.to_pylist():
     assert (fakes / "killed").exists()
     assert "complete 1 x None" in told["videos/a.mp4"]
     assert "failed" in told["videos/crash.mp4"]
-    assert "crashed or stopped, 3 times" in told["videos/crash.mp4"]
-    assert "crashed or stopped, 3 times" in told["videos/hang.mp4"]
-    assert "nothing that FFmpeg can read" in told["videos/text.mp4"]
+    assert "crashed or stalled 3 times" in told["videos/crash.mp4"]
+    assert "crashed or stalled 3 times" in told["videos/hang.mp4"]
+    assert "unsupported format or damaged file" in told["videos/text.mp4"]
     assert "No such file" in told["videos/gone.mp4"]
     assert len(list_row_files(fakes / "out")) == 2
     assert not [path for path in (fakes / "out").rglob("*") if ".part" in path.name]
@@ -196,7 +196,7 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 143, err
-    assert "Interrupted; what is done is kept" in err
+    assert "Interrupted; finished work is kept" in err
     wait_until(lambda: not any(map(is_running, below)))
     assert statuses(out) == {"a.mp4": "complete"}
 
@@ -211,14 +211,14 @@ def test_the_command_goes_on_where_it_was_interrupted(fakes: Path) -> None:
     done = run(*command)
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr
-    assert done.stdout.startswith("2 sources, 1 of them complete before")
+    assert done.stdout.startswith("2 sources, 1 already complete")
     assert statuses(out) == {"a.mp4": "complete", "slow.mp4": "complete"}
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in written.items())
     assert not [path for path in out.rglob("*") if ".part" in path.name]
     assert [row["frame"] for row in read_frames(list_row_files(out)[1])] == [*range(240)]
 
     again = run(*command)
-    assert (again.returncode, again.stdout) == (0, "2 sources, 2 of them complete before\n")
+    assert (again.returncode, again.stdout) == (0, "2 sources, 2 already complete\n")
     refused = run(*command, "--min-face", 50)
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
@@ -238,7 +238,7 @@ nodes.shutdown()
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a cluster of two nodes with one processor each, in a process of its own."""
+    """Yield the address of a cluster of two single-CPU nodes, in a separate process."""
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     with subprocess.Popen(
         [sys.executable, "-c", _CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -259,7 +259,7 @@ def test_two_nodes_share_the_work(cluster: str, tmp_path: Path) -> None:
 def test_a_cluster_that_does_not_exist(tmp_path: Path) -> None:
     write_faces(tmp_path / "a.mp4", 1)
     for address, message in (
-        ("127.0.0.1:1", "no Ray cluster answers there"),
+        ("127.0.0.1:1", "cannot connect to a Ray cluster"),
         ("here", "such as 10.0.0.1:6379"),
     ):
         done = run(tmp_path, "--out", tmp_path / "out", "--cluster", address)

@@ -1,4 +1,4 @@
-"""Sources and sections in this process: rows, summaries, what is resumed. Ray only runs these functions."""
+"""Sources and sections in this process: rows, summaries, resuming. Ray only runs these functions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def job_of(path: Path) -> SourceJob:
 
 
 def analyze(context: TaskContext, job: SourceJob) -> SourceSummary:
-    """A source to its end, as the scheduler has it done."""
+    """Analyze a source to its end, as the scheduler does."""
     outcome = run_source(context, job)
     if isinstance(outcome, Division):
         for section in outcome.sections:
@@ -75,7 +75,7 @@ def test_rows_are_those_of_video(
 ) -> None:
     summary = analyze(open_archive(tmp_path / "out", AnalysisOptions(), model), job_of(video))
     rows = rows_of(tmp_path / "out")
-    # Parquet's 32 bits keep seven digits.
+    # float32 in Parquet keeps seven digits.
     assert compare(rows, reference) == (1.0, 1.0)
     assert drop_source(rows) == drop_source(reference)
     assert (summary.status, summary.frames, summary.sections) == ("complete", 240, 1)
@@ -84,7 +84,7 @@ def test_rows_are_those_of_video(
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_sections_change_next_to_nothing(
+def test_sections_barely_change_the_results(
     tmp_path: Path, model: ModelFile, video: Path, reference: list[FrameRecord], suffix: str
 ) -> None:
     if suffix == ".mkv":
@@ -96,10 +96,10 @@ def test_sections_change_next_to_nothing(
     assert placed >= 0.99
     assert same >= 0.97
     assert not (tmp_path / "out" / "_sections" / job_of(video).key).exists()
-    assert len(ids_of(rows)) == len(ids_of(reference)) == summary.face_ids  # across the border, too
+    assert len(ids_of(rows)) == len(ids_of(reference)) == summary.face_ids  # also across the section border
 
 
-def test_a_section_that_is_there_is_not_done_again(tmp_path: Path, model: ModelFile, video: Path) -> None:
+def test_an_existing_section_is_not_analyzed_again(tmp_path: Path, model: ModelFile, video: Path) -> None:
     context, job = open_archive(tmp_path / "out", AnalysisOptions(section_s=8), model), job_of(video)
     division = run_source(context, job)
     assert isinstance(division, Division)
@@ -134,7 +134,7 @@ def test_carried_columns_and_metadata(tmp_path: Path, model: ModelFile, short: P
     assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
 
 
-def test_what_is_no_video_fails_and_leaves_nothing(tmp_path: Path, model: ModelFile) -> None:
+def test_a_file_that_is_not_a_video_fails_and_leaves_nothing(tmp_path: Path, model: ModelFile) -> None:
     context = open_archive(tmp_path / "out", AnalysisOptions(), model)
     (tmp_path / "text.mp4").write_text("no video")
     for name in ("text.mp4", "missing.mp4"):
@@ -150,13 +150,11 @@ def test_a_video_that_breaks_off_is_damaged_and_its_rows_are_kept(tmp_path: Path
     (tmp_path / "half.mkv").write_bytes(whole[: len(whole) // 3])
     summary = analyze(open_archive(tmp_path / "out", AnalysisOptions(), model), job_of(tmp_path / "half.mkv"))
     assert summary.status == "damaged"
-    assert "broke off" in (summary.error or "")
+    assert "ended early" in (summary.error or "")
     assert len(rows_of(tmp_path / "out")) == summary.frames
 
 
-def test_another_model_than_where_it_was_started_ends_the_run(
-    tmp_path: Path, model: ModelFile, short: Path
-) -> None:
+def test_another_model_on_a_node_ends_the_run(tmp_path: Path, model: ModelFile, short: Path) -> None:
     context = open_archive(tmp_path / "out", AnalysisOptions(), model)
     other = replace(context, identity=replace(context.identity, model_sha256="0" * 64))
     outcome = run_source(other, job_of(short))
@@ -172,7 +170,7 @@ def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Pat
     outcome = run_source(context, job_of(short))
     assert isinstance(outcome, Fatal)
     assert outcome.kind is OutputError
-    assert "cannot be written" in outcome.message
+    assert "cannot write" in outcome.message
     assert "No space left on device; free some space" in outcome.message
     (small_disk / "filling").unlink()
     assert isinstance(run_source(context, job_of(short)), SourceSummary)
@@ -182,23 +180,23 @@ class TestFolder:
     def test_other_options_are_refused(self, tmp_path: Path, model: ModelFile) -> None:
         open_archive(tmp_path, AnalysisOptions(), model)
         open_archive(tmp_path, AnalysisOptions(), model)
-        with pytest.raises(OutputError, match=r"made with min-face the default, not 40; .*--overwrite"):
+        with pytest.raises(OutputError, match=r"created with min-face the default, not 40; .*--overwrite"):
             open_archive(tmp_path, AnalysisOptions(min_face=40), model)
-        with pytest.raises(OutputError, match="made with model"):
+        with pytest.raises(OutputError, match="created with model"):
             open_archive(tmp_path, AnalysisOptions(), replace(model, sha256="0" * 64))
         open_archive(tmp_path, AnalysisOptions(min_face=40), model, overwrite=True)
         open_archive(tmp_path, AnalysisOptions(min_face=40), model)
 
     def test_a_folder_of_something_else_is_refused(self, tmp_path: Path, model: ModelFile) -> None:
         (tmp_path / "thesis.tex").write_text("mine")
-        with pytest.raises(OutputError, match=r"not an archive and holds thesis\.tex"):
+        with pytest.raises(OutputError, match=r"not an archive, but contains thesis\.tex"):
             open_archive(tmp_path, AnalysisOptions(), model, overwrite=True)
         assert (tmp_path / "thesis.tex").read_text() == "mine"
 
     @pytest.mark.parametrize("content", [b"{}", b"[1]", b"text", b'{"format": "fer-edge archive 99"}'])
     def test_another_archive_json_is_refused(self, tmp_path: Path, model: ModelFile, content: bytes) -> None:
         (tmp_path / "archive.json").write_bytes(content)
-        with pytest.raises(OutputError, match="cannot be read as an archive's description"):
+        with pytest.raises(OutputError, match="not the description of an archive"):
             open_archive(tmp_path, AnalysisOptions(), model, overwrite=True)
 
     def test_two_programs_do_not_write_one_archive(self, tmp_path: Path) -> None:

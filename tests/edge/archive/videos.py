@@ -1,4 +1,4 @@
-"""Videos of moving faces for the archive's tests, and their rows as ``fer-edge video`` writes them."""
+"""Videos of moving faces for the archive tests, and their rows as ``fer-edge video`` writes them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE = (480, 270)
 
 
 def write_faces(path: Path, seconds: float, *, phase: float = 0.0, gop: int = RATE) -> Path:
-    """Write a video of two portraits that move; the second one is away from the third second to the seventh."""
+    """Write a video of two moving portraits; the second one is absent from second three to seven."""
     portrait = face((80, 96))
     with av.open(str(path), "w") as output:
         stream: Any = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
@@ -41,13 +41,13 @@ def _draw(portrait: Image, number: int, phase: float) -> Image:
 
 
 def reference_rows(path: Path) -> list[FrameRecord]:
-    """The video's rows, as ``fer-edge video`` writes them."""
+    """Return the rows that ``fer-edge video`` writes for the video."""
     with EmotionRecognizer(threads=1) as recognizer:
         return [result.as_record() for result in recognizer.stream(path)]
 
 
 def compare(ours: list[FrameRecord], reference: list[FrameRecord]) -> tuple[float, float]:
-    """The shares of the reference's faces that are in the same place, and that have the same label there."""
+    """Return the shares of the reference faces with a matching box, and with the same label in it."""
     total = placed = same = 0
     for row, expected in zip(ours, reference, strict=True):
         assert (row["frame"], row["time_s"]) == (expected["frame"], expected["time_s"])
@@ -62,7 +62,7 @@ def compare(ours: list[FrameRecord], reference: list[FrameRecord]) -> tuple[floa
 
 
 def drop_source(rows: list[FrameRecord]) -> list[dict[str, Any]]:
-    """The rows without the name of their source, scores as Parquet keeps them."""
+    """Return the rows without the source name, with scores at Parquet's precision."""
     return [
         {key: value for key, value in cast("dict[str, Any]", row).items() if key != "source"} for row in rows
     ]

@@ -1,4 +1,4 @@
-"""Measurements made by hand."""
+"""Synthetic measurements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer_edge.runtime.latency import STAGES
 
 
 def model_file(variant: Variant, network: str = "net", accuracy: float | None = None) -> ModelFile:
-    """The bundled model under another name, with an accuracy on PublicTest where one is given."""
+    """Return the bundled model under another name, optionally with a PublicTest accuracy."""
     model = find_model()
     measured = {} if accuracy is None else {"PublicTest": {"accuracy": accuracy}}
     return replace(model, spec=replace(model.spec, name=network, variant=variant, accuracy=measured))
@@ -20,7 +20,7 @@ def model_file(variant: Variant, network: str = "net", accuracy: float | None = 
 def measured(
     model: ModelFile, ms: float, fps: float, threads: int = 1, name: str | None = None
 ) -> Measurement:
-    """A measurement as if each inference and each stage had taken so long."""
+    """Return a measurement with the given times for each inference and stage."""
     m = Measurement(
         name or f"{model.spec.variant}.tflite", model, threads, frames=60, faces=60, size=(960, 540)
     )

@@ -1,4 +1,4 @@
-"""How many faces a model has time for in a camera's frames, and which model a device can afford."""
+"""The number of faces a model can process per camera frame, and the best model a device can afford."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.edge.benchmark.test_report import make_report
 
 
 def two_networks(large_ms: float, large_fps: float, large_accuracy: float = 0.71) -> list[Measurement]:
-    """A small network of 1 ms and 70 %, and a large one, on one face in each frame."""
+    """Return measurements of a small network (1 ms, 70 %) and a large one, with one face per frame."""
     return [
         measured(model_file("int8", "small", 0.70), 1.0, 200, name="default"),
         measured(model_file("int8", "large", large_accuracy), large_ms, large_fps, name="accurate"),
@@ -23,10 +23,10 @@ def two_networks(large_ms: float, large_fps: float, large_accuracy: float = 0.71
 @pytest.mark.parametrize(
     ("ms", "fps", "faces"),
     [
-        (1.0, 200, 29),  # 33.3 - 5 ms are left for 28 faces beside the one that was measured
+        (1.0, 200, 29),  # 33.3 - 5 ms leave time for 28 faces in addition to the measured one
         (6.0, 100, 4),
         (35.0, 31, 1),
-        (35.0, 25, 0),  # slower than the camera with one face already
+        (35.0, 25, 0),  # with one face already slower than the camera
     ],
 )
 def test_faces_are_those_measured_and_those_that_fit_into_the_time_left(
@@ -47,7 +47,7 @@ def test_one_thread_and_the_most_threads_are_counted() -> None:
 def test_the_more_accurate_model_where_it_keeps_up() -> None:
     chosen = recommend(two_networks(6.0, 100))
     assert chosen.model == "accurate"
-    assert "correct more often than default (71.0 against 70.0 % on PublicTest)" in chosen.text
+    assert "correct more often than default (71.0 vs. 70.0 % on PublicTest)" in chosen.text
     assert "time for 4 faces in each frame of a camera at 30 frames a second" in chosen.text
 
 
@@ -79,7 +79,9 @@ def test_the_report_lists_the_faces_of_each_model() -> None:
     models = {m.name: m.model for m in measurements}
     report = make_report(models=models, memory=dict.fromkeys(models), measurements=measurements)
     text = render_report(report)
-    start = next(index for index, line in enumerate(text) if line.startswith("Faces that there is time for"))
+    start = next(
+        index for index, line in enumerate(text) if line.startswith("Faces that can be classified per frame")
+    )
     rows = [line.split() for line in text[start + 2 : start + 4]]
     assert [(name, faces) for name, _, faces in rows] == [("default", "29"), ("accurate", "4")]
     camera = build_report_summary(report)["camera"]

@@ -1,4 +1,4 @@
-"""Measuring models: what is counted, and on what."""
+"""Model measurements: the figures, and the input they are measured on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.edge.support import plain, write_video
 
 
 def blank_video(path: Path, frames: int) -> Path:
-    """A small video of a gray wall, without a face."""
+    """Write a small video of a gray wall, without a face."""
     return write_video(path, [plain(128, 320, 240)] * frames, 30, size=(320, 240))
 
 
@@ -38,11 +38,11 @@ def test_a_short_video_is_measured_as_far_as_it_goes(tmp_path: Path) -> None:
 def test_a_video_that_is_too_short_is_an_error(tmp_path: Path, threads: int) -> None:
     video = blank_video(tmp_path / "short.mp4", 2 * WARM_UP - 1)
     m = Measurement("default", find_model(), threads)
-    with pytest.raises(SourceError, match=r"expected at least 30 frames .*, it has 29"):
+    with pytest.raises(SourceError, match=r"only 29 frames, but measuring needs at least 30"):
         next(measure_models([m], str(video), tmp_path / "rows.jsonl"))
 
 
-def test_each_round_measures_each(tmp_path: Path) -> None:
+def test_each_round_measures_every_model(tmp_path: Path) -> None:
     video = blank_video(tmp_path / "short.mp4", 2 * WARM_UP)
     both = [Measurement(name, find_model(), 2) for name in ("one", "other")]
     rounds = measure_models(both, str(video), tmp_path / "rows.jsonl")

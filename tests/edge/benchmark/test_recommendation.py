@@ -1,4 +1,4 @@
-"""What a benchmark recommends."""
+"""The recommendation of a benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_int8_where_it_is_faster() -> None:
     fast, slow = measured(model_file("int8"), 1.0, 200), measured(model_file("float32"), 2.5, 150)
     chosen = recommend([slow, fast])
     assert chosen.model == "int8.tflite"
-    assert "int8 is 2.5 times as fast as float32 here (1.00 against 2.50 ms" in chosen.text
+    assert "int8 is 2.5 times as fast as float32 on this machine (1.00 vs. 2.50 ms" in chosen.text
 
 
 @pytest.mark.parametrize("float_ms", [0.5, 0.98, 1.0, 1.04])
@@ -24,7 +24,7 @@ def test_float_where_int8_is_not_faster_and_says_so(float_ms: float) -> None:
     )
     chosen = recommend([int8, floating])
     assert chosen.model == "float32.tflite"
-    assert "int8 is not faster than float32 here" in chosen.text
+    assert "int8 is smaller but not faster than float32 on this machine" in chosen.text
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_float_where_int8_is_not_faster_and_says_so(float_ms: float) -> None:
 def test_no_verdict_on_int8_without_both_files_of_a_network(measurements: list[Measurement]) -> None:
     chosen = recommend(measurements)
     assert chosen.model == measurements[0].name
-    assert "when a network's int8 and float32 files are both measured" in chosen.text
+    assert "measure both the int8 and the float32 file of a network" in chosen.text
 
 
 @pytest.mark.parametrize(

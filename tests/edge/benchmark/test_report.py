@@ -1,4 +1,4 @@
-"""What a benchmark came to, for people and as JSON."""
+"""The results of a benchmark, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_report(**changes: Any) -> BenchmarkReport:
 def test_leaves_out_what_the_machine_does_not_tell() -> None:
     report = make_report(memory={"int8.tflite": None})
     text = "\n".join(render_report(report))
-    assert not any(word in text for word in ("Temperature", "Held back", "memory"))
+    assert not any(word in text for word in ("Temperature", "Throttled", "memory"))
     summary = build_report_summary(report)
     assert set(summary["device"]) == {"machine", "processors"}
     assert summary["models"][0]["peak_memory_bytes"] is None
@@ -35,15 +35,15 @@ def test_gives_temperature_and_throttling_where_there_are() -> None:
     report = make_report(temperatures=(50.25, 71.0), throttling=("throttled", "under-voltage earlier"))
     text = "\n".join(render_report(report))
     assert "50.2 °C before, 71.0 °C after" in text
-    assert "Held back by: throttled, under-voltage earlier" in text
+    assert "Throttled by: throttled, under-voltage earlier" in text
     device = build_report_summary(report)["device"]
     assert device["temperature_c"] == {"before": 50.25, "after": 71.0}
     assert device["throttling"] == ["throttled", "under-voltage earlier"]
 
 
-def test_a_machine_that_is_not_held_back_says_nothing_of_it() -> None:
+def test_throttling_is_not_mentioned_unless_it_occurs() -> None:
     report = make_report(throttling=())
-    assert "Held back" not in "\n".join(render_report(report))
+    assert "Throttled" not in "\n".join(render_report(report))
     assert build_report_summary(report)["device"]["throttling"] == []
 
 

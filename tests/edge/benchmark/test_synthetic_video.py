@@ -1,4 +1,4 @@
-"""The video that is measured on where the user names none."""
+"""The synthetic video that is measured if the user names no video."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def test_it_is_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_to_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"drawn\.mp4: it cannot be written: No such file"):
+    with pytest.raises(OutputError, match=r"drawn\.mp4: cannot write: No such file"):
         write_synthetic_video(tmp_path / "missing/drawn.mp4", 3)

@@ -1,4 +1,4 @@
-"""The bundled model through LiteRT, and files that are not what they say."""
+"""The bundled model in LiteRT, and model files that contradict their spec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.edge.support import replace_spec
 
 @pytest.fixture
 def model_path(tmp_path: Path) -> Path:
-    """A copy of the bundled model, free to be damaged."""
+    """Return a copy of the bundled model that tests may damage."""
     return Path(shutil.copy(find_model().path, tmp_path / "model.tflite"))
 
 
@@ -60,11 +60,11 @@ def test_pixels_of_another_kind_are_refused(pixels: NDArray[np.uint8]) -> None:
     ("changes", "reason"),
     [
         ({"labels": ("yes", "no")}, r"2 labels \(yes, no\)"),
-        ({"width": 64}, "names an input of"),
-        ({"color": "rgb"}, "names an input of"),
+        ({"width": 64}, "describes an input of"),
+        ({"color": "rgb"}, "describes an input of"),
     ],
 )
-def test_a_contract_that_contradicts_the_tensors_is_refused(
+def test_a_spec_that_contradicts_the_tensors_is_refused(
     model_path: Path, changes: dict[str, object], reason: str
 ) -> None:
     replace_spec(model_path, find_model().spec.replace(**changes))
@@ -80,12 +80,12 @@ def test_a_truncated_file_is_refused(model_path: Path, keep: float) -> None:
         Classifier(model_path)
 
 
-def test_a_contract_around_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_spec_on_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3 and then no network at all. " * 100)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(SPEC_FILE, find_model().spec.to_json())
-    with pytest.raises(ModelError, match="the interpreter refused it"):
+    with pytest.raises(ModelError, match="the interpreter rejected the model"):
         Classifier(path)
 
 

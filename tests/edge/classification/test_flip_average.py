@@ -1,4 +1,4 @@
-"""The mean of a face's scores and those of its mirror image."""
+"""The mean of the scores of a face and of its mirror image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.edge.support import read_rows, run_fer_edge
 FACE = Detection(FaceBox(155, 105, 222, 222), tilt=20.0)
 
 
-def test_it_is_the_mean_of_both(portrait: Image) -> None:
+def test_the_scores_are_the_mean_of_both(portrait: Image) -> None:
     with Classifier() as plain, Classifier(flip_average=True) as averaged:
         pixels = extract_face(Frame(portrait), FACE, plain.spec)
         expected = (plain.predict(pixels) + plain.predict(np.ascontiguousarray(pixels[:, ::-1]))) / 2
@@ -36,7 +36,7 @@ def test_a_face_and_its_mirror_image_then_show_the_same(portrait: Image) -> None
     assert one.values == pytest.approx(two.values, abs=0.03)
 
 
-def test_everywhere_it_is_off_unless_asked_for(portrait: Image, portrait_path: Path) -> None:
+def test_flip_averaging_is_off_by_default_everywhere(portrait: Image, portrait_path: Path) -> None:
     def scores(*options: str) -> dict[str, float]:
         (row,) = read_rows(run_fer_edge("image", portrait_path, "-r", "-", *options).stdout)
         (face,) = row["faces"]

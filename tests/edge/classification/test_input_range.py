@@ -1,4 +1,4 @@
-"""Quantized inputs: which hold the pixels, and what the others were made for."""
+"""Quantized inputs: which ones can hold the pixels, and what the others were made for."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def test_the_table_of_a_uint8_input_of_our_range_is_the_pixel() -> None:
         (np.int8, 1 / 64, 0, True),
         (np.uint8, 1 / 64, 128, True),
         (np.int8, 4 / 255, -1, True),  # calibrated on -2…2
-        (np.int8, 0.0149, 1, False),  # calibrated on dim images: much is clipped
+        (np.int8, 0.0149, 1, False),  # calibrated on dim images: bright pixels are clipped
         (np.int16, 2 / 32767, 0, True),
         (np.uint8, 1 / 255, 0, False),
         (np.int8, 1 / 255, -128, False),
         (np.uint8, 1 / 127.5, 127, False),
         (np.uint8, 1.0, 0, False),
-        (np.int8, 1.0, 0, False),  # wide enough, and five gray levels
+        (np.int8, 1.0, 0, False),  # wide enough, but only five gray levels
         (np.int16, 1 / 32768, 0, False),
     ],
 )
@@ -92,7 +92,7 @@ def test_the_layer_of_the_remedy_turns_our_numbers_into_the_network_s(
     means: list[float], stds: list[float], range_: str, layer: str
 ) -> None:
     text = describe_mismatch(means, stds)
-    assert f"takes {range_}, while" in text
+    assert f"expects {range_}, but" in text
     assert f"Rescaling({layer}) in front" in text
     scale, offset = eval(f"(lambda scale, offset: (scale, offset))({layer})")
     ours = (ALL_PIXELS[:, None].astype(float) - 128) / 64

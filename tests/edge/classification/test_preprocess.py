@@ -1,4 +1,4 @@
-"""From a frame and a box to the network's pixels."""
+"""From a frame and a box to the network's input pixels."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ GRAY = ModelSpec(name="gray", labels=FER2013_LABELS)
 ALL_PIXELS = np.arange(256, dtype=np.uint8)
 
 
-def test_quantized_pixels_are_the_normalised_ones_without_loss() -> None:
+def test_quantized_pixels_are_the_normalized_ones_without_loss() -> None:
     assert np.array_equal(quantize_pixels(ALL_PIXELS).astype(np.float32) / 64, normalize(ALL_PIXELS))
 
 
-def test_normalisation_is_pixel_minus_128_over_64() -> None:
+def test_normalization_is_pixel_minus_128_over_64() -> None:
     assert normalize(np.array([0, 128, 192, 255], np.uint8)).tolist() == [-2.0, 0.0, 1.0, 1.984375]
 
 
@@ -58,7 +58,7 @@ def test_an_exact_box_is_taken_as_it_is(crop: Crop) -> None:
         (Framing(scale=1.2), Crop(), (90, 90, 210, 210)),
         (Framing(shift_y=-0.1), Crop(), (100, 90, 200, 190)),
         (Framing(scale=1.2, shift_y=-0.1), Crop(), (90, 80, 210, 200)),
-        # The model's rule counts in sizes of the framed box.
+        # The model's rule is relative to the size of the framed box.
         (Framing(scale=1.2), Crop(margin=0.1), (78, 78, 222, 222)),
         (Framing(scale=1.2), Crop(shift_y=0.1), (90, 102, 210, 222)),
     ],
@@ -72,13 +72,13 @@ def test_a_detector_s_framing_comes_before_the_crop_rule(
 @pytest.mark.parametrize("crop", [Crop(), Crop(margin=0.1), Crop(margin=-0.05, shift_y=0.03)])
 def test_mediapipe_s_boxes_show_what_haar_s_around_the_same_face_show(crop: Crop) -> None:
     box = FaceBox(200, 200, 200, 200)
-    # As Haar frames that face: larger by 14 %, and higher by 10.7 % of MediaPipe's height.
+    # Haar's box for that face is 14 % larger, and higher by 10.7 % of the height of MediaPipe's.
     haar = FaceBox(200 - 14, 200 - 14 - 21, 228, 228)
     seen = np.array(crop_bounds(Detection(box, framing=FRAMING), crop))
     assert np.abs(seen - crop_bounds(Detection(haar, framing=HAAR_FRAMING), crop)).max() <= 1
 
 
-def test_a_whole_picture_of_input_size_is_taken_pixel_for_pixel() -> None:
+def test_a_whole_image_of_input_size_is_taken_pixel_for_pixel() -> None:
     gray = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
     image = np.repeat(gray[..., None], 3, axis=2)
     assert np.array_equal(
@@ -86,13 +86,13 @@ def test_a_whole_picture_of_input_size_is_taken_pixel_for_pixel() -> None:
     )
 
 
-def test_colour_order_is_rgb_where_the_spec_says_so(portrait: Image) -> None:
+def test_color_order_is_rgb_where_the_spec_says_so(portrait: Image) -> None:
     face = Detection(FaceBox(100, 100, 48, 48), framing=EXACT)
     pixels = extract_face(Frame(portrait), face, GRAY.replace(color="rgb"))
     assert np.array_equal(pixels, portrait[100:148, 100:148, ::-1])
 
 
-def test_grey_weighs_the_colours_as_bt601() -> None:
+def test_gray_weighs_the_colors_as_bt601() -> None:
     image = np.zeros((48, 48, 3), np.uint8)
     image[..., 2] = 200  # red, in BGR
     pixels = extract_face(Frame(image), Detection(FaceBox(0, 0, 48, 48)), GRAY)
@@ -128,9 +128,9 @@ def test_the_frame_is_not_changed(portrait: Image) -> None:
     assert np.array_equal(portrait, before)
 
 
-def test_a_gray_model_never_asks_for_colours(portrait: Image) -> None:
+def test_a_gray_model_never_requests_colors(portrait: Image) -> None:
     def unwanted() -> Image:
-        raise AssertionError("nobody needs the colours")
+        raise AssertionError("nobody needs the colors")
 
     face = Detection(FaceBox(150, 100, 230, 230))
     lazy = Frame(unwanted, gray=Frame(portrait).gray)
@@ -144,7 +144,7 @@ def test_an_image_of_the_input_size_is_left_as_it_is() -> None:
 
 
 class TestLevel:
-    """Faces that their detector says are tilted."""
+    """Faces that the detector reports as tilted."""
 
     @pytest.mark.parametrize("tilt", [-45.0, -10.0, 5.0, 30.0, 60.0])
     def test_a_tilted_face_is_cut_out_as_the_upright_one(self, tilt: float, portrait: Image) -> None:
@@ -169,7 +169,7 @@ class TestLevel:
         )
 
     @pytest.mark.parametrize("tilt", [61.0, -90.0, 179.0])
-    def test_what_is_beyond_the_limit_stays_as_it_is(self, tilt: float, portrait: Image) -> None:
+    def test_a_tilt_beyond_the_limit_is_ignored(self, tilt: float, portrait: Image) -> None:
         box = FaceBox(155, 105, 222, 222)
         assert np.array_equal(
             extract_face(Frame(portrait), Detection(box, tilt=tilt), GRAY),

@@ -24,7 +24,7 @@ def scores(happy: float) -> EmotionScores:
         (0.5, 1 - math.exp(-1)),
         (1.0, 1 - math.exp(-2)),
         (1000.0, 1.0),
-        (-1.0, 0.0),  # a clock that runs backwards adds nothing
+        (-1.0, 0.0),  # a clock that runs backwards has no effect
     ],
 )
 def test_the_past_fades_to_1_over_e_in_the_time_constant(elapsed_s: float, expected: float) -> None:
@@ -57,7 +57,7 @@ def test_smoothed_scores_sum_to_one() -> None:
     assert sum(smoothed.values) == pytest.approx(1)
 
 
-def test_faces_are_smoothed_apart() -> None:
+def test_each_face_is_smoothed_separately() -> None:
     smoother = Smoother(0.5)
     smoother.update(0, 0.0, scores(0))
     assert smoother.update(1, 0.1, scores(1)) == scores(1)
@@ -70,18 +70,18 @@ def test_the_label_holds_until_another_leads_clearly() -> None:
     assert drawn == ["happy", "happy", "happy", "happy", "sad", "sad", "sad", "happy"]
 
 
-def test_labels_of_faces_are_held_apart() -> None:
+def test_labels_of_each_face_are_held_separately() -> None:
     labels = LabelHysteresis()
     labels.update(0, 0.0, scores(1))
     assert labels.update(1, 0.1, scores(0.49)) == "sad"
 
 
 @pytest.mark.parametrize("away_s", [0.5, 4.0, 100.0])
-def test_a_face_long_gone_begins_afresh_once_others_have_come(away_s: float) -> None:
+def test_a_long_absent_face_starts_over_once_others_have_appeared(away_s: float) -> None:
     smoother, labels = Smoother(60.0), LabelHysteresis()
     smoother.update(0, 0.0, scores(1))
     labels.update(0, 0.0, scores(1))
-    # Ids are never used again: what is remembered of those long gone goes when a new face comes.
+    # Ids are never reused, so the state of long-absent faces is dropped when a new face appears.
     smoother.update(1, away_s, scores(0))
     labels.update(1, away_s, scores(0))
     forgotten = away_s > 5
@@ -102,7 +102,7 @@ def test_memory_does_not_grow_with_the_number_of_faces() -> None:
     assert size_after(range(100_010, 101_000)) <= 1.1 * few
 
 
-def test_after_a_reset_every_face_begins_afresh() -> None:
+def test_after_a_reset_every_face_starts_over() -> None:
     smoother, labels = Smoother(0.5), LabelHysteresis()
     smoother.update(0, 0.0, scores(1))
     labels.update(0, 0.0, scores(1))

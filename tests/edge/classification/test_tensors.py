@@ -1,4 +1,4 @@
-"""Tensors that contradict the spec are refused, each with what to do about it."""
+"""Tensors that contradict the spec are rejected, each with a remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tensor(
     free: Sequence[int] | None = None,
     name: str = "image",
 ) -> dict[str, Any]:
-    """A tensor as an interpreter describes it; ``free`` is its shape with -1 where a length is left open."""
+    """Return a tensor as an interpreter describes it; ``free`` is its shape with -1 for each free dimension."""
     return {
         "name": name,
         "shape": np.array(shape, np.int32),
@@ -56,18 +56,18 @@ def test_inputs_that_the_spec_feeds_are_accepted(fitting: dict[str, Any]) -> Non
         (tensor((1, 1, 48, 48)), "channels come first; put keras.layers.Permute((3, 1, 2))"),
         (tensor((1, 3, 224, 224)), "litert_torch.to_channel_last_io"),
         (tensor((1, 1, 48, 48), free=(-1, 1, -1, -1)), "Permute((3, 1, 2))"),
-        (tensor((1, 64, 56, 1)), 'its input has to say "height": 64, "width": 56'),
-        (tensor((1, 48, 48, 3)), 'its input has to say "color": "rgb"'),
-        (tensor((1, 1, 1, 3), free=(-1, -1, -1, 3)), 'its input has to say "color": "rgb"'),
+        (tensor((1, 64, 56, 1)), 'set "height": 64, "width": 56 in its input'),
+        (tensor((1, 48, 48, 3)), 'set "color": "rgb" in its input'),
+        (tensor((1, 1, 1, 3), free=(-1, -1, -1, 3)), 'set "color": "rgb" in its input'),
         (tensor((1, 224, 224, 3)), '"height": 224, "width": 224, "color": "rgb"'),
-        (tensor((1, 48, 48, 4)), "it takes 4 channels; only networks for gray (1) or RGB images (3)"),
+        (tensor((1, 48, 48, 4)), "it takes 4 channels; use a network for gray (1) or RGB images (3)"),
         (tensor((8, 48, 48, 1)), "convert it with a batch of 1"),
         (tensor((1, 48, 48)), "keras.layers.Reshape((48, 48)) in front"),
         (tensor((1, 2304)), "keras.layers.Flatten() in front"),
         (tensor((1, 16, 48, 48, 1)), "a sequence of images"),
-        (tensor((1, 48, 48, 1), np.float16), "takes float16 numbers; convert it with a float32"),
-        (tensor((1, 48, 48, 1), np.int32), "takes int32 numbers"),
-        (tensor((1, 48, 48, 1), np.uint8), "its uint8 input takes pixel (0 to 255)"),
+        (tensor((1, 48, 48, 1), np.float16), "takes float16 values; convert it with a float32"),
+        (tensor((1, 48, 48, 1), np.int32), "takes int32 values"),
+        (tensor((1, 48, 48, 1), np.uint8), "the uint8 input expects pixel (0 to 255)"),
         (tensor((1, 48, 48, 1), np.int8), "int8 input has no scale"),
         (tensor((1, 48, 48, 1), np.uint8, (1 / 255, 0)), "Rescaling(64 / 255, offset=128 / 255)"),
         (tensor((1, 48, 48, 1), np.int8, (1 / 127.5, -1)), "Rescaling(64 / 127.5, offset=0.5 / 127.5)"),
@@ -96,10 +96,10 @@ def test_one_number_for_each_label_is_accepted_in_any_shape(shape: tuple[int, ..
 @pytest.mark.parametrize(
     ("found", "remedy"),
     [
-        (tensor((1, 8)), "it gives 8 numbers; attach the spec it was trained with, which names 8 labels"),
-        (tensor((1, 1)), "one number cannot be the probabilities of several labels"),
-        (tensor((1, 6, 6, 7)), "GlobalAveragePooling2D() before its softmax"),
-        (tensor((1, 10, 4)), "convert the output with the emotions alone"),
+        (tensor((1, 8)), "it has 8 values; attach the spec that it was trained with, which names 8 labels"),
+        (tensor((1, 1)), "a single value cannot be the probabilities of several labels"),
+        (tensor((1, 6, 6, 7)), "GlobalAveragePooling2D() before the softmax"),
+        (tensor((1, 10, 4)), "convert only the output with the emotions"),
         (tensor((1, 7), np.int64), "without argmax"),
         (tensor((1, 7), np.int8), "without a scale"),
     ],

@@ -1,4 +1,4 @@
-"""The command line within the process of the tests, where a process of its own would show nothing more."""
+"""The command line in the test process, for tests that do not need a separate one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.edge.support import FerEdge
 
 @pytest.fixture
 def fer_edge(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FerEdge]:
-    """Runs ``fer-edge`` without a display; what it printed and its exit status."""
+    """Return a function that runs ``fer-edge`` without a display: its output and exit status."""
     monkeypatch.delenv("DISPLAY", raising=False)
     threads = cv2.getNumThreads()
 

@@ -1,4 +1,4 @@
-"""A camera on the network, on loopback."""
+"""A network camera on loopback."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["loopback_camera", "stream"]
 
 
 class _Stream(http.server.BaseHTTPRequestHandler):
-    """An MJPEG camera: the portrait, about thirty times a second, ``frames`` times (0: for ever)."""
+    """An MJPEG camera that sends the portrait ``frames`` times, about 30 per second; 0 means forever."""
 
-    picture = b""
+    jpeg = b""
     frames = 0
 
     def do_GET(self) -> None:
@@ -28,22 +28,22 @@ class _Stream(http.server.BaseHTTPRequestHandler):
         sent = 0
         try:
             while (sent < self.frames or not self.frames) and not self.server.ending.is_set():  # type: ignore[attr-defined]
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.picture)}\r\n\r\n"
-                self.wfile.write(head.encode() + self.picture + b"\r\n")
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + self.jpeg + b"\r\n")
                 sent += 1
                 self.server.ending.wait(1 / 30)  # type: ignore[attr-defined]
         except OSError:
             return
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Suppress the access log."""
 
 
 @contextmanager
 def loopback_camera(image: Image, frames: int = 0) -> Iterator[str]:
-    """The URL of a camera on loopback that sends an image so many times; 0: for ever."""
-    picture = bytes(cv2.imencode(".jpg", cv2.resize(image, (410, 480)))[1])
-    handler = type("Handler", (_Stream,), {"picture": picture, "frames": frames})
+    """Yield the URL of a loopback camera that sends ``frames`` images; 0 means forever."""
+    jpeg = bytes(cv2.imencode(".jpg", cv2.resize(image, (410, 480)))[1])
+    handler = type("Handler", (_Stream,), {"jpeg": jpeg, "frames": frames})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         server.ending = threading.Event()  # type: ignore[attr-defined]
@@ -57,6 +57,6 @@ def loopback_camera(image: Image, frames: int = 0) -> Iterator[str]:
 
 @pytest.fixture
 def stream(request: pytest.FixtureRequest, portrait: Image) -> Iterator[str]:
-    """The URL of a camera on loopback; the parameter is the number of its frames."""
+    """Yield the URL of a loopback camera; the parameter is its number of frames."""
     with loopback_camera(portrait, request.param) as url:
         yield url

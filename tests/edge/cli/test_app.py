@@ -1,4 +1,4 @@
-"""What the three command lines share."""
+"""Behavior that the three command lines share."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_signal_that_a_library_swallows_ends_the_command_at_the_next_step(
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
 @pytest.mark.parametrize("error", [None, OutputError("a.txt: full"), click.exceptions.Exit(1), MemoryError()])
-def test_a_signals_status_stands_above_the_error_that_a_library_made_of_it(
+def test_the_status_of_a_signal_overrides_the_error_a_library_raised_for_it(
     number: signal.Signals, status: int, error: Exception | None
 ) -> None:
     @click.command()
@@ -61,7 +61,7 @@ def test_a_signal_ends_one_command_and_not_the_next() -> None:
     assert run_command(work, ["alone"], "work") == 0
 
 
-def test_where_interruptions_are_ignored_they_stay_ignored() -> None:
+def test_ignored_interruptions_stay_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     @click.command()
@@ -78,7 +78,7 @@ def test_where_interruptions_are_ignored_they_stay_ignored() -> None:
         (OutputError("a.txt: full"), 1, "Error: a.txt: full"),
         (AccuracyLossError("worse"), 3, "Error: worse"),
         (OSError(28, "No space left on device", "a.txt"), 1, "Error: a.txt: No space left on device"),
-        (MemoryError(), 1, "Error: the memory is used up; give smaller pictures, or fewer --threads"),
+        (MemoryError(), 1, "Error: out of memory; use smaller images or fewer --threads"),
         (click.UsageError("no such option"), 2, "Error: no such option"),
     ],
     ids=lambda value: type(value).__name__,

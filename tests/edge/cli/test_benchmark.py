@@ -1,4 +1,4 @@
-"""``fer-edge benchmark`` as people start it."""
+"""``fer-edge benchmark`` as users run it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.edge.support import run_fer_edge
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any], Path]:
-    """Two models on one and two threads: the printed text, the summary, its path."""
+    """Run two models on one and two threads; return the printed text, the summary and its path."""
     folder = tmp_path_factory.mktemp("benchmark")
     copy = Path(shutil.copy(find_model().path, folder / "copy.tflite"))
     summary = folder / "summary.json"
@@ -72,7 +72,7 @@ def test_the_video_that_it_makes_has_a_face_in_every_frame(run: tuple[str, dict[
     assert all(m["faces"] == m["frames"] for model in summary["models"] for m in model["measurements"])
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not tell a process's memory")
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not report the memory of a process")
 def test_gives_the_memory_of_each_model(run: tuple[str, dict[str, Any], Path]) -> None:
     assert all(10e6 < model["peak_memory_bytes"] < 2e9 for model in run[1]["models"])
 
@@ -94,7 +94,7 @@ def test_refuses_a_summary_that_is_there(run: tuple[str, dict[str, Any], Path]) 
     assert path.read_bytes() == before
 
 
-def test_json_prints_what_the_summary_holds(tmp_path: Path) -> None:
+def test_json_prints_the_summary(tmp_path: Path) -> None:
     done = run_fer_edge("benchmark", "--threads", 1, "--json", "--summary", tmp_path / "summary.json")
     assert done.returncode == 0
     printed = json.loads(done.stdout)
@@ -106,11 +106,11 @@ def test_json_prints_what_the_summary_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--video", "nothere.mp4"], 1, "nothere.mp4: expected a video"),
+        (["--video", "nothere.mp4"], 1, "nothere.mp4: cannot open video"),
         (["--video", "-"], 2, "standard input"),
-        (["--model", "nothere.tflite"], 1, "'nothere.tflite', which is not there"),
+        (["--model", "nothere.tflite"], 1, "'nothere.tflite' does not exist"),
         (["-m", "default", "-m", "default"], 2, "named twice"),
-        (["--summary", "nowhere/s.json"], 1, "make it first"),
+        (["--summary", "nowhere/s.json"], 1, "create it first"),
         (["--threads", "0"], 2, "--threads"),
     ],
 )
@@ -129,11 +129,9 @@ def test_never_replaces_what_it_reads(tmp_path: Path) -> None:
     assert model.read_bytes() == find_model().path.read_bytes()
 
 
-def test_a_summary_replaces_none_of_the_images_that_are_compared(pictures: Path) -> None:
-    before = (pictures / "face.jpg").read_bytes()
-    done = run_fer_edge(
-        "benchmark", "--detectors", pictures, "--summary", pictures / "face.jpg", "--overwrite"
-    )
+def test_a_summary_replaces_none_of_the_images_that_are_compared(images: Path) -> None:
+    before = (images / "face.jpg").read_bytes()
+    done = run_fer_edge("benchmark", "--detectors", images, "--summary", images / "face.jpg", "--overwrite")
     assert done.returncode == 2
     assert "it is an input" in done.stderr
-    assert (pictures / "face.jpg").read_bytes() == before
+    assert (images / "face.jpg").read_bytes() == before

@@ -1,4 +1,4 @@
-"""``fer-edge camera`` with a camera on the network."""
+"""``fer-edge camera`` with a network camera."""
 
 from __future__ import annotations
 
@@ -40,19 +40,21 @@ class TestCamera:
         assert 0 < read_rows(done.stdout)[-1]["time_s"] < 1.5
 
     @pytest.mark.parametrize("stream", [15], indirect=True)
-    def test_a_camera_that_is_lost_keeps_what_it_gave(self, stream: str, tmp_path: Path) -> None:
+    def test_a_lost_camera_keeps_its_results(self, stream: str, tmp_path: Path) -> None:
         done = run_fer_edge(
             "camera", stream, "--reconnect", 0, "-r", tmp_path / "r.csv", "--summary", tmp_path / "s.json"
         )
         assert done.returncode == 1
-        assert "it closed the connection" in done.stderr
-        assert "what was written is kept" in done.stderr
+        assert "the server closed the connection" in done.stderr
+        assert "the results so far are kept" in done.stderr
         with (tmp_path / "r.csv").open(newline="") as file:
             assert 0 < len(list(csv.DictReader(file))) <= 15
-        assert "it closed the connection" in json.loads((tmp_path / "s.json").read_text())["errors"][-1]
+        assert (
+            "the server closed the connection" in json.loads((tmp_path / "s.json").read_text())["errors"][-1]
+        )
 
     @pytest.mark.parametrize("stream", [15], indirect=True)
-    def test_one_that_breaks_off_again_and_again_is_one_run(self, stream: str, tmp_path: Path) -> None:
+    def test_repeated_disconnects_are_one_run(self, stream: str, tmp_path: Path) -> None:
         done = run_fer_edge("camera", stream, "--max-frames", 40, "-r", "-", "--summary", tmp_path / "s.json")
         assert done.returncode == 0, done.stderr
         records = read_rows(done.stdout)
@@ -63,8 +65,8 @@ class TestCamera:
         assert all(record["clock"] for record in records)
         assert json.loads((tmp_path / "s.json").read_text())["reconnects"] >= 2
         assert "lost after" in done.stderr
-        assert "it closed the connection; trying again" in done.stderr
-        assert f"camera {stream}: back, 410×480" in done.stderr
+        assert "the server closed the connection; reconnecting" in done.stderr
+        assert f"camera {stream}: reconnected, 410×480" in done.stderr
 
     @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     @pytest.mark.parametrize("scheme", ["http", "rtsp"])
@@ -105,7 +107,7 @@ class TestCamera:
         url = f"http://127.0.0.1:{port}/"
         done = run_fer_edge("camera", url, "--reconnect", 600, "--duration", 1, "-r", tmp_path / "r.csv")
         assert done.returncode == 0, done.stderr
-        assert "connection refused); waiting for it" in done.stderr
+        assert "connection refused; waiting for it" in done.stderr
 
     @pytest.mark.parametrize("stream", [0], indirect=True)
     def test_rotate_turns_frames_and_coordinates(self, stream: str, tmp_path: Path) -> None:
@@ -122,10 +124,10 @@ class TestCamera:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            (["--size", "640x480"], "--size and --rate are for cameras of this machine"),
-            (["--rate", "15"], "--size and --rate are for cameras of this machine"),
+            (["--size", "640x480"], "--size and --rate apply only to local cameras"),
+            (["--rate", "15"], "--size and --rate apply only to local cameras"),
             (["--size", "640"], "expected width and height, such as 1280x720"),
-            (["--size", "1x1"], "expected 16 to 16384 pixels"),
+            (["--size", "1x1"], "must be 16 to 16384 pixels"),
             (["--rate", "0"], "--rate"),
             (["--rotate", "45"], "--rotate"),
             (["--reconnect", "-1"], "--reconnect"),
@@ -139,7 +141,9 @@ class TestCamera:
 
     @pytest.mark.parametrize("command", ["video", "image", "folder"])
     @pytest.mark.parametrize("option", [["--rotate", "90"], ["--size", "64x64"], ["--reconnect", "1"]])
-    def test_they_are_the_camera_s_alone(self, command: str, option: list[str], fer_edge: FerEdge) -> None:
+    def test_camera_options_are_refused_elsewhere(
+        self, command: str, option: list[str], fer_edge: FerEdge
+    ) -> None:
         done = fer_edge(command, "x", *option)
         assert done.returncode == 2
         assert "No such option" in done.stderr
@@ -179,7 +183,7 @@ class TestCamera:
         finally:
             process.kill()
         assert process.returncode == status, stderr
-        assert "is kept" in stderr
+        assert "are kept" in stderr
         assert "frames a second" in stdout
         assert all("faces" in record for record in read_rows(results.read_text()))
         assert read_video(out)[0]

@@ -1,10 +1,11 @@
-"""``fer-edge camera`` that writes for months: rotation, restarts, limits; a camera on loopback."""
+"""``fer-edge camera`` writing for months: rotation, restarts, limits, with a loopback camera."""
 
 from __future__ import annotations
 
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def seconds_in(rows: Path) -> float:
-    """The time of a CSV file's last whole row."""
+    """Return the time of the last complete row of a CSV file."""
     lines = rows.read_text().splitlines() if rows.exists() else []
     return float(lines[-2].split(",")[2]) if len(lines) > 10 else 0.0
 
@@ -59,7 +60,7 @@ def test_rows_and_video_in_many_files(stream: str, tmp_path: Path) -> None:
 def test_the_oldest_are_deleted_as_it_runs(stream: str, tmp_path: Path) -> None:
     done = run_fer_edge(
         *("camera", stream, "--duration", 4.2, "-r", tmp_path / "r-%H%M%S.jsonl", "--every", 0.1),
-        *("--keep-gb", 4_500 / 1e9),  # more than the rows of a second
+        *("--keep-gb", 4_500 / 1e9),  # more than the rows of one second
     )
     assert done.returncode == 0, done.stderr
     kept = [tmp_path / name for name in visible(tmp_path)]
@@ -99,7 +100,7 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     ids = [[int(row["face_id"]) for row in part if row["face_id"]] for part in (read[:again], read[again:])]
     assert max(ids[0]) < min(ids[1])
     assert len(visible(tmp_path)) == 4  # rows, their state, the video that was killed, and the second one
-    assert "ended by force" in done.stderr
+    assert "recovered from a run that was killed" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -107,22 +108,25 @@ def test_kill_9_and_a_restart(stream: str, tmp_path: Path) -> None:
     [
         (("-r", "r-%Q.csv"), "unknown field %Q"),
         (("-r", "r-%B.csv"), "unknown field %B"),
-        (("-r", "r.csv", "--keep-days", "3"), "delete a camera's files"),
-        (("--keep-gb", "3"), "delete a camera's files"),
+        (("-r", "r.csv", "--keep-days", "3"), "apply only to a camera's outputs"),
+        (("--keep-gb", "3"), "apply only to a camera's outputs"),
         (("-r", "r-%Y.csv", "--keep-days", "0"), "not in the range"),
         (("-r", "r-%Y.csv", "--keep-days", "9", "--faces", "f"), "do not delete the images of --faces"),
-        (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected seconds"),
+        (("-r", "r-%Y.csv", "--keep-days", "nan"), "expected a finite number"),
         (("-r", "%H.csv", "-r", "%M.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", "./r-%Y.csv"), "named twice"),
         (("-r", "r-%Y.csv", "-r", f"r-{time.localtime().tm_year}.csv"), "named twice"),
-        (("-r", "r-%Y.csv", "--append", "--overwrite"), "contradict"),
-        (("-o", "c-%Y.txt"), "expected a video to write to"),
-        (("-o", "."), "it is a folder"),
-        (("--append",), "name one"),
-        (("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"), "name of an input"),
+        (("-r", "r-%Y.csv", "--append", "--overwrite"), "cannot be combined"),
+        (("-o", "c-%Y.txt"), "unsupported video format"),
+        (("-o", "."), "is a folder"),
+        (("--append",), "needs a results file"),
+        (
+            ("-o", "c-%Y.mp4", "--detector", "yunet", "--detector-model", "c-2025.mp4"),
+            "could overwrite an input",
+        ),
     ],
 )
-def test_nonsense_is_a_usage_error(
+def test_meaningless_values_are_usage_errors(
     fer_edge: FerEdge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -142,7 +146,7 @@ def test_other_sources_have_no_clock(
     monkeypatch.chdir(tmp_path)
     done = fer_edge("video", clip, *arguments)
     assert done.returncode == 2
-    assert "camera's" in done.stderr
+    assert re.search("camera's outputs|frames of cameras", done.stderr)
     assert names_in(tmp_path) == []
 
 
@@ -161,7 +165,7 @@ def test_a_first_file_that_exists_is_refused(
     assert os.listdir(tmp_path) == [path.name]  # noqa: PTH208
 
 
-def test_a_percent_sign_is_one_where_there_is_no_clock(fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+def test_without_a_clock_a_percent_sign_is_literal(fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
     names = ("100%done %Zed.csv", "50%%.csv", "%Q %d.csv")
     for name in names:
         done = fer_edge(

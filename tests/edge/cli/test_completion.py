@@ -1,4 +1,4 @@
-"""What the shell completes where a model is named."""
+"""Shell completion of model names."""
 
 from __future__ import annotations
 

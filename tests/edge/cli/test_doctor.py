@@ -1,4 +1,4 @@
-"""The command that finds what is wrong with a machine."""
+"""The command that finds problems on a machine."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fer_edge.doctor import Finding, examine
 from tests.edge.sinks.brokers import Authority, Broker
 from tests.edge.support import FerEdge
 
-# Paho leaves the socket of a TLS handshake that fails to the garbage collector.
+# Paho leaves the socket of a failed TLS handshake to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 
 class TestCommand:
-    def test_it_is_for_people(self, fer_edge: FerEdge) -> None:
+    def test_it_prints_text(self, fer_edge: FerEdge) -> None:
         done = fer_edge("doctor")
         assert done.returncode == 0
         assert "fer-edge works here" in done.stdout
         assert done.stderr == ""
 
-    def test_and_for_programs(self, fer_edge: FerEdge) -> None:
+    def test_it_prints_json(self, fer_edge: FerEdge) -> None:
         record = json.loads(fer_edge("doctor", "--json").stdout)
         assert record["status"] in ("green", "amber")
         assert {tuple(check) for check in record["checks"]} == {("name", "status", "found", "remedy")}
@@ -44,7 +44,7 @@ class TestCommand:
         assert "\x1b[2J" not in done.stdout
         assert json.loads(fer_edge("doctor", "--json").stdout)["status"] == "red"
 
-    def test_a_check_that_fails_itself_is_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_check_that_raises_is_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def check_the_moon() -> Iterable[Finding]:
             raise RuntimeError("too far")
 
@@ -86,4 +86,4 @@ class TestCommand:
     def test_certificates_without_a_broker_are_refused(self, fer_edge: FerEdge, tmp_path: Path) -> None:
         done = fer_edge("doctor", "--mqtt-ca", str(tmp_path / "ca.pem"))
         assert done.returncode == 2
-        assert "name it with --mqtt" in done.stderr
+        assert "specify it with --mqtt" in done.stderr

@@ -1,4 +1,4 @@
-"""What ``fer-edge`` imports, and what it does without."""
+"""The packages that ``fer-edge`` imports, and those it must not import."""
 
 from __future__ import annotations
 

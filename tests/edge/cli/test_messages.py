@@ -1,4 +1,4 @@
-"""What is said on standard error: how much, and in which form."""
+"""The amount and format of messages on standard error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FER_EDGE = (sys.executable, "-m", "fer_edge")
 
 @pytest.fixture(autouse=True)
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Messages as at the start of a program, and again afterwards."""
+    """Set up messages as at program start, and reset them afterwards."""
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     install_log_handler()
     yield
@@ -62,7 +62,7 @@ def say_all() -> None:
         ),
     ],
 )
-def test_as_much_is_said_as_was_asked_for(
+def test_verbosity_controls_the_messages(
     options: dict[str, int], expected: list[str], capsys: Capture
 ) -> None:
     configure_messages(**options)  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def test_systemd_s_journal_is_told_each_line_s_level(tmp_path: Path) -> None:
 
 
 class TestOptions:
-    def test_errors_of_every_kind_are_objects(self, fer_edge: FerEdge, tmp_path: Path) -> None:
+    def test_every_kind_of_error_is_a_json_object(self, fer_edge: FerEdge, tmp_path: Path) -> None:
         for arguments in (
             ("video", tmp_path / "none.mp4"),
             ("image", "--every", "1"),
@@ -126,16 +126,16 @@ class TestOptions:
         assert "3 frames" in done.stdout
         assert "Error" in run_fer_edge("folder", folder, "-q").stderr
 
-    def test_both_are_refused(self, fer_edge: FerEdge, clip: Path) -> None:
+    def test_quiet_and_verbose_together_are_refused(self, fer_edge: FerEdge, clip: Path) -> None:
         assert fer_edge("video", clip, "-q", "-v").returncode == 2
 
 
 class TestStandardErrorThatTakesNothing:
-    """A log on a full disk, a terminal that is gone: what is said there is lost, and nothing else."""
+    """With a log on a full disk or a closed terminal, only the messages are lost."""
 
     @pytest.fixture(autouse=True, params=["", "1"])
     def buffered(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        """With Python's own buffer, and without."""
+        """Return standard error with and without Python's buffer."""
         monkeypatch.setenv("PYTHONUNBUFFERED", request.param)
 
     def test_a_full_disk(self, clip: Path, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ class TestStandardErrorThatTakesNothing:
         assert done.returncode == 0
         assert done.stdout.startswith(b"2 frames")
 
-    def test_a_reader_that_is_gone(self, clip: Path) -> None:
+    def test_the_reader_of_standard_error_is_gone(self, clip: Path) -> None:
         read, write = os.pipe()
         os.close(read)
         done = subprocess.run(
@@ -194,7 +194,9 @@ def test_wrong_usage_is_said_as_json_too(fer_edge: FerEdge, clip: Path, argument
 
 
 @pytest.mark.parametrize("address", ["0", "127.0.0.1:0", "0.0.0.0:0"])
-def test_an_address_that_nobody_would_be_told_is_refused(fer_edge: FerEdge, clip: Path, address: str) -> None:
+def test_serving_quietly_is_refused_if_it_would_hide_the_address(
+    fer_edge: FerEdge, clip: Path, address: str
+) -> None:
     done = fer_edge("video", clip, "--serve", address, "--quiet")
     assert done.returncode == 2
     assert "FER_EDGE_TOKEN" in done.stderr

@@ -1,4 +1,4 @@
-"""``fer-edge models``: the bundled models, and what a model file says of itself."""
+"""``fer-edge models``: the bundled models, and the content of a model's spec."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fer_edge.models.spec import FER2013_LABELS
 from tests.edge.support import FerEdge, replace_spec, run_fer_edge
 
 
-def test_the_list_shows_accuracy_and_licence() -> None:
+def test_the_list_shows_accuracy_and_license() -> None:
     done = run_fer_edge("models")
     assert done.returncode == 0
     assert "default" in done.stdout
@@ -27,7 +27,7 @@ def test_the_list_shows_accuracy_and_licence() -> None:
 
 
 @pytest.mark.parametrize("interval", [None, [0.6], ["low", "high"], "0.6"])
-def test_an_interval_that_is_none_is_left_out(interval: object, fer_edge: FerEdge, tmp_path: Path) -> None:
+def test_a_malformed_interval_is_left_out(interval: object, fer_edge: FerEdge, tmp_path: Path) -> None:
     figures = {"accuracy": 0.7, "samples": 100, "accuracy_interval": interval}
     spec = find_model().spec.replace(accuracy={"PublicTest": figures})
     model = tmp_path / "model.tflite"
@@ -37,7 +37,7 @@ def test_an_interval_that_is_none_is_left_out(interval: object, fer_edge: FerEdg
     assert "70.00% of 100 faces (PublicTest)" in shown.stdout
 
 
-def test_what_a_spec_says_cannot_steer_the_terminal(fer_edge: FerEdge, tmp_path: Path) -> None:
+def test_text_in_a_spec_cannot_control_the_terminal(fer_edge: FerEdge, tmp_path: Path) -> None:
     spec = replace(find_model().spec, provenance={"licence": "free\x1b[31m\nsha256  none"})
     model = tmp_path / "model.tflite"
     model.write_bytes(find_model().path.read_bytes())

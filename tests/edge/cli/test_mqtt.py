@@ -1,4 +1,4 @@
-"""``--mqtt`` as people use it: what arrives, what is refused, how it ends, and where the password is not."""
+"""``--mqtt`` as users run it: messages, rejected options, shutdown, and the hidden password."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.edge.sinks.brokers import Broker, Listener, free_port, read_retained
 from tests.edge.support import FerEdge, run_fer_edge, run_python
 
 camera = test_camera.stream
-"""A camera on the network, as a fixture."""
+"""A network camera, as a fixture."""
 
 EXAMPLE = "mqtt://127.0.0.1:1/a"
 
@@ -30,7 +30,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @contextmanager
 def start(camera: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """``fer-edge camera`` on a camera that does not end."""
+    """Run ``fer-edge camera`` on an endless camera."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_edge", "camera", camera, "--no-show", *map(str, arguments)],
         stdout=subprocess.DEVNULL,
@@ -80,7 +80,7 @@ class TestRuns:
         assert done.returncode == 0
         assert len(rows.read_text().splitlines()) == 24
         warnings = json.loads(summary.read_text())["warnings"]
-        assert any("tried again" in text for text in warnings)
+        assert any("retrying" in text for text in warnings)
         assert any("1 event could not be published" in text for text in warnings)
 
     def test_spans_of_time_need_no_file_of_rows(self, broker: Broker, clip: Path) -> None:
@@ -96,26 +96,26 @@ class TestRuns:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (("--mqtt", "broker/topic"), "not the address of a broker"),
-        (("--mqtt", "mqtt://host"), "names no topic"),
+        (("--mqtt", "broker/topic"), "invalid MQTT broker address"),
+        (("--mqtt", "mqtt://host"), "has no topic"),
         (("--mqtt", "mqtt://host/a/+"), "wildcards"),
-        (("--mqtt", "mqtt://host/$SYS"), "the broker's own"),
-        (("--mqtt-ca", "ca.pem"), "name it with --mqtt"),
-        (("--mqtt-cert", "me.pem"), "name it with --mqtt"),
-        (("--mqtt-key", "me.key"), "name it with --mqtt"),
+        (("--mqtt", "mqtt://host/$SYS"), "reserved for the broker"),
+        (("--mqtt-ca", "ca.pem"), "specify it with --mqtt"),
+        (("--mqtt-cert", "me.pem"), "specify it with --mqtt"),
+        (("--mqtt-key", "me.key"), "specify it with --mqtt"),
         (("--mqtt", EXAMPLE, "--mqtt-ca", "ca.pem"), "mqtts://"),
         (("--mqtt", "mqtts://host/a", "--mqtt-key", "me.key"), "--mqtt-cert"),
         (("--when", "happy", "--then", "mqtt:home/alarm"), "name it with --mqtt"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:"), "is empty"),
         (("--when", "happy", "--then", "mqtt"), "name it with --mqtt"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:home/#"), "wildcards"),
-        (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:$SYS/x"), "the broker's own"),
+        (("--mqtt", EXAMPLE, "--when", "happy", "--then", "mqtt:$SYS/x"), "reserved for the broker"),
         (("--mqtt", EXAMPLE, "--when", "happy", "--then", f"mqtt:{'x' * 70_000}"), "longer than"),
         (("--when", "happy", "--then", "mqtt://me:secret@host/topic"), "takes a topic"),
         (("--every", "1"), "--results"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(
+def test_impossible_options_are_refused_in_one_line(
     arguments: tuple[str, ...], what: str, fer_edge: FerEdge
 ) -> None:
     done = fer_edge("video", "no such video", *arguments)
@@ -134,7 +134,7 @@ def test_still_images_are_not_published(fer_edge: FerEdge, portrait_path: Path) 
 def test_a_file_that_cannot_be_read_is_an_error(fer_edge: FerEdge) -> None:
     done = fer_edge("video", "no such video", "--mqtt", "mqtts://host/a", "--mqtt-ca", "nowhere.pem")
     assert done.returncode == 1
-    assert done.stderr == "Error: nowhere.pem: cannot read it: No such file or directory\n"
+    assert done.stderr == "Error: nowhere.pem: cannot read file: No such file or directory\n"
 
 
 def test_without_paho_it_names_the_extra() -> None:
@@ -153,7 +153,9 @@ class TestEnd:
     @pytest.mark.parametrize(
         ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]
     )
-    def test_every_end_says_offline(self, number: int, status: int, broker: Broker, camera: str) -> None:
+    def test_every_exit_publishes_offline(
+        self, number: int, status: int, broker: Broker, camera: str
+    ) -> None:
         with (
             Listener(broker.port) as listener,
             start(camera, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/a") as process,
@@ -166,10 +168,8 @@ class TestEnd:
         assert read_retained(broker.port)["a/availability"].payload == b"offline"
 
     @endless
-    @pytest.mark.parametrize("case", ["hangs", "is not there"])
-    def test_a_broker_that_is_of_no_use_does_not_hold_it_up(
-        self, case: str, broker: Broker, camera: str
-    ) -> None:
+    @pytest.mark.parametrize("case", ["hangs", "does not run"])
+    def test_an_unusable_broker_does_not_block_the_run(self, case: str, broker: Broker, camera: str) -> None:
         with (
             Listener(broker.port) as listener,
             start(camera, "--mqtt", f"mqtt://127.0.0.1:{broker.port}/a") as process,
@@ -188,7 +188,7 @@ class TestEnd:
 
 
 class TestPassword:
-    def test_it_is_in_no_message_and_no_summary(self, clip: Path, tmp_path: Path) -> None:
+    def test_the_password_is_in_no_message_and_no_summary(self, clip: Path, tmp_path: Path) -> None:
         summary, port = tmp_path / "summary.json", free_port()
         url = f"mqtt://me:hidden%2Dword@127.0.0.1:{port}/a"
         done = run_fer_edge("video", clip, "--mqtt", url, "--summary", summary, "-vv", "--debug")
@@ -198,7 +198,7 @@ class TestPassword:
 
     @endless
     @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="this system has no /proc")
-    def test_it_is_not_among_the_arguments_that_others_see(self, broker: Broker, camera: str) -> None:
+    def test_the_password_is_hidden_from_the_process_list(self, broker: Broker, camera: str) -> None:
         url = f"mqtt://me:hidden-word@127.0.0.1:{broker.port}/a"
         with (
             Listener(broker.port) as listener,

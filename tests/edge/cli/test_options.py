@@ -1,4 +1,4 @@
-"""What each option changes, and what it leaves as it is."""
+"""The effect of each option, and what it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fer_edge.models.find_model import bundled_models, find_model
 from fer_edge.types import FaceBox, Image
 from tests.edge.support import FerEdge, read_back, read_rows, read_video, run_fer_edge
 
-RATE = 12  # frames a second of the clip
+RATE = 12  # frames per second of the clip
 
 
 @pytest.fixture(scope="module")
 def plain_rows(clip: Path) -> list[dict[str, Any]]:
-    """The clip's rows without any option."""
+    """Return the rows of the clip without any option."""
     done = run_fer_edge("video", clip, "-r", "-")
     assert done.returncode == 0, done.stderr
     return read_rows(done.stdout)
@@ -107,7 +107,7 @@ class TestOutputs:
     @pytest.mark.parametrize(
         ("option", "name"), [("-o", "out.png"), ("-r", "rows.csv"), ("--summary", "summary.json")]
     )
-    def test_existing_ones_are_refused_and_untouched(
+    def test_existing_outputs_are_refused_and_unchanged(
         self, fer_edge: FerEdge, option: str, name: str, portrait_path: Path, tmp_path: Path
     ) -> None:
         target = tmp_path / name
@@ -152,12 +152,12 @@ class TestOutputs:
 def test_ids_are_refused_where_nothing_is_drawn(fer_edge: FerEdge, portrait_path: Path) -> None:
     done = fer_edge("image", portrait_path, "--ids")
     assert done.returncode == 2
-    assert "--ids are drawn into images; name those with --output" in done.stderr
+    assert "--ids needs an output for images; add --output" in done.stderr
 
 
 class TestFacesAndHiding:
     @pytest.mark.parametrize("mode", ["blur", "pixelate"])
-    def test_a_hidden_face_is_found_by_nobody(
+    def test_no_detector_finds_a_hidden_face(
         self, fer_edge: FerEdge, portrait_path: Path, mode: str, tmp_path: Path
     ) -> None:
         done = fer_edge("image", portrait_path, "--anonymize", mode, "-o", tmp_path / "o.png")
@@ -166,7 +166,9 @@ class TestFacesAndHiding:
         again = fer_edge("image", tmp_path / "o.png", "-r", "-")
         assert read_rows(again.stdout)[0]["faces"] == []
 
-    def test_nor_in_any_frame_of_a_video(self, fer_edge: FerEdge, clip: Path, tmp_path: Path) -> None:
+    def test_hidden_faces_are_found_in_no_video_frame(
+        self, fer_edge: FerEdge, clip: Path, tmp_path: Path
+    ) -> None:
         done = fer_edge("video", clip, "--anonymize", "blur", "-o", tmp_path / "o.mp4", "-r", "-")
         shown = read_rows(done.stdout)
         found = read_rows(fer_edge("video", tmp_path / "o.mp4", "--detect-every", "1", "-r", "-").stdout)
@@ -219,13 +221,13 @@ class TestRules:
         ("arguments", "what"),
         [
             (("--when", "hapy > 0.5", "--then", "print"), "did you mean happy?"),
-            (("--when", "happy"), "in pairs"),
+            (("--when", "happy"), "each --when needs one --then"),
             (("--when", "happy", "--then", "mail:me"), "unknown action"),
-            (("--when", "happy", "--then", "exec:no-such-program"), "no such program"),
+            (("--when", "happy", "--then", "exec:no-such-program"), "does not exist"),
             (("--when", "happy", "--then", "print", "-r", "-"), "standard output"),
         ],
     )
-    def test_what_is_wrong_is_said_before_anything_is_read(
+    def test_errors_are_reported_before_anything_is_read(
         self, arguments: tuple[str, ...], what: str, fer_edge: FerEdge
     ) -> None:
         done = fer_edge("video", "no such video", *arguments)

@@ -1,4 +1,4 @@
-"""What a person sees of a run on a terminal, and a log of one elsewhere."""
+"""Progress of a run on a terminal, and in a log elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.edge.support import write_video
 
 
 def run_on_terminal(*arguments: object, lines: int = 24, columns: int = 80) -> str:
-    """What ``fer-edge`` writes to a terminal of that size."""
+    """Return the output of ``fer-edge`` on a terminal of the given size."""
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -27,7 +27,7 @@ def run_on_terminal(*arguments: object, lines: int = 24, columns: int = 80) -> s
     while True:
         try:
             part = os.read(terminal, 1 << 16)
-        except OSError:  # Linux' way to say that the other side is closed
+        except OSError:  # Linux reports the closed other end this way
             part = b""
         if not part:
             break
@@ -39,7 +39,7 @@ def run_on_terminal(*arguments: object, lines: int = 24, columns: int = 80) -> s
 
 @pytest.fixture
 def clip(tmp_path: Path, portrait: Image) -> Path:
-    """Two hundred frames, which take a while."""
+    """Write a clip of two hundred frames, long enough to show progress."""
     return write_video(tmp_path / "clip.mp4", [portrait] * 200, size=(512, 600))
 
 

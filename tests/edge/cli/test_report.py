@@ -1,4 +1,4 @@
-"""``fer-edge report``: what it writes, what it refuses, and how it says what it could not read."""
+"""``fer-edge report``: its output, rejected options, and messages about unreadable input."""
 
 from __future__ import annotations
 
@@ -80,32 +80,32 @@ def test_what_cannot_be_read_is_one_line_each_and_the_rest_is_done(
     lines = done.stderr.splitlines()
     assert len(lines) == 6, lines
     for name, said in {
-        "half.csv": "line 41: half a row: the run was interrupted, or is still writing; left out, the others are shown",
-        "empty.jsonl": "no rows; leave it out",
-        "photo.jpg": "expected a file that ends in .jsonl, .csv, .parquet",
-        "other.csv": "name a file that -r wrote",
+        "half.csv": "line 41: incomplete row: the run was interrupted or is still writing; left out",
+        "empty.jsonl": "no rows; leave the file out",
+        "photo.jpg": "use a file that ends in .jsonl, .csv, .parquet",
+        "other.csv": "file of fer-edge",
         "missing.jsonl": "does not exist; check the path",
         "no*.csv": "no file matches",
     }.items():
         (line,) = [line for line in lines if f"{tmp_path / name}: " in line]
         assert said in line
     assert done.stdout.startswith("2 sources, 79 frames, 119 faces")
-    assert "half a row" in page.read_text("utf-8")
+    assert "incomplete row" in page.read_text("utf-8")
 
 
 def test_where_nothing_can_be_read_nothing_is_written(fer_edge: FerEdge, tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text("hello\n")
     done = fer_edge("report", tmp_path / "rows.jsonl", "-o", tmp_path / "report.html")
     assert done.returncode == 1
-    assert "not JSON Lines of fer-edge" in done.stderr
+    assert "not JSON Lines written by fer-edge" in done.stderr
     assert names_in(tmp_path) == ["rows.jsonl"]
 
 
-def test_results_that_hold_errors_alone_say_so(fer_edge: FerEdge, tmp_path: Path) -> None:
+def test_results_with_only_errors_are_reported(fer_edge: FerEdge, tmp_path: Path) -> None:
     rows = write_rows(tmp_path / "rows.jsonl", [SkippedInput("a.mp4", "a.mp4: cannot open video")])
     done = fer_edge("report", rows, "-o", tmp_path / "report.html")
     assert done.returncode == 1
-    assert "no frame" in done.stderr
+    assert "no frames" in done.stderr
 
 
 def test_a_name_with_line_breaks_is_one_line(fer_edge: FerEdge, tmp_path: Path) -> None:

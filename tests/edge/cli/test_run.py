@@ -1,4 +1,4 @@
-"""``fer-edge image``, ``folder`` and ``video`` as people start them: a process, real files, their exit status."""
+"""``fer-edge image``, ``folder`` and ``video`` as users run them: a process, real files, the exit status."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class TestImage:
         assert names_in(tmp_path) == ["out.png"]
 
     def test_several_images_go_into_a_folder_and_broken_ones_are_named(
-        self, pictures: Path, tmp_path: Path
+        self, images: Path, tmp_path: Path
     ) -> None:
-        paths = [pictures / "face.jpg", pictures / "broken.jpg", pictures / "more/face.jpg"]
+        paths = [images / "face.jpg", images / "broken.jpg", images / "more/face.jpg"]
         done = run_fer_edge("image", *paths, "-o", tmp_path / "out", "-r", "-")
         assert done.returncode == 1
         assert [record["source"] for record in read_rows(done.stdout)] == [str(path) for path in paths]
@@ -65,10 +65,10 @@ class TestImage:
 
 
 class TestFolder:
-    def test_results_in_both_forms_and_a_summary(self, pictures: Path, tmp_path: Path) -> None:
+    def test_results_in_both_forms_and_a_summary(self, images: Path, tmp_path: Path) -> None:
         summary = tmp_path / "summary.json"
         done = run_fer_edge(
-            "folder", pictures, "-r", tmp_path / "a.jsonl", "-r", tmp_path / "a.csv", "--summary", summary
+            "folder", images, "-r", tmp_path / "a.jsonl", "-r", tmp_path / "a.csv", "--summary", summary
         )
         assert done.returncode == 1
         records = read_rows((tmp_path / "a.jsonl").read_text())
@@ -87,31 +87,31 @@ class TestFolder:
         assert len(content["errors"]) == 1
         assert content["model"]["sha256"] == find_model().sha256
 
-    def test_recursion_is_asked_for_and_keeps_the_tree(self, pictures: Path, tmp_path: Path) -> None:
-        flat = run_fer_edge("folder", pictures, "-r", "-")
-        deep = run_fer_edge("folder", pictures, "--recursive", "-r", "-", "-o", tmp_path / "out")
+    def test_recursion_is_optional_and_keeps_the_tree(self, images: Path, tmp_path: Path) -> None:
+        flat = run_fer_edge("folder", images, "-r", "-")
+        deep = run_fer_edge("folder", images, "--recursive", "-r", "-", "-o", tmp_path / "out")
         assert len(read_rows(deep.stdout)) == len(read_rows(flat.stdout)) + 1
         assert (tmp_path / "out/more/face.jpg").is_file()
 
-    def test_copies_inside_the_folder_are_not_read_the_next_time(self, pictures: Path) -> None:
-        (pictures / "broken.jpg").unlink()
+    def test_copies_inside_the_folder_are_not_read_the_next_time(self, images: Path) -> None:
+        (images / "broken.jpg").unlink()
         for _ in range(2):
-            done = run_fer_edge("folder", pictures, "--recursive", "-o", pictures / "out", "--overwrite")
+            done = run_fer_edge("folder", images, "--recursive", "-o", images / "out", "--overwrite")
             assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
 
-    def test_links_in_a_circle_cost_themselves_only(self, pictures: Path) -> None:
-        (pictures / "circle.png").symlink_to("other.png")
-        (pictures / "other.png").symlink_to("circle.png")
-        done = run_fer_edge("folder", pictures, "-r", "-", "-o", pictures / "out")
+    def test_circular_links_affect_only_themselves(self, images: Path) -> None:
+        (images / "circle.png").symlink_to("other.png")
+        (images / "other.png").symlink_to("circle.png")
+        done = run_fer_edge("folder", images, "-r", "-", "-o", images / "out")
         assert done.returncode == 1
         broken = {Path(row["source"]).name for row in read_rows(done.stdout) if "error" in row}
         assert broken == {"broken.jpg", "circle.png", "other.png"}
-        assert (pictures / "out/face.jpg").is_file()
+        assert (images / "out/face.jpg").is_file()
 
     def test_a_folder_without_images(self, tmp_path: Path) -> None:
         done = run_fer_edge("folder", tmp_path)
         assert done.returncode == 1
-        assert "found none" in done.stderr
+        assert "no images in this folder" in done.stderr
 
 
 class TestVideo:
@@ -135,7 +135,7 @@ class TestVideo:
         assert set(summary["stages"]) == {"capture", "detect", "classify", "draw", "write"}
         assert all(times["p95_ms"] >= times["p50_ms"] > 0 for times in summary["stages"].values())
 
-    def test_it_sums_up_for_people(self, clip: Path) -> None:
+    def test_it_prints_a_summary(self, clip: Path) -> None:
         done = run_fer_edge("video", clip)
         assert done.returncode == 0
         frames, faces, stages = done.stdout.splitlines()
@@ -143,15 +143,15 @@ class TestVideo:
         assert faces.startswith("24 faces in 24 of 24 frames, ")
         assert stages.startswith("Median milliseconds: capture ")
 
-    def test_one_that_breaks_off_keeps_what_was_read(self, clip: Path, tmp_path: Path) -> None:
-        # An AVI's index says how many frames there were to be.
+    def test_a_truncated_video_keeps_the_rows_read_so_far(self, clip: Path, tmp_path: Path) -> None:
+        # The index of an AVI contains the planned number of frames.
         twice = np.repeat(np.stack(read_video(clip)[0]), 2, axis=0)
         broken = write_video(tmp_path / "broken.avi", twice, RATE, size=(640, 480))
         content = broken.read_bytes()
         broken.write_bytes(content[: len(content) // 3])
         done = run_fer_edge("video", broken, "-r", tmp_path / "r.jsonl", "-o", tmp_path / "o.mp4")
         assert done.returncode == 1
-        assert "broke off after" in done.stderr or "is damaged" in done.stderr
+        assert "ended early" in done.stderr or "is damaged" in done.stderr
         read = len(read_rows((tmp_path / "r.jsonl").read_text()))
         assert 0 < read < 2 * FRAMES
         assert len(read_video(tmp_path / "o.mp4")[0]) == read

@@ -1,4 +1,4 @@
-"""``--serve``: a live view of a run."""
+"""``--serve``: the live view of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.edge.support import FerEdge, make_view, run_fer_edge, run_python, wai
 def running(
     *arguments: object, env: dict[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A run with ``--serve``, and the address that it prints."""
+    """Run with ``--serve``; yield the process and the URL that it prints."""
     process = subprocess.Popen(
         [sys.executable, "-m", "fer_edge", *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,
@@ -64,7 +64,7 @@ def test_a_recorded_video_is_served_and_does_not_wait_for_viewers(clip: Path, tm
 
 @pytest.fixture
 def camera(portrait: Image) -> Iterator[str]:
-    """The URL of a camera on loopback: itself a live view, of a portrait."""
+    """Yield the URL of a loopback camera, which is itself a live view of a portrait."""
     small = np.asarray(cv2.resize(portrait, (410, 480)), np.uint8)
     with Served() as served:
         served.feed(0.05, lambda number: make_view(number, faces=0, image=small))
@@ -103,9 +103,13 @@ def test_a_folder_of_videos_is_one_view(clip: Path) -> None:
         (["--serve", "x"], 2, "expected a port or HOST:PORT to serve on, such as 8080"),
         (["--serve", ""], 2, "expected a port or HOST:PORT to serve on"),
         (["--serve", "70000"], 2, "expected a port from 0 to 65535"),
-        (["--serve", "nowhere.invalid:80"], 1, "the host is not known"),
-        (["--serve", "192.0.2.77:8080"], 1, "it is not an address of this machine"),
-        (["-o", "http:8080"], 2, "--output writes files; a live view in a browser is --serve [HOST:]PORT"),
+        (["--serve", "nowhere.invalid:80"], 1, "unknown host"),
+        (["--serve", "192.0.2.77:8080"], 1, "not an address of this machine"),
+        (
+            ["-o", "http:8080"],
+            2,
+            "--output writes files; for a live view in a browser use --serve [HOST:]PORT",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", [("camera", "/dev/video99"), ("video", "missing.mp4")])
@@ -125,15 +129,15 @@ def test_a_port_in_use_is_refused(fer_edge: FerEdge) -> None:
         done = fer_edge("camera", "/dev/video99", "--serve", taken.getsockname()[1])
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "the port is already in use; choose another one, or 0" in line
+    assert "the port is already in use; choose another, or 0" in line
 
 
 @pytest.mark.parametrize("command", ["image", "folder"])
-def test_still_images_are_not_served(fer_edge: FerEdge, command: str, pictures: Path) -> None:
-    done = fer_edge(command, pictures, "--serve", 0)
+def test_still_images_are_not_served(fer_edge: FerEdge, command: str, images: Path) -> None:
+    done = fer_edge(command, images, "--serve", 0)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "Error: --serve shows a camera or a video while it runs; see images with --output or --show"
+        "Error: --serve shows only cameras and videos; view images with --output or --show"
     )
 
 
@@ -168,7 +172,7 @@ def test_the_token_of_the_environment_is_asked_for_and_not_printed(
 ) -> None:
     monkeypatch.setenv("FER_EDGE_TOKEN", TOKEN)
     done = fer_edge("camera", "/dev/video99", "--serve", "0.0.0.0:0")
-    assert "(it asks for the token in FER_EDGE_TOKEN)" in done.stderr
+    assert "(requires the token in FER_EDGE_TOKEN)" in done.stderr
     assert TOKEN not in done.stderr
 
 

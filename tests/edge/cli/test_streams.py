@@ -1,4 +1,4 @@
-"""Standard input, output and error: whole, full, closed or of an odd encoding."""
+"""Standard input, output and error: complete, full, closed or with an unusual encoding."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from tests.edge.support import read_rows, read_video, run_fer_edge, run_shell, w
 
 FRAMES, RATE = 24, 12.0  # of the clip
 
-full_device = pytest.mark.skipif(
-    not Path("/dev/full").exists(), reason="this system has no device that is full"
-)
+full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 
 
 def test_a_stream_on_standard_input_is_read(clip: Path, tmp_path: Path) -> None:
@@ -32,7 +30,7 @@ def test_a_stream_on_standard_input_is_read(clip: Path, tmp_path: Path) -> None:
 def test_standard_input_without_a_video_is_an_error() -> None:
     done = run_fer_edge("video", "-", input="")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: standard input: expected a video")
+    assert done.stderr.startswith("Error: standard input: cannot open video")
 
 
 def test_a_closed_pipe_ends_it_quietly(clip: Path) -> None:
@@ -49,7 +47,7 @@ def test_a_full_disk_behind_standard_output_is_an_error(portrait_path: Path) -> 
     assert done.stderr == "Error: standard output: No space left on device\n"
 
 
-def test_nobody_has_to_listen(portrait_path: Path, tmp_path: Path) -> None:
+def test_standard_error_may_be_closed(portrait_path: Path, tmp_path: Path) -> None:
     done = run_shell(f"fer-edge image '{portrait_path}' -r '{tmp_path}/rows.jsonl' >&-")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(read_rows((tmp_path / "rows.jsonl").read_text())) == 1
@@ -58,7 +56,7 @@ def test_nobody_has_to_listen(portrait_path: Path, tmp_path: Path) -> None:
 def test_rows_for_a_closed_standard_output_are_an_error(portrait_path: Path) -> None:
     done = run_shell(f"fer-edge image '{portrait_path}' -r - >&-")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: standard output is closed; name a .jsonl file")
+    assert done.stderr.startswith("Error: standard output is closed; use a .jsonl file")
 
 
 def test_a_video_runs_to_its_end_where_nobody_hears_messages(clip: Path, tmp_path: Path) -> None:
@@ -76,14 +74,14 @@ def test_files_are_the_same_whatever_is_closed(closed: str, clip: Path, tmp_path
     assert len(read_video(image)[0]) == FRAMES
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_a_name_with_a_line_break_stays_on_its_line(portrait_path: Path, tmp_path: Path) -> None:
     (tmp_path / "a\nb.jpg").write_bytes(portrait_path.read_bytes())
-    (tmp_path / "c\n\x1b[2Jd.jpg").write_text("no picture at all")
+    (tmp_path / "c\n\x1b[2Jd.jpg").write_text("not an image")
     done = run_fer_edge("folder", tmp_path)
     assert len(done.stdout.splitlines()) == len(done.stderr.splitlines()) == 1
     assert "a\\nb.jpg: " in done.stdout
-    assert "c\\n\\x1b[2Jd.jpg: expected a picture" in done.stderr
+    assert "c\\n\\x1b[2Jd.jpg: cannot read image" in done.stderr
 
 
 def test_a_name_that_the_terminal_cannot_show_is_escaped(portrait_path: Path, tmp_path: Path) -> None:
@@ -95,13 +93,13 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(portrait_path: Path, tm
 
 
 def test_a_name_keeps_its_odd_spaces(portrait_path: Path, tmp_path: Path) -> None:
-    picture = tmp_path / "Screenshot 3.41\u202fPM.jpg"
-    picture.write_bytes(portrait_path.read_bytes())
-    done = run_fer_edge("image", picture, env={"PYTHONUTF8": "1"}, encoding="utf-8")
-    assert done.stdout.startswith(f"{picture}: ")
+    screenshot = tmp_path / "Screenshot 3.41\u202fPM.jpg"
+    screenshot.write_bytes(portrait_path.read_bytes())
+    done = run_fer_edge("image", screenshot, env={"PYTHONUTF8": "1"}, encoding="utf-8")
+    assert done.stdout.startswith(f"{screenshot}: ")
 
 
-def test_rows_go_to_whatever_takes_the_place_of_standard_output(portrait_path: Path) -> None:
+def test_rows_go_to_a_replaced_standard_output(portrait_path: Path) -> None:
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):
         assert run_command(cli, ["image", str(portrait_path), "-r", "-"], "fer-edge") == 0

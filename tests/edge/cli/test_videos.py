@@ -1,4 +1,4 @@
-"""Several videos in one run, results that are continued, fewer rows, and what the summary says of it."""
+"""Several videos in one run, continued results, fewer rows, and their summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Videos = Callable[..., Path]
 
 @pytest.fixture
 def videos(tmp_path: Path, portrait: Image) -> Videos:
-    """Makes a folder of videos of a portrait, ten frames each, by their names."""
+    """Return a function that makes a folder of named videos of a portrait, ten frames each."""
 
     def make(*names: str) -> Path:
         folder = tmp_path / "videos"
@@ -37,7 +37,7 @@ def videos(tmp_path: Path, portrait: Image) -> Videos:
 
 
 def sources_of(path: Path) -> list[str]:
-    """The sources of a results file's rows, each once, in order."""
+    """Return the sources of a results file in order, each once."""
     return list(dict.fromkeys(Path(row["source"]).name for row in read_rows(path.read_text())))
 
 
@@ -74,7 +74,7 @@ class TestSeveral:
         assert fer_edge("video", f"{folder}/a*.mp4", "-r", tmp_path / "rows.jsonl").returncode == 0
         assert sources_of(tmp_path / "rows.jsonl") == ["a1.mp4", "a2.mp4"]
 
-    def test_one_that_cannot_be_read_is_told_and_the_others_go_on(
+    def test_an_unreadable_video_is_reported_and_the_others_go_on(
         self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
     ) -> None:
         folder = videos("a.mp4", "c.mp4")
@@ -123,7 +123,7 @@ class TestAppend:
         assert sources_of(rows) == ["a.mp4", "b.mp4"]
         again = fer_edge("video", folder, "-r", rows, "--append")
         assert again.returncode == 0
-        assert "2 videos of 2 already complete" in again.stderr
+        assert "Skipping 2 videos of 2, already complete" in again.stderr
         assert len(rows.read_text().splitlines()) == 2 * FRAMES
 
     def test_ids_go_on_above_the_highest(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ class TestAppend:
         folder = videos("a.mp4")
         assert fer_edge("video", folder, "-r", jsonl, "-r", table, "--append").returncode == 0
         whole = jsonl.read_bytes(), table.read_bytes()
-        # As kill -9 leaves it: rows of a second video, the last of them half written.
+        # The state after kill -9: rows of a second video, the last row incomplete.
         for path in (jsonl, table):
             state = path.with_name(path.name + ".state.json")
             state.write_text(json.dumps(json.loads(state.read_text()) | {"in_progress": [f"{folder}/b.mp4"]}))
@@ -179,7 +179,7 @@ class TestAppend:
             videos("b.mp4")
         assert sources_of(rows) == ["a.mp4", portrait_path.name, "b.mp4"]
 
-    def test_rows_that_replaced_others_are_not_held_for_them(
+    def test_replaced_rows_are_not_mistaken_for_earlier_ones(
         self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
     ) -> None:
         rows, folder = tmp_path / "rows.jsonl", videos("a.mp4", "b.mp4")
@@ -208,7 +208,7 @@ class TestAppend:
         assert (tmp_path / name).read_text() == content
 
     @pytest.mark.parametrize("more", [["--overwrite"], []])
-    def test_it_wants_results_and_no_overwrite(
+    def test_append_requires_results_and_excludes_overwrite(
         self, fer_edge: FerEdge, videos: Videos, tmp_path: Path, more: list[str]
     ) -> None:
         rows = ["-r", str(tmp_path / "rows.jsonl")] if more else []
@@ -226,7 +226,7 @@ class TestEvery:
         for label, value in few[0]["faces"][0]["scores"].items():
             assert value == pytest.approx(sum(scores[label] for scores in first) / 5, abs=1e-5)
 
-    def test_it_wants_rows(self, fer_edge: FerEdge, videos: Videos) -> None:
+    def test_every_requires_rows(self, fer_edge: FerEdge, videos: Videos) -> None:
         assert fer_edge("video", videos("a.mp4"), "--every", "1").returncode == 2
 
     def test_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
@@ -234,7 +234,7 @@ class TestEvery:
 
 
 class TestSummary:
-    def test_it_says_when_what_and_who(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+    def test_the_summary_describes_the_run(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
         folder = videos("a.mp4", "b.mp4")
         path = tmp_path / "summary.json"
         assert fer_edge("video", folder, "--summary", path).returncode == 0
@@ -262,7 +262,7 @@ class TestSummary:
             container.mux(stream.encode(None))
         done = fer_edge("video", tmp_path / "wide.mkv", "--summary", tmp_path / "summary.json", "-r", "-")
         (warning,) = json.loads((tmp_path / "summary.json").read_text())["warnings"]
-        assert "256×600 are stretched to 512×600" in warning
+        assert "256×600 is stretched to 512×600" in warning
         assert done.stderr.count("Warning: ") == 1
         assert all(row["faces"] for row in read_rows(done.stdout))
 
@@ -276,7 +276,7 @@ def test_a_path_alone_is_answered_with_its_command(
         assert f"fer-edge {command} {path}" in done.stderr
 
 
-def test_no_road_leads_over_an_input(fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+def test_no_output_replaces_an_input(fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
     original = videos("a.mp4") / "a.mp4"
     content = original.read_bytes()
     (tmp_path / "link.mp4").symlink_to(original)
@@ -303,7 +303,7 @@ def test_no_road_leads_over_an_input(fer_edge: FerEdge, videos: Videos, tmp_path
 
 
 @pytest.mark.parametrize("option", ["--encoder", "--preset"])
-def test_how_to_encode_wants_a_video_to_encode(
+def test_encoding_options_require_a_video_output(
     fer_edge: FerEdge, portrait_path: Path, videos: Videos, tmp_path: Path, option: str
 ) -> None:
     assert fer_edge("image", portrait_path, "-o", tmp_path / "a.png", option, "x").returncode == 2
@@ -325,7 +325,9 @@ class TestParts:
         assert [(row["frame"], row["time_s"]) for row in rows] == [(5, 0.5), (6, 0.6), (7, 0.7)]
         assert len(read_video(out)[0]) == 3
 
-    def test_of_several_each_is_cut(self, fer_edge: FerEdge, videos: Videos, tmp_path: Path) -> None:
+    def test_a_span_applies_to_each_of_several_videos(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
         folder = videos("a.mp4", "b.mkv")
         assert fer_edge("video", folder, "--start", "0.8", "-r", tmp_path / "r.jsonl").returncode == 0
         rows = read_rows((tmp_path / "r.jsonl").read_text())
@@ -349,12 +351,12 @@ class TestParts:
         ("arguments", "said"),
         [
             (("--start", "abc"), "expected seconds or [hh:]mm:ss"),
-            (("--start", "1:75"), "expected minutes and seconds below 60"),
+            (("--start", "1:75"), "minutes and seconds must be below 60"),
             (("--start", "-3"), "expected seconds or [hh:]mm:ss"),
-            (("--start", "2", "--end", "1"), "--end is 1 s, --start is 2 s"),
+            (("--start", "2", "--end", "1"), "--end (1 s) must be later than --start (2 s)"),
         ],
     )
-    def test_nonsense_is_a_usage_error(
+    def test_meaningless_values_are_usage_errors(
         self, arguments: tuple[str, ...], said: str, fer_edge: FerEdge, videos: Videos
     ) -> None:
         done = fer_edge("video", videos("a.mp4") / "a.mp4", *arguments)
@@ -364,7 +366,7 @@ class TestParts:
     def test_images_have_no_times(self, fer_edge: FerEdge, portrait_path: Path) -> None:
         done = fer_edge("image", portrait_path, "--start", "1")
         assert done.returncode == 2
-        assert "times of a video" in done.stderr
+        assert "apply only to videos" in done.stderr
 
 
 def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: FerEdge, tmp_path: Path) -> None:
@@ -374,4 +376,4 @@ def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: Fer
     summary = json.loads((tmp_path / "s.json").read_text())
     assert summary["frames"] == 0
     assert len(summary["errors"]) == 1
-    assert "broken.mp4: expected a video" in summary["errors"][0]
+    assert "broken.mp4: cannot open video" in summary["errors"][0]

@@ -1,4 +1,4 @@
-"""Images that are one face each."""
+"""Images that each consist of one face."""
 
 from __future__ import annotations
 

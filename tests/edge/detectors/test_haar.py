@@ -54,11 +54,11 @@ def test_weak_hits_tell_where_a_face_of_a_known_size_is_and_make_no_face(portrai
     assert len(weak) + len(everywhere) > 0
 
 
-def test_the_same_picture_gives_the_same_faces(haar: HaarDetector, portrait: Image) -> None:
+def test_the_same_image_gives_the_same_faces(haar: HaarDetector, portrait: Image) -> None:
     assert haar.detect(Frame(portrait)) == haar.detect(Frame(portrait))
 
 
-def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(portrait: Image) -> None:
+def test_a_face_cut_off_by_the_image_gives_a_box_inside_it(portrait: Image) -> None:
     haar = HaarDetector()
     for x, y in [(-140, 0), (120, 0), (0, -90), (0, 250)]:
         for face in haar.detect(Frame(moved(portrait, x, y))):
@@ -95,7 +95,7 @@ def test_in_a_still_image_it_finds_smaller_faces(portrait: Image) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.25, 1, 8])
-def test_in_a_still_image_it_finds_a_face_that_fills_its_picture(scale: float, portrait: Image) -> None:
+def test_in_a_still_image_it_finds_a_face_that_fills_the_image(scale: float, portrait: Image) -> None:
     inside = portrait[FACE.y + 20 : FACE.y + 210, FACE.x + 20 : FACE.x + 210]
     image = np.asarray(cv2.resize(inside, None, fx=scale, fy=scale), np.uint8)
     height, width = image.shape[:2]
@@ -109,18 +109,18 @@ def test_in_a_still_image_it_finds_a_face_that_fills_its_picture(scale: float, p
     "shape", [(1, 1), (10, 10), (23, 23), (24, 24), (25, 25), (1, 1000), (1000, 1), (24, 500)]
 )
 @pytest.mark.parametrize("min_face", [None, 1, 24, 500])
-def test_tiny_pictures_have_no_face(shape: tuple[int, int], min_face: int | None) -> None:
+def test_tiny_images_have_no_face(shape: tuple[int, int], min_face: int | None) -> None:
     haar = HaarDetector(min_face=min_face, still_image=True)
     assert haar.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
-def test_an_empty_picture_has_no_face(value: int, haar: HaarDetector) -> None:
+def test_an_empty_image_has_no_face(value: int, haar: HaarDetector) -> None:
     assert haar.detect(Frame(np.full((480, 640, 3), value, np.uint8))) == ()
 
 
 def detect_near(haar: HaarDetector, image: Image, box: FaceBox) -> FaceBox | None:
-    """The face that was in a box a moment ago, as the tracker asks for it."""
+    """Search for a face that was just seen in a box, with the tracker's parameters."""
     size = max(box.width, box.height)
     part = box.grown(round(haar.traits.follow_margin * size)).clipped(image.shape[1], image.shape[0])
     assert part is not None
@@ -134,7 +134,7 @@ def test_a_face_of_a_known_size_is_found_near_where_it_was(haar: HaarDetector, p
     shifts = list(itertools.product(range(-40, 41, 20), repeat=2))
     followed = [(shift, detect_near(haar, moved(portrait, *shift), box)) for shift in shifts]
     found = [(shift, found) for shift, found in followed if found is not None]
-    # Where it is not found the whole image is searched: rare is enough.
+    # The whole image is searched where the face is not found, so 90 % is enough.
     assert len(found) >= 0.9 * len(shifts)
     for (x, y), now in found:
         assert now.iou(FaceBox(box.x + x, box.y + y, box.width, box.height)) > 0.7
@@ -167,7 +167,7 @@ def test_faces_of_the_sizes_that_are_wanted(
     sizes: tuple[int | None, int | None], part: FaceBox | None, found: int, portrait: Image
 ) -> None:
     faces = HaarDetector().detect(Frame(portrait), part, min_size=sizes[0], max_size=sizes[1])
-    # Others may be among them, such as an eye that looks like a small face.
+    # Other boxes are allowed, such as an eye that resembles a small face.
     assert sum(face.box.iou(FACE) > 0.6 for face in faces) >= min(1, found)
     if not found:
         assert all(face.box.iou(FACE) < 0.6 for face in faces)
@@ -188,14 +188,14 @@ def test_the_smallest_face_is_a_share_of_the_frame() -> None:
     assert HaarDetector(min_face=77).smallest_face(frame) == 77
 
 
-def test_in_a_video_no_colours_are_needed(portrait: Image) -> None:
+def test_in_a_video_no_colors_are_needed(portrait: Image) -> None:
     def unwanted() -> Image:
-        raise AssertionError("nobody needs the colours")
+        raise AssertionError("nobody needs the colors")
 
     assert len(HaarDetector().detect(Frame(unwanted, gray=Frame(portrait).gray))) == 1
 
 
-def test_the_picture_is_not_changed(haar: HaarDetector, portrait: Image) -> None:
+def test_the_image_is_not_changed(haar: HaarDetector, portrait: Image) -> None:
     before = portrait.copy()
     haar.detect(Frame(portrait))
     haar.detect(Frame(portrait), FACE)
@@ -214,7 +214,7 @@ def test_a_cascade_that_is_missing_or_damaged_is_an_error(
     if content is not None:
         (tmp_path / "data/haarcascade_frontalface_default.xml").write_bytes(content)
     monkeypatch.setattr(cv2, "__file__", str(tmp_path / "__init__.py"))
-    with pytest.raises(DetectorError, match=r"expected OpenCV's Haar cascade in .*pip install"):
+    with pytest.raises(DetectorError, match=r"cannot load OpenCV's Haar cascade; .*pip install"):
         HaarDetector()
 
 
@@ -224,8 +224,8 @@ def test_an_opencv_without_cascades_is_an_error(monkeypatch: pytest.MonkeyPatch)
         create_detector("haar")
 
 
-def test_long_pictures_leave_the_cascade_as_it_was(portrait: Image) -> None:
-    """Their widest and highest at once would take gigabytes."""
+def test_long_images_do_not_change_the_cascade(portrait: Image) -> None:
+    """The largest width combined with the largest height would take gigabytes."""
     haar = HaarDetector(still_image=True)
     before = haar.detect(Frame(portrait))
     for shape in ((112, 28_000), (28_000, 112)):
@@ -234,7 +234,7 @@ def test_long_pictures_leave_the_cascade_as_it_was(portrait: Image) -> None:
     assert haar.detect(Frame(portrait)) == before
 
 
-def test_faces_are_found_in_every_section_of_a_long_picture_once(portrait: Image) -> None:
+def test_faces_are_found_once_in_every_section_of_a_long_image(portrait: Image) -> None:
     strip = np.full((600, 8_000, 3), 128, np.uint8)
     places = range(0, 8_000 - 512, 1700)
     for x in places:

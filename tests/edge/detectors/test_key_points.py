@@ -1,4 +1,4 @@
-"""What key points say of a face."""
+"""Properties of a face derived from key points."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def test_the_tilt_is_the_eyes_line_s(tilt: float) -> None:
     ],
     ids=["none", "one", "coinciding", "a profile's", "not a number", "infinite"],
 )
-def test_where_it_cannot_be_told_it_is_0(landmarks: list[tuple[float, float]]) -> None:
+def test_an_unknown_tilt_is_0(landmarks: list[tuple[float, float]]) -> None:
     assert compute_tilt(landmarks, 100) == 0

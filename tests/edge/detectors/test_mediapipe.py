@@ -1,6 +1,6 @@
-"""MediaPipe as the detector: what is refused without it, and what it finds where it is installed.
+"""MediaPipe as the detector: errors without it, and its results if it is installed.
 
-The latter needs ``pip install -e '.[mediapipe]'`` and, in FER_MEDIAPIPE_MODEL, the path of its model.
+The latter requires ``pip install -e '.[mediapipe]'`` and the path of the model in FER_MEDIAPIPE_MODEL.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def no_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def download(model: bytes) -> None:
-    """Put a model where ``fer-edge get`` puts it."""
+    """Store a model where ``fer-edge get`` puts it."""
     path = detectors_folder() / DETECTOR_FILES["mediapipe"].file_name
     path.parent.mkdir(parents=True)
     path.write_bytes(model)
@@ -68,25 +68,27 @@ class TestWithoutMediaPipe:
 
     def test_a_web_page_is_no_model(self, some_file: Path) -> None:
         some_file.write_text("<html></html>")
-        with pytest.raises(DetectorError, match=f"it is a web page.*; {REMEDY}"):
+        with pytest.raises(DetectorError, match=f"got a web page.*; {REMEDY}"):
             create_detector("mediapipe", model=some_file)
 
     @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
-    def test_a_model_that_is_not_there_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
+    def test_a_missing_model_is_an_error(self, content: bytes | None, tmp_path: Path) -> None:
         path = tmp_path / "detector.tflite"
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(DetectorError, match=rf"in .*detector\.tflite, found no file.*{REMEDY}"):
+        with pytest.raises(
+            DetectorError, match=rf"detector\.tflite: .* the file does not exist or is empty.*{REMEDY}"
+        ):
             create_detector("mediapipe", model=path)
 
     def test_a_folder_is_no_model(self, tmp_path: Path) -> None:
-        with pytest.raises(DetectorError, match="found no file"):
+        with pytest.raises(DetectorError, match="does not exist or is empty"):
             create_detector("mediapipe", model=tmp_path)
 
     @pytest.mark.parametrize("name", ["haar", "none"])
     def test_other_detectors_take_no_model(self, name: str, some_file: Path) -> None:
         with pytest.raises(
-            UsageError, match=rf"--detector {name} takes no --detector-model, got .*detector.tflite"
+            UsageError, match=rf"--detector {name} does not take --detector-model .*detector.tflite"
         ):
             create_detector(name, model=some_file)
 
@@ -109,9 +111,7 @@ class TestWithoutMediaPipe:
         (tmp_path / "mediapipe.py").write_text(f"raise {failure}")
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.delitem(sys.modules, "mediapipe", raising=False)
-        with pytest.raises(
-            DetectorError, match=r"does not load \(.*\); install it anew: pip install"
-        ) as caught:
+        with pytest.raises(DetectorError, match=r"does not load \(.*\); reinstall it: pip install") as caught:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
 
@@ -120,8 +120,8 @@ class TestWithoutMediaPipe:
         [
             (["--detector", "mediapipe"], 1, "has not been downloaded"),
             (["--detector", "mediapipe", "--detector-model", "nowhere.tflite"], 1, "nowhere.tflite"),
-            (["--detector-model", "some.tflite"], 2, "takes no --detector-model"),
-            (["--detector", "none", "--detector-model", "some.tflite"], 2, "takes no --detector-model"),
+            (["--detector-model", "some.tflite"], 2, "does not take --detector-model"),
+            (["--detector", "none", "--detector-model", "some.tflite"], 2, "does not take --detector-model"),
         ],
     )
     def test_bad_use_is_one_line_with_the_documented_status(
@@ -137,10 +137,10 @@ class TestWithoutMediaPipe:
     def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
         with pytest.raises(ModelError, match="has not been downloaded"):
             EmotionRecognizer(detector="mediapipe")
-        with pytest.raises(UsageError, match="takes no --detector-model"):
+        with pytest.raises(UsageError, match="does not take --detector-model"):
             EmotionRecognizer(detector_model=some_file)
 
-    def test_nothing_of_it_is_imported_unless_it_is_chosen(self, portrait_path: Path) -> None:
+    def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
         code = (
             "import sys, cv2, fer_edge.detectors.mediapipe; from fer_edge import EmotionRecognizer\n"
             f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"
@@ -159,7 +159,7 @@ def mediapipe() -> Iterator[MediaPipeDetector]:
 
 
 def shown(face: Detection) -> FaceBox:
-    """What a network sees of a face whose model asks for Haar's boxes as they are."""
+    """Return the network input for a face if the model uses Haar's boxes unchanged."""
     left, top, right, bottom = crop_bounds(face, Crop())
     return FaceBox(left, top, right - left, bottom - top)
 
@@ -180,18 +180,16 @@ class TestDetection:
     ) -> None:
         (face,) = mediapipe.detect(Frame(portrait))
         assert len(face.landmarks) == 6
-        box = face.box.grown(face.box.width // 4)  # the ears lie beside it
+        box = face.box.grown(face.box.width // 4)  # the ears are outside the box
         assert all(
             box.x < x < box.x + box.width and box.y < y < box.y + box.height for x, y in face.landmarks
         )
 
-    def test_the_same_picture_gives_the_same_faces(
-        self, mediapipe: MediaPipeDetector, portrait: Image
-    ) -> None:
+    def test_the_same_image_gives_the_same_faces(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         assert mediapipe.detect(Frame(portrait)) == mediapipe.detect(Frame(portrait))
 
     @pytest.mark.parametrize("shift", [(-140, 0), (120, 0), (0, -90), (0, 250), (-170, -120), (160, 300)])
-    def test_a_face_cut_off_by_the_picture_gives_a_box_inside_it(
+    def test_a_face_cut_off_by_the_image_gives_a_box_inside_it(
         self, shift: tuple[int, int], mediapipe: MediaPipeDetector, portrait: Image
     ) -> None:
         for face in mediapipe.detect(Frame(moved(portrait, *shift))):
@@ -218,7 +216,7 @@ class TestDetection:
         limited.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
+    def test_an_empty_image_has_no_face(self, shape: tuple[int, int], mediapipe: MediaPipeDetector) -> None:
         assert mediapipe.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
 
     def test_in_a_still_image_it_finds_smaller_faces_once_each(
@@ -229,7 +227,7 @@ class TestDetection:
         image = np.asarray(cv2.copyMakeBorder(pair, 300, 300, 300, 300, cv2.BORDER_REPLICATE), np.uint8)
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert mediapipe.detect(Frame(image)) == ()
-        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the portrait's face, a sixth of it
+        places = [FaceBox(326, 317, 38, 38), FaceBox(411, 317, 38, 38)]  # the face of the portrait at 1/6
         found = sorted(still.detect(Frame(image)), key=lambda face: face.box.x)
         assert [shown(face).iou(place) > 0.5 for face, place in zip(found, places, strict=True)] == [
             True,
@@ -239,12 +237,12 @@ class TestDetection:
         still.close()
 
     @pytest.mark.parametrize("shape", [(1, 1), (10, 10), (1, 1000), (1000, 1), (480, 640)])
-    def test_an_empty_picture_has_no_face_in_a_still_image_either(self, shape: tuple[int, int]) -> None:
+    def test_an_empty_still_image_has_no_face(self, shape: tuple[int, int]) -> None:
         still = create_detector("mediapipe", model=MODEL, still_image=True)
         assert still.detect(Frame(np.full((*shape, 3), 128, np.uint8))) == ()
         still.close()
 
-    def test_the_picture_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
+    def test_the_image_is_not_changed(self, mediapipe: MediaPipeDetector, portrait: Image) -> None:
         before = portrait.copy()
         mediapipe.detect(Frame(portrait))
         mediapipe.detect(Frame(portrait), FACE)
@@ -280,7 +278,7 @@ class TestFailure:
     ) -> None:
         some_file.write_bytes(content)
         with pytest.raises(
-            DetectorError, match=rf"detector\.tflite, got another file or .*{REMEDY}"
+            DetectorError, match=rf"detector\.tflite: not a MediaPipe .*, or damaged .*{REMEDY}"
         ) as caught:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
@@ -290,7 +288,7 @@ class TestFailure:
     ) -> None:
         from mediapipe.tasks.python import vision
 
-        def fail(_detector: object, _picture: object) -> None:
+        def fail(_detector: object, _image: object) -> None:
             raise RuntimeError("Graph has errors:\nCalculator failed")
 
         monkeypatch.setattr(vision.FaceDetector, "detect", fail)
@@ -301,7 +299,7 @@ class TestFailure:
         detector = MediaPipeDetector(MODEL)
         detector.close()
         detector.close()
-        with pytest.raises(DetectorError, match="was closed"):
+        with pytest.raises(DetectorError, match="is closed"):
             detector.detect(Frame(portrait))
 
 

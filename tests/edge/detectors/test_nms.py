@@ -1,4 +1,4 @@
-"""Of boxes that overlap much, one."""
+"""Non-maximum suppression: of strongly overlapping boxes, one remains."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ def by_score(detection: Detection) -> float:
     return detection.score or 0.0
 
 
-def test_none_stay_none() -> None:
+def test_no_boxes_stay_no_boxes() -> None:
     assert suppress_overlaps([], 0.5, by_score) == ()
 
 
-def test_those_apart_stay_by_falling_key() -> None:
+def test_separate_boxes_are_kept_by_descending_key() -> None:
     faces = [face(0, score=0.3), face(200, score=0.9), face(400, score=0.6)]
     assert suppress_overlaps(faces, 0.5, by_score) == (faces[1], faces[2], faces[0])
 
 
-def test_of_those_that_overlap_the_one_with_the_highest_key_stays() -> None:
+def test_of_overlapping_boxes_the_one_with_the_highest_key_is_kept() -> None:
     faces = [face(0, score=0.3), face(10, score=0.9), face(20, score=0.6)]
     assert suppress_overlaps(faces, 0.5, by_score) == (faces[1],)
     assert suppress_overlaps(faces, 0.5, lambda found: -found.box.x) == (faces[0],)
 
 
 @pytest.mark.parametrize(("shift", "kept"), [(49, 2), (50, 1), (51, 2)])
-def test_the_limit_itself_is_too_much(shift: int, kept: int) -> None:
-    # Two of 100 by 100 pixels that are 50 apart share a third of what they cover.
+def test_overlap_at_the_limit_is_suppressed(shift: int, kept: int) -> None:
+    # Two boxes of 100×100 pixels that are 50 apart have an IoU of one third.
     limit = 1 / 3 if shift == 50 else FaceBox(0, 0, 100, 100).iou(FaceBox(shift, 0, 100, 100)) + 1e-9
     assert len(suppress_overlaps([face(0), face(shift)], limit, by_score)) == kept
 
 
-def test_what_overlaps_a_suppressed_one_only_stays() -> None:
+def test_a_box_that_overlaps_only_a_suppressed_one_is_kept() -> None:
     faces = [face(0, score=0.9), face(40, score=0.8), face(80, score=0.7)]
     assert suppress_overlaps(faces, 0.3, by_score) == (faces[0], faces[2])
 
 
-def test_of_equals_the_first_stays() -> None:
+def test_of_equal_boxes_the_first_is_kept() -> None:
     first, second = face(0), face(5)
     assert suppress_overlaps([first, second], 0.5, by_score) == (first,)
 
 
-def test_no_two_that_are_left_overlap_and_every_other_overlaps_one_before_it() -> None:
+def test_kept_boxes_are_disjoint_and_each_other_box_overlaps_an_earlier_one() -> None:
     rng = np.random.default_rng(0)
     faces = [
         Detection(FaceBox(*rng.integers(0, 300, 2).tolist(), *rng.integers(20, 90, 2).tolist()), float(score))
@@ -62,7 +62,7 @@ def test_no_two_that_are_left_overlap_and_every_other_overlaps_one_before_it() -
         assert any(one.box.iou(left_out.box) >= 0.4 and by_score(one) >= by_score(left_out) for one in kept)
 
 
-def test_a_box_nested_in_another_one_is_left_out_where_that_is_asked_for() -> None:
+def test_nested_boxes_are_suppressed_on_request() -> None:
     outer, inner, beside = (
         Detection(FaceBox(*values), score)
         for values, score in (((0, 0, 187, 187), 0.2), ((40, 40, 80, 80), 0.9), ((200, 0, 80, 80), 0.1))

@@ -15,7 +15,7 @@ def test_the_built_in_ones_come_first() -> None:
     assert DEFAULT_DETECTOR == create_detector().name == "haar"
 
 
-@pytest.mark.parametrize("name", ["haar", "none"])  # the others want a model
+@pytest.mark.parametrize("name", ["haar", "none"])  # the others need a model
 def test_a_detector_is_made_by_its_name(name: str) -> None:
     detector = create_detector(name)
     assert detector.name == name
@@ -31,5 +31,5 @@ def test_an_unknown_detector_is_refused_with_those_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["haar", "none"])
 def test_those_that_need_no_model_take_none(name: str) -> None:
-    with pytest.raises(UsageError, match=f"--detector {name} takes no --detector-model, got 'a.tflite'"):
+    with pytest.raises(UsageError, match=f"--detector {name} does not take --detector-model 'a.tflite'"):
         create_detector(name, model=Path("a.tflite"))

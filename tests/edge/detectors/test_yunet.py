@@ -1,6 +1,6 @@
-"""YuNet: what is refused without its model or with another file, and what it finds where the model is.
+"""YuNet: errors without its model or with another file, and its results if the model is available.
 
-The model is not part of this repository: FER_YUNET_MODEL names it, or it lies in ``../shared/models``.
+The model is not part of this repository; it is read from FER_YUNET_MODEL or ``../shared/models``.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ MODEL = Path(
     os.environ.get("FER_YUNET_MODEL", REPOSITORY / "../shared/models" / DETECTOR_FILES["yunet"].file_name)
 )
 FACE = FaceBox(183, 120, 170, 212)
-"""Where the portrait's face is as YuNet frames it."""
+"""The portrait's face box in YuNet's framing."""
 
-present = pytest.mark.skipif(not MODEL.is_file(), reason="YuNet's model is not here")
+present = pytest.mark.skipif(not MODEL.is_file(), reason="the YuNet model is not available")
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A field of a protocol buffer that holds bytes, at most 127 of them."""
+    """Encode a protocol buffer field of at most 127 bytes."""
     return bytes([number << 3 | 2, len(content)]) + content
 
 
 def onnx(operator: bytes) -> bytes:
-    """An ONNX file of one node from ``x`` to ``y``, both float (1, 3, 64, 64)."""
+    """Return an ONNX file with one node from ``x`` to ``y``, both float (1, 3, 64, 64)."""
     dims = b"".join(field(1, b"\x08" + bytes([size])) for size in (1, 3, 64, 64))
     tensor = field(2, field(1, b"\x08\x01" + field(2, dims)))
     node = field(1, b"x") + field(2, b"y") + field(4, operator)
@@ -73,11 +73,11 @@ class TestWithoutItsModel:
     @pytest.mark.parametrize(
         ("content", "reason"),
         [
-            (b"", "it is an empty file"),
-            (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "it is a Git LFS pointer"),
-            (b"<!DOCTYPE html><html></html>", "it is a web page"),
-            (b"something else", "damaged, cut off or not an ONNX model"),
-            (onnx(b"Relu"), "it is another network or a YuNet from before 2023 .its outputs are y."),
+            (b"", "got an empty file"),
+            (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\n", "got a Git LFS pointer"),
+            (b"<!DOCTYPE html><html></html>", "got a web page"),
+            (b"something else", "damaged, truncated or not an ONNX model"),
+            (onnx(b"Relu"), "not a YuNet model, or one from before 2023 .its outputs are y."),
             (
                 onnx(b"OfTomorrow"),
                 r"OpenCV \d.* cannot run this network .Can't create .* .OfTomorrow..; install a newer OpenCV 4, or",
@@ -99,10 +99,12 @@ class TestWithoutItsModel:
 
     @pytest.mark.parametrize("name", ["nothere.onnx", ".", "a\0b"])
     def test_what_cannot_be_read_is_an_error(self, name: str, tmp_path: Path) -> None:
-        with pytest.raises(DetectorError, match=r"cannot be read: .*run: fer-edge get yunet"):
+        with pytest.raises(
+            DetectorError, match=r"cannot read the face detector's model: .*run: fer-edge get yunet"
+        ):
             create_detector("yunet", model=tmp_path / name)
 
-    def test_nothing_of_it_is_imported_unless_it_is_chosen(self, portrait_path: Path) -> None:
+    def test_the_detector_is_imported_only_if_chosen(self, portrait_path: Path) -> None:
         code = (
             "import sys, cv2; from fer_edge import EmotionRecognizer\n"
             f"EmotionRecognizer().analyze(cv2.imread({str(portrait_path)!r}))\n"
@@ -137,10 +139,10 @@ class TestDamagedModel:
         self, start: int, tmp_path: Path
     ) -> None:
         content = bytearray(MODEL.read_bytes())
-        content[start : start + 256] = b"\xff" * 256  # a block that a bad card gives back
+        content[start : start + 256] = b"\xff" * 256  # a block from a failing memory card
         path = tmp_path / "model.onnx"
         path.write_bytes(content)
-        with pytest.raises(DetectorError, match=r"model\.onnx: it is damaged.*fer-edge get yunet"):
+        with pytest.raises(DetectorError, match=r"model\.onnx: the model is damaged.*fer-edge get yunet"):
             create_detector("yunet", model=path)
 
 
@@ -285,7 +287,7 @@ class TestFailure:
         detector = YuNetDetector(MODEL)
         detector.close()
         detector.close()
-        with pytest.raises(DetectorError, match="was closed"):
+        with pytest.raises(DetectorError, match="is closed"):
             detector.detect(Frame(portrait))
 
 

@@ -1,4 +1,4 @@
-"""What doctor finds: where everything is well, and where something is not."""
+"""The findings of the doctor, on healthy and on broken installations."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TestModels:
 
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        """A copy of the bundled models that may be broken."""
+        """Return a copy of the bundled models that tests may damage."""
         source = find_model.find_model().path.parent
         for model in bundled_models():
             for name in (f"{model}.tflite", f"{model}.answers.json"):
@@ -80,25 +80,25 @@ class TestModels:
         monkeypatch.setattr(find_model, "_FOLDER", tmp_path)
         return tmp_path
 
-    def test_one_that_answers_otherwise_is_told(self, folder: Path) -> None:
+    def test_a_model_with_other_scores_is_reported(self, folder: Path) -> None:
         path = folder / "default.answers.json"
         found = statuses(models.check_models())
         assert (found["model default"], found["model accurate"]) == ("green", "green")
         path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), 1 / 7)))
         found, *_ = models.check_models()
         assert found.status == "red"
-        assert "off what it should" in found.found
+        assert "off by" in found.found
 
-    def test_one_whose_answer_nobody_knows(self, folder: Path) -> None:
+    def test_a_model_without_stored_scores(self, folder: Path) -> None:
         (folder / "default.answers.json").unlink()
         assert statuses(models.check_models())["model default"] == "amber"
 
     @pytest.mark.parametrize("content", [b"", b"TFL3" * 100])
-    def test_a_damaged_one(self, content: bytes, folder: Path) -> None:
+    def test_a_damaged_model(self, content: bytes, folder: Path) -> None:
         (folder / "default.tflite").write_bytes(content)
         assert statuses(models.check_models())["model default"] == "red"
 
-    def test_one_that_is_not_as_installed(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_modified_model(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         class Hash:
             mode, value = "sha256", "x" * 43
 
@@ -110,14 +110,14 @@ class TestModels:
 
         monkeypatch.setattr(models, "files", lambda _: [File()])
         found, *_ = models.check_models()
-        assert (found.status, found.found) == ("red", "its file is not the one that was installed")
+        assert (found.status, found.found) == ("red", "the file has changed since it was installed")
 
-    def test_one_that_is_missing(self, folder: Path) -> None:
+    def test_a_missing_model(self, folder: Path) -> None:
         (folder / "accurate.tflite").unlink()
         found = statuses(models.check_models())
         assert (found["model default"], found["model accurate"]) == ("green", "red")
 
-    def test_none_at_all(self, folder: Path) -> None:
+    def test_no_models(self, folder: Path) -> None:
         for path in folder.iterdir():
             path.unlink()
         found = statuses(models.check_models())
@@ -144,7 +144,9 @@ class TestPlaces:
         monkeypatch.setattr(places, "_MEMINFO", tmp_path / "meminfo")
         assert statuses(places.check_memory()) == {"memory": status}
 
-    def test_no_memory_is_told_elsewhere(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_memory_is_not_reported_on_other_systems(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(places, "_MEMINFO", tmp_path / "none")
         assert list(places.check_memory()) == []
 
@@ -225,7 +227,7 @@ class TestHardware:
         read: Callable[[str, dict[str, Any]], None]
         for read, status, said in (
             (gives, "green", "640×480 pixels, 28 frames a second"),
-            (gives_nothing, "red", "opens and gives no images"),
+            (gives_nothing, "red", "opens but delivers no images"),
             (is_busy, "amber", "cannot be opened"),
         ):
             monkeypatch.setattr(hardware, "_read", read)

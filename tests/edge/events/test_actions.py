@@ -1,4 +1,4 @@
-"""Actions: programs, webhooks and lines, and what happens when they fail, hang or are too many."""
+"""Actions: programs, webhooks and lines, and their failures, hangs and floods."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def is_running(pid: int) -> bool:
 
 @contextmanager
 def dripping_server(told: bytes) -> Iterator[str]:
-    """A server that answers so, and then with a byte every now and then; its URL."""
+    """Run a server that sends this response, then one byte at a time, slowly; yield its URL."""
     ending = threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -84,7 +84,7 @@ class TestCommands:
         assert (record["rule"], record["number"], record["face"]) == ("happy > 0.7", 1, 0)
         assert record["faces"][0]["emotion"] == "happy"
 
-    def test_no_shell_reads_it(self, tmp_path: Path) -> None:
+    def test_the_event_is_not_interpreted_by_a_shell(self, tmp_path: Path) -> None:
         out = tmp_path / "$(touch hacked); *"
         perform(create_action(f"exec:{shlex.join(['tee', str(out)])}"))
         assert [path.name for path in tmp_path.iterdir()] == [out.name]
@@ -106,15 +106,15 @@ class TestCommands:
         assert [said in message for message in caplog.messages] == [True, True]
         assert all(len(message) < 500 for message in caplog.messages)
 
-    def test_what_it_prints_goes_nowhere(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_its_output_is_discarded(self, capfd: pytest.CaptureFixture[str]) -> None:
         perform(CommandAction(python("import sys; print('x' * 5_000_000); sys.stdin.close()")))
         assert capfd.readouterr().out == ""
 
-    def test_one_that_reads_nothing_is_not_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_program_that_reads_nothing_does_not_block(self, caplog: pytest.LogCaptureFixture) -> None:
         perform(CommandAction(["true"]), 3)
         assert caplog.messages == []
 
-    def test_past_its_time_it_is_ended_with_what_it_started(
+    def test_after_its_timeout_it_is_killed_with_its_children(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         pids = tmp_path / "pids"
@@ -127,7 +127,7 @@ class TestCommands:
         started = time.monotonic()
         perform(CommandAction(python(program), limit_s=1.0))
         assert time.monotonic() - started < 20
-        assert "ran past 1 s" in caplog.text
+        assert "killed after running for 1 s" in caplog.text
         wait_until(lambda: not any(is_running(int(pid)) for pid in pids.read_text().split()))
 
     def test_one_that_leaves_a_child_behind_is_done(self) -> None:
@@ -166,11 +166,11 @@ class TestCommands:
         action = create_action(f"exec:{program}")
         program.unlink()
         perform(action)
-        assert "cannot be started" in caplog.text
+        assert "cannot start: " in caplog.text
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """A webhook's receiver that answers as it is told, and remembers what it was sent."""
+    """A webhook receiver with configurable responses that records its requests."""
 
     daemon_threads = True
 
@@ -217,14 +217,14 @@ class TestWebhooks:
         assert body["rule"] == "happy > 0.7"
         assert [body["number"] for *_, body in receiver.requests] == [1, 2]
 
-    def test_until_it_is_taken_and_then_no_more(
+    def test_an_event_is_retried_until_it_is_accepted(
         self, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         receiver.statuses = [500, 503, 429, 200]
         perform(WebhookAction(receiver.url, first_pause_s=0.01))
         assert len(receiver.requests) == 4
         assert len({headers["Idempotency-Key"] for _, headers, _ in receiver.requests}) == 1
-        assert caplog.messages == [f"{receiver.url}: it failed and is tried again: status 500"]
+        assert caplog.messages == [f"{receiver.url}: request failed, retrying: status 500"]
 
     def test_each_event_has_a_key_of_its_own(self, receiver: Receiver) -> None:
         perform(WebhookAction(receiver.url), 3)
@@ -237,19 +237,19 @@ class TestWebhooks:
         receiver.statuses = [status]
         perform(WebhookAction(receiver.url, first_pause_s=0.01))
         assert [path for path, *_ in receiver.requests] == ["/" if receiver.requests[0][0] == "/" else ""]
-        assert f"refused: status {status}" in caplog.text
+        assert f"refused the event: status {status}" in caplog.text
 
-    def test_for_ever_500_is_given_up(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    def test_permanent_500_is_given_up(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
         receiver.statuses = [500] * 100
         perform(WebhookAction(receiver.url, first_pause_s=0.001), 2)
         assert len(receiver.requests) == 16
-        assert caplog.text.count("given up after 8 attempts") == 2
+        assert caplog.text.count("gave up an event after 8 attempts") == 2
 
     def test_nobody_there_and_no_answer(self, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
         receiver.delay_s = 0.5
         perform(WebhookAction(receiver.url, first_pause_s=0.001, timeout_s=0.05))
         # On a busy machine the whole attempt is over before its silence is.
-        assert "timed out" in caplog.text or "no whole answer" in caplog.text
+        assert "timed out" in caplog.text or "no complete answer" in caplog.text
         caplog.clear()
         perform(WebhookAction("http://127.0.0.1:9/", first_pause_s=0.001))
         assert "Connection refused" in caplog.text
@@ -258,15 +258,15 @@ class TestWebhooks:
     def test_an_answer_that_drips_is_given_up(self, told: bytes, caplog: pytest.LogCaptureFixture) -> None:
         with dripping_server(told) as url:
             perform(WebhookAction(url, first_pause_s=0.001, timeout_s=0.1))
-        assert "no whole answer within 0.3 s" in caplog.text
-        assert "given up after 8 attempts" in caplog.text
+        assert "no complete answer within 0.3 s" in caplog.text
+        assert "gave up an event after 8 attempts" in caplog.text
 
-    def test_the_end_breaks_off_what_drips(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_closing_aborts_a_slow_response(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, "_END_S", 0.2)
         threads = threading.active_count()
         with dripping_server(b"HTTP/1.0 ") as url:
             perform(WebhookAction(url, first_pause_s=0.001))
-            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own
+            wait_until(lambda: threading.active_count() <= threads + 2)  # the server's own threads
 
     def test_nonsense_is_not_shown_at_length(self, caplog: pytest.LogCaptureFixture) -> None:
         with dripping_server(b"x" * 60_000 + b"\n") as url:
@@ -293,12 +293,12 @@ class TestWebhooks:
         ["http://", "https:///x", "http://a:b:c/", "http://h/a b", "http://hö/", "http://h:99999/", "http:x"],
     )
     def test_what_is_no_url_is_refused_at_once(self, target: str) -> None:
-        with pytest.raises(UsageError, match="not a URL"):
+        with pytest.raises(UsageError, match="not a valid URL"):
             create_action(target)
 
 
 class SlowAction(BackgroundAction):
-    """Works on events until it is let go."""
+    """An action that works on events until it is released."""
 
     def __init__(self) -> None:
         super().__init__("slow")
@@ -322,7 +322,7 @@ class TestQueues:
         assert action.done[-100:] == list(range(11, 111))
         dropped = 110 - len(action.done)
         assert 9 <= dropped <= 10
-        assert caplog.messages == ["slow: more events than it can do; the oldest are dropped"] * dropped
+        assert caplog.messages == ["slow: cannot keep up with the events; dropping the oldest"] * dropped
 
     def test_the_end_does_not_wait_for_ever(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -333,7 +333,7 @@ class TestQueues:
         started = time.monotonic()
         perform(action, 5)
         assert time.monotonic() - started < 5
-        assert "5 of its events were given up" in caplog.text
+        assert "gave up 5 pending events" in caplog.text
         action.go.set()
 
     def test_one_that_fails_in_an_unforeseen_way_goes_on_with_the_next(
@@ -349,7 +349,7 @@ class TestQueues:
         perform(action, 3)
         assert action.done == [2, 3]
         warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
-        assert warned == ["slow: it failed: can't start new thread"]
+        assert warned == ["slow: failed: can't start new thread"]
 
     def test_where_the_system_gives_no_thread_the_run_goes_on_and_the_event_waits(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -364,7 +364,7 @@ class TestQueues:
             action.perform(event(1))
         perform(action)
         assert len(action.done) == 2
-        assert caplog.messages == ["slow: the system starts no further thread; its events wait"]
+        assert caplog.messages == ["slow: cannot start another thread; events are waiting"]
 
     def test_threads_end_with_it(self) -> None:
         before = threading.active_count()
@@ -400,7 +400,7 @@ class TestDispatch:
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}
 
-    def test_they_end_at_the_same_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_actions_are_closed_in_parallel(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(base, "_END_S", 1.0)
         actions = [SlowAction() for _ in range(30)]
         dispatcher = EventDispatcher([(RULE, action) for action in actions])
@@ -422,7 +422,7 @@ class TestDispatch:
 def test_unknown_actions_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown action 'mail'.*exec, http, https, mqtt, print"):
         create_action("mail:me")
-    with pytest.raises(UsageError, match="takes nothing"):
+    with pytest.raises(UsageError, match="takes no target"):
         create_action("print:x")
 
 
@@ -437,7 +437,7 @@ def test_a_line_that_cannot_be_printed_ends_nothing(
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         perform(create_action("print"), 2)
-        assert caplog.messages == ["print: standard output takes nothing: No space left on device"] * 2
+        assert caplog.messages == ["print: cannot write to standard output: No space left on device"] * 2
         monkeypatch.undo()
         with suppress(OSError):
             full.close()

@@ -1,4 +1,4 @@
-"""When rules give events: once for each time that they come true."""
+"""When rules emit events: once each time they become true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABELS = ("sad", "happy", "neutral")
 RATE = 10.0
 
 Faces = Callable[[float], dict[int, float]]
-"""Who is in view at a time in seconds: by id, how happy; the rest is sad."""
+"""The people in view at a time in seconds: id → probability of happy; the rest is sad."""
 
 
 def face(number: int, happy: float) -> FaceResult:
@@ -44,7 +44,7 @@ def between(start: float, end: float, happy: float = 1.0, other: float = 0.0) ->
 
 
 class TestOneFace:
-    def test_once_for_each_time(self) -> None:
+    def test_a_rule_emits_once_each_time_it_becomes_true(self) -> None:
         events = run("happy > 0.8", faces=lambda t: {0: 0.9 if int(t) % 2 else 0.1})
         assert times(events) == [1.0, 3.0, 5.0, 7.0, 9.0]
         assert [event.number for event in events] == [1, 2, 3, 4, 5]
@@ -84,7 +84,7 @@ class TestOneFace:
 
 
 class TestSeveralFaces:
-    def test_each_by_itself(self) -> None:
+    def test_each_face_is_counted_separately(self) -> None:
         events = run("happy > 0.8 for 1s", faces=lambda t: {4: 1.0, 7: 1.0 if t >= 3 else 0.0})
         assert [(event.face, time) for event, time in zip(events, times(events), strict=True)] == [
             (4, 1.0),
@@ -94,18 +94,18 @@ class TestSeveralFaces:
     def test_another_face_does_not_go_on_with_it(self) -> None:
         assert run("happy > 0.8 for 2s", faces=lambda t: {int(t / 1.5): 1.0}) == []
 
-    def test_anyone_may_take_over(self) -> None:
+    def test_with_any_another_face_continues_the_duration(self) -> None:
         events = run("any happy > 0.8 for 2s", faces=lambda t: {int(t / 1.5): 1.0})
         assert times(events) == [2.0]
         assert events[0].face is None
 
-    def test_how_many_there_are(self) -> None:
+    def test_the_number_of_faces(self) -> None:
         crowd: Faces = lambda t: dict.fromkeys(range(3 if 2 <= t < 5 else 2), 0.0)  # noqa: E731
         assert times(run("faces >= 3", faces=crowd)) == [2.0]
         assert times(run("faces >= 3 for 2s", faces=crowd)) == [4.0]
         assert times(run("faces < 3 and any sad", faces=crowd)) == [0.0, 5.4]
 
-    def test_a_scene_lasts_also_before_a_face_comes(self) -> None:
+    def test_a_condition_on_the_scene_can_last_before_a_face_comes(self) -> None:
         def late(t: float) -> dict[int, float]:
             return {1: 0.0} | ({2: 1.0} if t >= 3 else {})
 
@@ -126,20 +126,20 @@ class TestNobody:
 
 
 class TestPauses:
-    def test_no_two_within_that_time(self) -> None:
+    def test_every_limits_the_rate_of_events(self) -> None:
         blinking: Faces = lambda t: {0: 0.9 if round(t * RATE) % 4 < 2 else 0.1}  # noqa: E731
         assert times(run("happy > 0.8 every 3s", faces=blinking)) == [0.0, 3.2, 6.4, 9.6]
 
-    def test_whoever_causes_it(self) -> None:
+    def test_every_applies_across_faces(self) -> None:
         events = run("happy > 0.8 every 3s", faces=lambda t: {round(t * 2): 1.0})
         assert all(b - a >= 3.0 for a, b in zip(times(events), times(events)[1:], strict=False))
         assert len(events) == 4
 
-    def test_one_that_came_true_meanwhile_waits(self) -> None:
+    def test_a_rule_that_becomes_true_meanwhile_waits(self) -> None:
         two: Faces = lambda t: {0: 1.0, 1: 1.0 if t >= 1 else 0.0}  # noqa: E731
         assert times(run("happy > 0.8 every 5s", faces=two)) == [0.0, 5.0]
 
-    def test_and_lapses_if_it_does_not_stay(self) -> None:
+    def test_a_waiting_rule_lapses_if_it_becomes_false(self) -> None:
         two: Faces = lambda t: {0: 1.0, 1: 1.0 if 1 <= t < 4 else 0.0}  # noqa: E731
         assert times(run("happy > 0.8 every 5s", faces=two)) == [0.0]
 
@@ -164,7 +164,7 @@ def test_rules_come_in_their_order_and_count_for_themselves() -> None:
     ]
 
 
-def test_another_stream_goes_on_with_nothing() -> None:
+def test_a_reset_forgets_everything_for_the_next_stream() -> None:
     engine = RuleEngine([parse_rule("happy > 0.8 for 1s every 60s", LABELS)])
 
     def play() -> list[Event]:
@@ -199,11 +199,11 @@ def test_a_clock_may_begin_anywhere(start_s: float) -> None:
 
 
 class TestInterruption:
-    """A camera that is lost: nobody knows what happened meanwhile."""
+    """A lost camera: nothing is known about the time of the outage."""
 
     @staticmethod
     def play(text: str, before: dict[int, float], after: dict[int, float]) -> list[float]:
-        """The times of the events: for a second as before, an hour of nothing, five seconds as after."""
+        """Return the event times: one second before, an hour of outage, five seconds after."""
         engine = RuleEngine([parse_rule(text, LABELS)])
         found = [event for n in range(10) for event in engine.update(result(n, before))]
         engine.interrupt()
@@ -223,7 +223,7 @@ class TestInterruption:
             ("face", {0: 1.0}, {1: 1.0}, [0.0]),
         ],
     )
-    def test_it_counts_for_nothing(
+    def test_an_interruption_does_not_count_as_time(
         self, text: str, before: dict[int, float], after: dict[int, float], expected: list[float]
     ) -> None:
         assert self.play(text, before, after) == expected

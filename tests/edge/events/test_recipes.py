@@ -1,4 +1,4 @@
-"""The recipes of docs/events.md: each is a command that runs, and gives the events that it promises."""
+"""The recipes in docs/events.md: each command runs and emits the documented events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAMS = ("logger", "notify-send", "paplay", "xset")
 LABELS = find_model().spec.labels
 RATE = 5
 
-# Seconds, and who shows what in them: nobody; one comes; three laugh; one is angry; all are calm; two are sad; nobody.
+# Seconds and emotions: empty; one person; three laugh; one is angry; all calm; two are sad; empty.
 SCENES: tuple[tuple[int, tuple[str, ...]], ...] = (
     (65, ()),
     (5, ("neutral",)),
@@ -34,7 +34,7 @@ SCENES: tuple[tuple[int, tuple[str, ...]], ...] = (
 )
 
 EVENTS = {
-    "happy > 0.8 for 1s every 10s": 2,  # the third laughs when the others have been counted for ten seconds
+    "happy > 0.8 for 1s every 10s": 2,  # the third starts laughing after the others have been counted for ten seconds
     "any sad >= 0.6 for 5s every 5m": 1,
     "no face for 60s": 1,
     "face": 1,
@@ -51,7 +51,7 @@ EVENTS = {
 
 
 def recipes() -> list[list[str]]:
-    """The commands of the document, as arguments."""
+    """Return the commands in the document as argument lists."""
     blocks = re.findall(r"```sh\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     return [shlex.split(block.replace("\\\n", " ")) for block in blocks]
 
@@ -63,7 +63,7 @@ def face(number: int, label: str) -> FaceResult:
 
 
 def play() -> list[FrameResult]:
-    """The scenes as results."""
+    """Yield the scenes as results."""
     shown = [faces for seconds, faces in SCENES for _ in range(seconds * RATE)]
     image = np.zeros((9, 9, 3), np.uint8)
     return [
@@ -83,7 +83,7 @@ class Recorder:
         pass
 
 
-def test_there_are_ten_and_more() -> None:
+def test_there_are_at_least_ten_recipes() -> None:
     assert len(recipes()) >= 10
 
 
@@ -106,7 +106,7 @@ def test_it_runs(arguments: list[str], clip: Path, tmp_path: Path, monkeypatch: 
     "text",
     list(dict.fromkeys(b for each in recipes() for a, b in itertools.pairwise(each) if a == "--when")),
 )
-def test_it_gives_its_events(text: str) -> None:
+def test_a_recipe_emits_its_events(text: str) -> None:
     recorder = Recorder()
     dispatcher = EventDispatcher([(parse_rule(text, LABELS), recorder)])
     for result in play():

@@ -1,4 +1,4 @@
-"""Downloading a detector's model: from a server on loopback, never from the internet."""
+"""Downloads of detector models from a loopback server, never from the internet."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PAGE = b"\n<!DOCTYPE html><html><body>Sign in to this network</body></html>"
 
 
 class Publisher(BaseHTTPRequestHandler):
-    """Answers each path in its own way."""
+    """A server whose response depends on the path."""
 
     def do_GET(self) -> None:
         name = self.path.rsplit("/", 1)[-1]
@@ -68,7 +68,7 @@ class Publisher(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Ends its waiting answers when it is closed; a client that went away is nothing to report."""
+    """Ends its pending responses when it is closed, and ignores clients that disconnect."""
 
     daemon_threads = True
 
@@ -81,7 +81,7 @@ class Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a publisher on loopback."""
+    """Yield the URL of a publisher on loopback."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -96,7 +96,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's data folder that is empty."""
+    """Return an empty user data folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     return tmp_path / "data"
 
@@ -141,19 +141,19 @@ def test_a_wrong_one_that_is_there_is_replaced(content: bytes, address: str, tmp
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("404", "does not have it any more"),
-        ("403", "refuses it"),
+        ("404", "does not exist on the server"),
+        ("403", "access is forbidden"),
         ("429", "too many requests .429., try again later"),
         ("500", "the server failed .500., try again later"),
-        ("418", "the server answers 418"),
-        ("loop", "leads in a circle"),
-        ("closed", "the connection was closed"),
-        ("cut", "broke off after 1,000 bytes of 230,400"),
+        ("418", "the server returned status 418"),
+        ("loop", "too many redirects"),
+        ("closed", "the server closed the connection"),
+        ("cut", "stopped after 1,000 of 230,400 bytes"),
         ("pointer", "not the model: it is a Git LFS pointer"),
         ("page", "not the model: it is a web page"),
         ("empty", "not the model: it is an empty file"),
         ("other", "not the model: its sha256 is"),
-        ("endless", "not the model: it has"),
+        ("endless", "not the model: its size is"),
     ],
 )
 def test_what_goes_wrong_is_said_with_how_to_get_it_by_hand(
@@ -163,9 +163,7 @@ def test_what_goes_wrong_is_said_with_how_to_get_it_by_hand(
     with pytest.raises(DownloadError, match=reason) as caught:
         download_detector(file, tmp_path / "new")
     message = str(caught.value)
-    assert (
-        f"By hand: download {address}/{path} elsewhere and put it at {tmp_path / 'new/face.onnx'}" in message
-    )
+    assert f"download {address}/{path} elsewhere and save it as {tmp_path / 'new/face.onnx'}" in message
     assert str(file.sha256) in message
     assert "\n" not in message
     assert names_in(tmp_path / "new") == []
@@ -174,7 +172,7 @@ def test_what_goes_wrong_is_said_with_how_to_get_it_by_hand(
 @pytest.mark.parametrize("path", ["silent", "dripping"])
 def test_a_server_that_takes_too_long_is_given_up(path: str, address: str, tmp_path: Path) -> None:
     started = time.monotonic()
-    with pytest.raises(DownloadError, match="no answer in time"):
+    with pytest.raises(DownloadError, match="the server timed out"):
         download_detector(published(f"{address}/{path}"), tmp_path, silence_s=0.3, most_s=0.3)
     assert time.monotonic() - started < 8
 
@@ -185,14 +183,14 @@ def test_the_next_address_is_tried(address: str, tmp_path: Path) -> None:
 
 
 def test_the_reasons_of_all_addresses_are_said(address: str, tmp_path: Path) -> None:
-    with pytest.raises(DownloadError, match=r"any more \(404\); 127.0.0.1: the server failed"):
+    with pytest.raises(DownloadError, match=r"on the server \(404\); 127.0.0.1: the server failed"):
         download_detector(published(f"{address}/404", f"{address}/500"), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        ("http://nowhere.invalid/model", "its name is not known here .offline|no answer"),
+        ("http://nowhere.invalid/model", "cannot resolve the host name|timed out"),
         ("http://127.0.0.1:1/model", "refused"),
     ],
 )
@@ -228,21 +226,21 @@ def test_a_full_disk_leaves_nothing(address: str, tmp_path: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError, match=r"face\.onnx: it cannot be written: No space left"):
+    with pytest.raises(OutputError, match=r"face\.onnx: cannot write: No space left"):
         download_detector(published(f"{address}/model"), tmp_path)
     assert names_in(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is_downloaded(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
-    with pytest.raises(OutputError, match="expected a folder"):
+    with pytest.raises(OutputError, match="is a file, not a folder"):
         download_detector(published("http://127.0.0.1:1/model"), tmp_path / "file")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root can read every file")
 def test_a_read_only_folder_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(OutputError, match="permission is denied"):
+    with pytest.raises(OutputError, match="permission denied"):
         download_detector(published("http://127.0.0.1:1/model"), tmp_path / "new")
 
 
@@ -252,7 +250,7 @@ def test_a_model_without_a_hash_is_known_by_its_input(address: str, tmp_path: Pa
         download_detector(file, tmp_path)
     network = find_model().path.read_bytes()
     assert file.find_fault(network) is None
-    assert "of other inputs" in (replace(file, input_shape=(1, 128, 128, 3)).find_fault(network) or "")
+    assert "with other inputs" in (replace(file, input_shape=(1, 128, 128, 3)).find_fault(network) or "")
     assert "damaged" in (file.find_fault(network[:500]) or "")
 
 
@@ -260,13 +258,13 @@ class TestCommand:
     def test_it_says_where_the_model_is_and_what_it_is(
         self, address: str, home: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        for how in ("downloaded", "already there"):
+        for how in ("downloaded", "already downloaded"):
             get_detector("yunet", {"yunet": published(f"{address}/model")})
             lines = capsys.readouterr().out.splitlines()
             assert lines[0] == f"yunet: {how}: {home / 'fer-edge/detectors/face.onnx'}"
             assert "230,400 bytes, sha256" in lines[1]
-            assert "licence MIT" in lines[1]
-            assert lines[-1] == "Use it: fer-edge camera --detector yunet"
+            assert "license MIT" in lines[1]
+            assert lines[-1] == "To use it: fer-edge camera --detector yunet"
 
     def test_without_a_known_hash_it_says_so_and_tells_of_telemetry(
         self, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -278,13 +276,11 @@ class TestCommand:
         get_detector("mediapipe", {"mediapipe": file})
         printed = capsys.readouterr().out
         assert find_model().sha256 in printed
-        assert "states no hash" in printed
+        assert "does not state a hash" in printed
         assert "sends metrics" in printed
 
     def test_an_unknown_name_is_refused_with_those_there_are(self) -> None:
-        with pytest.raises(
-            UsageError, match=r"no detector 'haar' to download; choose one of: yunet, mediapipe"
-        ):
+        with pytest.raises(UsageError, match=r"unknown detector 'haar'; choose one of: yunet, mediapipe"):
             get_detector("haar")
 
 

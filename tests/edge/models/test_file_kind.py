@@ -1,4 +1,4 @@
-"""What is no TFLite model is named for what it is, with what to do about it."""
+"""A file that is not a TFLite model is identified, with a remedy."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
             "SavedModel",
             "from_saved_model",
         ),
-        (archive("model_unquant.tflite", "labels.txt"), "a packed archive", "unpack it"),
+        (archive("model_unquant.tflite", "labels.txt"), "a compressed archive", "unpack it"),
         (archive("archive/data.pkl", "archive/version"), "a PyTorch network", "litert-torch"),
-        (archive("readme.txt"), "a packed archive", "unpack it"),
-        (b"\x1f\x8b\x08" + b"\0" * 40, "a packed archive", "unpack it"),
+        (archive("readme.txt"), "a compressed archive", "unpack it"),
+        (b"\x1f\x8b\x08" + b"\0" * 40, "a compressed archive", "unpack it"),
         (b"\x80\x02}q\x00.", "a PyTorch network", "litert-torch"),
         (b"\x08\x08\x12\x07pytorch\x1a\x032.1" + b"\0" * 40, "an ONNX network", "onnx2tf"),
         (b'{"format": "layers-model", "modelTopology": {}}', "TensorFlow.js", "TensorFlow Lite"),
@@ -75,7 +75,7 @@ def test_onnx_is_known_by_its_name_too(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="it is a folder; name a"):
+    with pytest.raises(ModelError, match="it is a folder; use a"):
         check_tflite(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"")
     with pytest.raises(ModelError, match="SavedModel; convert it with"):

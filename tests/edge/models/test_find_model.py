@@ -1,4 +1,4 @@
-"""The bundled models, and files that are none."""
+"""The bundled models, and files that are not models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract is read as it was written, or refused with a reason."""
+"""A model spec is read as it was written, or rejected with a reason."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_label_order_is_fer2013s() -> None:
     [
         ({"labels": ("one",)}, "2 to 100 labels"),
         ({"labels": tuple(f"l{i}" for i in range(101))}, "2 to 100 labels"),
-        ({"labels": ("same", "same")}, "labels that differ"),
-        ({"labels": ("fine", "score")}, "no result column"),
-        ({"labels": ("fine", "with,comma")}, "without comma"),
-        ({"labels": ("fine", "two\nlines")}, "without comma"),
-        ({"labels": ("fine", " blank")}, "outer blank"),
+        ({"labels": ("same", "same")}, "distinct labels"),
+        ({"labels": ("fine", "score")}, "not names of result columns"),
+        ({"labels": ("fine", "with,comma")}, "without commas"),
+        ({"labels": ("fine", "two\nlines")}, "without commas"),
+        ({"labels": ("fine", " blank")}, "surrounding spaces"),
         ({"width": 4}, "input side"),
         ({"height": True}, "input side"),
         ({"color": "bgr"}, "color as one of gray, rgb"),
@@ -76,7 +76,7 @@ def test_what_is_no_spec_is_refused(text: str) -> None:
         ModelSpec.from_json(text)
 
 
-def test_another_normalisation_is_refused() -> None:
+def test_another_normalization_is_refused() -> None:
     data = SPEC.as_dict()
     data["preprocessing"]["normalization"] = {"mean": 0, "scale": 255}
     with pytest.raises(ContractError, match="normalization"):
@@ -92,7 +92,7 @@ def test_spec_is_read_from_a_file_with_an_appended_archive(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\x00" * 1000, b"PK\x05\x06" + b"\x00" * 18])
-def test_a_file_without_contract_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_a_spec_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "smile.tflite"
     path.write_bytes(content)
     with pytest.raises(ContractError, match=r"smile\.tflite.*fer-convert attach"):
@@ -112,7 +112,7 @@ def test_an_encrypted_or_broken_entry_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(SPEC_FILE, SPEC.to_json())
     content = bytearray(path.read_bytes())
-    content[60] ^= 0xFF  # inside the stored text: its checksum no longer fits
+    content[60] ^= 0xFF  # inside the stored text, so its checksum no longer matches
     path.write_bytes(content)
     with pytest.raises(ContractError, match=r"broken\.tflite"):
         read_spec(path)

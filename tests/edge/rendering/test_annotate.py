@@ -31,13 +31,13 @@ def changed(before: Image, after: Image) -> NDArray[np.bool_]:
 
 
 def tag_size(drawn: Image) -> tuple[int, int]:
-    """The width and height of all that has the color of happy."""
+    """Return the width and height of the area with the color of happy."""
     rows, columns = np.nonzero(np.all(drawn == YELLOW, axis=2))
     return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
 
 
 def tag_of(box: FaceBox, size: tuple[int, int] = (400, 300), **options: Any) -> Image:
-    """What is drawn above a box that leaves room for it."""
+    """Return the tag drawn above a box that leaves room for it."""
     image = canvas(*size)
     return annotate(image, [face(box)], **options)[: box.y - 3]
 

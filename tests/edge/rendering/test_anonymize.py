@@ -1,4 +1,4 @@
-"""Hidden faces: how much is left of them, and that none is seen before, between and after it is found."""
+"""Hidden faces: what remains of them, and that none is visible before, between and after detections."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def result(frame: int, faces: Sequence[FaceResult] = ()) -> FrameResult:
 
 
 def run(results: Sequence[FrameResult]) -> list[tuple[Cover, ...]]:
-    """What is hidden in each result, which come out in order, none lost."""
+    """Return the hidden boxes of each result; results come in order and none is lost."""
     anonymizer = Anonymizer()
     done = [ready for item in results for ready in anonymizer.add(item)]
     done += anonymizer.flush()
@@ -40,7 +40,7 @@ def run(results: Sequence[FrameResult]) -> list[tuple[Cover, ...]]:
 
 
 def is_hidden(box: FaceBox, covers: Sequence[Cover]) -> bool:
-    """Whether every pixel of a box that lies in the image is."""
+    """Return whether every pixel of a box inside the image is hidden."""
     shown = np.zeros((SIZE[1], SIZE[0]), bool)
     clipped = box.clipped(*SIZE)
     if clipped is None:
@@ -91,13 +91,13 @@ class TestHiding:
         assert (hidden[untouched] == image[untouched]).all()
         assert finest_step(hidden[rows, columns], mode) >= face.width / 8
 
-    def test_neither_the_image_nor_its_detail_can_be_had_back(self, mode: AnonymizerMode) -> None:
+    def test_neither_the_image_nor_its_detail_can_be_recovered(self, mode: AnonymizerMode) -> None:
         image = noise(*SIZE)
         before = image.copy()
         covers = [Cover(FaceBox(10, 10, 80, 80), 60)]
         hidden = hide_faces(image, covers, mode)
         assert (image == before).all()
-        # Another image with the same means of squares gives the same.
+        # Another image with the same mean per square gives the same result.
         few = cv2.resize(image[10:90, 10:90], (8, 8), interpolation=cv2.INTER_AREA)
         other = image.copy()
         other[10:90, 10:90] = cv2.resize(few, (80, 80), interpolation=cv2.INTER_NEAREST)
@@ -121,10 +121,10 @@ class TestHiding:
 
 
 def finest_step(part: Image, mode: AnonymizerMode) -> float:
-    """The width of the narrowest square that an image shows; of a blurred one, between two bends."""
+    """Return the width of the narrowest square in an image, or between two bends if it is blurred."""
     row = part[part.shape[0] // 2].astype(int)
     change = np.abs(np.diff(row, axis=0)).max(axis=1)
-    if mode == "blur":  # linear between the centres of squares: it bends there only, but for rounding
+    if mode == "blur":  # linear interpolation bends only at the centers of squares
         change = (np.abs(np.diff(row, n=2, axis=0)).max(axis=1) > 3).astype(int)
     places = np.flatnonzero(change > 0)
     places = places[np.diff(places, prepend=-10) > 1]
@@ -161,7 +161,7 @@ class TestOverTime:
         ]
         assert all(is_hidden(crossing(n), covers) for n, covers in enumerate(run(results)))
 
-    def test_nothing_is_hidden_where_nobody_is(self) -> None:
+    def test_nothing_is_hidden_without_faces(self) -> None:
         assert run([result(n) for n in range(40)]) == [()] * 40
 
     def test_results_wait_half_a_second_and_no_longer(self) -> None:

@@ -1,4 +1,4 @@
-"""Where tags stand, and how large letters are."""
+"""The position of tags and the size of letters."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_tag_in_a_face_that_fills_the_image_does_not_cover_the_eyes() -> None:
 
 
 @pytest.mark.parametrize("gap", [0, 10, 40])
-def test_tags_of_neighbours_cover_neither_one_another_nor_faces(gap: int) -> None:
+def test_neighboring_tags_cover_neither_one_another_nor_faces(gap: int) -> None:
     step = 60 + gap
     faces = [(40 + step * n, 150, 100 + step * n, 210) for n in range(4)]
     tags = place_all(600, 400, faces)
@@ -67,7 +67,7 @@ def test_where_nothing_is_free_the_tag_covers_least() -> None:
 def test_letters_are_readable_and_never_large_for_their_image(size: tuple[int, int], face: int) -> None:
     letters, side = text_size(face, *size), min(size)
     assert letters >= 11
-    assert letters > side / 54  # of a screen of 1080 rows, 20
+    assert letters > side / 54  # 20 pixels on a screen with 1080 rows
     assert letters <= max(11, side / 26)
 
 

@@ -1,4 +1,4 @@
-"""One color per emotion: stable, readable, and told apart by color-blind people."""
+"""One color per emotion: stable, readable, and distinguishable for color-blind people."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def cielab(color: Color, vision: str) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_any_two_emotions_are_told_apart(vision: str) -> None:
+def test_any_two_emotions_are_distinguishable(vision: str) -> None:
     for one, other in combinations(FER, 2):
         distance = np.linalg.norm(cielab(EMOTIONS[one], vision) - cielab(EMOTIONS[other], vision))
         assert distance > 15, (one, other)

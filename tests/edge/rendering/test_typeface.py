@@ -1,4 +1,4 @@
-"""Text in the built-in font, in a font of the system, and without any."""
+"""Text in the built-in font, in a system font, and without any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _forget_fonts() -> Iterator[None]:
 
 @pytest.fixture
 def no_system_fonts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder that is the only one in which fonts are looked for."""
+    """Return an empty folder, the only one that is searched for fonts."""
     monkeypatch.setattr(typeface, "_font_folders", lambda: [tmp_path / "missing", tmp_path])
     return tmp_path
 
@@ -74,7 +74,7 @@ def test_english_needs_no_font_of_the_system(no_system_fonts: Path, caplog: pyte
 @pytest.mark.parametrize("label", ["радость", "χαρά", "fâché", "喜び", "فرح"])
 def test_a_label_of_another_script_is_drawn_where_a_font_exists(label: str) -> None:
     if not any(typeface._has_letters(path, label) for path in typeface._system_fonts()):
-        pytest.skip("no font of this machine has these letters")
+        pytest.skip("no installed font has these letters")
     path, text = typeface._choose_font(label)
     assert path is not None
     assert text == label
@@ -87,7 +87,7 @@ def test_without_such_a_font_accents_are_left_off_and_letters_become_question_ma
 ) -> None:
     assert same("fâché", "fache")
     assert same("喜び", "??")
-    assert "Install a Noto font" in caplog.text
+    assert "install a Noto font" in caplog.text
     assert caplog.text.count("'喜び'") == 1
 
 

@@ -1,4 +1,4 @@
-"""The gate: what a sink sees of a result, and that no pixel passes it undrawn."""
+"""A view exposes everything in a result except its raw pixels; images leave it only after drawing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.edge.support import make_result, noise
 
 
 def reachable(thing: Any, depth: int = 6) -> list[Any]:
-    """Everything that public attributes lead to."""
+    """Return every object reachable through public attributes."""
     if depth == 0 or isinstance(thing, str | int | float | type(None)):
         return [thing]
     if isinstance(thing, tuple | list):

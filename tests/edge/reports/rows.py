@@ -1,4 +1,4 @@
-"""Results files, written by the formats that runs use."""
+"""Results files, written in the formats that runs use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIXELS = plain(0, 8, 8)
 def make_face(
     number: int = 0, emotion: str = "happy", score: float = 0.7, labels: Sequence[str] = LABELS
 ) -> FaceResult:
-    """A face that shows an emotion, the others alike."""
+    """Return a face with one dominant emotion; the others are equal."""
     rest = (1 - score) / (len(labels) - 1)
     scores = EmotionScores(tuple(labels), tuple(score if label == emotion else rest for label in labels))
     return FaceResult(number, Detection(FaceBox(1, 2, 3, 4), 0.9), scores, emotion)
@@ -33,7 +33,7 @@ def make_frame(
     time_s: float | None = None,
     clock: datetime | None = None,
 ) -> View:
-    """A frame of a source."""
+    """Return a frame of a source."""
     return View(FrameResult(Frame(PIXELS, source, index, time_s, clock=clock), tuple(faces)))
 
 
@@ -45,7 +45,7 @@ def make_clip(
     source: str = "clip.mp4",
     emotion: str = "happy",
 ) -> list[View]:
-    """A video whose people stay."""
+    """Return the frames of a video in which the people stay."""
     return [
         make_frame(
             index,
@@ -58,7 +58,7 @@ def make_clip(
 
 
 def write_rows(path: Path, results: Iterable[View | SkippedInput], labels: Sequence[str] = LABELS) -> Path:
-    """Write a .jsonl or .csv file as a run does."""
+    """Write a .jsonl or .csv file, as a run does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     format_ = CsvFormat(tuple(labels)) if path.suffix == ".csv" else JsonLinesFormat(tuple(labels))
     path.write_bytes(format_.header + b"".join(map(format_.format_result, results)))

@@ -1,4 +1,4 @@
-"""The page as people see it: Chromium opens the file."""
+"""The report page as users see it, in Chromium."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def press(browser: Browser, *keys: str) -> None:
 
 
 def read_pixel(browser: Browser, share: float, y: int) -> list[int]:
-    """A pixel of the first timeline: uint8 red, green, blue."""
+    """Return one pixel of the first timeline, uint8 red, green, blue."""
     pixel: list[int] = browser.evaluate(
         "(() => { const c = document.querySelector('.plot canvas');"
         " const x = new OffscreenCanvas(c.width, c.height).getContext('2d', {willReadFrequently: true});"
@@ -68,7 +68,7 @@ def read_pixel(browser: Browser, share: float, y: int) -> list[int]:
 
 
 def make_two_people() -> list[View]:
-    """Face 1 is happy for 40 s, face 2 sad from second 20 on."""
+    """Return rows in which face 1 is happy for 40 s, and face 2 sad from second 20 on."""
     return [
         make_frame(
             index,
@@ -96,7 +96,7 @@ def test_a_timeline_with_people_shares_and_times(
     assert read_pixel(browser, 0.25, 22) == happy
     assert read_pixel(browser, 0.75, 62) == happy
     assert read_pixel(browser, 0.75, 92) == sad
-    assert read_pixel(browser, 0.25, 92) == [0, 0, 0]  # not there yet
+    assert read_pixel(browser, 0.25, 92) == [0, 0, 0]  # not present yet
     cells = browser.evaluate(
         "[...document.querySelectorAll('.opened > details[open] tbody tr')].map(row => row.innerText.split('\\t'))"
     )
@@ -305,7 +305,7 @@ def test_it_prints(browser: Browser, tmp_path: Path) -> None:
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
     browser.evaluate("dispatchEvent(new Event('beforeprint'))")
     time.sleep(0.1)
-    assert count(browser, "details:not([open])") == 1  # how to read it, which is not printed
+    assert count(browser, "details:not([open])") == 1  # the reading guide, which is not printed
     paper = cv2.imdecode(np.frombuffer(browser.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     assert paper is not None
     assert paper[-2, 2].mean() > 240

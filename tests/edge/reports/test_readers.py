@@ -1,4 +1,4 @@
-"""Results files read again: every format gives the same rows, and what is damaged is told."""
+"""Reading results: all formats give the same rows, and damage is reported."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def test_half_a_row_at_the_end_is_told_and_the_others_are_read(tmp_path: Path, s
     path = write_rows(tmp_path / f"rows.{suffix}", make_clip(0.3))
     path.write_bytes(path.read_bytes()[:-cut])
     *rows, last = read(path)
-    if cut == 1:  # only its line's end
+    if cut == 1:  # only the newline
         assert isinstance(last, FrameRow)
         return
     assert [row.frame for row in rows if isinstance(row, FrameRow)] == [0, 1]
     assert isinstance(last, Problem)
-    assert last.reason.startswith("half a row")
+    assert last.reason.startswith("incomplete row")
 
 
 @FORMATS
@@ -91,9 +91,9 @@ def test_what_is_not_a_number_is_a_problem_of_its_row(tmp_path: Path, value: str
     first, second = path.read_text().splitlines()
     record = json.loads(second)
     number = record["time_s"] if field == "time_s" else record["faces"][0]["score"]
-    spoiled = second.replace(f'"{field}": {number}', f'"{field}": {value}')
-    assert spoiled != second
-    path.write_text(f"{first}\n{spoiled}\n{first}\n")
+    damaged = second.replace(f'"{field}": {number}', f'"{field}": {value}')
+    assert damaged != second
+    path.write_text(f"{first}\n{damaged}\n{first}\n")
     good, bad, again = read(path)
     assert isinstance(bad, Problem)
     assert good == again
@@ -136,7 +136,7 @@ def test_parquet_has_the_same_rows(tmp_path: Path) -> None:
     table = read_results(rows, "arrow")
     pq.write_table(table, tmp_path / "rows.parquet")
     assert read(tmp_path / "rows.parquet") == read(rows)
-    # An archive has other columns beside, and says which are the labels; its clock is a text.
+    # An archive has additional columns and lists its labels; its clock is text.
     archived = table.drop_columns(["clock"]).append_column("room", pa.array([1.5] * 4))
     archived = archived.append_column("clock", pa.array([CLOCK.isoformat()] * 3 + [None], pa.string()))
     stated = {"fer_edge": json.dumps({"labels": LABELS})}
@@ -157,7 +157,7 @@ def test_a_parquet_row_without_a_value_is_a_problem_and_no_other(tmp_path: Path,
     pq.write_table(table, tmp_path / "rows.parquet")
     read_results(tmp_path / "rows.parquet", "arrow")
     kinds = [type(item) for item in read(tmp_path / "rows.parquet")]
-    # Without an id there is no face in the frame.
+    # A row without an id means that the frame has no face.
     assert kinds == [FrameRow, FrameRow if column == "face_id" else Problem, FrameRow]
 
 
@@ -185,12 +185,20 @@ def test_an_archive_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("rows.jsonl", b"source,frame,time_s\n", "CSV, not JSON Lines; give it a name that ends in .csv"),
-        ("rows.jsonl", b"<!doctype html>\n", "not JSON Lines of fer-edge; name a file that -r wrote"),
-        ("rows.csv", b'{"source": "a"}\n', "JSON Lines, not CSV; give it a name that ends in .jsonl"),
-        ("rows.csv", b"epoch,loss\n1,2\n", "not CSV of fer-edge, its first line has no column 'source'"),
+        ("rows.jsonl", b"source,frame,time_s\n", "the file is CSV, not JSON Lines; rename it to end in .csv"),
+        (
+            "rows.jsonl",
+            b"<!doctype html>\n",
+            "not JSON Lines written by fer-edge; use a results file of fer-edge",
+        ),
+        ("rows.csv", b'{"source": "a"}\n', "the file is JSON Lines, not CSV; rename it to end in .jsonl"),
+        (
+            "rows.csv",
+            b"epoch,loss\n1,2\n",
+            "not CSV written by fer-edge: the first line has no column 'source'",
+        ),
         ("rows.parquet", b"source,frame\n", "cannot read as Parquet"),
-        ("rows.csv", b"\x89PNG\r\n\x1a\n", "not CSV of fer-edge"),
+        ("rows.csv", b"\x89PNG\r\n\x1a\n", "not CSV written by fer-edge"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
@@ -232,4 +240,4 @@ def test_a_clock_without_an_offset_is_refused(tmp_path: Path) -> None:
     )
     path.write_text(path.read_text().replace("+00:00", ""))
     (bad,) = read(path)
-    assert bad == Problem("line 1", "its clock has no offset from UTC")
+    assert bad == Problem("line 1", "the clock has no UTC offset")

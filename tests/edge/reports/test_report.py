@@ -1,4 +1,4 @@
-"""What rows come to: sources, people, gaps, and memory that does not grow."""
+"""Report totals: sources, people, gaps, and constant memory."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_frames_before_the_first_face_count(tmp_path: Path) -> None:
 
 
 def test_a_camera_s_files_are_one_timeline_in_the_order_of_its_clock(tmp_path: Path) -> None:
-    # By their names these would be read in the other order.
+    # By file name, these would be read in the reverse order.
     later = write_rows(tmp_path / "a.jsonl", make_camera(START + timedelta(hours=1), 60, first_frame=60))
     early = write_rows(tmp_path / "b.csv", make_camera(START, 60))
     report = gather(later, early)
@@ -138,7 +138,7 @@ def test_two_files_of_one_run_are_counted_once(tmp_path: Path) -> None:
     report = gather(tmp_path)
     assert len(report.sources) == 1
     (problem,) = report.problems
-    assert "the same rows as in" in problem
+    assert "has the same rows as" in problem
 
 
 def test_other_labels_are_a_source_of_their_own_and_told(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_other_labels_are_a_source_of_their_own_and_told(tmp_path: Path) -> None
     report = gather(path)
     assert [source.labels for source in report.sources] == [LABELS, other]
     (problem,) = report.problems
-    assert "other labels" in problem
+    assert "its labels (smile, other) differ" in problem
 
 
 def test_a_file_of_another_model_is_told(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_file_of_another_model_is_told(tmp_path: Path) -> None:
     assert len(report.sources) == 2
     (problem,) = report.problems
     assert problem.startswith(
-        f"{tmp_path / 'b.csv'}: other labels (smile, other) than in {tmp_path / 'a.jsonl'}; "
+        f"{tmp_path / 'b.csv'}: its labels (smile, other) differ from those in {tmp_path / 'a.jsonl'}; "
     )
 
 
@@ -171,7 +171,9 @@ def test_an_empty_file_is_told(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     report = gather(tmp_path / name, write_rows(tmp_path / "good.jsonl", make_clip(1)))
     assert len(report.sources) == 1
-    assert report.problems == [f"{tmp_path / name}: no rows; leave it out, or look whether its run failed"]
+    assert report.problems == [
+        f"{tmp_path / name}: no rows; leave the file out, or check whether its run failed"
+    ]
 
 
 def test_folders_are_searched_and_hidden_files_left_alone(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_what_could_not_be_read_is_stated(tmp_path: Path, caplog: pytest.LogCapt
     assert len(frame) == 2
     assert frame.attrs["errors"] == [{"source": "b.mp4", "error": "cannot open video"}]
     (problem,) = frame.attrs["problems"]
-    assert "half a row" in problem
+    assert "incomplete row" in problem
     assert [record.getMessage() for record in caplog.records] == [problem, "b.mp4: cannot open video"]
     metadata = read_results(rows, "arrow").schema.metadata
     assert json.loads(metadata[b"problems"]) == [problem]

@@ -1,4 +1,4 @@
-"""Bins that grow, and gaps between rows."""
+"""Growing bins, and gaps between rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output files: refused early, complete or not there."""
+"""Output files: rejected early, and either complete or missing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fer_edge.runtime.atomic_files import (
 )
 from tests.edge.support import names_in
 
-posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and devices are POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions, links and devices")
 
 
 class TestStagedFile:
@@ -104,10 +104,10 @@ class TestStagedFile:
             part.write_text("gone")
         assert Path(os.devnull).is_char_device()
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_device_is_an_error_that_names_it(self) -> None:
         with (
-            pytest.raises(OutputError, match="/dev/full: it cannot be written: No space left on device"),
+            pytest.raises(OutputError, match="/dev/full: cannot write: No space left on device"),
             staged_file(Path("/dev/full")) as part,
         ):
             part.write_text("too much")
@@ -115,14 +115,14 @@ class TestStagedFile:
 
     def test_a_missing_folder_is_an_error_that_names_the_file(self, tmp_path: Path) -> None:
         with (
-            pytest.raises(OutputError, match=r"missing.a\.txt: it cannot be written: No such file"),
+            pytest.raises(OutputError, match=r"missing.a\.txt: cannot write: No such file"),
             staged_file(tmp_path / "missing/a.txt") as part,
         ):
             part.write_text("new")
 
     def test_a_block_that_writes_nothing_is_an_error(self, tmp_path: Path) -> None:
         with (
-            pytest.raises(OutputError, match=r"a\.txt: it cannot be written"),
+            pytest.raises(OutputError, match=r"a\.txt: cannot write"),
             staged_file(tmp_path / "a.txt"),
         ):
             pass
@@ -166,7 +166,7 @@ class TestStagedFolder:
             (tmp_path / name).touch()
         with (
             pytest.raises(
-                OutputError, match=r"expected an empty folder, it holds a, b, c and more; .*--overwrite"
+                OutputError, match=r"folder is not empty: it contains a, b, c and more; .*--overwrite"
             ),
             staged_folder(tmp_path, overwrite=False),
         ):
@@ -192,7 +192,7 @@ class TestStagedFolder:
     def test_a_file_in_its_place_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "out").write_text("mine")
         with (
-            pytest.raises(OutputError, match="out: expected a folder to write into, it is a file"),
+            pytest.raises(OutputError, match="out: is a file, not a folder"),
             staged_folder(tmp_path / "out", overwrite=True),
         ):
             raise AssertionError("nothing may be made")
@@ -208,9 +208,9 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("name", "reason"),
         [
-            ("old.txt", "it is already there; replace it with --overwrite or name another"),
-            ("folder", "expected the name of a file, it is a folder"),
-            ("missing/new.txt", "its folder .*missing is not there; make it first"),
+            ("old.txt", "already exists; replace it with --overwrite or choose another name"),
+            ("folder", "is a folder; choose a file name"),
+            ("missing/new.txt", "folder .*missing does not exist; create it first"),
         ],
     )
     def test_another_is_refused(self, name: str, reason: str, tmp_path: Path) -> None:
@@ -224,13 +224,13 @@ class TestChecks:
         check_file(Path(os.devnull), overwrite=False)
 
     def test_what_is_not_permitted_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        # An administrator may write everywhere: the answer of the system is given instead.
+        # root may write everywhere, so the error is simulated.
         monkeypatch.setattr("os.access", lambda path, mode: False)
         for check in (
             lambda: check_file(tmp_path / "a", overwrite=False),
             lambda: check_folder(tmp_path / "b"),
         ):
-            with pytest.raises(OutputError, match="it cannot be written, permission is denied"):
+            with pytest.raises(OutputError, match="cannot write: permission denied"):
                 check()
 
     def test_a_folder_that_is_there_or_can_be_made_passes(self, tmp_path: Path) -> None:
@@ -243,9 +243,9 @@ class TestChecks:
         check_file_in_folder(tmp_path / "missing", "a", overwrite=False)
         (tmp_path / "a").touch()
         check_file_in_folder(tmp_path, "a", overwrite=True)
-        with pytest.raises(OutputError, match="a: it is there already; replace it with --overwrite"):
+        with pytest.raises(OutputError, match="a: already exists; replace it with --overwrite"):
             check_file_in_folder(tmp_path, "a", overwrite=False)
-        with pytest.raises(OutputError, match="a: expected a folder to write into, it is a file"):
+        with pytest.raises(OutputError, match="a: is a file, not a folder"):
             check_file_in_folder(tmp_path / "a", "b", overwrite=True)
 
     def test_a_folder_for_new_files(self, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ class TestChecks:
         check_staged_folder(tmp_path / "missing", overwrite=False)
         (tmp_path / "a").touch()
         check_staged_folder(tmp_path, overwrite=True)
-        with pytest.raises(OutputError, match="expected an empty folder, it holds a; name another"):
+        with pytest.raises(OutputError, match="folder is not empty: it contains a; choose another"):
             check_staged_folder(tmp_path, overwrite=False)
 
     def test_a_folder_is_made_with_those_above_it(self, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ class TestChecks:
             make_folder(tmp_path / "a/b/c")
         assert (tmp_path / "a/b/c").is_dir()
         (tmp_path / "file").touch()
-        with pytest.raises(OutputError, match="expected a folder to write into: Not a directory"):
+        with pytest.raises(OutputError, match="cannot create folder: Not a directory"):
             make_folder(tmp_path / "file/a")
 
 
@@ -269,7 +269,7 @@ class TestErrors:
     def test_the_system_s_error_names_the_file(self) -> None:
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with (
-            pytest.raises(OutputError, match=r"a\.txt: it cannot be written: No space left") as caught,
+            pytest.raises(OutputError, match=r"a\.txt: cannot write: No space left") as caught,
             output_errors("a.txt"),
         ):
             raise full
@@ -292,7 +292,7 @@ def test_json_is_for_people(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["a.json"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows names are Unicode")
 def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"name": os.fsdecode(b"bild\xff.png")})
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["name"] == "bild\udcff.png"
@@ -302,7 +302,7 @@ def test_json_takes_names_that_are_no_text(tmp_path: Path) -> None:
 class TestLeftovers:
     @pytest.fixture
     def dead(self) -> int:
-        """The number of a process that has ended."""
+        """Return the id of a process that has ended."""
         process = subprocess.Popen([sys.executable, "-c", ""])
         process.wait()
         return process.pid
@@ -314,7 +314,7 @@ class TestLeftovers:
             part.write_text("new")
         assert names_in(tmp_path) == ["a.mp4"]
 
-    def test_nothing_else_is(self, dead: int, tmp_path: Path) -> None:
+    def test_no_other_file_is_removed(self, dead: int, tmp_path: Path) -> None:
         others = [
             f".b.{dead}.part.mp4",
             f".a.{dead}.part.mkv",

@@ -1,4 +1,4 @@
-"""No name of a file becomes a formula in a spreadsheet."""
+"""A file name never becomes a formula in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def test_a_path_that_begins_like_one_is_written_from_its_folder(name: str) -> No
 
 
 @pytest.mark.parametrize("name", ["a=b.jpg", "p/=x.jpg", "/=x.jpg", "rtsp://camera/1", "-", "camera 0", ""])
-def test_others_stay_as_they_are(name: str) -> None:
+def test_other_names_are_unchanged(name: str) -> None:
     assert protect_path(name) == name

@@ -1,4 +1,4 @@
-"""The hash by which files are identified."""
+"""The hash that identifies files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that is none, or that is made to break whoever reads it."""
+"""Invalid JSON, and JSON crafted to break its reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Percentiles of durations, kept in constant memory."""
+"""Percentiles of durations in constant memory."""
 
 from __future__ import annotations
 

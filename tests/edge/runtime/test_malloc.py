@@ -12,7 +12,7 @@ import pytest
 
 from fer_edge.runtime.malloc import keep_freed_memory
 
-# Thirty frames made and freed, over and over; prints the page faults after the first time.
+# Allocates and frees thirty frames repeatedly; prints the page faults after the first round.
 _SCRIPT = """
 import resource, sys
 import numpy as np
@@ -36,9 +36,7 @@ def page_faults(*arguments: str) -> int:
     return int(done.stdout)
 
 
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc" or sys.maxsize < 2**32, reason="settings of glibc on 64-bit systems"
-)
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc" or sys.maxsize < 2**32, reason="needs 64-bit glibc")
 def test_frames_do_not_fault_their_pages_in_again() -> None:
     assert page_faults("keep") < page_faults() / 4
 
@@ -60,7 +58,7 @@ def test_where_one_setting_is_refused_the_others_are_left_alone(monkeypatch: pyt
 
     monkeypatch.setattr(ctypes, "CDLL", library(refuse))
     assert not keep_freed_memory()
-    assert [name for name, _ in asked] == [-3]  # the threshold without which the others do harm
+    assert [name for name, _ in asked] == [-3]  # without this threshold, the other settings do harm
 
 
 def test_another_c_library_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What libraries print from C, and what Python prints, on standard error."""
+"""Output of native libraries and of Python on standard error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ print("after from Python", file=sys.stderr)
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_only_python_is_heard_unless_everything_is_wanted(debug: bool) -> None:
+def test_native_messages_are_suppressed_unless_requested(debug: bool) -> None:
     done = run_python(_SCRIPT, *(["debug"] if debug else []))
     lines = done.stderr.splitlines()
     assert ("within from C" in lines) is debug
@@ -29,7 +29,7 @@ def test_only_python_is_heard_unless_everything_is_wanted(debug: bool) -> None:
     assert done.returncode == 0
 
 
-def test_it_is_heard_again_after_an_error() -> None:
+def test_native_messages_return_after_an_error() -> None:
     done = run_python(
         "import os\n"
         "from fer_edge.runtime.native_stderr import suppress_native_stderr\n"

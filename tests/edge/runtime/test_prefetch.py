@@ -1,4 +1,4 @@
-"""An iterator in a thread of its own: order, bounds, errors, the end."""
+"""An iterator in a separate thread: order, bounds, errors, shutdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.edge.support import wait_until
 
 @pytest.fixture
 def stop() -> Iterator[threading.Event]:
-    """The event that ends the threads of a test, at its end at the latest."""
+    """Return an event that stops the threads of a test, set at its end at the latest."""
     event = threading.Event()
     yield event
     event.set()
@@ -28,7 +28,7 @@ def failing_after(items: Iterable[int], error: BaseException) -> Iterator[int]:
 
 
 class Endless:
-    """0, 1, 2, …: remembers how far it was read, and the thread in which it was closed."""
+    """Yields 0, 1, 2, …; records how far it was read and the thread that closed it."""
 
     def __init__(self) -> None:
         self.given = 0
@@ -63,7 +63,7 @@ def test_items_that_are_none_arrive_too(stop: threading.Event) -> None:
 def test_it_reads_as_far_ahead_as_its_depth_and_no_further(depth: int, stop: threading.Event) -> None:
     endless = Endless()
     for taken in itertools.islice(Prefetcher(endless, depth, stop), 200):
-        # What was taken, what waits, and one in the thread's hand.
+        # The taken items, the waiting items, and one being handed over.
         most = (taken + 1) + depth + 1
         wait_until(lambda: endless.given >= most)  # noqa: B023
         assert endless.given == most
@@ -142,7 +142,7 @@ class TestLatestOnly:
         assert list(items) == [49]
         assert latest.dropped == 48
 
-    def test_whoever_keeps_up_loses_nothing(self, stop: threading.Event) -> None:
+    def test_a_reader_that_keeps_up_loses_nothing(self, stop: threading.Event) -> None:
         turn = threading.Semaphore(1)
 
         def camera() -> Iterator[int]:
@@ -159,7 +159,7 @@ class TestLatestOnly:
 
     @pytest.mark.parametrize("slow", [False, True])
     def test_what_may_not_be_dropped_arrives_in_its_place(self, slow: bool, stop: threading.Event) -> None:
-        # Every tenth item is a mark, as a cut or a reconnection between frames.
+        # Every tenth item is a mark, like a cut or a reconnect between frames.
         latest = LatestOnly(iter(range(1, 301)), stop, droppable=lambda item: item % 10 != 0)
         taken = []
         for item in latest:
@@ -182,7 +182,7 @@ class TestLatestOnly:
         items = iter(latest)
         assert next(items) == 0
         gate.set()
-        wait_until(lambda: latest.dropped == 2)  # 3 waits, and the mark waits for its turn
+        wait_until(lambda: latest.dropped == 2)  # 3 is waiting, and the mark is queued behind it
         rest = list(items)
         assert rest[:2] == [3, -1]
         assert rest[-1] == 6
@@ -211,7 +211,7 @@ class TestByteBudget:
                 with lock:
                     in_flight[0] += size
                     in_flight[1] += 1
-                    if in_flight[1] > 1:  # one that is alone may be larger
+                    if in_flight[1] > 1:  # a single item may exceed the budget
                         worst[0] = max(worst[0], in_flight[0])
                     given.append(size)
 
@@ -228,7 +228,7 @@ class TestByteBudget:
         assert given == sizes
         assert 0 < worst[0] <= 10
 
-    def test_nobody_waits_after_the_stop(self, stop: threading.Event) -> None:
+    def test_stop_ends_all_waiting(self, stop: threading.Event) -> None:
         budget = ByteBudget(10, stop)
         budget.take(10)
         waiting = threading.Thread(target=budget.take, args=(1,))
@@ -239,7 +239,7 @@ class TestByteBudget:
 
 
 @pytest.mark.parametrize("latest", [False, True])
-def test_who_waits_is_told_that_nothing_comes(latest: bool, stop: threading.Event) -> None:
+def test_a_waiting_reader_is_notified_that_nothing_arrives(latest: bool, stop: threading.Event) -> None:
     told = threading.Event()
 
     def items() -> Iterator[int]:

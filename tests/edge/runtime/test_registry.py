@@ -1,4 +1,4 @@
-"""Names for what is built in and for what other packages add."""
+"""Names of built-in components and of those that other packages add."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUILT_IN = {"json": "json:dumps", "math": "math:sqrt"}
 
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another package, installed beside this one: good, broken and shadowing entries."""
+    """Install another package with valid, broken and shadowing entry points."""
     (tmp_path / "other_package.py").write_text("def make():\n    return 'made elsewhere'\n")
     (tmp_path / "needs_something.py").write_text("import a_library_that_is_not_installed\n")
     (tmp_path / "damaged.py").write_text("def make(:\n")

@@ -1,4 +1,4 @@
-"""Signals that come before a command line is there to handle them, and after it is done."""
+"""Signals that arrive before a command line can handle them, and after it has finished."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from tests.edge.sinks.filling import fill
 from tests.edge.sinks.movies import every, movie_views
 from tests.edge.sinks.test_video import stripes
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_FIFO"), reason="only Linux has such scheduling")
+pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_FIFO"), reason="real-time scheduling is Linux-only")
 
 
 def policies() -> set[int]:
-    """Those of all threads of this process."""
+    """Return the scheduling policies of all threads of this process."""
     return {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
 
 
@@ -33,7 +33,7 @@ def test_no_thread_keeps_it() -> None:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
                 os.sched_setscheduler(helper.native_id or 0, os.SCHED_RR, os.sched_param(1))
             except PermissionError:
-                pytest.skip("only root gets real-time scheduling")
+                pytest.skip("real-time scheduling needs root")
         assert policies() == {os.SCHED_OTHER}
     finally:
         ended.set()

@@ -1,4 +1,4 @@
-"""Signals that end a run, as exceptions where the run can handle them."""
+"""Signals that end a run, raised as exceptions where the run can handle them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fer_edge.runtime.shutdown import (
     raise_if_interrupted,
 )
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows terminates processes immediately")
 
 SIGNALS = [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)]
 
@@ -50,7 +50,7 @@ def test_one_of_an_earlier_run_is_forgotten() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_what_is_ignored_on_purpose_stays_ignored(number: signal.Signals) -> None:
-    # A shell's background job ignores Ctrl-C, and nohup the end of the terminal.
+    # A shell's background job ignores Ctrl-C, and nohup ignores the hangup of the terminal.
     signal.signal(number, signal.SIG_IGN)
     install_signal_handlers()
     os.kill(os.getpid(), number)

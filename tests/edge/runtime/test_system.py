@@ -1,4 +1,4 @@
-"""What the machine says of itself."""
+"""The description of the machine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_temperature_in_degrees(tmp_path: Path, text: str, degrees: float | None
     assert temperature(tmp_path / "nothere") is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="stands in for a Raspberry Pi's command by a script")
+@pytest.mark.skipif(sys.platform == "win32", reason="replaces a Raspberry Pi command with a shell script")
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -74,7 +74,7 @@ def test_no_throttling_where_there_is_no_command_to_ask(
     assert throttling() is None
 
 
-@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not tell a process's memory")
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="this system does not report the memory of a process")
 def test_peak_memory_is_the_command_s() -> None:
     taken = peak_memory([sys.executable, "-c", "import time; kept = b'x' * 400_000_000; time.sleep(0.5)"])
     assert taken is not None

@@ -1,4 +1,4 @@
-"""Something done now and then."""
+"""Periodic actions."""
 
 from __future__ import annotations
 

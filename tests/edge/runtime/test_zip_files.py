@@ -1,4 +1,4 @@
-"""ZIP archives that say something else of themselves than is in them."""
+"""ZIP archives whose headers contradict their content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
 
 
 def pack(content: bytes, method: int = zipfile.ZIP_DEFLATED, stated: int | None = None) -> io.BytesIO:
-    """An archive of one member; ``stated`` is the size that its directory gives."""
+    """Return an archive with one member; ``stated`` overrides the size in its directory."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
         archive.writestr("a", content)

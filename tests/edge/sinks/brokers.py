@@ -1,4 +1,4 @@
-"""A real Mosquitto on a port of its own, who listens to it, and certificates."""
+"""A real Mosquitto on a free port, its listeners, and certificates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.edge.support import wait_until
 
 
 def find_mosquitto() -> str:
-    """The broker's program; skips the test where it is not installed."""
+    """Return the path of the broker; skip the test if it is not installed."""
     path = shutil.which(
         "mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin:/usr/bin:/usr/local/bin"
     )
@@ -33,7 +33,7 @@ def find_mosquitto() -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
+    """Return an unused port of the loopback interface."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port: int = server.getsockname()[1]
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def hash_password(folder: Path, user: str, password: str) -> Path:
-    """The file of passwords in which Mosquitto finds that user's."""
+    """Write a Mosquitto password file for a user."""
     find_mosquitto()
     passwords = folder / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, user, password], check=True)
@@ -49,7 +49,7 @@ def hash_password(folder: Path, user: str, password: str) -> Path:
 
 
 class Broker:
-    """Mosquitto without persistence, to be started and stopped at will; a context manager."""
+    """Mosquitto without persistence, which tests can start and stop; a context manager."""
 
     def __init__(self, folder: Path, *options: str, anonymous: bool = True, port: int | None = None) -> None:
         self._program = find_mosquitto()
@@ -60,7 +60,7 @@ class Broker:
         self.configure(*options, anonymous=anonymous)
 
     def configure(self, *options: str, anonymous: bool = True) -> None:
-        """Write its configuration, for its next start."""
+        """Write the configuration for the next start."""
         lines = (
             f"listener {self.port} 127.0.0.1",
             f"allow_anonymous {str(anonymous).lower()}",
@@ -76,7 +76,7 @@ class Broker:
         return self._process.pid
 
     def start(self) -> Self:
-        """Start it; returns once it listens."""
+        """Start the broker and wait until it listens."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, "-c", str(self._folder / "mosquitto.conf")], stdout=log, stderr=log
@@ -92,14 +92,14 @@ class Broker:
         return False
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it, or kill it."""
+        """Stop the broker, or kill it."""
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(30)
             self._process = None
 
     def pause(self) -> None:
-        """Let it hang: its connections stay, and nothing answers."""
+        """Suspend the broker: connections stay open, but get no response."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -129,7 +129,7 @@ class Received:
 
 
 class Listener:
-    """Everything that a broker publishes while it is there; connects again by itself. A context manager."""
+    """Records everything that a broker publishes, reconnecting if necessary. A context manager."""
 
     def __init__(self, port: int, topics: str = "#", *, session: str = "") -> None:
         self.received: list[Received] = []
@@ -154,16 +154,16 @@ class Listener:
         self._client.publish(topic, payload, 1, retain).wait_for_publish(10)
 
     def on(self, topic: str) -> list[Received]:
-        """What came on a topic so far."""
+        """Return the messages received on a topic so far."""
         return [each for each in list(self.received) if each.topic == topic]
 
     def wait_for(self, topic: str, count: int = 1) -> list[Received]:
-        """Wait until so many messages have come on a topic."""
+        """Wait until a number of messages has arrived on a topic."""
         wait_until(lambda: len(self.on(topic)) >= count)
         return self.on(topic)
 
     def wait_for_payload(self, topic: str, payload: bytes) -> None:
-        """Wait until the last message on a topic is this one."""
+        """Wait until the last message on a topic has this payload."""
         wait_until(lambda: [each.payload for each in self.on(topic)][-1:] == [payload])
 
     def __enter__(self) -> Self:
@@ -180,14 +180,14 @@ class Listener:
 
 
 def read_retained(port: int, topics: str = "#") -> dict[str, Received]:
-    """What a broker has retained, by topic."""
+    """Return the retained messages of a broker by topic."""
     with Listener(port, topics) as listener:
         time.sleep(0.3)
         return {each.topic: each for each in listener.received if each.retained}
 
 
 class Authority:
-    """An authority that signs certificates, in files; made with OpenSSL's command line."""
+    """A certificate authority in files, created with OpenSSL's command line."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
@@ -199,7 +199,7 @@ class Authority:
         )
 
     def sign(self, name: str, host: str = "127.0.0.1") -> tuple[Path, Path]:
-        """A certificate for a host, and its key."""
+        """Return a certificate for a host, and its key."""
         request, certificate, key = (
             self._folder / f"{self._name}-{name}.{kind}" for kind in ("csr", "crt", "key")
         )

@@ -1,4 +1,4 @@
-"""What a camera's outputs are given in tests: results at any time of the wall clock."""
+"""Input for camera outputs in tests: results at any wall-clock time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ CAMERA = StreamInfo(name="0", live=True, frame_rate=10.0)
 
 
 def local(text: str, fold: int = 0) -> datetime:
-    """A time of the machine's zone: ``2026-11-26 10:00``; ``fold`` 1 is the second of two equal ones."""
+    """Parse a local time such as ``2026-11-26 10:00``; ``fold`` 1 selects the second of two equal times."""
     return datetime.fromisoformat(text).replace(fold=fold).astimezone()
 
 
 def seen(
     clock: datetime, index: int = 0, *, number: int | None = 0, image: Any = None, time_s: float | None = None
 ) -> View:
-    """What a camera saw at that time: a face of that id, or none."""
+    """Return a camera result at that time, with one face of that id or without a face."""
     plain = make_result(index, faces=0, source="0", image=image).frame
     frame = Frame(plain.image, "0", index, index / 10 if time_s is None else time_s, clock=clock)
     faces = () if number is None else (make_face(FaceBox(3, 2, 30, 40), number=number),)
@@ -34,14 +34,14 @@ def seen(
 
 
 def from_then_on(start: datetime, step_s: float, count: int) -> Iterator[View]:
-    """A result each so many seconds."""
+    """Yield results at a fixed interval from a time on."""
     for index in range(count):
         yield seen(start + timedelta(seconds=step_s * index), index)
 
 
 @contextmanager
 def opened(sink: Sink) -> Iterator[Sink]:
-    """The sink of a camera, open, and closed at the end."""
+    """Open a camera's sink, and close it at the end."""
     sink.open(CAMERA, Event())
     try:
         yield sink
@@ -50,17 +50,17 @@ def opened(sink: Sink) -> Iterator[Sink]:
 
 
 def camera_rows(target: Path | str, **options: Any) -> Sink:
-    """What ``camera --results`` writes to."""
+    """Create the sink for ``camera --results``."""
     return create_row_sink(SinkRequest(target=str(target), stream=CAMERA, labels=LABELS, **options))
 
 
 def camera_video(target: Path | str, **options: Any) -> Sink:
-    """What ``camera --output`` writes to."""
+    """Create the sink for ``camera --output``."""
     return create_image_sink(SinkRequest(target=str(target), stream=CAMERA, labels=LABELS, **options))
 
 
 def write_rows(target: Path | str, *results: View, **options: Any) -> None:
-    """Write a camera's rows, from the start of a run to its end."""
+    """Write the rows of one camera run, from start to end."""
     with opened(camera_rows(target, **options)) as sink:
         for result in results:
             sink.write(result)

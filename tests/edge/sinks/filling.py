@@ -1,4 +1,4 @@
-"""Sinks as the command line makes them, and what fills them."""
+"""Sinks as the command line creates them, and helpers that fill them."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ STREAM = StreamInfo(name="clip.mp4", frame_rate=10.0)
 
 
 def row_sink(target: Path | str, *, overwrite: bool = False) -> Sink:
-    """What ``--results`` writes to."""
+    """Create the sink for ``--results``."""
     return create_row_sink(SinkRequest(target=str(target), stream=STREAM, labels=LABELS, overwrite=overwrite))
 
 
 def image_sink(target: Path, *, overwrite: bool = False) -> Sink:
-    """What ``--output`` writes to where it names a file: an image or a video, by the suffix."""
+    """Create the sink for an ``--output`` file: an image or a video, depending on the suffix."""
     kind = VideoSink if target.suffix in (".mp4", ".avi") else ImageSink
     return kind(target, overwrite=overwrite)
 
 
 def fill(sink: Sink, results: Iterable[View | SkippedInput], stream: StreamInfo = STREAM) -> None:
-    """Open a sink, write the results, close it, as a run does."""
+    """Open a sink, write the results and close it, as a run does."""
     sink.open(stream, Event())
     try:
         for result in results:
@@ -43,9 +43,9 @@ def fill(sink: Sink, results: Iterable[View | SkippedInput], stream: StreamInfo 
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """Within the block no file can grow beyond so many bytes, as if the disk were full.
+    """Limit file sizes to so many bytes within the block, as if the disk were full.
 
-    Only within it: the limit is the whole process', and pytest's own output may go into a file.
+    The limit applies to the whole process, so it ends with the block: pytest's own output may go to a file.
     """
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

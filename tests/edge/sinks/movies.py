@@ -1,4 +1,4 @@
-"""Videos with sound, made by hand, and what is in a video that was written."""
+"""Synthetic videos with sound, and a reader for written videos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fer_edge.types import Image
 from tests.edge.support import make_view, plain
 
 BEEP_S = (1.0, 1.2)
-"""From when to when the sound of :func:`write_movie` is not silent."""
+"""The interval in which the sound of :func:`write_movie` is not silent."""
 
 
 def write_movie(
@@ -30,7 +30,7 @@ def write_movie(
     sound_from: float = 0.0,
     sound_until: float = 2.0,
 ) -> Path:
-    """A video of 25 frames a second, 64×48 pixels, and silence with a beep in it."""
+    """Write a video at 25 frames per second, 64×48 pixels, silent except for one beep."""
     with av.open(str(path), "w") as output:
         video: Any = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
@@ -61,22 +61,22 @@ def _beep(rate: int, layout: str, start_s: float, end_s: float) -> Iterable[Any]
 
 
 def movie_views(source: Path | str, times: Sequence[float], image: Image | None = None) -> list[View]:
-    """The results of a video's frames at those times."""
-    picture = plain(90) if image is None else image
+    """Return views of a video's frames at the given times."""
+    shown = plain(90) if image is None else image
     return [
-        make_view(n, source=str(source), time_s=time_s, image=picture, faces=0)
+        make_view(n, source=str(source), time_s=time_s, image=shown, faces=0)
         for n, time_s in enumerate(times)
     ]
 
 
 def every(seconds: float, until_s: float) -> list[float]:
-    """Times from 0 on, that far from one another."""
+    """Return times from 0 on at a fixed interval."""
     return [n * seconds for n in range(round(until_s / seconds))]
 
 
 @dataclass
 class Movie:
-    """What is in a video: times are seconds since the file's start, as players show them."""
+    """The content of a video; times are seconds since the start of the file, as players show them."""
 
     format: str
     codec: str
@@ -97,7 +97,7 @@ class Movie:
 
 
 def read_movie(path: Path) -> Movie:
-    """Everything in a video, decoded."""
+    """Read and decode everything in a video."""
     with av.open(str(path)) as container:
         start_s = (container.start_time or 0) / av.time_base
         frames = list(container.decode(video=0))
@@ -143,7 +143,7 @@ def _read_sound(container: Any, movie: Movie) -> None:
 
 
 def _level(frame: Any) -> NDArray[np.float64]:
-    """The first channel's samples without their sign, 0…1."""
+    """Return the absolute samples of the first channel, 0…1."""
     samples = frame.to_ndarray()
     channel = samples[0] if frame.format.is_planar else samples[0][:: frame.layout.nb_channels]
     full = np.iinfo(channel.dtype).max if np.issubdtype(channel.dtype, np.integer) else 1.0

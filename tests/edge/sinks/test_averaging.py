@@ -1,4 +1,4 @@
-"""Fewer rows, of a camera."""
+"""Averaged rows of a camera."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rows_in(path: Path) -> list[tuple[int, int]]:
-    """Each row's frame, and how many faces it has."""
+    """Return the frame and the number of faces of each row."""
     return [(row["frame"], len(row["faces"])) for row in read_rows(path.read_text())] if path.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""Annotated videos play in a browser: Chromium, without a window, from a server on loopback that reports back."""
+"""Annotated videos play in headless Chromium, from a loopback server that collects its reports."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ video.play().catch(error => { seen.error = String(error); report(); });
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """The page, the video in ranges as browsers ask for it, and what the page reports."""
+    """Serves the page and the video in byte ranges, and collects the page's reports."""
 
     protocol_version = "HTTP/1.1"
     video: bytes
@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Nothing is printed."""
+        """Suppress the access log."""
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def _served(video: Path) -> Iterator[tuple[str, Queue[dict[str, Any]]]]:
 
 
 def play(browser: Browser, video: Path) -> dict[str, Any]:
-    """What the browser saw when it had played a video to its end."""
+    """Play a video to its end; return the browser's report."""
     with _served(video) as (address, reports):
         browser.open(address)
         try:

@@ -48,5 +48,5 @@ def test_a_label_that_would_be_one_is_refused(tmp_path: Path) -> None:
     request = SinkRequest(
         target=str(tmp_path / "r.csv"), stream=STREAM, labels=("=1+1", "happy"), overwrite=False
     )
-    with pytest.raises(OutputError, match=r"'=1\+1' for a formula; name a \.jsonl file"):
+    with pytest.raises(OutputError, match=r"'=1\+1' as a formula; write a \.jsonl file"):
         create_row_sink(request)

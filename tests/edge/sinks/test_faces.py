@@ -1,4 +1,4 @@
-"""Pictures of faces: which, how often, under which names."""
+"""Images of faces: which ones, how often, and their names."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def test_a_camera_goes_on_where_the_disk_is_full(tmp_path: Path, caplog: pytest.
         sink.write(view(1.0, 1, 2, source="0"))
         sink.write(view(2.0, 1, source="0"))
     assert len(caplog.messages) == 1
-    assert "the camera goes on" in caplog.text
+    assert "the camera continues" in caplog.text
     sink.write(view(3.0, 1, source="0"))
-    assert caplog.messages[1:] == [f"{tmp_path / 'faces'}: faces are written again; 3 missing"]
+    assert caplog.messages[1:] == [f"{tmp_path / 'faces'}: saving faces again; 3 missing"]
     sink.close()
     assert len(names_in(tmp_path / "faces")) == 2
 
@@ -120,4 +120,4 @@ def test_a_folder_that_becomes_a_file_ends_no_camera(
     sink = FacesSink(tmp_path / "faces", live=True)
     (tmp_path / "faces").write_text("x")
     sink.write(view(0.0, 1))
-    assert "the camera goes on" in caplog.text
+    assert "the camera continues" in caplog.text

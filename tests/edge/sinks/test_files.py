@@ -1,4 +1,4 @@
-"""What every sink that writes a file does: complete, never over something else, never half."""
+"""Common behavior of file sinks: files are complete, replace no other file, and are never half-written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SINKS: dict[str, Callable[..., Sink]] = {
 class TestEveryFile:
     def test_one_that_is_there_is_refused_and_kept(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text("mine")
-        with pytest.raises(OutputError, match=f"{name}: it is already there; replace it with --overwrite"):
+        with pytest.raises(OutputError, match=f"{name}: already exists; replace it with --overwrite"):
             SINKS[name](tmp_path / name)
         assert (tmp_path / name).read_text() == "mine"
 
@@ -44,20 +44,20 @@ class TestEveryFile:
         assert names_in(tmp_path) == [name]
 
     def test_a_missing_folder_is_refused(self, name: str, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match=f"{name}: its folder .* is not there; make it first"):
+        with pytest.raises(OutputError, match=f"{name}: folder .* does not exist; create it first"):
             SINKS[name](tmp_path / "missing" / name)
 
     def test_a_folder_of_that_name_is_refused(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
-        with pytest.raises(OutputError, match=f"{name}: expected the name of a file, it is a folder"):
+        with pytest.raises(OutputError, match=f"{name}: is a folder; choose a file name"):
             SINKS[name](tmp_path / name, overwrite=True)
 
     def test_what_is_not_permitted_is_refused(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # An administrator may write everywhere: the answer of the system is given instead.
+        # root may write everywhere, so the error is simulated.
         monkeypatch.setattr("os.access", lambda path, mode: False)
-        with pytest.raises(OutputError, match=f"{name}: it cannot be written, permission is denied"):
+        with pytest.raises(OutputError, match=f"{name}: cannot write: permission denied"):
             SINKS[name](tmp_path / name)
 
     def test_a_folder_that_vanishes_is_an_error(self, name: str, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ class TestEveryFile:
         with pytest.raises(OutputError, match=name):
             fill(sink, [make_view(0)])
 
-    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the device is Linux's")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     def test_a_full_device_is_an_error(self, name: str, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to("/dev/full")
         with pytest.raises(OutputError, match=f"{name}: "):
@@ -80,7 +80,7 @@ class TestEveryFile:
         results = [make_view(number, faces=40, image=image) for number in range(60)]
         with full_disk(20_000), pytest.raises(OutputError, match=f"{name}: "):
             fill(SINKS[name](tmp_path / name), [*results])
-        # Of a picture or video nothing may be left; rows are good up to the one that did not fit.
+        # Images and videos are removed; rows are kept up to the one that did not fit.
         assert names_in(tmp_path) in ([], [name])
         if name == "a.jsonl":
             written = (tmp_path / name).read_text()

@@ -1,7 +1,7 @@
-"""What Home Assistant is told, held against what its documentation says that it takes.
+"""Discovery messages, checked against the documentation of Home Assistant.
 
-The tables are of the pages "MQTT" (device discovery payload, 2024.12 and later), "MQTT Sensor", "MQTT binary
-sensor" and "MQTT Event" of home-assistant.io: the keys that we use, what each has to be, and which are required.
+The tables list the keys that we use, their types, and which are required. They follow the pages "MQTT" (device
+discovery payload, 2024.12 and later), "MQTT Sensor", "MQTT binary sensor" and "MQTT Event" of home-assistant.io.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ INFO = DeviceInfo(
 
 @pytest.fixture
 def message() -> dict[str, Any]:
-    """The message as it arrives."""
+    """Return the message as it arrives."""
     message: dict[str, Any] = json.loads(json.dumps(build_discovery(INFO, LABELS, RULES, "none")))
     return message
 

@@ -23,7 +23,7 @@ def test_every_kind_is_written(suffix: str, tmp_path: Path) -> None:
     assert np.abs(read_back(path).astype(int) - image).max() <= 4
 
 
-def test_the_annotated_picture_is_written_not_the_frame(tmp_path: Path) -> None:
+def test_the_annotated_image_is_written_not_the_frame(tmp_path: Path) -> None:
     view = make_view(image=noise())
     fill(ImageSink(tmp_path / "a.png"), [view])
     assert np.array_equal(read_back(tmp_path / "a.png"), view.image())
@@ -32,18 +32,18 @@ def test_the_annotated_picture_is_written_not_the_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.pgm", "a.txt", "a", "a.mp4"])
 def test_another_kind_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected a picture to write to"):
+    with pytest.raises(UsageError, match="unsupported image format"):
         ImageSink(tmp_path / name)
 
 
-def test_a_picture_that_was_not_read_is_not_written(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_not_written(tmp_path: Path) -> None:
     fill(ImageSink(tmp_path / "a.png"), [SkippedInput("a.jpg", "broken")])
     assert names_in(tmp_path) == []
 
 
 def test_one_too_large_for_its_kind_is_an_error(tmp_path: Path) -> None:
     wide = np.zeros((1, 20_000, 3), np.uint8)
-    with pytest.raises(OutputError, match=r"a\.webp: the picture cannot be encoded"):
+    with pytest.raises(OutputError, match=r"a\.webp: cannot encode the image"):
         fill(ImageSink(tmp_path / "a.webp"), [make_view(image=wide)])
     assert names_in(tmp_path) == []
 
@@ -60,7 +60,7 @@ class TestFolder:
             "sub/deep/a.png",
         ]
 
-    def test_pictures_of_one_name_get_numbers(self, tmp_path: Path) -> None:
+    def test_images_of_one_name_get_numbers(self, tmp_path: Path) -> None:
         sources = ["x/a.jpg", "y/a.jpg", "a.png", "a.pgm", "x/a.jpg"]
         images = [noise(seed=number) for number in range(4)]
         fill(
@@ -76,7 +76,7 @@ class TestFolder:
 
     def test_one_that_is_there_is_refused_before_any_is_written(self, tmp_path: Path) -> None:
         (tmp_path / "b.png").write_text("mine")
-        with pytest.raises(OutputError, match=r"b\.png: it is already there"):
+        with pytest.raises(OutputError, match=r"b\.png: already exists"):
             ImageFolderSink(tmp_path, ["a.png", "b.png"])
         fill(
             ImageFolderSink(tmp_path, ["a.png", "b.png"], overwrite=True),
@@ -91,17 +91,17 @@ class TestFolder:
 
     def test_a_file_in_the_folder_s_place_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "out").write_text("mine")
-        with pytest.raises(OutputError, match="out: expected a folder, it is a file; name another"):
+        with pytest.raises(OutputError, match="out: is a file, not a folder; choose another name"):
             ImageFolderSink(tmp_path / "out", ["a.png"])
 
     def test_what_is_not_permitted_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("os.access", lambda path, mode: False)
-        with pytest.raises(OutputError, match="out: it cannot be written, permission is denied"):
+        with pytest.raises(OutputError, match="out: cannot write: permission denied"):
             ImageFolderSink(tmp_path / "out", ["a.png"])
 
 
 class TestChoice:
-    """Whether ``--output`` names a file or a folder."""
+    """The choice between a file and a folder for ``--output``."""
 
     @staticmethod
     def made(target: Path, *inputs: str, root: Path | None = None) -> type:
@@ -117,7 +117,7 @@ class TestChoice:
 
     def test_several_go_into_a_folder(self, tmp_path: Path) -> None:
         assert self.made(tmp_path / "out", "a.jpg", "b.jpg") is ImageFolderSink
-        with pytest.raises(UsageError, match="expected a folder for 2 annotated pictures"):
+        with pytest.raises(UsageError, match="cannot write 2 annotated images to one file"):
             self.made(tmp_path / "out.png", "a.jpg", "b.jpg")
 
     def test_a_folder_s_images_go_into_a_folder_whatever_its_name(self, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Publishing to a real broker: what arrives, and what happens when the broker does not do as it should."""
+"""Publishing to a real broker: the messages, and the behavior when the broker misbehaves."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ RECORD = {
     "faces": [],
 }
 
-# Paho leaves the socket of a TLS handshake that fails to the garbage collector.
+# Paho leaves the socket of a failed TLS handshake to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short pauses, so that what waits minutes takes moments."""
+    """Shorten pauses from minutes to moments."""
     monkeypatch.setattr(connecting, "_FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(connecting, "_LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr(connecting, "_SLOW_PAUSE_S", 0.1)
@@ -163,7 +163,7 @@ class TestBroker:
         broker = Broker(tmp_path)
         with Run(url(broker)) as run:
             run.sink.publish_event(RECORD)
-            wait_until(lambda: "tried again" in caplog.text)
+            wait_until(lambda: "retrying" in caplog.text)
             time.sleep(0.5)
             with broker, Listener(broker.port):
                 wait_until(lambda: run.sink._connection.connections == 1)
@@ -171,7 +171,7 @@ class TestBroker:
         warned = [each.message for each in caplog.records if each.levelno >= logging.WARNING]
         assert (
             len([text for text in warned if "refused" in text]) == 1
-        )  # once, however many attempts there were
+        )  # once, however many attempts are made
 
     def test_after_its_restart_everything_is_published_again(self, broker: Broker) -> None:
         with Run(url(broker)) as run:
@@ -197,7 +197,7 @@ class TestBroker:
         broker.stop()
         broker.start()
         with Listener(broker.port, session="keeps") as listener, Run(url(broker)) as run:
-            database = broker.log.with_name("mosquitto.db")  # where the broker writes down who listens
+            database = broker.log.with_name("mosquitto.db")  # where the broker stores its subscriptions
             wait_until(lambda: database.exists() and b"keeps" in database.read_bytes())
             number = 0
             for round_ in range(3):
@@ -205,7 +205,7 @@ class TestBroker:
                     number += 1
                     run.sink.publish_event({**RECORD, "number": number})
                 if round_ < 2:
-                    # Until the broker has sent it on and heard so, nobody but its memory has it.
+                    # Until the broker has delivered it and got a confirmation, it exists only in the broker's memory.
                     wait_until(lambda: len(set(ids(listener))) == number)  # noqa: B023
                     broker.stop(signal.SIGTERM if round_ else signal.SIGKILL)
                     for _ in range(50):
@@ -236,7 +236,7 @@ class TestBroker:
         monkeypatch.setattr(connecting, "_ANSWER_S", 0.3)
         with socket.create_server(("127.0.0.1", 0)) as server:
             with Run(f"mqtt://127.0.0.1:{server.getsockname()[1]}/a"):
-                wait_until(lambda: "takes the connection and does not answer" in caplog.text)
+                wait_until(lambda: "accepts the connection but does not answer" in caplog.text)
             started = time.monotonic()
         assert time.monotonic() - started < 10
 
@@ -274,18 +274,18 @@ class TestBroker:
         with socket.create_server(("127.0.0.1", 0)) as server:
             threading.Thread(target=answer, args=(server,), daemon=True).start()
             with Run(f"{scheme}://127.0.0.1:{server.getsockname()[1]}/a") as run:
-                wait_until(lambda: "tried again" in caplog.text)
+                wait_until(lambda: "retrying" in caplog.text)
                 assert run.sink._connection._thread.is_alive()
 
     @pytest.mark.parametrize(
         ("code", "said"),
         [
-            (1, "tried again"),
+            (1, "retrying"),
             (2, "refuses the connection"),
             (3, "refuses the connection"),
             (4, "user or the password"),
             (5, "user or the password"),
-            (200, "tried again"),
+            (200, "retrying"),
         ],
     )
     def test_one_that_refuses_says_why(self, code: int, said: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -315,7 +315,7 @@ class TestBroker:
                 except OSError:
                     return
                 with client, suppress(OSError):
-                    # Connected; a message whose topic is no UTF-8; an acknowledgement of nothing.
+                    # Connected; a message whose topic is not UTF-8; an acknowledgement of nothing.
                     client.sendall(b"\x20\x02\x00\x00" + b"\x30\x05\x00\x02\xff\xfex" + b"\x40\x02\x12\x34")
                     while client.recv(1000):
                         continue
@@ -328,7 +328,7 @@ class TestBroker:
 
     def test_a_host_that_does_not_exist(self, caplog: pytest.LogCaptureFixture) -> None:
         with Run("mqtt://no-such-host.invalid/a"):
-            wait_until(lambda: "no such host" in caplog.text)
+            wait_until(lambda: "host not found" in caplog.text)
 
     def test_the_wrong_password_is_said_with_what_to_do_and_never_shown(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -366,13 +366,13 @@ class TestBroker:
             Listener(broker.port) as listener,
             Run(url(broker)) as run,
         ):
-            listener.wait_for(f"{TOPIC}/state")  # discovery, which comes before it, is too large
+            listener.wait_for(f"{TOPIC}/state")  # the discovery message, which is sent first, is too large
             run.sink.publish_event(large)
             run.sink.publish_event({**RECORD, "number": 2})
             listener.wait_for(f"{TOPIC}/events")
             listener.wait_for(f"{TOPIC}/faces")
         assert [each.json["number"] for each in listener.on(f"{TOPIC}/events")] == [2]
-        assert caplog.text.count("is left out, because the broker ends the connection") == 2
+        assert caplog.text.count("because the broker closes the connection when it receives it") == 2
         assert "bytes to homeassistant/device/" in caplog.text
         assert "1 event could not be published" in caplog.text
 
@@ -409,7 +409,7 @@ class TestTls:
             wait_until(lambda: not len(run.sink._connection.outbox))
 
     @pytest.mark.parametrize("case", ["system", "other authority", "other host"])
-    def test_who_is_not_trusted_gets_nothing(
+    def test_an_untrusted_broker_gets_nothing(
         self, case: str, authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         certificate, key = authority.sign(
@@ -454,7 +454,7 @@ class TestTls:
         with Broker(tmp_path, *wants) as broker:
             address = f"mqtts://127.0.0.1:{broker.port}/a"
             with Run(address, TlsFiles(authority=authority.certificate)):
-                wait_until(lambda: "tried again" in caplog.text)
+                wait_until(lambda: "retrying" in caplog.text)
             assert "certificate" in caplog.text
             files = TlsFiles(authority=authority.certificate, certificate=certificate, key=key)
             with Run(address, files) as run:
@@ -469,12 +469,12 @@ class TestTls:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         with Run(f"mqtts://127.0.0.1:{broker.port}/a", TlsFiles(authority=authority.certificate)):
-            wait_until(lambda: "check that the port speaks TLS" in caplog.text)
+            wait_until(lambda: "check that the port uses TLS" in caplog.text)
         broker.stop()
         broker.configure(*options)
         broker.start()
         with Run(f"mqtt://127.0.0.1:{broker.port}/a"):
-            wait_until(lambda: "it may want TLS" in caplog.text)
+            wait_until(lambda: "it may need TLS" in caplog.text)
 
 
 class TestTwoRunsAndHomeAssistant:
@@ -541,8 +541,8 @@ class TestEnd:
 Write = Callable[[View], None]
 
 
-def test_what_the_run_pays_is_no_more_than_a_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a socket nor JSON is touched by the frames between two rows."""
+def test_a_row_costs_the_run_only_a_queue_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writing a row only appends to a queue; it uses neither a socket nor JSON."""
     monkeypatch.setattr(sinks, "_MOST_ROWS", 0.001)
     sink = MqttSink(
         parse_address("mqtt://127.0.0.1:1/a", TlsFiles(), {}),

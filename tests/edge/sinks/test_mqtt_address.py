@@ -1,4 +1,4 @@
-"""A broker's address: what it may be, where its password may come from, and that nobody gets to see that."""
+"""Broker addresses: valid forms, sources of the password, and that the password is never shown."""
 
 from __future__ import annotations
 
@@ -45,40 +45,40 @@ def test_a_url_names_host_topic_and_user(
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("", "not the address of a broker"),
-        ("broker", "not the address of a broker"),
-        ("http://me:secret@host/topic", "not the address of a broker"),
-        ("mqtt:host/topic", "not the address of a broker"),
-        ("mqtt:///topic", "not the address of a broker"),
-        ("mqtt://ho st/topic", "not the address of a broker"),
-        ("mqtt://me:secret@host:0/topic", "not the address of a broker"),
-        ("mqtt://me:secret@host:70000/topic", "not the address of a broker"),
-        ("mqtt://me:secret@host:x/topic", "not the address of a broker"),
-        ("mqtt://[::1/topic", "not the address of a broker"),
-        ("mqtt://host/%ff", "not the address of a broker"),
-        ("mqtt://me:secret@host", "names no topic"),
-        ("mqtt://me:secret@host/", "names no topic"),
+        ("", "invalid MQTT broker address"),
+        ("broker", "invalid MQTT broker address"),
+        ("http://me:secret@host/topic", "invalid MQTT broker address"),
+        ("mqtt:host/topic", "invalid MQTT broker address"),
+        ("mqtt:///topic", "invalid MQTT broker address"),
+        ("mqtt://ho st/topic", "invalid MQTT broker address"),
+        ("mqtt://me:secret@host:0/topic", "invalid MQTT broker address"),
+        ("mqtt://me:secret@host:70000/topic", "invalid MQTT broker address"),
+        ("mqtt://me:secret@host:x/topic", "invalid MQTT broker address"),
+        ("mqtt://[::1/topic", "invalid MQTT broker address"),
+        ("mqtt://host/%ff", "invalid MQTT broker address"),
+        ("mqtt://me:secret@host", "has no topic"),
+        ("mqtt://me:secret@host/", "has no topic"),
         ("mqtt://host/a//b", "is empty"),
         ("mqtt://host//a", "is empty"),
         ("mqtt://host/home/+", "wildcards"),
-        ("mqtt://host/home/#", "no [?] and no #"),
+        ("mqtt://host/home/#", "must not contain [?] or #"),
         ("mqtt://host/home/%23", "wildcards"),
-        ("mqtt://host/home?retain=1", "no [?] and no #"),
-        ("mqtt://me:se#cret@host/home", "not the address"),
-        ("mqtt://me:secret/home", "not the address"),
-        ("mqtt://me:se/cret@host/home", "not the address"),
-        ("mqtt://me:se?cret@host/home", "not the address"),
-        ("mqtt://host/$SYS/a", "the broker's own"),
+        ("mqtt://host/home?retain=1", "must not contain [?] or #"),
+        ("mqtt://me:se#cret@host/home", "invalid MQTT broker address"),
+        ("mqtt://me:secret/home", "invalid MQTT broker address"),
+        ("mqtt://me:se/cret@host/home", "invalid MQTT broker address"),
+        ("mqtt://me:se?cret@host/home", "invalid MQTT broker address"),
+        ("mqtt://host/$SYS/a", "reserved for the broker"),
         ("mqtt://host/a%00b", "control characters"),
         (f"mqtt://host/{'x' * 66_000}", "longer than"),
         ("mqtt://:secret@host/a", "needs a user"),
         ("mqtt://m%00e:secret@host/a", "zero byte"),
-        ("mqtt://me:sec\udcffret@host/a", "not text in UTF-8"),
+        ("mqtt://me:sec\udcffret@host/a", "not UTF-8 text"),
         (f"mqtt://me:{'secret' * 11_000}@host/a", "too long"),
         ("mqtt://host/a\udcff", "control characters"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_one_line(url: str, said: str) -> None:
+def test_impossible_options_are_refused_in_one_line(url: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as raised:
         parse(url)
     assert "cret" not in "".join(traceback.format_exception(raised.value)).replace(repr(url), "")
@@ -104,7 +104,7 @@ class TestCredentials:
         file.write_bytes(content.encode())
         assert parse("mqtt://me@host/a", PASSWORD_FILE=str(file)).password == "secret"
 
-    def test_only_the_last_line_break_of_the_file_is_none_of_it(self, tmp_path: Path) -> None:
+    def test_only_the_last_line_break_of_the_file_is_removed(self, tmp_path: Path) -> None:
         file = tmp_path / "password"
         file.write_text(" se cret\n\n")
         assert parse("mqtt://me@host/a", PASSWORD_FILE=str(file)).password == " se cret\n"
@@ -121,7 +121,7 @@ class TestCredentials:
         address = parse("mqtt://host/a", USER="", PASSWORD="", PASSWORD_FILE="")
         assert (address.user, address.password) == (None, None)
 
-    def test_they_are_shown_nowhere(self) -> None:
+    def test_passwords_are_shown_nowhere(self) -> None:
         address = parse("mqtt://me:secret@host/a")
         assert "secret" not in f"{address} {address!r}"
 

@@ -1,4 +1,4 @@
-"""Messages that wait: which is next, and which goes when there are too many."""
+"""Waiting messages: the next one to send, and which are dropped when there are too many."""
 
 from __future__ import annotations
 

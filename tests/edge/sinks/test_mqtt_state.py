@@ -1,4 +1,4 @@
-"""The run's state: whose emotion it is, and when it is worth a message."""
+"""The published state: whose emotion it shows, and when it is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.edge.support import make_face, plain
 
 
 def view(*faces: tuple[str, float, int], time_s: float = 0.0) -> View:
-    """A frame with faces: what each shows, how surely, and its side in pixels."""
+    """Return a view of faces, each with an emotion, a score and a side in pixels."""
     found = tuple(
         make_face(FaceBox(0, 0, side, side), label, score, number=number)
         for number, (label, score, side) in enumerate(faces)
@@ -47,7 +47,7 @@ def test_where_no_frame_comes_any_more_nothing_is_known() -> None:
     assert (record["emotion"], record["faces"], record["source"]) == (None, None, "0")
 
 
-def test_it_is_told_at_a_change_and_each_half_minute() -> None:
+def test_the_state_is_sent_on_change_and_every_half_minute() -> None:
     tracker = StateTracker(RunStatus())
     told = []
     for tenth in range(700):

@@ -1,4 +1,4 @@
-"""Which message makes a broker end the connection."""
+"""The search for the message that makes a broker close the connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_one_that_was_taken_after_all_is_none() -> None:
     assert suspects.note_loss([EVENT]) is None
 
 
-def test_a_loss_with_nothing_under_way_accuses_nobody() -> None:
+def test_a_loss_with_no_message_in_flight_suspects_none() -> None:
     suspects = Suspects()
     assert suspects.note_loss([]) is None
     assert not suspects.is_searching

@@ -1,4 +1,4 @@
-"""Which sink a target names."""
+"""The sink for each target."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def test_annotated_images_go_where_their_kind_of_source_asks(tmp_path: Path) -> 
 
 
 def test_rows_do_not_fit_into_a_video_and_a_video_is_no_rows() -> None:
-    with pytest.raises(UsageError, match="expected a video to write to"):
+    with pytest.raises(UsageError, match="unsupported video format"):
         create_image_sink(SinkRequest(target="a.jsonl", stream=STREAM))
-    with pytest.raises(UsageError, match="expected results in a"):
+    with pytest.raises(UsageError, match="unknown results format"):
         create_row_sink(SinkRequest(target="a.mp4", stream=STREAM))
 
 
 def test_a_window_without_a_display_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
-    with pytest.raises(OutputError, match="there is no display"):
+    with pytest.raises(OutputError, match="no display found"):
         create_window(SinkRequest(target="", stream=STREAM, required=False))

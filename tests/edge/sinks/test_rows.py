@@ -1,4 +1,4 @@
-"""What JSON Lines and CSV have in common: each row whole, and on its way at once."""
+"""Common behavior of JSON Lines and CSV: each row is complete and written immediately."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_name_that_is_no_text_does_not_end_the_run(suffix: str, tmp_path: Path
 
 
 class Undrawable(View):
-    """A view of which nobody needs the image."""
+    """A view whose image must not be requested."""
 
     __slots__ = ()
 

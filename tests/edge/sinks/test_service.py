@@ -1,4 +1,4 @@
-"""What a service manager is told, over a socket as systemd's."""
+"""Notifications to a service manager, over a socket like systemd's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Manager:
         self._socket.setblocking(False)
 
     def read(self) -> list[str]:
-        """What was told since the last time."""
+        """Return the notifications since the last call."""
         told = []
         while True:
             try:
@@ -63,11 +63,11 @@ def test_it_is_ready_when_the_source_is_open_and_alive_as_frames_arrive(
         status.frames = frame + 1
         sink.write(make_view(frame, faces=2))
     told = manager.read()
-    assert len(told) == 3  # a quarter of the watchdog's time apart
+    assert len(told) == 3  # at intervals of a quarter of the watchdog timeout
     assert all(text.startswith("WATCHDOG=1\nSTATUS=") for text in told)
     assert "32 frames, 8.0 a second, 2 faces in view, 0 reconnects" in told[1]
     now += 1000
-    assert manager.read() == []  # no frame, no sign of life
+    assert manager.read() == []  # no frame, no keep-alive
     sink.open(StreamInfo(name="rtsp://cam", reconnects=1), Event())
     assert manager.read() == []
     sink.close()

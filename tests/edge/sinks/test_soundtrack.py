@@ -20,7 +20,7 @@ STREAM = StreamInfo(name="clip", frame_rate=25.0)
 
 
 def annotate(source: Path, target: Path, seconds: float = 2.0) -> Movie:
-    """A copy of a video's frames of so many seconds, with its sound."""
+    """Write a copy of the first seconds of a video's frames, with its sound."""
     fill(VideoSink(target, sound=str(source)), movie_views(source, every(0.04, seconds)), STREAM)
     return read_movie(target)
 
@@ -137,7 +137,7 @@ def test_damaged_sound_never_harms_the_video(
     with av.open(str(tmp_path / f"a{target}")) as container:
         assert len(list(container.decode(video=0))) == 50
     if target == ".webm" or (codec, target) == ("flac", ".mp4"):  # otherwise it is copied, and not looked at
-        assert "s.mkv: parts of its sound are damaged and left out" in caplog.text
+        assert "s.mkv: skipped damaged parts of the sound" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all", None])
@@ -148,7 +148,7 @@ def test_a_source_that_is_gone_or_no_video_any_more_leaves_a_silent_one(
         (tmp_path / "s.mp4").write_bytes(content)
     movie = annotate(tmp_path / "s.mp4", tmp_path / "a.mp4")
     assert (len(movie.times), movie.sound_codec) == (50, None)
-    assert "s.mp4: its sound is left out: " in caplog.text
+    assert "s.mp4: cannot copy the sound: " in caplog.text
 
 
 def test_a_source_without_sound_needs_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -157,7 +157,7 @@ def test_a_source_without_sound_needs_no_warning(tmp_path: Path, caplog: pytest.
     assert caplog.text == ""
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux alone")
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are bytes only on Linux")
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     source = tmp_path / os.fsdecode(b"s\xff.mp4")
     shutil.copy(write_movie(tmp_path / "s.mp4"), source)
@@ -167,8 +167,8 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert read_movie(tmp_path / "a.mp4").beep_s == pytest.approx(1.0, abs=0.03)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
-def test_what_can_be_read_but_once_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_source_that_can_be_read_only_once_is_left_alone(tmp_path: Path) -> None:
     from fer_edge.sinks.base import SinkRequest
     from fer_edge.sinks.registry import create_image_sink
 
@@ -185,8 +185,8 @@ def test_what_can_be_read_but_once_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [".mp4", ".mkv", ".webm", ".avi"])
 @pytest.mark.parametrize(("container", "codec"), [(".mp4", "aac"), (".mkv", "flac"), (".ts", "mp2")])
-def test_of_a_part_it_is_cut_alike(container: str, codec: str, target: str, tmp_path: Path) -> None:
-    """The beep sounds at 1.0 s of the source, so 0.4 s after the copy begins."""
+def test_the_sound_of_a_part_is_cut_alike(container: str, codec: str, target: str, tmp_path: Path) -> None:
+    """The beep is at 1.0 s of the source, so 0.4 s after the copy begins."""
     source = write_movie(tmp_path / f"s{container}", codec=codec, rate=48_000)
     stream = StreamInfo(name="clip", frame_rate=25.0, start_s=0.6)
     views = movie_views(source, [0.6 + time_s for time_s in every(0.04, 0.8)])
@@ -195,4 +195,4 @@ def test_of_a_part_it_is_cut_alike(container: str, codec: str, target: str, tmp_
     assert len(movie.times) == 20
     assert movie.times[0] == pytest.approx(0, abs=0.03)
     assert movie.beep_s == pytest.approx(0.4, abs=0.04)
-    assert movie.sound_s == pytest.approx(0.8, abs=0.1)  # a piece of FLAC has 96 ms
+    assert movie.sound_s == pytest.approx(0.8, abs=0.1)  # a FLAC frame lasts 96 ms

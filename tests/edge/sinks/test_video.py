@@ -1,4 +1,4 @@
-"""The annotated video: what is in it, and when."""
+"""The annotated video: its frames and their times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUFFIXES = [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".MP4"]
 
 
 def stripes(width: int, height: int) -> Image:
-    """Three plain stripes, blue, green and red, one above the other."""
+    """Return an image of three plain stripes, blue, green and red, from top to bottom."""
     colors = np.array([[[230, 30, 20]], [[30, 200, 40]], [[40, 30, 210]]], np.uint8)
     return np.asarray(cv2.resize(colors, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
@@ -120,7 +120,7 @@ def test_frames_without_a_time_come_at_the_nominal_rate(
     assert times == pytest.approx([n / rate for n in range(5)], abs=1e-3)
 
 
-def test_times_that_do_not_rise_lose_no_frame(tmp_path: Path) -> None:
+def test_non_increasing_times_lose_no_frame(tmp_path: Path) -> None:
     fill(VideoSink(tmp_path / "a.mp4"), movie_views("", [0.0, 0.5, 0.5, 0.2, 0.6]))
     times = read_movie(tmp_path / "a.mp4").times
     assert times == pytest.approx([0.0, 0.5, 0.5, 0.5, 0.6], abs=1e-3)
@@ -130,7 +130,7 @@ def test_times_that_do_not_rise_lose_no_frame(tmp_path: Path) -> None:
 class TestColors:
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".avi"])
     @pytest.mark.parametrize("size", [(320, 240), (1280, 720)], ids=["SD", "HD"])
-    def test_they_come_back(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
+    def test_colors_survive_encoding(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
         image = stripes(*size)
         fill(VideoSink(tmp_path / f"a{suffix}"), [make_view(n, image=image, faces=0) for n in range(3)])
         movie = read_movie(tmp_path / f"a{suffix}")
@@ -142,7 +142,9 @@ class TestColors:
         ("size", "matrix"), [((320, 240), 6), ((1280, 720), 1)], ids=["BT.601", "BT.709"]
     )
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-    def test_players_are_told(self, suffix: str, size: tuple[int, int], matrix: int, tmp_path: Path) -> None:
+    def test_the_file_names_its_color_matrix(
+        self, suffix: str, size: tuple[int, int], matrix: int, tmp_path: Path
+    ) -> None:
         fill(VideoSink(tmp_path / f"a{suffix}"), [make_view(image=plain(90, *size))])
         assert read_movie(tmp_path / f"a{suffix}").colors == (matrix, 1, 1, 1)
 
@@ -152,7 +154,7 @@ class TestSizes:
     @pytest.mark.parametrize(
         "size", [(1, 1), (2, 2), (3, 1), (7, 5), (641, 481), (320, 2), (1, 200), (8194, 16)]
     )
-    def test_any_is_written(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
+    def test_any_size_is_written(self, suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
         width, height = size
         fill(
             VideoSink(tmp_path / f"a{suffix}"),
@@ -163,7 +165,7 @@ class TestSizes:
         assert [float(image.mean()) for image in movie.images] == pytest.approx([100] * 3, abs=3)
 
     def test_one_that_cannot_be_encoded_is_said(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match=r"a\.mp4: a video of 20000×16 pixels cannot be encoded there"):
+        with pytest.raises(OutputError, match=r"a\.mp4: cannot encode a video of 20000×16 pixels"):
             fill(VideoSink(tmp_path / "a.mp4"), [make_view(image=plain(9, 20_000, 16))])
         assert names_in(tmp_path) == []
 
@@ -201,7 +203,7 @@ class TestEncoders:
             (".mkv", "ffv1", "ffv1"),
         ],
     )
-    def test_another_one(self, suffix: str, encoder: str, codec: str, tmp_path: Path) -> None:
+    def test_another_encoder_is_used(self, suffix: str, encoder: str, codec: str, tmp_path: Path) -> None:
         sink = VideoSink(tmp_path / f"a{suffix}", encoder=encoder)
         image = stripes(320, 240)
         fill(sink, [make_view(n, image=image, faces=0) for n in range(3)])
@@ -220,15 +222,27 @@ class TestEncoders:
     @pytest.mark.parametrize(
         ("suffix", "options", "message"),
         [
-            (".mp4", {"encoder": "x264"}, r"no encoder 'x264' for mp4; choose one of: .*libx264, .*libx265"),
-            (".mp4", {"encoder": "aac"}, "no encoder 'aac' for mp4; choose one of: "),
-            (".webm", {"encoder": "libx264"}, r"no encoder 'libx264' for webm; choose one of: .*libvpx-vp9"),
+            (
+                ".mp4",
+                {"encoder": "x264"},
+                r"unknown encoder 'x264' for mp4; choose one of: .*libx264, .*libx265",
+            ),
+            (".mp4", {"encoder": "aac"}, "unknown encoder 'aac' for mp4; choose one of: "),
+            (
+                ".webm",
+                {"encoder": "libx264"},
+                r"unknown encoder 'libx264' for webm; choose one of: .*libvpx-vp9",
+            ),
             (
                 ".mp4",
                 {"preset": "warp"},
-                "no preset 'warp' of the encoder libx264; choose one of: ultrafast, ",
+                "unknown preset 'warp' for the encoder libx264; choose one of: ultrafast, ",
             ),
-            (".webm", {"preset": "fast"}, "no preset 'fast' of the encoder libvpx-vp9; it has none"),
+            (
+                ".webm",
+                {"preset": "fast"},
+                "the encoder libvpx-vp9 has no presets; leave the preset 'fast' out",
+            ),
             (".mp4", {"encoder": "libsvtav1", "preset": "99"}, "libsvtav1; choose one of: 0, 1, 2"),
         ],
     )
@@ -250,7 +264,7 @@ class TestEncoders:
         assert names_in(tmp_path) == []
 
     def test_one_whose_device_is_missing_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="the encoder h264_v4l2m2m cannot be used on this machine: "):
+        with pytest.raises(OutputError, match="the encoder h264_v4l2m2m does not work on this machine: "):
             VideoSink(tmp_path / "a.mp4", encoder="h264_v4l2m2m")
 
 
@@ -280,7 +294,7 @@ def test_closing_twice_and_without_a_frame(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.jpg", "a", "a.gif"])
 def test_another_suffix_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"expected a video to write to \(\.mp4"):
+    with pytest.raises(UsageError, match=r"unsupported video format; use one of \.mp4"):
         VideoSink(tmp_path / name)
 
 

@@ -1,4 +1,4 @@
-"""What happens to an annotated video where its file, its run or its process comes to an early end."""
+"""Annotated videos whose file, run or process ends early."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from tests.edge.sinks.filling import fill, full_disk
 from tests.edge.sinks.movies import every, movie_views, read_movie, write_movie
 from tests.edge.support import make_view, names_in, noise, run_python, wait_until
 
-posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and devices are POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals, pipes and devices")
 STREAM = StreamInfo(name="clip", frame_rate=25.0)
 VIEWS = movie_views("", every(0.04, 4), noise(160, 120))
 
 
 def frames_in(path: Path) -> int:
-    """How many frames can be decoded, up to where the file breaks off."""
+    """Count the frames that can be decoded, up to where the file breaks off."""
     count = 0
     with av.open(str(path)) as container:
         try:
@@ -47,7 +47,7 @@ def write_all(sink: Sink, views: Iterable[View]) -> None:
 
 
 def noisy_views(count: int) -> Iterator[View]:
-    """The results of frames that each take some twenty kilobytes."""
+    """Return views of frames that take about twenty kilobytes each."""
     for number in range(count):
         yield make_view(number, time_s=number / 25, image=noise(160, 120, seed=number), faces=0)
 
@@ -63,9 +63,9 @@ class TestFullDisk:
         sink = VideoSink(tmp_path / f"a{suffix}", sound=str(source) if sound else None)
         sink.open(STREAM, Event())
         with full_disk(700_000):
-            with pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+            with pytest.raises(OutputError, match=rf"a{suffix}: cannot write: "):
                 write_all(sink, noisy_views(120))
-            sink.close()  # says nothing more
+            sink.close()  # raises no further error
             sink.close()
         assert names_in(tmp_path) == [f"a{suffix}", "s.mp4"]
         assert frames_in(tmp_path / f"a{suffix}") >= 20
@@ -81,7 +81,7 @@ class TestFullDisk:
         write_all(sink, VIEWS)
         part = next(name for name in names_in(tmp_path) if ".part" in name)
         limit = (tmp_path / part).stat().st_size + slack
-        with full_disk(limit), pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+        with full_disk(limit), pytest.raises(OutputError, match=rf"a{suffix}: cannot write: "):
             sink.close()
         assert names_in(tmp_path) == [f"a{suffix}", "s.mp4"]
         assert frames_in(path) >= 70
@@ -91,7 +91,7 @@ class TestFullDisk:
         self, suffix: str, sound: bool, tmp_path: Path
     ) -> None:
         sink = VideoSink(tmp_path / f"a{suffix}")
-        with full_disk(300), pytest.raises(OutputError, match=rf"a{suffix}: it cannot be written: "):
+        with full_disk(300), pytest.raises(OutputError, match=rf"a{suffix}: cannot write: "):
             fill(sink, VIEWS, STREAM)
         assert names_in(tmp_path) == []
 
@@ -106,9 +106,9 @@ def test_a_folder_that_vanishes_is_noticed_within_a_second(tmp_path: Path) -> No
     for path in folder.iterdir():
         path.unlink()
     folder.rmdir()
-    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: it was deleted while"):
+    with pytest.raises(OutputError, match=r"a\.mp4: cannot write: file was deleted during"):
         write_all(sink, VIEWS[30:56])
-    with pytest.raises(OutputError, match=r"a\.mp4: it cannot be written: "):
+    with pytest.raises(OutputError, match=r"a\.mp4: cannot write: "):
         sink.close()
 
 
@@ -176,7 +176,7 @@ def test_a_killed_run_leaves_what_plays_up_to_its_last_second_and_the_next_clean
         process.send_signal(signal.SIGKILL)
     left = tmp_path / f".a.{process.pid}.part{suffix}"
     assert not path.exists()
-    assert frames_in(left) >= 130 - 25 - 13  # a second, and what encoder and muxer hold
+    assert frames_in(left) >= 130 - 25 - 13  # minus one second and what encoder and muxer hold
     fill(VideoSink(path), VIEWS, STREAM)
     assert sorted(set(names_in(tmp_path)) - {"s.mp4"}) == [path.name]
 

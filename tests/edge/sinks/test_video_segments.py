@@ -38,7 +38,7 @@ def hidden(folder: Path) -> list[str]:
 
 
 def times_in(path: Path) -> list[float]:
-    """When each frame of a video is shown, in seconds."""
+    """Return the presentation time of each frame of a video, in seconds."""
     with av.open(str(path)) as container:
         return [round(float(frame.pts * frame.time_base), 3) for frame in container.decode(video=0)]
 
@@ -56,7 +56,7 @@ def every(step_s: float, start: datetime, count: int, **options: Any) -> Iterato
 
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A clock that nobody sets, which shows what a test says."""
+    """A monotonic clock that shows the time a test sets."""
 
     class Steady:
         now = 100.0
@@ -119,7 +119,7 @@ def test_within_a_segment_time_runs_on_when_the_clock_is_set(tmp_path: Path, ste
 
 
 def test_a_segment_lasts_as_long_as_the_wall_clock_says(tmp_path: Path) -> None:
-    # A camera that says 25 frames a second, and gives 21.
+    # A camera that claims 25 frames per second and delivers 21.
     with opened(camera_video(tmp_path / "c-%Y.mp4")) as sink:
         for index in range(22):
             sink.write(seen(NOON + timedelta(seconds=index / 21), index, time_s=index / 25))
@@ -142,7 +142,7 @@ def test_what_exists_stays(tmp_path: Path) -> None:
     now = datetime.now().astimezone()
     (tmp_path / f"c-{now:%Y}.mp4").write_text("mine")
     (tmp_path / f"c-{now.year + 1}.mp4").symlink_to("nowhere")
-    with pytest.raises(OutputError, match="already there"):
+    with pytest.raises(OutputError, match="already exists"):
         camera_video(tmp_path / "c-%Y.mp4")
     write_video(tmp_path / "c-%Y.mp4", seen(now), seen(now.replace(year=now.year + 1, day=1)), append=True)
     assert (tmp_path / f"c-{now:%Y}.mp4").read_text() == "mine"
@@ -165,7 +165,7 @@ def test_odd_names_are_usage_errors(tmp_path: Path, target: str) -> None:
 
 
 def test_a_folder_is_no_video(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="it is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         camera_video(tmp_path)
 
 
@@ -186,15 +186,14 @@ def test_what_a_killed_run_was_writing_is_kept(tmp_path: Path, caplog: pytest.Lo
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])}
     subprocess.run([sys.executable, "-c", KILLED, tmp_path], env=environment, check=False, timeout=60)
     assert len(hidden(tmp_path)) == 1
-    (tmp_path / f".c-1059.{os.getpid()}.part.mp4").write_bytes(
-        b"no video"
-    )  # of another run with the same number
+    # Another run with the same process id left this file.
+    (tmp_path / f".c-1059.{os.getpid()}.part.mp4").write_bytes(b"no video")
     (tmp_path / f".other.{os.getpid()}.part.mp4").write_bytes(b"not ours")
     write_video(tmp_path / "c-%H%M.mp4", seen(local("2026-11-26 10:58:45")))
     assert hidden(tmp_path) == [f".other.{os.getpid()}.part.mp4"]
     assert visible(tmp_path) == ["c-1058-2.mp4", "c-1058.mp4"]
     assert len(times_in(tmp_path / "c-1058.mp4")) > 25  # of 40: all but the last seconds
-    assert "ended by force" in caplog.text
+    assert "recovered from a run that was killed" in caplog.text
 
 
 # --- a full disk ---
@@ -229,14 +228,14 @@ def test_a_full_disk_ends_a_segment_not_the_camera(
     frames = sum(len(times_in(tmp_path / name)) for name in names)
     assert 35 <= frames <= 50
     assert caplog.text.count("No space left") == 1
-    assert "it is recorded again" in caplog.text
+    assert "recording again" in caplog.text
     assert hidden(tmp_path) == []
 
 
 @pytest.mark.usefixtures("patient")
 def test_a_disk_that_stays_full_is_an_error_at_the_end(tmp_path: Path) -> None:
     results = list(every(0.5, local("2026-11-26 10:00"), 40, image=noise(320, 240)))
-    with full_disk(20_000), pytest.raises(OutputError, match="frames are not recorded"):
+    with full_disk(20_000), pytest.raises(OutputError, match="frames not recorded"):
         write_video(tmp_path / "c-%H.mp4", *results)
     assert hidden(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""The window, on a stand-in for the screen: tkinter itself needs a display."""
+"""The window on a fake screen: tkinter itself needs a display."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STILL = StreamInfo(name="a.jpg", still=True)
 
 
 class Screen(ModuleType):
-    """What a WindowSink uses of tkinter; ``on_update`` does what a user would while events are handled."""
+    """The parts of tkinter that a WindowSink uses; ``on_update`` simulates the user while events are handled."""
 
     def __init__(self, width: int = 1920, height: int = 1080) -> None:
         super().__init__("tkinter")
@@ -40,7 +40,7 @@ class Screen(ModuleType):
     def press_close_button(self) -> None:
         self.bindings["WM_DELETE_WINDOW"](None)
 
-    # What the sink calls.
+    # Called by the sink.
 
     def Tk(self) -> Screen:  # noqa: N802
         return self
@@ -173,14 +173,14 @@ def test_no_display_is_an_error_with_the_remedy(screen: Screen, monkeypatch: pyt
 
     monkeypatch.setattr(screen, "Tk", no_display)
     with pytest.raises(
-        OutputError, match="no window can be had: no display name; leave it out with --no-show"
+        OutputError, match="cannot open a window: no display name; turn it off with --no-show"
     ):
         WindowSink("w")
 
 
 def test_a_python_without_tkinter_is_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tkinter", None)
-    with pytest.raises(OutputError, match="a window needs tkinter, which this Python lacks; install it"):
+    with pytest.raises(OutputError, match="cannot open a window: tkinter is not installed; install it"):
         WindowSink("w")
 
 

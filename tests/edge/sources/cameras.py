@@ -1,4 +1,4 @@
-"""Cameras on loopback that can be stopped, stalled and started again: MJPEG and H.264 over HTTP, and RTSP."""
+"""Loopback cameras that can be stopped, stalled and restarted: MJPEG and H.264 over HTTP, and RTSP."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.edge.support import encode
 
 BOUNDARY: Final = b"frame"
 RTSP_SERVER: Final = Path(__file__).with_name("rtsp_server.py")
-SYSTEM_PYTHON: Final = "/usr/bin/python3"  # where Debian's GStreamer is
+SYSTEM_PYTHON: Final = "/usr/bin/python3"  # Debian's Python, which has GStreamer
 
 
 class Client:
-    """One connection to a server: what it asked for, and sending until the server ends."""
+    """A connection to a server: its request, and methods that send until the server stops."""
 
     def __init__(self, connection: socket.socket, server: CameraServer) -> None:
         self._connection, self._server = connection, server
@@ -46,7 +46,7 @@ class Client:
     def head(
         self, kind: str = "", *, status: str = "200 OK", length: int | None = None, more: str = ""
     ) -> None:
-        """Send the head of an answer."""
+        """Send the head of a response."""
         lines = [f"HTTP/1.1 {status}", "Connection: close"]
         lines += [f"Content-Type: {kind}"] if kind else []
         lines += [] if length is None else [f"Content-Length: {length}"]
@@ -54,7 +54,7 @@ class Client:
         self.send("\r\n".join([*lines, "", ""]).encode())
 
     def wait(self, seconds: float) -> bool:
-        """Wait; whether the server goes on."""
+        """Wait; return whether the server is still running."""
         return not self._server.ending.wait(seconds)
 
 
@@ -62,7 +62,7 @@ Answer = Callable[[Client], None]
 
 
 class CameraServer:
-    """A server on loopback that answers each connection in a thread; its port stays when it is started again."""
+    """A loopback server that handles each connection in a thread and keeps its port across restarts."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -75,18 +75,18 @@ class CameraServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.port}/stream"
 
     def start(self) -> None:
-        """Listen."""
+        """Start listening."""
         self.ending = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         self._begin(self._accept, self._listener)
 
     def stop(self) -> None:
-        """Close everything at once."""
+        """Close the server and all connections at once."""
         self.ending.set()
         if self._listener is not None:
             with suppress(OSError):
@@ -98,7 +98,7 @@ class CameraServer:
         self._threads.clear()
 
     def break_off(self) -> None:
-        """Close the connections there are."""
+        """Close all open connections."""
         for connection in self._connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -132,18 +132,18 @@ class CameraServer:
 
 
 def jpegs(count: int = 32, size: tuple[int, int] = (256, 192)) -> list[bytes]:
-    """The numbered frames as JPEGs."""
+    """Return the numbered frames as JPEGs."""
     return [encode(".jpg", numbered(number, size)) for number in range(count)]
 
 
 def part(jpeg: bytes, *, boundary: bytes = b"--" + BOUNDARY, length: bool = True) -> bytes:
-    """A JPEG as a part of a multipart stream."""
+    """Return a JPEG as one part of a multipart stream."""
     stated = b"Content-Length: %d\r\n" % len(jpeg) if length else b""
     return boundary + b"\r\nContent-Type: image/jpeg\r\n" + stated + b"\r\n" + jpeg + b"\r\n"
 
 
 def mjpeg(images: list[bytes], *, rate: float = 25.0, count: int | None = None) -> Answer:
-    """An MJPEG camera: so many images in turn, for ever without ``count``, then it closes the connection."""
+    """Return an MJPEG camera that loops over images: forever, or ``count`` times, then it disconnects."""
 
     def answer(client: Client) -> None:
         client.head(f"multipart/x-mixed-replace; boundary={BOUNDARY.decode()}")
@@ -164,7 +164,7 @@ def encode_ts(
     codec: str = "libx264",
     intra_refresh: bool = False,
 ) -> list[bytes]:
-    """The numbered frames as MPEG-TS, each frame's bytes by themselves."""
+    """Encode the numbered frames as MPEG-TS; return the bytes of each frame."""
     target = io.BytesIO()
     chunks: list[bytes] = []
     options = {"preset": "ultrafast", "tune": "zerolatency"} if codec == "libx264" else {}
@@ -189,7 +189,7 @@ def encode_ts(
 def transport_stream(
     chunks: list[bytes], *, rate: float = 25.0, first: int = 0, kind: str = "video/mp2t"
 ) -> Answer:
-    """A camera that sends MPEG-TS in a loop, so many chunks a second, from the chunk ``first`` on."""
+    """Return a camera that sends MPEG-TS in a loop, ``rate`` chunks per second, from chunk ``first`` on."""
 
     def answer(client: Client) -> None:
         client.head(kind)
@@ -203,7 +203,7 @@ def transport_stream(
 
 @contextmanager
 def rtsp_camera(pipeline: str, *options: str, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """GStreamer's RTSP server with a pipeline whose payloader is ``pay0``: its URL and process."""
+    """Start GStreamer's RTSP server on a pipeline whose payloader is ``pay0``; return its URL and process."""
     process = subprocess.Popen(
         [SYSTEM_PYTHON, str(RTSP_SERVER), str(port), pipeline, *options], stdout=subprocess.PIPE, text=True
     )
@@ -220,7 +220,7 @@ def rtsp_camera(pipeline: str, *options: str, port: int = 0) -> Iterator[tuple[s
 
 
 def has_rtsp_server() -> bool:
-    """Whether Debian's GStreamer with its RTSP server is installed."""
+    """Return whether Debian's GStreamer with its RTSP server is installed."""
     if shutil.which(SYSTEM_PYTHON) is None:
         return False
     done = subprocess.run(
@@ -230,12 +230,12 @@ def has_rtsp_server() -> bool:
 
 
 def camera(address: str, **options: Any) -> Source:
-    """The source of a camera, as the command line makes it."""
+    """Create the source for a camera, as the command line does."""
     return create_source("camera", address, **options)
 
 
 class Watcher:
-    """Iterates a camera in a thread: its frames without their pixels, its discontinuities, its error."""
+    """Reads a camera in a thread; records its frames without pixels, its discontinuities and its error."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -247,12 +247,12 @@ class Watcher:
 
     @property
     def frames(self) -> list[Frame]:
-        """The frames until now."""
+        """The frames so far."""
         return [item for item in list(self.items) if isinstance(item, Frame)]
 
     @property
     def changes(self) -> list[Discontinuity]:
-        """The discontinuities until now."""
+        """The discontinuities so far."""
         return [item for item in list(self.items) if isinstance(item, Discontinuity)]
 
     def _run(self) -> None:
@@ -281,7 +281,7 @@ class Watcher:
 
 
 def shown(image: Image) -> Image:
-    """An image as a JPEG shows it."""
+    """Return an image after JPEG compression."""
     return np.asarray(
         cv2.imdecode(np.frombuffer(encode(".jpg", image), np.uint8), cv2.IMREAD_COLOR), np.uint8
     )

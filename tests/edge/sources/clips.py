@@ -1,4 +1,4 @@
-"""Real videos of many kinds, written by PyAV in a moment."""
+"""Real videos of many kinds, quickly written by PyAV."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from fer_edge.types import Image
 from tests.edge.support import read_back
 
 FACE = Path(__file__).parents[2] / "data" / "grace_hopper.jpg"
-BAR = 8  # pixels of the bar for each frame
+BAR = 8  # width of the bar per frame, in pixels
 
 
 def face(size: tuple[int, int] = (256, 192)) -> Image:
-    """The portrait in a size."""
+    """Return the portrait at a given size."""
     return np.asarray(cv2.resize(read_back(FACE), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def numbered(number: int, size: tuple[int, int] = (256, 192)) -> Image:
-    """The portrait with the frame's number as a white bar's length, below on black."""
+    """Return the portrait with the frame number as the length of a white bar on black."""
     image = face(size)
     image[-16:] = 0
     image[-16:, : BAR * (number % (size[0] // BAR))] = 255
@@ -34,7 +34,7 @@ def numbered(number: int, size: tuple[int, int] = (256, 192)) -> Image:
 
 
 def number_in(gray: Any) -> int:
-    """The number that such a frame shows."""
+    """Read the number from such a frame."""
     return round(float((gray[-8] > 128).sum()) / BAR)
 
 
@@ -55,7 +55,7 @@ def write_clip(
     gop: int = 10,
     **context: Any,
 ) -> Path:
-    """Write such frames; ``stamps`` gives their times in units of ``time_base`` (default 1 / rate)."""
+    """Write numbered frames; ``stamps`` are their times in units of ``time_base`` (default 1 / rate)."""
     with keep_scheduling(), av.open(str(path), "w", format=format) as output:
         stream: Any = output.add_stream(codec, rate=rate, options=options or {})
         stream.width, stream.height = size
@@ -101,7 +101,7 @@ def remux(
     first: int = 0,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """Copy a video's packets from the ``first`` on, their presentation times shifted."""
+    """Copy the packets of a video from ``first`` on, with shifted presentation times."""
     with av.open(str(source)) as input_, av.open(str(target), "w", options=options or {}) as output:
         video = input_.streams.video[0]
         stream: Any = output.add_stream_from_template(video)
@@ -132,7 +132,7 @@ def set_display_matrix(path: Path, signs: Sequence[int]) -> Path:
 
 
 def with_hole(content: bytes, start: float = 0.5, share: float = 0.05) -> bytes:
-    """The content with zeros from a share of its length on."""
+    """Return the content with zeros in a range that starts at a share of its length."""
     damaged, at, length = bytearray(content), int(len(content) * start), int(len(content) * share)
     damaged[at : at + length] = bytes(length)
     return bytes(damaged)

@@ -1,4 +1,4 @@
-"""An RTSP camera: GStreamer's RTSP server, for Debian's Python. Prints its port.
+"""An RTSP camera for Debian's Python: GStreamer's RTSP server. Prints its port.
 
 rtsp_server.py PORT PIPELINE [--udp] [--user NAME:PASSWORD]
 """
@@ -14,7 +14,7 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 
 def main() -> None:
-    """Serve one pipeline at /live, to all clients the same, until killed."""
+    """Serve one pipeline at /live, shared by all clients, until killed."""
     Gst.init(None)
     if sys.argv[1] == "--check":
         missing = [

@@ -1,4 +1,4 @@
-"""Image files as they are met with, whole and damaged."""
+"""Image files as found in practice, intact and damaged."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.edge.support import corners, encode, noise, write_bytes
 
 LOSSY = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".webp", ".avif"}
 WRITTEN_AS = {".jfif": ".jpg", ".mpo": ".jpg", ".j2k": ".jp2", ".pic": ".hdr"}
-"""Suffixes that OpenCV reads the content of, but does not write by that name."""
+"""Suffixes whose content OpenCV can read but does not write under that name."""
 FFMPEG_CODECS = {".tga": "targa", ".pcx": "pcx", ".sgi": "sgi", ".qoi": "qoi", ".pam": "pam"}
 ELSEWHERE = {".pbm", ".pgm", ".ico", ".psd", ".dds", ".exr", ".hdr", ".pic", ".pfm", ".apng", ".gif"}
-"""Formats with tests of their own."""
+"""Formats with separate tests."""
 
 
 def encode_with_ffmpeg(codec: str, image: Image, pixels: str = "rgb24", *options: str) -> bytes:
-    """A picture as one of FFmpeg's encoders writes it."""
+    """Encode an image with one of FFmpeg's encoders."""
     context: Any = av.CodecContext.create(codec, "w")
     context.height, context.width = image.shape[:2]
     context.pix_fmt, context.time_base = pixels, Fraction(1, 25)
@@ -45,14 +45,14 @@ def encode_with_ffmpeg(codec: str, image: Image, pixels: str = "rgb24", *options
 
 
 def encoded_as(suffix: str, image: Image) -> bytes:
-    """A picture in the format of a suffix."""
+    """Encode an image in the format of a suffix."""
     if suffix in FFMPEG_CODECS:
         return encode_with_ffmpeg(FFMPEG_CODECS[suffix], image, "bgr24" if suffix == ".tga" else "rgb24")
     return encode(WRITTEN_AS.get(suffix, suffix), image)
 
 
 def with_exif(jpeg: bytes, orientation: int, thumbnail: bytes = b"") -> bytes:
-    """The JPEG with an EXIF header that says how it is turned, and holds a thumbnail."""
+    """Return the JPEG with an EXIF header that contains an orientation and a thumbnail."""
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
     tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0) + thumbnail
     body = b"Exif\0\0" + tiff
@@ -69,9 +69,9 @@ def test_every_format_is_read(suffix: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("bits.pbm", b"P1 2 2\n0 1\n1 0\n"), ("grey.pgm", b"P5 2 2 255\n\xff\0\0\xff")],
+    [("bits.pbm", b"P1 2 2\n0 1\n1 0\n"), ("gray.pgm", b"P5 2 2 255\n\xff\0\0\xff")],
 )
-def test_every_grey_format_is_read(name: str, content: bytes, tmp_path: Path) -> None:
+def test_every_gray_format_is_read(name: str, content: bytes, tmp_path: Path) -> None:
     read = read_image(write_bytes(tmp_path / name, content))
     assert read.tolist() == [[[255] * 3, [0] * 3], [[0] * 3, [255] * 3]]
 
@@ -89,7 +89,7 @@ def test_names_of_any_script(name: str, tmp_path: Path) -> None:
     assert np.array_equal(read_image(str(path)), corners())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are Unicode")
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode on other systems")
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / os.fsdecode(b"bild\xff.png"), encode(".png", corners()))
     assert np.array_equal(read_image(path), corners())
@@ -127,7 +127,7 @@ def test_sixteen_bits_become_eight(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_grey_becomes_three_equal_channels(dtype: type[np.unsignedinteger[Any]], tmp_path: Path) -> None:
+def test_gray_becomes_three_equal_channels(dtype: type[np.unsignedinteger[Any]], tmp_path: Path) -> None:
     levels = np.arange(256).reshape(16, 16)
     gray = (levels * (np.iinfo(dtype).max // 255)).astype(dtype)
     read = read_image(write_bytes(tmp_path / "a.png", encode(".png", gray)))
@@ -144,7 +144,7 @@ def test_transparent_pixels_lie_on_white(suffix: str, tmp_path: Path) -> None:
         assert np.abs(read[4:-4, columns].astype(int) - expected).max() <= 8
 
 
-def test_where_all_is_transparent_the_colours_are_seen(tmp_path: Path) -> None:
+def test_a_fully_transparent_image_shows_its_colors(tmp_path: Path) -> None:
     image = np.dstack([corners(), np.zeros((48, 64), np.uint8)])
     assert np.array_equal(read_image(write_bytes(tmp_path / "a.png", encode(".png", image))), corners())
 
@@ -165,7 +165,7 @@ def test_what_a_telephone_appends_to_a_jpeg_is_left_alone(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "suffix", [".jpg", ".png", ".bmp", ".webp", ".tif", ".avif", ".gif", ".jp2", *sorted(FFMPEG_CODECS)]
 )
-def test_a_truncated_picture_is_no_picture(suffix: str, kept: float, tmp_path: Path, portrait: Image) -> None:
+def test_a_truncated_image_is_refused(suffix: str, kept: float, tmp_path: Path, portrait: Image) -> None:
     content = encoded_as(suffix, portrait[100:400])
     path = write_bytes(tmp_path / f"part{suffix}", content[: int(len(content) * kept)])
     with pytest.raises(SourceError, match=f"part{suffix}: "):
@@ -176,51 +176,46 @@ def test_a_thumbnail_s_end_is_not_the_jpeg_s(tmp_path: Path, portrait: Image) ->
     thumbnail = encode(".jpg", corners(16, 16))
     jpeg = with_exif(encode(".jpg", portrait), 1, thumbnail)
     assert read_image(write_bytes(tmp_path / "whole.jpg", jpeg)).shape == portrait.shape
-    with pytest.raises(SourceError, match="the JPEG ends before its picture does; get the whole file"):
+    with pytest.raises(SourceError, match="incomplete JPEG; get the complete file"):
         read_image(write_bytes(tmp_path / "part.jpg", jpeg[: len(jpeg) // 2]))
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "a.jpg: expected a picture, the file is empty"),
-        (
-            b"Dear Sir or Madam,\n",
-            "a.jpg: expected a picture, the file is none that OpenCV or FFmpeg can read",
-        ),
-        (b"\xff\xd8", "a.jpg: expected a picture"),
-        (b"\xff\xd8\xff\xe0\0\0" * 9, "a.jpg: expected a picture"),
-        (b"\x89PNG\r\n\x1a\n", "a.jpg: expected a picture"),
-        (bytes(10_000), "a.jpg: expected a picture"),
+        (b"", "a.jpg: cannot read image: the file is empty"),
+        (b"Dear Sir or Madam,\n", "a.jpg: cannot read image: unsupported format or damaged file"),
+        (b"\xff\xd8", "a.jpg: cannot read image"),
+        (b"\xff\xd8\xff\xe0\0\0" * 9, "a.jpg: cannot read image"),
+        (b"\x89PNG\r\n\x1a\n", "a.jpg: cannot read image"),
+        (bytes(10_000), "a.jpg: cannot read image"),
     ],
 )
-def test_what_is_no_picture_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=message):
         read_image(write_bytes(tmp_path / "a.jpg", content))
 
 
 @pytest.mark.parametrize("name", ["missing.jpg", "no\0name.jpg", "x" * 300 + ".jpg", "missing/a.jpg"])
 def test_what_cannot_be_opened_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="expected a picture, the file cannot be read: "):
+    with pytest.raises(SourceError, match="cannot read image: "):
         read_image(tmp_path / name)
 
 
-def test_a_picture_too_large_for_memory_is_refused(tmp_path: Path) -> None:
+def test_an_image_too_large_for_memory_is_refused(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "bomb.ppm", b"P6 999999 999999 255\n" + bytes(100))
     with pytest.raises(SourceError, match=r"bomb\.ppm: "):
         read_image(path)
 
 
 def test_a_folder_is_named_with_what_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(
-        SourceError, match="expected a picture, got a folder; for its pictures use: fer-edge folder"
-    ):
+    with pytest.raises(SourceError, match="it is a folder; for the images in it, use: fer-edge folder"):
         read_image(tmp_path)
 
 
-@pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="this system's devices are no files")
+@pytest.mark.skipif(not Path(os.devnull).is_char_device(), reason="devices are not files on this system")
 def test_a_device_is_refused_unread() -> None:
-    with pytest.raises(SourceError, match="got a device; for a camera use: fer-edge camera"):
+    with pytest.raises(SourceError, match="it is a device; for a camera, use: fer-edge camera"):
         read_image("/dev/zero")
 
 
@@ -288,7 +283,7 @@ def webp_turned(image: NDArray[Any], orientation: int) -> bytes:
 
 
 def tiff_turned(image: NDArray[Any], orientation: int) -> bytes:
-    """A TIFF by hand: the bits of each channel, the pixels in one strip, the directory."""
+    """Build a TIFF by hand: bits per channel, pixels in one strip, and the directory."""
     height, width = image.shape[:2]
     pixels = image[..., ::-1].tobytes()
     tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, 8), (259, 3, 1, 1), (262, 3, 1, 2)]
@@ -308,7 +303,7 @@ AVIF_TURNS = {
     7: (1, 1),
     8: (1, None),
 }
-"""The quarter turns and the mirror that mean an EXIF orientation."""
+"""The quarter turns and the mirroring for an EXIF orientation."""
 
 
 def avif_turned(orientation: int) -> bytes:
@@ -329,7 +324,7 @@ def test_every_format_with_exif_is_turned(make: Any, orientation: int, tmp_path:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("make", [png_turned, webp_turned])
-def test_transparent_pictures_are_turned(make: Any, orientation: int, tmp_path: Path) -> None:
+def test_transparent_images_are_turned(make: Any, orientation: int, tmp_path: Path) -> None:
     opacity = np.full((48, 64), 255, np.uint8)
     opacity[:9, :20] = 0
     expected = corners()
@@ -357,12 +352,12 @@ def test_a_jpeg_without_its_end_marker_is_whole(progressive: int, behind: bytes,
 @pytest.mark.parametrize("progressive", [0, 1])
 @pytest.mark.parametrize("missing", [1, 10, 100, 1000, 3000])
 @pytest.mark.parametrize("zeros", [False, True])
-def test_a_jpeg_that_lacks_picture_data_is_not(
+def test_a_jpeg_that_lacks_image_data_is_incomplete(
     progressive: int, missing: int, zeros: bool, tmp_path: Path
 ) -> None:
     jpeg = encode(".jpg", noise(), cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
     content = jpeg[: -2 - missing] + bytes(missing if zeros else 0)
-    with pytest.raises(SourceError, match="the JPEG ends before its picture does"):
+    with pytest.raises(SourceError, match="incomplete JPEG"):
         read_image(write_bytes(tmp_path / "a.jpg", content))
 
 
@@ -373,7 +368,7 @@ def test_fewer_bits_in_sixteen_are_scaled_and_said(suffix: str, bits: int, tmp_p
     values = (levels.astype(float) * ((1 << bits) - 1) / 255).round().astype(np.uint16)
     read = load_image(write_bytes(tmp_path / f"a{suffix}", encode(suffix, values)))
     assert np.abs(read.image[..., 0].astype(int) - levels).max() <= 1
-    assert [f"are {bits}-bit ones" in note for note in read.notes] == [True]
+    assert [f"scaled up from {bits} bits" in note for note in read.notes] == [True]
 
 
 @pytest.mark.parametrize("depth", [10, 12])
@@ -403,24 +398,24 @@ def test_amounts_of_light_become_what_a_screen_shows(tmp_path: Path) -> None:
     assert read.image[0, 0].max() < 10
     assert read.image[0, -1].min() > 250
     assert 180 < read.image[0, 32].mean() < 195  # half the light
-    assert "amounts of light" in read.notes[0]
+    assert "linear light" in read.notes[0]
 
 
 def test_whole_numbers_of_other_kinds_are_stretched(tmp_path: Path) -> None:
     image = corners().astype(np.int32) * 1000
     read = load_image(write_bytes(tmp_path / "a.tif", encode(".tif", image)))
     assert np.abs(read.image.astype(int) - corners()).max() <= 1
-    assert "int32 from 0 to 255000" in read.notes[0]
+    assert "int32 values; the range from 0 to 255000" in read.notes[0]
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     content = encode(".tif", np.full((9, 9), np.nan, np.float32))  # type: ignore[arg-type]
-    with pytest.raises(SourceError, match=r"a.tif: its values are no numbers"):
+    with pytest.raises(SourceError, match=r"a.tif: cannot read image: it contains no finite values"):
         read_image(write_bytes(tmp_path / "a.tif", content))
 
 
 def animation(suffix: str, count: int = 3) -> bytes:
-    """Frames that differ, in the format of a suffix."""
+    """Encode distinct frames as an animation in the format of a suffix."""
     if suffix == ".tif":
         done, content = cv2.imencodemulti(suffix, [corners()] * count)
     else:
@@ -435,25 +430,25 @@ def animation(suffix: str, count: int = 3) -> bytes:
 @pytest.mark.parametrize(
     ("suffix", "note"),
     [
-        (".gif", r"the first of 3 frames is read; for all use: fer-edge video .*a\.gif"),
-        (".png", r"the first of 3 frames is read; for all use: fer-edge video .*a\.png"),
-        (".webp", r"the first of 3 frames is read; save the others"),
-        (".avif", r"the first of several frames is read; save the others"),
-        (".tif", r"the first of 3 pages is read; save the others as files of their own"),
+        (".gif", r"only the first of 3 frames is read; for all of them, use: fer-edge video .*a\.gif"),
+        (".png", r"only the first of 3 frames is read; for all of them, use: fer-edge video .*a\.png"),
+        (".webp", r"only the first of 3 frames is read; save the others"),
+        (".avif", r"only the first of several frames is read; save the others"),
+        (".tif", r"only the first of 3 pages is read; save the others as separate files"),
     ],
 )
-def test_of_several_pictures_the_first_is_read_and_said(
+def test_of_several_images_the_first_is_read_with_a_note(
     suffix: str, note: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write_bytes(tmp_path / f"a{suffix}", animation(suffix))
     read = read_image(path)
-    assert np.abs(read.astype(int) - corners()).mean() < 12  # a GIF has few colours
+    assert np.abs(read.astype(int) - corners()).mean() < 12  # a GIF has few colors
     (record,) = caplog.records
     assert (record.levelname, record.name) == ("WARNING", "fer_edge.sources.image_io")
     assert re.fullmatch(f"{re.escape(str(path))}: {note}.*", record.getMessage())
 
 
-def test_an_ordinary_picture_has_no_notes(tmp_path: Path, portrait: Image) -> None:
+def test_an_ordinary_image_has_no_notes(tmp_path: Path, portrait: Image) -> None:
     for suffix in (".jpg", ".png", ".webp", ".gif", ".avif", ".tif"):
         assert load_image(write_bytes(tmp_path / f"a{suffix}", encode(suffix, portrait))).notes == ()
 
@@ -506,7 +501,7 @@ def test_what_cannot_be_read_names_what_converts_it(
 
 
 def bomb(kind: str, width: int = 32767, height: int = 32767) -> bytes:
-    """A small file that claims to be a huge picture."""
+    """Return a small file that claims to be a huge image."""
     if kind == "gif":
         return (
             b"GIF89a"
@@ -536,17 +531,17 @@ def bomb(kind: str, width: int = 32767, height: int = 32767) -> bytes:
 
 @pytest.mark.parametrize("kind", ["gif", "png", "bmp", "jpg", "tga", "ppm"])
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="at most 268435456 pixels, the picture has 32767 × 32767"):
+    with pytest.raises(SourceError, match="32767×32767 pixels, more than 268,435,456"):
         read_image(write_bytes(tmp_path / f"a.{kind}", bomb(kind)))
 
 
 def test_links_in_a_circle_and_pipes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
     (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
-    with pytest.raises(SourceError, match="the file cannot be read"):
+    with pytest.raises(SourceError, match="cannot read image: Too many levels of symbolic links"):
         read_image(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(SourceError, match="got a pipe or socket"):
+    with pytest.raises(SourceError, match="it is a pipe or socket"):
         read_image(tmp_path / "pipe.png")
 
 

@@ -1,4 +1,4 @@
-"""Images by their paths, and folders of them."""
+"""Images by path, and folders of images."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestFindImages:
         ("recursive", "names"),
         [(False, ["a.JPG", "b.png"]), (True, ["a.JPG", "b.png", "sub/d.webp", "sub/deep/e.tiff"])],
     )
-    def test_pictures_are_found_by_their_suffix_in_order(
+    def test_images_are_found_by_their_suffix_in_order(
         self, recursive: bool, names: list[str], folder: Path
     ) -> None:
         assert find_images(folder, recursive=recursive) == [folder / name for name in names]
@@ -46,12 +46,12 @@ class TestFindImages:
     @pytest.mark.parametrize(
         ("name", "message"),
         [
-            ("missing", "expected a folder, got .*missing', which is not there"),
-            ("faces/b.png", "which is a file; name it with: fer-edge image"),
-            ("empty", "expected pictures .* found none; its subfolders .* --recursive"),
+            ("missing", "missing: folder does not exist"),
+            ("faces/b.png", "not a folder; for a file, use: fer-edge image"),
+            ("empty", "no images in this folder .*; to search its subfolders, use: .* --recursive"),
         ],
     )
-    def test_a_folder_without_pictures_is_refused(self, name: str, message: str, folder: Path) -> None:
+    def test_a_folder_without_images_is_refused(self, name: str, message: str, folder: Path) -> None:
         (folder.parent / "empty").mkdir()
         with pytest.raises(SourceError, match=message):
             find_images(folder.parent / name)
@@ -63,7 +63,7 @@ class TestFindImages:
         closed.mkdir(exist_ok=True)
         scandir = os.scandir
 
-        def refusing(path: Any) -> Any:  # as for anyone but root
+        def refusing(path: Any) -> Any:  # as for users other than root
             if Path(path) == closed:
                 raise PermissionError(13, "Permission denied", str(path))
             return scandir(path)
@@ -72,11 +72,11 @@ class TestFindImages:
         found = find_images(folder, recursive=True)
         assert closed in found
         assert folder / "b.png" in found
-        with pytest.raises(SourceError, match="c: the folder cannot be read"):
+        with pytest.raises(SourceError, match="c: cannot read folder"):
             read_image(closed)
 
     def test_the_hint_is_left_out_where_it_was_take_frames(self, tmp_path: Path) -> None:
-        with pytest.raises(SourceError, match=r"found none$"):
+        with pytest.raises(SourceError, match=r"no images in this folder \(.*\)$"):
             find_images(tmp_path, recursive=True)
 
     def test_the_folder_that_is_left_out(self, folder: Path) -> None:
@@ -97,12 +97,10 @@ class TestLeftOut:
         assert found.left_out == {".heic": 2, ".txt": 1, "": 1}
         line = found.describe_left_out()
         assert line is not None
-        assert line.startswith(
-            "4 files left out (2 .heic, 1 without a suffix, 1 .txt); HEIC is read after: pip"
-        )
+        assert line.startswith("4 files skipped (2 .heic, 1 without a suffix, 1 .txt); to read HEIC: pip")
         assert search_images(tmp_path, recursive=True).left_out[".raw"] == 1
 
-    def test_a_folder_of_pictures_alone_has_nothing_to_say(self, tmp_path: Path) -> None:
+    def test_a_folder_of_only_images_has_no_notes(self, tmp_path: Path) -> None:
         write_bytes(tmp_path / "a.png", b"x")
         assert search_images(tmp_path).describe_left_out() is None
 
@@ -110,11 +108,11 @@ class TestLeftOut:
         for name in ["a.png", *(f"b.{letter}x" for letter in "abcdefgh")]:
             write_bytes(tmp_path / name, b"x")
         line = search_images(tmp_path).describe_left_out()
-        assert line == "8 files left out (1 .ax, 1 .bx, 1 .cx, 1 .dx, 1 .ex, 1 .fx, 2 others)"
+        assert line == "8 files skipped (1 .ax, 1 .bx, 1 .cx, 1 .dx, 1 .ex, 1 .fx, 2 others)"
 
-    def test_a_folder_without_pictures_says_what_it_holds(self, tmp_path: Path) -> None:
+    def test_a_folder_without_images_says_what_it_contains(self, tmp_path: Path) -> None:
         write_bytes(tmp_path / "a.mp4", b"x")
-        with pytest.raises(SourceError, match=r"found none.*; 1 file left out \(1 \.mp4\)"):
+        with pytest.raises(SourceError, match=r"no images.*; 1 file skipped \(1 \.mp4\)"):
             search_images(tmp_path)
 
     @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
@@ -123,9 +121,9 @@ class TestLeftOut:
             search_images(name)
 
 
-def test_pictures_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:
+def test_images_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path: Path) -> None:
     paths = [write_bytes(tmp_path / name, encode(".png", corners())) for name in ("b.png", "a.png", "c.png")]
-    paths.insert(1, write_bytes(tmp_path / "broken.png", b"no picture"))
+    paths.insert(1, write_bytes(tmp_path / "broken.png", b"not an image"))
     with ImageSource(paths, "faces") as source:
         info = source.info
         assert (info.name, info.live, info.still) == ("faces", False, True)
@@ -134,7 +132,7 @@ def test_pictures_come_in_order_and_an_unreadable_one_does_not_end_them(tmp_path
     assert [item.source for item in items] == [str(path) for path in paths]
     assert [type(item) for item in items] == [Frame, SkippedInput, Frame, Frame]
     assert isinstance(items[1], SkippedInput)
-    assert items[1].error.startswith(f"{paths[1]}: expected a picture")
+    assert items[1].error.startswith(f"{paths[1]}: cannot read image")
     assert all((item.index, item.time_s) == (0, None) for item in items if isinstance(item, Frame))
 
 

@@ -1,4 +1,4 @@
-"""JPEGs out of bytes that come in pieces of any size, with anything between them."""
+"""JPEGs extracted from byte chunks of any size, with arbitrary bytes between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SMOOTH = encode(".jpg", corners(200, 120))
 NOISY = encode(".jpg", noise(160, 128), cv2.IMWRITE_JPEG_QUALITY, 100)
 PROGRESSIVE = encode(".jpg", noise(96, 64), cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 RESTARTS = encode(".jpg", noise(96, 64), cv2.IMWRITE_JPEG_RST_INTERVAL, 2)
-# An EXIF segment that holds an image of its own, as cameras write it.
+# An EXIF segment with an embedded image, as cameras write it.
 THUMBNAIL = SMOOTH[:2] + b"\xff\xe1" + (2 + len(SMOOTH)).to_bytes(2, "big") + SMOOTH + SMOOTH[2:]
 KINDS = [SMOOTH, NOISY, PROGRESSIVE, RESTARTS, THUMBNAIL]
 
@@ -48,7 +48,7 @@ def test_an_image_that_is_cut_off_is_left_out(cut: float, size: int) -> None:
     images = split(data, size)
     assert images[0] == images[-1] == SMOOTH
     assert all(cv2.imdecode(np.frombuffer(image, np.uint8), 1) is not None for image in images)
-    assert len(images) in (2, 3)  # a length that is cut may reach into the next image
+    assert len(images) in (2, 3)  # a truncated length may reach into the next image
 
 
 def test_what_is_no_image_takes_no_memory() -> None:

@@ -1,4 +1,4 @@
-"""A device that is read in a thread of its own: what waits is bounded, and nobody waits for ever."""
+"""A device read in a separate thread: the queue is bounded, and nothing blocks forever."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Packet:
 
 
 class Counter:
-    """A device that counts; each step is allowed by ``go``, the end comes after ``last``."""
+    """A device that counts; ``go`` permits each step, and it ends after ``last``."""
 
     def __init__(self, last: int = 1 << 30, *, opens: bool = True) -> None:
         self.go, self.closed = threading.Semaphore(0), threading.Event()
@@ -31,7 +31,7 @@ class Counter:
 
     def open(self) -> None:
         if not self._opens:
-            raise CameraFault("it is not there", "plug it in")
+            raise CameraFault("it does not exist", "plug it in")
 
     def read(self) -> Packet:
         self.go.acquire()
@@ -110,7 +110,7 @@ class TestLiveReader:
     def test_a_device_that_does_not_open(self) -> None:
         device = Counter(opens=False)
         reader = LiveReader(device, Backlog(), "test")
-        with pytest.raises(CameraFault, match="it is not there"):
+        with pytest.raises(CameraFault, match="it does not exist"):
             reader.open(5)
         assert device.closed.wait(5)
 
@@ -143,7 +143,7 @@ class TestLiveReader:
     def test_a_call_that_blocks_for_ever_is_left_behind(self) -> None:
         class Stuck(Counter):
             def interrupt(self) -> None:
-                """Cannot."""
+                """Do nothing: this device cannot be interrupted."""
 
         reader = LiveReader(device := Stuck(), Backlog(), "test")
         reader.open(5)

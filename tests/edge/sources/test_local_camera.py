@@ -1,7 +1,7 @@
-"""Cameras of this machine: missing, silent, blocked, frozen, and what they are asked for.
+"""Local cameras: missing, silent, blocked and frozen ones, and the settings they are opened with.
 
-There is no camera where tests run. Where OpenCV's own behaviour matters it opens a file below /dev, as it would a
-device; otherwise it is given a device made by hand.
+Tests run on machines without a camera. To test OpenCV itself, they let it open a file below /dev, as it would a device;
+other tests use a fake device.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from tests.edge.sources.cameras import Watcher, camera
 from tests.edge.support import corners, noise, plain, take_frames, wait_until, write_video
 
 DEVICES = Path("/dev/shm")
-needs_device_folder = pytest.mark.skipif(not DEVICES.is_dir(), reason="cameras are files on Linux only")
+needs_device_folder = pytest.mark.skipif(not DEVICES.is_dir(), reason="cameras are files only on Linux")
 
 
 class Webcam:
-    """What cv2.VideoCapture is of a USB camera; the class holds what tests change."""
+    """A fake cv2.VideoCapture of a USB camera; class attributes hold what tests change."""
 
     size, rate = (64, 48), 30.0
     there = True
@@ -70,7 +70,7 @@ class Webcam:
 
 @pytest.fixture
 def webcam(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Webcam]]:
-    """A camera at index 0, that can be unplugged."""
+    """Provide a camera at index 0 that can be unplugged."""
     state = Webcam.__dict__.copy()
     Webcam.opened, Webcam.blocked = [], threading.Event()
     monkeypatch.setattr(cv2, "VideoCapture", Webcam)
@@ -115,7 +115,7 @@ class TestFrames:
             path.unlink()
         assert frames[0].size == (64, 48)
         assert isinstance(error, SourceLostError)
-        assert "it gave no more images" in str(error)
+        assert "it stopped delivering images" in str(error)
 
 
 class TestAsking:
@@ -136,9 +136,9 @@ class TestAsking:
             wait_until(lambda: watcher.source.info.lost)
             webcam.there = True
             wait_until(lambda: watcher.source.info.reconnects == 1)
-        assert [text for text in caplog.messages if "asked" in text] == [
-            "camera 0: asked for 1920×1080, it gives 64×48",
-            "camera 0: asked for 60 frames a second, it states 30",
+        assert [text for text in caplog.messages if "requested" in text] == [
+            "camera 0: requested 1920×1080, but it delivers 64×48",
+            "camera 0: requested 60 frames a second, but it reports 30",
         ]
 
 
@@ -155,13 +155,13 @@ class TestLost:
         indices = [frame.index for frame in watcher.frames]
         assert indices == sorted(set(indices))
 
-    def test_not_at_all_with_0(self, webcam: type[Webcam]) -> None:
+    def test_zero_disables_reconnecting(self, webcam: type[Webcam]) -> None:
         with Watcher(camera("0", reconnect_s=0)) as watcher:
             wait_until(lambda: len(watcher.frames) >= 5)
             webcam.there = False
             wait_until(lambda: watcher.error is not None)
         assert isinstance(watcher.error, SourceLostError)
-        assert "it gave no more images" in str(watcher.error)
+        assert "it stopped delivering images" in str(watcher.error)
 
     def test_a_read_that_blocks_in_the_driver_is_left_behind(
         self, webcam: type[Webcam], monkeypatch: pytest.MonkeyPatch
@@ -175,7 +175,7 @@ class TestLost:
             wait_until(lambda: watcher.source.info.reconnects == 1)
             started = time.monotonic()
         assert time.monotonic() - started < 2
-        assert not webcam.opened[0].released  # its thread still waits for the driver
+        assert not webcam.opened[0].released  # its thread is still waiting for the driver
 
     def test_threads_that_a_driver_holds_do_not_pile_up(
         self, webcam: type[Webcam], monkeypatch: pytest.MonkeyPatch
@@ -185,7 +185,7 @@ class TestLost:
             wait_until(lambda: len(watcher.frames) >= 1)
             webcam.blocked.set()
             wait_until(lambda: watcher.error is not None)
-        assert "its driver does not answer any more" in str(watcher.error)
+        assert "its driver does not respond" in str(watcher.error)
         assert len(webcam.opened) <= 4
 
     def test_one_and_the_same_image_for_a_minute(
@@ -196,13 +196,13 @@ class TestLost:
         with Watcher(camera("0")) as watcher:
             wait_until(lambda: watcher.source.info.reconnects == 1)
             time.sleep(0.8)
-            # It opened again with images that move at first; the same one once more is what the camera sees.
+            # After reopening, images change at first; if they then freeze again, that is what the camera sees.
             assert watcher.source.info.reconnects == 1
-        assert "it gave the same image for 0.4 s; trying again" in caplog.text
+        assert "its image has not changed for 0.4 s; reconnecting" in caplog.text
 
 
 class TestRefused:
-    @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files on Linux only")
+    @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files only on Linux")
     @pytest.mark.parametrize("name", ["97", "/dev/video97", "/dev/no-camera"])
     def test_a_device_that_does_not_exist(self, name: str) -> None:
         _, error = take_frames(camera(name))
@@ -213,7 +213,7 @@ class TestRefused:
         webcam.there = False
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
-        assert "it cannot be opened; check that no other program uses it" in str(error)
+        assert "cannot open the device; check that no other program uses it" in str(error)
         wait_until(lambda: webcam.opened[0].released)
 
     @pytest.mark.parametrize("silent", [False, True])
@@ -226,12 +226,14 @@ class TestRefused:
             webcam.blocked.set()
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
-        assert "it opened, but gave no image" in str(error)
+        assert "it opened but delivered no image" in str(error)
         assert "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -" in str(error)
 
     @pytest.mark.parametrize("name", ["", "clip.mp4", "webcam", "-1", "1.5", "²"])
     def test_what_is_no_camera(self, name: str) -> None:
-        with pytest.raises(UsageError, match=r"expected a camera .* a file is read with: fer-edge video"):
+        with pytest.raises(
+            UsageError, match=r"is not a camera address; .* to read a file, use: fer-edge video"
+        ):
             camera(name)
 
 

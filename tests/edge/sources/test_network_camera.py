@@ -1,4 +1,4 @@
-"""Cameras over HTTP: every kind of stream, and a reason for whatever is none."""
+"""HTTP cameras: every kind of stream, and a reason for everything that is not a stream."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ JPEGS = jpegs()
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Answer], CameraServer]]:
-    """Start a server on loopback that answers each connection in that way."""
+    """Start a loopback server that handles each connection this way."""
     servers: list[CameraServer] = []
 
     def start(answer: Answer) -> CameraServer:
@@ -58,7 +58,7 @@ Serve = Callable[[Answer], CameraServer]
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A silence of a second is enough."""
+    """Shorten the timeout for silent cameras to one second."""
     monkeypatch.setattr(network_stream, "SILENCE_S", 0.7)
     monkeypatch.setattr(network_camera, "OPEN_TIMEOUT_S", 2.0)
 
@@ -72,7 +72,7 @@ def first_frames(url: str, count: int = 5) -> list[Frame]:
 
 
 def steps(frames: list[Frame]) -> list[int]:
-    """By how much the number that each frame shows and its index differ from the first one's: frames left out count."""
+    """Return each frame's shown number minus its index, relative to the first; 0 if the index counts drops."""
     first = number_in(frames[0].gray)
     return [(number_in(frame.gray) - first - frame.index) % 32 for frame in frames]
 
@@ -100,7 +100,7 @@ class TestFrames:
         assert clocks[0].tzinfo is not None
         assert steps(frames) == [0] * 20
 
-    def test_gray_is_the_decoder_s_luma_and_colours_are_the_image_s(self, serve: Serve) -> None:
+    def test_gray_is_the_decoder_s_luma_and_colors_are_the_image_s(self, serve: Serve) -> None:
         image = np.zeros((48, 64, 3), np.uint8)
         image[..., 2] = np.linspace(0, 250, 64, dtype=np.uint8)
         (frame, *_) = [
@@ -217,17 +217,20 @@ class TestFrames:
         with camera(url) as source:
             frame = next(iter(source))
         assert isinstance(frame, Frame)
-        assert number_in(frame.gray) == 25  # the next key frame, not gray ones before it
+        assert number_in(frame.gray) == 25  # the next key frame, without gray frames before it
 
 
 class TestNoStream:
     @pytest.mark.parametrize(
         ("status", "message"),
         [
-            ("401 Unauthorized", "it asks for a user and password (401); put them into the address"),
-            ("403 Forbidden", "it refuses the address or the user (403)"),
-            ("404 Not Found", "it has nothing at this address (404); check the path"),
-            ("500 Oops", "it answers with an error (500 Oops)"),
+            (
+                "401 Unauthorized",
+                "the server requires a user name and password (401); add them to the address",
+            ),
+            ("403 Forbidden", "the server denies access to this address or user (403)"),
+            ("404 Not Found", "the server has nothing at this address (404); check the path"),
+            ("500 Oops", "the server responded with an error (500 Oops)"),
         ],
     )
     def test_a_status_is_named(self, serve: Serve, status: str, message: str) -> None:
@@ -241,12 +244,12 @@ class TestNoStream:
             ("", b"\xef\xbb\xbf\n<HTML>Hello</HTML>", "a web page, not a stream"),
             ("application/json", b'{"error": "no such stream"}', "JSON, not a stream"),
             ("text/plain", b'{"a": 1}', "JSON, not a stream"),
-            ("text/plain", b"hello", "a text, not a stream"),
+            ("text/plain", b"hello", "text, not a stream"),
             ("image/jpeg", JPEGS[0], "one image, not a stream"),
             ("application/octet-stream", JPEGS[0], "one image, not a stream"),
             ("image/png", encode(".png", plain(9)), "one image, not a stream"),
             ("", encode(".png", plain(9)), "one image, not a stream"),
-            ("text/plain", b"", "nothing"),
+            ("text/plain", b"", "an empty response"),
         ],
     )
     @pytest.mark.parametrize("length", [False, True])
@@ -257,11 +260,11 @@ class TestNoStream:
             client.head(kind, length=len(body) if length else None)
             client.send(body)
 
-        if message == "a text, not a stream" and not length:
-            message = "nothing that FFmpeg can read"
+        if message == "text, not a stream" and not length:
+            message = "data in a format that FFmpeg cannot read"
         said = refusal(serve(answer).url)
-        assert f"it answers with {message}" in said
-        assert "name the address of the stream itself" in said
+        assert f"the server returned {message}" in said
+        assert "use the address of the stream itself" in said
 
     @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
     def test_a_recording_is_named(self, serve: Serve, tmp_path: Path, suffix: str) -> None:
@@ -271,7 +274,7 @@ class TestNoStream:
             client.head("video/mp4", length=len(content))
             client.send(content)
 
-        assert "a recording, which has an end; read it with: fer-edge video" in refusal(serve(answer).url)
+        assert "a recording, not a live stream; to read it, use: fer-edge video" in refusal(serve(answer).url)
 
     @pytest.mark.usefixtures("impatient")
     @pytest.mark.parametrize("sent", [None, b"", b"--frame\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff"])
@@ -282,7 +285,7 @@ class TestNoStream:
                 client.send(sent)
             client.wait(30)
 
-        assert re.search(r"there was no answer|nothing came for 0\.7 s", refusal(serve(answer).url))
+        assert re.search(r"no response|no data for 0\.7 s", refusal(serve(answer).url))
 
     @pytest.mark.usefixtures("impatient")
     def test_text_that_never_becomes_an_image(self, serve: Serve) -> None:
@@ -291,15 +294,13 @@ class TestNoStream:
             while client.wait(0.01):
                 client.send(b"--frame\r\nContent-Type: text/plain\r\n\r\nhello\r\n")
 
-        assert "nothing came for 0.7 s" in refusal(serve(answer).url)
+        assert "no data for 0.7 s" in refusal(serve(answer).url)
 
     @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp"])
     def test_an_address_that_nobody_answers(self, scheme: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        assert "nobody answers at this address (connection refused); check the address" in refusal(
-            f"{scheme}://127.0.0.1:{port}/"
-        )
+        assert "connection refused; check the address" in refusal(f"{scheme}://127.0.0.1:{port}/")
 
     @pytest.mark.parametrize("scheme", ["http", "rtsp"])
     def test_a_host_that_does_not_exist(self, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +308,7 @@ class TestNoStream:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         monkeypatch.setattr(socket, "getaddrinfo", unknown)
-        assert "no host of this name is known; check the address" in refusal(f"{scheme}://camera.invalid/")
+        assert "unknown host name; check the address" in refusal(f"{scheme}://camera.invalid/")
 
     @pytest.mark.parametrize(
         "url", ["http://127.0.0.1:port/", "http://[::1/", "http://", "rtsp://127.0.0.1:x/"]
@@ -316,26 +317,28 @@ class TestNoStream:
         assert "; check" in refusal(url)
 
     def test_an_unknown_scheme(self) -> None:
-        assert "does not know this kind of address; use rtsp:// or http://" in refusal("gopher2://127.0.0.1/")
+        assert "does not support this kind of address; use rtsp:// or http://" in refusal(
+            "gopher2://127.0.0.1/"
+        )
 
     def test_another_protocol_s_server(self, serve: Serve) -> None:
         def answer(client: Client) -> None:
             client.send(b"SSH-2.0-OpenSSH_9.2\r\n")
 
-        assert "its answer is not HTTP; check the port" in refusal(serve(answer).url)
+        assert "the response is not HTTP; check the port" in refusal(serve(answer).url)
 
     def test_size_and_rate_cannot_be_asked_for(self) -> None:
-        with pytest.raises(UsageError, match="cannot be asked for a size or rate"):
+        with pytest.raises(UsageError, match="size and rate cannot be set for a network camera"):
             camera("rtsp://host/", size=(640, 480))
 
     @pytest.mark.usefixtures("impatient")
     @pytest.mark.parametrize(
         ("answer", "message"),
         [
-            (b"", "there was no answer"),
+            (b"", "no response"),
             (
                 b"RTSP/1.0 503 Service Unavailable\r\nCSeq: 1\r\n\r\n",
-                "it answers with an error of its own (5xx)",
+                "the server responded with an error (5xx)",
             ),
         ],
     )
@@ -349,13 +352,13 @@ class TestNoStream:
     @pytest.mark.parametrize("target", ["/stream", "file:///etc/passwd"])
     def test_a_redirection_that_leads_nowhere(self, serve: Serve, target: str) -> None:
         server = serve(lambda client: client.head(status="302 Found", length=0, more=f"Location: {target}"))
-        assert "it redirects to nothing that can be read (302)" in refusal(server.url)
+        assert "the server redirects to an address that cannot be read (302)" in refusal(server.url)
 
     def test_an_image_that_claims_any_size(self, serve: Serve) -> None:
         jpeg = bytearray(JPEGS[0])
         place = jpeg.index(b"\xff\xc0") + 5
         jpeg[place : place + 4] = (65_000).to_bytes(2, "big") * 2
-        assert "its images cannot be decoded" in refusal(serve(mjpeg([bytes(jpeg)], rate=1000)).url)
+        assert "cannot decode its images" in refusal(serve(mjpeg([bytes(jpeg)], rate=1000)).url)
 
 
 class TestPasswords:
@@ -403,7 +406,7 @@ class TestPasswords:
             )
         )
         said = refusal(server.url.replace("//", "//me:secret@"))
-        assert "in a way that is not known here; let the camera use Digest" in said
+        assert "an unsupported authentication method; set the camera to Digest" in said
 
     def test_a_wrong_one_is_refused_at_once(self, serve: Serve) -> None:
         server = serve(
@@ -414,13 +417,13 @@ class TestPasswords:
             )
         )
         said = refusal(server.url.replace("//", "//me:secret@"))
-        assert "it refuses the user and password (401); check them" in said
+        assert "the server rejected the user name or password (401); check both" in said
         assert "secret" not in said
         assert "me:***@" in said
 
 
 class TestLag:
-    """What comes faster than it is taken is left out, never kept for later."""
+    """Frames that arrive faster than they are taken are dropped, never queued."""
 
     @pytest.mark.parametrize("kind", ["mjpeg", "ts"])
     def test_a_slow_reader_gets_the_newest(self, serve: Serve, kind: str) -> None:
@@ -444,7 +447,7 @@ class TestLag:
                 assert isinstance(frame, Frame)
                 behind.append(len(sent) - frame.index)
                 time.sleep(0.25)
-        # A reader that was given every frame would be 200 behind in the end, whatever the first one's number.
+        # A reader that got every frame would be 200 behind at the end, whatever the first number.
         assert behind[-1] - behind[0] < 60
 
     def test_the_server_is_never_held_up(self, serve: Serve) -> None:
@@ -453,7 +456,7 @@ class TestLag:
 
         def answer(client: Client) -> None:
             client.head("multipart/x-mixed-replace; boundary=frame")
-            for _ in range(100):  # more than any buffer of the system holds
+            for _ in range(100):  # more than any system buffer holds
                 client.send(part(big))
             done.set()
             client.wait(30)
@@ -482,7 +485,7 @@ class TestLag:
         pairs = zip(watcher.frames, watcher.arrived, strict=False)
         offsets = [arrived - (frame.time_s or 0.0) for frame, arrived in pairs]
         assert max(offsets) - min(offsets) < 3  # of fifteen that it would be behind
-        assert sum("decoding its 256×192 is too slow here" in text for text in caplog.messages) == 1
+        assert sum("decoding 256×192 is too slow on this machine" in text for text in caplog.messages) == 1
 
     def test_a_stream_that_is_refreshed_in_stripes_has_no_key_frames_but_a_first_one(
         self, serve: Serve
@@ -499,8 +502,8 @@ class TestEnd:
         assert number_in(frames[-1].gray) == 9
         assert isinstance(error, SourceLostError)
         count = frames[-1].index + 1
-        assert f"it was lost after {count} frames: it closed the connection" in str(error)
-        assert "what was written is kept" in str(error)
+        assert f"lost after {count} frames: the server closed the connection" in str(error)
+        assert "the results so far are kept" in str(error)
 
     def test_another_thread_ends_it_while_it_waits(self, serve: Serve) -> None:
         def answer(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""``camera picamera`` with a module that behaves as picamera2's documentation says; not tried on hardware."""
+"""``camera picamera`` with a fake module that follows picamera2's documentation; not tested on hardware."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.edge.support import corners, take_frames, wait_until
 
 
 class Picamera2:
-    """A sensor that gives one image, in YUV 4:2:0 with rows padded to 64 bytes, as on a Raspberry Pi 5."""
+    """A sensor with one image in YUV 4:2:0, its rows padded to 64 bytes as on a Raspberry Pi 5."""
 
     cameras = 2
     fails: str | None = None
@@ -86,7 +86,7 @@ class Picamera2:
 
 @pytest.fixture
 def picamera2(monkeypatch: pytest.MonkeyPatch) -> type[Picamera2]:
-    """The module, with two cameras."""
+    """Install the fake module, with two cameras."""
     module = types.ModuleType("picamera2")
     module.Picamera2 = Picamera2  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "picamera2", module)
@@ -94,7 +94,7 @@ def picamera2(monkeypatch: pytest.MonkeyPatch) -> type[Picamera2]:
     return Picamera2
 
 
-def test_frames_have_luma_first_and_the_right_colours(picamera2: type[Picamera2]) -> None:
+def test_frames_have_luma_first_and_the_right_colors(picamera2: type[Picamera2]) -> None:
     with camera("picamera", size=(200, 120), rate=20.0) as source:
         info = source.info
         frames = [item for item, _ in zip(source, range(3), strict=False) if isinstance(item, Frame)]
@@ -118,7 +118,7 @@ def test_it_takes_the_nearest_size(picamera2: type[Picamera2], caplog: pytest.Lo
     picamera2.nearest = (640, 480)
     with camera("picamera", size=(641, 481)) as source:
         assert source.info.size == (640, 480)
-    assert "camera picamera: asked for 641×481, it gives 640×480" in caplog.messages
+    assert "camera picamera: requested 641×481, but it delivers 640×480" in caplog.messages
 
 
 def test_one_that_stops_is_opened_again(picamera2: type[Picamera2]) -> None:
@@ -132,18 +132,18 @@ def test_one_that_stops_is_opened_again(picamera2: type[Picamera2]) -> None:
 def test_a_camera_that_is_busy(picamera2: type[Picamera2]) -> None:
     picamera2.fails = "busy"
     _, error = take_frames(camera("picamera"))
-    assert "it cannot be opened: Camera __init__ sequence did not complete.; check its cable" in str(error)
+    assert "cannot open the device: Camera __init__ sequence did not complete.; check its cable" in str(error)
 
 
 def test_a_camera_that_is_not_connected(picamera2: type[Picamera2]) -> None:
     _, error = take_frames(camera("picamera:2"))
-    assert "no camera 2 is connected; found 2" in str(error)
+    assert "camera 2 is not connected; cameras found: 2" in str(error)
 
 
 @pytest.mark.parametrize("name", ["picamera:one", "picamera:", "picamera:-1"])
 def test_a_number_that_is_none(name: str) -> None:
     if name == "picamera:":
-        camera(name)  # the first
+        camera(name)  # the first camera
         return
     with pytest.raises(UsageError, match="expected picamera or picamera:N"):
         camera(name)

@@ -1,4 +1,4 @@
-"""Reading pipes and making calls that may wait for ever."""
+"""Reading from pipes, and calls that may block forever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from fer_edge.sources.interruptible import CallThread
 from fer_edge.sources.pipe import PipeReader
 
-unix_only = pytest.mark.skipif(os.name == "nt", reason="Windows selects sockets alone")
+unix_only = pytest.mark.skipif(os.name == "nt", reason="select works only on sockets on Windows")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_calls_return_and_raise_what_they_do() -> None:
 def test_a_call_that_takes_too_long_is_left_behind() -> None:
     calls, go = CallThread(), threading.Event()
     started = time.monotonic()
-    with pytest.raises(TimeoutError, match=r"nothing came for 0\.2 s"):
+    with pytest.raises(TimeoutError, match=r"no data for 0\.2 s"):
         calls.run(go.wait, 0.2)
     assert time.monotonic() - started < 2
     go.set()

@@ -1,4 +1,4 @@
-"""The times of frames, from stamps of every kind."""
+"""Frame times from all kinds of time stamps."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ CASES: list[tuple[str, Stamps, float | None, Stamps]] = [
     ("stamps", "start_s", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 @pytest.mark.parametrize("joins", [False, True])
-def test_times_run(stamps: Stamps, start_s: float | None, expected: Stamps, *, joins: bool) -> None:
+def test_times_follow_the_stamps(
+    stamps: Stamps, start_s: float | None, expected: Stamps, *, joins: bool
+) -> None:
     assert times(stamps, start_s, joins=joins) == pytest.approx(expected, abs=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Cameras that go and come back: one run, whatever the connections do."""
+"""Cameras that disconnect and return: one run across all connections."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ JPEGS = jpegs()
 
 @pytest.fixture
 def server() -> Iterator[CameraServer]:
-    """An MJPEG camera at 50 images a second."""
+    """Start an MJPEG camera at 50 images per second."""
     with CameraServer(mjpeg(JPEGS, rate=50)) as running:
         yield running
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A silence of 0.7 s is enough."""
+    """Shorten the timeout for silent cameras to 0.7 s."""
     monkeypatch.setattr(network_stream, "SILENCE_S", 0.7)
 
 
@@ -70,7 +70,7 @@ def test_a_stream_that_comes_back_goes_on(server: CameraServer, caplog: pytest.L
     assert isinstance(last, Frame)
     assert isinstance(first, Frame)
     assert first.index == last.index + 1
-    # The clock runs on through the interruption, as the wall's does.
+    # Times continue through the interruption, like wall-clock time.
     assert last.time_s is not None
     assert first.time_s is not None
     assert last.clock is not None
@@ -80,7 +80,7 @@ def test_a_stream_that_comes_back_goes_on(server: CameraServer, caplog: pytest.L
         timedelta(seconds=first.time_s - last.time_s), abs=timedelta(seconds=0.1)
     )
     assert [text for text in caplog.messages if "lost after" in text] == [
-        f"camera {server.url}: lost after 0 s: it closed the connection; trying again"
+        f"camera {server.url}: lost after 0 s: the server closed the connection; reconnecting"
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_stream_that_falls_silent_is_lost_and_comes_back() -> None:
     def answer(client: Client) -> None:
         calls.append(len(calls))
         mjpeg(JPEGS, rate=50, count=10 if len(calls) == 1 else None)(client)
-        client.wait(30)  # silent, and open
+        client.wait(30)  # silent, with the connection open
 
     with CameraServer(answer) as server, Watcher(camera(server.url)) as watcher:
         wait_until(lambda: len(watcher.frames) >= 30)
@@ -103,7 +103,7 @@ def test_a_stream_that_falls_silent_is_lost_and_comes_back() -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_while_it_is_gone_errors_of_any_kind_are_waited_for(server: CameraServer) -> None:
-    """After it once worked, a page, a wrong password or one image are a camera that is starting."""
+    """After a first success, a web page, a wrong password or a single image mean that the camera is starting."""
     answers = [
         lambda client: client.head("text/html", status="404 Not Found", length=0),
         lambda client: client.head("text/html", status="401 Unauthorized", length=0),
@@ -185,7 +185,7 @@ def test_stamps_that_jump_or_begin_again_do_not_matter(tmp_path: Path, wild_s: f
             client.wait(0.01)
 
     with CameraServer(answer) as server, Watcher(camera(server.url)) as watcher:
-        wait_until(lambda: watcher.source.info.reconnects >= 2)  # each connection begins at its old time
+        wait_until(lambda: watcher.source.info.reconnects >= 2)  # each connection restarts at its old time
         elapsed = watcher.arrived[-1] - watcher.arrived[0]
     times = [frame.time_s for frame in watcher.frames if frame.time_s is not None]
     assert all(0 <= a < b for a, b in pairwise(times))
@@ -215,12 +215,10 @@ class TestGivingUp:
             server.stop()
             wait_until(lambda: watcher.error is not None)
         assert isinstance(watcher.error, SourceLostError)
-        assert "it was lost after" in str(watcher.error)
-        assert "nobody answers at this address (connection refused), and it was not back within 0.6 s" in str(
-            watcher.error
-        )
+        assert ": lost after" in str(watcher.error)
+        assert "connection refused, and no reconnection within 0.6 s" in str(watcher.error)
 
-    def test_at_once_with_0(self, server: CameraServer) -> None:
+    def test_zero_gives_up_at_once(self, server: CameraServer) -> None:
         with Watcher(camera(server.url, reconnect_s=0)) as watcher:
             wait_until(lambda: len(watcher.frames) >= 3)
             server.stop()
@@ -239,7 +237,7 @@ class TestAtTheStart:
     def test_with_a_time_named_it_is_waited_for(self, caplog: pytest.LogCaptureFixture) -> None:
         server = CameraServer(mjpeg(JPEGS, rate=50))
         with server:
-            pass  # takes a port
+            pass  # occupies a port
         with Watcher(camera(server.url, reconnect_s=60)) as watcher:
             assert watcher.source.info.lost
             assert watcher.source.info.size is None
@@ -251,9 +249,9 @@ class TestAtTheStart:
         assert [change.reason for change in watcher.changes] == ["connect"]
         assert watcher.items[0] is watcher.changes[0]
         assert watcher.frames[0].time_s == 0
-        assert "connection refused); waiting for it" in caplog.text
+        assert "connection refused; waiting for it" in caplog.text
 
-    def test_but_not_where_waiting_does_not_help(self) -> None:
+    def test_errors_that_waiting_cannot_fix_are_raised(self) -> None:
         with CameraServer(lambda client: client.head(status="404 Not Found", length=0)) as server:
             _, error = take_frames(camera(server.url, reconnect_s=60))
         assert type(error) is SourceError
@@ -264,7 +262,7 @@ class TestAtTheStart:
             pass
         _, error = take_frames(camera(server.url, reconnect_s=0.3))
         assert type(error) is SourceError
-        assert "it was not back within 0.3 s" in str(error)
+        assert "no reconnection within 0.3 s" in str(error)
 
 
 class TestClosing:
@@ -313,7 +311,7 @@ def count_handles() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="handles are counted on Linux only")
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="file handles can be counted only on Linux")
 @pytest.mark.parametrize("kind", ["mjpeg", "ts"])
 def test_ten_interruptions_leave_no_thread_and_no_handle(
     kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -337,7 +335,7 @@ def test_ten_interruptions_leave_no_thread_and_no_handle(
         threads, handles = interrupt(3)
         for number in range(4, 13):
             after = interrupt(number)
-        # The server's own connection may be one more at the moment.
+        # The server's own connection may add one for a moment.
         assert after[0] <= threads + 1
         assert after[1] <= handles + 1
     assert os.getpid()

@@ -1,4 +1,4 @@
-"""Sources by name, and by what a path, a URL or a number stands for."""
+"""Sources by name, and by path, URL or number."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_folder_is_its_images(tmp_path: Path) -> None:
 
 
 def test_no_name_is_no_source() -> None:
-    with pytest.raises(UsageError, match="got an empty text"):
+    with pytest.raises(UsageError, match="no source given"):
         source_of("")
 
 
@@ -68,7 +68,7 @@ def test_a_source_is_made_by_its_name(name: str, addresses: list[str], kind: typ
 
 def test_the_first_address_s_scheme_names_the_source() -> None:
     assert type(create_source("video", "camera:0".removeprefix("camera:"))) is VideoSource
-    with pytest.raises(UsageError, match="expected a camera"):
+    with pytest.raises(UsageError, match="is not a camera address"):
         create_source("video", "camera:0")  # the whole address goes to the source that its scheme names
 
 

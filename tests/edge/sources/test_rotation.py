@@ -1,4 +1,4 @@
-"""Frames that are turned."""
+"""Rotated frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.edge.support import ItemSource, corners
 
 
 @pytest.mark.parametrize(("degrees", "turns"), [(90, -1), (180, 2), (270, 1)])
-def test_gray_and_colours_are_turned_clockwise(degrees: int, turns: int) -> None:
+def test_gray_and_colors_are_turned_clockwise(degrees: int, turns: int) -> None:
     image = corners(64, 48)
     with RotatedSource(ItemSource([Frame(image, "items", 3, 1.5)], live=True), degrees) as source:
         (frame,) = source

@@ -39,7 +39,7 @@ def h264(width: int = 320, height: int = 240, gop: int = 25) -> str:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """An RTSP camera: H.264, 25 frames a second, a key frame each second."""
+    """Start an RTSP camera: H.264, 25 frames per second, one key frame per second."""
     with rtsp_camera(h264()) as (address, _):
         yield address
 
@@ -59,7 +59,7 @@ def test_h264_frames_come_in_order(url: str) -> None:
     times = [frame.time_s for frame in frames if frame.time_s is not None]
     assert times[0] == 0
     assert all(a < b for a, b in pairwise(times))
-    assert max(means) < 60  # a white ball on black: nothing gray before the first key frame
+    assert max(means) < 60  # a white ball on black: no gray frame before the first key frame
 
 
 def test_motion_jpeg() -> None:
@@ -80,16 +80,16 @@ def test_a_password() -> None:
         _, none = take_frames(camera(address))
         _, wrong = take_frames(camera(address.replace("//", "//me:wr0ng@")))
     assert frames[0].source == address.replace("//", "//me:***@")
-    assert "it asks for a user and password (401)" in str(none)
+    assert "the server requires a user name and password (401)" in str(none)
     assert "rtsp://user:password@" in str(none)
-    assert "it refuses the user and password (401); check them" in str(wrong)
+    assert "the server rejected the user name or password (401); check both" in str(wrong)
     assert "wr0ng" not in str(wrong)
 
 
 def test_a_path_that_is_none(url: str) -> None:
     _, error = take_frames(camera(f"{url}/other/path"))
     assert type(error) is SourceError
-    assert "it has nothing at this address (404)" in str(error)
+    assert "the server has nothing at this address (404)" in str(error)
 
 
 def test_sound_alone_is_no_camera() -> None:
@@ -108,7 +108,7 @@ def test_a_recording_ends_with_a_word_about_it(tmp_path: Path) -> None:
         frames, error = take_frames(camera(address))
     assert len(frames) > 5
     assert isinstance(error, SourceLostError)
-    assert "it sent a recording of 2 s, which has ended; read it with: fer-edge video" in str(error)
+    assert "the recording of 2 s that it sent has ended; to read it, use: fer-edge video" in str(error)
 
 
 def test_a_restarted_server_with_another_size(url: str) -> None:
@@ -138,7 +138,7 @@ def test_a_server_that_stands_still_is_lost_and_back(monkeypatch: pytest.MonkeyP
 
 
 def test_a_reader_slower_than_the_stream_is_never_far_behind(url: str) -> None:
-    """30 seconds in CI's words: bench/rtsp_lag.py measures ten minutes."""
+    """Runs for 30 seconds; bench/rtsp_lag.py measures ten minutes."""
     with camera(url) as source:
         ages = []
         began = time.monotonic()
@@ -188,7 +188,7 @@ def test_a_signal_ends_the_wait_for_a_server_that_is_gone(tmp_path: Path, sent: 
             server.kill()
             assert process.stderr is not None
             said = ""
-            while "trying again" not in said:
+            while "reconnecting" not in said:
                 said = process.stderr.readline()
                 assert said
             time.sleep(1)

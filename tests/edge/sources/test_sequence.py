@@ -1,4 +1,4 @@
-"""Several sources as one: in order, a break between two, one that fails does not end the others."""
+"""Several sources as one: in order, with a break between them; a failing source does not end the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URLs among the names of sources."""
+"""URLs as names of sources."""
 
 from __future__ import annotations
 

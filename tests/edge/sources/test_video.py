@@ -1,4 +1,4 @@
-"""Video files as they are met with, whole and damaged."""
+"""Video files as found in practice, intact and damaged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.edge.support import CODECS, plain, take_frames, write_bytes, write_vi
 
 
 def clip(path: Path, *, frames: int = 30, rate: float = 10.0) -> Path:
-    """A real video in which the frame's number is a bar's length."""
+    """Write a real video in which the length of a bar is the frame number."""
 
     def images() -> Iterator[Image]:
         for number in range(frames):
@@ -68,24 +68,24 @@ def test_a_truncated_video_gives_its_frames_and_then_says_so(suffix: str, tmp_pa
     )
     assert 1 <= len(frames) <= 20
     assert isinstance(error, SourceLostError)
-    assert f"part{suffix}: the video broke off after {len(frames)} frames, " in str(error)
-    assert str(error).endswith(" s before its end; what was read is kept")
+    assert f"part{suffix}: the video ended early, after {len(frames)} frames, " in str(error)
+    assert str(error).endswith(" s before its end; the results so far are kept")
 
 
 @pytest.mark.parametrize("suffix", CODECS)
 def test_a_video_without_frames_is_refused(suffix: str, tmp_path: Path) -> None:
     frames, error = take_frames(VideoSource(clip(tmp_path / f"none{suffix}", frames=0)))
     assert frames == []
-    assert f"none{suffix}: expected a video, it " in str(error)
+    assert f"none{suffix}: cannot " in str(error)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "clip.mp4: expected a video, the file cannot be read: No such file or directory"),
-        (b"", "clip.mp4: expected a video, the file is empty"),
-        (b"no video at all", "clip.mp4: expected a video, it holds nothing that FFmpeg can read"),
-        (bytes(5000), "clip.mp4: expected a video, it holds nothing that FFmpeg can read"),
+        (None, "clip.mp4: cannot open video: No such file or directory"),
+        (b"", "clip.mp4: cannot open video: the file is empty"),
+        (b"no video at all", "clip.mp4: cannot open video: unsupported format or damaged file"),
+        (bytes(5000), "clip.mp4: cannot open video: unsupported format or damaged file"),
     ],
 )
 def test_what_is_no_video_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:
@@ -101,11 +101,11 @@ def test_an_mp4_without_its_end_is_refused(tmp_path: Path) -> None:
     content = clip(tmp_path / "whole.mp4").read_bytes()
     frames, error = take_frames(VideoSource(write_bytes(tmp_path / "part.mp4", content[: len(content) // 2])))
     assert frames == []
-    assert "part.mp4: expected a video, it holds nothing that FFmpeg can read, or is damaged" in str(error)
+    assert "part.mp4: cannot open video: unsupported format or damaged file" in str(error)
 
 
 def test_a_folder_is_refused_with_what_reads_it(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="got a folder; for its pictures use: fer-edge folder"):
+    with pytest.raises(SourceError, match="it is a folder; for the images in it, use: fer-edge folder"):
         VideoSource(tmp_path).__enter__()
 
 

@@ -1,4 +1,4 @@
-"""What is no video, or claims to be more than it is: one line, soon, in little memory."""
+"""Files that are not videos or claim too much: one line of error, quickly, in little memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_no_video_is_refused_in_one_line(content: bytes, suffix: str, tm
     frames, error = take_frames(VideoSource(path))
     assert frames == []
     assert type(error) is SourceError
-    assert str(error).startswith(f"{path}: expected a video")
+    assert str(error).startswith(f"{path}: cannot open video")
     assert "\n" not in str(error)
     assert time.monotonic() - started < 5
 
@@ -57,22 +57,25 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
             if packet.dts is not None:
                 packet.stream = stream
                 output.mux(packet)
-    assert str(take_frames(VideoSource(path))[1]) == f"{path}: expected a video, it holds sound; name a video"
+    assert (
+        str(take_frames(VideoSource(path))[1])
+        == f"{path}: cannot open video: it contains only audio; name a video"
+    )
 
 
 def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
-    """An ID3 tag with a picture before a second of silent MP3 frames."""
-    picture = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
-    frame = b"APIC" + len(picture).to_bytes(4, "big") + b"\x00\x00" + picture
+    """An ID3 tag with an image, followed by a second of silent MP3 frames."""
+    cover = b"\x00image/jpeg\x00\x03\x00" + FACE.read_bytes()
+    frame = b"APIC" + len(cover).to_bytes(4, "big") + b"\x00\x00" + cover
     size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     silence = (b"\xff\xfb\x90\x64" + bytes(413)) * 40
     path = write_bytes(tmp_path / "song.mp3", b"ID3\x03\x00\x00" + size + frame + silence)
     frames, error = take_frames(VideoSource(path))
     assert frames == []
-    assert "it holds sound with a cover; name a video" in str(error)
+    assert "it contains only audio and a cover image; name a video" in str(error)
 
 
-# --- headers that lie ---
+# --- wrong headers ---
 
 
 def test_a_gif_of_a_small_file_and_many_pixels_takes_little_memory(tmp_path: Path) -> None:
@@ -96,7 +99,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     done = run_python(script, path)
     message, grown = done.stdout.splitlines()
-    assert "expected a video" in message
+    assert "cannot decode any frame of the video" in message
     assert int(grown) < 300_000
     assert done.stderr == ""
 
@@ -164,7 +167,7 @@ def test_random_damage_never_does_worse_than_an_error(seed: int, tmp_path: Path)
     assert error is None or "\n" not in str(error)
 
 
-# --- what is no file ---
+# --- not a file ---
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
@@ -174,11 +177,11 @@ def test_random_damage_never_does_worse_than_an_error(seed: int, tmp_path: Path)
         ("missing.mp4", "No such file or directory"),
         ("x" * 300 + ".mp4", "File name too long"),
         ("a\0b.mp4", "null byte"),
-        ("/dev/null", "got a device; a camera is read with: fer-edge camera"),
-        ("/dev/zero", "got a device"),
-        (".", "got a folder; for its pictures use: fer-edge folder"),
+        ("/dev/null", "it is a device; for a camera, use: fer-edge camera"),
+        ("/dev/zero", "it is a device"),
+        (".", "it is a folder; for the images in it, use: fer-edge folder"),
         ("file:///nowhere/clip.mp4", "No such file or directory"),
-        ("", "got a folder"),
+        ("", "it is a folder"),
     ],
 )
 def test_what_is_no_file(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,14 +191,14 @@ def test_what_is_no_file(name: str, message: str, tmp_path: Path, monkeypatch: p
     assert message in str(error)
 
 
-@pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root may read everything")
+@pytest.mark.skipif(os.name == "nt" or not os.geteuid(), reason="root can read every file")
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "clip.mp4", b"x")
     path.chmod(0)
     assert "Permission denied" in str(take_frames(VideoSource(path))[1])
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes of this kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such named pipes")
 def test_a_named_pipe_is_read_like_one(tmp_path: Path) -> None:
     content = write_clip(tmp_path / "clip.mkv").read_bytes()
     os.mkfifo(tmp_path / "pipe")
@@ -213,13 +216,13 @@ def test_a_named_pipe_is_read_like_one(tmp_path: Path) -> None:
     assert [number_in(frame.gray) for frame in frames] == list(range(20))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes of this kind")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such named pipes")
 def test_a_named_pipe_that_gives_nothing_is_no_video(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     threading.Timer(0.2, lambda: (tmp_path / "pipe").write_bytes(b"")).start()
     frames, error = take_frames(VideoSource(tmp_path / "pipe"))
     assert frames == []
-    assert "expected a video" in str(error)
+    assert "cannot open video" in str(error)
 
 
 def test_an_encrypted_video_is_called_so(tmp_path: Path) -> None:
@@ -231,4 +234,4 @@ def test_an_encrypted_video_is_called_so(tmp_path: Path) -> None:
     path = remux(write_clip(tmp_path / "a.mp4"), tmp_path / "locked.mp4", options=options)
     frames, error = take_frames(VideoSource(path))
     assert not frames
-    assert str(error) == f"{path}: the video is encrypted; name one without copy protection"
+    assert str(error) == f"{path}: the video is encrypted; use one without copy protection"

@@ -1,4 +1,4 @@
-"""A video may be closed at any moment and from any thread, left unfinished, and outlive the interpreter."""
+"""A video can be closed at any moment and from any thread, left unfinished, and outlive the interpreter."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_signal_ends_the_wait_for_a_pipe(
     assert err == b""
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows selects sockets alone")
+@pytest.mark.skipif(os.name == "nt", reason="select works only on sockets on Windows")
 def test_the_first_frame_of_a_raw_mjpeg_pipe_comes_at_once(tmp_path: Path) -> None:
     content = write_clip(tmp_path / "raw.mjpeg", "mjpeg", pixels="yuvj420p", frames=50).read_bytes()
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Whole videos of many kinds: each frame once, at its time, in its own upright square pixels, no complaint."""
+"""Intact videos of many kinds: each frame once, at its time, upright with square pixels, without warnings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAST_VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
 def read_whole(path: Path | str) -> list[Frame]:
-    """The frames of a video that has nothing to complain of, whose times rise."""
+    """Read the frames of a video that gives no warnings and whose times increase."""
     frames, error = take_frames(VideoSource(path))
     assert error is None
     times = [frame.time_s for frame in frames]
@@ -33,7 +33,7 @@ def read_whole(path: Path | str) -> list[Frame]:
 
 
 def check_frames(frames: list[Frame], count: int = 20, rate: float = 25.0, *, start_s: float = 0.0) -> None:
-    """So many frames in order at a constant rate, showing what was written."""
+    """Check the number, order, constant rate and content of frames."""
     assert [number_in(frame.gray) for frame in frames] == list(range(count))
     expected = [start_s + number / rate for number in range(count)]
     assert [frame.time_s for frame in frames] == pytest.approx(expected, abs=2e-3)
@@ -127,7 +127,7 @@ def test_sound_that_is_longer_is_no_missing_end(suffix: str, tmp_path: Path) -> 
 def test_a_part_that_was_cut_out_without_encoding_it_again(suffix: str, tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mp4", frames=30, options={"bf": "0"})
     frames = read_whole(remux(whole, tmp_path / f"part{suffix}", -0.6, first=10))
-    if suffix in (".mp4", ".mov"):  # with an edit list: five frames are there, and not shown
+    if suffix in (".mp4", ".mov"):  # with an edit list: five frames are in the file but hidden
         assert [number_in(frame.gray) for frame in frames] == list(range(15, 30))
     assert frames[0].time_s == pytest.approx(0.0, abs=0.05)
 
@@ -168,7 +168,7 @@ def test_a_raw_stream_without_a_rate_says_which_one_is_assumed(
     with caplog.at_level(logging.WARNING):
         check_frames(read_whole(path))
     assert caplog.messages == [
-        f"{path}: the video states neither times nor a rate; timed at 25 frames a second"
+        f"{path}: the video has neither timestamps nor a frame rate; assuming 25 frames a second"
     ]
 
 
@@ -190,7 +190,7 @@ def test_a_lone_frame_that_is_stamped_hours_away(suffix: str, seconds: int, tmp_
 
 
 def restamp_flv(content: bytes, number: int, seconds: int) -> bytes:
-    """The content of an .flv in which the video tag of that number has another time."""
+    """Return the content of an .flv with the time of one video tag changed."""
     changed, place, seen = bytearray(content), 13, 0
     while place + 11 < len(changed):
         size = int.from_bytes(changed[place + 1 : place + 4], "big")
@@ -212,7 +212,7 @@ def test_an_flv_with_a_lone_wrong_stamp(seconds: int, tmp_path: Path) -> None:
 
 
 def restamp_ts(content: bytes, number: int, seconds: int) -> bytes:
-    """The content of a .ts in which the PES packet of that number has other times."""
+    """Return the content of a .ts with the times of one PES packet changed."""
     changed, seen = bytearray(content), 0
     for place in range(0, len(changed), 188):
         body = place + 4
@@ -227,7 +227,7 @@ def restamp_ts(content: bytes, number: int, seconds: int) -> bytes:
 
 
 def shift_stamp(content: bytearray, place: int, ticks: int) -> None:
-    """Add to a time stamp of 33 bits in an MPEG PES header."""
+    """Add to a 33-bit time stamp in an MPEG PES header."""
     field = int.from_bytes(content[place : place + 5], "big")
     stamp = (field >> 33 & 7) << 30 | (field >> 17 & 0x7FFF) << 15 | (field >> 1 & 0x7FFF)
     stamp = (stamp + ticks) % (1 << 33)
@@ -328,7 +328,7 @@ def test_each_frame_has_its_own_size(codec: str, suffix: str, pixels: str, tmp_p
         assert np.abs(frames[index].image.astype(int) - numbered(0, size)).mean() < 12
 
 
-# --- which stream ---
+# --- stream selection ---
 
 
 def test_of_two_videos_the_first_is_read(tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ NAMES = [
 ]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clip(tmp_path / "clip.mp4").rename(tmp_path / name)
@@ -374,7 +374,7 @@ def test_any_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     check_frames(read_whole(f"file://{tmp_path}/{name}"))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows knows no such names")
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
     path = os.fsdecode(os.fsencode(tmp_path) + b"/v\xff.mp4")
     write_clip(tmp_path / "clip.mp4").rename(path)
@@ -390,7 +390,7 @@ def test_a_file_url_may_be_escaped(tmp_path: Path) -> None:
 
 
 def test_a_pixel_shape_that_changes_in_the_middle(tmp_path: Path) -> None:
-    """As broadcasts do between 4:3 and 16:9; the coded size stays."""
+    """As broadcasts do between 4:3 and 16:9; the coded size stays the same."""
     parts = [
         write_clip(tmp_path / f"{number}.ts", frames=10, size=(256, 192), pixel_shape=shape).read_bytes()
         for number, shape in enumerate((Fraction(2), Fraction(1), Fraction(1, 2)))
@@ -421,4 +421,4 @@ def test_a_text_is_no_video(name: str, tmp_path: Path) -> None:
     frames, error = take_frames(VideoSource(write_bytes(tmp_path / name, b"hello, world\n" * 100)))
     assert not frames
     assert error is not None
-    assert "name a video" in str(error) or "nothing that FFmpeg can read" in str(error)
+    assert "name a video" in str(error) or "unsupported format" in str(error)

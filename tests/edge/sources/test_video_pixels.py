@@ -1,4 +1,4 @@
-"""Gray and colour of every pixel format, against FFmpeg's own conversion."""
+"""Gray and color for every pixel format, compared with FFmpeg's own conversion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS = [
 
 
 def in_format(name: str, size: tuple[int, int] = (256, 192), **attributes: Any) -> Any:
-    """A decoded frame of the portrait in a pixel format."""
+    """Return a decoded frame of the portrait in a pixel format."""
     frame = av.VideoFrame.from_ndarray(face(size), format="bgr24").reformat(format=name)
     for attribute, value in attributes.items():
         setattr(frame, attribute, value)
@@ -42,7 +42,7 @@ def test_gray_is_that_of_ffmpeg_within_a_level(name: str, color_range: int) -> N
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_colours_are_those_of_ffmpeg(name: str) -> None:
+def test_colors_match_ffmpeg(name: str) -> None:
     decoded = in_format(name)
     frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
     assert np.array_equal(frame.image, decoded.to_ndarray(format="bgr24"))
@@ -92,7 +92,7 @@ def test_one_frame_may_be_converted_in_many_threads() -> None:
         (Fraction(2), (128, 48)),
         (Fraction(1, 2), (64, 96)),
         (Fraction(8), (512, 48)),
-        (Fraction(9), (64, 48)),  # of a damaged header
+        (Fraction(9), (64, 48)),  # from a damaged header
         (Fraction(1, 100), (64, 48)),
         (Fraction(0), (64, 48)),
     ],

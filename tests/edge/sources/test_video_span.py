@@ -1,4 +1,4 @@
-"""A part of a video: the frames of the whole between two times, with their numbers and times."""
+"""Part of a video: the frames between two times keep their numbers and times."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN_GOP = {"x264-params": "open-gop=1:keyint=10:min-keyint=10:scenecut=0:bframe
 
 
 def seen(path: Path, span: Span = WHOLE) -> list[tuple[int, float, int]]:
-    """Number, time and what each frame shows, of a part of a video."""
+    """Return the number, time and content of each frame in part of a video."""
     frames, error = take_frames(VideoSource(path, span=span))
     assert error is None, error
     return [(frame.index, round(frame.time_s or 0.0, 6), number_in(frame.gray)) for frame in frames]
@@ -60,7 +60,7 @@ def test_it_is_what_the_whole_has_there(name: str, options: dict[str, Any], tmp_
 
 
 def test_a_clip_cut_in_the_middle_counts_from_what_is_shown(tmp_path: Path) -> None:
-    """As FFmpeg cuts without encoding again: frames before the cut are in the file, but not shown."""
+    """FFmpeg cuts like this without re-encoding: frames before the cut are in the file but hidden."""
     path = write_clip(tmp_path / "a.mp4", frames=50, options=OPEN_GOP)
     cut = remux(path, tmp_path / "cut.mp4", -0.52)
     whole = seen(cut)
@@ -79,7 +79,7 @@ def test_a_clock_that_starts_again(tmp_path: Path) -> None:
 
 
 def test_frames_on_the_way_are_not_decoded(tmp_path: Path) -> None:
-    """In a container without an index; what is damaged there is nobody's concern."""
+    """In a container without an index, damage in skipped frames does not matter."""
     path = write_clip(tmp_path / "a.mkv", frames=50)
     holed = write_bytes(tmp_path / "holed.mkv", with_hole(path.read_bytes(), 0.2, 0.02))
     assert isinstance(take_frames(VideoSource(holed))[1], SourceLostError)
@@ -107,7 +107,7 @@ def test_a_start_after_the_end_is_told(name: str, tmp_path: Path) -> None:
     frames, error = take_frames(VideoSource(path, span=Span(7)))
     assert not frames
     assert type(error) is SourceError
-    assert str(error) == f"{path}: no frame from 7 s on; it ends at 2.0 s; name another part of it"
+    assert str(error) == f"{path}: no frame from 7 s onward; the video ends at 2.0 s; choose another part"
 
 
 def test_how_far_it_is_on_the_way_is_told(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_how_far_it_is_on_the_way_is_told(tmp_path: Path) -> None:
 
 
 class TestOddClocks:
-    """Found in the field: packets without times, pauses, cuts in the middle of a group."""
+    """Cases from practice: packets without times, pauses, cuts in the middle of a group."""
 
     @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
     def test_a_changing_rate_with_frames_out_of_order(self, suffix: str, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ class TestOddClocks:
     @pytest.mark.parametrize("pause_s", [60, 7200])
     @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
     def test_a_pause_is_a_pause(self, suffix: str, pause_s: int, tmp_path: Path) -> None:
-        """As of a camera that records what moves; one that the video's stated length has in it."""
+        """A camera that records only motion pauses; the video's duration includes the pause."""
         path = write_clip(
             tmp_path / f"a{suffix}",
             frames=30,

@@ -1,8 +1,7 @@
-"""A simulator of scenes: faces that move, grow, cross, hide and leave, and what a perfect observer would see.
+"""A simulator of scenes: faces that move, grow, cross, hide and leave, with ground truth.
 
-A scene draws frames with a clock and knows the truth: which face is where. A :class:`SceneDetector` sees that
-truth as a real detector would, only in the part of the frame that it is asked to search, and with the
-failures that a test wants it to have.
+A scene draws frames with a clock and provides the true position of each face. A :class:`SceneDetector` detects them
+like a real detector, only in the searched region, and with the failures that a test configures.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ from fer_edge.types import Detection, FaceBox, Frame, Image
 WIDTH, HEIGHT, RATE = 320, 240, 25.0
 
 Path = Callable[[float], FaceBox | None]
-"""Where a face is at a time in seconds; None while it is out of sight."""
+"""A path: the position of a face at a time in seconds; None while it is out of sight."""
 
 
 # --- how faces move ---
 
 
 def still(x: int, y: int, size: int = 60) -> Path:
-    """A face that stays where it is."""
+    """Return the path of a face that does not move."""
     return lambda time_s: FaceBox(x, y, size, size)
 
 
 def moving(
     start: tuple[float, float], velocity: tuple[float, float], size: float = 60, growth: float = 0
 ) -> Path:
-    """A face that moves by ``velocity`` pixels per second and grows by ``growth`` of its size per second."""
+    """Return the path of a face with a ``velocity`` in pixels per second and relative ``growth`` per second."""
 
     def at(time_s: float) -> FaceBox:
         side = round(size * (1 + growth * time_s))
@@ -49,7 +48,7 @@ def moving(
 def swinging(
     center: tuple[int, int], reach: tuple[float, float], per_s: float, size: int = 60, phase: float = 0
 ) -> Path:
-    """A face that swings around a place, ``per_s`` radians per second."""
+    """Return the path of a face that swings around a point, ``per_s`` radians per second."""
 
     def at(time_s: float) -> FaceBox:
         swing = math.sin(per_s * time_s + phase)
@@ -59,12 +58,12 @@ def swinging(
 
 
 def hidden(path: Path, start_s: float, end_s: float) -> Path:
-    """A face that cannot be seen for a while."""
+    """Return a path that is out of sight for a while."""
     return lambda time_s: None if start_s <= time_s < end_s else path(time_s)
 
 
 def between(path: Path, start_s: float, end_s: float) -> Path:
-    """A face that can be seen for a while only."""
+    """Return a path that is in sight only for a while."""
     return lambda time_s: path(time_s) if start_s <= time_s < end_s else None
 
 
@@ -77,27 +76,27 @@ MOTIONS: dict[str, Path] = {
     "shaking": swinging((130, 90), (60, 0), 4),
     "nodding": swinging((130, 80), (0, 40), 6, 50, phase=math.pi / 2),
 }
-"""One face each."""
+"""One path for each face."""
 
 
-# --- what frames show ---
+# --- content of frames ---
 
 
 @cache
 def room(number: int) -> Image:
-    """An empty room, as a camera sees it."""
+    """Return an empty room as seen by a camera."""
     return np.random.default_rng(number).integers(118, 138, (HEIGHT, WIDTH, 3), np.uint8)
 
 
 @cache
 def face_image(number: int) -> Image:
-    """A texture as rich as a face, of its own for each number."""
+    """Return a texture with the detail of a face, different for each number."""
     coarse = np.random.default_rng(number).integers(20, 236, (7, 7, 3), np.uint8)
     return np.asarray(cv2.resize(coarse, (128, 128), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def paste(image: Image, face: Image, box: FaceBox) -> None:
-    """Draw a face into the box; what lies outside the image is cut off."""
+    """Draw a face into the box, clipped to the image."""
     height, width = image.shape[:2]
     seen = box.clipped(width, height)
     if seen is not None:
@@ -109,18 +108,18 @@ def paste(image: Image, face: Image, box: FaceBox) -> None:
 
 
 class Scene:
-    """Faces on their paths in an empty room; later ones stand before earlier ones."""
+    """Faces on their paths in an empty room; later ones are in front of earlier ones."""
 
     def __init__(self, *paths: Path, rate: float = RATE) -> None:
         self.paths = paths
         self.rate = rate
 
     def time_of(self, index: int) -> float:
-        """When a frame is taken, in seconds."""
+        """Return the time of a frame in seconds."""
         return index / self.rate
 
     def frame(self, index: int) -> Frame:
-        """Draw a frame: the faces at its time."""
+        """Draw a frame with the faces at its time."""
         image = room(index % 8).copy()
         for number, path in enumerate(self.paths):
             if (box := path(self.time_of(index))) is not None:
@@ -128,11 +127,11 @@ class Scene:
         return Frame(image, "scene", index, self.time_of(index))
 
     def frames(self, seconds: float) -> Iterator[Frame]:
-        """The frames of the scene's first seconds."""
+        """Yield the frames of the scene's first seconds."""
         return map(self.frame, range(round(seconds * self.rate)))
 
     def visible(self, time_s: float) -> list[FaceBox]:
-        """The faces that can be seen: more than half inside the frame, not covered by a later one."""
+        """Return the visible faces: more than half inside the frame and not covered by a later one."""
         boxes = [box for path in self.paths if (box := path(time_s)) is not None]
         inside = [box.clipped(WIDTH, HEIGHT) for box in boxes]
         return [
@@ -145,11 +144,11 @@ class Scene:
 
 
 class SceneDetector:
-    """Sees the faces of a scene, as far as they lie in the part that it searches and are of the size wanted.
+    """Detects the faces of a scene in the searched region and of the requested size.
 
-    ``misses``: at which times it sees nothing. ``false_at``: from when on its next search of a whole frame
-    finds a face too many. ``broken``: it fails. ``searched`` and ``searched_everywhere`` hold the numbers of the
-    frames in which it searched anything and everything.
+    ``misses``: times at which it detects nothing. ``false_at``: from this time, its next search of a whole frame
+    reports a false face. ``broken``: it fails. ``searched`` holds the numbers of all searched frames,
+    ``searched_everywhere`` those of the frames searched as a whole.
     """
 
     name = "scene"
@@ -201,13 +200,13 @@ class SceneDetector:
 
 
 def _shows(part: FaceBox, face: FaceBox) -> bool:
-    """Whether a part shows most of a face."""
+    """Return whether a region contains most of a face."""
     x = min(part.x + part.width, face.x + face.width) - max(part.x, face.x)
     y = min(part.y + part.height, face.y + face.height) - max(part.y, face.y)
     return x > 0 and y > 0 and x * y >= 0.85 * face.area
 
 
-# --- what a tracker makes of it ---
+# --- results of a tracker ---
 
 Run = list[tuple[TrackedFace, ...]]
 """The faces of each frame."""
@@ -222,17 +221,17 @@ def track(
 
 
 def ids(faces: Sequence[TrackedFace]) -> list[int]:
-    """The ids of a frame's faces."""
+    """Return the ids of a frame's faces."""
     return [face.id for face in faces]
 
 
 def all_ids(run: Run) -> set[int]:
-    """Every id that was given."""
+    """Return every assigned id."""
     return {number for faces in run for number in ids(faces)}
 
 
 def id_at(faces: Sequence[TrackedFace], box: FaceBox | None) -> int | None:
-    """The id of the face that is tracked at a place; None where there is none."""
+    """Return the id of the face tracked at a position, or None."""
     assert box is not None
     found = max(faces, key=lambda face: face.detection.box.iou(box), default=None)
     return found.id if found is not None and found.detection.box.iou(box) > 0.5 else None

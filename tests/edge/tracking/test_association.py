@@ -1,4 +1,4 @@
-"""Which detection is which face, and which boxes are one face."""
+"""The assignment of detections to tracks, and duplicate boxes."""
 
 from __future__ import annotations
 

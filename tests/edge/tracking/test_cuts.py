@@ -1,4 +1,4 @@
-"""Noticing hard cuts, and nothing else."""
+"""Detection of hard cuts, without false ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZES = pytest.mark.parametrize("size", [(320, 180), (956, 534), (120, 160)])
 
 
 def room(seed: int) -> GrayImage:
-    """A wall with things on it, larger than a frame of 320 by 180 pixels."""
+    """Return a wall with objects, larger than a frame of 320×180 pixels."""
     rng = np.random.default_rng(seed)
     wall = cv2.resize(rng.normal(120, 25, (9, 16)), (560, 420), interpolation=cv2.INTER_CUBIC)
     for _ in range(30):
@@ -33,13 +33,13 @@ def with_head(wall: GrayImage, head: GrayImage, x: int, y: int, side: int) -> Gr
 def view(
     shot: GrayImage, size: tuple[int, int] = (320, 180), *, x: float = 120, y: float = 120, zoom: float = 1.0
 ) -> GrayImage:
-    """What a camera sees of a shot."""
+    """Return a camera's view of a shot."""
     pixels = cv2.getRectSubPix(shot, (round(320 / zoom), round(180 / zoom)), (x + 160, y + 90))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def noticed(*frames: GrayImage, grain: float = 2.0) -> list[bool]:
-    """In which frames a cut is seen."""
+    """Return the frames in which a cut is detected."""
     detector, rng = CutDetector(), np.random.default_rng(0)
     noisy = (np.clip(frame + rng.normal(0, grain, frame.shape), 0, 255).astype(np.uint8) for frame in frames)
     return [detector.update(frame) for frame in noisy]

@@ -1,4 +1,4 @@
-"""Noticing where a frame changed."""
+"""Detection of changed regions in a frame."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fer_edge.types import FaceBox, GrayImage
 
 
 def wall(level: int = 100, *, grain: int = 0) -> GrayImage:
-    """A wall, 320 by 240 pixels, with the noise of a camera."""
+    """Return a wall of 320×240 pixels with camera noise."""
     noise = np.random.default_rng(grain).normal(0, 6, (240, 320)) if grain else np.zeros((240, 320))
     return np.asarray(np.clip(level + noise, 0, 255), np.uint8)
 
 
 def with_patch(box: FaceBox, level: int = 200) -> GrayImage:
-    """The wall with something before it."""
+    """Return the wall with an object in front of it."""
     gray = wall()
     gray[box.y : box.y + box.height, box.x : box.x + box.width] = level
     return gray
@@ -24,7 +24,7 @@ def with_patch(box: FaceBox, level: int = 200) -> GrayImage:
 
 @pytest.fixture
 def motion() -> MotionDetector:
-    """A detector that has seen the empty wall."""
+    """Return a detector that has seen the empty wall."""
     detector = MotionDetector()
     detector.mark_searched(wall())
     return detector
@@ -44,7 +44,7 @@ def test_what_appears_is_a_change_there(motion: MotionDetector) -> None:
     assert mask is not None
     around = mask.around(64)
     assert around is not None
-    # The centres of windows a fifth of which changed: about the patch, and half a window around it.
+    # The centers of windows in which a fifth changed: around the patch, plus half a window.
     assert around.clipped(320, 240) == around
     assert around.x <= 160 < 224 <= around.x + around.width
     assert around.y <= 80 < 144 <= around.y + around.height
@@ -63,10 +63,10 @@ def test_a_slow_change_is_noticed_when_it_is_large_enough(motion: MotionDetector
     assert noticed.index(True) >= 7
 
 
-def test_what_a_followed_face_changes_is_its_own(motion: MotionDetector) -> None:
+def test_changes_at_a_tracked_face_are_ignored(motion: MotionDetector) -> None:
     box = FaceBox(160, 80, 64, 64)
     assert motion.update(with_patch(box), [box]) is None
-    # When the face has left, what it covered is looked at.
+    # When the face has left, the uncovered area is searched.
     assert motion.update(with_patch(box), []) is not None
 
 

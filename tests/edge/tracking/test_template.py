@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.tracking.template import Template, match_template, thin_out
+from fer_edge.tracking.template import Template, correlate_detail, match_template, thin_out
 from fer_edge.types import FaceBox, GrayImage, Image
 from tests.edge.support import moved
 from tests.edge.tracking.scenes import face_image, paste, room
 
 
 def gray_scene(box: FaceBox, number: int = 0) -> GrayImage:
-    """A room with one face."""
+    """Return a room with one face."""
     image = room(0).copy()
     paste(image, face_image(number), box)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -74,3 +74,20 @@ def test_thinning_out_takes_every_nth_pixel() -> None:
     assert thin_out(gray, 4).shape == (3, 5)
     assert thin_out(gray, 1).tolist() == gray.tolist()
     assert set(thin_out(gray, 4).ravel()) <= set(gray.ravel())
+
+
+def test_the_detail_of_a_face_that_moved_is_its_own() -> None:
+    now = FaceBox(PLACE.x + 7, PLACE.y - 4, 60, 60)
+    same = correlate_detail(gray_scene(PLACE), PLACE, gray_scene(now), now)
+    other = correlate_detail(gray_scene(PLACE), PLACE, gray_scene(now, 1), now)
+    assert same is not None
+    assert same > 0.9
+    assert other is not None
+    assert other < 0.4
+
+
+@pytest.mark.parametrize("box", [FaceBox(-200, 0, 60, 60), FaceBox(0, 0, 1, 1), FaceBox(300, 220, 60, 60)])
+def test_detail_of_what_cannot_be_compared_says_nothing(box: FaceBox) -> None:
+    gray = gray_scene(PLACE)
+    assert correlate_detail(gray, box, gray, FaceBox(900, 900, 60, 60)) is None
+    assert correlate_detail(np.zeros_like(gray), PLACE, gray, PLACE) in (0.0, 1.0, None)

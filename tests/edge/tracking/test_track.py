@@ -1,4 +1,4 @@
-"""One followed face: how large it may seem to become between two looks of its detector."""
+"""One tracked face: limits of its growth between two detections."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SIDE = 100
 
 
 def gray_with_face(side: int) -> GrayImage:
-    """A room with one face in its middle."""
+    """Return a room with one face in the middle."""
     image = room(0).copy()
     paste(image, face_image(1), FaceBox(160 - side // 2, 120 - side // 2, side, side))
     return np.asarray(image[..., 0], np.uint8)
 
 
 def follow(sides: list[int], misses: int = 0) -> Track:
-    """A track of a face that is seen with each of these sides, and not confirmed."""
+    """Return a track of a face with these sides in consecutive frames, not confirmed by the detector."""
     gray = gray_with_face(SIDE)
     box = FaceBox(160 - SIDE // 2, 120 - SIDE // 2, SIDE, SIDE)
     track = Track(0, Detection(box), 0.0, Template.from_box(gray, box), misses=misses)

@@ -1,4 +1,4 @@
-"""All kinds of input that are fuzzed, by name."""
+"""All kinds of fuzzed input, by name."""
 
 from __future__ import annotations
 

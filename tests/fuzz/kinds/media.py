@@ -1,4 +1,4 @@
-"""Images and videos, whole and damaged, in every container that people bring along."""
+"""Images and videos, intact and damaged, in every common container."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = ["MEDIA", "portrait"]
 
 _PORTRAIT: Final = Path(__file__).parents[2] / "data/grace_hopper.jpg"
 _FRAMES: Final = 12
-_MOST_FRAMES: Final = 400  # a damaged index may repeat them
+_MOST_FRAMES: Final = 400  # a damaged index may repeat frames
 
 
 @functools.cache
 def portrait() -> np.ndarray:
-    """The portrait, small: uint8 (150, 128, 3) BGR."""
+    """Return the portrait at a small size, uint8 (150, 128, 3) BGR."""
     image = cv2.imread(str(_PORTRAIT))
     assert image is not None
     return np.asarray(cv2.resize(image, (128, 150), interpolation=cv2.INTER_AREA), np.uint8)
@@ -95,7 +95,7 @@ def _analyze_image(value: tuple[str, bytes], folder: Path) -> None:
             assert 0 <= box.x <= box.x + box.width <= image.shape[1]
             assert abs(sum(face.scores.values) - 1) < 1e-3
     finally:
-        # No input poisons the next one.
+        # An input must not affect the next one.
         assert len(_recognizer().analyze(portrait())) == 1
 
 
@@ -159,7 +159,7 @@ def _read_video(value: tuple[str, bytes], folder: Path) -> None:
                 break
 
 
-# --- a camera's stream of JPEGs ---
+# --- a JPEG stream of a camera ---
 
 
 def _streams() -> SearchStrategy[tuple[bytes, int]]:

@@ -1,4 +1,4 @@
-"""Models as untrusted input: TFLite files with what is appended to them, detectors' files, networks of Keras."""
+"""Models as untrusted input: TFLite files with appended files, detector files, Keras networks."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _with_spec(network: bytes) -> SearchStrategy[bytes]:
         with zipfile.ZipFile(content, "w", method) as archive:
             archive.writestr(SPEC_FILE, spec.encode("utf-8", "surrogatepass"))
             archive.writestr("labels.txt", b"0" * extra)
-            if stated is not None:  # in the directory, which is written last
+            if stated is not None:  # in the archive's directory, which is written last
                 for member in archive.infolist():
                     member.file_size = stated
         return network + content.getvalue()
@@ -77,7 +77,7 @@ def _classify(content: bytes, folder: Path) -> None:
         assert abs(sum(scores.values) - 1) < 1e-3
 
 
-# --- detectors' files ---
+# --- detector files ---
 
 _YUNET: Final = os.environ.get("FER_YUNET_MODEL", "")
 
@@ -102,12 +102,12 @@ def _detect(content: bytes, folder: Path) -> None:
         detector.close()
 
 
-# --- networks of Keras ---
+# --- Keras networks ---
 
 
 @functools.cache
 def write_keras_model() -> bytes:
-    """A small network of fer-train's own kind, as Keras saves it."""
+    """Save a small network of fer-train with Keras."""
     import keras
 
     model = keras.Sequential(

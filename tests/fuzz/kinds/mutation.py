@@ -1,4 +1,4 @@
-"""Strategies that damage what was right: bytes, JSON, lines of text."""
+"""Strategies that damage valid input: bytes, JSON, lines of text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFF
 
 
 def damaged_bytes(content: bytes, most: int = 6) -> SearchStrategy[bytes]:
-    """The content after a few changes: bits, bytes, numbers, parts left out, doubled, filled or cut off."""
+    """The content after some changes: bits, bytes, numbers, and parts removed, repeated, filled or truncated."""
     places = st.integers(0, max(0, len(content) - 1))
     change: SearchStrategy[Callable[[bytearray], None]] = st.one_of(
         st.builds(_flip, places, st.integers(0, 7)),
@@ -39,7 +39,7 @@ def damaged_bytes(content: bytes, most: int = 6) -> SearchStrategy[bytes]:
 
 
 def odd_json() -> SearchStrategy[Any]:
-    """Values as JSON has them, odd ones included."""
+    """JSON values, including unusual ones."""
     leaves = st.one_of(
         st.none(),
         st.booleans(),
@@ -57,7 +57,7 @@ def odd_json() -> SearchStrategy[Any]:
 
 
 def damaged_json(document: Any, most: int = 3) -> SearchStrategy[str]:
-    """The document as text after a few changes to its values and keys."""
+    """The document as text after some changes to its values and keys."""
     paths = list(_paths(document))
     change = st.tuples(
         st.sampled_from(paths), st.sampled_from(["replace", "remove", "rename", "wrap"]), odd_json()
@@ -75,7 +75,7 @@ def damaged_json(document: Any, most: int = 3) -> SearchStrategy[str]:
 
 
 def damaged_text(text: str, most: int = 5) -> SearchStrategy[str]:
-    """The text after a few changes: characters, lines and fields replaced, left out or doubled."""
+    """The text after some changes: characters, lines and fields replaced, removed or repeated."""
     places = st.integers(0, len(text))
     piece = st.one_of(
         st.text(max_size=8),
@@ -94,7 +94,7 @@ def damaged_text(text: str, most: int = 5) -> SearchStrategy[str]:
 
 
 def names() -> SearchStrategy[bytes]:
-    """Names of files and folders, of any bytes that Linux takes."""
+    """File and folder names of any bytes that Linux permits."""
     odd = [
         b"v\xff",
         "bébé".encode("latin-1"),
@@ -177,7 +177,7 @@ def _paths(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def _change(document: Any, path: tuple[Any, ...], how: str, value: Any) -> None:
-    """Change what is at a path, where an earlier change has left it."""
+    """Change the value at a path, unless an earlier change removed the path."""
     holder = document
     for key in path[:-1]:
         try:

@@ -1,4 +1,4 @@
-"""What comes over the network: requests to the page, answers to a download and to a camera."""
+"""Network input: requests to the live page, and responses to downloads and cameras."""
 
 from __future__ import annotations
 

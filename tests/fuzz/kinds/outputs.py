@@ -1,4 +1,4 @@
-"""What earlier runs wrote and later ones read: rows to append to, their states, journals of what may be deleted."""
+"""Output of earlier runs that later runs read: rows to append to, their state, journals for deletion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LABELS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutra
 
 
 def run_fer_edge(*arguments: str) -> tuple[int, str]:
-    """Run the command line in this process: its exit status and what it said on standard error."""
+    """Run the command line in this process; return its exit status and standard error."""
     from fer_edge.cli.app import run_command
     from fer_edge.cli.main import cli
 
@@ -79,12 +79,12 @@ def _rows() -> SearchStrategy[tuple[str, bytes, str | None]]:
 
 def _append(value: tuple[str, bytes, str | None], folder: Path) -> None:
     suffix, content, state = value
-    rows, picture = folder / f"rows.{suffix}", folder / "b.png"
+    rows, image = folder / f"rows.{suffix}", folder / "b.png"
     rows.write_bytes(content)
     if state is not None:
         rows.with_name(rows.name + ".state.json").write_text(state, errors="surrogatepass")
-    cv2.imwrite(str(picture), portrait())
-    status, said = run_fer_edge("image", str(picture), "-r", str(rows), "--append", "-q")
+    cv2.imwrite(str(image), portrait())
+    status, said = run_fer_edge("image", str(image), "-r", str(rows), "--append", "-q")
     assert status in (0, 1, 2), said
     assert "Traceback" not in said
     after = rows.read_bytes()

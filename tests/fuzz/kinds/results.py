@@ -1,4 +1,4 @@
-"""What reports and tables are made of: rows of runs, Parquet, and the lists of videos of an archive."""
+"""Input for reports and tables: rows of runs, Parquet files, and an archive's lists of videos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is typed or read as text: model specs, rules, addresses, names with fields of time."""
+"""Typed text: model specs, rules, addresses, names with time fields."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _parse_addresses(text: str, _: Path) -> None:
         raise
 
 
-# --- names with fields of time ---
+# --- names with time fields ---
 
 
 def _timed_names() -> SearchStrategy[tuple[str, int]]:

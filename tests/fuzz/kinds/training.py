@@ -1,4 +1,4 @@
-"""What training reads: tables, archives and folders of faces, votes, soft labels, view answers, checkpoints, runs."""
+"""Training input: tables, archives and folders of faces, votes, soft labels, view answers, checkpoints, runs."""
 
 from __future__ import annotations
 
@@ -117,13 +117,13 @@ def _folders() -> SearchStrategy[list[tuple[bytes, bytes, bytes]]]:
 def _load_folder(entries: list[tuple[bytes, bytes, bytes]], folder: Path) -> None:
     root = folder / "faces"
     root.mkdir()
-    picture = cv2.imencode(".png", portrait()[:48, :48])[1].tobytes()
+    image = cv2.imencode(".png", portrait()[:48, :48])[1].tobytes()
     for split, label, name in entries:
         path = root / os.fsdecode(split) / os.fsdecode(label) / os.fsdecode(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture)
-        except OSError:  # a name that is a file and a folder, or too long
+            path.write_bytes(image)
+        except OSError:  # a name that is both a file and a folder, or too long
             continue
     _load_faces(root, folder)
 
@@ -266,7 +266,7 @@ def _load_checkpoint(content: bytes, folder: Path) -> None:
 
 
 def _run_configs() -> SearchStrategy[tuple[str, str]]:
-    write_keras_model()  # Keras is loaded before the first case
+    write_keras_model()  # load Keras before the first case
     config = {
         "data": "faces",
         "data_sha256": "0",

@@ -1,4 +1,4 @@
-"""Runs of the command line in processes of their own, and what is read from their folders."""
+"""Command-line runs in separate processes, and readers for their folders."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def data(
     make_rows: Callable[..., Rows],
     csv_text: Callable[[Rows], str],
 ) -> Path:
-    """FER-2013 where it is there, otherwise a small table in its form."""
+    """Return FER-2013 if available, otherwise a small table in the same format."""
     if fer2013_path is not None:
         return fer2013_path
     path = tmp_path_factory.mktemp("data") / "fer2013.csv"
@@ -76,7 +76,7 @@ def data(
 
 @pytest.fixture(scope="session")
 def trained(data: Path, tmp_path_factory: pytest.TempPathFactory, runs: Any) -> Path:
-    """A run that went through without an interruption."""
+    """Return an uninterrupted run."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     process = runs.start(data, "--out", str(folder), *runs.small)
     _, errors = process.communicate(timeout=300)
@@ -86,7 +86,7 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory, runs: Any) -> 
 
 @pytest.fixture(scope="session")
 def folded(data: Path, tmp_path_factory: pytest.TempPathFactory, runs: Any) -> Path:
-    """A run that is measured on a fold of Training."""
+    """Return a run that is evaluated on a fold of Training."""
     folder = tmp_path_factory.mktemp("runs") / "folded"
     process = runs.start(data, "--out", str(folder), *runs.small, "--fold", "2/4", "--mixup", "0.2")
     output, errors = process.communicate(timeout=300)

@@ -1,4 +1,4 @@
-"""From teachers' answers about views to a network that learned from them, by the command line."""
+"""From the teachers' answers for views to a network trained on them, with the command line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def small(*changes: str, epochs: int = 3) -> list[str]:
 
 @pytest.fixture(scope="module")
 def whole(table: Path, answers: Path, tmp_path_factory: pytest.TempPathFactory, runs: Any) -> Path:
-    """A run that went through without an interruption."""
+    """Return an uninterrupted run."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     process = runs.start(table, "--out", str(folder), "--teacher", str(answers), *small())
     _, errors = process.communicate(timeout=300)
@@ -154,7 +154,7 @@ class TestResume:
 
 
 class TestRefusals:
-    """In one line, before anything is written."""
+    """One-line errors before anything is written."""
 
     def refuse(
         self, capsys: pytest.CaptureFixture[str], data: Path, folder: Path, *options: str, status: int = 2

@@ -21,7 +21,7 @@ Rows = list[tuple[int, str, str]]
 
 @pytest.mark.slow
 class TestRun:
-    def test_it_holds_every_file(self, trained: Path, runs: Any) -> None:
+    def test_the_run_folder_has_every_file(self, trained: Path, runs: Any) -> None:
         assert {path.name for path in trained.iterdir()} == runs.files
         for name in ("curves.png", "confusion.png", "labels.png", "reliability.png"):
             assert cv2.imread(str(trained / name)) is not None
@@ -51,7 +51,7 @@ class TestRun:
         )
         assert all(0 <= float(row["val_accuracy"]) <= 1 for row in rows)
 
-    def test_the_contract_says_where_the_weights_come_from(self, trained: Path) -> None:
+    def test_the_spec_says_where_the_weights_come_from(self, trained: Path) -> None:
         spec = read_spec(trained / "spec.json")
         report = json.loads((trained / "report.json").read_text())
         assert (spec.name, spec.variant, spec.labels) == ("mini-resnet", "keras", FER2013_LABELS)
@@ -81,7 +81,7 @@ class TestRun:
             assert {**report, "model": ""} == {**own, "model": ""}
         assert "mean class accuracy" in capsys.readouterr().out
         assert run(["evaluate", str(trained), str(limited), "--out", str(tmp_path / "a")]) == 1
-        assert "it is there already; replace it with --overwrite" in capsys.readouterr().err
+        assert "already exists; replace it with --overwrite" in capsys.readouterr().err
         assert run(["evaluate", str(trained), str(limited), "--split", "PrivateTest"]) == 1
         assert "the data has no split PrivateTest" in capsys.readouterr().err
 
@@ -127,7 +127,7 @@ class TestCalibration:
         path.write_text(csv_text(make_rows(140, 70)))
         return path
 
-    def test_the_temperature_is_in_the_contract_and_in_every_answer(
+    def test_the_temperature_is_in_the_spec_and_in_every_prediction(
         self, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         out = tmp_path / "run"
@@ -151,14 +151,14 @@ class TestCalibration:
         before, after = runs.read_weights(whole), runs.read_weights(sliced)
         assert all(np.array_equal(before[name], after[name]) for name in before)
 
-    def test_the_paper_leaves_none_out(self, table: Path, tmp_path: Path) -> None:
+    def test_the_paper_recipe_holds_out_no_faces(self, table: Path, tmp_path: Path) -> None:
         out = tmp_path / "run"
         assert run(["fit", str(table), "--out", str(out), *self.OPTIONS, "--recipe", "paper"]) == 0
         assert "temperature" not in read_spec(out / "spec.json").provenance
 
 
 def limited_copy(data: Path, path: Path, limit: int = 64) -> Path:
-    """The faces that --limit takes, as a table."""
+    """Write the faces that --limit selects as a table."""
     lines = ["emotion,pixels,Usage"]
     for split in ("Training", "PublicTest"):
         faces = limit_faces(load_faces(data).split(split), limit)

@@ -29,7 +29,7 @@ from fer_train.cli.main import cli, run
             "no run to resume, as config.json does not exist",
         ),
         (["fit", "{data}", "--out", "{data}"], 1, "the run folder already exists"),
-        (["fit", "{data}", "--out", "{data}/run"], 1, "expected a folder to write into: Not a directory"),
+        (["fit", "{data}", "--out", "{data}/run"], 1, "cannot create folder: Not a directory"),
         (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "cannot read the votes"),
         (
             ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],
@@ -85,7 +85,7 @@ from fer_train.cli.main import cli, run
         (["crop", "{data}", "--out", "{out}", "--detector", "none"], 2, "is not one of"),
         (["evaluate", "{missing}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{data}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
-        (["evaluate", "{missing}.tflite", "{data}"], 1, "expected a .tflite file"),
+        (["evaluate", "{missing}.tflite", "{data}"], 1, "use a .tflite file"),
         (["inspect", "{missing}"], 1, "does not exist"),
         (["nonsense"], 2, "No such command"),
     ],

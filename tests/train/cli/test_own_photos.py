@@ -18,7 +18,7 @@ OPTIONS = ("--from", "default", "--val-share", "0.25", "--epochs", "3", "--batch
 
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path:
-    """Two labels that a network can tell apart: one face, upright or upside down, in many lights."""
+    """Write faces with two separable labels: one face, upright or upside down, in varying light."""
     folder = tmp_path_factory.mktemp("faces")
     gray = cv2.imread(str(portrait_path), cv2.IMREAD_GRAYSCALE)
     assert gray is not None
@@ -35,7 +35,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory, portrait_path: Path) -> Path
 
 @pytest.fixture(scope="module")
 def tuned(faces: Path, tmp_path_factory: pytest.TempPathFactory, cache: Path, runs: Any) -> Path:
-    """A run that began with the bundled network."""
+    """Return a run that started from the bundled network."""
     folder = tmp_path_factory.mktemp("runs") / "tuned"
     process = runs.start(faces, "--out", str(folder), *OPTIONS)
     _, errors = process.communicate(timeout=600)

@@ -1,4 +1,4 @@
-"""A cache of each test's own."""
+"""A separate cache for each test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own."""
+    """Use a separate cache folder."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("FER_EDGE_CACHE", str(folder))
     return folder

@@ -57,7 +57,7 @@ def test_half_of_the_faces_are_mirrored_and_nothing_else(faces: NDArray[np.uint8
 
 
 def test_a_mirrored_face_in_the_same_step_as_a_movement_is_still_the_mirror(faces: NDArray[np.uint8]) -> None:
-    # A scale of next to nothing takes the path of the movements, with no visible movement.
+    # A tiny scale uses the code path of the transformations without a visible change.
     changed = augmented(faces, Augmentation(flip=True, scale=1e-9)).astype(int)
     distance = [
         min(np.abs(after - before).max(), np.abs(after - before[:, ::-1]).max())

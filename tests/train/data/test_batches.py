@@ -18,7 +18,7 @@ def batches(**changes: Any) -> Batches:
 
 
 def test_a_batch_is_a_function_of_seed_epoch_and_step() -> None:
-    for step in (3, 0, 3):  # in whatever order it is asked for
+    for step in (3, 0, 3):  # in any order
         assert np.array_equal(batches()[step][0], batches()[step][0])
     for change in ({"seed": 4}, {"epoch": 3}):
         assert not np.array_equal(batches()[0][0], batches(**change)[0][0])
@@ -56,8 +56,8 @@ class TestMixup:
             assert np.array_equal(once[0], again[0])
             assert np.array_equal(once[1]["emotion"], again[1]["emotion"])
 
-    def test_pictures_labels_votes_and_weights_are_mixed_in_the_same_proportion(self) -> None:
-        # Each face has a level, label and weight of its own, from which its share can be read.
+    def test_images_labels_votes_and_weights_are_mixed_in_the_same_proportion(self) -> None:
+        # Each face has a unique level, label and weight, from which its share can be computed.
         levels = np.arange(0, 230, 10)
         pixels = np.broadcast_to(levels[:, None, None], (23, 48, 48)).astype(np.uint8)
         own = np.eye(23, dtype=np.float32)
@@ -83,14 +83,14 @@ class TestMixup:
             images[..., 0], normalize(np.broadcast_to(expected[:, None, None], (5, 48, 48)))
         )
 
-    def test_each_picture_has_a_share_of_its_own(self) -> None:
+    def test_each_image_has_its_own_share(self) -> None:
         own = np.eye(23, dtype=np.float32)
         targets = Batches(
             PIXELS, {"emotion": own}, batch_size=23, augmentation=self.STILL, seed=0, epoch=0, mixup=1.0
         )[0][1]
         assert len(set(targets["emotion"].max(axis=1).round(4))) > 20
 
-    def test_a_small_alpha_leaves_most_pictures_nearly_as_they_are(self) -> None:
+    def test_a_small_alpha_leaves_most_images_nearly_unchanged(self) -> None:
         own = np.eye(2000, dtype=np.float32)
         pixels = np.zeros((2000, 48, 48), np.uint8)
         nearly = {}
@@ -105,7 +105,7 @@ class TestMixup:
                 mixup=alpha,
             )[0][1]
             nearly[alpha] = (targets["emotion"].max(axis=1) > 0.95).mean()
-        assert nearly[0.1] > 0.65  # by Beta(0.1, 0.1); 0.1 by Beta(1, 1)
+        assert nearly[0.1] > 0.65  # from Beta(0.1, 0.1); 0.1 from Beta(1, 1)
         assert nearly[1.0] < 0.15
 
     def test_targets_of_a_batch_are_computed_from_the_mixed_images(self) -> None:

@@ -26,7 +26,7 @@ class TestCache:
         self, small_csv: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         first = load_faces(small_csv)
-        monkeypatch.setitem(sys.modules, "pandas", None)  # without which no table can be read
+        monkeypatch.setitem(sys.modules, "pandas", None)  # without pandas, no table can be read
         second = load_faces(small_csv)
         assert second.digest() == first.digest()
         assert np.array_equal(second.source_rows, first.source_rows)
@@ -49,17 +49,17 @@ class TestCache:
         assert load_faces(source).digest() != before.digest()
 
     @pytest.mark.parametrize(
-        "spoil", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "garbage", "another"]
+        "damage", [b"", b"PK\x03\x04 no archive", None], ids=["empty", "garbage", "another"]
     )
-    def test_a_damaged_cache_is_made_anew(
-        self, spoil: bytes | None, own_cache: Path, small_csv: Path
+    def test_a_damaged_cache_is_created_again(
+        self, damage: bytes | None, own_cache: Path, small_csv: Path
     ) -> None:
         first = load_faces(small_csv)
         (kept,) = own_cache.glob("*.npz")
-        if spoil is None:
+        if damage is None:
             np.savez(kept, other=np.arange(3))
         else:
-            kept.write_bytes(spoil)
+            kept.write_bytes(damage)
         assert load_faces(small_csv).digest() == first.digest()
 
     def test_a_cache_that_cannot_be_written_is_no_error(
@@ -78,7 +78,7 @@ class TestCache:
             load_faces(path)
         assert len(list(own_cache.iterdir())) == 8
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has different permissions")
     def test_faces_are_readable_for_the_user_alone(self, own_cache: Path, small_csv: Path) -> None:
         load_faces(small_csv)
         (kept,) = find_cache_folder().iterdir()

@@ -13,7 +13,7 @@ Image = NDArray[np.uint8]
 
 
 def made_faces(portrait: Image, counts: tuple[int, ...], *, cropped: bool = True) -> FaceDataset:
-    """The portrait, its face cut out or not, under other lights."""
+    """Return the portrait, cropped to the face or not, in varying light."""
     gray = np.asarray(cv2.cvtColor(portrait, cv2.COLOR_BGR2GRAY), np.uint8)
     if cropped:
         box = HaarDetector(still_image=True).detect(Frame(portrait))[0].box

@@ -12,23 +12,23 @@ from fer_train.data.crops import apply_crop_mode, prepare_faces
 from fer_train.data.dataset import FaceDataset
 
 
-def faces_of(*pictures: NDArray[np.uint8]) -> FaceDataset:
-    count = len(pictures)
-    return FaceDataset(np.stack(pictures), np.arange(count), np.full(count, "Training"), np.arange(count))
+def faces_of(*images: NDArray[np.uint8]) -> FaceDataset:
+    count = len(images)
+    return FaceDataset(np.stack(images), np.arange(count), np.full(count, "Training"), np.arange(count))
 
 
 @pytest.fixture
 def loose(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A face with some of its surroundings, as in the data set."""
-    grey = cv2.cvtColor(portrait[50:390, 90:430], cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
+    """Return a face with some of its surroundings, as in the data set."""
+    gray = cv2.cvtColor(portrait[50:390, 90:430], cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.resize(gray, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def test_haar_takes_the_face_and_leaves_a_picture_without_one_whole(loose: NDArray[np.uint8]) -> None:
+def test_haar_crops_the_face_and_keeps_an_image_without_one_whole(loose: NDArray[np.uint8]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (48, 48)).astype(np.uint8)
     crops = apply_crop_mode(faces_of(loose, noise), "haar").pixels
     assert np.array_equal(crops[1], noise)
-    # The face is some part of the picture, enlarged.
+    # The face is an enlarged part of the image.
     scores = [
         float(cv2.matchTemplate(loose, cv2.resize(crops[0], (side, side)), cv2.TM_CCOEFF_NORMED).max())
         for side in range(24, 46)
@@ -51,7 +51,7 @@ def test_crops_come_from_the_cache_the_second_time(
     assert np.array_equal(apply_crop_mode(faces_of(loose), "haar").pixels, first)
 
 
-def test_a_model_gets_the_faces_that_its_contract_names(loose: NDArray[np.uint8]) -> None:
+def test_a_model_gets_the_faces_that_its_spec_names(loose: NDArray[np.uint8]) -> None:
     faces = faces_of(loose)
     for framing in ("whole", "haar"):
         spec = ModelSpec(name="x", labels=FER2013_LABELS, provenance={"framing": framing})

@@ -70,7 +70,7 @@ def test_fer2013_is_read_whole(
 ) -> None:
     monkeypatch.setenv("FER_EDGE_CACHE", str(cache))
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not here")
+        pytest.skip("FER-2013 is not available")
     faces = load_faces(fer2013_path)
     assert [len(faces.split(name)) for name in ("Training", "PublicTest")] == [28_709, 3_589]
     assert faces.is_blank().sum() < 100

@@ -15,7 +15,7 @@ FACE = 48
 
 
 def scenes(count: int, seed: int = 0, margin: int = 2) -> NDArray[np.uint8]:
-    """Smooth pictures that differ from each other, with some more around them to shift into."""
+    """Return distinct smooth images with a border into which they can be shifted."""
     rng = np.random.default_rng(seed)
     side = FACE + 2 * margin
     return np.stack(
@@ -32,10 +32,10 @@ def cut(scene: NDArray[np.uint8], right: int = 0, down: int = 0) -> NDArray[np.u
     return scene[2 + down : 2 + down + FACE, 2 + right : 2 + right + FACE]
 
 
-def faces_of(*pictures: NDArray[np.uint8], labels: Any = None) -> FaceDataset:
-    count = len(pictures)
+def faces_of(*images: NDArray[np.uint8], labels: Any = None) -> FaceDataset:
+    count = len(images)
     return FaceDataset(
-        np.stack(pictures).astype(np.uint8),
+        np.stack(images).astype(np.uint8),
         np.zeros(count, np.int64) if labels is None else np.asarray(labels, np.int64),
         np.full(count, "Training"),
         np.arange(count),
@@ -62,7 +62,7 @@ def compressed(face: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ],
     ids=["the same", "shifted", "both ways", "mirrored", "paler", "compressed", "all of it"],
 )
-def test_a_picture_and_its_near_duplicate_share_a_group(again: Any) -> None:
+def test_an_image_and_its_near_duplicate_share_a_group(again: Any) -> None:
     first, second, other = scenes(3)
     groups = duplicate_groups(faces_of(cut(first), cut(other), again(first), cut(second)))
     assert groups.tolist() == [0, 1, 0, 2]
@@ -70,11 +70,11 @@ def test_a_picture_and_its_near_duplicate_share_a_group(again: Any) -> None:
 
 def test_a_group_goes_on_through_its_members() -> None:
     (scene,) = scenes(1)
-    pictures = [cut(scene, right=1), cut(scene)[:, ::-1], cut(scene, right=-1), cut(scene)]
-    assert duplicate_groups(faces_of(*pictures)).tolist() == [0, 0, 0, 0]
+    images = [cut(scene, right=1), cut(scene)[:, ::-1], cut(scene, right=-1), cut(scene)]
+    assert duplicate_groups(faces_of(*images)).tolist() == [0, 0, 0, 0]
 
 
-def test_flat_pictures_are_alike_only_when_they_are_equal() -> None:
+def test_flat_images_are_alike_only_when_they_are_equal() -> None:
     flat = [np.full((FACE, FACE), value, np.uint8) for value in (7, 8, 7)]
     assert duplicate_groups(faces_of(*flat)).tolist() == [0, 1, 0]
 
@@ -86,16 +86,16 @@ def test_no_faces_have_no_groups() -> None:
 
 def test_the_groups_of_fer2013_are_small(fer2013_path: Any) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not here")
+        pytest.skip("FER-2013 is not available")
     training = load_faces(fer2013_path).split("Training")
     sizes = np.bincount(duplicate_groups(training))
-    # Were merely similar faces taken for the same, they would grow together into one.
+    # If merely similar faces counted as duplicates, they would merge into one group.
     assert 25_000 < len(sizes) < 26_500
     assert sizes.max() < 40
 
 
 LABELS = np.repeat(np.arange(7), [150, 20, 100, 300, 120, 90, 220])
-GROUPS = np.arange(1000) // 2  # pairs, of which some have two labels
+GROUPS = np.arange(1000) // 2  # pairs, some of them with two labels
 
 
 def test_every_face_is_in_a_fold_with_the_rest_of_its_group() -> None:

@@ -1,4 +1,4 @@
-"""Faces are found by their hashes, in whatever order a data set lists them."""
+"""Faces are found by their hashes, whatever their order in a data set."""
 
 from __future__ import annotations
 

@@ -46,10 +46,10 @@ def test_the_eight_emotions_are_those_of_most_votes() -> None:
     faces = FaceDataset(pixels, np.arange(5), np.full(5, "Training"), np.arange(5))
     votes = np.zeros((5, 10), np.uint8)
     votes[0, [0, 7]] = 3, 7  # contempt
-    votes[1, [2, 5]] = 5, 5  # surprise, the first of equals
+    votes[1, [2, 5]] = 5, 5  # surprise, the first of two equal counts
     votes[2, [1, 9]] = 4, 6  # no face
     votes[3, [3, 8]] = 4, 6  # unknown
-    chosen = relabel_by_votes(faces, votes)  # the last has no vote at all
+    chosen = relabel_by_votes(faces, votes)  # the last face has no votes
     assert [FERPLUS_LABELS[label] for label in chosen.labels] == ["contempt", "surprise"]
     assert chosen.source_rows.tolist() == [0, 1]
     assert chosen.label_names == FERPLUS_LABELS

@@ -15,7 +15,7 @@ LABELS = ("other", "smile", "yawn")
 
 
 def made_faces(counts: tuple[int, ...] = (40, 20, 5), seed: int = 0) -> FaceDataset:
-    """Images of noise, none like another."""
+    """Return distinct images of noise."""
     labels = np.repeat(np.arange(len(counts)), counts)
     pixels = np.random.default_rng(seed).integers(0, 256, (len(labels), 48, 48), np.uint8)
     return FaceDataset(

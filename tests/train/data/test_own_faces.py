@@ -1,4 +1,4 @@
-"""A folder of one's own faces, with labels of one's own, from training to the runtime's own measurement."""
+"""A folder of the user's own faces and labels, from training to evaluation in the runtime."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ LABELS = ("asleep", "awake", "yawning")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("faces")
     rng = np.random.default_rng(0)
-    # Imbalanced: 24, 12 and 6 faces to train on.
+    # Imbalanced: 24, 12 and 6 training faces.
     for split, counts in (("train", (24, 12, 6)), ("test", (4, 4, 4))):
         for label, (name, count) in enumerate(zip(LABELS, counts, strict=True)):
             (root / split / name).mkdir(parents=True)
             for index in range(count):
-                picture = rng.integers(0, 100, (60, 50, 3), np.uint8)
-                picture[label * 20 : label * 20 + 20] += 120
-                assert cv2.imwrite(str(root / split / name / f"{index}.png"), picture)
+                image = rng.integers(0, 100, (60, 50, 3), np.uint8)
+                image[label * 20 : label * 20 + 20] += 120
+                assert cv2.imwrite(str(root / split / name / f"{index}.png"), image)
     return root
 
 

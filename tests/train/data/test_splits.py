@@ -17,7 +17,7 @@ COUNTS = {"Training": 3600, "PublicTest": 40, "PrivateTest": 30}
 
 
 def made(**counts: int) -> FaceDataset:
-    """Faces of which every third repeats the one before."""
+    """Return faces of which every third repeats the previous one."""
     total = sum(counts.values())
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (total, 48, 48), np.uint8)
@@ -94,7 +94,7 @@ def test_too_few_faces_to_leave_out_are_learned_from(options: dict[str, Any]) ->
     assert len(found.training) == pytest.approx(2000 if "limit" in options else 1800, abs=2)
 
 
-def test_blank_pictures_are_no_measure_of_confidence() -> None:
+def test_blank_images_do_not_count_for_calibration() -> None:
     blank = FaceDataset(FACES.pixels.copy(), FACES.labels, FACES.splits, FACES.source_rows)
     left_out = split(**CALIBRATED).calibration
     assert left_out is not None
@@ -103,7 +103,7 @@ def test_blank_pictures_are_no_measure_of_confidence() -> None:
     assert found is None or not found.is_blank().any()
 
 
-def test_own_labels_and_ferplus_labels_are_parted_alike(tmp_path: Path) -> None:
+def test_own_labels_and_ferplus_labels_are_split_alike(tmp_path: Path) -> None:
     votes = tmp_path / "votes.csv"
     header = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     rows = ["0,0,0,0,0,0,0,0,0,10" if row % 10 == 0 else "1,0,9,0,0,0,0,0,0,0" for row in range(len(FACES))]
@@ -146,7 +146,7 @@ def test_the_groups_are_those_of_all_of_training() -> None:
 
 
 class TestFacesGivenByHashes:
-    """Training on what a file is about: its faces in its order, and the rest for calibration."""
+    """Training on the faces of an answers file, in its order, with the rest for calibration."""
 
     LEARNED = np.flatnonzero((np.arange(3600) % 3 == 0) & (np.arange(3600) < 3000))[::-1]
 

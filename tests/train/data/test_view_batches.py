@@ -1,4 +1,4 @@
-"""Batches of a view are that view of some of the faces, with what belongs to it."""
+"""A batch of a view contains that view of its faces, with the matching targets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def batches(**changes: Any) -> ViewBatches:
 
 
 def places(images: np.ndarray, view: int = 1) -> list[int]:
-    """Which face each image shows."""
+    """Return the index of the face in each image."""
     whole = normalize(make_views(PIXELS, view, seed=9, settings=SETTINGS).pixels)[..., None]
     return [int(np.flatnonzero((whole == image).all(axis=(1, 2, 3)))[0]) for image in images]
 
@@ -38,7 +38,7 @@ def test_an_epoch_shows_each_face_once_and_leaves_the_incomplete_batch_out() -> 
 
 
 def test_a_batch_is_a_function_of_view_seed_epoch_and_step() -> None:
-    for step in (3, 0, 3):  # in whatever order it is asked for
+    for step in (3, 0, 3):  # in any order
         assert np.array_equal(batches()[step][0], batches()[step][0])
     for change in ({"seed": 4}, {"epoch": 3}, {"view": 0}):
         assert not np.array_equal(batches()[0][0], batches(**change)[0][0])

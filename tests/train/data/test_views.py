@@ -1,4 +1,4 @@
-"""Views are a function of seed, view and face, and say what they mix."""
+"""Views are a function of seed, view and face, and report what they mix."""
 
 from __future__ import annotations
 

@@ -81,12 +81,12 @@ def test_log_loss_of_the_impossible_is_finite() -> None:
 @pytest.mark.parametrize(
     ("confidences", "right", "expected"),
     [
-        # Two bins of 15: (0.6, 0.667] holds three answers of 0.65, one right; (0.933, 1] one of 0.95, right.
+        # Two of 15 bins: (0.6, 0.667] has three answers of 0.65, one correct; (0.933, 1] has one of 0.95, correct.
         ([0.65, 0.65, 0.65, 0.95], [1, 0, 0, 1], (3 * (0.65 - 1 / 3) + (1 - 0.95)) / 4),
         ([1.0, 1.0], [1, 1], 0.0),
         ([1.0, 1.0], [0, 0], 1.0),
         ([0.75, 0.75, 0.75, 0.75], [1, 1, 1, 0], 0.0),
-        # An edge belongs to the bin below it: 0.6 is of (0.533, 0.6], apart from 0.61.
+        # An edge belongs to the bin below it: 0.6 is in (0.533, 0.6], unlike 0.61.
         ([0.6, 0.61], [1, 0], (0.4 + 0.61) / 2),
     ],
 )

@@ -14,7 +14,7 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def honest(count: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Logits of seven classes, and labels drawn with their very probabilities."""
+    """Return logits of seven classes, and labels drawn with exactly their probabilities."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, (count, 7))
     drawn = (softmax(logits).cumsum(axis=1) < rng.random((count, 1))).sum(axis=1)

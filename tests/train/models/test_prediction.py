@@ -13,7 +13,7 @@ FACES = np.random.default_rng(0).integers(0, 256, (5, 48, 48)).astype(np.uint8)
 
 
 def compute_means(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A network of two outputs: the mean of either half."""
+    """Act as a network with two outputs: the mean of each half of the image."""
     halves = [pixels[:, :, :24].mean(axis=(1, 2)), pixels[:, :, 24:].mean(axis=(1, 2))]
     return np.stack(halves, axis=1).astype(np.float32)
 

@@ -27,8 +27,8 @@ def test_the_small_network_is_small() -> None:
 
 def test_cost_counts_what_a_face_takes() -> None:
     inputs = keras.Input((8, 8, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same")(inputs)  # 8·8 places of 3·3·3·4
-    x = keras.layers.DepthwiseConv2D(3)(x)  # 6·6 places of 3·3·4
+    x = keras.layers.Conv2D(4, 3, padding="same")(inputs)  # 8·8 positions of 3·3·3·4
+    x = keras.layers.DepthwiseConv2D(3)(x)  # 6·6 positions of 3·3·4
     outputs = keras.layers.Dense(5)(keras.layers.Flatten()(x))  # 144·5
     assert measure_complexity(keras.Model(inputs, outputs)).macs == 64 * 108 + 36 * 36 + 144 * 5
 

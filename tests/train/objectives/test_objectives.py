@@ -1,4 +1,4 @@
-"""What each objective contributes to a training."""
+"""The contribution of each objective to a training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VOTES_HEADER = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,u
 
 
 class Sure:
-    """A network of two labels that is sure of the second."""
+    """A network of two labels that is certain of the second one."""
 
     path = Path(__file__)
     spec = ModelSpec(name="sure", labels=("no", "yes"))

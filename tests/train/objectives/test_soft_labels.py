@@ -168,7 +168,7 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
     assert np.allclose(probabilities.sum(axis=1), 1, atol=0.01)
     before = out.read_bytes()
     assert run(command) == 1
-    assert "it is already there" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert out.read_bytes() == before
     assert run([*command, "--overwrite"]) == 0
 
@@ -226,7 +226,7 @@ def test_a_run_does_not_go_on_with_other_answers_of_the_same_name(
 
 def test_those_that_come_with_the_project_are_of_every_training_face(fer2013_path: Path | None) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not there")
+        pytest.skip("FER-2013 is not available")
     training = load_faces(fer2013_path).split("Training")
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-soft-labels.npz"
     probabilities = read_soft_labels(shipped, FER2013_LABELS).lookup(training.pixels)

@@ -17,7 +17,7 @@ FACES = np.random.default_rng(0).integers(0, 256, (4, 48, 48)).astype(np.uint8)
 
 
 class Sided:
-    """Sees an emotion on the side on which a face is brighter."""
+    """A network that predicts an emotion from the brighter side of a face."""
 
     path = Path("sided.tflite")
     spec = ModelSpec(name="sided", labels=("left", "right"))
@@ -73,5 +73,5 @@ def test_a_bundled_model_is_named_from_anywhere_and_a_file_by_its_place(
     assert locate_model(Path("default")) == "default"
     assert open_teacher(Path("default"), FER2013_LABELS).path == find_model().path
     assert locate_model(Path("run")) == str(tmp_path / "run")
-    (tmp_path / "default").mkdir()  # a run of that name goes before
+    (tmp_path / "default").mkdir()  # a run with that name takes precedence
     assert locate_model(Path("default")) == str(tmp_path / "default")

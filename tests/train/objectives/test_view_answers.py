@@ -1,4 +1,4 @@
-"""View answers come back from their file as they were, and nothing else is taken for them."""
+"""View answers are read from their file unchanged, and other files are rejected."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_views_are_those_of_the_files_seed_settings_and_groups() -> None:
 
 def test_the_answers_of_fer2013_fit_into_eight_megabytes(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    count, labels = 2800, len(FER2013_LABELS)  # a tenth of the faces, of which nothing is alike
+    count, labels = 2800, len(FER2013_LABELS)  # a tenth of the faces, all different
     answers = make_answers(
         FER2013_LABELS,
         keys=rng.integers(0, 2**63, count).astype(np.uint64),
@@ -201,7 +201,7 @@ def test_a_file_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> 
 
 
 def test_views_are_those_that_files_of_this_version_are_about() -> None:
-    """Who changes how views are made raises VIEWS_VERSION, and then what is expected here."""
+    """A change in how views are created must raise VIEWS_VERSION and update the values expected here."""
     y, x = np.mgrid[:48, :48]
     faces = np.stack([(x * 3 + y * 2 + 40 * n) % 256 for n in range(8)]).astype(np.uint8)
     strong, mild = make_views(faces, 0), make_views(faces, 15, groups=np.arange(8) % 2)
@@ -209,7 +209,7 @@ def test_views_are_those_that_files_of_this_version_are_about() -> None:
     assert strong.shares == pytest.approx([1, 0.795, 1, 1, 1, 1, 1, 1], abs=1e-4)
     assert strong.partners.tolist() == [2, 4, 3, 6, 5, 0, 1, 7]
     assert mild.partners.tolist() == [6, 5, 0, 1, 4, 3, 2, 7]
-    # Interpolation may differ by a gray level between machines.
+    # Interpolation may differ by one gray level between machines.
     means = [146.1, 126.2, 163.0, 148.0, 96.7, 112.5, 97.0, 144.3]
     assert strong.pixels.mean(axis=(1, 2)) == pytest.approx(means, abs=0.5)
     means = [120.0, 160.0, 169.8, 147.7, 108.6, 104.0, 113.8, 138.3]
@@ -218,14 +218,14 @@ def test_views_are_those_that_files_of_this_version_are_about() -> None:
 
 def test_those_that_come_with_the_project_are_about_the_training_faces(fer2013_path: Path | None) -> None:
     if fer2013_path is None:
-        pytest.skip("FER-2013 is not there")
+        pytest.skip("FER-2013 is not available")
     training = load_faces(fer2013_path).split("Training")
     shipped = Path(__file__).resolve().parents[3] / "train/fer2013-answers.npz"
     answers = read_view_answers(shipped, FER2013_LABELS)
     places = find_faces(answers.keys, training.pixels)
     assert (places >= 0).all()
     labels, mildest = training.labels[places], answers.settings.count - 1
-    # More than a network reaches on faces it has not seen, less than one that knows its labels by heart.
+    # Better than a network on unseen faces, worse than one that has memorized its labels.
     assert 0.72 < np.mean(answers.of(mildest).argmax(axis=1) == labels) < 0.9
-    # Strong views are mixed: where they are, the answers are about both faces.
+    # Strong views are mixed, so their answers cover both faces.
     assert np.mean(answers.of(0).argmax(axis=1) == labels) < 0.72

@@ -76,9 +76,7 @@ def test_every_backend_learns_from_view_answers(backend: str, small_csv: Path, t
 
 
 @pytest.mark.parametrize(("backend", "says"), [("nonsense", "nonsense"), ("jax", "pip install jax")])
-def test_a_backend_that_is_not_there_is_named(
-    backend: str, says: str, small_csv: Path, tmp_path: Path
-) -> None:
+def test_a_missing_backend_is_named(backend: str, says: str, small_csv: Path, tmp_path: Path) -> None:
     if importlib.util.find_spec(backend) is not None:
         pytest.skip(f"{backend} is installed")
     done = fer_train(backend, "fit", str(small_csv), "--out", str(tmp_path / "run"))

@@ -1,4 +1,4 @@
-"""bfloat16 where a machine has it."""
+"""bfloat16 on machines that support it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from fer_train.training.recipes import find_recipe
         ("", False),
     ],
 )
-def test_processors(cpuinfo: str, has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_detected_from_the_processor(
+    cpuinfo: str, has: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(precision, "_has_gpu", lambda: False)
     path = tmp_path / "cpuinfo"
     path.write_text(cpuinfo)

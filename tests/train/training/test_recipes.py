@@ -23,7 +23,7 @@ def test_the_paper_s_recipe_is_the_paper_s() -> None:
     assert paper.calibration_folds == 0
 
 
-def test_modern_takes_smaller_steps_where_nothing_normalises_before_the_activation() -> None:
+def test_modern_takes_smaller_steps_where_nothing_normalizes_before_the_activation() -> None:
     assert find_recipe("modern", "bn-cnn").learning_rate < find_recipe("modern", "mini-resnet").learning_rate
 
 

@@ -1,4 +1,4 @@
-"""What goes together with view answers, and what a run then learns from."""
+"""The options that view answers can be combined with, and the resulting inputs of a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FACES = FaceDataset(
 
 @pytest.fixture
 def answers(tmp_path: Path) -> Path:
-    """Answers about the first 250 faces."""
+    """Return answers for the first 250 faces."""
     path = tmp_path / "answers.npz"
     settings = ViewSettings(strong_count=1, mild_count=1)
     probabilities = encode_probabilities(RNG.dirichlet(np.ones(7), (250, settings.count)))
@@ -52,7 +52,7 @@ def answers(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def votes(tmp_path: Path) -> Path:
-    """FER+'s votes, in which nobody sees an emotion in the faces 0 to 9 and 250 to 279."""
+    """Return FER+ votes without an emotion for the faces 0 to 9 and 250 to 279."""
     path = tmp_path / "votes.csv"
     names = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
     rows = [

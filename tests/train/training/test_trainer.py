@@ -35,7 +35,7 @@ FINE = dataclasses.replace(RECIPES["fine-tune"].resize(3, 14), head_epochs=1, pa
 
 
 def build_tiny(labels: int, *, pixel_std: float = 64.0, dropout: float | None = None) -> Any:
-    """A network that compiles in a moment and has one of everything that a run has to keep."""
+    """Return a network that compiles quickly and has every kind of state that a run must save."""
     layers = keras.layers
     inputs = keras.Input((48, 48, 1), name="image")
     x = PerImageStandardization(pixel_std, name="standardize")(inputs)
@@ -49,7 +49,7 @@ def build_tiny(labels: int, *, pixel_std: float = 64.0, dropout: float | None = 
 
 
 def made_faces(count: int, seed: int = 0) -> FaceDataset:
-    """Faces whose emotion shows in where they are bright."""
+    """Return faces whose bright area shows their emotion."""
     rng = np.random.default_rng(seed)
     labels = np.arange(count) % 7
     pixels = rng.integers(0, 120, (count, 48, 48))
@@ -63,7 +63,7 @@ VOTES = np.eye(10, dtype=np.uint8)[np.arange(56) % 8] * 10
 
 
 def answer_views(faces: FaceDataset, settings: ViewSettings) -> ViewAnswers:
-    """Answers about views of faces, by a teacher that knows their labels and which views are mixed."""
+    """Return view answers of a teacher that knows the labels and which views are mixed."""
     labels = np.eye(7, dtype=np.float32)[faces.labels]
     known = [make_views(faces.pixels, view, settings=settings).mix(labels) for view in range(settings.count)]
     return ViewAnswers(
@@ -161,13 +161,13 @@ def test_the_network_that_is_kept_is_the_one_that_was_validated(tmp_path: Path) 
     assert model.dtype_policy.name == "float32"
     assert [layer.name for layer in model.layers] == [layer.name for layer in build_tiny(7).layers]
     right = predict(model, VALIDATION.pixels).argmax(axis=1) == VALIDATION.labels
-    # bfloat16 in validation, float32 now: no more than a face may tip over.
+    # bfloat16 in validation, float32 now: at most one face may change its label.
     assert abs(right.mean() - (history[-1].val_accuracy or 0)) <= 1 / 21
     assert all(np.array_equal(a, b) for a, b in zip(before, weights(run), strict=True))
 
 
 def begin_with_a_trained_one(folder: Path, recipe: Recipe) -> tuple[Trainer, Trainer]:
-    """A network that has learned, and one that begins with its body."""
+    """Return a trained network, and one that starts with its body."""
     (folder / "source").mkdir()
     source = trainer(folder / "source", dataclasses.replace(PAPER, learning_rate=0.05))
     list(source.train_epochs())
@@ -197,7 +197,7 @@ def test_fine_tuning_trains_the_last_layer_first_and_leaves_norms_alone(tmp_path
 
 
 def test_training_ends_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
-    # A rate at which each step of the last layer makes it worse.
+    # At this rate, each step makes the last layer worse.
     recipe = dataclasses.replace(
         RECIPES["fine-tune"].resize(30, 14), learning_rate=3.0, head_epochs=0, patience=3, ema=0.0
     )
@@ -233,7 +233,7 @@ def test_the_network_that_is_kept_is_calibrated_and_answers_as_before(tmp_path: 
 
 def test_an_overconfident_network_becomes_honest(tmp_path: Path) -> None:
     unsure = made_faces(700, seed=3)
-    unsure.labels[::2] = np.random.default_rng(0).integers(0, 7, 350)  # one in two is right by chance alone
+    unsure.labels[::2] = np.random.default_rng(0).integers(0, 7, 350)  # half of them have random labels
     run = trainer(tmp_path, dataclasses.replace(PAPER.resize(12, None), learning_rate=0.05))
     list(run.train_epochs())
     model = run.build_trained_model()
@@ -288,12 +288,12 @@ def test_without_validation_faces_there_are_no_validation_figures(tmp_path: Path
     assert (report.val_loss, report.val_accuracy) == (None, None)
 
 
-def test_pictures_that_show_nothing_are_left_out(tmp_path: Path) -> None:
+def test_images_without_an_emotion_are_left_out(tmp_path: Path) -> None:
     spoilt = made_faces(56)
     spoilt.pixels[3:6] = 200
     nobody = VOTES.copy()
     nobody[10:14] = 0
-    nobody[10:14, len(FERPLUS_LABELS) + 1] = 10  # no face, say all ten
+    nobody[10:14, len(FERPLUS_LABELS) + 1] = 10  # all ten votes say that there is no face
     assert trainer(tmp_path, training=spoilt).samples == 53
     assert trainer(tmp_path, MODERN, training=spoilt, votes=nobody).samples == 49
     spoilt.pixels[:] = 0

@@ -1,4 +1,4 @@
-// The report: figures of all of it, a card for each source, its details when it is opened.
+// The report: totals over all sources, and a card with expandable details for each source.
 
 import { drawStack, element, findLargest, percent, prepareCanvas } from "/charts.js";
 import { makeCertainty, makeDetails, makeGaps, makeImages, makeList, makePeople, makeShares, makeStrip, makeTag, makeTimelineTable } from "/tables.js";
@@ -7,20 +7,20 @@ import { describeShares, formatLength, formatSpan } from "/times.js";
 
 const $ = (id) => document.getElementById(id);
 const DATA = JSON.parse($("data").textContent);
-const PAGE = 60; // cards that are made at a time
+const PAGE = 60; // cards added at a time
 
 const count = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 const lengthOf = (source) => (source.kind === "images" ? 0 : source.last - source.first + source.interval);
 const peopleOf = (source) => source.people.length + source.furtherPeople;
 const modelOf = (source) => DATA.sets[source.set];
 
-/** The share of an emotion, by its name in any of the models. */
+/** Return the share of an emotion in a source, by its label; 0 if the source's model lacks the label. */
 function shareOf(source, label) {
   const index = modelOf(source).labels.indexOf(label);
   return index < 0 || !source.faces ? 0 : source.emotions[index] / source.faces;
 }
 
-/** One source: closed a small chart and some words, opened everything. */
+/** The card of one source: a small chart and a summary, with all details when expanded. */
 class Card {
   constructor(source) {
     this.source = source;
@@ -39,7 +39,7 @@ class Card {
     this.facts = element("p", "facts", this.listFacts().join(" · "));
     this.canvas = element("canvas", "small");
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", `All faces over time, most of all ${this.describe()}`);
+    this.canvas.setAttribute("aria-label", `All faces over time, mostly ${this.describe()}`);
     this.shares = element("p", "shares-line", this.describe());
     this.small = element("div", "closed");
     this.small.append(this.canvas, makeStrip(source.emotions, this.model), this.shares);
@@ -125,7 +125,7 @@ class Card {
     const still = source.kind === "images";
     return makeFigures([
       still ? ["Images", source.frames.toLocaleString("en")] : ["Length", formatLength(lengthOf(source))],
-      still ? ["Faces", source.faces.toLocaleString("en")] : ["People", peopleOf(source).toLocaleString("en"), "Faces that were followed, each by an id: somebody who leaves and comes back is another one"],
+      still ? ["Faces", source.faces.toLocaleString("en")] : ["People", peopleOf(source).toLocaleString("en"), "Tracked faces, each with its own id: someone who leaves and returns is counted again"],
       still ? null : ["Frames", source.frames.toLocaleString("en")],
       ["With faces", percent(source.frames ? source.withFaces / source.frames : 0)],
       ["Certainty", percent(source.score), "Mean score of the most probable emotion"],
@@ -133,15 +133,15 @@ class Card {
     ]);
   }
 
-  /** The colors; one that is pressed is drawn alone. */
+  /** Create the legend; pressing a color draws only that emotion. */
   makeLegend() {
     const legend = element("p", "legend");
     legend.setAttribute("role", "group");
-    legend.setAttribute("aria-label", "Draw one emotion alone");
+    legend.setAttribute("aria-label", "Show a single emotion");
     const buttons = this.model.labels.map((label, index) => {
       const button = element("button");
       button.type = "button";
-      button.title = `Draw ${label} alone`;
+      button.title = `Show only ${label}`;
       button.append(makeTag(index, this.model));
       button.addEventListener("click", () => {
         this.timeline.only = this.timeline.only === index ? null : index;
@@ -158,17 +158,17 @@ class Card {
   makeNotes() {
     const { source, timeline } = this;
     const notes = [];
-    if (timeline.hiddenRows) notes.push(`${count(timeline.hiddenRows, "row")} of people are not drawn; all are in the table.`);
+    if (timeline.hiddenRows) notes.push(`${count(timeline.hiddenRows, "row")} of people not drawn; the table lists all people.`);
     if (source.furtherPeople) {
       const shown = count(source.people.length, "face");
-      notes.push(`${shown} of ${peopleOf(source).toLocaleString("en")} are shown, those that were longest in view; the sums hold all.`);
+      notes.push(`Showing the ${shown} longest in view out of ${peopleOf(source).toLocaleString("en")}; totals include all faces.`);
     }
     notes.push(describeWidth(source));
     return element("p", "note", notes.join(" "));
   }
 }
 
-/** How much is in a column of the timeline. */
+/** Describe the width of a column of the timeline. */
 function describeWidth({ kind, timeline: { width }, interval }) {
   const images = kind === "images";
   if (width <= (images ? 1 : interval)) return `Each column is one ${images ? "image" : "frame"}.`;
@@ -193,7 +193,7 @@ function makeFigures(figures) {
 
 const labels = [...new Set(DATA.sets.flatMap((set) => set.labels))];
 const SORTS = {
-  order: ["in the order of the files", () => 0],
+  order: ["in file order", () => 0],
   name: ["by name", (one, other) => one.name.localeCompare(other.name, undefined, { numeric: true })],
   time: ["by length, longest first", (one, other) => lengthOf(other) - lengthOf(one)],
   people: ["by people, most first", (one, other) => peopleOf(other) - peopleOf(one) || other.faces - one.faces],
@@ -204,7 +204,7 @@ const SORTS = {
 const cards = DATA.sources.map((source) => new Card(source));
 let shown = PAGE;
 
-/** The cards that the filter lets through, in order. */
+/** Return the cards that match the filter, sorted. */
 function chooseCards() {
   const part = $("filter").value.trim().toLowerCase();
   const emotion = $("emotion").value;
@@ -236,7 +236,7 @@ function addOption(select, value, text) {
   select.append(option);
 }
 
-/** Sums over the sources that have the same labels, the most common ones. */
+/** Show totals over all sources, with shares for the label set that has the most faces. */
 function showTotals() {
   const sources = DATA.sources;
   const sum = (value) => sources.reduce((total, source) => total + value(source), 0);
@@ -247,7 +247,7 @@ function showTotals() {
     makeFigures([
       ["Sources", (sources.length + DATA.furtherSources).toLocaleString("en")],
       moving.length ? ["Length", formatLength(total(moving, lengthOf))] : null,
-      moving.length ? ["People", total(moving, peopleOf).toLocaleString("en"), "Faces that were followed, each by an id"] : null,
+      moving.length ? ["People", total(moving, peopleOf).toLocaleString("en"), "Tracked faces, each with its own id"] : null,
       stills.length ? ["Images", total(stills, (source) => source.frames).toLocaleString("en")] : null,
       moving.length ? ["Frames", total(moving, (source) => source.frames).toLocaleString("en")] : null,
       ["Faces", sum((source) => source.faces).toLocaleString("en"), "Each face in each frame"],
@@ -262,14 +262,14 @@ function showTotals() {
 function begin() {
   const one = cards.length === 1;
   document.title = one ? `${DATA.sources[0].name} – fer-edge report` : `${count(cards.length, "source")} – fer-edge report`;
-  $("made").textContent = `made ${DATA.created.slice(0, 16).replace("T", " ")} by fer-edge ${DATA.version}`;
+  $("made").textContent = `created ${DATA.created.slice(0, 16).replace("T", " ")} by fer-edge ${DATA.version}`;
   $("totals").hidden = $("tools").hidden = one;
   for (const [value, [text]] of Object.entries(SORTS)) addOption($("sort"), value, text);
   for (const label of labels) addOption($("sort"), `:${label}`, `by ${label}, most first`);
   for (const label of labels) addOption($("emotion"), label, `mostly ${label}`);
   if (!one) showTotals();
   const odd = [...DATA.problems, ...DATA.errors.map(([source, error]) => (error.includes(source) ? error : `${source}: ${error}`))];
-  if (DATA.furtherSources) odd.push(`${count(DATA.furtherSources, "further source")} left out: the report holds ${DATA.sources.length}; give each part of them its own report.`);
+  if (DATA.furtherSources) odd.push(`${count(DATA.furtherSources, "further source")} left out: this report shows ${DATA.sources.length}; create several reports with fewer sources each.`);
   if (odd.length) {
     $("odd").hidden = false;
     $("odd").append(makeList(odd));
@@ -292,7 +292,7 @@ function begin() {
 begin();
 let width = window.innerWidth;
 addEventListener("resize", () => {
-  if (width === window.innerWidth) return; // a phone's address bar came or went
+  if (width === window.innerWidth) return; // the address bar of a phone appeared or disappeared
   width = window.innerWidth;
   drawAll();
 });

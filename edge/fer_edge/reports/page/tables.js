@@ -1,12 +1,12 @@
-// What stands behind and beside the charts: shares, certainty, people, gaps, images, as elements that can be read.
+// The tables and bars next to the charts: shares, certainty, people, gaps and images.
 
 import { element, percent } from "/charts.js";
 import { formatLength, formatTime } from "/times.js";
 import { personName } from "/timeline.js";
 
-const MOST_ROWS = 60; // of the table behind a timeline
+const MOST_ROWS = 60; // of the table of a timeline
 
-/** A table in a container that scrolls; each cell a text or an element. */
+/** Create a table in a scrolling container; each cell is a string or an element. */
 export function makeTable(caption, header, rows, { left = [0] } = {}) {
   const table = element("table");
   const name = element("caption", "hidden", caption);
@@ -42,7 +42,7 @@ export function makeTable(caption, header, rows, { left = [0] } = {}) {
   return scroll;
 }
 
-/** Something that is opened; `fill` makes its content the first time. */
+/** Create an expandable element; `fill` creates its content when it is first opened. */
 export function makeDetails(title, fill, open = false) {
   const details = element("details");
   details.append(element("summary", "", title));
@@ -60,7 +60,7 @@ export function makeDetails(title, fill, open = false) {
   return details;
 }
 
-/** Shares of emotions as bars with their numbers. */
+/** Create bars of the shares of emotions, with their values. */
 export function makeShares(counts, model, title) {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const block = element("section", "block");
@@ -86,7 +86,7 @@ function makeBar(label, share, color, value) {
   return row;
 }
 
-/** How sure the model was: the distribution of the highest score, as columns. */
+/** Create the histogram of the highest score, which shows how certain the model was. */
 export function makeCertainty(source) {
   const block = element("section", "block");
   block.append(element("h4", "", `Certainty: ${percent(source.score)} on average`));
@@ -94,11 +94,11 @@ export function makeCertainty(source) {
   const highest = Math.max(1, ...source.certainty);
   const columns = element("div", "columns");
   columns.setAttribute("role", "img");
-  columns.setAttribute("aria-label", "Faces by the score of their emotion; the numbers are in the table below");
+  columns.setAttribute("aria-label", "Faces by the score of their emotion; the table below has the values");
   source.certainty.forEach((count, index) => {
     const column = element("div");
     column.style.height = `${(100 * count) / highest}%`;
-    column.title = `score ${index * 10} to ${index * 10 + 10}%: ${percent(count / total)} of the faces`;
+    column.title = `score ${index * 10} to ${index * 10 + 10}%: ${percent(count / total)} of faces`;
     columns.append(column);
   });
   const axis = element("div", "columns-axis");
@@ -114,7 +114,7 @@ export function makeCertainty(source) {
   return block;
 }
 
-/** The shares of a person, or of an image, as one bar. */
+/** Create a single bar of the shares of a source or a person. */
 export function makeStrip(counts, model) {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const strip = element("div", "strip");
@@ -136,7 +136,7 @@ export function makeTag(index, model, text) {
   return tag;
 }
 
-/** People: when they were seen and what they showed; `show` is given one to look at in the timeline. */
+/** Create the table of people; `show` is called with a person to show in the timeline. */
 export function makePeople(source, model, show) {
   const rows = source.people.map((person) => {
     const button = element("button", "link", personName(person, source));
@@ -155,11 +155,11 @@ export function makePeople(source, model, show) {
       percent(person.score),
     ];
   });
-  const header = ["person", "first seen", "last seen", "between", "frames", "shares", ...model.labels, "certainty"];
+  const header = ["person", "first seen", "last seen", "duration", "frames", "shares", ...model.labels, "certainty"];
   return makeTable("People", header, rows, { left: [0, 5] });
 }
 
-/** The table behind a timeline: at most sixty parts of equal length. */
+/** Create the table of a timeline, with at most 60 intervals of equal length. */
 export function makeTimelineTable(source, timeline, model) {
   const span = timeline.end - timeline.begin;
   const width = Math.max(span / MOST_ROWS, source.kind === "images" ? 1 : 0);
@@ -182,12 +182,12 @@ export function makeTimelineTable(source, timeline, model) {
     ]);
   const what = source.kind === "images" ? "images" : "frames";
   return [
-    element("p", "note", "Mean scores of all faces in each part."),
+    element("p", "note", "Mean scores of all faces in each interval."),
     makeTable("Timeline", ["from", what, "faces", ...model.labels], rows),
   ];
 }
 
-const GAPS = { gap: "no rows", restart: "the run began again", clock: "the clock was set back" };
+const GAPS = { gap: "no rows", restart: "the run was restarted", clock: "the clock was set back" };
 
 export function makeGaps(source) {
   const rows = source.gaps.map(([begin, end, kind]) => [
@@ -196,7 +196,7 @@ export function makeGaps(source) {
     formatLength(end - begin),
     GAPS[kind],
   ]);
-  const table = makeTable("Gaps", ["from", "to", "length", "what"], rows, { left: [0, 3] });
+  const table = makeTable("Gaps", ["from", "to", "length", "kind"], rows, { left: [0, 3] });
   if (source.gapCount <= rows.length) return table;
   return [element("p", "note", `The ${rows.length} longest of ${source.gapCount.toLocaleString("en")}.`), table];
 }

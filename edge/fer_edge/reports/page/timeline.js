@@ -1,4 +1,4 @@
-// A source's timeline: all faces above, a row for each person below; zoomed and read by mouse, touch and keys.
+// The timeline of a source: one row for all faces and one for each person, with mouse, touch and keyboard control.
 
 import { drawStack, element, findLargest, percent, prepareCanvas } from "/charts.js";
 import { describeShares, formatSpan, formatTime, listTicks } from "/times.js";
@@ -8,10 +8,10 @@ const ROW_HEIGHT = 24;
 const ROW_GAP = 6;
 const MOST_OWN_ROWS = 12; // people with a row each; more share rows
 const MOST_ROWS_SHOWN = 40;
-const STEP = 0.25; // of what is seen, that a key moves or a button zooms
+const STEP = 0.25; // the share of the visible time by which keys and buttons move the view
 const CLICK_PX = 5;
 
-/** Bins as objects, each as long as it stands for: until the next one where rows come as they should. */
+/** Parse bins to objects; a bin ends where the next one begins, unless there is a gap. */
 export function readBins({ width, bins }, labels, interval) {
   const read = [];
   const numbers = JSON.parse(`[${bins}]`);
@@ -28,7 +28,7 @@ export function readBins({ width, bins }, labels, interval) {
   return read;
 }
 
-/** Join the bins that begin in the same pixel, weighted by their faces. */
+/** Merge bins that begin in the same pixel, weighted by their faces. */
 export function thin(bins, place) {
   const joined = [];
   let pixel = NaN;
@@ -51,7 +51,7 @@ export function thin(bins, place) {
   return joined;
 }
 
-/** People in rows: one each, or where there are many, as few rows as hold them one after the other. */
+/** Arrange people in rows: one row per person, or if there are many, rows shared by people who do not overlap. */
 function arrangePeople(people, span) {
   if (people.length <= MOST_OWN_ROWS) return people.map((person) => [person]);
   const rows = [];
@@ -81,8 +81,8 @@ export class Timeline {
     this.rows.length -= this.hiddenRows;
     this.binsOf = new Map(source.people.map((person) => [person, readBins(person.timeline, count, source.interval)]));
     this.finest = Math.min(source.timeline.width, ...source.people.map((person) => person.timeline.width));
-    this.only = null; // the number of an emotion that is drawn alone
-    this.row = -1; // the one that keys read: -1 is all faces
+    this.only = null; // the index of the only emotion to draw, if any
+    this.row = -1; // the row that the keyboard reads; -1 is all faces
     this.cursor = null;
     this.build();
   }
@@ -104,7 +104,7 @@ export class Timeline {
     add("→", "Later", () => this.pan(STEP));
     add("−", "Zoom out", () => this.zoom(2));
     add("+", "Zoom in", () => this.zoom(0.5));
-    add("All", "Show all of it", () => this.show(this.begin, this.end));
+    add("All", "Show everything", () => this.show(this.begin, this.end));
     head.append(this.range, buttons);
     const grid = element("div", "timeline-grid");
     const names = element("div", "names");
@@ -116,13 +116,13 @@ export class Timeline {
     this.plot.setAttribute("role", "group");
     this.plot.setAttribute(
       "aria-label",
-      `Timeline of ${this.source.name}. Left and right read it, up and down choose a face, plus and minus zoom, ` +
-        "shift with left and right moves, 0 shows all.",
+      `Timeline of ${this.source.name}. Left and right read values, up and down choose a face, plus and minus zoom, ` +
+        "Shift with left and right moves the view, 0 shows everything.",
     );
     this.canvas = element("canvas");
     this.canvas.style.height = `${this.height()}px`;
     this.canvas.setAttribute("role", "img");
-    this.canvas.setAttribute("aria-label", `Most of all ${describeShares(this.source.emotions, this.model.labels, 3)}`);
+    this.canvas.setAttribute("aria-label", `Mostly ${describeShares(this.source.emotions, this.model.labels, 3)}`);
     this.marks = element("div", "marks");
     this.selection = element("div", "selection");
     this.line = element("div", "cursor");
@@ -147,7 +147,7 @@ export class Timeline {
     return ALL_HEIGHT + this.rows.length * (ROW_HEIGHT + ROW_GAP);
   }
 
-  // --- what is seen ---
+  // --- view and drawing ---
 
   show(from, to) {
     const least = this.source.kind === "images" ? 2 : Math.max(4 * this.finest, 8 * this.source.interval, 0.2);
@@ -202,7 +202,7 @@ export class Timeline {
     }
   }
 
-  /** Draw the chosen emotion alone, from the bottom, on its own pale ground. */
+  /** Draw only the chosen emotion, from the bottom, on a pale background. */
   drawOnly(context, bin, { colors, place, top, height }) {
     const left = Math.round(place(bin.begin));
     const width = Math.max(1, Math.round(place(bin.end)) - left);
@@ -213,7 +213,7 @@ export class Timeline {
     context.fillRect(left, top + height - part, width, part);
   }
 
-  /** Hatch where no rows are. */
+  /** Hatch the gaps without rows. */
   drawGaps(context, place, { height, ratio }, color) {
     context.save();
     context.strokeStyle = color;
@@ -238,7 +238,7 @@ export class Timeline {
     context.restore();
   }
 
-  /** The ids of people who share a row, where there is room. */
+  /** Draw the ids of people who share a row, if there is room. */
   drawMarks() {
     this.marks.replaceChildren();
     if (this.rows.every((row) => row.length === 1)) return;
@@ -270,9 +270,9 @@ export class Timeline {
     this.range.textContent = `${whole ? "" : "Zoomed: "}${formatSpan(this.source, this.from, this.to)}`;
   }
 
-  // --- reading ---
+  // --- reading values ---
 
-  /** What is at a time in a row (-1: all faces), in words. */
+  /** Describe the values at a time in a row (-1: all faces). */
   describe(time, row) {
     const when = formatTime(this.source, time);
     const people = row < 0 ? null : this.rows[row];
@@ -290,11 +290,11 @@ export class Timeline {
 
   describeNothing(time, row) {
     const gap = this.source.gaps.find(([begin, end]) => begin < time && time < end);
-    if (gap) return gap[2] === "restart" ? "no rows: the run ended and began again" : "no rows";
+    if (gap) return gap[2] === "restart" ? "no rows: the run was restarted" : "no rows";
     return row < 0 ? "no rows" : "not in view";
   }
 
-  /** Point at a time and row, and show what is there; `aloud` for those who do not see it. */
+  /** Move the cursor to a time and row and show the values there; `aloud` also announces them to screen readers. */
   point(time, row, aloud) {
     this.cursor = Math.min(this.end, Math.max(this.begin, time));
     this.row = Math.min(this.rows.length - 1, Math.max(-1, row));
@@ -333,7 +333,7 @@ export class Timeline {
     this.line.hidden = this.tip.hidden = true;
   }
 
-  // --- mouse, touch, keys ---
+  // --- mouse, touch and keyboard ---
 
   listen() {
     const plot = this.plot;
@@ -376,7 +376,7 @@ export class Timeline {
     plot.addEventListener(
       "wheel",
       (event) => {
-        if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+        if (!event.ctrlKey && !event.metaKey) return; // let the page scroll
         event.preventDefault();
         this.zoom(event.deltaY > 0 ? 1.25 : 0.8, timeAt(event));
       },

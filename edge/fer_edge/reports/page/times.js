@@ -1,4 +1,4 @@
-// Times and shares in words: a video's own clock, a camera's wall clock, or images that are counted.
+// Format times and shares as text: the time in a video, the wall clock of a camera, or the number of an image.
 
 import { percent } from "/charts.js";
 
@@ -9,7 +9,7 @@ const STEPS = [
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const two = (number) => String(number).padStart(2, "0");
 
-/** How long something is, in two units at most. */
+/** Format a duration with at most two units. */
 export function formatLength(seconds) {
   const whole = Math.round(seconds);
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
@@ -21,7 +21,7 @@ export function formatLength(seconds) {
   return `${Math.floor(hours / 24)} d${hours % 24 ? ` ${hours % 24} h` : ""}`;
 }
 
-/** A wall clock's parts, as they were where the camera is. */
+/** Return the parts of a wall-clock time in the time zone of the camera. */
 function readClock(source, time) {
   const date = new Date((source.origin + time + 60 * source.offset) * 1000);
   return {
@@ -36,7 +36,7 @@ function readClock(source, time) {
 const formatOffset = (minutes) =>
   `UTC${minutes < 0 ? "−" : "+"}${two(Math.floor(Math.abs(minutes) / 60))}:${two(Math.abs(minutes) % 60)}`;
 
-/** A time of the axis in full. */
+/** Format a time on the axis in full. */
 export function formatTime(source, time, digits = source.last - source.first < 120 ? 1 : 0) {
   if (source.kind === "images") return `Image ${Math.floor(time) + 1}`;
   if (source.kind === "camera") {
@@ -49,7 +49,7 @@ export function formatTime(source, time, digits = source.last - source.first < 1
   return `${hours ? `${hours}:${two(minutes)}` : minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;
 }
 
-/** From when to when, with what a reader needs once: the year and the offset of a wall clock. */
+/** Format a time range, including the year and the UTC offset of a wall clock. */
 export function formatSpan(source, from, to) {
   if (source.kind === "images") {
     const last = Math.max(Math.floor(from), Math.ceil(to) - 1);
@@ -64,7 +64,7 @@ export function formatSpan(source, from, to) {
   return `${begin.day} ${begin.year} ${seconds(begin)} to ${same ? "" : `${end.day} `}${seconds(end)} (${length}, ${zone})`;
 }
 
-/** Where the axis has marks, and what they say; at most `most` of them. */
+/** Return the positions and labels of at most `most` ticks on the axis. */
 export function listTicks(source, from, to, most) {
   const images = source.kind === "images";
   const steps = images ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000] : STEPS;
@@ -87,7 +87,7 @@ function nameTick(source, at, step, first) {
   return first ? `${day} ${time}` : time;
 }
 
-/** The largest shares in words: "happy 61%, neutral 30%". */
+/** Describe the largest shares as text: "happy 61%, neutral 30%". */
 export function describeShares(counts, labels, most, total = counts.reduce((sum, count) => sum + count, 0)) {
   const order = counts.map((_, index) => index).sort((one, other) => counts[other] - counts[one]);
   const named = order.filter((index) => total && counts[index] / total >= 0.005).slice(0, most);

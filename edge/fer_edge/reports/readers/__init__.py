@@ -1,1 +1,1 @@
-"""The formats of results files, read row by row."""
+"""Readers of results files, one module per format."""

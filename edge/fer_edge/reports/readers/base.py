@@ -1,4 +1,4 @@
-"""What a reader of results makes of a file: frames, errors, and what it could not read."""
+"""The ``Reader`` interface and the rows that a reader yields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ STANDARD_INPUT = "-"
 
 
 class FaceRow(NamedTuple):
-    """A face in a frame; ``box`` is x, y, width, height in pixels, ``scores`` are in the order of the row's labels."""
+    """A face in a frame.
+
+    ``box`` is x, y, width, height in pixels; ``scores`` are in the order of the row's labels.
+    """
 
     id: int
     box: tuple[int, int, int, int]
@@ -25,7 +28,10 @@ class FaceRow(NamedTuple):
 
 
 class FrameRow(NamedTuple):
-    """A frame and its faces; ``labels`` are the model's, () where a frame without a face does not tell them."""
+    """A frame and its faces.
+
+    ``labels`` are those of the model, or () for a frame without faces if the format does not store them.
+    """
 
     source: str
     frame: int
@@ -43,7 +49,7 @@ class ErrorRow(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """A part of a file that is not a row: where it is, such as ``line 3``, and what is wrong with it."""
+    """A part of a file that is not a valid row; ``place`` is such as ``line 3``."""
 
     place: str
     reason: str
@@ -53,12 +59,12 @@ Item = FrameRow | ErrorRow | Problem
 
 
 class Reader(Protocol):
-    """Reads one file of results in memory that does not grow with it."""
+    """Reads a results file in constant memory."""
 
     def __call__(self, path: Path | None) -> Iterator[Item]:
-        """Each row in the file's order; ``path`` None is standard input.
+        """Yield the rows in the order of the file; ``path`` is None for standard input.
 
-        What is wrong with a single row is a :class:`Problem`, and the rows after it follow. Raises SourceError where
-        the file cannot be read or is not one of this format.
+        An invalid row yields a :class:`Problem` and does not end the iteration. Raises SourceError if the file cannot
+        be read or has another format.
         """
         ...

@@ -1,4 +1,4 @@
-"""Reads CSV of fer-edge: the rows of a frame's faces become one frame again."""
+"""The reader of CSV results, which combines the rows of a frame's faces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _SUM_TOLERANCE: Final = 2e-3
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where the columns are; the labels are those after ``score``. ``clock`` is -1 in files of version 0.1."""
+    """The indices of the columns; the columns after ``score`` are the labels.
+
+    The index of a missing optional column is -1, such as ``clock`` in files of version 0.1.
+    """
 
     columns: Mapping[str, int]
     labels: tuple[str, ...]
@@ -32,7 +35,7 @@ class _Layout:
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
-    """The rows of a CSV file; see :class:`fer_edge.reports.readers.base.Reader`."""
+    """Yield the rows of a CSV file; see :class:`fer_edge.reports.readers.base.Reader`."""
     with open_rows(path) as file:
         records = _Records(file)
         header = next(records, None)
@@ -52,7 +55,7 @@ def read_rows(path: Path | None) -> Iterator[Item]:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """The cells between two line ends that are not quoted; None where they could not be told apart."""
+    """The cells of a record; None if it could not be parsed, with the reason."""
 
     line: int
     cells: Sequence[str] | None
@@ -61,7 +64,7 @@ class _Record:
 
 
 class _Records:
-    """The records of a CSV file, one after the other."""
+    """An iterator over the records of a CSV file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._lines = read_lines(file)
@@ -87,9 +90,9 @@ class _Records:
             number = self._number + 1
             try:
                 cells = next(self._reader)
-            except csv.Error:  # such as a quotation mark that is never closed
+            except csv.Error:  # such as an unclosed quotation mark
                 self._reader = csv.reader(self._decode())
-                return _Record(number, None, "its quotation marks do not match")
+                return _Record(number, None, "the quotation marks do not match")
             if self._too_long:
                 self._too_long = False
                 return _Record(self._number, None, "too long for a row")
@@ -100,11 +103,12 @@ class _Records:
 def _read_header(name: str, cells: Sequence[str] | None) -> _Layout:
     header = cells or ()
     if header and header[0].startswith("{"):
-        raise SourceError(f"{name}: JSON Lines, not CSV; give it a name that ends in .jsonl")
+        raise SourceError(f"{name}: the file is JSON Lines, not CSV; rename it to end in .jsonl")
     missing = [column for column in _NEEDED if column not in header]
     if missing:
         raise SourceError(
-            f"{name}: not CSV of fer-edge, its first line has no column {missing[0]!r}; name a file that -r wrote"
+            f"{name}: not CSV written by fer-edge: the first line has no column {missing[0]!r}; use a results "
+            "file of fer-edge"
         )
     after = header.index("score") + 1
     columns = {column: header.index(column) for column in _NEEDED}
@@ -140,7 +144,10 @@ def _parse(record: _Record, layout: _Layout) -> FrameRow | Problem:
 
 
 def _is_whole(cells: Sequence[str], layout: _Layout) -> bool:
-    """Whether a last line without an end has all of its last number: the scores sum to 1, or there is no face."""
+    """Return whether a last line without a line ending is complete.
+
+    If its last number were truncated, the scores would not sum to 1.
+    """
     scores = cells[layout.width - len(layout.labels) :]
     return not any(scores) or abs(sum(map(parse_number, scores)) - 1) < _SUM_TOLERANCE
 

@@ -1,4 +1,4 @@
-"""Reads JSON Lines of fer-edge."""
+"""The reader of JSON Lines results."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
-    """The rows of a file of JSON Lines; see :class:`fer_edge.reports.readers.base.Reader`."""
+    """Yield the rows of a JSON Lines file.
+
+    See :class:`fer_edge.reports.readers.base.Reader`.
+    """
     with open_rows(path) as file:
         for line in read_lines(file):
             place = f"line {line.number}"
             if line.content is None:
                 yield Problem(place, "too long for a row")
                 continue
-            content = line.content.strip(b" \t\r\0")  # zeros are what a power cut leaves
+            content = line.content.strip(b" \t\r\0")  # a power failure can leave null bytes
             if line.number == 1:
                 content = content.removeprefix(b"\xef\xbb\xbf")
                 _refuse_other_formats(path, content)
             if not content:
                 if line.content.strip():
-                    yield Problem(place, "zeros, as a power cut leaves them")
+                    yield Problem(place, "null bytes, probably from a power failure")
                 continue
             try:
                 yield _parse(content)
@@ -49,16 +52,16 @@ def read_rows(path: Path | None) -> Iterator[Item]:
 def _refuse_other_formats(path: Path | None, content: bytes) -> None:
     name = "standard input" if path is None else str(path)
     if content.startswith(b"source,"):
-        raise SourceError(f"{name}: CSV, not JSON Lines; give it a name that ends in .csv")
+        raise SourceError(f"{name}: the file is CSV, not JSON Lines; rename it to end in .csv")
     if content and not content.startswith(b"{"):
-        raise SourceError(f"{name}: not JSON Lines of fer-edge; name a file that -r wrote")
+        raise SourceError(f"{name}: not JSON Lines written by fer-edge; use a results file of fer-edge")
 
 
 def _parse(content: bytes) -> FrameRow | ErrorRow:
     record = _DECODER.decode(content.decode())
     source = record["source"]
     if not isinstance(source, str):
-        raise TypeError("source is not a text")
+        raise TypeError("source is not a string")
     if "error" in record and "faces" not in record:
         return ErrorRow(source, str(record["error"]))
     faces: list[FaceRow] = []
@@ -80,9 +83,9 @@ def _parse(content: bytes) -> FrameRow | ErrorRow:
 def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
     scores = face["scores"]
     if tuple(scores) != labels:
-        raise ValueError("its faces have different labels")
+        raise ValueError("the faces have different labels")
     values = tuple(scores.values())
-    parse_number(sum(values))  # of which a single one that is infinite would tell
+    parse_number(sum(values))  # the sum is not finite if any score is not
     x, y, width, height = face["box"]
     confidence = face["confidence"]
     return FaceRow(
@@ -97,9 +100,9 @@ def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
 
 def _describe(error: Exception, content: bytes, *, ended: bool) -> str:
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        return "not JSON" if ended else HALF_ROW
+        return "not valid JSON" if ended else HALF_ROW
     if isinstance(error, KeyError):
-        return f"not a row of fer-edge, it has no {error}"
+        return f"not a row written by fer-edge: it has no {error}"
     if isinstance(error, ValueError) and str(error):
         return str(error)
-    return "not a row of fer-edge"
+    return "not a row written by fer-edge"

@@ -1,4 +1,7 @@
-"""Lines of a file, however long: one that is too long for a row is passed over."""
+"""Read the lines of a file in constant memory.
+
+Lines that are too long are skipped.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,14 @@ from fer_edge.sinks.rows.format import MOST_LINE
 
 __all__ = ["Line", "open_rows", "read_lines"]
 
-_SKIP = 1 << 20  # bytes that are passed over at a time
+_SKIP = 1 << 20  # bytes to skip at a time
 
 
 class Line(NamedTuple):
-    """A line without its end; ``content`` is None where it is too long. ``ended``: it has an end."""
+    """A line without its line ending.
+
+    ``content`` is None if the line is too long; ``ended`` is false if the line ending is missing.
+    """
 
     number: int
     content: bytes | None
@@ -26,12 +32,15 @@ class Line(NamedTuple):
 
 @contextmanager
 def open_rows(path: Path | None) -> Iterator[BinaryIO]:
-    """Open a file, None is standard input; errors of the system in the block become SourceError."""
+    """Open a file, or standard input if None.
+
+    An OSError in the block becomes a SourceError.
+    """
     name = "standard input" if path is None else str(path)
     try:
         if path is None:
             if sys.stdin is None:
-                raise SourceError("standard input is closed; name a file")
+                raise SourceError("standard input is closed; use a file")
             yield sys.stdin.buffer
             return
         with path.open("rb") as file:
@@ -41,7 +50,10 @@ def open_rows(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def read_lines(file: BinaryIO) -> Iterator[Line]:
-    """Each line of a file, numbered from 1; memory does not grow with a line's length."""
+    """Yield the lines of a file, numbered from 1.
+
+    Memory does not grow with their length.
+    """
     number = 0
     while line := file.readline(MOST_LINE):
         number += 1

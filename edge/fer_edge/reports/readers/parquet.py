@@ -1,4 +1,7 @@
-"""Reads Parquet with the columns of the CSV: the rows of an archive, or a table that read_results gave to Arrow."""
+"""The reader of Parquet results with the columns of the CSV.
+
+These are the row files of an archive, or Arrow tables from ``read_results`` that were written to Parquet.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,17 @@ _Key = tuple[str, int, float | None, datetime | None]
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
-    """The rows of a Parquet file; see :class:`fer_edge.reports.readers.base.Reader`."""
+    """Yield the rows of a Parquet file.
+
+    See :class:`fer_edge.reports.readers.base.Reader`.
+    """
     if path is None:
-        raise SourceError("standard input: Parquet cannot be read as a stream; name a file")
+        raise SourceError("standard input: Parquet cannot be read as a stream; use a file")
     with open_parquet(path) as file:
         labels = _find_labels(path, file)
         try:
             yield from _read_frames(path, file, labels)
-        except SourceError as error:  # what came before it is whole
+        except SourceError as error:  # the preceding rows are valid
             yield Problem("the rest", str(error).removeprefix(f"{path}: "))
 
 
@@ -48,30 +54,33 @@ def _read_frames(path: Path, file: Any, labels: tuple[str, ...]) -> Iterator[Ite
 def _list_rows(path: Path, batch: Any) -> list[dict[str, Any]]:
     try:
         return list(batch.to_pylist())
-    except ValueError as error:  # a text that is not UTF-8, a time outside the calendar
+    except ValueError as error:  # such as invalid UTF-8 or a time out of range
         raise SourceError(f"{path}: the file is damaged: {reason_of(error)}") from error
 
 
 def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
-    """The labels that the file states, otherwise the columns of floats after ``score``."""
+    """Return the labels in the metadata, or else the float columns after ``score``."""
     schema = file.schema_arrow
     missing = [name for name in COLUMNS if name not in schema.names]
     if missing:
         raise SourceError(
-            f"{path}: not rows of fer-edge, it has no column {missing[0]!r}; name a file of rows"
+            f"{path}: not results of fer-edge: there is no column {missing[0]!r}; use a file with result rows"
         )
     stated = (schema.metadata or {}).get(METADATA_KEY)
     try:
         if stated is not None:
             return tuple(map(str, parse_json(stated)["labels"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path}: what it says of itself cannot be read; archive it again") from error
+        raise SourceError(f"{path}: the metadata cannot be read; run the archive again") from error
     after = schema.names[schema.names.index("score") + 1 :]
     return tuple(name for name in after if str(schema.field(name).type) in ("float", "double"))
 
 
 def _parse(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[_Key | None, str, FaceRow | None]:
-    """The frame of a row and its face; without a frame what is wrong with the row."""
+    """Return the frame of a row and its face.
+
+    If the row is invalid, returns None and the reason.
+    """
     try:
         time_s, clock = row["time_s"], row["clock"]
         key = (

@@ -1,4 +1,7 @@
-"""The readers by the suffix of their files. A new one is a module in this folder and a line here."""
+"""The registry of readers, by the suffix of their files.
+
+To add a reader, add a module to this folder and a line here.
+"""
 
 from __future__ import annotations
 
@@ -18,4 +21,4 @@ READERS: Final[Registry[Reader]] = Registry(
         "parquet": "fer_edge.reports.readers.parquet:read_rows",
     },
 )
-"""What ``fer-edge report`` and ``read_results`` read."""
+"""The formats that ``fer-edge report`` and ``read_results`` can read."""

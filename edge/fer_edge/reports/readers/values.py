@@ -1,4 +1,4 @@
-"""Values in rows, checked."""
+"""Parse and validate values in rows."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 __all__ = ["HALF_ROW", "parse_clock", "parse_number", "parse_text", "parse_time", "parse_whole"]
 
-HALF_ROW = "half a row: the run was interrupted, or is still writing"
-"""What is said of a last line that is cut off."""
+HALF_ROW = "incomplete row: the run was interrupted or is still writing"
+"""The reason for a truncated last line."""
 
 _MOST: Final = 2**62
 _LONGEST_S: Final = 1e10
 
 
 def parse_number(value: Any) -> float:
-    """A finite number; raises ValueError, TypeError."""
+    """Parse a finite number; raises ValueError, TypeError."""
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(f"{value} is not a number")
@@ -24,31 +24,34 @@ def parse_number(value: Any) -> float:
 
 
 def parse_whole(value: Any) -> int:
-    """A whole number of 63 bits; raises ValueError, TypeError."""
+    """Parse an integer of at most 63 bits; raises ValueError, TypeError."""
     number = int(value)
     if abs(number) > _MOST:
-        raise ValueError(f"{str(value)[:40]} is too large a number")
+        raise ValueError(f"the number {str(value)[:40]} is too large")
     return number
 
 
 def parse_text(value: Any) -> str:
-    """A text; raises ValueError."""
+    """Return a string unchanged; raises ValueError for anything else."""
     if not isinstance(value, str):
-        raise ValueError(f"{str(value)[:40]} is not a text")
+        raise ValueError(f"{str(value)[:40]} is not a string")
     return value
 
 
 def parse_time(value: Any) -> float:
-    """Seconds of a source's clock, less than some centuries; raises ValueError, TypeError."""
+    """Parse seconds on a source's clock, at most some centuries.
+
+    Raises ValueError, TypeError.
+    """
     seconds = parse_number(value)
     if abs(seconds) > _LONGEST_S:
-        raise ValueError(f"{value} is no time in seconds")
+        raise ValueError(f"{value} is not a valid time in seconds")
     return seconds
 
 
 def parse_clock(text: str) -> datetime:
-    """A wall clock with its offset from UTC; raises ValueError, TypeError."""
+    """Parse a wall-clock time with its UTC offset; raises ValueError, TypeError."""
     clock = datetime.fromisoformat(text)
     if clock.tzinfo is None:
-        raise ValueError("its clock has no offset from UTC")
+        raise ValueError("the clock has no UTC offset")
     return clock

@@ -1,1 +1,1 @@
-"""A live view in a browser, and what monitoring reads of a run."""
+"""A live view for browsers, with health and metrics endpoints for monitoring."""

@@ -1,4 +1,4 @@
-"""Who may read: the token, the host that was asked for, the page that asks."""
+"""Access control: the token, the requested host, and the requesting site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fer_edge.sinks.http.request import Request, RequestError
 __all__ = ["TOKEN_VARIABLE", "Access", "choose_token"]
 
 TOKEN_VARIABLE: Final = "FER_EDGE_TOKEN"
-"""The variable of the environment that sets the token, so that it outlives a restart."""
+"""The environment variable with the token, for a token that survives restarts."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~-]{16,128}", re.ASCII)
 _TOKEN_BYTES: Final = 16
@@ -29,42 +29,43 @@ _OWN_SITE: Final = frozenset({"same-origin", "none"})
 
 
 def choose_token(listener: Listener, given: str) -> str | None:
-    """The token that readers need: the one given, or a random one where other machines can connect.
+    """Return the token that readers need, or None if access is open.
 
-    ``given`` is the user's, "" for none. Raises UsageError where it is too easy to guess.
+    It is ``given``, the user's token, or else ("") a random one if other machines can connect. Raises
+    UsageError if the user's token is too easy to guess.
     """
     if given:
         if not _TOKEN.fullmatch(given):
             raise UsageError(
-                f"expected 16 to 128 letters, digits, '-', '_', '.' or '~' in {TOKEN_VARIABLE}; make one with: "
-                "python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+                f"expected 16 to 128 letters, digits, '-', '_', '.' or '~' in {TOKEN_VARIABLE}; "
+                "create one with: python3 -c 'import secrets; print(secrets.token_urlsafe())'"
             )
         return given
     return None if listener.is_loopback else secrets.token_urlsafe(_TOKEN_BYTES)
 
 
 class Access:
-    """Tells who may read what the listener serves; ``token`` None asks for none."""
+    """Checks who may read from a listener; with ``token`` None, no token is needed."""
 
     def __init__(self, listener: Listener, token: str | None) -> None:
         self._token = token
         self._loopback = listener.is_loopback
         self._named = listener.asked.host.lower()
-        self._cookie = f"fer_edge_{listener.port}"  # cookies do not tell ports apart
+        self._cookie = f"fer_edge_{listener.port}"  # browsers share cookies between ports
 
     def check_host(self, request: Request) -> None:
-        """Refuse a host name that is not this machine's: another site's name may be made to point here.
+        """Raise RequestError if the requested host name is not a name of this machine.
 
-        Raises RequestError.
+        This prevents DNS rebinding, in which the name of another site is made to point here.
         """
         header = request.headers.get("host")
         match = _HOST.fullmatch(header) if header is not None else None
         if match is None:
-            raise RequestError(400, "The request's Host header is missing or cannot be read.")
+            raise RequestError(400, "The Host header is missing or invalid.")
         host = (match["ipv6"] or match["name"]).lower().rstrip(".")
         if not self._is_own_name(host):
             raise RequestError(
-                403, "This host name is not one that is served here; use the address that was printed."
+                403, "This server does not accept this host name; use the address that fer-edge printed."
             )
 
     def _is_own_name(self, host: str) -> bool:
@@ -76,24 +77,28 @@ class Access:
 
     @cached_property
     def _machine_names(self) -> frozenset[str]:
-        # The full name may be asked of a name server: not before somebody uses it.
+        # Looking up the full name may query a name server, so it is done only when needed.
         name = socket.gethostname().lower()
         return frozenset({name, f"{name.partition('.')[0]}.local", socket.getfqdn().lower()})
 
     def check_site(self, request: Request, *, document: bool) -> None:
-        """Refuse what another site's page reads; a link to a ``document`` may be followed. Raises RequestError."""
+        """Raise RequestError if another site makes the request.
+
+        Links from other sites to a ``document`` are allowed.
+        """
         site = request.headers.get("sec-fetch-site")
         if site is None:
-            # Browsers say so over HTTPS and to this machine alone; with an Origin they tell of other sites' scripts.
+            # Browsers send Sec-Fetch-Site only over HTTPS and to this machine; Origin reveals scripts of
+            # other sites.
             host = request.headers.get("origin", f"//{request.headers['host']}").partition("//")[2]
             own = host.lower() == request.headers["host"].lower()
         else:
             own = site in _OWN_SITE or (document and request.headers.get("sec-fetch-mode") == "navigate")
         if not own:
-            raise RequestError(403, "Other sites may not read this.")
+            raise RequestError(403, "Requests from other sites are not allowed.")
 
     def is_allowed(self, request: Request) -> bool:
-        """Whether the request carries the token, in its cookie or as a bearer; True where none is asked for."""
+        """Return whether a request has the token as cookie or bearer token, or access is open."""
         if self._token is None:
             return True
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
@@ -105,11 +110,11 @@ class Access:
         return any(map(self._is_token, given))
 
     def accepts(self, parameter: str | None) -> bool:
-        """Whether an address's ``token=`` is the one that is asked for."""
+        """Return whether the ``token=`` parameter of an address is the right token."""
         return self._token is not None and parameter is not None and self._is_token(parameter)
 
     def format_cookie(self) -> str:
-        """The cookie that stands for the token from now on."""
+        """Return the cookie that carries the token in later requests."""
         return f"{self._cookie}={self._token}; Path=/; Max-Age={_COOKIE_S}; HttpOnly; SameSite=Strict"
 
     def _is_token(self, given: str) -> bool:

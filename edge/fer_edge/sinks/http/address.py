@@ -1,4 +1,4 @@
-"""The address that is served: parsed, and listened on."""
+"""The address of the live view: parsing and listening."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _ADDRESS: Final = re.compile(
     r"(?:(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[A-Za-z0-9._-]+)):)?(?P<port>[0-9]+)", re.ASCII
 )
 _LAST_PORT: Final = 65_535
-_WAITING: Final = 128  # connections that the system holds until they are accepted
-_SEND_BUFFER: Final = 64 << 10  # bytes; larger ones would hold seconds of old images for a slow viewer
-_DOCUMENTATION: Final = ("192.0.2.1", 9)  # RFC 5737: nothing is ever sent there
+_WAITING: Final = 128  # connections queued by the system until they are accepted
+_SEND_BUFFER: Final = 64 << 10  # bytes; a larger buffer would hold seconds of old images for a slow viewer
+_DOCUMENTATION: Final = ("192.0.2.1", 9)  # reserved for documentation (RFC 5737); nothing is sent there
 
 
 @dataclass(frozen=True, slots=True)
 class ServeAddress:
-    """Where to serve: a host's name or IP address, and a port; port 0 is any free one."""
+    """A host name or IP address to serve on, and a port (0 for any free port)."""
 
     host: str
     port: int
@@ -38,24 +38,24 @@ class ServeAddress:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that listens, and what it was asked for."""
+    """A listening socket and the address it was requested for."""
 
     socket: socket.socket
     asked: ServeAddress
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port of the socket."""
         return int(self.socket.getsockname()[1])
 
     @property
     def is_loopback(self) -> bool:
-        """Whether this machine alone can reach it."""
+        """Whether only this machine can connect."""
         return ipaddress.ip_address(self.socket.getsockname()[0].partition("%")[0]).is_loopback
 
     @property
     def url(self) -> str:
-        """An address that a browser opens; that of the network's interface where all of them are served."""
+        """The URL for browsers; if all interfaces are served, the URL of the default one."""
         host = self.socket.getsockname()[0]
         if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
             host = _find_own_address() or socket.gethostname()
@@ -65,11 +65,12 @@ class Listener:
 
 
 def parse_address(text: str) -> ServeAddress:
-    """The address in ``[HOST:]PORT``; without a host it is the loopback one. Raises UsageError."""
+    """Parse ``[HOST:]PORT``; the default host is loopback. Raises UsageError."""
     match = _ADDRESS.fullmatch(text)
     if match is None:
         raise UsageError(
-            f"expected a port or HOST:PORT to serve on, such as 8080, 0.0.0.0:8080 or [::1]:8080, got {text!r}"
+            "expected a port or HOST:PORT to serve on, such as 8080, 0.0.0.0:8080 or [::1]:8080, "
+            f"got {text!r}"
         )
     if len(match["port"]) > len(str(_LAST_PORT)) or int(match["port"]) > _LAST_PORT:
         raise UsageError(f"expected a port from 0 to {_LAST_PORT} to serve on, got {match['port']}")
@@ -80,17 +81,18 @@ def parse_address(text: str) -> ServeAddress:
 
 
 def listen(address: ServeAddress) -> Listener:
-    """Listen on the address; raises OutputError where that cannot be."""
+    """Listen on an address; raises OutputError on failure."""
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise OutputError(
-            f"cannot serve on {address}: the host is not known; name this machine, or 0.0.0.0 for all its addresses"
+            f"cannot serve on {address}: unknown host; use a name of this machine, "
+            "or 0.0.0.0 for all its addresses"
         ) from error
     family, _, _, _, where = min(found, key=lambda each: each[0] != socket.AF_INET)
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":  # elsewhere it would let two programs share a port
+        if os.name == "posix":  # on Windows it would let two programs share a port
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6 and where[0] == "::":
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -106,11 +108,11 @@ def listen(address: ServeAddress) -> Listener:
 def _explain(error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
-            return "the port is already in use; choose another one, or 0 for any that is free"
+            return "the port is already in use; choose another, or 0 for any free port"
         case errno.EACCES | errno.EPERM:
-            return "the port is reserved for the system; choose one from 1024 on"
+            return "the port is reserved for the system; choose 1024 or above"
         case errno.EADDRNOTAVAIL:
-            return "it is not an address of this machine; name one that is, or 0.0.0.0 for all of them"
+            return "not an address of this machine; use one that is, or 0.0.0.0 for all of them"
         case _:
             return f"{error.strerror or error}; choose another address"
 
@@ -128,10 +130,10 @@ def _bracket(host: str) -> str:
 
 
 def _find_own_address() -> str | None:
-    """The address of the interface that packets to elsewhere leave by; None without a network."""
+    """Return the address of the default network interface; None without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(_DOCUMENTATION)  # of UDP: it chooses the interface and sends nothing
+            probe.connect(_DOCUMENTATION)  # for UDP this selects the interface but sends nothing
         except OSError:
             return None
         return str(probe.getsockname()[0])

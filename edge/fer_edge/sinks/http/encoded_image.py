@@ -1,4 +1,4 @@
-"""Images for viewers: encoded once however many watch, and no more of them than a device can spare the time for."""
+"""JPEG images for viewers, encoded once for all of them and at a limited rate."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["EncodedOnce", "ImageRate"]
 _LONGEST_SIDE: Final = 1280
 _QUALITY: Final = 75
 
-# Three viewers cost a run about a tenth more with these, and the page does not stutter.
+# With these values, three viewers make a run about a tenth more expensive, and the page does not stutter.
 _SHARE: Final = 1 / 30  # of one core
 _MOST_PER_S: Final = 15.0
 _FEWEST_PER_S: Final = 8.0
-_NEW: Final = 0.2  # the weight of the newest encoding's time
+_NEW: Final = 0.2  # the weight of the newest encoding time in the average
 
 
 class ImageRate:
-    """How often viewers get an image, so that encoding takes about a thirtieth of one core.
+    """Limits the image rate for viewers so that encoding takes about 1/30 of one core.
 
-    Eight to fifteen times a second; what encoding takes is measured, image by image.
+    The rate is 8 to 15 images per second, depending on the measured encoding times.
     """
 
     def __init__(self) -> None:
@@ -34,23 +34,24 @@ class ImageRate:
         self._due = float("-inf")
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time for another image; ``now`` is in seconds of a monotonic clock."""
+        """Return whether another image is due; ``now`` is a monotonic time in seconds."""
         between = min(max(self._encoding_s / _SHARE, 1 / _MOST_PER_S), 1 / _FEWEST_PER_S)
         if now < self._due:
             return False
-        # Counted from when it was due, not from the frame after it: 25 of 30 frames a second, not 15.
+        # Count from the due time, not from the frame that follows it; otherwise 25 of 30 frames a second
+        # become 15.
         self._due = max(self._due, now - between) + between
         return True
 
     def measured(self, seconds: float) -> None:
-        """Take into account what one encoding took, in seconds of processor time."""
+        """Record the processor time of one encoding, in seconds."""
         self._encoding_s += _NEW * (seconds - self._encoding_s)
 
 
 class EncodedOnce:
-    """An image that becomes a JPEG when the first viewer asks for it, once however many ask.
+    """An image that is encoded as JPEG on first use and then shared by all viewers.
 
-    ``image`` is uint8 (height, width, 3) BGR; ``rate`` is told what encoding it took.
+    ``image`` is uint8 (height, width, 3) BGR. The encoding time is reported to ``rate``.
     """
 
     def __init__(self, image: Image, rate: ImageRate) -> None:
@@ -60,7 +61,7 @@ class EncodedOnce:
         self._lock = threading.Lock()
 
     def jpeg(self) -> bytes:
-        """The JPEG; images of more than 1280 pixels a side are made smaller. b"" where it cannot be encoded."""
+        """Return the image as JPEG, at most 1280 pixels a side; b"" if encoding fails."""
         with self._lock:
             if self._image is not None:
                 started = time.thread_time()

@@ -1,4 +1,4 @@
-"""What each face showed over the last minutes, for the chart of a page that is opened later."""
+"""The recent scores of each face, for the charts of pages that are opened later."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ _MOST_FACES: Final = 16
 
 
 class FaceSamples(TypedDict):
-    """A face's samples: a time in seconds, then its scores in thousandths in the model's label order."""
+    """The samples of a face.
+
+    Each sample has a time in seconds and then the scores in thousandths, in the order of the model's labels.
+    """
 
     id: int
     samples: list[list[float]]
 
 
 class FaceHistory:
-    """Samples every face's scores twice a second, in memory that does not grow."""
+    """Samples the scores of every face twice a second, in bounded memory."""
 
     def __init__(self) -> None:
         self._faces: dict[int, deque[list[float]]] = {}
@@ -32,13 +35,13 @@ class FaceHistory:
         self._lock = threading.Lock()
 
     def add(self, faces: Sequence[FaceResult], now_s: float) -> None:
-        """Take a sample of the faces where it is time for one."""
+        """Sample the faces if a sample is due."""
         if now_s - self._sampled_s < SAMPLE_S:
             return
         self._sampled_s = now_s
         with self._lock:
             for face in faces[:_MOST_FACES]:
-                # Taken out and put back: those seen last come last.
+                # Remove and insert again, so that the faces seen last come last.
                 samples = self._faces.pop(face.id, None) or deque(maxlen=round(HISTORY_S / SAMPLE_S))
                 samples.append([round(now_s, 2), *(round(1000 * value) for value in face.scores.values)])
                 self._faces[face.id] = samples
@@ -56,6 +59,6 @@ class FaceHistory:
             self._faces.clear()
 
     def as_list(self) -> list[FaceSamples]:
-        """Every face's samples, oldest first."""
+        """Return the samples of every face, oldest first."""
         with self._lock:
             return [{"id": id_, "samples": [*samples]} for id_, samples in sorted(self._faces.items())]

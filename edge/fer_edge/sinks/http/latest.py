@@ -1,4 +1,7 @@
-"""The newest of something, for any number of watchers: whoever is slow misses what came between."""
+"""A container for the newest value, which any number of watchers can wait for.
+
+Slow watchers skip values.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,9 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """Holds the newest value while somebody watches; one puts, many wait.
+    """Holds the newest value while there are watchers; one producer, many consumers.
 
-    ``ended`` is True once nothing comes any more.
+    ``ended`` is True once no more values follow.
     """
 
     def __init__(self) -> None:
@@ -26,12 +29,12 @@ class Latest(Generic[T]):
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """The number of watchers."""
         return self._watchers
 
     @contextmanager
     def watch(self) -> Iterator[int]:
-        """Count as a watcher within the block; gives the number of the last value before."""
+        """Count as a watcher within the block; yields the number of the last value."""
         with self._changed:
             self._watchers += 1
             number = self._number
@@ -44,7 +47,7 @@ class Latest(Generic[T]):
                     self._value = None
 
     def put(self, value: T) -> None:
-        """Replace the value, where somebody watches."""
+        """Replace the value if there are watchers."""
         with self._changed:
             if self._watchers and not self.ended:
                 self._number += 1
@@ -52,7 +55,10 @@ class Latest(Generic[T]):
                 self._changed.notify_all()
 
     def wait(self, after: int, timeout: float) -> tuple[int, T] | None:
-        """The newest value and its number, once it is newer than ``after``; None after the time-out or the end."""
+        """Wait for a value newer than ``after``; return its number and the value.
+
+        Returns None after the timeout, in seconds, or at the end.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._number > after or self.ended, timeout)
             if self.ended or self._number <= after or self._value is None:
@@ -60,7 +66,7 @@ class Latest(Generic[T]):
             return self._number, self._value
 
     def end(self) -> None:
-        """Nothing comes any more; nobody waits any longer."""
+        """Declare that no more values follow, and wake all watchers."""
         with self._changed:
             self.ended = True
             self._value = None

@@ -1,4 +1,4 @@
-"""The state of a run as its viewers see it: the newest image and row, how the run does."""
+"""The state of a run for viewers: the newest image and row, and the run's status."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ from fer_edge.types import FaceResult, StreamInfo
 __all__ = ["STALLED_S", "LiveState", "LiveStatus"]
 
 STALLED_S: Final = 5.0
-"""Without a frame for so long, a run counts as stalled."""
+"""A run counts as stalled after this many seconds without a frame."""
 
 _ROW_EVERY_S: Final = 1 / 16
 _FPS_OVER_S: Final = 2.0
-_FPS_FRAMES: Final = 5  # that are looked at, however long ago they were
+_FPS_FRAMES: Final = 5  # minimum number of frames for the rate, however old they are
 _TEMPERATURE_EVERY_S: Final = 2.0
-_MOST_EVENTS: Final = 100  # of rules, that a slow viewer may be behind
+_MAX_EVENTS: Final = 100  # rule events kept for slow viewers
 
 
 class LiveStatus(TypedDict):
-    """How a run does; ``state`` is starting, running or stalled, ``frame_age_s`` None before the first frame."""
+    """The status of a run.
+
+    ``state`` is starting, running or stalled. ``frame_age_s`` is None before the first frame.
+    """
 
     state: str
     source: str
@@ -47,9 +50,10 @@ class LiveStatus(TypedDict):
 
 
 class LiveState:
-    """Takes every result of a run; hands the newest to viewers in other threads.
+    """Receives every result of a run and passes the newest one to viewers.
 
-    ``images`` and ``rows`` hold what is watched; a row is the bytes of one JSON object. ``labels`` are the model's.
+    Viewers run in other threads. ``images`` and ``rows`` hold the newest image and row; a row is one JSON
+    object as bytes. ``labels`` are the labels of the model.
     """
 
     def __init__(self, status: RunStatus, labels: tuple[str, ...], stream: StreamInfo) -> None:
@@ -65,14 +69,14 @@ class LiveState:
         self._row_at = float("-inf")
         self._temperature: tuple[float, float | None] = (float("-inf"), None)
         self._event_number = 0
-        self._events: deque[tuple[int, bytes]] = deque(maxlen=_MOST_EVENTS)
+        self._events: deque[tuple[int, bytes]] = deque(maxlen=_MAX_EVENTS)
 
     def begin(self, stream: StreamInfo) -> None:
-        """Another stream begins."""
+        """Begin another stream."""
         self._stream = stream
 
     def take(self, view: View) -> None:
-        """Take a frame's result; nothing of its image is touched as long as nobody watches."""
+        """Take the result of a frame; its image is used only while there are viewers."""
         now = time.monotonic()
         self._faces = view.faces
         self._times.append(now)
@@ -84,32 +88,32 @@ class LiveState:
             self.rows.put(self._format_row(view, now))
 
     def tell(self, event: Mapping[str, Any]) -> None:
-        """Take a rule's event, as JSON has it, for whoever reads the events now."""
+        """Pass a rule event, as JSON, to the current viewers."""
         self._event_number += 1
         self._events.append((self._event_number, json.dumps(event).encode()))
 
     @property
     def event_number(self) -> int:
-        """The number of the newest event; 0 before the first."""
+        """The number of the newest event; 0 before the first one."""
         return self._event_number
 
     def events_after(self, number: int) -> list[tuple[int, bytes]]:
-        """The events with a higher number, each with its own; of many the newest."""
+        """Return the numbers and events after a number; if there are many, the newest."""
         return [event for event in tuple(self._events) if event[0] > number]
 
     def end(self) -> None:
-        """The run is over."""
+        """Tell all viewers that the run is over."""
         self.images.end()
         self.rows.end()
 
     def _format_row(self, view: View, now: float) -> bytes:
         row: dict[str, Any] = {**view.as_record(), "live_s": round(now - self._started, 3), "size": view.size}
         for face, record in zip(view.faces, row["faces"], strict=True):
-            record["label"] = face.label  # as it is drawn
+            record["label"] = face.label  # the label drawn in the image
         return json.dumps(row).encode()
 
     def describe(self) -> Mapping[str, Any]:
-        """What a page needs once: labels, their colors, what the faces showed until now."""
+        """Return what a page needs once: labels, their colors, and the face history."""
         colors = [color_of(label, self.labels) for label in self.labels]
         return {
             "labels": self.labels,
@@ -120,7 +124,7 @@ class LiveState:
         }
 
     def status(self) -> LiveStatus:
-        """How the run does now."""
+        """Return the current status of the run."""
         now = time.monotonic()
         times = tuple(self._times)
         age = now - times[-1] if times else None
@@ -141,11 +145,11 @@ class LiveState:
         }
 
     def rule_counts(self) -> Mapping[str, int]:
-        """How often each rule came true."""
+        """Return the number of events of each rule."""
         return dict(self._run.events)
 
     def shares(self) -> dict[str, float]:
-        """Each label's share of the faces in view, 0…1."""
+        """Return the share of each label among the faces in view, 0 to 1."""
         faces = self._faces if self.status()["state"] == "running" else ()
         counts = Counter(face.emotion for face in faces)
         return {label: counts[label] / max(1, len(faces)) for label in self.labels}
@@ -159,7 +163,7 @@ class LiveState:
 
 
 def _compute_fps(times: Sequence[float]) -> float:
-    """Frames per second over the last seconds, or over the last few frames where there were fewer."""
+    """Return the frame rate over the last seconds, or at least the last few frames."""
     recent = sum(time_ > times[-1] - _FPS_OVER_S for time_ in times) if times else 0
     span = times[-max(recent, _FPS_FRAMES) :]
     return (len(span) - 1) / (span[-1] - span[0]) if len(span) > 1 and span[-1] > span[0] else 0.0

@@ -1,4 +1,4 @@
-"""A run's figures in Prometheus' text format."""
+"""Metrics of a run in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ METRICS_KIND = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def format_metrics(live: LiveState) -> bytes:
-    """Every figure with its help and type."""
+    """Return all metrics with help and type, as UTF-8."""
     return ("\n".join(_lines(live)) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _lines(live: LiveState) -> Iterator[str]:
     now = live.status()
-    figures: tuple[tuple[str, str, str, float | None], ...] = (
-        ("frames_total", "counter", "Frames that were analysed.", now["frames"]),
+    metrics: tuple[tuple[str, str, str, float | None], ...] = (
+        ("frames_total", "counter", "Frames analyzed.", now["frames"]),
         (
             "frames_dropped_total",
             "counter",
-            "Frames that were replaced by newer ones.",
+            "Frames dropped in favor of newer ones.",
             now["frames_dropped"],
         ),
-        ("reconnects_total", "counter", "How often the source was lost and came back.", now["reconnects"]),
+        ("reconnects_total", "counter", "Times the source was lost and came back.", now["reconnects"]),
         ("faces", "gauge", "Faces in view.", now["faces"]),
-        ("frames_per_second", "gauge", "Frames analysed per second.", now["fps"]),
+        ("frames_per_second", "gauge", "Frames analyzed per second.", now["fps"]),
         ("last_frame_age_seconds", "gauge", "Seconds since the last frame.", now["frame_age_s"]),
-        ("temperature_celsius", "gauge", "The processor's temperature.", now["temperature_c"]),
-        ("viewers", "gauge", "Connections that watch the image.", now["viewers"]),
+        ("temperature_celsius", "gauge", "Temperature of the processor.", now["temperature_c"]),
+        ("viewers", "gauge", "Connections that receive images.", now["viewers"]),
     )
-    for name, kind, text, value in figures:
+    for name, kind, text, value in metrics:
         if value is not None:
             yield from (
                 f"# HELP fer_edge_{name} {text}",
@@ -42,11 +42,11 @@ def _lines(live: LiveState) -> Iterator[str]:
                 f"fer_edge_{name} {value}",
             )
     if counts := live.rule_counts():
-        yield "# HELP fer_edge_rule_events_total How often each rule came true."
+        yield "# HELP fer_edge_rule_events_total Events of each rule."
         yield "# TYPE fer_edge_rule_events_total counter"
         for rule, count in counts.items():
             yield f'fer_edge_rule_events_total{{rule="{_escape(rule)}"}} {count}'
-    yield "# HELP fer_edge_emotion_share Each emotion's share of the faces in view."
+    yield "# HELP fer_edge_emotion_share Share of each emotion among the faces in view."
     yield "# TYPE fer_edge_emotion_share gauge"
     for label, share in live.shares().items():
         yield f'fer_edge_emotion_share{{emotion="{_escape(label)}"}} {round(share, 6)}'

@@ -1,4 +1,4 @@
-"""One HTTP request, read strictly: bounded in bytes and in time."""
+"""A strict HTTP request parser with limits on size and time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import parse_qs
 
 __all__ = ["Request", "RequestError", "read_request"]
 
-_MOST_BYTES: Final = 8192  # of the request line and all headers
-_MOST_SECONDS: Final = 5.0  # until they are complete
+_MOST_BYTES: Final = 8192  # for the request line and all headers
+_MOST_SECONDS: Final = 5.0  # to receive them completely
 _MOST_PARAMETERS: Final = 8
 
 _REQUEST_LINE: Final = re.compile(r"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.[01]")
@@ -22,7 +22,7 @@ _END: Final = b"\r\n\r\n"
 
 
 class RequestError(Exception):
-    """A request that is answered with an error: its status, and one line about it."""
+    """An error response: its HTTP status, a one-line reason, and headers."""
 
     def __init__(self, status: int, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
@@ -31,7 +31,7 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request's method, path, query and headers; the names of headers are in small letters."""
+    """The method, path, query and headers of a request; header names are lower case."""
 
     method: str
     path: str
@@ -39,19 +39,19 @@ class Request:
     headers: Mapping[str, str]
 
     def parameter(self, name: str) -> str | None:
-        """A parameter of the query; raises RequestError for a query that cannot be read."""
+        """Return a query parameter, or None; raises RequestError if the query is invalid."""
         try:
             values = parse_qs(self.query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
         except ValueError:
-            raise RequestError(400, "The query cannot be read.") from None
+            raise RequestError(400, "The query is invalid.") from None
         return values[name][0] if name in values else None
 
 
 def read_request(connection: socket.socket) -> Request | None:
-    """Read the head of a request; None where the other side closes without one.
+    """Read the head of a request; None if the client closes the connection first.
 
-    A body is left unread: the connection ends with the answer. Raises RequestError, and OSError where the
-    connection breaks.
+    The body is not read, because the connection is closed after the response. Raises RequestError if the
+    request is invalid, OSError if the connection breaks.
     """
     head = _read_head(connection)
     if head is None:
@@ -59,15 +59,15 @@ def read_request(connection: socket.socket) -> Request | None:
     first, *lines = head.decode("latin-1").split("\r\n")
     match = _REQUEST_LINE.fullmatch(first)
     if match is None or not match[2].startswith("/"):
-        raise RequestError(400, "The request cannot be read.")
+        raise RequestError(400, "The request is invalid.")
     headers: dict[str, str] = {}
     for line in lines:
         header = _HEADER.fullmatch(line)
         if header is None:
-            raise RequestError(400, "The request's headers cannot be read.")
+            raise RequestError(400, "The request headers are invalid.")
         name = header[1].lower()
         if name in headers and name != "cookie":
-            raise RequestError(400, "The request has a header twice.")
+            raise RequestError(400, "The request has a duplicate header.")
         headers[name] = f"{headers[name]}; {header[2]}" if name in headers else header[2]
     path, _, query = match[2].partition("?")
     return Request(match[1], path, query, headers)
@@ -78,7 +78,7 @@ def _read_head(connection: socket.socket) -> bytes | None:
     head = b""
     while _END not in head:
         if len(head) >= _MOST_BYTES:
-            raise RequestError(431, "The request's headers are too long.")
+            raise RequestError(431, "The request headers are too long.")
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise RequestError(408, "The request took too long.")

@@ -1,4 +1,4 @@
-"""Answers: their bytes, with the headers that keep a page to itself."""
+"""HTTP responses, with headers that isolate the page from other sites."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer that is complete."""
+    """A complete response; ``kind`` is its content type."""
 
     body: bytes
     kind: str
@@ -40,19 +40,19 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self, *, head_only: bool) -> bytes:
-        """The answer's bytes; without the body for HEAD."""
+        """Return the response as bytes; ``head_only`` leaves out the body, for HEAD."""
         length = {"Content-Length": str(len(self.body))}
         head = format_head(self.status, self.kind, {**length, **self.headers})
         return head if head_only else head + self.body
 
 
 def format_head(status: int, kind: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """The status line and all headers, with the empty line after them."""
+    """Return the status line and all headers, including the empty line after them."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Type: {kind}"]
     lines += [f"{name}: {value}" for name, value in {**_HEADERS, **(headers or {})}.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def respond_with_error(error: RequestError) -> Response:
-    """The answer to a request that is refused."""
+    """Return the response for an error."""
     return Response(f"{error.reason}\n".encode(), TEXT, error.status, error.headers)

@@ -1,4 +1,4 @@
-"""What is served under which path."""
+"""The routes of the live view server."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ __all__ = ["ROUTES", "Route", "Streamer", "read_page_file", "respond_without_tok
 
 _FOLDER: Final = Path(__file__).parent / "page"
 _STATUS_EVERY_S: Final = 1.0
-_LOOK_EVERY_S: Final = 1.0  # whether a viewer who is sent nothing is still there
+_LOOK_EVERY_S: Final = 1.0  # how often to check idle viewers for closed connections
 _SNAPSHOT_S: Final = 3.0
 _RETRY_MS: Final = 1000
 _BOUNDARY: Final = "fer-edge-image"
 
 Streamer = Callable[[socket.socket, LiveState], None]
-"""Sends until the run ends or the viewer goes, which raises OSError."""
+"""A function that sends until the run ends, or until the viewer leaves (OSError)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One path: an answer, or a stream whose ``kind`` is its content type.
+    """A path that serves a response, or a stream with the content type ``kind``.
 
-    ``open_to_all``: needs no token. ``document``: other sites may link to it.
+    ``open_to_all``: the path needs no token. ``document``: other sites may link to it.
     """
 
     respond: Callable[[LiveState], Response] | None = None
@@ -45,16 +45,19 @@ class Route:
 
 
 def respond_without_token(request: Request) -> Response:
-    """The answer to who has no token: a form for a browser, a line for others."""
+    """Return the response to a request without a token.
+
+    It is a form for the page, and one line for other paths.
+    """
     headers = {"WWW-Authenticate": "Bearer"}
     if request.path == "/":
         return Response(read_page_file("token.html"), HTML, 401, headers)
-    return Response(b"This needs the token that fer-edge printed.\n", TEXT, 401, headers)
+    return Response(b"This address needs the token that fer-edge printed.\n", TEXT, 401, headers)
 
 
 @cache
 def read_page_file(name: str) -> bytes:
-    """A file of the page."""
+    """Return a file of the page."""
     return (_FOLDER / name).read_bytes()
 
 
@@ -85,12 +88,12 @@ def _respond_with_snapshot(live: LiveState) -> Response:
         newest = live.images.wait(number, _SNAPSHOT_S)
     jpeg = newest[1].jpeg() if newest is not None else b""
     if not jpeg:
-        raise RequestError(503, "No frame comes; try again later.")
+        raise RequestError(503, "No frame has arrived; try again later.")
     return Response(jpeg, "image/jpeg", headers={"Content-Disposition": 'inline; filename="fer-edge.jpg"'})
 
 
 def _stream_images(connection: socket.socket, live: LiveState) -> None:
-    """The images as parts of one answer, each followed at once by the boundary that ends it."""
+    """Send the images as parts of one multipart response."""
     with live.images.watch() as number:
         connection.sendall(f"--{_BOUNDARY}\r\n".encode())
         while not live.images.ended:
@@ -101,12 +104,16 @@ def _stream_images(connection: socket.socket, live: LiveState) -> None:
             number, image = newest
             jpeg = image.jpeg()
             head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-            # A browser shows a part when it sees the boundary after it: not only with the next image.
+            # Browsers show a part once they receive the boundary after it, so send it now, not with the next
+            # image.
             connection.sendall(b"".join((head, jpeg, f"\r\n--{_BOUNDARY}\r\n".encode())))
 
 
 def _stream_events(connection: socket.socket, live: LiveState) -> None:
-    """Rows as they come, rules that come true, the status every second; ``hello`` begins and ``end`` ends it."""
+    """Send server-sent events: rows, rule events, and the status every second.
+
+    The first event is ``hello``, the last one ``end``.
+    """
     with live.rows.watch() as number:
         connection.sendall(f"retry: {_RETRY_MS}\n\n".encode() + _event("hello", live.describe()))
         status_at, event_number = time.monotonic(), live.event_number
@@ -120,9 +127,9 @@ def _stream_events(connection: socket.socket, live: LiveState) -> None:
             if newest is not None:
                 number, row = newest
                 connection.sendall(b"event: frame\ndata: " + row + b"\n\n")
-            for told, event in live.events_after(event_number):
+            for sent, event in live.events_after(event_number):
                 connection.sendall(b"event: rule\ndata: " + event + b"\n\n")
-                event_number = told
+                event_number = sent
         connection.sendall(_event("end", live.status()))
 
 
@@ -131,8 +138,8 @@ def _event(name: str, data: Mapping[str, Any]) -> bytes:
 
 
 def _check_viewer(connection: socket.socket) -> None:
-    """Raise OSError where the viewer has closed the connection."""
-    with _not_waiting(connection):
+    """Raise OSError if the viewer has closed the connection."""
+    with _non_blocking(connection):
         try:
             if not connection.recv(4096):
                 raise ConnectionAbortedError
@@ -141,7 +148,7 @@ def _check_viewer(connection: socket.socket) -> None:
 
 
 @contextmanager
-def _not_waiting(connection: socket.socket) -> Iterator[None]:
+def _non_blocking(connection: socket.socket) -> Iterator[None]:
     timeout = connection.gettimeout()
     connection.setblocking(False)
     try:
@@ -160,7 +167,7 @@ ROUTES: Final[Mapping[str, Route]] = {
     "/connection.js": _page_file("connection.js", "text/javascript; charset=utf-8"),
     "/faces.js": _page_file("faces.js", "text/javascript; charset=utf-8"),
     "/stream": Route(stream=_stream_images, kind=f"multipart/x-mixed-replace; boundary={_BOUNDARY}"),
-    # The same for the page's script: some browsers take the parts of the other type apart by themselves.
+    # The same for the page's script, because some browsers split the multipart type themselves.
     "/images": Route(stream=_stream_images, kind="application/octet-stream"),
     "/events": Route(stream=_stream_events, kind="text/event-stream; charset=utf-8"),
     "/snapshot.jpg": Route(_respond_with_snapshot),

@@ -1,4 +1,7 @@
-"""The server: a bounded number of connections, a thread each, none of which can hold up the run."""
+"""The live view server: a limited number of connections, one thread for each.
+
+No connection can slow down the run.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ __all__ = ["LiveServer"]
 _LOG: Final = logging.getLogger(__name__)
 
 _MOST_CONNECTIONS: Final = 48
-_MOST_STREAMS: Final = 32  # of them: images and events; the others remain for monitoring
-_MOST_REFUSED: Final = 128  # that are still told so
-_SILENT_S: Final = 1.0  # after which one that asked for nothing yet makes room for another
-_SEND_S: Final = 5.0  # after which a viewer who takes nothing is given up
+_MOST_STREAMS: Final = 32  # of these connections for images and events; the rest is for monitoring
+_MAX_REFUSED: Final = 128  # refused connections kept open until their response has arrived
+_SILENT_S: Final = 1.0  # after this time a connection without a request makes room for others
+_SEND_S: Final = 5.0  # timeout for viewers that do not receive
 _POLL_S: Final = 0.1
-_LINGER_S: Final = 1.0  # for an answer to arrive before its connection is closed
+_LINGER_S: Final = 1.0  # time for a response to arrive before its connection is closed
 _CLOSE_S: Final = 0.5
 _SCARCE_S: Final = 0.05
 
@@ -38,10 +41,10 @@ _BUSY: Final = respond_with_error(
 
 
 class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves a live state on a listener's socket from threads of its own, until ``stop``."""
+    """Serves a live state from background threads until ``stop`` is called."""
 
     daemon_threads = True
-    block_on_close = False  # threads are waited for with a limit
+    block_on_close = False  # ``stop`` waits for threads with a time limit
 
     def __init__(self, listener: Listener, access: Access, live: LiveState) -> None:
         super().__init__(("", 0), _Connection, bind_and_activate=False)
@@ -50,7 +53,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.access, self.live = access, live
         self.streams = threading.BoundedSemaphore(_MOST_STREAMS)
         self._open: dict[socket.socket, threading.Thread | None] = {}
-        self._silent: dict[socket.socket, float] = {}  # since when, the oldest first
+        self._silent: dict[socket.socket, float] = {}  # no request yet: start times, oldest first
         self._refused: deque[tuple[float, socket.socket]] = deque()
         self._lock = threading.Lock()
         self._thread = threading.Thread(
@@ -58,11 +61,11 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         )
 
     def start(self) -> None:
-        """Serve from now on."""
+        """Start to serve."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End every connection and thread; takes about half a second where a viewer takes nothing more."""
+        """Close all connections and threads; takes about half a second if a viewer hangs."""
         self.live.end()
         if self._thread.is_alive():
             self.shutdown()
@@ -84,10 +87,10 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         with self._lock:
             return list(self._open.items())
 
-    # What socketserver calls.
+    # Methods that socketserver calls.
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; where files are scarce, not at once again."""
+        """Accept a connection; pause if the system is out of file descriptors."""
         try:
             return self.socket.accept()
         except OSError:
@@ -95,7 +98,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Give a connection a thread, or refuse it where there are too many."""
+        """Start a thread for a connection, or refuse it if there are too many."""
         now = time.monotonic()
         with self._lock:
             accepted = len(self._open) < _MOST_CONNECTIONS or self._make_room(now)
@@ -112,7 +115,10 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         thread.start()
 
     def _make_room(self, now: float) -> bool:
-        """Give up the connection that has been silent for longest, if it has been for long; whether there was one."""
+        """Drop the connection that has been silent longest, if for long enough.
+
+        Returns whether there was one.
+        """
         oldest = next(iter(self._silent), None)
         if oldest is None or now - self._silent[oldest] < _SILENT_S:
             return False
@@ -122,30 +128,30 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         return True
 
     def note_request(self, connection: socket.socket) -> None:
-        """A connection is not silent any more."""
+        """Record that a connection has sent a request."""
         with self._lock:
             self._silent.pop(connection, None)
 
     def _refuse(self, connection: socket.socket) -> None:
         with suppress(OSError):
             connection.setblocking(False)
-            connection.send(_BUSY)  # which fits into the buffer of a new connection
+            connection.send(_BUSY)  # fits into the buffer of a new connection
             connection.shutdown(socket.SHUT_WR)
         self._refused.append((time.monotonic() + _LINGER_S, connection))
-        if len(self._refused) > _MOST_REFUSED:
+        if len(self._refused) > _MAX_REFUSED:
             self._refused.popleft()[1].close()
 
     def service_actions(self) -> None:
-        """Close refused connections once they have had the time to read why."""
+        """Close refused connections once clients have had time to read the response."""
         while self._refused and self._refused[0][0] <= time.monotonic():
             connection = self._refused.popleft()[1]
             with suppress(OSError):
-                while connection.recv(4096):  # closed with something unread, the answer would be lost
+                while connection.recv(4096):  # closing with unread data would lose the response
                     pass
             connection.close()
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection so that the answer arrives."""
+        """Close a connection so that the response arrives."""
         with suppress(OSError):
             request.shutdown(socket.SHUT_WR)
             _drain(request)
@@ -155,18 +161,18 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             self._silent.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Log what went wrong in a connection's thread; the run goes on."""
+        """Log an error in a connection's thread; the run continues."""
         _LOG.exception("a connection to the live view failed")
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """One connection: one request, one answer."""
+    """One connection with one request and one response."""
 
     server: LiveServer
     request: socket.socket
 
     def handle(self) -> None:
-        """Answer the request; a viewer who goes away ends it quietly."""
+        """Answer the request; ends silently if the viewer disconnects."""
         with suppress(OSError):
             _configure(self.request)
             head_only = False
@@ -184,17 +190,17 @@ class _Connection(socketserver.BaseRequestHandler):
                 self.request.sendall(response.encode(head_only=head_only))
 
     def _answer(self, request: Request, head_only: bool) -> Response | None:
-        """The answer, or None where it was a stream that has been sent; raises RequestError."""
+        """Return the response, or None if a stream was sent; raises RequestError."""
         if request.method not in ("GET", "HEAD"):
-            raise RequestError(405, "Only GET and HEAD are answered.", {"Allow": "GET, HEAD"})
+            raise RequestError(405, "Only GET and HEAD are supported.", {"Allow": "GET, HEAD"})
         access, live = self.server.access, self.server.live
         access.check_host(request)
         route = ROUTES.get(request.path)
         access.check_site(request, document=route is not None and route.document)
         if route is None:
-            raise RequestError(404, "There is nothing under this address.")
+            raise RequestError(404, "This address does not exist.")
         if access.accepts(request.parameter("token")):
-            return _hand_over_cookie(request, access)
+            return _respond_with_cookie(request, access)
         if not route.open_to_all and not access.is_allowed(request):
             return respond_without_token(request)
         if route.respond is not None:
@@ -217,11 +223,11 @@ class _Connection(socketserver.BaseRequestHandler):
             self.server.streams.release()
 
 
-def _hand_over_cookie(request: Request, access: Access) -> Response:
-    """Replace the token in an address by a cookie.
+def _respond_with_cookie(request: Request, access: Access) -> Response:
+    """Set the token of an address as a cookie and lead to the address without it.
 
-    Browsers send a strict cookie along a redirect only where no other site linked to the first address, and not all of
-    them say whether one did: where one may have, a page of ours leads on.
+    Browsers send a strict cookie along with a redirect only if no other site linked to the first address, and
+    not all of them say whether one did. If one may have, the response is a page that forwards the browser.
     """
     headers = {"Set-Cookie": access.format_cookie()}
     unsaid = "none" if "text/html" not in request.headers.get("accept", "") else ""
@@ -236,14 +242,14 @@ def _hand_over_cookie(request: Request, access: Access) -> Response:
 def _configure(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # A viewer that vanishes while nothing is sent; the names are Linux's.
+    # Detect viewers that disappear while nothing is sent; these options exist on Linux.
     for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 2)):
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _drain(connection: socket.socket) -> None:
-    """Read and drop what is still sent, for a moment: closed with something unread, the answer would be lost."""
+    """Discard data still being sent: closing with unread data would lose the response."""
     deadline = time.monotonic() + _LINGER_S
     while (remaining := deadline - time.monotonic()) > 0:
         connection.settimeout(remaining)

@@ -1,4 +1,4 @@
-"""The sink that shows a run in a browser."""
+"""A sink that shows a run in a browser."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ __all__ = ["TOKEN_VARIABLE", "HttpSink", "create_sink"]
 
 
 class _Event(Protocol):
-    """What came true; events are of a layer beside this one."""
+    """A rule event; this layer may not import the ``events`` package."""
 
     def as_record(self) -> Mapping[str, Any]:
-        """The event as JSON."""
+        """Return the event as JSON."""
 
 
 class HttpSink:
-    """Serves the annotated images and rows of a run, from the moment when it is made.
+    """Serves the annotated images and rows of a run.
 
-    ``address`` is ``[HOST:]PORT``. ``given_token`` is the user's own, "" for none: then another host than the
-    loopback one gets a random one. ``url`` is what a browser opens, a random token included; ``own_token`` tells
-    that the user's has to be added. ``is_secret``: nobody knows it who is not told. Raises UsageError for an
-    address or a token that cannot be meant, OutputError where the address cannot be served on.
+    The constructor starts the server. The target of ``request`` is ``[HOST:]PORT``. ``given_token`` is the
+    user's token, "" for none; without one, hosts other than loopback get a random token. ``url`` is the
+    address for browsers, including a random token; ``own_token``: the user has to add their own token.
+    ``is_secret``: the address cannot be guessed and has to be shown to the user. Raises UsageError if the
+    address or token is invalid, OutputError if the address cannot be served on.
     """
 
     def __init__(self, request: SinkRequest, given_token: str = "") -> None:
@@ -49,27 +50,30 @@ class HttpSink:
             listener.socket.close()
             raise
         server.start()
-        # A run that fails before it begins closes no sinks.
+        # A run that fails before it starts does not close its sinks.
         self._stop = weakref.finalize(self, server.stop)
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """A stream begins; viewers read its name."""
+        """Begin a stream; viewers see its name."""
         self._live.begin(stream)
 
     def write(self, result: View | SkippedInput) -> None:
-        """Show a frame; waits for no viewer."""
+        """Show a frame, without waiting for viewers."""
         if isinstance(result, View):
             self._live.take(result)
 
     def tell(self, event: _Event) -> None:
-        """Tell the viewers of a rule that came true."""
+        """Send a rule event to the viewers."""
         self._live.tell(event.as_record())
 
     def close(self) -> None:
-        """Tell the viewers that the run is over, end their connections."""
+        """Tell the viewers that the run is over and close their connections."""
         self._stop()
 
 
 def create_sink(request: SinkRequest) -> HttpSink:
-    """Make the sink; raises UsageError, OutputError. The environment may set the token."""
+    """Create the sink, with the token of the environment if it has one.
+
+    Raises UsageError or OutputError.
+    """
     return HttpSink(request, os.environ.get(TOKEN_VARIABLE, ""))

@@ -1,1 +1,1 @@
-"""Publishing to an MQTT broker: rows, the run's state, and events."""
+"""A sink that publishes rows, the state of the run and events to an MQTT broker."""

@@ -1,4 +1,4 @@
-"""Where a broker is and how it is spoken to: the URL, credentials, TLS."""
+"""The address of an MQTT broker: URL, credentials and TLS."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["BrokerAddress", "TlsFiles", "create_tls_context", "parse_address"]
 
 _EXAMPLE: Final = "mqtt://host/topic, such as mqtt://192.168.1.5/home/door"
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
-_SPARE: Final = len("/availability")  # the longest that comes below the base topic
-_MOST_CREDENTIAL: Final = 65_535  # bytes, of MQTT 3.1.1
+_SPARE: Final = len("/availability")  # the longest suffix below the base topic
+_MAX_CREDENTIAL: Final = 65_535  # bytes, the limit in MQTT 3.1.1
 _USER: Final = "FER_EDGE_MQTT_USER"
 _PASSWORD: Final = "FER_EDGE_MQTT_PASSWORD"
 _PASSWORD_FILE: Final = "FER_EDGE_MQTT_PASSWORD_FILE"
@@ -26,7 +26,11 @@ _PASSWORD_FILE: Final = "FER_EDGE_MQTT_PASSWORD_FILE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """Files in PEM: of the authority that signed the broker's certificate, and of one's own certificate and key."""
+    """PEM files for TLS.
+
+    ``authority`` is the certificate of the authority that signed the broker's certificate; ``certificate``
+    and ``key`` are those of the client.
+    """
 
     authority: Path | None = None
     certificate: Path | None = None
@@ -35,9 +39,9 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerAddress:
-    """A broker, the topic below which is published, and who publishes; shown without user and password.
+    """A broker, base topic and credentials; ``str()`` leaves out user and password.
 
-    ``tls`` is None for a connection in clear text.
+    ``tls`` is None for an unencrypted connection.
     """
 
     host: str
@@ -55,10 +59,11 @@ class BrokerAddress:
 def parse_address(
     url: str, files: TlsFiles = TlsFiles(), environment: Mapping[str, str] = os.environ
 ) -> BrokerAddress:
-    """Parse ``mqtt[s]://[user:password@]host[:port]/topic``; user and password may be in the environment instead.
+    """Parse ``mqtt[s]://[user:password@]host[:port]/topic``.
 
-    Raises UsageError for what cannot be meant, OutputError for a file that cannot be read. Its messages do not show
-    the URL: what is wrong with it may be that the password is not where it belongs.
+    The user and password may be in the environment instead. Raises UsageError if the address is invalid,
+    OutputError if a file cannot be read. The messages do not show the URL, because the mistake may be a
+    misplaced password.
     """
     try:
         parts = urlsplit(url)
@@ -67,22 +72,20 @@ def parse_address(
         password = None if parts.password is None else unquote(parts.password, errors="strict")
         topic = unquote(parts.path, errors="strict").removeprefix("/").removesuffix("/")
     except ValueError:
-        raise UsageError(f"--mqtt: this is not the address of a broker; write {_EXAMPLE}") from None
+        raise UsageError(f"invalid MQTT broker address; write {_EXAMPLE}") from None
     if parts.scheme not in _PORTS or not host or port == 0 or " " in host:
-        raise UsageError(f"--mqtt: this is not the address of a broker; write {_EXAMPLE}")
+        raise UsageError(f"invalid MQTT broker address; write {_EXAMPLE}")
     if "#" in url or "?" in url:
-        raise UsageError("--mqtt: a broker's address has no ? and no #; in a password write %3F and %23")
+        raise UsageError("an MQTT broker address must not contain ? or #; in a password write %3F and %23")
     if not topic:
-        raise UsageError(f"--mqtt: the address names no topic; write {_EXAMPLE}")
+        raise UsageError(f"the MQTT broker address has no topic; write {_EXAMPLE}")
     check_topic(topic, spare=_SPARE)
     if "" in topic.split("/"):
-        raise UsageError("--mqtt: a level of the topic is empty; write single slashes")
+        raise UsageError("a level of the MQTT topic is empty; write single slashes")
     user, password = _find_credentials(user or None, password, environment)
     encrypted = parts.scheme == "mqtts"
     if not encrypted and files != TlsFiles():
-        raise UsageError(
-            "--mqtt-ca, --mqtt-cert and --mqtt-key are for TLS; write mqtts:// instead of mqtt://"
-        )
+        raise UsageError("--mqtt-ca, --mqtt-cert and --mqtt-key need TLS; write mqtts:// instead of mqtt://")
     return BrokerAddress(
         host=host,
         port=port or _PORTS[parts.scheme],
@@ -96,7 +99,7 @@ def parse_address(
 def _find_credentials(
     user: str | None, password: str | None, environment: Mapping[str, str]
 ) -> tuple[str | None, str | None]:
-    """What the URL says, otherwise the environment, otherwise the file that it names."""
+    """Return user and password from the URL, environment or password file."""
     user = user or environment.get(_USER) or None
     if password is None:
         password = environment.get(_PASSWORD) or None
@@ -105,44 +108,50 @@ def _find_credentials(
         try:
             password = Path(file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is not text in UTF-8"
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise OutputError(
-                f"{file}: cannot read the password that {_PASSWORD_FILE} names: {why}"
+                f"{file}: cannot read the password file named in {_PASSWORD_FILE}: {reason}"
             ) from None
     if password is not None and user is None:
-        raise UsageError(f"an MQTT password needs a user; name one in the URL or in {_USER}")
+        raise UsageError(f"an MQTT password needs a user; set one in the URL or in {_USER}")
     for what, value in (("user", user), ("password", password)):
         try:
-            usable = value is None or ("\0" not in value and len(value.encode()) <= _MOST_CREDENTIAL)
+            usable = value is None or ("\0" not in value and len(value.encode()) <= _MAX_CREDENTIAL)
         except UnicodeEncodeError:
             usable = False
         if not usable:
             raise UsageError(
-                f"the MQTT {what} is not text in UTF-8, holds a zero byte or is too long; give another"
+                f"the MQTT {what} is not UTF-8 text, contains a zero byte or is too long; use another"
             )
     return user, password
 
 
 def create_tls_context(files: TlsFiles) -> ssl.SSLContext:
-    """Trust the system's authorities, or the one that is named; raises UsageError, OutputError."""
+    """Return a TLS context for the given files.
+
+    It trusts the given authority, or else those of the system. Raises UsageError or OutputError.
+    """
     if files.key is not None and files.certificate is None:
-        raise UsageError("--mqtt-key belongs to a certificate; name it with --mqtt-cert")
+        raise UsageError("--mqtt-key needs a certificate; name it with --mqtt-cert")
     for path in (files.authority, files.certificate, files.key):
         if path is not None:
             try:
                 path.read_bytes()
             except OSError as error:
-                raise OutputError(f"{path}: cannot read it: {error.strerror or error}") from error
+                raise OutputError(f"{path}: cannot read file: {error.strerror or error}") from error
     try:
         context = ssl.create_default_context(cafile=files.authority)
     except (ssl.SSLError, ValueError) as error:
-        raise OutputError(f"{files.authority}: not a certificate in PEM; name the authority's") from error
+        raise OutputError(
+            f"{files.authority}: not a PEM certificate; use the certificate of the broker's authority"
+        ) from error
     if files.certificate is not None:
         try:
-            # Asked for a password, OpenSSL would wait for it on the terminal.
+            # Without this callback OpenSSL would prompt for a password on the terminal.
             context.load_cert_chain(files.certificate, files.key, password=lambda: "")
         except (ssl.SSLError, ValueError) as error:
             raise OutputError(
-                f"{files.key or files.certificate}: not the certificate's key in PEM without a password; name that"
+                f"{files.key or files.certificate}: not the certificate's key; "
+                "use a PEM key without a password"
             ) from error
     return context

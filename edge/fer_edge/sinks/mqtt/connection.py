@@ -1,4 +1,4 @@
-"""A connection to a broker that is kept up beside the run."""
+"""A connection to a broker that reconnects in the background."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ __all__ = ["BrokerConnection", "Hooks"]
 _LOG: Final = logging.getLogger(__name__)
 
 _KEEPALIVE_S: Final = 30
-_ANSWER_S: Final = 5.0  # for so long it is waited for a connection, TLS, and the broker's word
+_ANSWER_S: Final = 5.0  # timeout for the connection, TLS, and the broker's answer
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
-_SLOW_PAUSE_S: Final = 60.0  # after a refusal that people have to mend
+_SLOW_PAUSE_S: Final = 60.0  # after a refusal that only the user can fix
 _LONGEST_SLOW_PAUSE_S: Final = 300.0
-_STEADY_S: Final = 10.0  # a connection that lasts so long lets the next pause be short again
+_STEADY_S: Final = 10.0  # a connection that lasts this long resets the pauses
 _TICK_S: Final = 0.5
-_FLUSH_S: Final = 3.0  # for so long the end of a run waits for the broker
-_INTERRUPTED_FLUSH_S: Final = 1.0  # and that of an interrupted one
-_FAREWELL_S: Final = 0.3  # of which so much is kept for the last message
-_MOST_IN_FLIGHT: Final = 20  # messages without their acknowledgement
+_FLUSH_S: Final = 3.0  # how long the end of a run waits for the broker
+_INTERRUPTED_FLUSH_S: Final = 1.0  # the same, once the run has been interrupted
+_FAREWELL_S: Final = 0.3  # of this time, the part reserved for the last message
+_MAX_IN_FLIGHT: Final = 20  # messages waiting for acknowledgement
 
 
 def _no_messages() -> Sequence[Message]:
@@ -48,16 +48,16 @@ def _no_messages() -> Sequence[Message]:
 
 
 def _ignore_message(topic: str, payload: bytes) -> None:
-    """Nobody wants it."""
+    """Ignore the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """What the owner of a connection has to say, called in the connection's thread.
+    """Callbacks of a connection's owner, called in the connection's thread.
 
-    ``greet`` gives what is published at each connection. ``tick`` is called about twice a second, connected or not;
-    what it gives is published. ``receive`` is told of what comes in on ``subscriptions`` while connected, not of what
-    the broker had retained.
+    ``greet`` returns the messages to publish on every connect. ``tick`` is called about twice a second,
+    connected or not, and returns messages to publish. ``receive`` gets the topic and payload of each message
+    that arrives on ``subscriptions``, except retained messages.
     """
 
     greet: Callable[[], Sequence[Message]] = _no_messages
@@ -68,21 +68,22 @@ class Hooks:
 
 @dataclass(slots=True)
 class _Talk:
-    """One connection: what was sent and not yet acknowledged, and what the broker said to it."""
+    """The state of one connection: messages in flight and the broker's answer."""
 
     in_flight: dict[int, Message] = field(default_factory=dict)
     answer: Any = None
     since: float = 0.0
-    sent: float = 0.0  # when the last message was handed over
+    sent: float = 0.0  # when the last message was passed to Paho
 
 
 class BrokerConnection:
-    """Publishes what is put into ``outbox``, in a thread of its own that connects again whenever it has to.
+    """Publishes the messages in ``outbox`` from a background thread.
 
-    It never raises: a broker that cannot be reached is a warning, and tried again after 1, 2, 4, … 60 seconds, a
-    quarter more or less; one that refuses the password or has the wrong certificate after a minute or more. ``will``
-    is what the broker publishes where the program vanishes, ``farewell`` what is published last. Raises
-    MissingExtraError where Paho is not installed.
+    The thread reconnects as needed. Failures never raise. If the broker cannot be reached, a warning is
+    logged and the connection is retried after 1, 2, 4, … 60 seconds, plus or minus a quarter; if the broker
+    refuses the password or has the wrong certificate, after a minute or more. ``will`` is the message that
+    the broker publishes if the program disappears, ``farewell`` the last message of the run. The constructor
+    raises MissingExtraError if Paho is not installed.
     """
 
     def __init__(
@@ -107,28 +108,28 @@ class BrokerConnection:
         self._deadline = float("inf")
         self._waker: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
-        self._said: str | None = None
+        self._reported: str | None = None
         self._suspects = Suspects()
 
     def start(self) -> None:
-        """Begin to connect."""
+        """Start the thread, which begins to connect."""
         self._awake, self._waker = socket.socketpair()
         for end in (self._awake, self._waker):
             end.setblocking(False)
         self._thread.start()
 
     def publish(self, message: Message) -> None:
-        """Send a message as soon as it goes."""
+        """Send a message as soon as possible."""
         self.outbox.put(message)
         self._wake()
 
     def close(self) -> None:
-        """Send what waits, within a few seconds, and part from the broker in good order."""
+        """Send pending messages for up to a few seconds, then disconnect cleanly."""
         if not self._thread.is_alive():
             return
         try:
             raise_if_interrupted()
-        except BaseException:  # noqa: BLE001  (it is raised already; only the wait is shorter)
+        except BaseException:  # noqa: BLE001  (raised elsewhere already; here it only shortens the wait)
             seconds = _INTERRUPTED_FLUSH_S
         else:
             seconds = _FLUSH_S
@@ -149,7 +150,7 @@ class BrokerConnection:
 
     def _wake(self) -> None:
         if self._waker is not None:
-            with contextlib.suppress(OSError):  # it is full: the thread wakes anyway
+            with contextlib.suppress(OSError):  # the buffer is full, so the thread wakes up anyway
                 self._waker.send(b"\0")
 
     def _serve(self) -> None:
@@ -158,7 +159,7 @@ class BrokerConnection:
             self._keep_connected()
 
     def _keep_connected(self) -> None:
-        """Connect, talk, and after a pause again, until the end."""
+        """Connect, publish, and reconnect after pauses until the end of the run."""
         pause_s = 0.0
         while True:
             talk = _Talk()
@@ -184,7 +185,7 @@ class BrokerConnection:
                 return
 
     def _give_up_suspect(self, talk: _Talk) -> None:
-        """Leave out the message after which the broker has ended one connection after another."""
+        """Drop a message after which the broker has repeatedly closed the connection."""
         now = time.monotonic()
         if talk.since and now - talk.since >= _STEADY_S:
             self._suspects.forget()
@@ -197,22 +198,22 @@ class BrokerConnection:
         if message.kind is Kind.EVENT:
             self.outbox.dropped[Kind.EVENT] += 1
         _LOG.warning(
-            "%s: a message of %s bytes to %s is left out, because the broker ends the connection when it comes; "
-            "see which sizes and topics the broker allows this user",
+            "%s: dropped a message of %s bytes to %s, because the broker closes the connection when it "
+            "receives it; check which message sizes and topics the broker allows for this user",
             self._address,
             f"{len(message.payload):,}",
             message.topic,
         )
 
     def _report(self, failure: Failure) -> None:
-        """Warn of what is new; the same failure again is a detail."""
-        again = "it is tried again every few minutes" if failure.lasting else "it is tried again"
-        level = logging.DEBUG if failure.reason == self._said else logging.WARNING
-        _LOG.log(level, "%s: %s; the run goes on, %s", self._address, failure.reason, again)
-        self._said = failure.reason
+        """Log a failure: a new one as a warning, a repeated one at debug level."""
+        retry = "retrying every few minutes" if failure.lasting else "retrying"
+        level = logging.DEBUG if failure.reason == self._reported else logging.WARNING
+        _LOG.log(level, "%s: %s; the run goes on, %s", self._address, failure.reason, retry)
+        self._reported = failure.reason
 
     def _pause(self, seconds: float) -> None:
-        """Wait before the next attempt; the end of the run makes it short."""
+        """Wait before the next attempt; the end of the run ends the wait."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and not self._ending.wait(min(left, _TICK_S)):
             self._tick()
@@ -222,15 +223,15 @@ class BrokerConnection:
             self.outbox.put(message)
 
     def _attempt(self, talk: _Talk) -> Failure | None:
-        """Connect and talk until the end of the run (None), or until something fails."""
+        """Connect and publish until a failure, or until the end of the run (None)."""
         client: Client | None = None
         try:
             client = self._create_client(talk)
             client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_S)
             return self._talk(client, talk)
-        except Exception as error:  # noqa: BLE001  (whatever Paho makes of what a stranger sends)
+        except Exception as error:  # noqa: BLE001  (Paho may raise anything on malformed input)
             if talk.since:
-                return Failure(f"the connection is lost: {error}")
+                return Failure(f"connection lost: {error}")
             return explain_error(error, encrypted=self._address.tls is not None)
         finally:
             if client is not None and (connected := client.socket()) is not None:
@@ -245,7 +246,7 @@ class BrokerConnection:
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=MQTTv311,
-            reconnect_on_failure=False,  # a new one is made for each attempt
+            reconnect_on_failure=False,  # each attempt creates a new client
         )
         client.connect_timeout = _ANSWER_S
         if self._address.user is not None:
@@ -280,7 +281,7 @@ class BrokerConnection:
                 now = time.monotonic()
                 if talk.answer is None:
                     if now - asked > _ANSWER_S or now > self._deadline:
-                        return Failure("it takes the connection and does not answer")
+                        return Failure("broker accepts the connection but does not answer")
                 elif talk.answer.is_failure:
                     return explain_refusal(talk.answer)
                 elif not talk.since:
@@ -293,34 +294,37 @@ class BrokerConnection:
             return explain_refusal(talk.answer)
         if not talk.since:
             return explain_silence(encrypted=self._address.tls is not None)
-        return Failure("the connection is lost")
+        return Failure("connection lost")
 
     def _greet(self, client: Client, talk: _Talk) -> None:
-        """The broker has taken the connection: publish anew what it may have forgotten."""
+        """Publish the greeting and subscribe: the broker may have forgotten everything."""
         talk.since = time.monotonic()
         self.connections += 1
-        level = logging.INFO if self._said is None else logging.WARNING
+        level = logging.INFO if self._reported is None else logging.WARNING
         _LOG.log(level, "%s: connected%s", self._address, " again" if self.connections > 1 else "")
-        self._said = None
+        self._reported = None
         for message in self._hooks.greet():
             self.outbox.put(message)
         for topic in self._hooks.subscriptions:
             client.subscribe(topic)
 
     def _advance(self, client: Client, talk: _Talk) -> bool:
-        """Send as much as the connection takes; whether the run has ended and everything is said."""
+        """Send pending messages; return whether the run has ended and all is done."""
         self._send(client, talk)
         if not self._ending.is_set():
             return False
         is_done = not (len(self.outbox) or talk.in_flight or client.want_write())
         if not is_done and time.monotonic() < self._deadline - _FAREWELL_S:
             return False
-        self._part(client, talk)
+        self._disconnect(client, talk)
         return True
 
     def _send(self, client: Client, talk: _Talk) -> None:
-        """Hand over messages as long as the last one has left, so that what waits is in the outbox and bounded."""
-        most = 1 if self._suspects.is_searching else _MOST_IN_FLIGHT
+        """Pass messages to Paho while its buffer is empty.
+
+        Other messages wait in the outbox, whose size is limited.
+        """
+        most = 1 if self._suspects.is_searching else _MAX_IN_FLIGHT
         while (
             client.socket() is not None
             and not client.want_write()
@@ -331,14 +335,14 @@ class BrokerConnection:
                 self._publish(client, talk, message)
 
     def _publish(self, client: Client, talk: _Talk, message: Message) -> None:
-        # Its acknowledgement comes by this thread too, so that it cannot come before the number is known.
+        # Acknowledgements arrive in this thread as well, so none can arrive before its number is stored.
         info = client.publish(message.topic, message.payload, message.qos, message.retain)
         talk.sent = time.monotonic()
         if message.qos:
             talk.in_flight[info.mid] = message
 
-    def _part(self, client: Client, talk: _Talk) -> None:
-        """Publish the farewell, wait for its acknowledgement, and end the connection."""
+    def _disconnect(self, client: Client, talk: _Talk) -> None:
+        """Publish the farewell, wait for its acknowledgement, and disconnect."""
         if self._farewell is not None:
             self._publish(client, talk, self._farewell)
         with selectors.DefaultSelector() as selector:
@@ -357,7 +361,7 @@ class BrokerConnection:
         connected: Any,
         longest_s: float = _TICK_S,
     ) -> None:
-        """Wait for something to come, to go or to be said, and let Paho do its part."""
+        """Wait until the socket is ready or a message is queued, then run Paho's loop."""
         if client.socket() is None:
             return
         wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.want_write() else 0)

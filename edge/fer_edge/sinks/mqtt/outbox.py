@@ -1,4 +1,4 @@
-"""Messages on their way to a broker, as many as fit while there is none."""
+"""A bounded queue of messages to a broker."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ __all__ = ["Kind", "Message", "Outbox"]
 
 _MOST_MESSAGES: Final = 1000
 _MOST_BYTES: Final = 4 << 20
-_OVERHEAD: Final = 200  # bytes of memory beside topic and payload, about
+_OVERHEAD: Final = 200  # approximate bytes of memory in addition to topic and payload
 
 
 class Kind(Enum):
-    """What becomes of a message that has to wait: rows go first, events last, of a state only the newest counts."""
+    """The kind of a message, which decides what is dropped when the queue is full.
+
+    Rows are dropped first, events last; of the states of a topic, only the newest is kept.
+    """
 
     ROW = "row"
     STATE = "state"
@@ -26,7 +29,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A topic, what is published to it, and how: states are retained; all but rows are acknowledged (QoS 1)."""
+    """A message to a topic.
+
+    States are retained. All messages except rows are acknowledged (QoS 1).
+    """
 
     kind: Kind
     topic: str
@@ -34,25 +40,25 @@ class Message:
 
     @property
     def qos(self) -> int:
-        """0: sent once; 1: sent until the broker has it."""
+        """The MQTT quality of service: 0 sends once, 1 until the broker acknowledges."""
         return 0 if self.kind is Kind.ROW else 1
 
     @property
     def retain(self) -> bool:
-        """Whether the broker keeps it for those who subscribe later."""
+        """Whether the broker keeps the message for later subscribers."""
         return self.kind is Kind.STATE
 
     @property
     def size(self) -> int:
-        """Bytes of memory, about."""
+        """The approximate size in memory, in bytes."""
         return len(self.topic) + len(self.payload) + _OVERHEAD
 
 
 class Outbox:
-    """A queue for any thread that holds a thousand messages and 4 MiB at most.
+    """A thread-safe queue with at most 1000 messages and 4 MiB.
 
-    States are taken first, each topic's newest alone; then events, then rows, in their order. Where it is full, the
-    oldest row is dropped; without one, the oldest event. ``dropped`` counts both.
+    States are taken first, only the newest of each topic; then events, then rows, in order. When the queue is
+    full, the oldest row is dropped, or the oldest event if there are no rows. ``dropped`` counts both.
     """
 
     def __init__(self, most_messages: int = _MOST_MESSAGES, most_bytes: int = _MOST_BYTES) -> None:
@@ -65,7 +71,7 @@ class Outbox:
         self.dropped = dict.fromkeys((Kind.ROW, Kind.EVENT), 0)
 
     def put(self, message: Message) -> None:
-        """Put a message at the end."""
+        """Append a message."""
         with self._lock:
             if message.kind is Kind.STATE:
                 self._states.pop(message.topic, None)
@@ -76,7 +82,7 @@ class Outbox:
             self._make_room()
 
     def put_back(self, messages: Sequence[Message]) -> None:
-        """Put what was taken and not acknowledged before everything else, in its order."""
+        """Put unacknowledged messages back at the front, in order."""
         with self._lock:
             for message in reversed(messages):
                 if message.kind is Kind.STATE:
@@ -88,7 +94,7 @@ class Outbox:
             self._make_room()
 
     def take(self) -> Message | None:
-        """The next message, which is no longer in here; None where nothing waits."""
+        """Remove and return the next message; None if the queue is empty."""
         with self._lock:
             if self._states:
                 return self._states.pop(next(iter(self._states)))
@@ -100,7 +106,7 @@ class Outbox:
             return message
 
     def count(self, kind: Kind) -> int:
-        """How many of a kind wait."""
+        """Return the number of waiting messages of a kind."""
         with self._lock:
             waiting = {Kind.STATE: self._states, Kind.EVENT: self._events, Kind.ROW: self._rows}
             return len(waiting[kind])

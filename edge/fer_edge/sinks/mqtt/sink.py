@@ -1,4 +1,4 @@
-"""The sink that publishes a run: its rows, its state, its events, and what Home Assistant has to know of it."""
+"""A sink that publishes a run to MQTT, with Home Assistant discovery."""
 
 from __future__ import annotations
 
@@ -38,18 +38,20 @@ __all__ = ["MqttSink"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MOST_ROWS: Final = 5.0  # a second
-_LONGEST_GREETING_S: Final = 2.0  # after Home Assistant's start, so that not all devices speak at once
-_ECHO_S: Final = 10.0  # within which our own word comes back from a broker that takes it
+_MOST_ROWS: Final = 5.0  # per second
+_LONGEST_GREETING_S: Final = 2.0  # random delay after Home Assistant starts, to spread out many devices
+_ECHO_S: Final = 10.0  # time for our own message to come back from a broker that accepts it
 _MACHINE_IDS: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
 class MqttSink:
-    """Publishes below ``address.topic``; nothing that happens to the broker holds the run up or ends it.
+    """Publishes rows, state and events below ``address.topic``.
 
-    ``faces`` is the row of a frame, five a second at most or, with ``every_s``, one averaged row for each of these
-    spans; ``state`` the run's state, retained; ``events`` what ``publish_event`` is given; ``availability`` whether the
-    run lives. ``labels`` and ``rules`` are what Home Assistant is told of, ``model`` the name of the model.
+    Broker failures never slow down or end the run. The subtopic ``faces`` gets the row of a frame, at most
+    five per second or, with ``every_s``, one averaged row per span of that many seconds. ``state`` gets the
+    retained state of the run, ``events`` the events passed to ``publish_event``, and ``availability`` says
+    whether the run is alive. ``labels``, ``rules`` and ``model``, the name of the model, are announced to
+    Home Assistant.
     """
 
     def __init__(
@@ -89,32 +91,35 @@ class MqttSink:
         self._rows: Sink = rows if every_s is None else AveragingSink(rows, every_s)
         self._streams = 0
         self._greet_at_s: float | None = None
-        self._unheard_s: float | None = None  # since when it is waited for our own word
+        self._unheard_s: float | None = None  # since when we wait for our own message
         self._warned = self._closing = False
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Begin to connect; a later stream goes the same way."""
+        """Begin to connect; later streams use the same connection."""
         self._streams += 1
         if self._streams == 1:
             self._connection.start()
         self._rows.open(stream, stop)
 
     def write(self, result: View | SkippedInput) -> None:
-        """Publish the result's row where it is time for one, and its state where it changes."""
+        """Publish the row of a result if it is due, and the state if it changes."""
         if isinstance(result, View):
             self._state.see(result, time.monotonic())
             self._rows.write(result)
 
     def close(self) -> None:
-        """Publish the last of it, and that the run is over."""
+        """Publish the last rows and state, and that the run is over."""
         self._rows.close()
         self._closing = True
         if self._streams:
-            self._connection.publish(self._say_state(self._state.take(time.monotonic())))
+            self._connection.publish(self._format_state(self._state.take(time.monotonic())))
         self._connection.close()
 
     def publish_event(self, record: Mapping[str, object], topic: str | None = None) -> None:
-        """Publish an event below the base topic, or to any ``topic``; the same event has the same ``id`` everywhere."""
+        """Publish an event below the base topic, or to ``topic``.
+
+        The same event has the same ``id`` on all topics.
+        """
         rule_id = build_rule_id(str(record["rule"]))
         event = {
             "id": f"{self._run}-{self._streams}-{rule_id}-{record['number']}",
@@ -126,23 +131,23 @@ class MqttSink:
         self._connection.publish(Message(Kind.EVENT, topic or f"{self._topic}/events", payload))
 
     def _greet(self) -> list[Message]:
-        """What the broker has to know at each connection: it may have forgotten everything."""
+        """Return the messages for every connect; the broker may have forgotten everything."""
         self._unheard_s = time.monotonic()
         discovery = json.dumps(self._discovery, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return [
             Message(Kind.STATE, build_discovery_topic(self._device), discovery),
-            self._say_state(self._state.take(time.monotonic())),
+            self._format_state(self._state.take(time.monotonic())),
             self._availability(ONLINE),
         ]
 
     def _tick(self) -> list[Message]:
         now_s = time.monotonic()
         if self._unheard_s is not None and now_s - self._unheard_s > _ECHO_S and not self._warned:
-            # MQTT 3.1.1 has no word for it: what an access list refuses is acknowledged and gone.
+            # MQTT 3.1.1 has no error for this: a message refused by an access list is acknowledged and lost.
             self._warned = True
             _LOG.warning(
-                "%s: what is published below %s does not come back; see whether the broker's access list lets "
-                "this user write and read there",
+                "%s: messages published below %s do not come back; check whether the broker's access list "
+                "allows this user to write and read there",
                 self._address,
                 self._topic,
             )
@@ -150,12 +155,13 @@ class MqttSink:
             self._greet_at_s = None
             return self._greet()
         changed = self._state.take_change(now_s)
-        return [] if changed is None else [self._say_state(changed)]
+        return [] if changed is None else [self._format_state(changed)]
 
     def _receive(self, topic: str, payload: bytes) -> None:
-        """Hear that Home Assistant has started, or that somebody says this run were gone.
+        """Handle the start of Home Assistant, and an offline message for this run.
 
-        The latter is the last will of an earlier connection, or another run on the same topic that has ended.
+        An offline message is the last will of an earlier connection, or comes from another run on the same
+        topic that has ended.
         """
         is_online = payload == ONLINE.encode()
         if topic == BIRTH_TOPIC:
@@ -166,7 +172,7 @@ class MqttSink:
         elif not self._closing:
             self._connection.publish(self._availability(ONLINE))
 
-    def _say_state(self, record: StateRecord) -> Message:
+    def _format_state(self, record: StateRecord) -> Message:
         return Message(Kind.STATE, f"{self._topic}/state", json.dumps(record).encode())
 
     def _availability(self, word: str) -> Message:
@@ -174,7 +180,7 @@ class MqttSink:
 
 
 class _Rows(StatelessSink):
-    """Publishes rows, no two of them within ``least_s`` seconds."""
+    """Publishes rows at least ``least_s`` seconds apart."""
 
     def __init__(self, connection: BrokerConnection, topic: str, least_s: float | None) -> None:
         self._connection, self._topic, self._least_s = connection, topic, least_s
@@ -189,7 +195,7 @@ class _Rows(StatelessSink):
 
 
 def _read_machine_id() -> str:
-    """What tells this machine from others: systemd's id, otherwise the host's name."""
+    """Return systemd's machine ID, or else the host name."""
     for path in map(Path, _MACHINE_IDS):
         try:
             if found := path.read_text(encoding="ascii").strip():

@@ -1,4 +1,4 @@
-"""What a run sees at the moment, and when it is worth telling."""
+"""The current state of a run, and when a change is worth publishing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ __all__ = ["NOBODY", "StateRecord", "StateTracker"]
 NOBODY: Final = "none"
 """The emotion of an empty scene."""
 
-_LEAST_S: Final = 0.5  # between two states
-_LONGEST_S: Final = 30.0  # without one
-_STALE_S: Final = 10.0  # without a frame nothing is known of the scene
-_WINDOW_S: Final = 10.0  # of the frame rate
-_MARGIN: Final = 0.1  # of the score, below which a change is none
+_LEAST_S: Final = 0.5  # minimum time between two states
+_LONGEST_S: Final = 30.0  # maximum time without a state
+_STALE_S: Final = 10.0  # after this time without a frame the scene is unknown
+_WINDOW_S: Final = 10.0  # window for the frame rate
+_MARGIN: Final = 0.1  # smaller changes of the score do not count
 
 
 class StateRecord(TypedDict):
-    """The run's state in JSON.
+    """The state of a run as JSON.
 
-    ``emotion`` and ``score`` are those of the largest face, ``none`` and null without one; ``faces`` are in view. All
-    three are null before the first frame, and where none has come for ten seconds. ``fps`` is the frame rate of the
-    last ten seconds. ``clock`` and ``time_s`` are those of the last frame.
+    ``emotion`` and ``score`` belong to the largest face; without a face they are ``none`` and null. ``faces``
+    is the number of faces in view. All three are null before the first frame and after ten seconds without a
+    frame. ``fps`` is the frame rate of the last ten seconds. ``clock`` and ``time_s`` are those of the last
+    frame.
     """
 
     emotion: str | None
@@ -45,7 +46,7 @@ class StateRecord(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The last frame, without its pixels, and when it came by the tracker's clock."""
+    """The last frame, without its pixels, and its arrival time on the tracker's clock."""
 
     source: str
     clock: datetime | None
@@ -55,7 +56,11 @@ class _Seen:
 
 
 class StateTracker:
-    """Follows what is in view. ``see`` is called by the run; the rest by any thread, with a clock of one's own."""
+    """Tracks the state of the scene.
+
+    The run calls ``see``; any thread may call the other methods. ``now_s`` is the caller's monotonic clock in
+    seconds.
+    """
 
     def __init__(self, status: RunStatus) -> None:
         self._status = status
@@ -63,35 +68,39 @@ class StateTracker:
         self._last: _Seen | None = None
         self._frames = 0
         self._samples: deque[tuple[float, int]] = deque()
-        self._told: StateRecord | None = None
-        self._told_s = self._looked_s = float("-inf")
+        self._published: StateRecord | None = None
+        self._published_s = self._checked_s = float("-inf")
 
     def see(self, view: View, now_s: float) -> None:
-        """Take a frame."""
+        """Record a frame."""
         self._frames += 1
         self._last = _Seen(view.source, view.clock, view.time_s, view.faces, now_s)
 
     def take_change(self, now_s: float) -> StateRecord | None:
-        """The state where it has changed since it was last taken, or half a minute has passed; at most two a second."""
+        """Return the state if it is due to be published, else None.
+
+        It is due if it has changed since it was last taken, at most twice a second, and after 30 seconds in
+        any case.
+        """
         with self._lock:
-            if now_s - self._looked_s < _LEAST_S:
+            if now_s - self._checked_s < _LEAST_S:
                 return None
-            self._looked_s = now_s
+            self._checked_s = now_s
             self._samples.append((now_s, self._frames))
             while now_s - self._samples[0][0] > _WINDOW_S:
                 self._samples.popleft()
             record = self._compose(now_s)
-            if now_s - self._told_s < _LONGEST_S and not _differs(record, self._told):
+            if now_s - self._published_s < _LONGEST_S and not _differs(record, self._published):
                 return None
-            return self._tell(record, now_s)
+            return self._note(record, now_s)
 
     def take(self, now_s: float) -> StateRecord:
-        """The state as it is."""
+        """Return the current state."""
         with self._lock:
-            return self._tell(self._compose(now_s), now_s)
+            return self._note(self._compose(now_s), now_s)
 
-    def _tell(self, record: StateRecord, now_s: float) -> StateRecord:
-        self._told, self._told_s = record, now_s
+    def _note(self, record: StateRecord, now_s: float) -> StateRecord:
+        self._published, self._published_s = record, now_s
         return record
 
     def _compose(self, now_s: float) -> StateRecord:
@@ -127,11 +136,11 @@ class StateTracker:
         return round((self._frames - first) / (now_s - first_s), 1) if now_s > first_s else 0.0
 
 
-def _differs(record: StateRecord, told: StateRecord | None) -> bool:
-    """Whether anything but the clock and the frame rate is another."""
-    if told is None:
+def _differs(record: StateRecord, published: StateRecord | None) -> bool:
+    """Return whether two states differ enough to publish the new one."""
+    if published is None:
         return True
     keys = ("emotion", "faces", "reconnects", "source")
-    if any(record[key] != told[key] for key in keys):  # type: ignore[literal-required]
+    if any(record[key] != published[key] for key in keys):  # type: ignore[literal-required]
         return True
-    return abs((record["score"] or 0.0) - (told["score"] or 0.0)) >= _MARGIN
+    return abs((record["score"] or 0.0) - (published["score"] or 0.0)) >= _MARGIN

@@ -1,4 +1,4 @@
-"""Messages after which a broker ends the connection, so that one of them does not hold up all others."""
+"""Detection of messages that make a broker close the connection."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from fer_edge.sinks.mqtt.outbox import Kind, Message
 
 __all__ = ["Suspects"]
 
-_MOST_LOSSES: Final = 3
+_MAX_LOSSES: Final = 3
 
 _Key = tuple[str, bytes]
 
 
 class Suspects:
-    """Finds the message that a broker answers by ending the connection, and gives it up after three times.
+    """Finds messages that make a broker close the connection.
 
-    MQTT 3.1.1 has no other answer to a message that is larger than the broker's limit or, with some brokers, to a topic
-    that the access list forbids. Sent again at each connection, such a message would keep everything else from ever
-    arriving. ``is_searching``: a connection was lost with messages under way; they are sent one at a time now, so that
-    the one that does it is known.
+    Each is given up after three lost connections. In MQTT 3.1.1 a broker can only close the connection if a
+    message is larger than its limit or, with some brokers, if the access list forbids the topic. Sent again
+    on each connection, such a message would block all others. ``is_searching``: a connection was lost with
+    messages in flight, so messages are now sent one at a time to find the one that caused it.
     """
 
     def __init__(self) -> None:
@@ -29,37 +29,43 @@ class Suspects:
         self._losses: Counter[_Key] = Counter()
         self._given_up: set[_Key] = set()
 
-    def note_loss(self, under_way: Sequence[Message]) -> Message | None:
-        """Take what was not acknowledged when a broker ended a connection; the message that is given up for it."""
-        self.is_searching = bool(under_way)
-        if len(under_way) != 1:
+    def note_loss(self, in_flight: Sequence[Message]) -> Message | None:
+        """Record the unacknowledged messages of a lost connection.
+
+        Returns the message to give up, or None.
+        """
+        self.is_searching = bool(in_flight)
+        if len(in_flight) != 1:
             return None
-        (message,) = under_way
+        (message,) = in_flight
         key = _identify(message)
         self._losses[key] += 1
-        if self._losses[key] < _MOST_LOSSES:
+        if self._losses[key] < _MAX_LOSSES:
             return None
         del self._losses[key]
-        if message.kind is Kind.STATE:  # which is said again at each connection
+        if message.kind is Kind.STATE:  # states are published again on each connection
             self._given_up.add(key)
         return message
 
     def note_acknowledged(self, message: Message) -> None:
-        """The broker has taken a message."""
+        """Record that the broker has acknowledged a message."""
         if self._losses:
             self._losses.pop(_identify(message), None)
 
     def allows(self, message: Message) -> bool:
-        """Whether a message has not been given up."""
+        """Return whether a message may be sent, because it has not been given up."""
         return not self._given_up or _identify(message) not in self._given_up
 
     def forget(self) -> None:
-        """The connection has lasted: the next one may try everything again."""
+        """Forget all suspects after a stable connection, so that messages are retried."""
         self.is_searching = False
         self._losses.clear()
         self._given_up.clear()
 
 
 def _identify(message: Message) -> _Key:
-    """What makes a message the same as another: of a state the topic, for each one replaces the one before."""
+    """Return a key that is the same for equal messages.
+
+    For a state it is only the topic, because each state replaces the previous one.
+    """
     return message.topic, b"" if message.kind is Kind.STATE else message.payload

@@ -1,4 +1,4 @@
-"""The first file of an output whose name changes: refused before anything is read."""
+"""A check of the first file of a rotating output, before any input is read."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ __all__ = ["check_first_file"]
 
 
 def check_first_file(name: TimedName, first: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where ``first`` cannot be written, or exists and may not be replaced.
+    """Raise OutputError if ``first`` cannot be written.
 
-    Folders whose names change are made later; the one above them has to exist.
+    Without ``overwrite``, the file must not exist. Folders with time fields in their names are created later;
+    the folder above them has to exist.
     """
     try:
         if first.parent == name.folder or first.parent.is_dir():
             check_file(first, overwrite=overwrite)
             return
         if not name.folder.is_dir():
-            raise OutputError(f"{first}: its folder {name.folder} does not exist; make it first")
+            raise OutputError(f"{first}: the folder {name.folder} does not exist; create it first")
         existing = next(folder for folder in first.parents if folder.exists())
-    except OSError as error:  # such as a name that is too long
-        raise OutputError(
-            f"{first}: it cannot be written: {error.strerror or error}; name another"
-        ) from error
+    except OSError as error:  # for example, the name is too long
+        raise OutputError(f"{first}: cannot write: {error.strerror or error}; choose another name") from error
     if not existing.is_dir():
-        raise OutputError(f"{first}: {existing} is a file, a folder is needed there; name another place")
+        raise OutputError(f"{first}: {existing} is a file, not a folder; choose another location")
     if not os.access(existing, os.W_OK):
-        raise OutputError(f"{first}: it cannot be written, permission is denied; name another place")
+        raise OutputError(f"{first}: cannot write: permission denied; choose another location")

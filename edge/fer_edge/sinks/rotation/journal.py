@@ -1,4 +1,4 @@
-"""The list of files that an output with the time in its name has written, kept beside them."""
+"""A journal of the files that a rotating output has written, kept beside them."""
 
 from __future__ import annotations
 
@@ -26,31 +26,32 @@ __all__ = ["FileJournal", "WrittenFile", "hidden_path"]
 _logger = logging.getLogger(__name__)
 
 _SUFFIX: Final = ".jsonl"
-_SLACK: Final = 1000  # lines that say nothing any more, before the list is written anew
-_MOST_WAITING: Final = 1000  # lines that could not be written
+_SLACK: Final = 1000  # outdated lines that may collect before the journal is rewritten
+_MOST_WAITING: Final = 1000  # lines kept in memory while the journal cannot be written
 _MOST_BYTES: Final = 256 << 20
 _SAFELY: Final = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenFile:
-    """A complete file as it was left: its size in bytes, and when it was last written, in seconds since 1970."""
+    """A finished file: its size in bytes and modification time in seconds since 1970."""
 
     size: int
     modified: float
 
 
 def hidden_path(name: TimedName, suffix: str) -> Path:
-    """A file beside the outputs of a name, for what is known of them."""
+    """Return the path of a hidden file with data about the outputs, beside them."""
     return name.folder / f".fer-edge-files-{zlib.crc32(os.fsencode(name.pattern)):08x}{suffix}"
 
 
 class FileJournal:
-    """Remembers each file from when it is begun; ``files`` are the complete ones, the oldest first.
+    """Records the files that a rotating output writes.
 
-    Lines are appended to a file in the folder whose name does not change, so that a kill loses none; a damaged line
-    and a name that the output cannot have are ignored. ``on_change`` is called after a file was begun or finished.
-    Without ``remember`` nothing is held in memory. ``lock`` is held while anything changes, in whatever thread.
+    ``files`` holds the finished files, oldest first. The journal is a file in the output's fixed folder;
+    lines are appended to it, so that a kill loses no entry. Damaged lines, and names that do not match the
+    output's, are ignored. ``on_change`` is called after a file was begun or finished. Without ``remember``,
+    nothing is kept in memory. ``lock`` is held during changes, in any thread.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class FileJournal:
         self._open: dict[str, int] = {}
         self._waiting: list[bytes] = []
         self._lines = 0
-        self._line_ended = False  # what a kill left half written becomes a line of its own
+        self._line_ended = False  # a line left incomplete by a kill is ended before the next one
         self._warned = False
         if remember:
             self._load()
 
     def begin(self, path: Path) -> None:
-        """A file is open and will be written to; it may have been finished before."""
+        """Record that a file is open for writing; it may have been finished before."""
         relative = self.name.relative(path)
         with self._lock:
             self._forget(relative)
@@ -86,9 +87,10 @@ class FileJournal:
             self.announce()
 
     def finish(self, path: Path, content: Path | None = None) -> None:
-        """A file is complete; raises OSError where it is gone.
+        """Record that a file is complete; raises OSError if it does not exist.
 
-        ``content`` is what is about to get its name; :meth:`announce` has to follow.
+        ``content`` is the file that is about to be renamed to ``path``; the caller then has to call
+        :meth:`announce`.
         """
         relative = self.name.relative(path)
         with self._lock:
@@ -100,7 +102,7 @@ class FileJournal:
                 self.announce()
 
     def count_open_bytes(self) -> int:
-        """The size of the files that are being written."""
+        """Return the total size of the files being written, in bytes."""
         total = 0
         for relative in self._open:
             with suppress(OSError):
@@ -108,7 +110,7 @@ class FileJournal:
         return total
 
     def drop(self, relative: str) -> None:
-        """A file is gone, or not this output's any more."""
+        """Record that a file was deleted or no longer belongs to this output."""
         with self._lock:
             self._forget(relative)
             self._append({"file": relative, "gone": True})
@@ -116,7 +118,7 @@ class FileJournal:
                 self._rewrite()
 
     def announce(self) -> None:
-        """Say that the files are other ones now, so that what is too much is deleted."""
+        """Report a change of the files, so that files over the limits are deleted."""
         if self._on_change is not None:
             self._on_change()
 
@@ -145,13 +147,11 @@ class FileJournal:
                     self._lines += 1
         except OSError as error:
             if not self._warned:
-                _logger.warning(
-                    "%s: the list of files cannot be written: %s", self._path, error.strerror or error
-                )
+                _logger.warning("%s: cannot write the list of files: %s", self._path, error.strerror or error)
             self._warned = True
 
     def _load(self) -> None:
-        """Take over what earlier runs wrote; what they had begun is complete as it is now."""
+        """Load the journal of earlier runs; files they had begun count as finished."""
         begun: dict[str, int] = {}
         for line in self._read():
             self._lines += 1
@@ -183,15 +183,15 @@ class FileJournal:
                 os.fdopen(os.dup(descriptor), "rb") as file,
             ):
                 if os.fstat(descriptor).st_size > _MOST_BYTES:
-                    raise OSError(0, "it is too large")
+                    raise OSError(0, "file is too large")
                 yield from file
         except FileNotFoundError:
             return
         except OSError as error:
-            _logger.warning("%s: the list of files cannot be read: %s", self._path, error.strerror or error)
+            _logger.warning("%s: cannot read the list of files: %s", self._path, error.strerror or error)
 
     def _rewrite(self) -> None:
-        """Write the list anew with what it still holds."""
+        """Rewrite the journal without outdated lines."""
         lines = [
             json.dumps({"file": relative, "size": file.size, "modified": file.modified})
             for relative, file in self.files.items()
@@ -210,21 +210,24 @@ def _ends_with_line(descriptor: int) -> bool:
 
 
 def _parse_file(record: dict[str, Any]) -> WrittenFile:
-    """What a line says of a file; raises ValueError and others for what cannot be."""
+    """Return the file that a line describes.
+
+    Raises ValueError, KeyError, TypeError or OverflowError if the line is invalid.
+    """
     file = WrittenFile(int(record["size"]), float(record["modified"]))
     if file.size < 0 or not math.isfinite(file.modified):
-        raise ValueError("expected a size and a time")
+        raise ValueError("invalid size or time")
     return file
 
 
 class _open_own:  # noqa: N801  (used as a function)
-    """Open a file that has to be a regular one, by no link; a context manager. Raises OSError."""
+    """A context manager that opens a regular file and follows no link; raises OSError."""
 
     def __init__(self, path: Path, flags: int) -> None:
         self._descriptor = os.open(path, flags | _SAFELY, 0o644)
         if not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
             os.close(self._descriptor)
-            raise OSError(0, "it is no file")
+            raise OSError(0, "not a regular file")
 
     def __enter__(self) -> int:
         return self._descriptor

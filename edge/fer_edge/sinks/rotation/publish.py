@@ -1,4 +1,4 @@
-"""A finished file gets its name without taking another one's place; what a kill left is found again."""
+"""Publishing of finished files under free names, and recovery after killed runs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _MOST_NUMBERS: Final = 10_000
 
 
 def publish_file(part: Path, target: Path, journal: FileJournal, *, replace: bool = False) -> Path:
-    """Give ``part`` the name of ``target``, or with a number where that exists, and list it; raises OSError.
+    """Rename ``part`` to ``target`` and record it in the journal; return its new path.
 
-    ``replace`` takes the place of a file of that name.
+    If ``target`` exists, a number is added to the name; ``replace`` replaces the existing file instead.
+    Raises OSError, and OutputError if no name is free.
     """
     for number in range(1, _MOST_NUMBERS):
         candidate = number_path(target, number)
@@ -41,26 +42,26 @@ def publish_file(part: Path, target: Path, journal: FileJournal, *, replace: boo
             continue
         journal.announce()
         return candidate
-    raise OutputError(f"{target}: no name is free any more; name another place")
+    raise OutputError(f"{target}: no free file name left; choose another location")
 
 
 def recover_files(name: TimedName, journal: FileJournal, is_usable: Callable[[Path], bool]) -> None:
-    """Give the files that killed runs were writing their names, as far as they can be used; remove the others."""
+    """Publish the usable files that killed runs were writing, and delete the others."""
     for part, target in _find_parts(name):
         try:
-            if part.stat().st_nlink > 1 or not is_usable(part):  # it has its name already, or is of no use
+            if part.stat().st_nlink > 1 or not is_usable(part):  # already published, or unusable
                 part.unlink()
             else:
                 published = publish_file(part, target, journal)
-                _logger.warning("%s: a run that was ended by force left it; what it holds is kept", published)
+                _logger.warning("%s: recovered from a run that was killed", published)
         except (OSError, OutputError) as error:
-            _logger.warning("%s: it cannot be recovered: %s", part, error)
+            _logger.warning("%s: cannot recover this file: %s", part, error)
 
 
 def _find_parts(name: TimedName) -> list[tuple[Path, Path]]:
     found = []
     for folder in name.find_folders():
-        with suppress(OSError):  # it is gone, or may not be read
+        with suppress(OSError):  # the folder was deleted or cannot be read
             found += [
                 (part, target) for part, target in find_leftovers(folder) if name.owns(name.relative(target))
             ]
@@ -68,12 +69,12 @@ def _find_parts(name: TimedName) -> list[tuple[Path, Path]]:
 
 
 def _rename_to_new(part: Path, target: Path) -> None:
-    """Rename without replacing; raises FileExistsError."""
+    """Rename without replacing; raises FileExistsError if ``target`` exists."""
     try:
         os.link(part, target)
     except FileExistsError:
         raise
-    except OSError:  # FAT has no links
+    except OSError:  # FAT does not support hard links
         if os.path.lexists(target):
             raise FileExistsError(target) from None
         part.rename(target)

@@ -1,4 +1,4 @@
-"""How much is kept of outputs in many files: the oldest are deleted, nothing else ever is."""
+"""Retention: deletes the oldest files of rotating outputs, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ _logger = logging.getLogger(__name__)
 
 _GIGABYTE: Final = 10**9
 _DAY_S: Final = 86_400.0
-_TIME_SLACK_S: Final = 2.0  # FAT keeps times no finer
-_DOUBT_S: Final = 3600.0  # a clock that leaps forward further than that is believed after that long
+_TIME_SLACK_S: Final = 2.0  # the resolution of times on FAT
+_DOUBT_S: Final = 3600.0  # a larger leap forward of the clock is accepted only after this time
 _BY_DESCRIPTOR: Final = os.unlink in os.supports_dir_fd and os.open in os.supports_dir_fd
 
 
 class Retention:
-    """Deletes the oldest files of the outputs that register here, until both limits hold.
+    """Deletes the oldest files of the registered outputs until both limits are met.
 
-    ``days`` is the age that a file may reach since it was finished, ``gigabytes`` (10⁹ bytes) what all of them may
-    take together, those that are being written included. Only files that a journal holds, and that are still as they
-    were left, are deleted; links are never followed. What fails is a warning. It is done whenever a file begins or
-    is finished.
+    ``days`` is the maximum age of a file since it was finished, ``gigabytes`` (10⁹ bytes) the maximum total
+    size of all files, including those being written. Only files that are in a journal and unchanged since
+    they were finished are deleted; links are never followed. Failures are logged as warnings. Files are
+    deleted whenever a file is begun or finished.
     """
 
     def __init__(self, *, days: float | None = None, gigabytes: float | None = None) -> None:
         self._days, self._gigabytes = days, gigabytes
         self._journals: list[FileJournal] = []
         self._lock = RLock()
-        self._clock = _PatientClock()
+        self._clock = _LeapTolerantClock()
 
     @property
     def limits(self) -> bool:
-        """Whether anything is ever deleted."""
+        """Whether there is a limit, so that files may be deleted."""
         return self._days is not None or self._gigabytes is not None
 
     def register(self, name: TimedName) -> FileJournal:
-        """The journal of an output whose files are deleted when they are too old or too many."""
+        """Register a rotating output for deletion of old files; return its journal."""
         journal = FileJournal(name, remember=self.limits, on_change=self.prune, lock=self._lock)
         with self._lock:
             self._journals.append(journal)
         return journal
 
     def prune(self) -> None:
-        """Delete what is too much."""
+        """Delete the files that exceed the limits."""
         with self._lock:
             if self._days is not None:
                 oldest = self._clock.now() - self._days * _DAY_S
@@ -77,7 +77,7 @@ class Retention:
         except FileNotFoundError:
             pass
         except OSError as error:
-            _logger.warning("%s: it is not deleted: %s", folder / relative, error.strerror or error)
+            _logger.warning("%s: not deleted: %s", folder / relative, error.strerror or error)
         journal.drop(relative)
 
 
@@ -95,7 +95,7 @@ def _first(journal: FileJournal) -> tuple[str, WrittenFile]:
 
 
 def _delete_unchanged(folder: Path, relative: str, file: WrittenFile) -> None:
-    """Delete a file that is still as it was left, and the folders that become empty; raises OSError."""
+    """Delete a file if it is unchanged, and folders that become empty; raises OSError."""
     *parents, last = relative.split("/")
     with ExitStack() as stack:
         if _BY_DESCRIPTOR:
@@ -107,33 +107,36 @@ def _delete_unchanged(folder: Path, relative: str, file: WrittenFile) -> None:
                 stack.callback(os.close, above[-1])
             _check_unchanged(os.stat(last, dir_fd=above[-1], follow_symlinks=False), file)
             os.unlink(last, dir_fd=above[-1])
-            with suppress(OSError):  # of what is not empty
+            with suppress(OSError):  # a folder is not empty
                 for name, descriptor in zip(reversed(parents), reversed(above[:-1]), strict=True):
                     os.rmdir(name, dir_fd=descriptor)
             return
         path = folder / relative
         if any(part.is_symlink() for part in (path, *path.parents)):
-            raise OSError(0, "it is behind a link")
+            raise OSError(0, "its path contains a symbolic link")
         _check_unchanged(path.lstat(), file)
         path.unlink()
 
 
 def _check_unchanged(status: os.stat_result, file: WrittenFile) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(0, "it is no file any more")
+        raise OSError(0, "no longer a regular file")
     if status.st_size != file.size or not abs(status.st_mtime - file.modified) <= _TIME_SLACK_S:
-        raise OSError(0, "it was changed since it was written")
+        raise OSError(0, "changed since it was written")
 
 
-class _PatientClock:
-    """The wall clock, which is not believed at once where it leaps forward: all files would be too old."""
+class _LeapTolerantClock:
+    """The wall clock, except that a leap forward is accepted only after an hour.
+
+    A wrong clock could otherwise make all files too old.
+    """
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
         self._leapt_at: float | None = None
 
     def now(self) -> float:
-        """Seconds since 1970."""
+        """Return the time in seconds since 1970."""
         wall, steady = time.time(), time.monotonic()
         ahead = wall - steady - self._offset
         if ahead > _DOUBT_S:

@@ -1,4 +1,4 @@
-"""The time within a segment of a camera's video: as long as the wall clock says, however the clock is set."""
+"""A clock for the time within a video segment, robust against wall clock changes."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ from typing import Final
 
 __all__ = ["SegmentClock"]
 
-_LEAP_S: Final = (
-    2.0  # by how much two clocks may differ from one frame to the next before one of them was set
-)
+_LEAP_S: Final = 2.0  # between two frames, a larger difference of the clocks means that one was set
 
 
 class SegmentClock:
-    """Seconds since the segment's first frame, never less than before.
+    """Measures the seconds since the first frame of a segment; they never decrease.
 
-    They are the differences of the frames' wall clock, or of ``steady``, which nobody sets, where the wall clock was.
+    Time advances by the wall clock of the frames, or by the monotonic clock ``steady`` when the wall clock
+    was set.
     """
 
     def __init__(self, steady: Callable[[], float] = time.monotonic) -> None:
         self._steady = steady
         self._seconds = 0.0
         self._clock: datetime | None = None
-        self._taken = 0.0
+        self._updated = 0.0
 
     def restart(self) -> None:
-        """The next frame is the first one of a segment."""
+        """Restart at 0 with the next frame."""
         self._seconds, self._clock = 0.0, None
 
     def update(self, clock: datetime) -> float:
-        """The time of a frame."""
+        """Return the time of the next frame, which has the wall clock time ``clock``."""
         now = self._steady()
         if self._clock is not None:
-            told, passed = (clock - self._clock).total_seconds(), now - self._taken
-            self._seconds += max(0.0, told if abs(told - passed) < _LEAP_S else passed)
-        self._clock, self._taken = clock, now
+            wall, steady = (clock - self._clock).total_seconds(), now - self._updated
+            self._seconds += max(0.0, wall if abs(wall - steady) < _LEAP_S else steady)
+        self._clock, self._updated = clock, now
         return self._seconds
 
     def estimate(self) -> tuple[datetime | None, float]:
-        """What the wall clock shows by now, as far as frames told, and for how long no frame has come, in seconds."""
-        idle = self._steady() - self._taken
+        """Return the current wall clock time estimated from the frames, and the idle time.
+
+        The idle time is the time since the last frame in seconds.
+        """
+        idle = self._steady() - self._updated
         return (None if self._clock is None else self._clock + timedelta(seconds=idle)), idle

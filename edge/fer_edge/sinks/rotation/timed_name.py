@@ -1,4 +1,4 @@
-"""File names with the time in them: ``rows-%Y-%m-%d.csv``."""
+"""File names with time fields, such as ``rows-%Y-%m-%d.csv``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_edge.errors import UsageError
 
 __all__ = ["TimedName", "has_fields", "number_path", "refuse_fields"]
 
-# Those that are digits everywhere, whatever the language of the machine.
+# The fields that consist of digits in every locale.
 _FIELDS: Final = {
     "Y": r"\d{4}", "y": r"\d\d", "m": r"\d\d", "d": r"\d\d", "j": r"\d{3}", "F": r"\d{4}-\d\d-\d\d",
     "H": r"\d\d", "M": r"\d\d", "S": r"\d\d", "z": r"[+-]\d{4,6}",
@@ -23,40 +23,40 @@ _PIECES: Final = re.compile(r"%(.?)", re.DOTALL)
 
 
 class TimedName:
-    """A path that strftime fields such as ``%Y`` make another one as time goes by, in local time.
+    """A path with strftime fields such as ``%Y``, filled in with the local time.
 
-    ``%%`` stands for a percent sign. Raises UsageError for a field that is unknown, or whose text depends on the
-    language of the machine, and for a folder.
+    ``%%`` stands for a percent sign. Raises UsageError if a field is unknown or depends on the locale, or if
+    the path is a folder.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         if not Path(text).name or text.endswith("/"):
-            raise UsageError(f"{text or '(empty)'}: it is a folder; name a file")
+            raise UsageError(f"{text or '(empty)'}: is a folder; name a file")
         for field in _PIECES.findall(text):
             if field != "%" and field not in _FIELDS:
                 raise UsageError(
-                    f"{text}: unknown field %{field}; choose among %{' %'.join(_FIELDS)}, or write %% for a percent "
-                    "sign"
+                    f"{text}: unknown field %{field}; choose one of: %{', %'.join(_FIELDS)}, "
+                    "or write %% for a percent sign"
                 )
-        self._expanded: tuple[int, Path] | None = None  # many frames are of one second
+        self._expanded: tuple[int, Path] | None = None  # cached, since many frames share a second
         self.rotates = has_fields(text)
-        """Whether the name ever changes."""
+        """Whether the name has time fields."""
         parts = Path(text).parts
         fixed = next((place for place, part in enumerate(parts) if has_fields(part)), len(parts) - 1)
         if ".." in parts[fixed:]:
-            raise UsageError(f"{text}: there may be no .. after a name that changes; name the folder itself")
+            raise UsageError(f"{text}: .. is not allowed after a time field; name the folder itself")
         self.folder = Path(*(part.replace("%%", "%") for part in parts[:fixed]))
-        """The folder whose name never changes, in which all files are, or folders with them."""
+        """The fixed folder that contains all files, directly or in subfolders."""
         self.pattern = "/".join(parts[fixed:])
-        """What changes: the name of the file, and of the folders below :attr:`folder`."""
+        """The variable part: the path of the file below :attr:`folder`, with time fields."""
         self._regex = re.compile(_to_regex(self.pattern))
         suffix = PurePosixPath(self.pattern).suffix
         stem = self.pattern.removesuffix(suffix)
         self._numbered = re.compile(_to_regex(stem) + r"(?:-\d+)?" + _to_regex(suffix))
 
     def expand(self, clock: datetime) -> Path:
-        """The path at that time."""
+        """Return the path for a time."""
         second = int(clock.timestamp())
         if self._expanded is not None and self._expanded[0] == second:
             return self._expanded[1]
@@ -75,22 +75,23 @@ class TimedName:
         return Path(_PIECES.sub(fill, self.text))
 
     def can_be(self, path: Path) -> bool:
-        """Whether that path is this name at some time."""
+        """Return whether a path is this name at some time."""
         return self._regex.fullmatch(self._relative(path)) is not None
 
     def owns(self, relative: str) -> bool:
-        """Whether a path below :attr:`folder`, with ``/`` between its parts, is this name at some time.
+        """Return whether a relative path is this name at some time.
 
-        It may carry a number, as files do whose own name was taken.
+        The path is relative to :attr:`folder` and uses ``/`` as separator. It may have a number, as files do
+        whose name was taken.
         """
         return self._numbered.fullmatch(relative) is not None
 
     def relative(self, path: Path) -> str:
-        """A path of this name as :meth:`owns` takes it."""
+        """Return a path of this name relative to :attr:`folder`, as for :meth:`owns`."""
         return path.relative_to(self.folder).as_posix()
 
     def find_folders(self) -> Iterator[Path]:
-        """The folders that exist in which files of this name may be."""
+        """Yield the existing folders that may contain files of this name."""
         folders = [self.folder]
         for part in self.pattern.split("/")[:-1]:
             wanted = re.compile(_to_regex(part))
@@ -103,7 +104,7 @@ class TimedName:
         yield from folders
 
     def find_files(self) -> Iterator[Path]:
-        """The files of this name at any time that exist, those with a number too."""
+        """Yield the existing files of this name for any time, including numbered ones."""
         for folder in self.find_folders():
             for entry in _scan(folder):
                 if entry.is_file(follow_symlinks=False) and self.owns(self.relative(Path(entry.path))):
@@ -117,24 +118,25 @@ class TimedName:
 
 
 def has_fields(text: str) -> bool:
-    """Whether a name holds a known field, so that time changes it."""
+    """Return whether a name has at least one known time field."""
     return any(field in _FIELDS for field in _PIECES.findall(text))
 
 
 def refuse_fields(text: str) -> None:
-    """Raise UsageError for a name that is meant to change with time, for a source without a clock.
+    """Raise UsageError if a name has time fields; for sources without a clock.
 
-    A single field is none: ``100%done.csv`` is a name as any other.
+    A single field other than the year or date does not count: ``100%done.csv`` is an ordinary name.
     """
     fields = [field for field in _PIECES.findall(text) if field in _FIELDS]
     if len(fields) > 1 or not {"Y", "F"}.isdisjoint(fields):
         raise UsageError(
-            f"{text}: only a camera's frames have the time that %{fields[0]} stands for; name a file without it"
+            f"{text}: %{fields[0]} stands for a time, which only frames of cameras have; "
+            "use a name without time fields"
         )
 
 
 def number_path(path: Path, number: int) -> Path:
-    """The path with a number before its suffix; from 2 on, 1 is the path itself."""
+    """Return the path with a number before its suffix; for 1, the path itself."""
     return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 

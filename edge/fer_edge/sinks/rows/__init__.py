@@ -1,1 +1,1 @@
-"""Rows in files: one file that a run fills, or files that a camera's run goes on with for months."""
+"""Row files: a single file for a run, or rotating files for a camera."""

@@ -1,4 +1,4 @@
-"""A file that rows are appended to, whole or not at all."""
+"""A file to which rows are appended atomically."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class AppendFile:
-    """An open file; its methods raise OSError.
+    """A file opened for appending; methods raise OSError.
 
-    ``truncate`` empties it first. Without ``follow`` a symbolic link is refused. Raises OutputError where another
-    program has it open in this way: the rows of both, with the same ids, would be in one file.
+    ``truncate`` empties the file first. Without ``follow``, a symbolic link is refused. The constructor
+    raises OutputError if another program is appending to the file: one file would then hold the rows of two
+    runs with the same face IDs.
     """
 
     def __init__(self, path: Path, *, truncate: bool = False, follow: bool = True) -> None:
@@ -43,21 +44,24 @@ class AppendFile:
 
     @property
     def size(self) -> int:
-        """Its size in bytes, whoever else wrote to it or emptied it."""
+        """The current size in bytes, including changes by other programs."""
         return os.fstat(self._descriptor).st_size
 
     def is_in_place(self) -> bool:
-        """Whether its path still leads to it: it may have been renamed or deleted."""
+        """Return whether the path still refers to this file.
+
+        The file may have been renamed or deleted.
+        """
         try:
-            there = self.path.stat()
+            at_path = self.path.stat()
         except OSError:
             return False
         own = os.fstat(self._descriptor)
-        return (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino)
+        return (at_path.st_dev, at_path.st_ino) == (own.st_dev, own.st_ino)
 
     def append(self, content: bytes) -> None:
-        """Write at its end; after an error nothing of ``content`` stays."""
-        self._mend()
+        """Append ``content``; after an error no part of it remains."""
+        self._repair()
         start, rest = self.size, content
         try:
             while rest:
@@ -65,42 +69,42 @@ class AppendFile:
         except OSError:
             if len(rest) < len(content):
                 self._torn_at = start
-                with suppress(OSError):  # it is tried again before the next row
-                    self._mend()
+                with suppress(OSError):  # retried before the next row
+                    self._repair()
             raise
 
-    def _mend(self) -> None:
-        """Cut off the part of a row that was written before an error."""
+    def _repair(self) -> None:
+        """Cut off a row that was only partly written because of an error."""
         if self._torn_at is not None:
             os.ftruncate(self._descriptor, self._torn_at)
             self._torn_at = None
 
     def close(self) -> None:
-        """Close it; of a file system that reports late, nothing can be done any more."""
-        with suppress(OSError):
+        """Close the file."""
+        with suppress(OSError):  # some file systems report errors only here, too late to act on
             os.close(self._descriptor)
 
 
 def check_unused(path: Path) -> None:
-    """Raise OutputError where another program is appending to a file."""
-    with suppress(OSError):  # what else is wrong with it is seen when it is opened
+    """Raise OutputError if another program is appending to a file."""
+    with suppress(OSError):  # opening the file later reports any other problem
         AppendFile(path).close()
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    """Keep others of this kind from a file until it is closed, where its file system knows locks."""
+    """Lock a file until it is closed, if its file system supports locks."""
     if sys.platform == "win32":
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OutputError(f"{path}: another program is writing to it; name another file") from None
+        raise OutputError(f"{path}: another program is writing to this file; choose another file") from None
     except OSError:
         return
 
 
 def cut_off_half_row(path: Path) -> None:
-    """Cut off what follows the last line's end, as a power cut or a kill leaves it; raises OSError."""
+    """Cut off an incomplete last line left by a kill or power failure; raises OSError."""
     with path.open("rb+") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return
@@ -108,6 +112,6 @@ def cut_off_half_row(path: Path) -> None:
         start = max(0, size - MOST_LINE)
         file.seek(start)
         tail = file.read()
-        whole = tail.rfind(b"\n") + 1
-        if whole < len(tail) and (whole or not start):
-            file.truncate(start + whole)
+        complete = tail.rfind(b"\n") + 1
+        if complete < len(tail) and (complete or not start):
+            file.truncate(start + complete)

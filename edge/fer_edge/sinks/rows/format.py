@@ -1,4 +1,4 @@
-"""What rows look like in a file."""
+"""The ``RowFormat`` interface for formats of results files."""
 
 from __future__ import annotations
 
@@ -12,33 +12,36 @@ from fer_edge.types import SkippedInput
 __all__ = ["MOST_LINE", "STATE_SUFFIX", "STATE_VERSION", "RowFormat", "state_path"]
 
 MOST_LINE = 1 << 20
-"""Bytes of a row: a thousand faces."""
+"""Maximum size of a row in bytes, enough for a thousand faces."""
 
 STATE_SUFFIX: Final = ".state.json"
 STATE_VERSION: Final = 1
 
 
 def state_path(path: Path) -> Path:
-    """Where it is kept how far a file of rows is done."""
+    """Return the path of the state file of a results file."""
     return path.with_name(path.name + STATE_SUFFIX)
 
 
 class RowFormat(Protocol):
-    """Makes rows of results, and knows its own files."""
+    """A format of results files: formats rows and recognizes existing files."""
 
     @property
     def header(self) -> bytes:
-        """What a file begins with; b"" where it begins with a row."""
+        """The header at the start of a file; b"" if the format has no header."""
 
     @property
     def face_ids(self) -> re.Pattern[bytes]:
-        """Finds the face ids in the bytes of whole rows, each as its first group; maybe more, never fewer."""
+        """A pattern whose first group matches the face IDs in the bytes of complete rows.
+
+        It may match other numbers as well, but must not miss an ID.
+        """
 
     def format_result(self, result: View | SkippedInput) -> bytes:
-        """The rows of one result, each with its line's end; b"" where it has none."""
+        """Return the rows of one result, each with a line break; b"" if it has no rows."""
 
     def check_content(self, path: Path) -> None:
-        """Raise OutputError where a file that is not empty does not hold rows of this format, with the same columns.
+        """Raise OutputError unless a file is empty or has rows of this format and columns.
 
-        The last row may be half written.
+        The last row may be incomplete.
         """

@@ -1,4 +1,4 @@
-"""The files of rows of a camera that runs for months: a new one when the name changes, none lost on a full disk."""
+"""Row files of a camera, with rotation and a queue for when the disk is full."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _MOST_NUMBERS: Final = 1000
 
 
 class LiveRowFiles:
-    """Takes rows as they come and writes each to the file that its time names.
+    """Writes each row to the file for its time.
 
-    A file is written again where it was deleted or renamed meanwhile, its folder too. What cannot be written waits
-    in memory, in order, and is tried again each second; the oldest rows are dropped where more than
-    :data:`MOST_PENDING` bytes wait. ``first`` is the name at the start: its file is refused where it exists, without
-    ``append`` or ``overwrite``. Later names whose files exist are appended to where they hold rows of the same
-    kind, otherwise a number is added. Raises OutputError for a file that is refused, and at the end where rows are
-    still not written.
+    A file that has been deleted or renamed is created again, and so is its folder. Rows that cannot be
+    written wait in memory, in order, and are retried every second; if more than :data:`MOST_PENDING` bytes
+    wait, the oldest rows are dropped. ``first`` is the name at the start: without ``append`` or
+    ``overwrite``, an existing file of that name is refused. Existing files of later names are continued if
+    they have rows of the same format, and otherwise a number is added to the name. Raises OutputError if a
+    file is refused, and in ``close`` if rows could not be written.
     """
 
     def __init__(
@@ -69,11 +69,14 @@ class LiveRowFiles:
         self._ticker = Ticker(_RETRY_S, self._tick)
 
     def open(self) -> None:
-        """From now on rows are tried again also while no frame comes."""
+        """Start to retry pending rows even while no frames arrive."""
         self._ticker.start()
 
     def write(self, clock: datetime, content: bytes, highest_id: int = -1) -> None:
-        """Take the rows of a result at that time, with the highest face id in them."""
+        """Write the rows of a result.
+
+        ``clock`` is the time of the result and ``highest_id`` the highest face ID in the rows.
+        """
         with self._lock:
             self._ticker.raise_failure()
             self._pending.add(Batch(self._name.expand(clock), content, highest_id))
@@ -81,7 +84,7 @@ class LiveRowFiles:
                 self._drain()
 
     def close(self) -> None:
-        """Write what waits, and close the file; raises OutputError where rows are lost."""
+        """Write pending rows and close the file; raises OutputError if rows are lost."""
         self._ticker.stop()
         with self._lock:
             self._drain()
@@ -90,7 +93,7 @@ class LiveRowFiles:
                 lost = self._pending.count_rows() + self._pending.dropped
                 raise OutputError(
                     f"{self._name.text}: {lost:,} rows could not be written: "
-                    f"{self._trouble.strerror or self._trouble}; free some space or name another place"
+                    f"{self._trouble.strerror or self._trouble}; free some space or choose another location"
                 )
             self._ticker.raise_failure()
 
@@ -107,11 +110,11 @@ class LiveRowFiles:
         except OSError as error:
             self._retry_at = time.monotonic() + _RETRY_S
             if error.errno == errno.EFBIG and self._file is not None:
-                self._oversized = self._file.path  # 4 GB, of some file systems: another file takes more
+                self._oversized = self._file.path  # the file system's limit, such as 4 GB on FAT
                 self._leave_file()
             if self._trouble is None:
                 _logger.warning(
-                    "%s: rows cannot be written: %s; up to %d MB of them are kept until they can",
+                    "%s: cannot write rows: %s; up to %d MB of them wait in memory until writing works again",
                     self._name.text,
                     error.strerror or error,
                     MOST_PENDING >> 20,
@@ -125,7 +128,7 @@ class LiveRowFiles:
             return
         self._trouble = None
         dropped, self._pending.dropped = self._pending.dropped, 0
-        lost = f"{dropped:,} rows dropped while the disk was full" if dropped else "none was lost"
+        lost = f"{dropped:,} rows dropped while the disk was full" if dropped else "no rows were lost"
         _logger.warning("%s: rows are written again; %s", self._name.text, lost)
 
     def _write(self, batch: Batch) -> None:
@@ -137,11 +140,11 @@ class LiveRowFiles:
             self._state.note(file.path, file.size, batch.highest_id)
 
     def _switch(self, path: Path) -> AppendFile:
-        """Close the file that is open, and open the one for ``path``."""
+        """Close the current file and open the one for ``path``."""
         self._leave_file()
         path.parent.mkdir(parents=True, exist_ok=True)
         if self._replaced == path:
-            state_path(path).unlink(missing_ok=True)  # it is about the rows that go
+            state_path(path).unlink(missing_ok=True)  # it describes the rows that are deleted
             file = AppendFile(path, truncate=True, follow=not self._name.rotates)
         else:
             file = self._open_free(path)
@@ -152,7 +155,7 @@ class LiveRowFiles:
         return file
 
     def _open_free(self, path: Path) -> AppendFile:
-        """Open the path's file, or one with a number where that one is not ours to append to."""
+        """Open the file at ``path``, or a numbered one if that cannot be continued."""
         reason: Exception | None = None
         for number in range(1, _MOST_NUMBERS + 1):
             candidate = number_path(path, number)
@@ -167,14 +170,14 @@ class LiveRowFiles:
                 reason = error
                 continue
             except OSError as error:
-                if error.errno != errno.ELOOP:  # a link
+                if error.errno != errno.ELOOP:  # symbolic link
                     raise
                 reason = error
                 continue
             if number > 1:
-                _logger.warning("%s: it cannot be continued; rows go to %s", path, candidate.name)
+                _logger.warning("%s: cannot continue this file; rows go to %s", path, candidate.name)
             return file
-        raise OSError(errno.EEXIST, f"no name is free: {reason}")
+        raise OSError(errno.EEXIST, f"no free file name: {reason}")
 
     def _leave_file(self) -> None:
         file, self._file = self._file, None

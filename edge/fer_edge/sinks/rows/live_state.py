@@ -1,4 +1,7 @@
-"""Where a camera's rows go on after a restart: which face ids are taken, without reading a year of rows."""
+"""The state of a camera's results: the next face ID after a restart.
+
+It saves reading a year of rows to find the IDs that are in use.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,16 @@ __all__ = ["LiveState"]
 _logger = logging.getLogger(__name__)
 
 _SAVE_EVERY_S: Final = 60.0
-_TAIL: Final = 4096  # bytes before the remembered place that have to be the same
-_NEWEST: Final = 3  # files that are looked through where nothing is remembered
+_TAIL: Final = 4096  # bytes before the saved position that have to be unchanged
+_NEWEST: Final = 3  # files to search if there is no saved state
 
 
 @dataclass(slots=True)
 class _Place:
-    """Until where in which file ids are known; ``tail`` is a checksum of what comes before."""
+    """The position up to which face IDs are known.
+
+    ``tail`` is a checksum of the bytes before it.
+    """
 
     file: str
     size: int
@@ -40,9 +46,9 @@ class _Place:
 
 
 class LiveState:
-    """The next free id of a camera's results, kept beside them each minute.
+    """The next free face ID of a camera's results, saved beside them every minute.
 
-    Without it, or where the file is another one now, the file is looked through.
+    If the saved state is missing or does not match the file, the file is searched for IDs.
     """
 
     def __init__(self, name: TimedName, path: Path) -> None:
@@ -55,15 +61,16 @@ class LiveState:
 
     @classmethod
     def of(cls, name: TimedName) -> LiveState:
-        """The state of the files of that name."""
+        """Return the state for the files of a name."""
         if name.rotates:
             return cls(name, hidden_path(name, STATE_SUFFIX))
         return cls(name, state_path(name.folder / name.pattern.replace("%%", "%")))
 
     def load(self, format_: RowFormat) -> int:
-        """The first id that is free in what earlier runs wrote, whose half rows are cut off; raises OutputError.
+        """Return the first face ID that earlier runs have not used; raises OutputError.
 
-        What was found is kept at once, so that it is looked for but once.
+        Incomplete rows at the end of files are cut off. The result is saved at once, so that the search is
+        not repeated.
         """
         place = self._read()
         files = list(self._list_files(place, format_))
@@ -82,14 +89,14 @@ class LiveState:
         return self.next_id
 
     def note(self, path: Path, size: int, highest_id: int) -> None:
-        """Rows were written until byte ``size`` of a file."""
+        """Record that rows have been written up to byte ``size`` of a file."""
         self.next_id = max(self.next_id, highest_id + 1)
         self._written = (path, size)
         if time.monotonic() >= self._saved_at + _SAVE_EVERY_S:
             self.save()
 
     def save(self) -> None:
-        """Write what is known; where that fails, the next start takes longer."""
+        """Save the state; if that fails, the next start only takes longer."""
         self._saved_at = time.monotonic()
         if self._written is None:
             return
@@ -102,7 +109,7 @@ class LiveState:
                 {
                     "version": STATE_VERSION,
                     "complete": complete,
-                    "in_progress": [],  # what follows is a camera's, and stays
+                    "in_progress": [],  # later rows come from a camera and are kept
                     "next_id": self.next_id,
                     "live": place,
                 },
@@ -124,7 +131,10 @@ class LiveState:
             return None
 
     def _list_files(self, place: _Place | None, format_: RowFormat) -> Iterator[Path]:
-        """The files to look through, the newest first; of a name that changes those of another kind are left out."""
+        """Yield the files to search, newest first.
+
+        If the name rotates, files of another format are skipped.
+        """
         if not self._name.rotates:
             path = self._name.folder / self._name.pattern.replace("%%", "%")
             if path.is_file():
@@ -150,7 +160,7 @@ def _prepare(path: Path, format_: RowFormat) -> None:
 
 
 def _read_tail(path: Path, size: int) -> int:
-    """The checksum of the last bytes before a place in a file; -1 where the file is shorter."""
+    """Return the checksum of the bytes before a position; -1 if the file is shorter."""
     try:
         with path.open("rb") as file:
             if file.seek(0, os.SEEK_END) < size:

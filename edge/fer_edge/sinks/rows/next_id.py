@@ -1,4 +1,4 @@
-"""The first face id that is free in files of rows, found without reading them as rows."""
+"""A search for the first unused face ID in a results file, without parsing rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ _CHUNK: Final = 8 << 20
 
 
 def find_next_id(path: Path, format_: RowFormat, start: int = 0) -> int:
-    """Above the highest face id from byte ``start`` on, where a row begins; 0 without any. Raises OutputError."""
+    """Return one more than the highest face ID in a file; 0 if it has no IDs.
+
+    The search begins at byte ``start``, which has to be the start of a row. Raises OutputError.
+    """
     highest, rest = -1, b""
     find = format_.face_ids.findall
     with output_errors(path), path.open("rb") as file:
         file.seek(start)
         while chunk := file.read(_CHUNK):
             chunk = rest + chunk
-            whole = chunk.rfind(b"\n") + 1
-            rest = chunk[whole:]
-            if len(rest) > MOST_LINE:  # no row
+            complete = chunk.rfind(b"\n") + 1
+            rest = chunk[complete:]
+            if len(rest) > MOST_LINE:  # not a row
                 rest = b""
-            # Most ids come again and again.
-            highest = max(highest, max(map(int, set(find(chunk[:whole]))), default=-1))
+            # Most IDs occur many times, so the set saves conversions.
+            highest = max(highest, max(map(int, set(find(chunk[:complete]))), default=-1))
         return max(highest, max(map(int, find(rest)), default=-1)) + 1

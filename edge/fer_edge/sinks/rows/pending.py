@@ -1,4 +1,4 @@
-"""Rows that wait until they can be written, the oldest dropped where they become too many."""
+"""A bounded queue of rows waiting to be written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Final
 __all__ = ["MOST_PENDING", "Batch", "PendingRows"]
 
 MOST_PENDING: Final = 8 << 20
-"""Bytes of rows that wait at most; a batch takes about 200 more in memory, which count."""
+"""Maximum size of the pending rows in bytes, including about 200 bytes of overhead per batch."""
 
 _OVERHEAD: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The rows of one result, and the path that its clock names; ``highest_id`` is -1 without faces."""
+    """The rows of one result and the path of their file.
+
+    ``highest_id`` is the highest face ID in the rows; -1 without faces.
+    """
 
     path: Path
     content: bytes
@@ -25,17 +28,20 @@ class Batch:
 
     @property
     def rows(self) -> int:
-        """How many rows these are."""
+        """The number of rows."""
         return self.content.count(b"\n")
 
     @property
     def size(self) -> int:
-        """Bytes of memory, about."""
+        """The approximate size in memory, in bytes."""
         return len(self.content) + _OVERHEAD
 
 
 class PendingRows:
-    """A queue of batches of at most :data:`MOST_PENDING` bytes. ``dropped`` counts the rows that had to go."""
+    """A queue of batches with at most :data:`MOST_PENDING` bytes.
+
+    ``dropped`` counts the rows that were dropped.
+    """
 
     def __init__(self) -> None:
         self.dropped = 0
@@ -43,7 +49,7 @@ class PendingRows:
         self._size = 0
 
     def add(self, batch: Batch) -> None:
-        """Put a batch at the end; drop from the front what is too much."""
+        """Append a batch; drop the oldest batches if the queue is too large."""
         self._batches.append(batch)
         self._size += batch.size
         while self._size > MOST_PENDING and len(self._batches) > 1:
@@ -51,13 +57,13 @@ class PendingRows:
             self.remove_first()
 
     def first(self) -> Batch | None:
-        """The batch that has waited longest."""
+        """Return the oldest batch, or None."""
         return self._batches[0] if self._batches else None
 
     def remove_first(self) -> None:
-        """Take it out: it is written."""
+        """Remove the oldest batch."""
         self._size -= self._batches.popleft().size
 
     def count_rows(self) -> int:
-        """How many rows wait."""
+        """Return the number of pending rows."""
         return sum(batch.rows for batch in self._batches)

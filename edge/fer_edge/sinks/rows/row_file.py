@@ -1,4 +1,4 @@
-"""A file of rows, each on its way as soon as its frame is done."""
+"""A results file that receives each row as soon as its frame is done."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _STDOUT: Final = "standard output"
 
 
 class RowFile:
-    """A file that is opened with its first row and takes each at once and whole: a later failure loses none.
+    """A file opened with its first row; each row is written at once and completely.
 
-    ``path`` None is standard output. ``append`` goes on where the file ends, instead of replacing it.
+    A later failure loses no rows. ``path`` None is standard output. ``append`` continues the file instead of
+    replacing it.
     """
 
     def __init__(self, path: Path | None, *, append: bool = False) -> None:
@@ -31,7 +32,7 @@ class RowFile:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the file holds nothing yet."""
+        """Whether the file is still empty."""
         return self._size == 0
 
     def close(self) -> None:
@@ -42,7 +43,7 @@ class RowFile:
         self._file = None
 
     def write_bytes(self, content: bytes) -> None:
-        """Write one or more rows in UTF-8, all of them or, after an error, none; raises OutputError."""
+        """Write rows, as UTF-8; raises OutputError, in which case no row is written."""
         with output_errors(self._path or _STDOUT):
             if self._path is None:
                 if isinstance(sys.stdout, TextIOWrapper):
@@ -57,17 +58,16 @@ class RowFile:
                 while rest:
                     rest = rest[self._file.write(rest) :]
             except OSError:
-                with suppress(OSError):  # a pipe
-                    self._file.truncate(self._size)  # no part of a row stays
-                    if (
-                        self._created and not self._size
-                    ):  # nor a file without any, which the next run would refuse
+                with suppress(OSError):  # a pipe cannot be truncated
+                    self._file.truncate(self._size)
+                    # Delete a new file without rows, which the next run would refuse because it exists.
+                    if self._created and not self._size:
                         self._path.unlink()
                 raise
             self._size += len(content)
 
     def _open(self, path: Path) -> FileIO:
-        """Open the file; where it is replaced, what is known about the old one's rows goes first."""
+        """Open the file; if it is replaced, delete the state of its old rows first."""
         self._created = not path.exists()
         if self._append:
             return FileIO(path, "a")

@@ -1,4 +1,4 @@
-"""A sink of rows: what a format makes of each result goes to a file at once."""
+"""A sink that writes results as rows of a format."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ __all__ = ["RowSink", "open_rows"]
 
 
 class RowSink:
-    """Writes rows of one format to a file, to standard output, or to a camera's files."""
+    """Writes rows of one format to a file, standard output or rotating files."""
 
     def __init__(self, format_: RowFormat, rows: RowFile | LiveRowFiles) -> None:
         self._format, self._rows = format_, rows
 
     def open(self, stream: StreamInfo, stop: Event) -> None:
-        """Nothing to open before there is a row."""
+        """Begin a stream; files are opened with the first row."""
         if isinstance(self._rows, LiveRowFiles):
             self._rows.open()
 
     def write(self, result: View | SkippedInput) -> None:
-        """Write the result's rows."""
+        """Write the rows of a result."""
         content = self._format.format_result(result)
         if not content:
             return
         if isinstance(self._rows, RowFile):
             self._rows.write_bytes(self._format.header + content if self._rows.is_empty else content)
             return
-        seen = result if isinstance(result, View) else None
-        clock = None if seen is None else seen.clock
-        highest = max((face.id for face in seen.faces), default=-1) if seen is not None else -1
+        view = result if isinstance(result, View) else None
+        clock = None if view is None else view.clock
+        highest = max((face.id for face in view.faces), default=-1) if view is not None else -1
         self._rows.write(clock or datetime.now().astimezone(), content, highest)
 
     def close(self) -> None:
@@ -49,7 +49,10 @@ class RowSink:
 
 
 def open_rows(request: SinkRequest, format_: RowFormat) -> RowFile | LiveRowFiles:
-    """Where the rows go that ``request`` asks for; raises UsageError, OutputError for what cannot be written."""
+    """Return the row file or files for a sink request.
+
+    Raises UsageError or OutputError if the target cannot be written.
+    """
     path = Path(request.target)
     if not request.stream.live:
         refuse_fields(request.target)
@@ -77,5 +80,5 @@ def open_rows(request: SinkRequest, format_: RowFormat) -> RowFile | LiveRowFile
 def _is_pipe_or_device(path: Path) -> bool:
     try:
         return path.exists() and not path.is_file() and not path.is_dir()
-    except OSError:  # such as a name that is too long, which is refused later
+    except OSError:  # for example a name that is too long; opening the file reports it
         return False

@@ -1,4 +1,4 @@
-"""Which sources a results file holds whole: kept beside it, so that a run can go on after a kill."""
+"""The state of a results file: the complete sources, to continue a killed run."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ __all__ = ["SourceState"]
 
 _logger = logging.getLogger(__name__)
 
-_BEFORE: Final = ""  # stands for the rows that no source of a run has written
+_BEFORE: Final = ""  # stands for rows that were not written by a source of a run
 
 
 @dataclass(slots=True)
 class SourceState:
-    """A results file, where the rows of each complete source end in it, and which sources are being written.
+    """The state of a results file.
 
-    ``ends`` are in bytes, the end of all rows that are to stay whatever comes is under "". Rows after the last end
-    are half done where ``in_progress`` names their source; elsewhere somebody else wrote them, and they stay.
+    ``ends`` maps each complete source to the end of its rows in the file, in bytes; the key "" marks the end
+    of rows that are always kept. ``in_progress`` lists the sources being written. Rows after the last end are
+    incomplete if ``in_progress`` has their source; otherwise another program wrote them, and they are kept.
     """
 
     path: Path
@@ -35,11 +36,11 @@ class SourceState:
 
     @property
     def size(self) -> int:
-        """Bytes of the results file; 0 where it does not exist."""
+        """The size of the results file in bytes; 0 if it does not exist."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def read(self) -> None:
-        """Read the state; raises OutputError for a file of another kind, or one that is not about these rows."""
+        """Read the state file; raises OutputError if it is invalid or does not match."""
         if not state_path(self.path).is_file() or not self.path.is_file():
             return
         try:
@@ -50,21 +51,24 @@ class SourceState:
             in_progress = [str(source) for source in state.get("in_progress", [])]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OutputError(
-                f"{state_path(self.path)}: not a state file of fer-edge ({reason_of(error)}); "
+                f"{state_path(self.path)}: not a valid fer-edge state file: {reason_of(error)}; "
                 "remove it to append without it"
             ) from error
         self._take(ends, in_progress)
 
     def _take(self, ends: dict[str, int], in_progress: list[str]) -> None:
-        """Take over what fits the rows: a power cut may have kept the state and lost rows that came before it."""
+        """Use the state as far as it matches the rows.
+
+        After a power failure the state may be newer than the rows.
+        """
         size = self.size
         self.ends = {source: end for source, end in ends.items() if end <= size}
         lost = [source for source in ends if source not in self.ends and source != _BEFORE]
         self.in_progress = [*in_progress, *lost]
         if not all(map(self._is_row_end, self.ends.values())):
             raise OutputError(
-                f"{state_path(self.path)}: {self.path.name} was changed since it was written; "
-                "remove it to append without it"
+                f"{state_path(self.path)}: does not match {self.path.name}, which was changed since; "
+                "remove the state file to append without it"
             )
 
     def _is_row_end(self, end: int) -> bool:
@@ -75,7 +79,7 @@ class SourceState:
             return file.read(1) == b"\n"
 
     def write(self) -> None:
-        """Write the state, for a pipe or device nothing; raises OutputError."""
+        """Write the state file, except for a pipe or device; raises OutputError."""
         if self.path.exists() and not self.path.is_file():
             return
         write_json(
@@ -84,9 +88,9 @@ class SourceState:
         )
 
     def cut_off(self, again: Collection[str]) -> None:
-        """Cut off half-done rows, and those of complete sources that are to be done ``again``.
+        """Cut off incomplete rows, and the rows of complete sources in ``again``.
 
-        Raises OutputError where rows of those that are to stay follow them.
+        Raises OutputError if rows that have to be kept follow them.
         """
         kept = {source: end for source, end in self.ends.items() if source not in again}
         limit, last = max(kept.values(), default=0), max(self.ends.values(), default=0)
@@ -94,26 +98,26 @@ class SourceState:
         blocked = any(self.ends[source] < limit for source in redone)
         if redone and (blocked or (self.size > last and not self.in_progress)):
             raise OutputError(
-                f"{self.path}: other rows follow those of {redone[0]}, which is not complete in the other results "
-                "file; append to one of them alone"
+                f"{self.path}: other rows follow those of {redone[0]}, which is incomplete in the other "
+                "results file; append to only one of the files"
             )
         if not redone and (not self.in_progress or not self.ends):
             return
         self.in_progress = sorted({*self.in_progress, *redone})
         self.ends = kept
         if self.size > limit:
-            self.write()  # first: a kill between the two leaves rows that are known to be half done
+            self.write()  # first, so that a kill before truncation leaves rows marked as incomplete
             with output_errors(self.path):
                 os.truncate(self.path, limit)
 
     def begin(self, sources: Iterable[str]) -> None:
-        """Note which sources are going to be written; the rows that are there stay. Raises OutputError."""
+        """Record the sources to be written; existing rows are kept. Raises OutputError."""
         size = self.size
         others = size > max(self.ends.values(), default=-1)
         if others and self.in_progress:
             _logger.warning(
-                "%s: it holds half the rows of a video that was interrupted; they stay, and come again when that "
-                "video is done again",
+                "%s: contains only part of the rows of an interrupted video; they are kept, and will appear "
+                "twice once that video is processed again",
                 self.path,
             )
         if others:
@@ -122,7 +126,7 @@ class SourceState:
         self.write()
 
     def finish(self, source: str) -> None:
-        """Note that a source's rows are all written; raises OutputError."""
+        """Record that all rows of a source have been written; raises OutputError."""
         with output_errors(self.path):
             self.ends[source] = self.size
         self.in_progress = [other for other in self.in_progress if other != source]

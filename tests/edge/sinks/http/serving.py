@@ -1,4 +1,4 @@
-"""A live view that is served on loopback, and clients that read it byte by byte."""
+"""A live view served on loopback, and clients that read it byte by byte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TOKEN = "a-token-of-the-user_0123456789"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered; the names of headers are in small letters."""
+    """A server's response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Served:
-    """A sink that is open, and its address."""
+    """An open sink and its address."""
 
     def __init__(
         self,
@@ -66,13 +66,13 @@ class Served:
         self.sink.close()
 
     def write(self, view: View | None = None) -> None:
-        """Give it one frame."""
+        """Write one frame to the sink."""
         self._number += 1
         self.sink.write(view or make_view(self._number, image=noise(), time_s=self._number / 30))
         self.status.frames += 1
 
     def feed(self, every_s: float = 0.03, make: Callable[[int], View | None] = lambda number: None) -> None:
-        """Give it frames from now on, in a thread; ``make`` makes them from their numbers."""
+        """Keep writing frames in a thread; ``make`` creates each from its number."""
 
         def run() -> None:
             while not self._stop.wait(every_s):
@@ -82,7 +82,7 @@ class Served:
         self._feeding.start()
 
     def stop_feeding(self) -> None:
-        """Give it no more frames."""
+        """Stop writing frames."""
         self._stop.set()
         if self._feeding is not None:
             self._feeding.join()
@@ -91,7 +91,7 @@ class Served:
     # --- clients ---
 
     def connect(self, buffer: int = 0) -> socket.socket:
-        """A connection on which nothing was said yet; a small ``buffer`` is full soon."""
+        """Open a connection without sending anything; a small ``buffer`` fills up quickly."""
         connection = socket.socket()
         if buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -104,18 +104,18 @@ class Served:
         return connection
 
     def send(self, raw: bytes) -> bytes:
-        """Everything that is answered to these bytes until the server closes."""
+        """Send bytes and return everything received until the server closes the connection."""
         with self.connect() as connection:
             connection.sendall(raw)
             return read_all(connection)
 
     def get(self, path: str = "/", method: str = "GET", **headers: str) -> Answer:
-        """A request as a browser sends it; ``host=""`` leaves that header out."""
+        """Send a request as a browser does; ``host=""`` omits that header."""
         return parse(self.send(format_request(self.port, path, method, **headers)))
 
     @contextmanager
     def watch(self, path: str, buffer: int = 0, **headers: str) -> Iterator[socket.socket]:
-        """A connection to a stream, its request sent."""
+        """Open a connection to a stream and send its request."""
         with self.connect(buffer) as connection:
             connection.sendall(format_request(self.port, path, "GET", **headers))
             yield connection
@@ -135,7 +135,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def read_until(connection: socket.socket, end: bytes) -> bytes:
-    """What comes up to and with ``end``, byte by byte."""
+    """Read up to and including ``end``, byte by byte."""
     got = b""
     while not got.endswith(end):
         part = connection.recv(1)
@@ -157,11 +157,11 @@ class Events:
 
     def __init__(self, connection: socket.socket) -> None:
         self._file = connection.makefile("rb")
-        while self._file.readline().strip():  # the answer's head
+        while self._file.readline().strip():  # the head of the response
             pass
 
     def next(self, name: str) -> Any:
-        """The data of the next event of that name."""
+        """Return the data of the next event with that name."""
         kind = ""
         while line := self._file.readline():
             field, _, value = line.decode().rstrip("\n").partition(": ")
@@ -173,9 +173,9 @@ class Events:
 
 
 def read_image(connection: socket.socket) -> bytes:
-    """The next part of ``/stream``: its JPEG."""
+    """Return the JPEG of the next part of ``/stream``."""
     head = read_until(connection, b"\r\n\r\n").decode()
-    while "Content-Length" not in head:  # the answer's own head
+    while "Content-Length" not in head:  # the head of the response
         head = read_until(connection, b"\r\n\r\n").decode()
     size = int(head.split("Content-Length: ")[1].split("\r\n")[0])
     content = b""
@@ -185,5 +185,5 @@ def read_image(connection: socket.socket) -> bytes:
 
 
 def thread_names() -> list[str]:
-    """The threads of live views."""
+    """Return the thread names of live views."""
     return [t.name for t in threading.enumerate() if "http" in t.name or "process_request" in t.name]

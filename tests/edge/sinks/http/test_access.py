@@ -1,4 +1,4 @@
-"""Who may read a live view: tokens, host names, other sites."""
+"""Access to a live view: tokens, host names, other sites."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TestToken:
         ids=["said", "not said, as over HTTP to another machine"],
     )
     def test_a_link_on_another_site_works(self, protected: Served, headers: dict[str, str]) -> None:
-        """A strict cookie would not be sent along a redirect that another site began."""
+        """Browsers do not send a strict cookie along a redirect that another site started."""
         answer = protected.get(f"/?token={TOKEN}", **headers)
         assert answer.status == 200
         assert 'http-equiv="refresh" content="0; url=/"' in answer.body.decode()
@@ -193,7 +193,7 @@ class TestOtherSites:
         assert local.get("/healthz", origin=origin).status == 200
 
     def test_the_page_behind_a_proxy_may(self, local: Served) -> None:
-        """Its origin is the proxy's, of which only the browser can tell that it is the page's own."""
+        """The page's origin is the proxy; only the browser can confirm that it is the page's own."""
         assert (
             local.get("/healthz", sec_fetch_site="same-origin", origin="https://proxy.example").status == 200
         )

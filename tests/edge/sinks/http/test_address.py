@@ -1,4 +1,4 @@
-"""Which addresses are served, and what is said of those that cannot be."""
+"""Supported addresses, and messages for unsupported ones."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def test_a_port_in_use_is_an_error_with_the_remedy() -> None:
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 300, "-", "..", "a..b"])
 def test_a_host_that_is_not_known(host: str) -> None:
-    with pytest.raises(OutputError, match=r"the host is not known; name this machine"):
+    with pytest.raises(OutputError, match=r"unknown host; use a name of this machine"):
         listen(ServeAddress(host, 0))
 
 
 def test_an_address_of_another_machine() -> None:
-    with pytest.raises(OutputError, match=r"it is not an address of this machine"):
+    with pytest.raises(OutputError, match=r"not an address of this machine"):
         listen(ServeAddress("192.0.2.77", 0))
 
 
@@ -74,7 +74,7 @@ def test_a_port_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(
-        OutputError, match=r"127\.0\.0\.1:80: the port is reserved for the system; choose one from 1024"
+        OutputError, match=r"127\.0\.0\.1:80: the port is reserved for the system; choose 1024 or above"
     ):
         listen(ServeAddress("127.0.0.1", 80))
 

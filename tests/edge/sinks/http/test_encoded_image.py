@@ -1,4 +1,4 @@
-"""How many images viewers get, and how they are encoded."""
+"""The rate and encoding of images for viewers."""
 
 from __future__ import annotations
 

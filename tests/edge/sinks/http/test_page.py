@@ -1,4 +1,4 @@
-"""The page as people see it: Chromium, without a window, opens what a run serves."""
+"""The live page as users see it: headless Chromium opens the page that a run serves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
 class Show(Served):
-    """A run that is served; each frame is the portrait, brighter from frame to frame."""
+    """A run with a live view; each frame is the portrait, increasingly bright."""
 
     def __init__(self, portrait: Image, faces: int = 1, token: str = "", target: str = "0") -> None:
         super().__init__(target, token, StreamInfo(name="/dev/video0", live=True), LABELS)
@@ -84,7 +84,7 @@ def wait_for_state(browser: Browser, state: str) -> None:
 
 
 def chart_pixels(area: str, what: str) -> str:
-    """An expression: what is made of the pixels (``data``) of an area of the first chart (``c``)."""
+    """Return a JavaScript expression of the pixels (``data``) in an area of the first chart (``c``)."""
     return (
         "(() => { const c = document.querySelector('.chart canvas'); if (!c?.clientWidth) return false;"
         " const x = new OffscreenCanvas(c.width, c.height).getContext('2d', {willReadFrequently: true});"
@@ -113,15 +113,15 @@ def test_image_faces_chart_and_figures_are_seen(
     assert [float(each.removesuffix("%")) for each in widths] == pytest.approx(
         [100 * score for score in SCORES]
     )
-    # The chart's newest column, read from the top: the labels' colors in their order.
+    # The newest column of the chart, from the top: the label colors in order.
     column = browser.wait_for(chart_pixels("c.width - 1, 0, 1, c.height", "data[3] === 255 && data"))
     rows = len(column) // 4
     shown = [[column[str(4 * int(y * rows) + channel)] for channel in range(3)] for y in (0.35, 0.65, 0.95)]
     assert shown == [[240, 228, 66], [0, 114, 178], [221, 221, 221]]
-    picture = cv2.imdecode(np.frombuffer(browser.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    assert picture.shape[:2] == (height, width)
-    ground = picture[height - 2, 2].mean()
+    screen = cv2.imdecode(np.frombuffer(browser.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    assert screen is not None
+    assert screen.shape[:2] == (height, width)
+    ground = screen[height - 2, 2].mean()
     assert bool(ground > 200) is (scheme == "light")
     assert browser.problems == []
 
@@ -132,7 +132,7 @@ def test_the_image_on_the_page_is_the_one_that_is_drawn(browser: Browser, show: 
     assert browser.evaluate(
         "[document.querySelector('#image').width, document.querySelector('#image').height]"
     ) == [320, 375]
-    # The box's edge has the color of "happy".
+    # The edge of the box has the color of "happy".
     pixel = browser.evaluate(
         "[...document.querySelector('#image').getContext('2d').getImageData(60, 130, 1, 1).data]"
     )
@@ -194,7 +194,7 @@ def test_odd_and_many_names_stay_text_and_in_their_place(browser: Browser, width
 
 
 def test_a_page_that_is_opened_later_shows_what_was_before(browser: Browser, show: Show) -> None:
-    show.sink._live._started -= 100  # the run is older
+    show.sink._live._started -= 100  # make the run older
     for second in range(100):
         show.sink._live._history.add(show_faces(), second)
     open_page(browser, show)
@@ -261,7 +261,7 @@ def test_a_program_that_is_gone_is_said(
         wait_for_state(browser, "running")
         monkeypatch.setattr(
             "fer_edge.sinks.http.routes._event", lambda name, data: b""
-        )  # it ends without a word
+        )  # the stream ends without notice
     wait_for_state(browser, "lost")
     assert "No connection to fer-edge for" in text(browser, "#notice")
 
@@ -283,7 +283,7 @@ def test_the_address_with_the_token_opens_the_page(browser: Browser, portrait: I
         open_page(browser, show)
         browser.wait_for("document.querySelector('#token-form')")
         if linked:
-            # A link on a page of another site: a strict cookie is not sent along a redirect from there.
+            # A link on another site's page: browsers do not send a strict cookie along a redirect from there.
             browser.open(elsewhere.sink.url.replace("127.0.0.1", "localhost"))
             browser.wait_for("location.hostname === 'localhost' && document.readyState === 'complete'")
             browser.evaluate(f"void (location.href = '{show.sink.url}?token={TOKEN}')")

@@ -1,4 +1,4 @@
-"""What is served under which path."""
+"""The content served under each path."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class TestMetrics:
 
 
 class TestSnapshot:
-    def test_it_is_the_next_frame(self, served: Served) -> None:
+    def test_the_snapshot_is_the_next_frame(self, served: Served) -> None:
         served.feed()
         answer = served.get("/snapshot.jpg")
         assert answer.headers["content-type"] == "image/jpeg"
@@ -202,7 +202,7 @@ class TestSnapshot:
         monkeypatch.setattr(routes, "_SNAPSHOT_S", 0.05)
         served.write()
         answer = served.get("/snapshot.jpg")
-        assert (answer.status, answer.body) == (503, b"No frame comes; try again later.\n")
+        assert (answer.status, answer.body) == (503, b"No frame has arrived; try again later.\n")
 
 
 class TestRequests:
@@ -227,10 +227,10 @@ class TestRequests:
         ["/nowhere", "/../live.py", "/%2e%2e/live.py", "/page/../live.py", "//", "//etc/passwd", "/./", "/index.html",
          "/live.py", "/style.css/", "/style.css%00", "/STREAM", "/stream/", "/<script>alert(1)</script>"],
     )  # fmt: skip
-    def test_nothing_else_is_there(self, served: Served, path: str) -> None:
+    def test_other_paths_do_not_exist(self, served: Served, path: str) -> None:
         answer = served.get(path)
         assert answer.status == 404
-        assert answer.body == b"There is nothing under this address.\n"
+        assert answer.body == b"This address does not exist.\n"
 
     @pytest.mark.parametrize(
         "raw",
@@ -281,7 +281,7 @@ class TestRequests:
 
 
 class RuleEvent:
-    """A rule that came true."""
+    """An event of a rule."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -291,7 +291,7 @@ class RuleEvent:
 
 
 def test_rules_that_come_true_are_told_once_to_whoever_listens(served: Served) -> None:
-    served.sink.tell(RuleEvent(1))  # before anybody did
+    served.sink.tell(RuleEvent(1))  # before anyone connects
     with served.watch("/events") as connection:
         events = Events(connection)
         events.next("status")
@@ -301,7 +301,7 @@ def test_rules_that_come_true_are_told_once_to_whoever_listens(served: Served) -
         assert [events.next("rule")["number"] for _ in range(3)] == [2, 3, 4]
 
 
-def test_and_counted_by_rule() -> None:
+def test_events_are_counted_by_rule() -> None:
     with Served(status=RunStatus(events={'any "very happy"': 3})) as served:
         body = served.get("/metrics").body.decode()
     assert 'fer_edge_rule_events_total{rule="any \\"very happy\\""} 3' in body

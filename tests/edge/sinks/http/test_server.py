@@ -1,4 +1,4 @@
-"""The server stays bounded: many, slow, silent and vanished viewers; the end of a run."""
+"""The server stays bounded with many, slow, silent and vanished viewers, and at the end of a run."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class TestSlow:
             wait_until(lambda: viewers(served) == 2)
             served.feed(0.03, lambda number: make_view(number, image=image))
             wait_until(lambda: viewers(served) == 1)
-            wait_until(lambda: len(thread_names()) <= 2)  # the server's and the other's
+            wait_until(lambda: len(thread_names()) <= 2)  # the server's thread and the other viewer's
             before = served.status.frames
             wait_until(lambda: served.status.frames > before + 5)
             assert viewers(served) == 1
@@ -139,7 +139,7 @@ class TestSlow:
                     received += 1
             except TimeoutError:
                 pass
-            assert received < 60  # no more than what the system's buffers hold
+            assert received < 60  # no more than the buffers of the system hold
 
     def test_a_head_that_never_ends_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(request_module, "_MOST_SECONDS", 0.3)
@@ -183,7 +183,7 @@ class TestSlow:
             with served.connect() as connection:
                 connection.setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0"
-                )  # closes with a reset
+                )  # close with a reset
                 connection.sendall(b"GET / HT")
             wait_until(lambda: len(thread_names()) <= 1)
         assert capfd.readouterr().err == ""
@@ -202,10 +202,10 @@ class TestClosing:
             assert thread_names() == []
             for connection in (images, silent):
                 connection.settimeout(5)
-                read_all(connection)  # up to the end, which comes
+                read_all(connection)  # reads until the connection is closed
         with pytest.raises(ConnectionRefusedError):
             served.connect()
-        served.sink.close()  # once more is harmless
+        served.sink.close()  # closing twice is harmless
 
     def test_a_viewer_who_reads_nothing_does_not_hold_it_up(self) -> None:
         with Served() as served, served.watch("/stream", buffer=4096):
@@ -224,7 +224,7 @@ class TestClosing:
         with socket.create_server(("127.0.0.1", port)):
             pass
 
-    def test_frames_after_the_end_are_nobody_s(self) -> None:
+    def test_frames_after_the_end_are_ignored(self) -> None:
         served = Served()
         served.sink.close()
         served.write()
@@ -241,13 +241,13 @@ class TestClosing:
     ],
 )
 def test_a_request_hidden_in_another_one_s_body_is_never_answered(headers: str) -> None:
-    """A proxy before the page and the page could disagree where the first one ends."""
+    """A proxy and the page could disagree about where the first request ends."""
     hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     request = f"GET /style.css HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n0\r\n\r\n{hidden}"
     with Served() as served, socket.create_connection(("127.0.0.1", served.port), 10) as connection:
         connection.sendall(request.encode())
         answers = b""
-        with suppress(ConnectionResetError):  # what was sent beyond the first one is left unread
+        with suppress(ConnectionResetError):  # the bytes after the first request remain unread
             while chunk := connection.recv(65536):
                 answers += chunk
     assert answers.count(b"HTTP/1.1 ") <= 1

@@ -1,4 +1,4 @@
-"""A finished file gets its name without taking another one's place."""
+"""A finished file gets its name without replacing another file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def journal(tmp_path: Path) -> FileJournal:
 
 @pytest.fixture(params=["links", "no links"], autouse=True)
 def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system as usual, and one without hard links, such as FAT."""
+    """Return a normal file system, and one without hard links, such as FAT."""
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.EPERM, os.strerror(errno.EPERM))

@@ -1,4 +1,4 @@
-"""What is deleted: the oldest files that an output wrote, and nothing else, whatever its list says."""
+"""Deletion of the oldest files that an output wrote, and of nothing else, whatever its list contains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def visible(folder: Path) -> list[str]:
 
 
 def write_day(journal: FileJournal, day: int, *, age: float | None = None, size: int = SIZE) -> Path:
-    """A file as an output writes it, last written so many days ago: by default as many as until the 30th."""
+    """Write a file as an output does, with its age in days; by default its age on the 30th."""
     path = journal.name.folder / journal.name.pattern.replace("%d", f"{day:02}").replace("%m", "11")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x" * size)
@@ -101,7 +101,7 @@ def test_folders_that_become_empty_go_too(tmp_path: Path) -> None:
     assert visible(tmp_path / "11") == ["11", "28", "29"]
 
 
-# --- nothing else ---
+# --- other files are never deleted ---
 
 
 @pytest.mark.parametrize("how", ["edited", "replaced", "link", "folder", "touched"])
@@ -131,7 +131,7 @@ def test_what_is_no_longer_as_it_was_left_stays(
     journal.announce()
     assert os.path.lexists(path)
     assert mine.exists()
-    assert caplog.text.count("it is not deleted") == 1
+    assert caplog.text.count("not deleted") == 1
 
 
 def test_a_copy_that_was_moved_to_another_disk_is_still_known(name: TimedName, tmp_path: Path) -> None:
@@ -195,12 +195,12 @@ def test_a_list_that_is_a_link_is_neither_read_nor_written(
     hidden_path(name, ".jsonl").symlink_to(target)
     write_day(Retention(days=1).register(name), 1)
     assert target.read_text() == "mine"
-    assert "list of files cannot be" in caplog.text
+    assert "the list of files: " in caplog.text
 
 
 def test_a_list_that_is_a_pipe_holds_nobody_up(name: TimedName) -> None:
     if not hasattr(os, "mkfifo"):
-        pytest.skip("this system has no pipes with names")
+        pytest.skip("this system has no named pipes")
     os.mkfifo(hidden_path(name, ".jsonl"))
     write_day(Retention(days=1).register(name), 1)
 
@@ -218,7 +218,7 @@ def test_what_a_killed_run_had_begun_is_known(name: TimedName, tmp_path: Path) -
     assert not path.exists()
 
 
-def test_a_half_written_line_spoils_no_other(name: TimedName, tmp_path: Path) -> None:
+def test_a_half_written_line_affects_no_other(name: TimedName, tmp_path: Path) -> None:
     write_day(Retention().register(name), 1)
     with hidden_path(name, ".jsonl").open("ab") as file:
         file.write(b'{"file": "r-02')
@@ -290,7 +290,7 @@ def test_rows_of_a_camera_are_kept_up_to_a_size(tmp_path: Path) -> None:
     kept = Retention(gigabytes=1200 / 1e9)
     write_rows(tmp_path / "%Y/r-%F-%H%M.csv", *from_then_on(start, 20, 60), retention=kept)
     files = sorted(tmp_path.glob("*/r-*.csv"))
-    assert len(files) == 3  # of 20, with 350 bytes each
+    assert len(files) == 3  # of 20 files with 350 bytes each
     assert sum(path.stat().st_size for path in files) <= 1200
 
 

@@ -1,4 +1,4 @@
-"""A camera's rows after a restart: ids go on, files are continued, quickly."""
+"""Rows of a camera after a restart: ids and files continue, quickly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def format_of(path: Path) -> RowFormat:
 
 
 def next_id(target: Path) -> int:
-    """The id that a run with --append begins with."""
+    """Return the first id of a run with --append."""
     return Continuation.of_live([(target, format_of(target))]).next_id
 
 
@@ -68,11 +68,11 @@ def test_rows_after_the_last_state_count(tmp_path: Path, suffix: str) -> None:
     write_rows(target, seen(NOON, 0, number=4), append=True)
     state = (tmp_path / f"r.{suffix}.state.json").read_bytes()
     write_rows(target, seen(NOON, 1, number=9), append=True)
-    (tmp_path / f"r.{suffix}.state.json").write_bytes(state)  # as after kill -9
+    (tmp_path / f"r.{suffix}.state.json").write_bytes(state)  # the state after kill -9
     assert next_id(target) == 10
 
 
-def test_a_file_that_was_deleted_begins_anew(tmp_path: Path) -> None:
+def test_a_deleted_file_is_started_again(tmp_path: Path) -> None:
     target = tmp_path / "r.csv"
     write_rows(target, seen(NOON, 0, number=4), append=True)
     target.unlink()
@@ -97,7 +97,7 @@ def test_with_rotated_names_ids_go_on_too(tmp_path: Path, suffix: str) -> None:
     for state in tmp_path.glob(".*.state.json"):
         state.unlink()
     write_rows(target, seen(local("2031-11-26 12:00"), number=None))
-    assert next_id(target) == 4  # the newest file has no face
+    assert next_id(target) == 4  # the newest file contains no face
 
 
 def test_a_restart_that_sees_nobody_forgets_no_id(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_half_written_row_is_cut_off(tmp_path: Path, suffix: str) -> None:
         write_rows(target, seen(NOON, 2), append=True)
         lines = target.read_bytes().splitlines(keepends=True)
         assert b"".join(lines[:-1]) == whole
-        target.write_bytes(whole + bytes(100))  # a power cut
+        target.write_bytes(whole + bytes(100))  # a power failure
         write_rows(target, seen(NOON, 2), append=True)
         assert target.read_bytes().count(b"\0") == 0
 
@@ -219,7 +219,7 @@ def test_videos_that_are_complete_stay_known(tmp_path: Path) -> None:
     whole = target.read_bytes()
     continuation = Continuation([(target, CsvFormat(LABELS))])
     assert continuation.select_missing(["a.mp4", "b.mp4"]) == ["b.mp4"]
-    assert target.read_bytes() == whole  # the camera's rows are not cut off
+    assert target.read_bytes() == whole  # the camera's rows are not truncated
 
 
 KILLED = """

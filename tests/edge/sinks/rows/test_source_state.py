@@ -1,4 +1,4 @@
-"""What a results file's state says, and which rows a run that goes on cuts off: its own half-done ones, no others."""
+"""The state of a results file, and which rows a continued run truncates: only its own incomplete ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fer_edge.sinks.csv import CsvFormat
 from fer_edge.sinks.jsonl import JsonLinesFormat
 
 LABELS = ("happy", "sad")
-MORE = 40  # rows of a source
+MORE = 40  # rows per source
 
 
 def row(source: str, number: int = 0) -> bytes:
@@ -22,13 +22,13 @@ def row(source: str, number: int = 0) -> bytes:
 
 
 def add(path: Path, source: str, rows: int = MORE) -> None:
-    """Write rows of a source at the end of a file."""
+    """Append the rows of a source to a file."""
     with path.open("ab") as file:
         file.writelines(row(source, number) for number in range(rows))
 
 
 def count(path: Path) -> dict[str, int]:
-    """How many rows there are of each source."""
+    """Count the rows of each source."""
     sources = [json.loads(line)["source"] for line in path.read_bytes().splitlines()]
     return {source: sources.count(source) for source in dict.fromkeys(sources)}
 
@@ -38,7 +38,7 @@ def go_on(*paths: Path) -> Continuation:
 
 
 def run(path: Path, *sources: str, killed_after: int | None = None, videos: bool = True) -> None:
-    """What a run with ``--append`` does to a file; one that is killed leaves its last source half done."""
+    """Apply a run with ``--append`` to a file; a killed run leaves its last source incomplete."""
     missing = go_on(path).select_missing(sources) if videos else list(sources)
     continuation = go_on(path)
     continuation.begin(missing if videos else ())
@@ -93,7 +93,7 @@ def test_images_after_a_killed_video_keep_its_rows_and_say_so(
 ) -> None:
     run(rows, "a", killed_after=5)
     run(rows, "1.jpg", videos=False)
-    assert "half the rows of a video" in caplog.text
+    assert "only part of the rows of an interrupted video" in caplog.text
     assert count(rows) == {"a": 5, "1.jpg": MORE}
     run(rows, "b")
     assert count(rows) == {"a": 5, "1.jpg": MORE, "b": MORE}
@@ -106,7 +106,7 @@ class TestSeveralFiles:
         both.begin(both.select_missing(["a"]))
         for path in (first, second):
             add(path, "a")
-        go_on(first).finish_source("a")  # and killed before the second
+        go_on(first).finish_source("a")  # killed before the second source
         both = go_on(first, second)
         assert both.select_missing(["a"]) == ["a"]
         assert not first.stat().st_size

@@ -1,4 +1,4 @@
-"""Two programs that were given the same file of rows."""
+"""Two programs that write to the same row file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_edge.sinks.rows.append_file import AppendFile
 from tests.edge.sinks.cameras import NOON, camera_rows, opened, seen
 from tests.edge.support import names_in, read_rows
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows' locks are others")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has different file locks")
 
 
 def test_the_second_is_refused_before_it_reads(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_the_second_is_refused_before_it_reads(tmp_path: Path) -> None:
     with opened(camera_rows(path)) as first:
         first.write(seen(NOON, 0))
         for options in ({"append": True}, {"overwrite": True}):
-            with pytest.raises(OutputError, match="another program is writing to it"):
+            with pytest.raises(OutputError, match="another program is writing to this file"):
                 camera_rows(path, **options)
         first.write(seen(NOON, 1))
     assert [row["frame"] for row in read_rows(path.read_text())] == [0, 1]

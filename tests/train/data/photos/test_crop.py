@@ -51,7 +51,7 @@ def photos(tmp_path: Path, write: Write, portrait: Image) -> Path:
     write("other/grace.png", half)
     write("other/wall.png", np.full((300, 400, 3), 128, np.uint8))
     write("other/pair.png", np.hstack([portrait, portrait]))
-    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    (tmp_path / "photos/other/broken.jpg").write_bytes(b"\xff\xd8 not an image")
     (tmp_path / "photos/other/notes.txt").write_text("not a photo")
     return tmp_path / "photos"
 
@@ -159,8 +159,8 @@ def test_photos_without_a_face_leave_nothing_behind(write: Write, tmp_path: Path
     ("names", "message"),
     [
         ((f"label{number}/a.png" for number in range(101)), "expected 2 to 100 labels, got 101"),
-        (("smile/a.png", "score/a.png"), "labels that are no result column's name, got 'score'"),
-        (("smile/a.png", "clock/a.png"), "labels that are no result column's name, got 'clock'"),
+        (("smile/a.png", "score/a.png"), "labels that are not names of result columns, got 'score'"),
+        (("smile/a.png", "clock/a.png"), "labels that are not names of result columns, got 'clock'"),
         (("a.png", "b.png"), "this image is not in a label folder"),
     ],
 )

@@ -166,7 +166,7 @@ def test_kaggles_train_csv_is_read_beside_tables_without_labels(
 
 
 def zip_that_lies(path: Path, content: bytes, says: int) -> Path:
-    """A zip whose headers say another size than what comes out of it."""
+    """Return a zip whose headers give another size than its content."""
     zip_of(path, {"fer2013.csv": content})
     archive = bytearray(path.read_bytes())
     for magic, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):

@@ -16,7 +16,7 @@ NUMBERS = "0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral"
 ROWS = [
     (row % 7, np.random.default_rng(row).integers(0, 256, (48, 48)), SPLITS[row // 7]) for row in range(21)
 ]
-"""Emotion, gray levels and Usage of a face of each emotion in each split."""
+"""Emotion, gray levels and Usage of one face per emotion and split."""
 
 Row = Callable[[int, "np.ndarray", str], tuple[str, ...]]
 
@@ -240,7 +240,7 @@ def test_bad_rows_are_left_out_where_that_is_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = write(tmp_path / "faces.csv", BAD_ROWS)
-    for _ in range(2):  # said each time, whatever is in the cache
+    for _ in range(2):  # reported each time, even from the cache
         caplog.clear()
         faces = load_faces(path, skip_unreadable=True)
         assert faces.labels.tolist() == [0, 0, 5]

@@ -1,4 +1,4 @@
-"""Files that are something else than a table of faces say so, and what to do."""
+"""Files that are not tables of faces give an error that says what they are and what to do."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def test_own_labels_are_in_alphabetical_order(tmp_path: Path) -> None:
     assert faces.labels.tolist() == [0, 1, 2]
 
 
-def test_pictures_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
+def test_images_of_any_size_are_read_as_the_runtime_sees_them(tmp_path: Path) -> None:
     from fer_edge.classification.preprocess import extract_face
     from fer_edge.detectors.full_frame import EXACT
     from fer_edge.models.spec import ModelSpec
@@ -135,10 +135,10 @@ def test_an_empty_label_folder_is_no_label_and_said(tmp_path: Path, caplog: pyte
     ]
 
 
-def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
+def test_all_unreadable_images_are_named_at_once(tmp_path: Path) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/b/1.png")
     for number in range(23):
-        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("no picture")
+        (tmp_path / f"train/a/bad{number:02}.jpg").write_text("not an image")
     with pytest.raises(
         DataError, match=r"cannot read 23 images: .*bad00.jpg: .*bad19.jpg: .*; and 3 more; replace"
     ) as told:
@@ -147,37 +147,35 @@ def test_all_unreadable_pictures_are_named_at_once(tmp_path: Path) -> None:
     assert "fer-edge video" not in str(told.value)
 
 
-def test_unreadable_pictures_are_left_out_where_that_is_asked_for(
+def test_unreadable_images_are_left_out_where_that_is_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder_of(tmp_path, "train/a/1.png", "train/a/3.png", "train/b/1.png")
-    (tmp_path / "train/a/2.jpg").write_text("no picture")
+    (tmp_path / "train/a/2.jpg").write_text("not an image")
     for _ in range(2):  # said each time, whatever is in the cache
         caplog.clear()
         faces = load_faces(tmp_path, skip_unreadable=True)
         assert faces.labels.tolist() == [0, 0, 1]
-        assert "2.jpg: expected a picture" in caplog.text
+        assert "2.jpg: cannot read image" in caplog.text
         assert "skipped" in caplog.text
     for path in tmp_path.glob("train/*/*.png"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"not an image")
     with pytest.raises(DataError, match="cannot read 4 images"):
         load_faces(tmp_path, skip_unreadable=True)
 
 
-def test_what_is_to_be_known_of_pictures_is_said_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_is_to_be_known_of_images_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder_of(tmp_path, "train/a/1.png")
     for name in ("2.png", "3.png"):
         (tmp_path / "train/b").mkdir(exist_ok=True)
         assert cv2.imwrite(str(tmp_path / "train/b" / name), np.full((9, 9), 4095, np.uint16))
     load_faces(tmp_path)
     (record,) = caplog.records
-    assert "2.png (and 1 more): its 16-bit values are 12-bit ones" in record.getMessage()
+    assert "2.png (and 1 more): 16-bit values scaled up from 12 bits" in record.getMessage()
 
 
-def _text_as_picture(root: Path) -> None:
-    (root / "train/a/2.jpg").write_text("no picture")
+def _text_as_image(root: Path) -> None:
+    (root / "train/a/2.jpg").write_text("not an image")
 
 
 def _labels_before_splits(root: Path) -> None:
@@ -185,7 +183,7 @@ def _labels_before_splits(root: Path) -> None:
     write_image(root / "sad/a/1.png")
 
 
-def _truncated_picture(root: Path) -> None:
+def _truncated_image(root: Path) -> None:
     write_image(root / "train/a/2.jpg", 5, (200, 200))
     content = (root / "train/a/2.jpg").read_bytes()
     (root / "train/a/2.jpg").write_bytes(content[: len(content) // 2])
@@ -194,14 +192,14 @@ def _truncated_picture(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_text_as_picture, "train/a/2.jpg: expected a picture"),
-        (_truncated_picture, "train/a/2.jpg: the JPEG ends"),
+        (_text_as_image, "train/a/2.jpg: cannot read image"),
+        (_truncated_image, "train/a/2.jpg: incomplete JPEG"),
         (lambda root: (root / "train/a/notes.txt").write_text("x"), "notes.txt: not an image; remove"),
         (lambda root: write_image(root / "train/1.png"), "1.png: this image is not in a label folder"),
         (lambda root: write_image(root / "test/c/1.png"), "test/c: Training has no label 'c'"),
         (lambda root: write_image(root / "more/a/1.png"), "more: 'more' is not the name of a split"),
         (lambda root: write_image(root / "Training/a/1.png"), "is the same split; merge the two folders"),
-        (lambda root: write_image(root / "train/score/1.png"), "no result column's name, got 'score'"),
+        (lambda root: write_image(root / "train/score/1.png"), "not names of result columns, got 'score'"),
         (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 characters without comma"),
         (lambda root: shutil.rmtree(root / "train/b"), "2 to 100 labels, got 1"),
         (lambda root: [write_image(root / f"train/l{i}/1.png") for i in range(99)], "2 to 100 labels, got 101"),

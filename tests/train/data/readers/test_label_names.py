@@ -16,7 +16,7 @@ NUMBERS = "0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral"
 
 
 def folders_of(root: Path, *names: str) -> Path:
-    """Label folders, each with an image whose gray level is the folder's place."""
+    """Write label folders, each with an image whose gray level is the index of the folder."""
     for level, name in enumerate(names):
         (root / name).mkdir(parents=True)
         assert cv2.imwrite(str(root / name / "1.png"), np.full((48, 48), level, np.uint8))
@@ -24,7 +24,7 @@ def folders_of(root: Path, *names: str) -> Path:
 
 
 def read_labels(faces: FaceDataset) -> list[str]:
-    """The label of each face, in the order in which the folders were given."""
+    """Return the label of each face, in the order of the folders."""
     order = np.argsort(faces.pixels[:, 0, 0], kind="stable")
     return [faces.label_names[label] for label in faces.labels[order]]
 

@@ -1,4 +1,4 @@
-"""A folder is named, and the faces are in a table or an archive in it."""
+"""A folder is given that contains the faces in a table or an archive."""
 
 from __future__ import annotations
 

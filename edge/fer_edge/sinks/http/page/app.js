@@ -1,19 +1,19 @@
-// The page: connects, shows what comes, and says honestly when nothing does.
+// The live view page: connects, shows images and rows, and reports when none arrive.
 
 import { Events, Images } from "/connection.js";
 import { Faces } from "/faces.js";
 
 const $ = (id) => document.getElementById(id);
-const QUIET_S = 2; // without a frame, and the page says so
+const QUIET_S = 2; // after this time without a frame, the page reports it
 
 const STATES = {
   connecting: ["Connecting", "", ""],
   starting: ["Waiting", "Waiting for the first frame", "The camera is being opened."],
-  stalled: ["No frames", "", "The image goes on when new ones come."],
-  lost: ["No connection", "No connection to fer-edge", "This page connects again by itself."],
-  full: ["Too many viewers", "Too many viewers", "Close other pages; this one tries again."],
-  refused: ["Token needed", "The token is not valid any more", "Open the address that fer-edge printed."],
-  ended: ["Ended", "The run has ended", "This page shows the next one by itself."],
+  stalled: ["No frames", "", "The image continues when new frames arrive."],
+  lost: ["No connection", "No connection to fer-edge", "This page reconnects automatically."],
+  full: ["Too many viewers", "Too many viewers", "Close other pages; this page retries automatically."],
+  refused: ["Token needed", "The token is no longer valid", "Open the address that fer-edge printed."],
+  ended: ["Ended", "The run has ended", "This page shows the next run automatically."],
 };
 
 let state = "connecting";
@@ -21,9 +21,9 @@ let status = null;
 let statusAt = 0;
 let lostAt = 0;
 
-/** Show the state. Screen readers are told when it changes, not at every second of it. */
+/** Show the state. The status text is set only when it changes, so that screen readers do not repeat it. */
 function setState(next) {
-  if (next === "lost" && state === "ended") return; // as was to be expected
+  if (next === "lost" && state === "ended") return; // expected after the end of a run
   if (next === "lost" && state !== "lost") lostAt = performance.now();
   state = next;
   const running = next === "running";
@@ -40,7 +40,7 @@ function setState(next) {
   $("notice-text").textContent = text;
 }
 
-/** Seconds since the last frame, counted on here since the last status. */
+/** Seconds since the last frame: the age in the last status plus the time since then. */
 function frameAge() {
   return (status?.frame_age_s ?? 0) + (performance.now() - statusAt) / 1000;
 }
@@ -106,7 +106,7 @@ const events = new Events(
 
 function connect() {
   if (document.hidden) {
-    // Nobody sees it: nothing is sent, and a browser has few connections to one server.
+    // Stop while the page is hidden: browsers allow only a few connections per server.
     images.stop();
     events.stop();
   } else {

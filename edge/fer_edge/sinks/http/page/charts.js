@@ -1,16 +1,16 @@
-// What the live page and the report share: how shares of emotions over time are drawn.
+// Shared by the live page and the report: drawing the shares of emotions over time.
 
-/** An element with a class and a text. */
+/** Create an element with an optional class and text. */
 export function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
+  const created = document.createElement(name);
+  if (className) created.className = className;
+  if (text !== undefined) created.textContent = text;
+  return created;
 }
 
 export const percent = (value) => `${Math.round(100 * value)}%`;
 
-/** Give a canvas as many pixels as it has on the screen, empty; null where it is not shown. */
+/** Resize a canvas to its pixels on the screen and clear it; returns null if it is not visible. */
 export function prepareCanvas(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const width = Math.round(canvas.clientWidth * ratio);
@@ -23,8 +23,8 @@ export function prepareCanvas(canvas) {
 }
 
 /**
- * A stacked area of whole pixels: each label's share from `begin` to `end` (of a chart's axis, which `place` turns into
- * pixels). `scores` are in thousandths, the first label on top.
+ * Draw a stacked area on whole pixels: the share of each label from `begin` to `end` on the chart's axis, which `place`
+ * maps to pixels. `scores` are in thousandths, the first label on top.
  */
 export function drawStack(context, { begin, end, scores }, { colors, place, top, height }) {
   const left = Math.round(place(begin));
@@ -38,7 +38,7 @@ export function drawStack(context, { begin, end, scores }, { colors, place, top,
   });
 }
 
-/** The number of the largest value, the first of equals. */
+/** Return the index of the largest value, the first one if there are several. */
 export function findLargest(values) {
   return values.reduce((best, value, index) => (value > values[best] ? index : best), 0);
 }

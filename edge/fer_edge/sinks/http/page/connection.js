@@ -1,10 +1,10 @@
-// What comes from the program: images over /images, everything else over /events. Both come back by themselves.
+// Connections to the server: images over /images, everything else over /events. Both reconnect automatically.
 
 const RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 8000;
-const SILENCE_MS = 5000; // the status comes every second
+const SILENCE_MS = 5000; // the server sends the status every second
 
-/** Reads the images of /images; `show` is given each as an ImageBitmap. Nothing stays open after `stop`. */
+/** Reads images from /images and passes each to `show` as an ImageBitmap. Nothing stays open after `stop`. */
 export class Images {
   constructor(show) {
     this.show = show;
@@ -31,7 +31,7 @@ export class Images {
       if (answer.ok) await this.readParts(answer.body.getReader(), signal);
       else await answer.body?.cancel();
     } catch {
-      // The connection broke, which the state on the page says.
+      // The connection broke; the page shows it as its state.
     }
     if (signal.aborted) return;
     this.timer = setTimeout(() => this.read(signal), this.retry);
@@ -40,7 +40,7 @@ export class Images {
 
   async readParts(reader, signal) {
     let held = new Uint8Array(0);
-    let needed = 0; // bytes of an image; 0 while its head is read
+    let needed = 0; // bytes of the image; 0 while reading its head
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
@@ -53,7 +53,7 @@ export class Images {
           const end = findHeadEnd(held);
           if (end < 0) break;
           const length = /content-length: *(\d+)/i.exec(new TextDecoder().decode(held.subarray(0, end)));
-          if (!length) throw new Error("a part without a length");
+          if (!length) throw new Error("part without a length");
           needed = Number(length[1]);
           held = held.slice(end);
         }
@@ -65,7 +65,7 @@ export class Images {
     }
   }
 
-  /** Decode an image; while one is being decoded only the newest of those that come waits. */
+  /** Decode and show an image; while one is being decoded, only the newest other image waits. */
   async decode(blob, signal) {
     this.waiting = blob;
     if (this.decoding) return;
@@ -79,7 +79,7 @@ export class Images {
         if (!signal.aborted) this.show(bitmap);
         bitmap.close();
       } catch {
-        // An image that cannot be decoded is left out.
+        // Skip an image that cannot be decoded.
       }
     }
     this.decoding = false;
@@ -93,7 +93,7 @@ function findHeadEnd(bytes) {
   return -1;
 }
 
-/** Reads /events; `handlers` are called by the events' names, `lost` with why nothing comes. */
+/** Reads /events: calls the handler with the name of each event, and `lost` with the reason when events stop. */
 export class Events {
   constructor(handlers, lost) {
     this.handlers = handlers;
@@ -136,7 +136,7 @@ export class Events {
     this.source = null;
   }
 
-  /** EventSource gives up for ever on some errors and says nothing of their kind: ask, then try again. */
+  /** Find out why the connection failed, and retry: EventSource gives up on some errors without a reason. */
   async reconnect() {
     this.stop();
     this.timer = setTimeout(() => this.start(), this.retry);

@@ -1,16 +1,16 @@
-// The faces in view: a card for each, with its scores as bars and as a chart over the last minutes.
+// The faces in view: a card for each face, with its scores as bars and as a chart of the last minutes.
 
 import { drawStack, element, findLargest, percent, prepareCanvas } from "/charts.js";
 
 const SAMPLE_S = 0.5;
-const KEPT_S = 6; // a card of a face that left
+const KEPT_S = 6; // how long the card of a face that left remains
 const MOST_CARDS = 8;
 const MOST_ROWS = 12;
-const GAP_S = 2; // between two samples, and the chart shows that the face was away
+const GAP_S = 2; // a longer gap between two samples is shown in the chart as absence
 
 const $ = (id) => document.getElementById(id);
 
-/** One face's card. */
+/** The card of one face. */
 class Card {
   constructor(id, model) {
     this.id = id;
@@ -21,7 +21,7 @@ class Card {
     this.tag = element("span", "tag");
     head.append(element("span", "name", `Face ${id}`), this.leftText, this.tag);
     const list = element("dl", "scores");
-    // As wide as the longest label in bold: the bars stay where they are when another one is on top.
+    // As wide as the longest label in bold, so that the bars do not move when another label is on top.
     list.style.setProperty("--label", `${Math.max(...model.labels.map((label) => label.length)) + 0.5}ch`);
     this.rows = model.labels.map((label, index) => {
       const row = element("div");
@@ -35,7 +35,7 @@ class Card {
       list.append(row);
       return { row, fill, value };
     });
-    if (model.labels.length > MOST_ROWS) list.tabIndex = 0; // it scrolls, by keys too
+    if (model.labels.length > MOST_ROWS) list.tabIndex = 0; // lets the keyboard scroll it
     const chart = element("figure", "chart");
     this.canvas = element("canvas");
     this.canvas.setAttribute("role", "img");
@@ -68,7 +68,7 @@ class Card {
     this.leftText.textContent = left ? "out of view" : "";
   }
 
-  /** A stacked area: each label's share at each time, the newest at the right edge. */
+  /** Draw a stacked area: the share of each label over time, the newest at the right edge. */
   draw(samples, now) {
     const { labels, colors, history_s: span } = this.model;
     const prepared = prepareCanvas(this.canvas);
@@ -83,12 +83,12 @@ class Card {
     }
     const sums = labels.map((_, index) => samples.reduce((sum, sample) => sum + sample[index + 1], 0));
     const most = labels[findLargest(sums)];
-    this.canvas.setAttribute("aria-label", `Shares of the emotions over the last minutes, most of all ${most}`);
+    this.canvas.setAttribute("aria-label", `Shares of the emotions over the last minutes; mostly ${most}`);
     this.canvas.title = this.canvas.getAttribute("aria-label");
   }
 }
 
-/** All faces; times are seconds of the program's run. */
+/** All faces; times are in seconds since the start of the run. */
 export class Faces {
   begin(model) {
     this.model = model;
@@ -118,7 +118,7 @@ export class Faces {
     if (Math.abs(this.now - this.drawn) >= SAMPLE_S) this.draw();
   }
 
-  /** The face's card, made where there is room for one. */
+  /** Return the card of a face, creating it if there is room; otherwise undefined. */
   card(id) {
     let card = this.cards.get(id);
     if (!card) {
