@@ -41,9 +41,12 @@ if TYPE_CHECKING:
     from fer_edge.models.spec import ModelSpec
     from fer_edge.recognizer import EmotionRecognizer
     from fer_edge.rendering.annotate import annotate
+    from fer_edge.rendering.view import View
     from fer_edge.reports.results import read_results
     from fer_edge.result_stream import ResultStream
+    from fer_edge.sinks.base import Sink
     from fer_edge.sources.base import Source
+    from fer_edge.statistics import RunStatistics
     from fer_edge.types import (
         Detection,
         Discontinuity,
@@ -83,12 +86,15 @@ __all__ = [
     "PluginError",
     "ResultStream",
     "RunError",
+    "RunStatistics",
+    "Sink",
     "SkippedInput",
     "Source",
     "SourceError",
     "SourceLostError",
     "StreamInfo",
     "UsageError",
+    "View",
     "__version__",
     "annotate",
     "read_results",
@@ -121,12 +127,15 @@ _MODULES = {
     "PluginError": "errors",
     "ResultStream": "result_stream",
     "RunError": "errors",
+    "RunStatistics": "statistics",
+    "Sink": "sinks.base",
     "SkippedInput": "types",
     "Source": "sources.base",
     "SourceError": "errors",
     "SourceLostError": "errors",
     "StreamInfo": "types",
     "UsageError": "errors",
+    "View": "rendering.view",
     "annotate": "rendering.annotate",
     "read_results": "reports.results",
 }

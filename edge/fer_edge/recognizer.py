@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,9 +25,14 @@ from fer_edge.pipeline import Pipeline
 from fer_edge.result_stream import OnError, ResultStream
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.system import thread_count
+from fer_edge.session import Session
+from fer_edge.sinks.base import Sink, SinkRequest
+from fer_edge.sinks.registry import create_sink
 from fer_edge.sources.base import Source
 from fer_edge.sources.image_io import read_image
+from fer_edge.sources.images import ImageSource
 from fer_edge.sources.registry import source_of
+from fer_edge.statistics import RunStatistics
 from fer_edge.types import FaceResult, Frame, Image, StreamInfo
 
 __all__ = ["EmotionRecognizer"]
@@ -163,13 +168,49 @@ class EmotionRecognizer:
         2 0.2 ['neutral']
         """
         self._check_open()
-        opened = source_of(source) if isinstance(source, str | Path | int) else source
-        if not hasattr(opened, "info"):
-            raise ValueError(
-                f"expected a path, a URL, a camera's index or a source, got {type(source).__name__}; "
-                "use analyze for an image in memory"
+        return ResultStream(_create_source(source), self._open_pipeline, on_error)
+
+    def run(
+        self,
+        source: str | Path | int | Source,
+        sinks: Sequence[str | os.PathLike[str] | Sink],
+        *,
+        overwrite: bool = False,
+    ) -> RunStatistics:
+        """Write the results of a source to sinks until it ends, as the command line does.
+
+        ``source`` is that of :meth:`stream`. Each of ``sinks`` is a path or a custom :class:`Sink`: a ``.jsonl`` or
+        ``.csv`` file receives rows; any other file is the annotated video or image, or a folder of annotated images.
+        Existing files are replaced only with ``overwrite``. An image of a folder that cannot be read is counted and
+        skipped. Raises OutputError if a result cannot be written, and the errors of :meth:`stream`. The results
+        before an error are kept.
+
+        >>> from fer_edge import EmotionRecognizer
+        >>> with EmotionRecognizer() as recognizer:
+        ...     statistics = recognizer.run("clip.mp4", ["results.jsonl", "annotated.mp4"])
+        >>> statistics.frames, statistics.faces
+        (3, 3)
+        """
+        self._check_open()
+        opened = _create_source(source)
+        inputs = _list_inputs(source, opened)
+        targets = [
+            create_sink(
+                SinkRequest(
+                    target=os.fspath(sink),
+                    stream=opened.info,
+                    labels=self.labels,
+                    inputs=inputs,
+                    root=Path(source) if isinstance(source, str | Path) and Path(source).is_dir() else None,
+                    overwrite=overwrite,
+                )
             )
-        return ResultStream(opened, self._open_pipeline, on_error)
+            if isinstance(sink, str | os.PathLike)
+            else sink
+            for sink in _check_sinks(sinks, inputs)
+        ]
+        with opened, self._open_pipeline(opened) as pipeline:
+            return Session(pipeline, targets).run()
 
     @contextmanager
     def _open_pipeline(self, source: Source) -> Iterator[Pipeline]:
@@ -231,6 +272,41 @@ class _ImageIterableSource:
 
     def __iter__(self) -> Iterator[Frame]:
         return map(_load_frame, self._images)
+
+
+def _create_source(source: str | Path | int | Source) -> Source:
+    """Return the source for a path, URL or camera index, or the source itself; raises ValueError for anything else."""
+    opened = source_of(source) if isinstance(source, str | Path | int) else source
+    if not hasattr(opened, "info"):
+        raise ValueError(
+            f"expected a path, a URL, a camera's index or a source, got {type(source).__name__}; "
+            "use analyze for an image in memory"
+        )
+    return opened
+
+
+def _list_inputs(source: str | Path | int | Source, opened: Source) -> tuple[str, ...]:
+    """Return the paths that a source reads, which must not be overwritten."""
+    if isinstance(opened, ImageSource):
+        return opened.paths
+    return (os.fspath(source),) if isinstance(source, str | Path) else ()
+
+
+def _check_sinks(
+    sinks: Sequence[str | os.PathLike[str] | Sink], inputs: Sequence[str]
+) -> Sequence[str | os.PathLike[str] | Sink]:
+    """Raise ValueError for what is not a list of sinks, UsageError for a path that is named twice or is an input."""
+    if isinstance(sinks, str | os.PathLike):
+        raise ValueError(f"expected a list of sinks, got a single {type(sinks).__name__}")
+    taken = {os.path.realpath(path) for path in inputs}
+    for sink in sinks:
+        if not isinstance(sink, str | os.PathLike):
+            continue
+        path = os.path.realpath(sink)
+        if path in taken:
+            raise UsageError(f"{os.fspath(sink)}: is an input or another output; choose another output")
+        taken.add(path)
+    return sinks
 
 
 def _detector_factory(

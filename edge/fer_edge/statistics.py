@@ -67,6 +67,12 @@ class RunStatistics:
 
     ``duration_s`` is the time from the request for the first frame to the last written result. ``errors`` holds the
     first 1000 of ``error_count`` errors.
+
+    >>> from fer_edge import EmotionRecognizer
+    >>> with EmotionRecognizer() as recognizer:
+    ...     statistics = recognizer.run("photos", ["rows.csv"])
+    >>> statistics.frames, statistics.faces, dict(statistics.emotions), statistics.error_count
+    (2, 1, {'neutral': 1}, 1)
     """
 
     started: datetime = field(default_factory=lambda: datetime.now().astimezone(), compare=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import cv2
@@ -13,15 +15,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge import EmotionRecognizer, FaceResult, Frame
+from fer_edge import EmotionRecognizer, FaceResult, Frame, SkippedInput, View
 from fer_edge.detectors.base import DetectorTraits
 from fer_edge.detectors.full_frame import EXACT
-from fer_edge.errors import FerEdgeError, ModelError, SourceError, SourceLostError, UsageError
+from fer_edge.errors import FerEdgeError, ModelError, OutputError, SourceError, SourceLostError, UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS
 from fer_edge.sources.base import SourceItem
 from fer_edge.types import Detection, Discontinuity, FaceBox, Image, StreamInfo
-from tests.edge.support import ItemSource, drifting, read_back, run_python, write_video
+from tests.edge.support import ItemSource, drifting, names_in, read_back, run_python, write_video
 
 
 @pytest.fixture(scope="module")
@@ -423,3 +425,92 @@ class TestMaking:
             recognizer.analyze(portrait)
         with pytest.raises(ValueError, match="closed"):
             next(recognizer.stream(np.zeros(0)))  # type: ignore[arg-type]
+
+
+class TestRun:
+    def test_writes_what_the_command_line_writes(
+        self, recognizer: EmotionRecognizer, clip: Path, tmp_path: Path
+    ) -> None:
+        targets = [tmp_path / "rows.jsonl", str(tmp_path / "rows.csv"), tmp_path / "annotated.mp4"]
+        statistics = recognizer.run(clip, targets)
+        assert (statistics.frames, statistics.faces, statistics.error_count) == (12, 12, 0)
+        rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+        assert rows == [json.loads(json.dumps(result.as_record())) for result in recognizer.stream(clip)]
+        assert len((tmp_path / "rows.csv").read_text().splitlines()) == 1 + 12
+        assert sum(1 for _ in recognizer.stream(tmp_path / "annotated.mp4")) == 12
+
+    def test_a_folder_becomes_a_folder_and_unreadable_images_are_counted(
+        self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
+    ) -> None:
+        (tmp_path / "photos").mkdir()
+        cv2.imwrite(str(tmp_path / "photos/a.png"), portrait)
+        (tmp_path / "photos/b.png").write_text("not an image")
+        statistics = recognizer.run(tmp_path / "photos", [tmp_path / "out", tmp_path / "rows.jsonl"])
+        assert (statistics.frames, statistics.error_count) == (1, 1)
+        assert "b.png" in statistics.errors[0]
+        assert names_in(tmp_path / "out") == ["a.png"]
+
+    def test_images_of_a_custom_source_become_files_of_their_names(
+        self, recognizer: EmotionRecognizer, portrait: Image, tmp_path: Path
+    ) -> None:
+        source = ItemSource([Frame(portrait, "a/one.jpg"), Frame(portrait, index=1)], still=True)
+        recognizer.run(source, [tmp_path / "out"])
+        assert names_in(tmp_path / "out") == ["1.png", "one.jpg"]
+        with pytest.raises(OutputError, match="already exists"):
+            recognizer.run(source, [tmp_path / "out"])
+
+    def test_own_sinks_are_opened_and_closed_also_after_an_error(
+        self, recognizer: EmotionRecognizer, portrait: Image
+    ) -> None:
+        class Failing:
+            def __init__(self) -> None:
+                self.calls: list[str] = []
+
+            def open(self, stream: StreamInfo, stop: Event) -> None:
+                self.calls.append(f"open {stream.name}")
+
+            def write(self, result: View | SkippedInput) -> None:
+                self.calls.append("write")
+                raise OutputError("the disk is full")
+
+            def close(self) -> None:
+                self.calls.append("close")
+
+        sink = Failing()
+        with pytest.raises(OutputError, match="the disk is full"):
+            recognizer.run(ItemSource([Frame(portrait)]), [sink])
+        assert [call.split()[0] for call in sink.calls] == ["open", "write", "close"]
+
+    def test_no_file_is_replaced_unless_asked(
+        self, recognizer: EmotionRecognizer, clip: Path, tmp_path: Path
+    ) -> None:
+        rows = tmp_path / "rows.jsonl"
+        rows.write_text("mine\n")
+        with pytest.raises(OutputError, match="already exists"):
+            recognizer.run(clip, [rows])
+        assert rows.read_text() == "mine\n"
+        recognizer.run(clip, [rows], overwrite=True)
+        assert len(rows.read_text().splitlines()) == 12
+
+    def test_an_input_is_never_an_output(
+        self, recognizer: EmotionRecognizer, clip: Path, tmp_path: Path
+    ) -> None:
+        before = clip.read_bytes()
+        link = tmp_path / "link.mp4"
+        link.symlink_to(clip)
+        for targets in ([clip], [link], [tmp_path / "a.csv", tmp_path / "b/../a.csv"]):
+            with pytest.raises(UsageError, match=r"is an input or another output"):
+                recognizer.run(clip, targets, overwrite=True)
+        assert clip.read_bytes() == before
+        assert names_in(tmp_path) == ["link.mp4"]
+
+    def test_a_single_path_is_not_a_list(self, recognizer: EmotionRecognizer, clip: Path) -> None:
+        with pytest.raises(ValueError, match="expected a list of sinks"):
+            recognizer.run(clip, "rows.jsonl")
+
+    def test_a_source_that_does_not_exist_leaves_no_files(
+        self, recognizer: EmotionRecognizer, tmp_path: Path
+    ) -> None:
+        with pytest.raises(SourceError):
+            recognizer.run(tmp_path / "missing.mp4", [tmp_path / "rows.jsonl", tmp_path / "a.mp4"])
+        assert names_in(tmp_path) == []

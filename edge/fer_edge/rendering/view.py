@@ -27,6 +27,12 @@ class View:
 
     ``mirror`` flips the image left to right, but not the coordinates. ``ids`` draws each face's id next to its label.
     ``hidden`` states how and where faces are made unrecognizable.
+
+    >>> from fer_edge import EmotionRecognizer, View
+    >>> with EmotionRecognizer() as recognizer, recognizer.stream("clip.mp4") as results:
+    ...     view = View(next(results))
+    ...     print(view.index, [face.emotion for face in view.faces], view.image().dtype)
+    0 ['neutral'] uint8
     """
 
     __slots__ = ("_drawn", "_hidden", "_ids", "_mirror", "_result", "draw_s")

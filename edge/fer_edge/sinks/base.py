@@ -35,6 +35,21 @@ class Sink(Protocol):
     After ``close`` the output is complete. The constructor refuses a target that cannot be written, before any
     input is read. Files are opened with the first result, connections in ``open``. Failures raise OutputError.
     A BrokenPipeError ends the program silently; raise it only if the reader closed the pipe (``| head``).
+
+    >>> from fer_edge import EmotionRecognizer, View
+    >>> class Counter:
+    ...     faces = 0
+    ...     def open(self, stream, stop):
+    ...         print(stream.name)
+    ...     def write(self, result):
+    ...         if isinstance(result, View):
+    ...             self.faces += len(result.faces)
+    ...     def close(self):
+    ...         print(self.faces, "faces")
+    >>> with EmotionRecognizer() as recognizer:
+    ...     statistics = recognizer.run("clip.mp4", [Counter()])
+    clip.mp4
+    3 faces
     """
 
     def open(self, stream: StreamInfo, stop: Event) -> None:

@@ -50,14 +50,22 @@ class ImageFolderSink(StatelessSink):
         self, folder: Path, sources: Sequence[str], *, root: Path | None = None, overwrite: bool = False
     ) -> None:
         check_folder(folder)
+        self._folder, self._overwrite = folder, overwrite
         self._targets = assign_targets(folder, sources, _with_writable_suffix, root=root, overwrite=overwrite)
 
     def write(self, result: View | SkippedInput) -> None:
         """Write the annotated copy of an image; skipped inputs have no copy."""
         if isinstance(result, View):
-            target = self._targets[result.source]
+            target = self._targets.get(result.source) or self._assign_target(result)
             make_folder(target.parent)
             write_image(target, result.image())
+
+    def _assign_target(self, result: View) -> Path:
+        """Return the file for an image of a source that does not list its images beforehand."""
+        path = self._folder / _with_writable_suffix(Path(Path(result.source).name or str(result.index)))
+        if not self._overwrite and path.exists():
+            raise OutputError(f"{path}: already exists; choose another folder")
+        return path
 
 
 def create_sink(request: SinkRequest) -> Sink:

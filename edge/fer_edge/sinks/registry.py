@@ -20,6 +20,7 @@ __all__ = [
     "create_faces_sink",
     "create_image_sink",
     "create_row_sink",
+    "create_sink",
     "create_window",
     "is_standard_output",
     "split_target",
@@ -80,6 +81,17 @@ def create_image_sink(request: SinkRequest) -> Sink:
     if name is None:
         name = "images" if request.stream.still else "video"
     return IMAGE_SINKS.load(name)(replace(request, target=target))
+
+
+def create_sink(request: SinkRequest) -> Sink:
+    """Create a row sink or an image sink, whichever the target names.
+
+    Files with the suffix of a results format, and ``-``, are for rows. Raises UsageError or OutputError.
+    """
+    name, target = split_target(request.target, ROW_SINKS)
+    suffix = Path(target).suffix.lower().removeprefix(".")
+    is_rows = name is not None or target == STANDARD_OUTPUT or suffix in ROW_SINKS
+    return create_row_sink(request) if is_rows else create_image_sink(request)
 
 
 def is_standard_output(target: str) -> bool:

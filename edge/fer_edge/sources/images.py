@@ -108,9 +108,9 @@ class ImageSource:
     """
 
     def __init__(self, paths: Sequence[Path | str], name: str | None = None) -> None:
-        self._paths = [os.fspath(path) for path in paths]
+        self.paths = tuple(os.fspath(path) for path in paths)
         self.info = StreamInfo(
-            name=name if name is not None else " ".join(self._paths), still=True, frame_count=len(self._paths)
+            name=name if name is not None else " ".join(self.paths), still=True, frame_count=len(self.paths)
         )
 
     def __enter__(self) -> Self:
@@ -122,7 +122,7 @@ class ImageSource:
         """Do nothing: no file stays open."""
 
     def __iter__(self) -> Iterator[SourceItem]:
-        for path in self._paths:
+        for path in self.paths:
             try:
                 yield Frame(read_image(path), path)
             except SourceError as error:

@@ -106,7 +106,7 @@ class TestSoftLabelsOfViews:
         said = capsys.readouterr().err
         assert "135 faces" in said
         assert "5 faces of Training have no view answers" in said
-        assert "fitted on 5 of them" in said
+        assert "5 of them are used to fit the temperature" in said
         provenance = read_spec(tmp_path / "run" / "spec.json").provenance
         assert provenance["temperature"] > 0
         assert provenance["teachers"] == f"answers.npz ({find_model().spec.name} {find_model().sha256[:8]})"
@@ -190,4 +190,4 @@ class TestRefusals:
         cut = tmp_path / "cut.npz"
         cut.write_bytes(answers.read_bytes()[:1000])
         options = (*small(), "--teacher", str(cut))
-        assert "expected view answers" in self.refuse(capsys, table, tmp_path / "run", *options, status=1)
+        assert "cannot read view answers" in self.refuse(capsys, table, tmp_path / "run", *options, status=1)

@@ -112,7 +112,7 @@ class TestFold:
         assert {**report, "model": "", "sha256": ""} == {**before, "model": "", "sha256": ""}
         capsys.readouterr()
         assert run(["fit", str(data), "--out", str(folder), "--resume", "--fold", "1/4"]) == 2
-        assert "(--fold 2/4), got --fold 1/4" in capsys.readouterr().err
+        assert "with --fold 2/4, not with --fold 1/4" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from fer_train.cli.main import cli, run
+from fer_train.data.dataset import load_faces
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,7 @@ def test_help_needs_no_keras() -> None:
 
 
 def test_a_tflite_is_measured_without_keras(small_csv: Path, tmp_path: Path) -> None:
+    load_faces(small_csv)  # the cache then has it, and pandas is not needed
     program = (
         "import sys; from fer_train.cli.main import run; from fer_edge.models.find_model import find_model;"
         f"status = run(['evaluate', str(find_model().path), {str(small_csv)!r}]);"
