@@ -28,6 +28,7 @@ COLUMNS: Final = (
 _FACE_IDS: Final = re.compile(
     rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d{1,18}),[^\n]*', re.MULTILINE
 )
+_ROW_SOURCES: Final = re.compile(rb'^("(?:[^"]|"")*+"|[^",\n]*+),', re.MULTILINE)
 
 
 class CsvFormat:
@@ -39,10 +40,15 @@ class CsvFormat:
     """
 
     face_ids = _FACE_IDS
+    row_sources = _ROW_SOURCES
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         self._labels = labels
         self.header = _encode([[*COLUMNS, *labels]])
+
+    def encode_source(self, source: str) -> bytes:
+        """Return a source as a CSV field."""
+        return _encode([[protect_path(source), ""]]).removesuffix(b",\n")
 
     def format_result(self, result: View | SkippedInput) -> bytes:
         """Return the rows of a result, as UTF-8."""

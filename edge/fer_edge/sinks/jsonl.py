@@ -20,6 +20,7 @@ from fer_edge.types import SkippedInput
 __all__ = ["JsonLinesFormat", "JsonLinesSink", "create_sink", "format_row"]
 
 _FACE_IDS: Final = re.compile(rb'"id": ?(\d{1,18})\b')  # inside a string its quotes would be escaped
+_ROW_SOURCES: Final = re.compile(rb'^\{"source": ?("(?:[^"\\\n]|\\.)*+")', re.MULTILINE)
 _CHECKED_BYTES: Final = 8 << 20  # searched for a row with a face
 
 
@@ -31,9 +32,14 @@ class JsonLinesFormat:
 
     header = b""
     face_ids = _FACE_IDS
+    row_sources = _ROW_SOURCES
 
     def __init__(self, labels: tuple[str, ...] = ()) -> None:
         self._labels = labels
+
+    def encode_source(self, source: str) -> bytes:
+        """Return a source as a JSON string."""
+        return json.dumps(source, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def format_result(self, result: View | SkippedInput) -> bytes:
         """Return the row of a result, as UTF-8."""

@@ -110,6 +110,13 @@ class SourceState:
             with output_errors(self.path):
                 os.truncate(self.path, limit)
 
+    @property
+    def end_of_other_rows(self) -> int:
+        """The end of the last rows that no run with this state wrote, in bytes; 0 if there are none."""
+        if self.size > max(self.ends.values(), default=0) and not self.in_progress:
+            return self.size
+        return self.ends.get(_BEFORE, 0)
+
     def begin(self, sources: Iterable[str]) -> None:
         """Record the sources to be written; existing rows are kept. Raises OutputError."""
         size = self.size
