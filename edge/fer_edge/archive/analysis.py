@@ -33,7 +33,7 @@ from fer_edge.sources.video import VideoSource
 __all__ = ["StallWatch", "Worker", "analyze_span", "open_worker"]
 
 _STDERR: Final = 2
-_MOST_RESTARTS: Final = 20  # the most timer restarts within the timeout
+_MAX_RESTARTS: Final = 20  # the most timer restarts within the timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class StallWatch:
     def beat(self) -> None:
         """Restart the timeout."""
         now = time.monotonic()
-        if now - self._last > self._seconds / _MOST_RESTARTS:
+        if now - self._last > self._seconds / _MAX_RESTARTS:
             self._last = now
             # Runs in a C thread, which needs no lock that the hanging code may hold.
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=_STDERR)

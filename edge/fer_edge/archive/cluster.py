@@ -30,7 +30,7 @@ _SLOW: Final = "timed out during startup"
 _CONNECT_S: Final = 5.0
 _STATUS_S: Final = 60.0  # allows for a slow start of Python and Ray on a busy machine
 _CLIENT: Final = "ray://"
-_LONGEST_TEMP: Final = 40  # characters; paths of the sockets inside are limited to 107
+_MAX_TEMP_LENGTH: Final = 40  # characters; paths of the sockets inside are limited to 107
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -126,7 +126,7 @@ def _init(ray: Any, options: dict[str, Any]) -> None:
 def _short_temp() -> str:
     """Return the temporary folder, or ``/tmp`` if its path is too long for sockets."""
     usual = tempfile.gettempdir()
-    return usual if len(usual) <= _LONGEST_TEMP or os.name != "posix" else "/tmp"
+    return usual if len(usual) <= _MAX_TEMP_LENGTH or os.name != "posix" else "/tmp"
 
 
 def _check_answer(address: str) -> None:

@@ -22,7 +22,7 @@ __all__ = ["Section", "cut", "plan_sections"]
 
 _SLACK: Final = 0.25  # the last section may be longer by this share of a section
 _AFTER_KEY_S: Final = 0.5  # a key frame may be presented this much later than it is decoded
-_MOST_UNINDEXED: Final = 12  # without an index, each section reads the video from its start
+_MAX_UNINDEXED: Final = 12  # without an index, each section reads the video from its start
 _INDEXED: Final = "mov"  # prefix of FFmpeg's name for .mp4, .mov and related formats
 
 
@@ -80,7 +80,7 @@ def cut(options: AnalysisOptions, end_s: float, keys: Sequence[float] | None) ->
     start_s = options.span.start_s
     count = math.ceil((end_s - start_s) / options.section_s - _SLACK)
     if keys is None:
-        count = min(count, _MOST_UNINDEXED)
+        count = min(count, _MAX_UNINDEXED)
     if count < 2:
         return ()
     length_s = options.section_s if keys is not None else (end_s - start_s) / count

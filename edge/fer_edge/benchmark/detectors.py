@@ -32,7 +32,7 @@ __all__ = [
     "render_comparison",
 ]
 
-_MOST: Final = 300  # images or frames to search
+_MAX_IMAGES: Final = 300  # images or frames to search
 _NEARLY: Final = 0.98  # of the images in which the best detector finds a face
 _SAME_FACE_IOU: Final = 0.4  # the boxes of different detectors differ
 
@@ -140,7 +140,7 @@ def compare_detectors(
             dict.fromkeys(itertools.combinations(names, 2), 0),
             left_out,
         )
-        for frame in progress(itertools.islice(_read_frames(source, comparison), _MOST)):
+        for frame in progress(itertools.islice(_read_frames(source, comparison), _MAX_IMAGES)):
             # Alternate the order, so that going first is no advantage.
             turns = detectors if comparison.images % 2 == 0 else detectors[::-1]
             boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}

@@ -22,8 +22,8 @@ GUIDE: Final = 'docs/conversion.md, "Networks from elsewhere"'
 """The documentation that explains the remedies."""
 
 _KNOWN: Final = ((PIXEL_MEAN, PIXEL_SCALE), (0.0, 255.0), (127.5, 127.5), (0.0, 1.0))
-_MOST_CLIPPED: Final = 4  # gray levels clipped at either end of the range
-_FEWEST_LEVELS: Final = 192  # of the 256 gray levels that remain distinct
+_MAX_CLIPPED: Final = 4  # gray levels clipped at either end of the range
+_MIN_LEVELS: Final = 192  # of the 256 gray levels that remain distinct
 _TOLERANCE: Final = 0.5  # gray levels, for the mean and the standard deviation
 
 
@@ -43,7 +43,7 @@ def holds_pixels(table: NDArray[np.integer[Any]]) -> bool:
     It must also clip hardly any of them. The table is from :func:`build_pixel_table`.
     """
     clipped = max(np.count_nonzero(table == table[0]), np.count_nonzero(table == table[-1])) - 1
-    return bool(clipped <= _MOST_CLIPPED and len(np.unique(table)) >= _FEWEST_LEVELS)
+    return bool(clipped <= _MAX_CLIPPED and len(np.unique(table)) >= _MIN_LEVELS)
 
 
 def find_range(kind: type[np.integer[Any]], scale: float, zero_point: int) -> tuple[float, float]:

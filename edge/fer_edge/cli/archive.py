@@ -58,9 +58,9 @@ class ArchiveCommand:
         span = Span(self.start or 0.0, self.end)
         if span.end_s is not None and span.end_s <= span.start_s:
             raise UsageError(f"--end ({span.end_s:g} s) must be later than --start ({span.start_s:g} s)")
-        if 0 < self.section < _LEAST_SECTION_S:
+        if 0 < self.section < _MIN_SECTION_S:
             raise UsageError(
-                f"--section must be 0 or at least {_LEAST_SECTION_S:g} s, because each section starts 3 s early; "
+                f"--section must be 0 or at least {_MIN_SECTION_S:g} s, because each section starts 3 s early; "
                 f"got {self.section:g} s"
             )
         model = self.model
@@ -80,7 +80,7 @@ class ArchiveCommand:
         )
 
 
-_LEAST_SECTION_S: Final = 10.0
+_MIN_SECTION_S: Final = 10.0
 
 
 def run_archive(command: ArchiveCommand) -> None:

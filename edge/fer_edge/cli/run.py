@@ -46,7 +46,7 @@ from fer_edge.types import StreamInfo
 __all__ = ["RunOptions", "run", "select_videos"]
 
 # The most frames between two searches that fit into the half second by which --anonymize delays results.
-_MOST_UNSEARCHED: Final = 8
+_MAX_UNSEARCHED: Final = 8
 _INTERRUPTED: Final = "Interrupted; the results written so far are kept."
 
 
@@ -130,10 +130,10 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             raise UsageError("--anonymize needs an output for images; add --output, --show or --serve")
     if options.rules and stream.still:
         raise UsageError("--when needs a source that changes over time; use it with a video or camera")
-    if options.anonymize and (options.detect_every or 1) > _MOST_UNSEARCHED:
+    if options.anonymize and (options.detect_every or 1) > _MAX_UNSEARCHED:
         raise UsageError(
             f"--anonymize would miss faces that appear between two searches; use --detect-every "
-            f"{_MOST_UNSEARCHED} or less, or leave it out so that every frame is searched"
+            f"{_MAX_UNSEARCHED} or less, or leave it out so that every frame is searched"
         )
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces saves them; use one of them")

@@ -53,9 +53,9 @@ _SAME_FACE_COVER: Final = 0.6  # of the smaller box
 
 # OpenCV's cascade needs about 67 bytes per searched pixel, and keeps memory for the largest width and the largest
 # height that it has seen. Long images are searched in sections that overlap by the largest possible face.
-_MOST_SEARCHED: Final = 4_000_000  # pixels searched at once
+_MAX_SEARCHED: Final = 4_000_000  # pixels searched at once
 _SECTION: Final = 4  # length of a section in image widths; shorter images are searched at once
-_LEAST_SECTION: Final = 2048  # pixels
+_MIN_SECTION: Final = 2048  # pixels
 
 
 class HaarDetector:
@@ -188,7 +188,7 @@ class HaarDetector:
     def _forget_large_images(self, shape: tuple[int, ...]) -> None:
         """Replace the cascade if it would need memory for images of other shapes, too."""
         height, width = (max(now, before) for now, before in zip(shape, self._searched, strict=True))
-        if height * width > max(_MOST_SEARCHED, 2 * shape[0] * shape[1]):
+        if height * width > max(_MAX_SEARCHED, 2 * shape[0] * shape[1]):
             self._cascade, (height, width) = load_cascade(), shape
         self._searched = (height, width)
 
@@ -246,8 +246,8 @@ def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
     """Split an image into sections (left, top, pixels); most images are one section."""
     height, width = pixels.shape
     short = min(height, width)
-    length = max(_LEAST_SECTION, _SECTION * short)
-    if height * width <= _MOST_SEARCHED or max(height, width) <= length:
+    length = max(_MIN_SECTION, _SECTION * short)
+    if height * width <= _MAX_SEARCHED or max(height, width) <= length:
         return [(0, 0, pixels)]
     starts = range(0, max(height, width) - short, length - short)
     if width > height:

@@ -47,7 +47,7 @@ _NARROW: Final = 1.6  # ratio of the largest to the smallest size in such a sear
 _NARROW_SIDE: Final = 128
 
 # A larger image is searched as a whole in less detail, and additionally in overlapping tiles.
-_MOST_SEARCHED: Final = 2_600_000
+_MAX_SEARCHED: Final = 2_600_000
 _TILE: Final = 1600  # side in pixels of the searched image
 _OVERLAP: Final = 400
 
@@ -107,7 +107,7 @@ class YuNetDetector:
 
     def _search_in_detail(self, frame: Frame, part: FaceBox, scale: float) -> list[Detection]:
         """Search a part at once or, if it is too large, in less detail and in tiles."""
-        most = math.sqrt(_MOST_SEARCHED / part.area)
+        most = math.sqrt(_MAX_SEARCHED / part.area)
         if self._min_face is None:
             scale = min(1.0, scale)
         found = self._search(frame, part, min(scale, most))

@@ -38,7 +38,7 @@ Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 
 _MAX_CHARACTERS: Final = 1000
 _MAX_NESTED: Final = 20
-_LONGEST_S: Final = 7 * 86_400.0
+_MAX_S: Final = 7 * 86_400.0
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _KEYWORDS: Final = ("and", "or", "not", "for", "every", "any", "no", "face", "faces")
 _TOKEN: Final = re.compile(
@@ -324,7 +324,7 @@ class _Parser:
         if token.kind != "number" or unit not in _UNITS_S:
             raise self._error("expected a time with a unit, such as 500ms, 2s, 5m or 1h,", token.start)
         seconds = float(token.text) * _UNITS_S[unit]
-        if not 0 < seconds <= _LONGEST_S:
+        if not 0 < seconds <= _MAX_S:
             raise self._error("expected a time above 0 and up to seven days", token.start)
         self._next += 1
         return seconds

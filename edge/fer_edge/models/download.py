@@ -23,8 +23,8 @@ from fer_edge.runtime.hashing import sha256_of_file
 __all__ = ["Download", "download_detector"]
 
 _SILENCE_S: Final = 30.0  # the longest time without data from the server
-_MOST_S: Final = 300.0  # the longest time for a file
-_MOST_BYTES: Final = 16 << 20  # the largest file if the size is not known in advance
+_MAX_S: Final = 300.0  # the longest time for a file
+_MAX_BYTES: Final = 16 << 20  # the largest file if the size is not known in advance
 _CHUNK: Final = 1 << 16
 
 _STATUSES: Final = {
@@ -58,7 +58,7 @@ def download_detector(
     *,
     on_progress: OnProgress = lambda _received, _total: None,
     silence_s: float = _SILENCE_S,
-    most_s: float = _MOST_S,
+    most_s: float = _MAX_S,
 ) -> Download:
     """Download the model of a detector to a folder.
 
@@ -108,7 +108,7 @@ def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: f
     deadline = time.monotonic() + most_s
     request = urllib.request.Request(address, headers={"User-Agent": f"fer-edge/{__version__}"})
     opener = urllib.request.build_opener(_NoDowngrade)
-    most = _MOST_BYTES if size is None else size
+    most = _MAX_BYTES if size is None else size
     content = bytearray()
     with opener.open(request, timeout=silence_s) as answer:
         stated = answer.headers.get("Content-Length", "")

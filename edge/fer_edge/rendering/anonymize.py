@@ -22,7 +22,7 @@ __all__ = ["Anonymizer", "AnonymizerMode", "Cover", "cover_face", "hide_faces"]
 AnonymizerMode = Literal["blur", "pixelate"]
 
 _HELD_S: Final = 0.5  # how long a face is assumed to be present before and after it was found
-_MOST_WAITING: Final = 128 << 20  # bytes of waiting images; large images wait for a shorter time
+_MAX_WAITING: Final = 128 << 20  # bytes of waiting images; large images wait for a shorter time
 _BLOCKS: Final = 6  # squares across a face; with eight, a face may still be recognizable
 # How far a head extends beyond the face (hair, ears, chin), in units of the face size as framed in FER-2013.
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.3, 0.3
@@ -218,7 +218,7 @@ class Anonymizer:
                 waiting.hide(face.id, seen.at(waiting.time_s))
 
     def _is_done(self, oldest: _Waiting, time_s: float) -> bool:
-        return self._held > _MOST_WAITING or not 0 <= time_s - oldest.time_s < _HELD_S
+        return self._held > _MAX_WAITING or not 0 <= time_s - oldest.time_s < _HELD_S
 
     def _release(self) -> tuple[FrameResult, tuple[Cover, ...]]:
         oldest = self._waiting.popleft()

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _STAGING: Final = ".fer-edge-"
-_LONGEST_NAME: Final = 255  # bytes; the limit of most file systems
+_MAX_NAME_LENGTH: Final = 255  # bytes; the limit of most file systems
 _PART: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>[0-9]+)\.part(?P<suffix>\.[^.]+)?", re.DOTALL)
 
 
@@ -220,7 +220,7 @@ def _part_name(target: Path, process: str) -> str:
     apart.
     """
     stem = target.stem
-    if len(os.fsencode(target.name)) > _LONGEST_NAME - 20:  # the additions would make it too long
+    if len(os.fsencode(target.name)) > _MAX_NAME_LENGTH - 20:  # the additions would make it too long
         stem = f"{os.fsencode(stem)[:100].decode(errors='ignore')}-{zlib.crc32(os.fsencode(target.name)):08x}"
     if process.isdecimal():
         return f".{stem}.{process}.part{target.suffix}"

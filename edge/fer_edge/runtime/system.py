@@ -15,7 +15,7 @@ from fer_edge.errors import UsageError
 
 __all__ = ["describe_machine", "peak_memory", "processor_count", "temperature", "thread_count", "throttling"]
 
-_MOST_THREADS: Final = 64  # each thread has an interpreter of several megabytes
+_MAX_THREADS: Final = 64  # each thread has an interpreter of several megabytes
 
 _MODEL: Final = Path("/proc/device-tree/model")
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
@@ -48,9 +48,9 @@ def thread_count(requested: int | None) -> int:
 
     Raises UsageError if more than 64 are requested.
     """
-    if requested is not None and requested > _MOST_THREADS:
-        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {requested}")
-    return requested or min(_MOST_THREADS, processor_count())
+    if requested is not None and requested > _MAX_THREADS:
+        raise UsageError(f"expected at most {_MAX_THREADS} threads, got {requested}")
+    return requested or min(_MAX_THREADS, processor_count())
 
 
 def describe_machine() -> str:

@@ -22,7 +22,7 @@ _LOG: Final = logging.getLogger(__name__)
 _EVERY_S: Final = 1.0
 _MAX_REMEMBERED: Final = 1000  # faces
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
-_LONGEST: Final = 80  # characters of a source or label in a file name
+_MAX_LENGTH: Final = 80  # characters of a source or label in a file name
 
 
 class FacesSink(StatelessSink):
@@ -115,7 +115,7 @@ def _name(view: View, face: FaceResult) -> str:
 
 
 def _safe(text: str) -> str:
-    return _UNSAFE.sub("_", text)[:_LONGEST].strip("._")
+    return _UNSAFE.sub("_", text)[:_MAX_LENGTH].strip("._")
 
 
 def _free_path(path: Path) -> Path:

@@ -10,7 +10,7 @@ from fer_edge.sources.image_exif import orientation_of_turns
 
 __all__ = ["BoxedHeader", "read_boxed_header"]
 
-_MOST_BOXES = 10_000
+_MAX_BOXES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def read_boxed_header(content: bytes) -> BoxedHeader | None:
 
 def _iterate_boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 0
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         if position + 8 > len(content):
             return
         size, name = struct.unpack_from(">I4s", content, position)

@@ -29,7 +29,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 MOST_PIXELS: Final = 1 << 28
 """The most pixels of an image; more than any camera takes. A small file can claim enough to use up all memory."""
-_MOST_BYTES: Final = 1 << 31  # of a file; an image of that many pixels needs less, even with floats
+_MAX_BYTES: Final = 1 << 31  # of a file; an image of that many pixels needs less, even with floats
 _LINEAR: Final = frozenset({"HDR", "OpenEXR"})
 _VIDEO_KINDS: Final = frozenset({"GIF", "PNG"})  # FFmpeg can read all their frames
 
@@ -108,7 +108,7 @@ def _read_content(path: Path, name: str) -> bytes:
             raise SourceError(f"{name}: not an image: it is a device; for a camera, use: fer-edge camera")
         if not stat.S_ISREG(mode):
             raise SourceError(f"{name}: not an image: it is a pipe or socket; save the image to a file")
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise SourceError(f"{name}: cannot read image: the file is larger than 2 GB; make it smaller")
         content = path.read_bytes()
     except (OSError, ValueError) as error:

@@ -72,7 +72,7 @@ HEIC_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
 """Suffixes that also count as images if pi-heif is installed."""
 _SYSTEM_FILES: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _SYSTEM_FOLDERS: Final = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
-_MOST_SUFFIXES: Final = 6  # listed by name; a folder may contain files of any kind
+_MAX_SUFFIXES: Final = 6  # listed by name; a folder may contain files of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +94,9 @@ class FoundImages:
         if not total:
             return None
         common = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
-        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MOST_SUFFIXES]]
-        if len(common) > _MOST_SUFFIXES:
-            kinds.append(f"{sum(count for _, count in common[_MOST_SUFFIXES:])} others")
+        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MAX_SUFFIXES]]
+        if len(common) > _MAX_SUFFIXES:
+            kinds.append(f"{sum(count for _, count in common[_MAX_SUFFIXES:])} others")
         line = f"{counted(total, 'file')} skipped ({', '.join(kinds)})"
         return f"{line}; to read HEIC: {CONVERT_HEIC}" if HEIC_SUFFIXES & set(self.left_out) else line
 

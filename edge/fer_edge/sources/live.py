@@ -12,7 +12,7 @@ from fer_edge.types import Frame
 
 __all__ = ["Arrival", "CameraFault", "LiveClock", "LiveConnection", "RecordingEnded", "Stamp"]
 
-_LEAST_STEP_S: Final = 1e-6  # the last decimal in a row: times increase strictly
+_MIN_STEP_S: Final = 1e-6  # the last decimal in a row: times increase strictly
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class LiveClock:
     def __init__(self) -> None:
         self._next = 0
         self._first_s: float | None = None
-        self._last_s = -_LEAST_STEP_S
+        self._last_s = -_MIN_STEP_S
 
     @property
     def frames(self) -> int:
@@ -69,7 +69,7 @@ class LiveClock:
         """Return the stamp of the next frame; ``skipped`` frames before it were not used."""
         if self._first_s is None:
             self._first_s, skipped = arrival.moment_s, 0
-        self._last_s = max(arrival.moment_s - self._first_s, self._last_s + _LEAST_STEP_S)
+        self._last_s = max(arrival.moment_s - self._first_s, self._last_s + _MIN_STEP_S)
         index = self._next + skipped
         self._next = index + 1
         return Stamp(index, self._last_s, arrival.clock)

@@ -20,8 +20,8 @@ T_co = TypeVar("T_co", covariant=True)
 
 _PATIENCE_S: Final = 0.1  # how often a wait checks for a signal
 _OLD_S: Final = 0.25  # older items are dropped when an item arrives that can be decoded without them
-_MOST_ITEMS: Final = 512
-_MOST_BYTES: Final = 64 << 20
+_MAX_ITEMS: Final = 512
+_MAX_BYTES: Final = 64 << 20
 
 
 class Device(Protocol[T_co]):
@@ -78,8 +78,8 @@ class Backlog(Generic[T]):
         if self._items and (
             (self.newest_only and whole)
             or (whole and self._items[0][1].age_s > _OLD_S)
-            or len(self._items) >= _MOST_ITEMS
-            or self._bytes + size > _MOST_BYTES
+            or len(self._items) >= _MAX_ITEMS
+            or self._bytes + size > _MAX_BYTES
         ):
             self.drop()
         self._items.append((item, arrival, size))

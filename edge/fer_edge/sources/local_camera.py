@@ -44,7 +44,7 @@ FROZEN_S: Final = 60.0  # of identical images, which some drivers return once th
 _FAILED_READS: Final = 10  # in a row until the camera counts as lost
 _RETRY_S: Final = 0.05
 _PATIENCE_S: Final = 30.0  # retries for a camera that was unplugged
-_MOST_BLOCKED: Final = 4  # threads blocked in a driver
+_MAX_BLOCKED: Final = 4  # threads blocked in a driver
 _RATE_TOLERANCE: Final = 0.05  # relative difference in frame rate
 _SAMPLE: Final = 4  # every fourth row and column are enough to detect identical images
 _BUSY: Final = "check that no other program uses it and, on Linux, that you are in the video group"
@@ -278,7 +278,7 @@ def create_local_source(
 
     def connect(clock: LiveClock) -> LocalCamera:
         threads[:] = [thread for thread in threads if thread.is_alive()]
-        if len(threads) >= _MOST_BLOCKED:
+        if len(threads) >= _MAX_BLOCKED:
             raise CameraFault("its driver does not respond", "plug it in again, or restart the machine")
         camera = LocalCamera(create(), request.address, clock, frozen, requested, remedy=remedy)
         threads.append(camera.reader.thread)

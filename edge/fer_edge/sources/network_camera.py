@@ -31,7 +31,7 @@ _STALE_FOR_S: Final = 0.2  # but not for longer: all frames of a slow decoder ar
 _BEHIND_S: Final = 0.5  # frames this old mean that decoding does not keep up
 _CATCH_UP_S: Final = 0.7  # of decoding during which it did not keep up
 _KEY_FRAME_S: Final = 10.0  # a stream without marked key frames is decoded after this wait
-_MOST_ERRORS: Final = 100  # decoder errors in a row
+_MAX_ERRORS: Final = 100  # decoder errors in a row
 _SLOW_REMEDY: Final = "use its smaller stream, or set a lower size or rate in the camera"
 
 
@@ -148,7 +148,7 @@ class _LiveDecoder:
             return []
         except av.error.FFmpegError as error:
             self._errors += 1
-            if self._errors >= _MOST_ERRORS:
+            if self._errors >= _MAX_ERRORS:
                 raise CameraFault(
                     f"cannot decode its images ({error.strerror})", "restart the camera"
                 ) from error

@@ -48,8 +48,8 @@ _TRANSPOSE, _TRANSVERSE = (0, 1, 1, 0), (0, -1, -1, 0)
 _UPRIGHT: Final = (1, 0, 0, 1)
 _SIDEWAYS: Final = frozenset({*_TURNS, _TRANSPOSE, _TRANSVERSE})
 
-_MOST_STRETCH: Final = 8  # a pixel aspect ratio beyond this comes from a damaged header
-_MOST_STRETCHED: Final = 1 << 26  # pixels
+_MAX_STRETCH: Final = 8  # a pixel aspect ratio beyond this comes from a damaged header
+_MAX_STRETCHED: Final = 1 << 26  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +111,11 @@ def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
     """
     width, height = decoded.width, decoded.height
     shape = pixel_shape or Fraction(1)
-    if not Fraction(1, _MOST_STRETCH) <= shape <= _MOST_STRETCH:
+    if not Fraction(1, _MAX_STRETCH) <= shape <= _MAX_STRETCH:
         shape = Fraction(1)
     # Stretch the shorter side, so that no pixels are lost.
     stretched = (round(width * shape), height) if shape >= 1 else (width, round(height / shape))
-    if stretched[0] * stretched[1] > _MOST_STRETCHED:
+    if stretched[0] * stretched[1] > _MAX_STRETCHED:
         stretched = (width, height)
     return Geometry((width, height), stretched, _display_matrix(decoded))
 

@@ -14,8 +14,8 @@ from fer_edge.sources.presentation_clock import JUMP_S
 __all__ = ["FrameNumbers", "PacketClock", "seek_by_index", "skip_packets"]
 
 _INDEXED: Final = "mov"  # prefix of FFmpeg's format name for .mp4, .mov and related formats
-_MOST_TRIES: Final = 8  # each tries the previous key frame, if the current one is shown too late
-_MOST_HELD: Final = 32 << 20  # bytes of held packets; above this, decoding begins early
+_MAX_TRIES: Final = 8  # each tries the previous key frame, if the current one is shown too late
+_MAX_HELD: Final = 32 << 20  # bytes of held packets; above this, decoding begins early
 _VP8_SHOWN: Final = 1 << 4  # flag in the first byte of a frame
 _REPORT_EVERY: Final = 256  # packets
 
@@ -71,7 +71,7 @@ def seek_by_index(container: Any, stream: Any, start: int) -> FrameNumbers | Non
     if not stream.frames or len(entries) < stream.frames:
         return None  # a fragmented file, whose index grows while it is read
     target = start
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         container.seek(target, stream=stream)
         packet = next(container.demux(stream))
         place = -1 if packet.dts is None else entries.search_timestamp(packet.dts, any_frame=True)
@@ -142,7 +142,7 @@ def skip_packets(
         size += packet.size
         if index % _REPORT_EVERY == 0 and decoded_s is not None:
             on_skipped(decoded_s)
-        if (decoded_s is not None and decoded_s >= start_s) or size > _MOST_HELD:
+        if (decoded_s is not None and decoded_s >= start_s) or size > _MAX_HELD:
             break
     clock.offset_s = offset_s
     return FrameNumbers(base, leading=base > 0), held

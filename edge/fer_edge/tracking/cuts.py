@@ -26,7 +26,7 @@ _SIDE: Final = 96  # pixels: the longer side of the reduced frame
 _FINE: Final = 1.5  # reduced pixels: sigma of the compared detail; coarser shades match by chance
 _BLOCK, _STEP, _MARGIN = 24, 12, 3  # reduced pixels; blocks overlap by half
 _WANDER: Final = 3  # reduced pixels: how far a block may deviate from the common motion
-_LEAST: Final = _BLOCK + 2 * _MARGIN
+_MIN_SIDE: Final = _BLOCK + 2 * _MARGIN
 
 # Chosen by bench/cuts.py: cuts reach at most 0.42; frames of a shaking camera at least 0.46, and usually 0.7.
 _CUT: Final = 0.45  # correlation of all blocks, relative to the usual one, below which there was a cut
@@ -65,7 +65,7 @@ class CutDetector:
         ``gray`` is uint8 (height, width), of the same size as the frames before.
         """
         before, now = self._before, _reduce(gray)
-        if before is None or min(now.shape) < _LEAST:
+        if before is None or min(now.shape) < _MIN_SIDE:
             likeness: float | None = 1.0
         else:
             likeness = _likeness(before, now)

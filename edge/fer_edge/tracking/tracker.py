@@ -45,7 +45,7 @@ _REPLACED: Final = 0.68
 
 _REACH: Final = 0.3  # how far, in face sizes, a face may be from its expected position
 _REACH_PER_S: Final = 6.0  # additional distance per second since the previous frame
-_MOST_REACH: Final = 0.9
+_MAX_REACH: Final = 0.9
 _LOST_REACH: Final = 0.8
 _REMEMBERED_S: Final = 1.0  # a lost face that returns within this time keeps its id
 _MISSED_S: Final = 0.3  # how long a lost face is searched at its expected position
@@ -252,7 +252,7 @@ class Tracker:
         """
         gray = frame.gray
         placed = []
-        near = min(_MOST_REACH, _REACH + _REACH_PER_S * self._step_s)
+        near = min(_MAX_REACH, _REACH + _REACH_PER_S * self._step_s)
         for tracks, reach in ((self._tracks if among is None else among, near), (self._lost, _LOST_REACH)):
             tracks = [track for track in tracks if not track.replaced]
             for track, face in match_tracks(tracks, faces, gray, time_s, reach):

@@ -13,13 +13,13 @@ from fer_edge.types import Image
 
 __all__ = ["EncodedOnce", "ImageRate"]
 
-_LONGEST_SIDE: Final = 1280
+_MAX_SIDE: Final = 1280
 _QUALITY: Final = 75
 
 # With these values, three viewers make a run about a tenth more expensive, and the page does not stutter.
 _SHARE: Final = 1 / 30  # of one core
-_MOST_PER_S: Final = 15.0
-_FEWEST_PER_S: Final = 8.0
+_MAX_PER_S: Final = 15.0
+_MIN_PER_S: Final = 8.0
 _NEW: Final = 0.2  # the weight of the newest encoding time in the average
 
 
@@ -35,7 +35,7 @@ class ImageRate:
 
     def is_due(self, now: float) -> bool:
         """Return whether another image is due; ``now`` is a monotonic time in seconds."""
-        between = min(max(self._encoding_s / _SHARE, 1 / _MOST_PER_S), 1 / _FEWEST_PER_S)
+        between = min(max(self._encoding_s / _SHARE, 1 / _MAX_PER_S), 1 / _MIN_PER_S)
         if now < self._due:
             return False
         # Count from the due time, not from the frame that follows it; otherwise 25 of 30 frames a second
@@ -73,7 +73,7 @@ class EncodedOnce:
 
 def _encode(image: Image) -> bytes:
     height, width = image.shape[:2]
-    scale = _LONGEST_SIDE / max(height, width)
+    scale = _MAX_SIDE / max(height, width)
     pixels: Any = image
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -25,8 +25,8 @@ __all__ = ["LiveServer"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MOST_CONNECTIONS: Final = 48
-_MOST_STREAMS: Final = 32  # of these connections for images and events; the rest is for monitoring
+_MAX_CONNECTIONS: Final = 48
+_MAX_STREAMS: Final = 32  # of these connections for images and events; the rest is for monitoring
 _MAX_REFUSED: Final = 128  # refused connections kept open until their response has arrived
 _SILENT_S: Final = 1.0  # after this time a connection without a request makes room for others
 _SEND_S: Final = 5.0  # timeout for viewers that do not receive
@@ -51,7 +51,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.socket.close()
         self.socket = listener.socket
         self.access, self.live = access, live
-        self.streams = threading.BoundedSemaphore(_MOST_STREAMS)
+        self.streams = threading.BoundedSemaphore(_MAX_STREAMS)
         self._open: dict[socket.socket, threading.Thread | None] = {}
         self._silent: dict[socket.socket, float] = {}  # no request yet: start times, oldest first
         self._refused: deque[tuple[float, socket.socket]] = deque()
@@ -101,7 +101,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Start a thread for a connection, or refuse it if there are too many."""
         now = time.monotonic()
         with self._lock:
-            accepted = len(self._open) < _MOST_CONNECTIONS or self._make_room(now)
+            accepted = len(self._open) < _MAX_CONNECTIONS or self._make_room(now)
             if accepted:
                 self._open[request], self._silent[request] = None, now
         if not accepted:

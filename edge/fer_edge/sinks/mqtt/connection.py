@@ -32,9 +32,9 @@ _LOG: Final = logging.getLogger(__name__)
 _KEEPALIVE_S: Final = 30
 _ANSWER_S: Final = 5.0  # timeout for the connection, TLS, and the broker's answer
 _FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 60.0
+_MAX_PAUSE_S: Final = 60.0
 _SLOW_PAUSE_S: Final = 60.0  # after a refusal that only the user can fix
-_LONGEST_SLOW_PAUSE_S: Final = 300.0
+_MAX_SLOW_PAUSE_S: Final = 300.0
 _STEADY_S: Final = 10.0  # a connection that lasts this long resets the pauses
 _TICK_S: Final = 0.5
 _FLUSH_S: Final = 3.0  # how long the end of a run waits for the broker
@@ -175,9 +175,7 @@ class BrokerConnection:
             if talk.since and time.monotonic() - talk.since >= _STEADY_S:
                 pause_s = 0.0
             least, most = (
-                (_SLOW_PAUSE_S, _LONGEST_SLOW_PAUSE_S)
-                if failure.lasting
-                else (_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+                (_SLOW_PAUSE_S, _MAX_SLOW_PAUSE_S) if failure.lasting else (_FIRST_PAUSE_S, _MAX_PAUSE_S)
             )
             pause_s = min(max(2 * pause_s, least), most)
             self._pause(pause_s * random.uniform(0.75, 1.25))

@@ -11,8 +11,8 @@ from typing import Final
 
 __all__ = ["Kind", "Message", "Outbox"]
 
-_MOST_MESSAGES: Final = 1000
-_MOST_BYTES: Final = 4 << 20
+_MAX_MESSAGES: Final = 1000
+_MAX_BYTES: Final = 4 << 20
 _OVERHEAD: Final = 200  # approximate bytes of memory in addition to topic and payload
 
 
@@ -61,7 +61,7 @@ class Outbox:
     full, the oldest row is dropped, or the oldest event if there are no rows. ``dropped`` counts both.
     """
 
-    def __init__(self, most_messages: int = _MOST_MESSAGES, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, most_messages: int = _MAX_MESSAGES, most_bytes: int = _MAX_BYTES) -> None:
         self._most_messages, self._most_bytes = most_messages, most_bytes
         self._lock = Lock()
         self._states: dict[str, Message] = {}

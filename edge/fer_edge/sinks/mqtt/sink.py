@@ -38,8 +38,8 @@ __all__ = ["MqttSink"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MOST_ROWS: Final = 5.0  # per second
-_LONGEST_GREETING_S: Final = 2.0  # random delay after Home Assistant starts, to spread out many devices
+_MAX_ROWS: Final = 5.0  # per second
+_MAX_GREETING_S: Final = 2.0  # random delay after Home Assistant starts, to spread out many devices
 _ECHO_S: Final = 10.0  # time for our own message to come back from a broker that accepts it
 _MACHINE_IDS: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
@@ -87,7 +87,7 @@ class MqttSink:
             will=self._availability(OFFLINE),
             farewell=self._availability(OFFLINE),
         )
-        rows = _Rows(self._connection, f"{topic}/faces", None if every_s else 1 / _MOST_ROWS)
+        rows = _Rows(self._connection, f"{topic}/faces", None if every_s else 1 / _MAX_ROWS)
         self._rows: Sink = rows if every_s is None else AveragingSink(rows, every_s)
         self._streams = 0
         self._greet_at_s: float | None = None
@@ -166,7 +166,7 @@ class MqttSink:
         is_online = payload == ONLINE.encode()
         if topic == BIRTH_TOPIC:
             if is_online:
-                self._greet_at_s = time.monotonic() + random.uniform(0, _LONGEST_GREETING_S)
+                self._greet_at_s = time.monotonic() + random.uniform(0, _MAX_GREETING_S)
         elif is_online:
             self._unheard_s = None
         elif not self._closing:

@@ -27,8 +27,8 @@ _logger = logging.getLogger(__name__)
 
 _SUFFIX: Final = ".jsonl"
 _SLACK: Final = 1000  # outdated lines that may collect before the journal is rewritten
-_MOST_WAITING: Final = 1000  # lines kept in memory while the journal cannot be written
-_MOST_BYTES: Final = 256 << 20
+_MAX_WAITING: Final = 1000  # lines kept in memory while the journal cannot be written
+_MAX_BYTES: Final = 256 << 20
 _SAFELY: Final = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
@@ -134,7 +134,7 @@ class FileJournal:
 
     def _append(self, line: dict[str, Any]) -> None:
         self._waiting.append(json.dumps(line).encode() + b"\n")
-        del self._waiting[:-_MOST_WAITING]
+        del self._waiting[:-_MAX_WAITING]
         try:
             with _open_own(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as descriptor:
                 self._line_ended = self._line_ended or _ends_with_line(descriptor)
@@ -182,7 +182,7 @@ class FileJournal:
                 _open_own(self._path, os.O_RDONLY) as descriptor,
                 os.fdopen(os.dup(descriptor), "rb") as file,
             ):
-                if os.fstat(descriptor).st_size > _MOST_BYTES:
+                if os.fstat(descriptor).st_size > _MAX_BYTES:
                     raise OSError(0, "file is too large")
                 yield from file
         except FileNotFoundError:

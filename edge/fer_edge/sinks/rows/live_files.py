@@ -26,7 +26,7 @@ __all__ = ["LiveRowFiles"]
 _logger = logging.getLogger(__name__)
 
 _RETRY_S: Final = 1.0  # after an error
-_MOST_NUMBERS: Final = 1000
+_MAX_NUMBERS: Final = 1000
 
 
 class LiveRowFiles:
@@ -157,7 +157,7 @@ class LiveRowFiles:
     def _open_free(self, path: Path) -> AppendFile:
         """Open the file at ``path``, or a numbered one if that cannot be continued."""
         reason: Exception | None = None
-        for number in range(1, _MOST_NUMBERS + 1):
+        for number in range(1, _MAX_NUMBERS + 1):
             candidate = number_path(path, number)
             if candidate == self._oversized:
                 continue

@@ -49,4 +49,4 @@ def test_a_large_image_is_made_smaller() -> None:
     content = EncodedOnce(noise(2560, 600), ImageRate()).jpeg()
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
-    assert decoded.shape == (300, encoded_image._LONGEST_SIDE, 3)
+    assert decoded.shape == (300, encoded_image._MAX_SIDE, 3)
