@@ -28,8 +28,9 @@ _MAX_ENLARGEMENT: Final = 2.0  # smaller faces have no features left
 _DETAIL: Final = 1.5  # extra enlargement for parts of a frame, if their size allows it
 _TOLERANCE: Final = 0.9  # of the smallest face: boxes are not exact
 
-# Scale margin: the share of the smallest face that fills the cascade's window, because a face needs several hits.
-# For video and for still images: step between searched sizes, overlapping hits that make a face, scale margin.
+# For video and for still images: factor between detection scales, overlapping hits required for a face, and the size
+# of the cascade's window as a share of the smallest face (below 1, so that even the smallest face is hit at several
+# scales).
 _STEP, _NEIGHBORS, _SCALE_MARGIN = 1.2, 3, 0.85
 _STILL_STEP, _STILL_NEIGHBORS, _STILL_SCALE_MARGIN = 1.1, 4, 0.75
 

@@ -264,7 +264,7 @@ class _Parser:
             raise self._error("expected a whole number of faces")
         count = int(number.text)
         if (operator, count) == ("<", 0):
-            raise self._error("the number of faces is never below 0; write no face")
+            raise self._error('a face count cannot be below 0; to match an empty scene, write "no face"')
         self._next += 1
         return FaceCount(operator, count)
 

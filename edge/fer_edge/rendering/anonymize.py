@@ -1,4 +1,4 @@
-"""Hide faces where they are, just were, or will soon be found.
+"""Hide faces, also for half a second before they are first detected and after they are last detected.
 
 Detectors occasionally miss a face, and may find a new face a few frames late. A face therefore stays hidden for half
 a second where it was last seen, and results wait for half a second in case a face is found that was there before.
@@ -22,7 +22,7 @@ __all__ = ["Anonymizer", "AnonymizerMode", "Cover", "cover_face", "hide_faces"]
 AnonymizerMode = Literal["blur", "pixelate"]
 
 _HELD_S: Final = 0.5  # how long a face is assumed to be present before and after it was found
-_MAX_WAITING: Final = 128 << 20  # bytes of waiting images; large images wait for a shorter time
+_MAX_WAITING: Final = 128 << 20  # bytes of waiting images; above this, the oldest are released early
 _BLOCKS: Final = 6  # squares across a face; with eight, a face may still be recognizable
 # How far a head extends beyond the face (hair, ears, chin), in units of the face size as framed in FER-2013.
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.3, 0.3
@@ -156,8 +156,8 @@ class _Waiting:
 class Anonymizer:
     """Determines the regions to hide in each result.
 
-    Results leave in order, half a second later. Still images leave at once, because they have no previous or later
-    fewer large images wait.
+    Results are released in order, half a second later. Still images are released at once, because no other frame can
+    show the same face. If the waiting images exceed 128 MiB, the oldest are released early.
     """
 
     def __init__(self) -> None:

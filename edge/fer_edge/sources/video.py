@@ -31,7 +31,7 @@ _LOG: Final = logging.getLogger(__name__)
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end of a complete video
 _DECIMALS: Final = 6  # of the times in rows
 _REPORT_EVERY: Final = 64  # frames between two calls of on_skipped
-_DELAY: Final = 64  # frames that a decoder may still output after an error that precedes them
+_DELAY: Final = 64  # after a decoding error, a gap within this many frames counts as damage
 
 
 class VideoSource:
@@ -201,7 +201,8 @@ class _Progress:
             hint = (
                 ""
                 if decoder.is_seekable
-                else "; to read .mp4, name the file: it can be streamed only if it was made for streaming"
+                else "; an .mp4 can be read from a pipe only if it was written for streaming: "
+                "pass the file's path instead"
             )
             raise SourceError(f"{title}: cannot decode any frame of the video{why}{hint}")
         end_s = self._end_s()

@@ -94,7 +94,7 @@ class Decoder:
         """Start at the key frame needed to decode the frame at ``start_s``.
 
         ``start_s`` is in seconds after the video's start. Returns the object that numbers the frames, or None if closed
-        meanwhile. ``clock`` is left as it is at that key frame.
+        meanwhile. On return, ``clock`` is in the state it has at that key frame.
         """
         video = self._video
         start = math.floor((start_s + clock.offset_s) / video.stream.time_base)

@@ -27,8 +27,8 @@ class FrameNumbers:
     """Numbers frames after a seek, by counting the packets that are shown before them.
 
     ``base`` is the number of frames before the key frame at which decoding begins. Pass every packet from that one on
-    to ``add`` until the first frame has its number. ``leading`` means that frames that follow the key frame but are
-    shown before it would be decoded when reading from the start, because the key frame is not the video's first.
+    to ``add`` until the first frame has its number. ``leading``: count the frames that follow the key frame but are
+    shown before it. They exist unless this is the video's first key frame.
     """
 
     def __init__(self, base: int, *, leading: bool = True) -> None:
@@ -121,7 +121,7 @@ def skip_packets(
     """Read packets up to ``start_s`` and return those at which decoding begins.
 
     Returns (numbers, packets); ``numbers`` numbers their frames and is None if they start at the video's first frame.
-    ``clock`` is left as it is at the first of the packets.
+    On return, ``clock`` is in the state it has at the first returned packet.
     """
     held: list[Any] = []
     keys = count = base = size = 0

@@ -31,8 +31,8 @@ _OWN_SITE: Final = frozenset({"same-origin", "none"})
 def choose_token(listener: Listener, given: str) -> str | None:
     """Return the token that readers need, or None if access is open.
 
-    It is ``given``, the user's token, or else ("") a random one if other machines can connect. Raises
-    UsageError if the user's token is too easy to guess.
+    If the user provided a token (``given``), it is used. Otherwise a random token is generated if other machines can
+    connect, and access is open if not. Raises UsageError if the user's token is too easy to guess.
     """
     if given:
         if not _TOKEN.fullmatch(given):

@@ -38,8 +38,8 @@ class ImageRate:
         between = min(max(self._encoding_s / _SHARE, 1 / _MAX_PER_S), 1 / _MIN_PER_S)
         if now < self._due:
             return False
-        # Count from the due time, not from the frame that follows it; otherwise 25 of 30 frames a second
-        # become 15.
+        # Schedule from the previous due time, not from this frame's arrival; otherwise rounding up to the next
+        # frame would turn 25 images/s into 15 for a 30 fps camera.
         self._due = max(self._due, now - between) + between
         return True
 

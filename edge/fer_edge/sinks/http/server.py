@@ -224,10 +224,11 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 def _respond_with_cookie(request: Request, access: Access) -> Response:
-    """Set the token of an address as a cookie and lead to the address without it.
+    """Return a response that moves the token from the URL into a cookie.
 
-    Browsers send a strict cookie along with a redirect only if no other site linked to the first address, and
-    not all of them say whether one did. If one may have, the response is a page that forwards the browser.
+    It stores the URL's token in a cookie and sends the browser to the URL without the token. After a link from another
+    site, browsers omit SameSite=Strict cookies on a redirect, so in that case, or if the browser does not say where the
+    request came from, the response is a page that reloads itself instead.
     """
     headers = {"Set-Cookie": access.format_cookie()}
     unsaid = "none" if "text/html" not in request.headers.get("accept", "") else ""
