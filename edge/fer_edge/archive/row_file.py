@@ -64,7 +64,7 @@ def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: b
     """
     import pyarrow as pa
 
-    schema = rows_schema(labels, job.carried.schema)
+    schema = rows_schema(labels, job.extra_columns.schema)
     return RowFile(path, schema.append(pa.field(LEAD, pa.bool_())) if section else schema)
 
 
@@ -145,7 +145,7 @@ class RowSink(StatelessSink):
         arrays = [pa.repeat(pa.scalar(self._job.source, pa.string()), count)]
         own = len(columns) - 1  # without the lead-in column
         arrays += [pa.array(columns[i], fields[i + 1].type) for i in range(own)]
-        for column in self._job.carried.columns:
+        for column in self._job.extra_columns.columns:
             arrays.append(_repeat(column[0], count))
         if self._begin_s is not None or fields[-1].name == LEAD:
             arrays.append(pa.array(columns[-1], pa.bool_()))

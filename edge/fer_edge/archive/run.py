@@ -98,12 +98,12 @@ class ArchiveRun:
         """
         model = find_model(self.options.model)
         self._check_detector()
-        carried = self.manifest.carried
-        identity = Identity.of(self.options, model, {f.name: str(f.type) for f in carried})
+        extra_columns = self.manifest.extra_columns
+        identity = Identity.of(self.options, model, {f.name: str(f.type) for f in extra_columns})
         folder = ArchiveFolder(Storage.of(self.out))
         with folder.lock():
             folder.prepare(identity, overwrite=self.overwrite)
-            table = SourceTable(folder, carried)
+            table = SourceTable(folder, extra_columns)
             missing = self.find_missing(table.load())
             progress = ArchiveProgress(len(self.manifest.keys))
             progress.skipped = progress.sources - len(missing)
@@ -146,7 +146,7 @@ class ArchiveRun:
             scheduler = Scheduler(ray, context, jobs, None if self.cluster is None else self.threads)
             for outcome in scheduler.run():
                 if isinstance(outcome, SourceSummary):
-                    table.add(outcome, self.manifest.job(indices.pop(outcome.key)).carried)
+                    table.add(outcome, self.manifest.job(indices.pop(outcome.key)).extra_columns)
                     self._count(outcome, progress)
                     self.on_source(outcome)
                 elif isinstance(outcome, SectionSummary):

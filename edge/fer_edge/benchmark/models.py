@@ -158,7 +158,7 @@ class _Watch:
         if self._seen < 2 * WARM_UP:
             raise SourceError(
                 f"{video}: the video has only {self._seen} frames, but measuring needs at least {2 * WARM_UP}; "
-                "name a longer one"
+                "use a longer one"
             )
         self._turn.rounds.append((self._seen - WARM_UP) / (self._last - self._started))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from fer_edge.benchmark.detectors import compare_detectors, comparison_summary, render_comparison
+from fer_edge.benchmark.detectors import build_comparison_summary, compare_detectors, render_comparison
 from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, list_thread_counts, measure_models
 from fer_edge.benchmark.report import BenchmarkReport, build_report_summary, render_report
 from fer_edge.benchmark.synthetic_video import write_synthetic_video
@@ -55,7 +55,7 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         raise UsageError("--video cannot be standard input because it is read several times; use a file")
     models = {name: find_model(name) for name in options.model or bundled_models()}
     if len(models) < len(options.model):
-        raise UsageError("one model is named twice; name each model once")
+        raise UsageError("one model is specified twice; specify each model once")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     keep_freed_memory()  # as the video command does
     with suppress_native_stderr(options.debug), TemporaryDirectory() as folder:
@@ -87,11 +87,11 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
             progress=lambda frames: progress_bar(frames, unit=" images"),
         )
     if options.summary is not None:
-        write_json(options.summary, comparison_summary(comparison))
+        write_json(options.summary, build_comparison_summary(comparison))
     for error in comparison.errors:
         say(str(error), ERROR)
     if options.as_json:
-        _print_json(comparison_summary(comparison))
+        _print_json(build_comparison_summary(comparison))
     else:
         for line in render_comparison(comparison):
             click.echo(line)

@@ -179,13 +179,13 @@ def _as_list(value: T | None) -> list[T]:
 class Sinks:
     """The sinks of a run.
 
-    ``averaged`` are those of ``every`` that delay results to average them. ``views`` are those that are open before
-    the run begins; closing them twice is allowed.
+    ``all`` lists all sinks, ``averaging`` those of them that average results over time. ``live_views`` are opened
+    before the run begins and may be closed twice.
     """
 
-    every: list[Sink]
-    averaged: list[AveragingSink]
-    views: list[HttpSink]
+    all: list[Sink]
+    averaging: list[AveragingSink]
+    live_views: list[HttpSink]
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
@@ -208,13 +208,13 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
         )
 
     rows = [create_row_sink(request(target)) for target in options.results]
-    averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
+    averaging = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
     images = [create_image_sink(request(target)) for target in _as_list(options.output)]
     images += [create_faces_sink(request(target)) for target in _as_list(options.faces)]
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
-    views = [_create_live_view(request(target)) for target in _as_list(options.serve)]
-    return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
+    live_views = [_create_live_view(request(target)) for target in _as_list(options.serve)]
+    return Sinks([*(averaging or rows), *images, *service, *live_views], averaging, live_views)
 
 
 def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -> MqttSink | None:

@@ -69,10 +69,10 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     sinks = create_sinks(inputs, options, model, status)
     if events is not None:
         status.events = events.counts
-        for view in sinks.views:
+        for view in sinks.live_views:
             events.listen(view.tell)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
-        for view in sinks.views:
+        for view in sinks.live_views:
             stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
         detector = create_detector(
@@ -92,11 +92,11 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             flip_average=bool(options.flip_average),
             threads=threads,
             # Writing rows is fast, but drawing, encoding and displaying images takes longer than classification.
-            ahead=len(sinks.every) > len(options.results) or wants_window(stream, options),
+            ahead=len(sinks.all) > len(options.results) or wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
         if publisher is not None:
-            sinks.every.append(publisher)
+            sinks.all.append(publisher)
         _Run(pipeline, sinks, inputs, options, model, continuation, status, events).run(threads)
 
 
@@ -159,11 +159,11 @@ class _Run:
         events: EventDispatcher | None,
     ) -> None:
         self._pipeline, self._inputs = pipeline, inputs
-        self._sinks, self._averaged = sinks.every, sinks.averaged
+        self._sinks, self._averaging = sinks.all, sinks.averaging
         self._options, self._model, self._continuation = options, model, continuation
         self._session = Session(
             pipeline,
-            sinks.every,
+            sinks.all,
             StopConditions(options.max_frames, options.duration),
             mirror=options.mirror,
             ids=options.ids,
@@ -214,7 +214,7 @@ class _Run:
     def _finish_source(self, source: str) -> None:
         self._report.finish_source(source)
         if self._continuation is not None:
-            for sink in self._averaged:
+            for sink in self._averaging:
                 sink.flush()
             self._continuation.finish_source(self._options.span.name_part(source))
 

@@ -63,9 +63,9 @@ class HaarDetector:
     """Detects frontal, upright faces.
 
     ``min_face`` is the smallest face in pixels of the frame; None: a share of the frame's shorter side. The image
-    is resized so that this face just fills the cascade's window. ``still_image`` searches smaller faces in finer
-    steps and, if there is no large face, searches for one that fills the image. Raises DetectorError if OpenCV has
-    no cascade.
+    is resized so that this face just fills the cascade's window. ``still_image`` also searches for smaller faces, in
+    finer steps, and, if there is no large face, searches for one that fills the image. Raises DetectorError if OpenCV
+    has no cascade.
     """
 
     name = "haar"
@@ -82,7 +82,7 @@ class HaarDetector:
         self._searched = (0, 0)
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face searched in such a frame."""
+        """Return the width in pixels of the smallest face that is searched for in such a frame."""
         return self._min_face or max(_WINDOW, round(min(frame.size) * self._share))
 
     def detect(

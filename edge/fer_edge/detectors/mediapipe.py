@@ -34,8 +34,9 @@ Without this correction, accuracy is five points lower, because the models' crop
 (experiments/face_detectors.py).
 """
 
-# For still images: the network's input is 128 pixels per side, so smaller faces are searched tile by tile.
-_STILL_SHARE: Final = 1 / 26  # the smallest face searched, as a share of the image's shorter side
+# For still images: the network's input is 128 pixels per side, so, to find smaller faces, the image is searched tile by
+# tile.
+_STILL_SHARE: Final = 1 / 26  # the smallest face that is searched for, as a share of the image's shorter side
 _MIN_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
 _TILE_CONFIDENCE: Final = 0.75  # in tiles, false detections scored at most 0.71, faces at least 0.76
@@ -70,7 +71,7 @@ class MediaPipeDetector:
         self._mediapipe, self._detector = _load(Path(model))
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face searched in such a frame."""
+        """Return the width in pixels of the smallest face that is searched for in such a frame."""
         share = _STILL_SHARE if self._still_image else _SEEN_SHARE
         return self._min_face or max(_MIN_FACE, round(min(frame.size) * share))
 

@@ -206,11 +206,11 @@ class _Parser:
         self._next += found
         return found
 
-    def _error(self, what: str, start: int | None = None) -> UsageError:
+    def _error(self, what: str, start: int | None = None, remedy: str = "") -> UsageError:
         at = self._token.start if start is None else start
         rest = self._text[at : at + 20]
         where = f"at {rest!r}, character {at + 1}" if rest.strip() else "at the end"
-        return UsageError(f"rule {self._text!r}: {what} {where}")
+        return UsageError(f"rule {self._text!r}: {what} {where}{remedy and f'; {remedy}'}")
 
     def _parse_or(self) -> Condition:
         self._depth += 1
@@ -264,7 +264,9 @@ class _Parser:
             raise self._error("expected a whole number of faces")
         count = int(number.text)
         if (operator, count) == ("<", 0):
-            raise self._error('a face count cannot be below 0; to match an empty scene, write "no face"')
+            raise self._error(
+                "a face count cannot be below 0", remedy='to match an empty scene, write "no face"'
+            )
         self._next += 1
         return FaceCount(operator, count)
 

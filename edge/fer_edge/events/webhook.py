@@ -56,7 +56,7 @@ class WebhookAction(BackgroundAction):
             _NoRedirects, _HttpHandler(self._connection), _HttpsHandler(self._connection)
         )
 
-    def work_on(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Post the event, with retries, until the server accepts or refuses it."""
         request = urllib.request.Request(
             self._url,

@@ -202,8 +202,8 @@ def remove_planted_link(part: Path) -> None:
 def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Yield the unfinished files of killed processes in a folder, with their targets.
 
-    A file with this process's own number also counts: an earlier process had the same number, because this process has
-    not started writing yet.
+    Files with this process's own PID count too: this process has not written anything yet, so they are left from an
+    earlier process with the same PID.
     """
     for path in sorted(folder.iterdir()):
         match = _PART.fullmatch(path.name)
@@ -214,7 +214,7 @@ def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _part_name(target: Path, process: str) -> str:
-    """Return the temporary file name for a process number.
+    """Return the temporary file name for a process ID.
 
     For a pattern instead of a number, returns a regular expression. The number keeps processes with the same output
     apart.
@@ -238,7 +238,7 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _is_dead(process: str) -> bool:
-    """Return whether a process number belongs to no running process on this machine."""
+    """Return whether a process ID belongs to no running process on this machine."""
     if os.name != "posix" or not process.isdecimal() or not process.isascii():
         return False  # on Windows, os.kill would terminate the process
     try:

@@ -86,7 +86,7 @@ def create_sink(request: SinkRequest) -> CsvSink:
     """Create the sink for a CSV file; raises UsageError or OutputError."""
     if request.target == "-":
         raise UsageError(
-            "CSV cannot be written to standard output; name a .csv file, or use --results - for JSON Lines"
+            "CSV cannot be written to standard output; specify a .csv file, or use --results - for JSON Lines"
         )
     for label in request.labels:
         if is_formula(label):

@@ -182,7 +182,9 @@ def create_sink(request: SinkRequest) -> Sink:
             preset=request.preset,
         )
     if output.suffix.lower() in VIDEO_SUFFIXES and not output.is_dir():
-        raise UsageError(f"{output}: cannot write {len(inputs)} annotated videos to one file; name a folder")
+        raise UsageError(
+            f"{output}: cannot write {len(inputs)} annotated videos to one file; specify a folder"
+        )
     return VideoFolderSink(
         output, inputs, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset
     )
@@ -204,7 +206,7 @@ def _create_camera_sink(request: SinkRequest) -> Sink:
         )
     if first.is_dir():
         raise UsageError(
-            f"{first}: is a folder; name a file for the camera's video, such as {first / 'camera.mp4'}"
+            f"{first}: is a folder; specify a file for the camera's video, such as {first / 'camera.mp4'}"
         )
     return VideoSink(first, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset)
 

@@ -111,14 +111,14 @@ class LocalCamera:
             except TimeoutError as error:
                 if not given:
                     raise CameraFault(
-                        "it opened but delivered no image", f"{self._remedy}; {_LIBCAMERA}"
+                        "opened but delivered no image", f"{self._remedy}; {_LIBCAMERA}"
                     ) from error
                 raise CameraFault(
                     f"no image for {SILENCE_S:g} s", "check its cable, or plug it in again"
                 ) from error
             if self._frozen.holds(waiting.item, waiting.arrival.moment_s):
                 raise CameraFault(
-                    f"its image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
+                    f"image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
                 )
             stamp = self._clock.stamp(waiting.arrival, waiting.skipped)
             frame = self._device.to_frame(waiting.item, self._name, stamp)
@@ -197,7 +197,7 @@ class CaptureDevice:
             if read and image is not None and image.size:
                 return image
             time.sleep(_RETRY_S)
-        raise CameraFault("it stopped delivering images", "check its cable, or plug it in again")
+        raise CameraFault("stopped delivering images", "check its cable, or plug it in again")
 
     def interrupt(self) -> None:
         """Do nothing: OpenCV's calls cannot be interrupted."""
@@ -222,7 +222,7 @@ def _check_device(target: int | str) -> None:
         present = sorted(str(path) for path in Path("/dev").glob("video*"))
         raise CameraFault(
             f"{device} does not exist; found {', '.join(present) or 'no camera'}",
-            "plug in a camera, or name one: fer-edge camera /dev/videoN or URL",
+            "plug in a camera, or specify one: fer-edge camera /dev/videoN or URL",
         )
 
 
@@ -279,7 +279,7 @@ def create_local_source(
     def connect(clock: LiveClock) -> LocalCamera:
         threads[:] = [thread for thread in threads if thread.is_alive()]
         if len(threads) >= _MAX_BLOCKED:
-            raise CameraFault("its driver does not respond", "plug it in again, or restart the machine")
+            raise CameraFault("driver does not respond", "plug it in again, or restart the machine")
         camera = LocalCamera(create(), request.address, clock, frozen, requested, remedy=remedy)
         threads.append(camera.reader.thread)
         return camera

@@ -27,9 +27,10 @@ _THREADS: Final = (
     4  # at most, each for a slice of an image; decoding several images at a time would add latency
 )
 _STALE_S: Final = 0.1  # a frame this old is skipped if another one is waiting
-_STALE_FOR_S: Final = 0.2  # but not for longer: all frames of a slow decoder are this old
+# Skip stale frames for at most this long: a slow decoder produces nothing but stale frames.
+_STALE_FOR_S: Final = 0.2
 _BEHIND_S: Final = 0.5  # frames this old mean that decoding does not keep up
-_CATCH_UP_S: Final = 0.7  # of decoding during which it did not keep up
+_CATCH_UP_S: Final = 0.7  # after decoding this long without keeping up, wait for a key frame
 _KEY_FRAME_S: Final = 10.0  # a stream without marked key frames is decoded after this wait
 _MAX_ERRORS: Final = 100  # decoder errors in a row
 _SLOW_REMEDY: Final = "use its smaller stream, or set a lower size or rate in the camera"

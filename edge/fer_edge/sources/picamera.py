@@ -82,9 +82,7 @@ class PicameraDevice:
         try:
             return self._camera.capture_array("main")
         except Exception as error:
-            raise CameraFault(
-                f"it stopped delivering images: {' '.join(str(error).split())}", _CABLE
-            ) from error
+            raise CameraFault(f"stopped delivering images: {' '.join(str(error).split())}", _CABLE) from error
 
     def interrupt(self) -> None:
         """Do nothing: a capture ends with the next image."""

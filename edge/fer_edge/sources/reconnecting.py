@@ -198,7 +198,7 @@ class ReconnectingSource:
         return not self._closed.is_set()
 
     def _give_up(self, fault: CameraFault | None) -> SourceError:
-        reason = "it delivered no frame" if fault is None else fault.reason
+        reason = "no frame delivered" if fault is None else fault.reason
         remedy = "check its cable or network" if fault is None else fault.remedy
         patience = f", and no reconnection within {self._patience_s:g} s" if self._patience_s > 0 else ""
         frames = self._clock.frames

@@ -85,7 +85,7 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
     folder = ArchiveFolder(Storage.of("s3://lab/out/archive/"))
     folder.prepare(identity, overwrite=False)
     context = TaskContext(options, identity, folder.storage)
-    table = SourceTable(folder, manifest.carried)
+    table = SourceTable(folder, manifest.extra_columns)
     assert table.load() == set()
 
     job = manifest.job(0)
@@ -100,10 +100,10 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
     assert isinstance(gone, SourceSummary)
     assert "s3://lab/in/gone.mp4: cannot open video" in (gone.error or "")
     for number, summary in enumerate((joined, gone)):
-        table.add(summary, manifest.job(number).carried)
+        table.add(summary, manifest.job(number).extra_columns)
     table.write()
 
-    again = SourceTable(folder, manifest.carried)
+    again = SourceTable(folder, manifest.extra_columns)
     assert again.load() == {int(job.key, 16)}
     assert again.select(manifest.keys).column("who").to_pylist() == ["007", "008"]
     with pytest.raises(OutputError, match="created with min-face"):

@@ -210,12 +210,12 @@ class TestFolder:
         out = tmp_path / "out"
         context, job = open_archive(out, AnalysisOptions(), model), job_of(short)
         summary = analyze(context, job)
-        table = SourceTable(ArchiveFolder(context.storage), job.carried.schema)
+        table = SourceTable(ArchiveFolder(context.storage), job.extra_columns.schema)
         assert table.load() == {int(job.key, 16)}
         table.write()
         assert read_sources(out).to_pylist()[0]["frames"] == summary.frames
         (out / job.file).unlink()
-        assert SourceTable(ArchiveFolder(context.storage), job.carried.schema).load() == set()
+        assert SourceTable(ArchiveFolder(context.storage), job.extra_columns.schema).load() == set()
 
 
 def test_only_archives_are_read(tmp_path: Path) -> None:

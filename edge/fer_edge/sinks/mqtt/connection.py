@@ -207,7 +207,7 @@ class BrokerConnection:
         """Log a failure: a new one as a warning, a repeated one at debug level."""
         retry = "retrying every few minutes" if failure.lasting else "retrying"
         level = logging.DEBUG if failure.reason == self._reported else logging.WARNING
-        _LOG.log(level, "%s: %s; the run goes on, %s", self._address, failure.reason, retry)
+        _LOG.log(level, "%s: %s; the run continues, %s", self._address, failure.reason, retry)
         self._reported = failure.reason
 
     def _pause(self, seconds: float) -> None:

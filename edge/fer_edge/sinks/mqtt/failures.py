@@ -25,7 +25,7 @@ def explain_error(error: Exception, *, encrypted: bool) -> Failure:
     """Explain why a connection failed and what to do; ``encrypted``: it uses TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(
-            f"the broker's certificate is not trusted ({error.verify_message}); name the authority that "
+            f"the broker's certificate is not trusted ({error.verify_message}); specify the authority that "
             "signed it with --mqtt-ca, and use the host name in the certificate",
             lasting=True,
         )

@@ -32,7 +32,7 @@ class TimedName:
     def __init__(self, text: str) -> None:
         self.text = text
         if not Path(text).name or text.endswith("/"):
-            raise UsageError(f"{text or '(empty)'}: is a folder; name a file")
+            raise UsageError(f"{text or '(empty)'}: is a folder; specify a file")
         for field in _PIECES.findall(text):
             if field != "%" and field not in _FIELDS:
                 raise UsageError(
@@ -45,7 +45,7 @@ class TimedName:
         parts = Path(text).parts
         fixed = next((place for place, part in enumerate(parts) if has_fields(part)), len(parts) - 1)
         if ".." in parts[fixed:]:
-            raise UsageError(f"{text}: .. is not allowed after a time field; name the folder itself")
+            raise UsageError(f"{text}: .. is not allowed after a time field; write the path without it")
         self.folder = Path(*(part.replace("%%", "%") for part in parts[:fixed]))
         """The fixed folder that contains all files, directly or in subfolders."""
         self.pattern = "/".join(parts[fixed:])

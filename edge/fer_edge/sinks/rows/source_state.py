@@ -87,12 +87,12 @@ class SourceState:
             {"version": STATE_VERSION, "complete": self.ends, "in_progress": self.in_progress},
         )
 
-    def cut_off(self, again: Collection[str]) -> None:
-        """Cut off incomplete rows, and the rows of complete sources in ``again``.
+    def cut_off(self, to_redo: Collection[str]) -> None:
+        """Truncate incomplete rows, and the rows of complete sources to process again.
 
-        Raises OutputError if rows that have to be kept follow them.
+        The latter are the complete sources in ``to_redo``. Raises OutputError if rows that have to be kept follow them.
         """
-        kept = {source: end for source, end in self.ends.items() if source not in again}
+        kept = {source: end for source, end in self.ends.items() if source not in to_redo}
         limit, last = max(kept.values(), default=0), max(self.ends.values(), default=0)
         redone = [source for source in self.ends if source not in kept]
         blocked = any(self.ends[source] < limit for source in redone)
