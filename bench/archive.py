@@ -60,7 +60,7 @@ def measure_cost(folder: Path, seconds: float) -> dict[str, Any]:
     run = ArchiveRun(AnalysisOptions(), read_manifest([video], ()), str(folder / "out"))
     model = find_model()
     archive = ArchiveFolder(Storage.of(run.out))
-    identity = Identity.of(run.options, model, {})
+    identity = Identity.from_options(run.options, model, {})
     archive.prepare(identity, overwrite=False)
     context, job = TaskContext(run.options, identity, archive.storage), run.manifest.job(0)
     run_source(context, job)
@@ -167,7 +167,9 @@ def open_million(manifest: Path | str, out: Path | str) -> tuple[ArchiveRun, Sou
     run = ArchiveRun(AnalysisOptions(), read_manifest([str(manifest)], model.spec.labels), str(out))
     extra_columns = run.manifest.extra_columns
     folder = ArchiveFolder(Storage.of(str(out)))
-    identity = Identity.of(run.options, model, {field.name: str(field.type) for field in extra_columns})
+    identity = Identity.from_options(
+        run.options, model, {field.name: str(field.type) for field in extra_columns}
+    )
     folder.prepare(identity, overwrite=False)
     return run, SourceTable(folder, extra_columns)
 

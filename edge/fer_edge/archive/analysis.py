@@ -64,13 +64,13 @@ def analyze_span(
     job: SourceJob,
     span: Span,
     path: Path,
-    describe: Callable[[SectionSummary], bytes],
+    build_metadata: Callable[[SectionSummary], bytes],
     begin_s: float | None = None,
 ) -> SectionSummary:
     """Write the rows of a part of a video to a Parquet file and return its summary.
 
-    In a section, rows before ``begin_s`` are marked as lead-in. ``describe`` creates the metadata of the file. A read
-    error is stored in the summary's ``error``; if no frame could be read, the file has no rows.
+    In a section, rows before ``begin_s`` are marked as lead-in. ``build_metadata`` creates the metadata of the file. A
+    read error is stored in the summary's ``error``; if no frame could be read, the file has no rows.
     """
     started, options, labels = time.monotonic(), worker.options, worker.model.spec.labels
     error = None
@@ -94,12 +94,12 @@ def analyze_span(
             frames_with_faces=rows.frames_with_faces,
             faces=rows.faces,
             face_ids=len(rows.ids),
-            duration_s=rows.measure(first_s, span.end_s, source.info.frame_rate),
+            duration_s=rows.compute_duration_s(first_s, span.end_s, source.info.frame_rate),
             worker_s=time.monotonic() - started,
             error=error,
             warnings=tuple(session.statistics.list_warnings()),
         )
-        file.describe(describe(summary))
+        file.add_metadata(build_metadata(summary))
     return summary
 
 

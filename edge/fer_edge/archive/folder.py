@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from fer_edge.archive.manifest import compute_key
 from fer_edge.archive.options import Identity
-from fer_edge.archive.schema import IDENTITY_FILE, METADATA_KEY, ROWS_FOLDER, SOURCES_FILE, sources_schema
+from fer_edge.archive.schema import (
+    IDENTITY_FILE,
+    METADATA_KEY,
+    ROWS_FOLDER,
+    SOURCES_FILE,
+    build_sources_schema,
+)
 from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import SourceSummary, parse_source_summary
 from fer_edge.archive.tasks import read_metadata
@@ -59,7 +65,7 @@ class ArchiveFolder:
                     f"{self.storage.root}: the archive was created with {difference}; use the same options or another "
                     "folder, or start over with --overwrite"
                 )
-            self.storage.remove_half_files()
+            self.storage.remove_partial_files()
             return
         self.storage.write(IDENTITY_FILE, identity.format())
 
@@ -147,7 +153,7 @@ class SourceTable:
         """
         import pyarrow.parquet as pq
 
-        storage, schema = self.folder.storage, sources_schema(self.extra_columns)
+        storage, schema = self.folder.storage, build_sources_schema(self.extra_columns)
         self.table = schema.empty_table()
         files = self.folder.list_rows()
         if storage.is_file(SOURCES_FILE):
@@ -213,7 +219,7 @@ class SourceTable:
 
         if not self._new:
             return
-        schema = sources_schema(self.extra_columns)
+        schema = build_sources_schema(self.extra_columns)
         own = pa.schema(list(schema)[: len(schema) - len(self.extra_columns)])
         added = pa.Table.from_pylist([row for row, _ in self._new.values()], schema=own)
         for name in self.extra_columns.names:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from fer_edge.archive.schema import check_extra_columns
 from fer_edge.errors import SourceError, reason_of
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.expansion import expand_videos, is_video_path
-from fer_edge.sources.object_store import file_system_of, is_object_url
+from fer_edge.sources.object_store import is_object_url, open_file_system
 from fer_edge.sources.urls import is_url
 
 __all__ = ["MANIFEST_SUFFIXES", "Manifest", "SourceJob", "read_manifest"]
@@ -136,7 +136,7 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
     if not twice:
         return Manifest(table, keys, (), errors)
     first.sort()
-    warning = f"{counted(twice, 'duplicate path')} ignored; only the first row of each path is used"
+    warning = f"{format_count(twice, 'duplicate path')} ignored; only the first row of each path is used"
     return Manifest(table.take(first), keys[first], (warning,), errors)
 
 
@@ -213,7 +213,7 @@ _READERS: Final = {".txt": _read_text, ".csv": _read_csv, ".parquet": _read_parq
 
 def _open(path: str) -> Any:
     if is_object_url(path):
-        file_system, name = file_system_of(path)
+        file_system, name = open_file_system(path)
         return file_system.open_input_file(name)
     return Path(path).open("rb")
 
@@ -257,7 +257,7 @@ def _expand_object(url: str) -> list[str]:
 def _search_object(url: str) -> Iterator[str]:
     from pyarrow.fs import FileSelector
 
-    file_system, path = file_system_of(url)
+    file_system, path = open_file_system(url)
     scheme = url.partition("://")[0]
     if _GLOB & set(path):
         plain = path[: min(path.index(sign) for sign in _GLOB & set(path))]

@@ -61,7 +61,9 @@ class Identity:
     extra_columns: Mapping[str, str]
 
     @classmethod
-    def of(cls, options: AnalysisOptions, model: ModelFile, extra_columns: Mapping[str, str]) -> Identity:
+    def from_options(
+        cls, options: AnalysisOptions, model: ModelFile, extra_columns: Mapping[str, str]
+    ) -> Identity:
         """Collect the settings on which the rows depend."""
         chosen = {
             "detector": options.detector,

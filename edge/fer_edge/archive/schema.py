@@ -16,9 +16,9 @@ __all__ = [
     "METADATA_KEY",
     "ROWS_FOLDER",
     "SOURCES_FILE",
+    "build_rows_schema",
+    "build_sources_schema",
     "check_extra_columns",
-    "rows_schema",
-    "sources_schema",
 ]
 
 IDENTITY_FILE: Final = "archive.json"
@@ -44,7 +44,7 @@ _SOURCES: Final = {
 }  # fmt: skip
 
 
-def rows_schema(labels: tuple[str, ...], extra_columns: pa.Schema) -> Any:
+def build_rows_schema(labels: tuple[str, ...], extra_columns: pa.Schema) -> Any:
     """Return the schema of rows: CSV columns, then labels, then manifest columns."""
     import pyarrow as pa
 
@@ -52,7 +52,7 @@ def rows_schema(labels: tuple[str, ...], extra_columns: pa.Schema) -> Any:
     return pa.schema([*fields, *(pa.field(label, pa.float32()) for label in labels), *extra_columns])
 
 
-def sources_schema(extra_columns: pa.Schema) -> Any:
+def build_sources_schema(extra_columns: pa.Schema) -> Any:
     """Return the schema of the table of sources, with the manifest's columns last."""
     import pyarrow as pa
 

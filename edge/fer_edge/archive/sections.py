@@ -60,9 +60,9 @@ def plan_sections(address: str, options: AnalysisOptions) -> tuple[Section, ...]
         return whole
     video = open_video(address)
     try:
-        facts = VideoFacts.of(video.container, video.stream)
+        facts = VideoFacts.from_container(video.container, video.stream)
         ends = [end_s for end_s in (facts.end_s, options.span.end_s) if end_s is not None]
-        if video.pipe is not None or facts.end_s is None or not facts.stamped:
+        if video.pipe is not None or facts.end_s is None or not facts.has_timestamps:
             return whole
         keys = _list_key_frames(video.container, video.stream, facts.start_s or 0.0)
         return cut(options, min(ends), keys) or whole

@@ -17,10 +17,10 @@ from fer_edge.detectors.base import Detector
 from fer_edge.detectors.registry import DETECTORS, create_detector
 from fer_edge.errors import DetectorError, FerEdgeError, SourceError, UsageError
 from fer_edge.runtime.latency import LatencyHistogram
-from fer_edge.runtime.system import describe_machine, processor_count, thread_count
-from fer_edge.runtime.tables import aligned, counted
+from fer_edge.runtime.system import choose_thread_count, count_processors, describe_machine
+from fer_edge.runtime.tables import format_count, format_table
 from fer_edge.sources.base import Source
-from fer_edge.sources.registry import source_of
+from fer_edge.sources.registry import create_source_for
 from fer_edge.types import FaceBox, Frame, SkippedInput
 
 __all__ = [
@@ -129,8 +129,8 @@ def compare_detectors(
     whole, as single images and video frames are. ``progress`` wraps the iteration over them. Raises SourceError, also
     if no image can be read, and DetectorError.
     """
-    cv2.setNumThreads(thread_count(threads))
-    source = source_of(path)
+    cv2.setNumThreads(choose_thread_count(threads))
+    source = create_source_for(path)
     with ExitStack() as stack:
         stack.enter_context(source)
         detectors, left_out = _present_detectors(stack, still_image=source.info.still, model=model)
@@ -198,12 +198,13 @@ def render_comparison(comparison: Comparison) -> list[str]:
     head = ("detector", "faces", "images with a face", "ms per search", "95 %")
     lines = [
         describe_machine(),
-        f"{comparison.source}: {counted(comparison.images, 'image')}",
+        f"{comparison.source}: {format_count(comparison.images, 'image')}",
         "",
-        *aligned(head, rows),
+        *format_table(head, rows),
     ]
     lines += [
-        f"{one} and {other} agree on {counted(same, 'face')}: {_format_share(same, comparison.found[one])} of {one}'s, "
+        f"{one} and {other} agree on {format_count(same, 'face')}: "
+        f"{_format_share(same, comparison.found[one])} of {one}'s, "
         f"{_format_share(same, comparison.found[other])} of {other}'s"
         for (one, other), same in comparison.shared_faces.items()
     ]
@@ -229,7 +230,7 @@ def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
     fastest = "the fastest detector that finds about as many" if len(good) > 1 else "the others find fewer"
     return name, (
         f"Recommendation: --detector {name}: a face in {found[name].images:,} of "
-        f"{counted(comparison.images, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
+        f"{format_count(comparison.images, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
     )
 
 
@@ -241,7 +242,7 @@ def build_comparison_summary(comparison: Comparison) -> dict[str, Any]:
     """Build the object that ``--summary`` writes."""
     return {
         "version": __version__,
-        "device": {"machine": describe_machine(), "processors": processor_count()},
+        "device": {"machine": describe_machine(), "processors": count_processors()},
         "source": comparison.source,
         "pictures": comparison.images,
         "detectors": [

@@ -128,7 +128,7 @@ def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
         Pipeline(source, detector, turn.model, threads=turn.threads) as pipeline,
     ):
         watch = _Watch(turn, pipeline)
-        Session(pipeline, sinks, StopConditions(frames=WARM_UP + FRAMES)).run(watch.take)
+        Session(pipeline, sinks, StopConditions(frames=WARM_UP + FRAMES)).run(watch.handle_result)
     watch.end(video)
 
 
@@ -140,7 +140,7 @@ class _Watch:
         self._seen = 0
         self._started = self._last = 0.0
 
-    def take(self, result: FrameResult | SkippedInput) -> None:
+    def handle_result(self, result: FrameResult | SkippedInput) -> None:
         """Count a written result."""
         self._last = time.perf_counter()
         self._seen += 1

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from fer_edge.classification.preprocess import normalize
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
 
-__all__ = ["GUIDE", "build_pixel_table", "describe_mismatch", "find_range", "holds_pixels", "is_own_range"]
+__all__ = [
+    "GUIDE",
+    "build_pixel_table",
+    "describe_mismatch",
+    "find_range",
+    "is_own_range",
+    "preserves_gray_levels",
+]
 
 GUIDE: Final = 'docs/conversion.md, "Networks from elsewhere"'
 """The documentation that explains the remedies."""
@@ -37,7 +44,7 @@ def build_pixel_table(kind: type[np.integer[Any]], scale: float, zero_point: int
     return np.asarray(np.clip(values, limits.min, limits.max), kind)
 
 
-def holds_pixels(table: NDArray[np.integer[Any]]) -> bool:
+def preserves_gray_levels(table: NDArray[np.integer[Any]]) -> bool:
     """Return whether a pixel table keeps nearly all gray levels distinct.
 
     It must also clip hardly any of them. The table is from :func:`build_pixel_table`.

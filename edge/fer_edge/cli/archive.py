@@ -20,7 +20,7 @@ from fer_edge.errors import UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.shutdown import Terminated
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.base import Span
 from fer_edge.sources.object_store import is_object_url
 
@@ -170,7 +170,7 @@ def _describe(progress: ArchiveProgress) -> str:
     done = progress.skipped + progress.done
     failed = progress.failed + progress.damaged
     parts = [
-        f"{done:,} of {counted(progress.sources, 'source')}",
+        f"{done:,} of {format_count(progress.sources, 'source')}",
         f"{progress.video_s / _HOUR_S:.1f} h of video",
         f"{progress.realtime_factor:.1f} × real time",
     ]
@@ -197,12 +197,12 @@ def _count_unfinished(sources: Any) -> dict[str, int]:
 
 def _summary_lines(progress: ArchiveProgress, unfinished: dict[str, int], out: str) -> list[str]:
     skipped = f", {progress.skipped:,} already complete" if progress.skipped else ""
-    lines = [f"{counted(progress.sources, 'source')}{skipped}"]
+    lines = [f"{format_count(progress.sources, 'source')}{skipped}"]
     if progress.done:
         lines.append(
             f"{progress.video_s / _HOUR_S:.2f} h of video in {progress.elapsed_s:.1f} s: "
-            f"{progress.realtime_factor:.1f} × real time, {counted(progress.frames, 'frame')}, "
-            f"{counted(progress.faces, 'face')}"
+            f"{progress.realtime_factor:.1f} × real time, {format_count(progress.frames, 'frame')}, "
+            f"{format_count(progress.faces, 'face')}"
         )
     if unfinished:
         what = ", ".join(f"{count:,} {status}" for status, count in unfinished.items())

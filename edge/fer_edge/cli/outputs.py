@@ -124,7 +124,9 @@ def _can_collide(names: Sequence[TimedName], paths: Sequence[str | Path]) -> boo
     """
     now = datetime.now().astimezone()
     others = {os.fspath(path): Path(path) for path in paths} | {name.text: name.expand(now) for name in names}
-    return any(name.can_be(path) for name in names for text, path in others.items() if text != name.text)
+    return any(
+        name.matches_path(path) for name in names for text, path in others.items() if text != name.text
+    )
 
 
 def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = False) -> Continuation | None:

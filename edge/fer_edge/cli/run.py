@@ -35,8 +35,8 @@ from fer_edge.runtime.atomic_files import write_json
 from fer_edge.runtime.malloc import keep_freed_memory
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.shutdown import Terminated, is_interrupted, raise_if_interrupted
-from fer_edge.runtime.system import thread_count
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.system import choose_thread_count
+from fer_edge.runtime.tables import format_count
 from fer_edge.session import Session, StopConditions, build_summary
 from fer_edge.sinks.base import RunStatus
 from fer_edge.sinks.continuation import Continuation
@@ -53,7 +53,7 @@ _INTERRUPTED: Final = "Interrupted; the results written so far are kept."
 def run(inputs: Inputs, options: RunOptions) -> None:
     """Process a source as the options specify; exit with status 1 if an input failed."""
     keep_freed_memory()
-    threads = thread_count(options.threads)
+    threads = choose_thread_count(options.threads)
     model = find_model(options.model)
     stream = inputs.source.info
     check_outputs(
@@ -70,7 +70,7 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     if events is not None:
         status.events = events.counts
         for view in sinks.live_views:
-            events.listen(view.tell)
+            events.listen(view.send_event)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
         for view in sinks.live_views:
             stack.enter_context(closing(view))
@@ -185,7 +185,7 @@ class _Run:
             with self._inputs.source, self._pipeline:
                 self._report.begin()
                 self._sinks += create_windows(self._pipeline.stream, self._options)
-                self._session.run(self._report.take)
+                self._session.run(self._report.handle_result)
         except FerEdgeError as error:
             statistics.add_error(str(error))
             if is_interrupted():  # report the error, but exit with the status of the signal
@@ -230,6 +230,6 @@ def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     parts = {options.span.name_part(address): address for address in addresses}
     missing = [parts[part] for part in continuation.select_missing(parts)]
     if len(missing) < len(addresses):
-        done = counted(len(addresses) - len(missing), "video")
+        done = format_count(len(addresses) - len(missing), "video")
         say(f"Skipping {done} of {len(addresses)}, already complete in the results.")
     return missing

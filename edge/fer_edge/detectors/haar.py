@@ -156,13 +156,13 @@ class HaarDetector:
         searched = self._scale_margin * smallest
         scale = min(_MAX_ENLARGEMENT, _WINDOW / (self._scale_margin * (detail or smallest)))
         pixels, room = _cut_out(gray, part, 0 if part.area == gray.size else _ROOM * smallest)
-        pixels = _resized(pixels, scale)
+        pixels = _resize(pixels, scale)
         least = max(_WINDOW, round(searched * scale))
         most = math.ceil(min(largest * scale, min(pixels.shape)))
         if min(pixels.shape) < _WINDOW:
             return []
         faces = []
-        for left, top, section in _sections(pixels):
+        for left, top, section in _split_into_sections(pixels):
             self._forget_large_images(section.shape)
             try:
                 boxes, supports = self._cascade.detectMultiScale2(
@@ -207,7 +207,7 @@ class _Reduced:
     def __init__(self, frame: Frame) -> None:
         self._size = frame.size
         self.scale = min(1.0, _CLOSE_UP_SIDE / min(frame.size))
-        small = _resized(frame.gray, self.scale)
+        small = _resize(frame.gray, self.scale)
         self.side = min(small.shape)
         self._margin = margin = round(_CLOSE_UP_MARGIN * self.side)
         padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
@@ -243,7 +243,7 @@ def _is_inside(box: FaceBox, other: FaceBox) -> bool:
     return other.x <= x < other.x + other.width and other.y <= y < other.y + other.height
 
 
-def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
+def _split_into_sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
     """Split an image into sections (left, top, pixels); most images are one section."""
     height, width = pixels.shape
     short = min(height, width)
@@ -270,7 +270,7 @@ def _cut_out(gray: GrayImage, part: FaceBox, margin: float) -> tuple[Any, tuple[
     return cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_REPLICATE), (left, top)
 
 
-def _resized(pixels: Any, scale: float) -> Any:
+def _resize(pixels: Any, scale: float) -> Any:
     if scale == 1:
         return pixels
     height, width = pixels.shape[:2]

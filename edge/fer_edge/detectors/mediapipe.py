@@ -210,13 +210,13 @@ def _import() -> Any:
     except ModuleNotFoundError as error:
         if error.name == "mediapipe":
             raise MissingExtraError("MediaPipe", "mediapipe") from error
-        raise _broken(error) from error
+        raise _describe_import_failure(error) from error
     except (ImportError, OSError) as error:  # a system library is missing
-        raise _broken(error) from error
+        raise _describe_import_failure(error) from error
     return mediapipe
 
 
-def _broken(error: Exception) -> DetectorError:
+def _describe_import_failure(error: Exception) -> DetectorError:
     return DetectorError(
         f"MediaPipe is installed but does not load ({reason_of(error)}); "
         "reinstall it: pip install --force-reinstall 'fer-edge[mediapipe]', or use --detector haar"

@@ -17,7 +17,12 @@ from urllib.parse import urlsplit
 from fer_edge._version import __version__
 from fer_edge.errors import DownloadError, reason_of
 from fer_edge.models.detector_files import DetectorFile
-from fer_edge.runtime.atomic_files import check_folder, make_folder, output_errors, staged_file
+from fer_edge.runtime.atomic_files import (
+    check_folder,
+    convert_errors_to_output_error,
+    make_folder,
+    staged_file,
+)
 from fer_edge.runtime.hashing import sha256_of_file
 
 __all__ = ["Download", "download_detector"]
@@ -70,7 +75,7 @@ def download_detector(
     path = folder / file.file_name
     fault = None
     if path.is_file():
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             fault = file.find_fault(path.read_bytes())
             if fault is None:
                 return Download(path, path.stat().st_size, sha256_of_file(path), downloaded=False)

@@ -99,7 +99,7 @@ def hide_faces(image: Image, covers: Sequence[Cover], mode: AnonymizerMode) -> I
 
 
 @dataclass(slots=True)
-class _Seen:
+class _FaceMotion:
     """The state of a face: its last cover, times in seconds, velocity in pixels/s."""
 
     cover: Cover
@@ -133,7 +133,7 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _DelayedResult:
     """A waiting result, and the regions to hide in it, by face."""
 
     result: FrameResult
@@ -161,8 +161,8 @@ class Anonymizer:
     """
 
     def __init__(self) -> None:
-        self._faces: dict[int, _Seen] = {}
-        self._waiting: deque[_Waiting] = deque()
+        self._faces: dict[int, _FaceMotion] = {}
+        self._waiting: deque[_DelayedResult] = deque()
         self._held = 0  # bytes
 
     def add(self, result: FrameResult) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
@@ -174,7 +174,7 @@ class Anonymizer:
         if time_s is None:
             yield result, tuple(cover_face(face.detection) for face in result.faces)
             return
-        newest = _Waiting(result)
+        newest = _DelayedResult(result)
         for face in result.faces:
             self._add_face(face, newest, time_s)
         for number, seen in list(self._faces.items()):
@@ -203,21 +203,21 @@ class Anonymizer:
             yield self._release()
         self._faces.clear()
 
-    def _add_face(self, face: FaceResult, newest: _Waiting, time_s: float) -> None:
+    def _add_face(self, face: FaceResult, newest: _DelayedResult, time_s: float) -> None:
         """Hide a face in the newest result, and in earlier ones in which it was not found."""
         cover = cover_face(face.detection)
         newest.hide(face.id, cover)
         seen = self._faces.get(face.id)
         unseen_since_s = -math.inf if seen is None else seen.last_s
         if seen is None:
-            seen = self._faces[face.id] = _Seen(cover, time_s, time_s)
+            seen = self._faces[face.id] = _FaceMotion(cover, time_s, time_s)
         else:
             seen.update(cover, time_s)
         for waiting in self._waiting:
             if unseen_since_s < waiting.time_s < time_s or waiting.time_s < seen.first_s:
                 waiting.hide(face.id, seen.at(waiting.time_s))
 
-    def _is_done(self, oldest: _Waiting, time_s: float) -> bool:
+    def _is_done(self, oldest: _DelayedResult, time_s: float) -> bool:
         return self._held > _MAX_WAITING or not 0 <= time_s - oldest.time_s < _HELD_S
 
     def _release(self) -> tuple[FrameResult, tuple[Cover, ...]]:

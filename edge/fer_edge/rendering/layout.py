@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["Layout", "Rectangle", "clamp_rectangle", "outline_width", "text_size"]
+__all__ = ["Layout", "Rectangle", "choose_text_size", "clamp_rectangle", "compute_outline_width"]
 
 Rectangle = tuple[int, int, int, int]
 
@@ -28,7 +28,7 @@ Costs add up: a hidden eye pixel costs ``_EYES + _FACE``."""
 
 
 @lru_cache(maxsize=1024)
-def text_size(face_width: int, image_width: int, image_height: int) -> int:
+def choose_text_size(face_width: int, image_width: int, image_height: int) -> int:
     """Return the font size in pixels for a face, limited by the size of the image.
 
     Large images are usually viewed scaled down as a whole. The font is therefore at least 1/44 of the image's shorter
@@ -41,7 +41,7 @@ def text_size(face_width: int, image_width: int, image_height: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def outline_width(face_width: int, image_width: int, image_height: int) -> int:
+def compute_outline_width(face_width: int, image_width: int, image_height: int) -> int:
     """Return the thickness of a face's outline in pixels."""
     wanted = min(image_width, image_height) / 200
     return max(1, round(min(wanted, face_width / 20)))

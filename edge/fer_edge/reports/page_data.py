@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from fer_edge._version import __version__
-from fer_edge.rendering.palette import Color, color_of, ink_on
+from fer_edge.rendering.palette import Color, choose_text_color, color_of
 from fer_edge.reports.report import Report
 from fer_edge.reports.summary import ImageRow, Person, SourceSummary
 from fer_edge.reports.timeline import Timeline
@@ -116,7 +116,7 @@ def _build_labels(labels: tuple[str, ...]) -> LabelSet:
     return {
         "labels": list(labels),
         "colors": [_format_color(color) for color in colors],
-        "inks": [_format_color(ink_on(color)) for color in colors],
+        "inks": [_format_color(choose_text_color(color)) for color in colors],
     }
 
 

@@ -16,7 +16,7 @@ from fer_edge.rendering.typeface import render_text
 from fer_edge.reports.report import Report
 from fer_edge.reports.summary import Person, SourceSummary
 from fer_edge.reports.timeline import Timeline
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.types import Image
 
 __all__ = ["draw_source", "write_charts"]
@@ -193,10 +193,10 @@ def _write(image: Image, text: str, left: int, top: int, size: int, color: Color
 
 def _describe(source: SourceSummary, shown: int) -> str:
     if source.kind == "images":
-        return f"{counted(source.frames, 'image')}, {counted(source.tally.faces, 'face')}"
+        return f"{format_count(source.frames, 'image')}, {format_count(source.tally.faces, 'face')}"
     people = len(source.people) + source.further_people
     texts = [
-        counted(source.frames, "frame"),
+        format_count(source.frames, "frame"),
         "1 person" if people == 1 else f"{people:,} people",
         f"certainty {source.tally.mean_score:.0%}",
         f"each column is the mean of {source.timeline.width:g} s or less",

@@ -23,9 +23,9 @@ __all__ = [
     "check_file_in_folder",
     "check_folder",
     "check_staged_folder",
+    "convert_errors_to_output_error",
     "find_leftovers",
     "make_folder",
-    "output_errors",
     "part_path",
     "remove_planted_link",
     "staged_file",
@@ -101,7 +101,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def output_errors(path: Path | str) -> Iterator[None]:
+def convert_errors_to_output_error(path: Path | str) -> Iterator[None]:
     """Turn an OSError in the block into an OutputError that names the file.
 
     BrokenPipeError is not changed: it ends a program quietly.
@@ -126,14 +126,14 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     left for the same target are removed. Raises OutputError.
     """
     if path.exists() and not path.is_file():
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             yield path
         return
     target = path.resolve()
     _remove_leftovers(target)
     part = part_path(target)
     try:
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             remove_planted_link(part)
             yield part
             if target.exists():
@@ -155,7 +155,7 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """
     check_staged_folder(folder, overwrite=overwrite)
     is_new = not folder.exists()
-    with output_errors(folder):
+    with convert_errors_to_output_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{_STAGING}*-*"):
             if _is_dead(left.name.removeprefix(_STAGING).partition("-")[0]):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.runtime.formulas import is_formula, protect_path
 from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows.format import MOST_LINE
@@ -50,7 +50,7 @@ class CsvFormat:
 
     def check_content(self, path: Path) -> None:
         """Raise OutputError if the file has other columns."""
-        with output_errors(path), path.open("rb") as file:
+        with convert_errors_to_output_error(path), path.open("rb") as file:
             first = file.readline(MOST_LINE)
         if first == self.header or (not first.endswith(b"\n") and self.header.startswith(first)):
             return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fer_edge.sources.image_boxes import read_boxed_header
-from fer_edge.sources.image_exif import exif_orientation
+from fer_edge.sources.image_exif import read_exif_orientation
 from fer_edge.sources.image_jpeg import JPEG_START, read_jpeg_header
 
 __all__ = ["ImageHeader", "read_header"]
@@ -75,7 +75,7 @@ def _read_png(content: bytes) -> ImageHeader:
         elif name == b"acTL":
             (frames,) = struct.unpack_from(">I", content, body)
         elif name == b"eXIf":
-            orientation = exif_orientation(content[body : body + length])
+            orientation = read_exif_orientation(content[body : body + length])
         position = body + length + 4
     return ImageHeader(
         kind="PNG", size=(width, height), orientation=orientation, frames=frames, animated=True, alpha=alpha
@@ -102,7 +102,7 @@ def _read_webp(content: bytes) -> ImageHeader:
             size = (width & 0x3FFF, height & 0x3FFF)
         frames += name == b"ANMF"
         if name == b"EXIF":
-            orientation = exif_orientation(body)
+            orientation = read_exif_orientation(body)
         position += 8 + length + length % 2
     return ImageHeader(
         kind="WebP", size=size, orientation=orientation, frames=max(1, frames), animated=True, alpha=alpha

@@ -17,9 +17,9 @@ import numpy as np
 
 from fer_edge.errors import SourceError
 from fer_edge.sources.image_decoders import decode
-from fer_edge.sources.image_exif import oriented
+from fer_edge.sources.image_exif import apply_orientation
 from fer_edge.sources.image_header import ImageHeader, read_header
-from fer_edge.sources.image_jpeg import completed_jpeg
+from fer_edge.sources.image_jpeg import complete_jpeg
 from fer_edge.sources.image_values import to_bgr
 from fer_edge.types import Image
 
@@ -68,14 +68,14 @@ def load_image(path: Path | str) -> ImageFile:
             f"{name}: image too large: {header.size[0]}×{header.size[1]} pixels, more than {MOST_PIXELS:,}; "
             "make it smaller"
         )
-    whole = completed_jpeg(content) if header.kind == "JPEG" else content
+    whole = complete_jpeg(content) if header.kind == "JPEG" else content
     if whole is None:
         raise SourceError(f"{name}: incomplete JPEG; get the complete file")
     try:
         decoded = decode(whole, header, MOST_PIXELS)
         if decoded is None or not decoded.size:
             raise SourceError(_describe_unreadable(header))
-        upright = oriented(decoded, header.orientation)
+        upright = apply_orientation(decoded, header.orientation)
         image, notes = to_bgr(
             upright,
             depth=header.depth,

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from fer_edge.sources.base import SourceRequest
-from fer_edge.sources.live import CameraFault, LiveClock, Stamp
+from fer_edge.sources.live import CameraFault, FrameStamp, LiveClock
 from fer_edge.sources.live_reader import Backlog, Device, LiveReader
 from fer_edge.sources.reconnecting import ReconnectingSource
 from fer_edge.sources.video_facts import sanitize_frame_rate
@@ -26,7 +26,7 @@ from fer_edge.types import Frame, Image
 
 __all__ = [
     "CaptureDevice",
-    "FrozenImage",
+    "FrozenImageDetector",
     "LocalCamera",
     "LocalDevice",
     "as_bgr",
@@ -59,7 +59,7 @@ class LocalDevice(Device[T], Protocol[T]):
 
     frame_rate: float | None
 
-    def to_frame(self, item: T, name: str, stamp: Stamp) -> Frame:
+    def to_frame(self, item: T, name: str, stamp: FrameStamp) -> Frame:
         """Return the frame of an item; conversion may be deferred."""
 
 
@@ -71,7 +71,7 @@ class LocalCamera:
         device: LocalDevice[Any],
         name: str,
         clock: LiveClock,
-        frozen: FrozenImage,
+        frozen: FrozenImageDetector,
         requested: _RequestedMode,
         *,
         remedy: str = _BUSY,
@@ -116,7 +116,7 @@ class LocalCamera:
                 raise CameraFault(
                     f"no image for {SILENCE_S:g} s", "check its cable, or plug it in again"
                 ) from error
-            if self._frozen.holds(waiting.item, waiting.arrival.moment_s):
+            if self._frozen.is_frozen(waiting.item, waiting.arrival.moment_s):
                 raise CameraFault(
                     f"image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
                 )
@@ -129,7 +129,7 @@ class LocalCamera:
             del waiting, frame
 
 
-class FrozenImage:
+class FrozenImageDetector:
     """Detects that a camera delivers the same image over and over.
 
     Sensor noise makes every real image different. The state is kept across reconnections: if the camera still delivers
@@ -145,7 +145,7 @@ class FrozenImage:
         """Start over after the camera was opened."""
         self._digest = self._since_s = None
 
-    def holds(self, image: Any, moment_s: float) -> bool:
+    def is_frozen(self, image: Any, moment_s: float) -> bool:
         """Return whether the camera has delivered only this image for too long.
 
         ``moment_s`` is the image's time on the monotonic clock.
@@ -207,7 +207,7 @@ class CaptureDevice:
         if self._capture is not None:
             self._capture.release()
 
-    def to_frame(self, item: Any, name: str, stamp: Stamp) -> Frame:
+    def to_frame(self, item: Any, name: str, stamp: FrameStamp) -> Frame:
         """Return the frame of an image, which may be gray, 16-bit or have alpha."""
         return Frame(as_bgr(item), name, stamp.index, stamp.time_s, clock=stamp.clock)
 
@@ -273,7 +273,7 @@ def create_local_source(
 
     ``create`` makes the device for each connection.
     """
-    frozen, requested = FrozenImage(), _RequestedMode(request.address, request.size, request.rate)
+    frozen, requested = FrozenImageDetector(), _RequestedMode(request.address, request.size, request.rate)
     threads: list[Thread] = []
 
     def connect(clock: LiveClock) -> LocalCamera:
@@ -286,7 +286,7 @@ def create_local_source(
 
     patience_s = _PATIENCE_S if request.reconnect_s is None else request.reconnect_s
     return ReconnectingSource(
-        request.address, connect, patience_s=patience_s, waits=bool(request.reconnect_s)
+        request.address, connect, patience_s=patience_s, wait_at_startup=bool(request.reconnect_s)
     )
 
 

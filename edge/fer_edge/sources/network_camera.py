@@ -11,7 +11,7 @@ import av
 
 from fer_edge.sources import network_stream
 from fer_edge.sources.live import CameraFault, LiveClock
-from fer_edge.sources.live_reader import Backlog, LiveReader, Waiting
+from fer_edge.sources.live_reader import Backlog, LiveReader, QueuedItem
 from fer_edge.sources.network_stream import NetworkStream
 from fer_edge.sources.urls import redact_credentials
 from fer_edge.sources.video_container import MOST_PIXELS
@@ -99,7 +99,7 @@ class NetworkCamera:
                 given_s = time.monotonic()
             del images, waiting
 
-    def _take(self) -> Waiting[Any]:
+    def _take(self) -> QueuedItem[Any]:
         try:
             return self.reader.take(network_stream.SILENCE_S)
         except TimeoutError as error:
@@ -128,19 +128,19 @@ class _LiveDecoder:
         """The pixel aspect ratio (width to height) stated by the codec, or None."""
         return self._context.sample_aspect_ratio
 
-    def decode(self, waiting: Waiting[Any]) -> list[Any]:
+    def decode(self, waiting: QueuedItem[Any]) -> list[Any]:
         """Return the images (``av.VideoFrame``) that a packet completes.
 
         The result is empty before a key frame. Raises CameraFault.
         """
         packet = waiting.item
-        if waiting.broken and not packet.is_keyframe:
+        if waiting.follows_gap and not packet.is_keyframe:
             self._restart()
         if self._needs_key and not packet.is_keyframe:
             if time.monotonic() - self._waiting_since < _KEY_FRAME_S:
                 self.left_out += 1
                 return []
-        elif (waiting.broken or self._needs_key) and self._context.is_open:
+        elif (waiting.follows_gap or self._needs_key) and self._context.is_open:
             self._context.flush_buffers()
         self._needs_key = False
         try:

@@ -63,7 +63,7 @@ class Decoder:
         context.options = {"max_pixels": str(MOST_PIXELS)}
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether it was closed, possibly before its end."""
         return self._closing
 

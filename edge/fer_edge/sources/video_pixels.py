@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fer_edge.types import Frame, GrayImage, Image
 
-__all__ = ["Geometry", "GeometryReader", "geometry_of", "to_frame"]
+__all__ = ["Geometry", "GeometryReader", "compute_geometry", "to_frame"]
 
 _LOCAL: Final = threading.local()  # the converters of each thread
 
@@ -100,11 +100,11 @@ class GeometryReader:
         """Return the geometry of a frame; ``pixel_shape`` is width to height, or None."""
         kind = (decoded.width, decoded.height, decoded.rotation, pixel_shape)
         if self._geometry is None or kind != self._kind:
-            self._kind, self._geometry = kind, geometry_of(decoded, pixel_shape)
+            self._kind, self._geometry = kind, compute_geometry(decoded, pixel_shape)
         return self._geometry
 
 
-def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
+def compute_geometry(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
     """Compute the geometry of a decoded frame (``av.VideoFrame``).
 
     ``pixel_shape`` is the pixel aspect ratio (width to height), None if unknown.

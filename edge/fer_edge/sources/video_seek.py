@@ -90,12 +90,12 @@ class PacketClock:
     """Computes the presentation times of packets.
 
     They match those that :class:`PresentationClock` computes for frames. Clock jumps are followed only if the
-    container's clock may restart (``joins``), based on decoding times.
+    container's clock may restart (``clock_may_restart``), based on decoding times.
     """
 
-    def __init__(self, offset_s: float, interval_s: float, *, joins: bool) -> None:
+    def __init__(self, offset_s: float, interval_s: float, *, clock_may_restart: bool) -> None:
         self.offset_s = offset_s
-        self._interval_s, self._joins = interval_s, joins
+        self._interval_s, self._clock_may_restart = interval_s, clock_may_restart
         self._last_s: float | None = None
 
     def decoded_at(self, packet: Any) -> float | None:
@@ -103,7 +103,7 @@ class PacketClock:
         if packet.dts is None:
             return None
         stamp_s = float(packet.dts * packet.time_base)
-        if self._joins and self._last_s is not None:
+        if self._clock_may_restart and self._last_s is not None:
             step_s = stamp_s - self._last_s
             if step_s >= JUMP_S or step_s < -self._interval_s:
                 self.offset_s += step_s - self._interval_s

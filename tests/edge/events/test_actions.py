@@ -396,7 +396,7 @@ class TestDispatch:
         first, second, heard = Recorder(), Recorder(), Recorder()
         dispatcher = EventDispatcher([(RULE, first), (RULE, second)])
         dispatcher.listen(heard.perform)
-        dispatcher.take(make_result(0, time_s=0.0))
+        dispatcher.handle_result(make_result(0, time_s=0.0))
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}
 
@@ -404,7 +404,7 @@ class TestDispatch:
         monkeypatch.setattr(base, "_CLOSE_TIMEOUT_S", 1.0)
         actions = [SlowAction() for _ in range(30)]
         dispatcher = EventDispatcher([(RULE, action) for action in actions])
-        dispatcher.take(make_result(0, time_s=0.0))
+        dispatcher.handle_result(make_result(0, time_s=0.0))
         started = time.monotonic()
         dispatcher.close()
         assert time.monotonic() - started < 15

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError
 from fer_edge.sources import local_camera
-from fer_edge.sources.local_camera import FrozenImage, as_bgr
+from fer_edge.sources.local_camera import FrozenImageDetector, as_bgr
 from fer_edge.types import Frame
 from tests.edge.sources.cameras import Watcher, camera
 from tests.edge.support import corners, noise, plain, take_frames, wait_until, write_video
@@ -239,20 +239,20 @@ class TestRefused:
 
 class TestFrozenImage:
     def test_it_takes_a_minute_of_the_same_pixels(self) -> None:
-        frozen, image = FrozenImage(), noise()
-        assert [frozen.holds(image, at) for at in (0.0, 30.0, 59.9, 60.0)] == [False, False, False, True]
+        frozen, image = FrozenImageDetector(), noise()
+        assert [frozen.is_frozen(image, at) for at in (0.0, 30.0, 59.9, 60.0)] == [False, False, False, True]
 
     def test_another_image_begins_it_again(self) -> None:
-        frozen = FrozenImage()
-        assert not frozen.holds(noise(seed=1), 0.0)
-        assert not frozen.holds(noise(seed=2), 59.0)
-        assert not frozen.holds(noise(seed=2), 61.0)
+        frozen = FrozenImageDetector()
+        assert not frozen.is_frozen(noise(seed=1), 0.0)
+        assert not frozen.is_frozen(noise(seed=2), 59.0)
+        assert not frozen.is_frozen(noise(seed=2), 61.0)
 
     def test_what_is_the_same_after_it_was_opened_again_is_what_it_sees(self) -> None:
-        frozen, image = FrozenImage(), noise()
-        assert [frozen.holds(image, at) for at in (0.0, 60.0)] == [False, True]
+        frozen, image = FrozenImageDetector(), noise()
+        assert [frozen.is_frozen(image, at) for at in (0.0, 60.0)] == [False, True]
         frozen.begin()
-        assert not any(frozen.holds(image, at) for at in (61.0, 121.0, 500.0))
+        assert not any(frozen.is_frozen(image, at) for at in (61.0, 121.0, 500.0))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-__all__ = ["HALF_ROW", "parse_clock", "parse_number", "parse_text", "parse_time", "parse_whole"]
+__all__ = ["INCOMPLETE_ROW", "parse_clock", "parse_number", "parse_text", "parse_time", "parse_whole"]
 
-HALF_ROW = "incomplete row: the run was interrupted or is still writing"
+INCOMPLETE_ROW = "incomplete row: the run was interrupted or is still writing"
 """The reason for a truncated last line."""
 
 _MAX_NUMBER: Final = 2**62

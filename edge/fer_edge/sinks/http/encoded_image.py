@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_edge.types import Image
 
-__all__ = ["EncodedOnce", "ImageRate"]
+__all__ = ["ImageRate", "SharedJpeg"]
 
 _MAX_SIDE: Final = 1280
 _QUALITY: Final = 75
@@ -43,12 +43,12 @@ class ImageRate:
         self._due = max(self._due, now - between) + between
         return True
 
-    def measured(self, seconds: float) -> None:
+    def record_encoding_time(self, seconds: float) -> None:
         """Record the processor time of one encoding, in seconds."""
         self._encoding_s += _NEW * (seconds - self._encoding_s)
 
 
-class EncodedOnce:
+class SharedJpeg:
     """An image that is encoded as JPEG on first use and then shared by all viewers.
 
     ``image`` is uint8 (height, width, 3) BGR. The encoding time is reported to ``rate``.
@@ -66,7 +66,7 @@ class EncodedOnce:
             if self._image is not None:
                 started = time.thread_time()
                 self._jpeg = _encode(self._image)
-                self._rate.measured(time.thread_time() - started)
+                self._rate.record_encoding_time(time.thread_time() - started)
                 self._image = None
             return self._jpeg
 

@@ -196,12 +196,12 @@ class _Connection(socketserver.BaseRequestHandler):
         access, live = self.server.access, self.server.live
         access.check_host(request)
         route = ROUTES.get(request.path)
-        access.check_site(request, document=route is not None and route.document)
+        access.check_site(request, is_linkable=route is not None and route.is_linkable)
         if route is None:
             raise RequestError(404, "This address does not exist.")
         if access.accepts(request.parameter("token")):
             return _respond_with_cookie(request, access)
-        if not route.open_to_all and not access.is_allowed(request):
+        if not route.is_public and not access.is_allowed(request):
             return respond_without_token(request)
         if route.respond is not None:
             return route.respond(live)

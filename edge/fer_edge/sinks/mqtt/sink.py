@@ -30,7 +30,7 @@ from fer_edge.sinks.home_assistant import (
 from fer_edge.sinks.jsonl import format_row
 from fer_edge.sinks.mqtt.address import BrokerAddress
 from fer_edge.sinks.mqtt.connection import BrokerConnection, Hooks
-from fer_edge.sinks.mqtt.outbox import Kind, Message
+from fer_edge.sinks.mqtt.outbox import Message, MessageKind
 from fer_edge.sinks.mqtt.state import NOBODY, StateRecord, StateTracker
 from fer_edge.types import SkippedInput, StreamInfo
 
@@ -128,14 +128,14 @@ class MqttSink:
             **record,
         }
         payload = json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        self._connection.publish(Message(Kind.EVENT, topic or f"{self._topic}/events", payload))
+        self._connection.publish(Message(MessageKind.EVENT, topic or f"{self._topic}/events", payload))
 
     def _greet(self) -> list[Message]:
         """Return the messages for every connect; the broker may have forgotten everything."""
         self._unheard_s = time.monotonic()
         discovery = json.dumps(self._discovery, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return [
-            Message(Kind.STATE, build_discovery_topic(self._device), discovery),
+            Message(MessageKind.STATE, build_discovery_topic(self._device), discovery),
             self._format_state(self._state.take(time.monotonic())),
             self._availability(ONLINE),
         ]
@@ -173,10 +173,10 @@ class MqttSink:
             self._connection.publish(self._availability(ONLINE))
 
     def _format_state(self, record: StateRecord) -> Message:
-        return Message(Kind.STATE, f"{self._topic}/state", json.dumps(record).encode())
+        return Message(MessageKind.STATE, f"{self._topic}/state", json.dumps(record).encode())
 
     def _availability(self, word: str) -> Message:
-        return Message(Kind.STATE, f"{self._topic}/availability", word.encode())
+        return Message(MessageKind.STATE, f"{self._topic}/availability", word.encode())
 
 
 class _Rows(StatelessSink):
@@ -191,7 +191,9 @@ class _Rows(StatelessSink):
         if self._least_s is not None and now_s - self._last_s < self._least_s:
             return
         self._last_s = now_s
-        self._connection.publish(Message(Kind.ROW, self._topic, format_row(result).removesuffix(b"\n")))
+        self._connection.publish(
+            Message(MessageKind.ROW, self._topic, format_row(result).removesuffix(b"\n"))
+        )
 
 
 def _read_machine_id() -> str:

@@ -45,7 +45,7 @@ class StateRecord(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _LastFrame:
     """The last frame, without its pixels, and its arrival time on the tracker's clock."""
 
     source: str
@@ -65,7 +65,7 @@ class StateTracker:
     def __init__(self, status: RunStatus) -> None:
         self._status = status
         self._lock = Lock()
-        self._last: _Seen | None = None
+        self._last: _LastFrame | None = None
         self._frames = 0
         self._samples: deque[tuple[float, int]] = deque()
         self._published: StateRecord | None = None
@@ -74,7 +74,7 @@ class StateTracker:
     def see(self, view: View, now_s: float) -> None:
         """Record a frame."""
         self._frames += 1
-        self._last = _Seen(view.source, view.clock, view.time_s, view.faces, now_s)
+        self._last = _LastFrame(view.source, view.clock, view.time_s, view.faces, now_s)
 
     def take_change(self, now_s: float) -> StateRecord | None:
         """Return the state if it is due to be published, else None.

@@ -136,7 +136,7 @@ class FileJournal:
         self._waiting.append(json.dumps(line).encode() + b"\n")
         del self._waiting[:-_MAX_WAITING]
         try:
-            with _open_own(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as descriptor:
+            with _open_regular_file(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as descriptor:
                 self._line_ended = self._line_ended or _ends_with_line(descriptor)
                 while self._waiting:
                     content = self._waiting[0] if self._line_ended else b"\n" + self._waiting[0]
@@ -158,7 +158,7 @@ class FileJournal:
             try:
                 record = parse_json(line)
                 relative = record["file"]
-                if not isinstance(relative, str) or not self.name.owns(relative):
+                if not isinstance(relative, str) or not self.name.matches_relative(relative):
                     continue
                 begun.pop(relative, None)
                 self._forget(relative)
@@ -179,7 +179,7 @@ class FileJournal:
     def _read(self) -> Iterator[bytes]:
         try:
             with (
-                _open_own(self._path, os.O_RDONLY) as descriptor,
+                _open_regular_file(self._path, os.O_RDONLY) as descriptor,
                 os.fdopen(os.dup(descriptor), "rb") as file,
             ):
                 if os.fstat(descriptor).st_size > _MAX_BYTES:
@@ -220,7 +220,7 @@ def _parse_file(record: dict[str, Any]) -> WrittenFile:
     return file
 
 
-class _open_own:  # noqa: N801  (used as a function)
+class _open_regular_file:  # noqa: N801  (used as a function)
     """A context manager that opens a regular file and follows no link; raises OSError."""
 
     def __init__(self, path: Path, flags: int) -> None:

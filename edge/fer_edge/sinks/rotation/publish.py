@@ -63,7 +63,9 @@ def _find_parts(name: TimedName) -> list[tuple[Path, Path]]:
     for folder in name.find_folders():
         with suppress(OSError):  # the folder was deleted or cannot be read
             found += [
-                (part, target) for part, target in find_leftovers(folder) if name.owns(name.relative(target))
+                (part, target)
+                for part, target in find_leftovers(folder)
+                if name.matches_relative(name.relative(target))
             ]
     return found
 

@@ -16,7 +16,7 @@ from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
 from fer_edge.sinks.rotation.timed_name import TimedName, number_path
-from fer_edge.sinks.rows.append_file import AppendFile, check_unused, cut_off_half_row
+from fer_edge.sinks.rows.append_file import AppendFile, check_unused, truncate_partial_row
 from fer_edge.sinks.rows.format import RowFormat, state_path
 from fer_edge.sinks.rows.live_state import LiveState
 from fer_edge.sinks.rows.pending import MOST_PENDING, Batch, PendingRows
@@ -164,7 +164,7 @@ class LiveRowFiles:
             try:
                 if candidate.exists() and candidate.stat().st_size:
                     self._format.check_content(candidate)
-                    cut_off_half_row(candidate)
+                    truncate_partial_row(candidate)
                 file = AppendFile(candidate, follow=not self._name.rotates)
             except (OutputError, IsADirectoryError) as error:
                 reason = error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import OutputError, reason_of
-from fer_edge.runtime.atomic_files import output_errors, write_json
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error, write_json
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.rows.format import STATE_VERSION, state_path
 
@@ -74,7 +74,7 @@ class SourceState:
     def _is_row_end(self, end: int) -> bool:
         if end <= 0:
             return end == 0
-        with output_errors(self.path), self.path.open("rb") as file:
+        with convert_errors_to_output_error(self.path), self.path.open("rb") as file:
             file.seek(end - 1)
             return file.read(1) == b"\n"
 
@@ -107,7 +107,7 @@ class SourceState:
         self.ends = kept
         if self.size > limit:
             self.write()  # first, so that a kill before truncation leaves rows marked as incomplete
-            with output_errors(self.path):
+            with convert_errors_to_output_error(self.path):
                 os.truncate(self.path, limit)
 
     def begin(self, sources: Iterable[str]) -> None:
@@ -127,7 +127,7 @@ class SourceState:
 
     def finish(self, source: str) -> None:
         """Record that all rows of a source have been written; raises OutputError."""
-        with output_errors(self.path):
+        with convert_errors_to_output_error(self.path):
             self.ends[source] = self.size
         self.in_progress = [other for other in self.in_progress if other != source]
         self.write()
