@@ -25,8 +25,8 @@ class VideoFacts:
     ``rate`` is in frames per second. ``start_s`` is the start time on the container's clock and ``end_s`` the
     stated end of the video stream relative to it, both in seconds. ``has_timestamps`` means that frames have
     timestamps, ``has_only_packet_timestamps`` that only their packets do. ``clock_may_restart`` means that the clock
-    may restart in the middle. ``pixel_shape`` is the pixel aspect ratio (width to height) for frames of ``size`` (width,
-    height).
+    may restart in the middle. ``pixel_shape`` is the pixel aspect ratio (width to height) for frames of ``size``
+    (width, height).
     """
 
     rate: float | None
