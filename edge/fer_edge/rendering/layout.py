@@ -32,7 +32,7 @@ def choose_text_size(face_width: int, image_width: int, image_height: int) -> in
     """Return the font size in pixels for a face, limited by the size of the image.
 
     Large images are usually viewed scaled down as a whole. The font is therefore at least 1/44 of the image's shorter
-    side, to stay legible, and never more than 1/26 of it.
+    side, to stay legible, and never more than 1/26 of it, except that it has at least 11 pixels.
     """
     side = min(image_width, image_height)
     least = max(_SIZES[0], side / 44)

@@ -88,9 +88,9 @@ class SourceState:
         )
 
     def cut_off(self, to_redo: Collection[str]) -> None:
-        """Truncate incomplete rows, and the rows of complete sources to process again.
+        """Truncate incomplete rows, and the rows of the complete sources in ``to_redo``.
 
-        The latter are the complete sources in ``to_redo``. Raises OutputError if rows that have to be kept follow them.
+        These sources will be processed again. Raises OutputError if rows that have to be kept follow theirs.
         """
         kept = {source: end for source, end in self.ends.items() if source not in to_redo}
         limit, last = max(kept.values(), default=0), max(self.ends.values(), default=0)
