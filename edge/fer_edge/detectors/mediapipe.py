@@ -34,7 +34,7 @@ Without this correction, accuracy is five points lower, because the models' crop
 (experiments/face_detectors.py).
 """
 
-# For still images: the network's input is 128 pixels per side. To find smaller faces, the image is searched tile by tile.
+# For still images: the network's input is 128 pixels per side. To find smaller faces, the image is searched by tiles.
 _STILL_SHARE: Final = 1 / 26  # the smallest face that is searched for, as a share of the image's shorter side
 _MIN_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
