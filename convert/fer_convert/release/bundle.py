@@ -22,7 +22,7 @@ from fer_convert.conversion.options import (
 from fer_convert.release.model_card import render_model_card
 from fer_convert.trained_model import TrainedModel, find_trained_model, resolve_data
 from fer_edge.cli.app import run_command
-from fer_edge.doctor.models import ANSWERS_SUFFIX, answer
+from fer_edge.doctor.models import ANSWERS_SUFFIX, compute_reference_scores
 from fer_edge.errors import AccuracyLossError, ConversionError, OutputError
 from fer_edge.models.find_model import ACCURATE_MODEL, DEFAULT_MODEL, ModelFile, find_model
 from fer_edge.runtime.atomic_files import staged_file
@@ -117,7 +117,7 @@ def _check_bundle(source: TrainedModel, model: ModelFile, name: str, drop: float
 
 def _install(model: ModelFile, card: str, target: Path) -> ModelFile:
     """Write a bundled model, its card and its answers to a known face, or nothing."""
-    answers = answer(model.path)
+    answers = compute_reference_scores(model.path)
     with (
         staged_file(target) as file,
         staged_file(target.with_suffix(".md")) as card_file,

@@ -67,4 +67,4 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the first message."""
-        self.text = self.text or record.getMessage().partition("; the run goes on")[0]
+        self.text = self.text or record.getMessage().partition("; the run continues")[0]

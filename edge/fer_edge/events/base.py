@@ -19,8 +19,8 @@ __all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction", "Publ
 _LOG: Final = logging.getLogger(__name__)
 
 _MAX_WAITING: Final = 100  # events
-_END_S: Final = 30.0  # how long the end of a run waits for pending events
-_INTERRUPTED_END_S: Final = 2.0  # the same, once the run has been interrupted
+_CLOSE_TIMEOUT_S: Final = 30.0  # how long to wait for pending events at the end of a run
+_INTERRUPTED_CLOSE_TIMEOUT_S: Final = 2.0  # the same, once the run has been interrupted
 _JOIN_S: Final = 1.0  # how long to wait for threads that have been told to stop
 _POLL_S: Final = 0.05
 
@@ -80,7 +80,7 @@ class BackgroundAction(ABC):
         """Set once no more work may start and no more waiting is allowed."""
 
     @abstractmethod
-    def work_on(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Handle one event in a background thread; raises nothing."""
 
     def perform(self, event: Event) -> None:
@@ -124,7 +124,9 @@ class BackgroundAction(ABC):
         start = time.monotonic()
         with self._changed:
             while self._waiting or self._busy:
-                if time.monotonic() >= start + (_INTERRUPTED_END_S if is_interrupted() else _END_S):
+                if time.monotonic() >= start + (
+                    _INTERRUPTED_CLOSE_TIMEOUT_S if is_interrupted() else _CLOSE_TIMEOUT_S
+                ):
                     break
                 self._changed.wait(_POLL_S)
 
@@ -138,7 +140,7 @@ class BackgroundAction(ABC):
                 event = self._waiting.popleft()
                 self._busy += 1
             try:
-                self.work_on(event)
+                self.handle_event(event)
             except Exception as error:  # noqa: BLE001  (one failing event must not stop the next ones)
                 _LOG.debug("%s failed", self._name, exc_info=True)
                 self.warn(f"failed: {error or type(error).__name__}")

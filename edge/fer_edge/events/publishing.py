@@ -37,9 +37,9 @@ def create_action(request: ActionRequest) -> Action:
     """
     if request.rest.startswith("//"):
         shown = redact_credentials(request.target)
-        raise UsageError(f"{shown!r}: mqtt: takes a topic, not a broker; name the broker with --mqtt")
+        raise UsageError(f"{shown!r}: mqtt: takes a topic, not a broker; specify the broker with --mqtt")
     if request.publish is None:
-        raise UsageError(f"{request.target!r}: publishing needs a broker; name it with --mqtt")
+        raise UsageError(f"{request.target!r}: publishing needs a broker; specify it with --mqtt")
     if ":" not in request.target:
         return PublishAction(None, request.publish)
     check_topic(request.rest)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import OutputError
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.sinks.csv import CsvFormat
 from fer_edge.sinks.jsonl import JsonLinesFormat
 from fer_edge.sinks.rotation.timed_name import TimedName
-from fer_edge.sinks.rows.append_file import cut_off_half_row
+from fer_edge.sinks.rows.append_file import truncate_partial_row
 from fer_edge.sinks.rows.find_sources import find_source
 from fer_edge.sinks.rows.format import RowFormat
 from fer_edge.sinks.rows.live_state import LiveState
@@ -43,8 +43,8 @@ class Continuation:
         for file, (path, format_) in zip(self._files, targets, strict=True):
             if path.is_file():
                 format_.check_content(path)
-                with output_errors(path):
-                    cut_off_half_row(path)
+                with convert_errors_to_output_error(path):
+                    truncate_partial_row(path)
                 self.next_id = max(self.next_id, find_next_id(path, format_))
             file.read()
 

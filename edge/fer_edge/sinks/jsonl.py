@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fer_edge.errors import OutputError, reason_of
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows.format import MOST_LINE
@@ -47,7 +47,7 @@ class JsonLinesFormat:
 
     def check_content(self, path: Path) -> None:
         """Raise OutputError if the first rows are not frames or have other labels."""
-        with output_errors(path), path.open("rb") as file:
+        with convert_errors_to_output_error(path), path.open("rb") as file:
             while file.tell() < _CHECKED_BYTES and (line := file.readline(MOST_LINE)):
                 if not line.endswith(b"\n") and file.tell() < path.stat().st_size:
                     raise OutputError(

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import duplicate_groups
 from fer_train.data.face_check import count_faceless
@@ -59,8 +59,8 @@ def find_concerns(faces: FaceDataset, name: str) -> list[str]:
     faceless = count_faceless(sample.pixels)
     if faceless > _MOST_FACELESS * len(sample):
         concerns.append(
-            f"{name}: no face fills the image in {faceless:,} of {counted(len(sample), 'image')}; if these are whole "
-            f"photos, crop them first: fer-train crop {name} --out {name.rstrip('/')}-cropped"
+            f"{name}: no face fills the image in {faceless:,} of {format_count(len(sample), 'image')}; if these are "
+            f"whole photos, crop them first: fer-train crop {name} --out {name.rstrip('/')}-cropped"
         )
     return concerns
 
@@ -75,8 +75,8 @@ def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -
     if predicted[most] < _ONE_LABEL * total or counts[most].sum() >= _ONE_LABEL * total:
         return []
     return [
-        f"{predicted[most]:,} of {counted(total, 'image')} are predicted as {label_names[most]}: the network hardly "
-        "distinguishes the labels; add images of the others, use --class-weights balanced, or train longer"
+        f"{predicted[most]:,} of {format_count(total, 'image')} are predicted as {label_names[most]}: the network "
+        "hardly distinguishes the labels; add images of the others, use --class-weights balanced, or train longer"
     ]
 
 
@@ -117,7 +117,7 @@ def _find_shared_photos(faces: FaceDataset, name: str) -> list[str]:
         shared = int((np.bincount(pairs, minlength=int(groups.max()) + 1)[groups] > 1).sum())
         if shared:
             concerns.append(
-                f"{name}: {counted(shared, 'image')} show photos that occur in {what}; keep one image of each photo "
-                f"(fer-train inspect {name} counts them)"
+                f"{name}: {format_count(shared, 'image')} show photos that occur in {what}; keep one image of each "
+                f"photo (fer-train inspect {name} counts them)"
             )
     return concerns

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import duplicate_groups
 
@@ -90,7 +90,7 @@ def format_inspection(found: Inspection, name: str) -> str:
         [
             f"{name}: {total:,} faces, {len(found.label_names)} labels",
             "",
-            *aligned(("", *columns), rows),
+            *format_table(("", *columns), rows),
             "",
             *(f"{count.rjust(width)} {what}" for count, what in notes),
         ]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import ContractError, ModelError, reason_of
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.models.spec import ModelSpec, read_spec
 from fer_edge.runtime.zip_files import check_zip
 from fer_train.models.prediction import wrap_classifier
@@ -54,7 +54,7 @@ def is_bundled(model: Path) -> bool:
 
     A file or folder of the same name takes precedence.
     """
-    return str(model) in bundled_models() and not model.exists()
+    return str(model) in list_bundled_models() and not model.exists()
 
 
 def locate_model(model: Path) -> str:
@@ -154,7 +154,7 @@ def find_keras_file(model: Path) -> Path:
         )
         raise ModelError(
             f"expected a run folder, a .keras or a .tflite file, or a bundled model "
-            f"({', '.join(bundled_models())}), got {str(model)!r}"
+            f"({', '.join(list_bundled_models())}), got {str(model)!r}"
             f"{', ' + state if state else ''}; train one with: fer-train fit"
         )
     if not path.with_name(SPEC_FILE).is_file():

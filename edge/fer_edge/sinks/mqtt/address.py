@@ -132,7 +132,7 @@ def create_tls_context(files: TlsFiles) -> ssl.SSLContext:
     It trusts the given authority, or else those of the system. Raises UsageError or OutputError.
     """
     if files.key is not None and files.certificate is None:
-        raise UsageError("--mqtt-key needs a certificate; name it with --mqtt-cert")
+        raise UsageError("--mqtt-key needs a certificate; specify it with --mqtt-cert")
     for path in (files.authority, files.certificate, files.key):
         if path is not None:
             try:
