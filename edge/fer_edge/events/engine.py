@@ -63,7 +63,7 @@ class Event:
 
 @dataclass(slots=True)
 class _RuleMemory:
-    """What a rule remembers about one face or the scene.
+    """The memory of a rule about one face or the scene.
 
     ``crossed`` maps each comparison to whether its score has crossed the limit; ``since_s`` maps each condition that
     holds to the time from which it has held.
