@@ -36,7 +36,7 @@ def run_doctor(*, as_json: bool, broker: str | None, files: TlsFiles) -> None:
     if as_json:
         click.echo(json.dumps(_as_record(findings), indent=2, ensure_ascii=False))
     elif counts["red"]:
-        click.echo(f"\n{format_count(counts['red'], 'problem')} to fix before fer-edge works here.")
+        click.echo(f"\n{format_count(counts['red'], 'problem')} found; see the remedies above.")
     else:
         click.echo(
             f"\nfer-edge works here{'; the notes concern optional features' if counts['amber'] else ''}."

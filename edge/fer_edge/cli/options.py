@@ -237,7 +237,7 @@ _EVERY: Final = click.option(
     "--every",
     type=Seconds(0, min_open=True),
     metavar="SECONDS",
-    help="Write rows once per this time, with averaged scores. Every frame is still analyzed.",
+    help="Write one set of rows per SECONDS, with averaged scores. Every frame is still analyzed.",
 )
 
 _SPAN: Final = (
@@ -267,7 +267,7 @@ _MESSAGES: Final = (
         expose_value=False,
         is_eager=True,
         callback=_configure_messages,
-        help="Print errors only.",
+        help="Print results and errors, but no warnings or progress.",
     ),
     click.option(
         "--log-format",
@@ -310,7 +310,7 @@ _OPTIONS: Final = (
     click.option(
         "--append",
         is_flag=True,
-        help="Append to existing results files and skip the videos that are complete in them.",
+        help="Append to existing results files and skip videos that are already complete there.",
     ),
     click.option(
         "--keep-days",
@@ -456,8 +456,8 @@ _CAMERA_OPTIONS: Final = (
         "--reconnect",
         type=Seconds(0),
         metavar="SECONDS",
-        help="Keep trying to connect for this long when the camera is unavailable; 0 does not retry.  [default: "
-        "30 for devices, unlimited for URLs]",
+        help="Keep trying to reconnect to a lost camera for this long; 0 does not retry. If given, also wait for a "
+        "camera that is missing at the start.  [default: 30 for local cameras, unlimited for URLs]",
     ),
 )
 

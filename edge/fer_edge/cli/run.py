@@ -117,7 +117,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             "do not combine them"
         )
     if options.mqtt is not None and stream.still:
-        raise UsageError("--mqtt needs a source that changes over time; use it with a video or camera")
+        raise UsageError("--mqtt works only with a video or a camera")
     create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end apply only to videos; limit a camera run with --duration")
@@ -129,7 +129,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         if options.anonymize:
             raise UsageError("--anonymize needs an output for images; add --output, --show or --serve")
     if options.rules and stream.still:
-        raise UsageError("--when needs a source that changes over time; use it with a video or camera")
+        raise UsageError("--when works only with a video or a camera")
     if options.anonymize and (options.detect_every or 1) > _MAX_UNSEARCHED:
         raise UsageError(
             f"--anonymize would miss faces that appear between two searches; use --detect-every "

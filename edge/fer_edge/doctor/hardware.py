@@ -84,16 +84,16 @@ def check_display() -> Iterator[Finding]:
     try:
         import tkinter
     except ImportError:
-        yield Finding("amber", "windows", "tkinter is not installed", "for --show: apt install python3-tk")
+        yield Finding("amber", "window", "tkinter is not installed", "for --show: apt install python3-tk")
         return
     try:
         tkinter.Tk().destroy()
     except tkinter.TclError as error:
         yield Finding(
-            "amber", "windows", f"no display: {error}", "use --no-show, or --serve to watch in a browser"
+            "amber", "window", f"no display: {error}", "use --no-show, or --serve to watch in a browser"
         )
     else:
-        yield Finding("green", "windows", "can be shown")
+        yield Finding("green", "window", "can be shown")
 
 
 def check_cameras() -> Iterator[Finding]:

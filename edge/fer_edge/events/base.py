@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from fer_edge.events.engine import Event, EventRecord
 from fer_edge.runtime.shutdown import is_interrupted
+from fer_edge.runtime.tables import format_count
 
 __all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction", "Publisher"]
 
@@ -115,7 +116,7 @@ class BackgroundAction(ABC):
                 self._waiting.clear()
                 self._changed.notify_all()
             if left:
-                self.warn(f"gave up {left} pending events at the end of the run")
+                self.warn(f"{format_count(left, 'pending event')} dropped at the end of the run")
             deadline = time.monotonic() + _JOIN_S
             for thread in self._threads:
                 thread.join(max(0.0, deadline - time.monotonic()))

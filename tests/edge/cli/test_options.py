@@ -238,4 +238,4 @@ class TestRules:
     def test_still_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
         done = fer_edge("image", portrait_path, "--when", "happy", "--then", "print")
         assert done.returncode == 2
-        assert "over time" in done.stderr
+        assert "video or a camera" in done.stderr
