@@ -23,7 +23,7 @@ __all__ = ["ExistingMetadata", "read_existing_metadata"]
 
 _TEXTS: Final = {"name": 0, "description": 1, "version": 2, "author": 4, "licence": 5}
 _NUMBERED = re.compile(r"(\d+)[\s:,;]+(\S.*)")  # "0 happy", as Teachable Machine writes it
-_MOST_LABELS: Final = 10_000
+_MAX_LABELS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _read_labels(files: Mapping[str, bytes], names: list[str]) -> dict[str, tupl
     found = {}
     for name in names:
         lines = [line.strip() for line in files.get(name, b"").decode("utf-8-sig", "replace").splitlines()]
-        lines = [line for line in lines if line][:_MOST_LABELS]
+        lines = [line for line in lines if line][:_MAX_LABELS]
         numbered = [_NUMBERED.fullmatch(line) for line in lines]
         if lines and all(match and int(match[1]) == number for number, match in enumerate(numbered)):
             lines = [match[2] for match in numbered if match]

@@ -25,7 +25,7 @@ CHECKED_FACES: Final = 1000
 MIN_FACES: Final = 10
 """Images of a label in a split that are needed for useful training or evaluation."""
 _FER2013_FACES: Final = 20_000  # a data set of this size is not the user's own
-_MOST_FACELESS: Final = 0.7  # a third of FER-2013's faces, nearly all photos that were not cropped
+_MAX_FACELESS: Final = 0.7  # a third of FER-2013's faces, nearly all photos that were not cropped
 _UNBALANCED: Final = 5.0  # ratio of the largest label to the smallest
 _ONE_LABEL: Final = 0.95  # share of all predictions
 
@@ -57,7 +57,7 @@ def find_concerns(faces: FaceDataset, name: str) -> list[str]:
     concerns = [*_find_small_labels(faces, name), *_find_shared_photos(faces, name)]
     sample = sample_faces(faces)
     faceless = count_faceless(sample.pixels)
-    if faceless > _MOST_FACELESS * len(sample):
+    if faceless > _MAX_FACELESS * len(sample):
         concerns.append(
             f"{name}: no face fills the image in {faceless:,} of {counted(len(sample), 'image')}; if these are whole "
             f"photos, crop them first: fer-train crop {name} --out {name.rstrip('/')}-cropped"

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 CALIBRATION_BINS: Final = 15
-_SMALLEST: Final = 1e-7  # avoids an infinite loss where the true class has probability 0
+_MIN_PROBABILITY: Final = 1e-7  # avoids an infinite loss where the true class has probability 0
 
 
 def compute_metrics(
@@ -130,7 +130,7 @@ def log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]
     It is the mean negative log probability of the true class.
     """
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, _SMALLEST)).mean())
+    return float(-np.log(np.maximum(chosen, _MIN_PROBABILITY)).mean())
 
 
 def calibration_error(

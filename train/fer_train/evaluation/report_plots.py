@@ -28,7 +28,7 @@ __all__ = [
     "draw_reliability",
 ]
 
-_MOST_FIGURES: Final = 20  # labels; with more, the cells have no room for numbers
+_MAX_ANNOTATED_LABELS: Final = 20  # labels; with more, the cells have no room for numbers
 _CELL: Final = 0.72  # inches
 _SMALL_CELL: Final = 0.3
 _PERCENT: Final = PercentFormatter(1, decimals=0, symbol=" %")
@@ -55,7 +55,7 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
 
 def confusion_side(labels: Sequence[str]) -> float:
     """Return the side in inches of a confusion matrix with readable numbers."""
-    return max(1.8, (_CELL if len(labels) <= _MOST_FIGURES else _SMALL_CELL) * len(labels))
+    return max(1.8, (_CELL if len(labels) <= _MAX_ANNOTATED_LABELS else _SMALL_CELL) * len(labels))
 
 
 def draw_confusion_matrix(
@@ -74,7 +74,7 @@ def draw_confusion_matrix(
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, 100 * counts / np.maximum(totals, 1), np.nan)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    if len(labels) <= _MOST_FIGURES:
+    if len(labels) <= _MAX_ANNOTATED_LABELS:
         for row, column in np.argwhere(np.isfinite(shares)):
             share, count = f"{shares[row, column]:.0f} %", f"\n{counts[row, column]:,}"
             axes.text(

@@ -40,7 +40,7 @@ CONTACT_SHEET: Final = "contact-sheet.png"
 """Name of the overview image next to the label folders, which is not read as a face."""
 
 NO_IMAGES: Final = "no images in label folders; put them into folders such as train/happy/ and test/happy/"
-_MOST_NAMED: Final = 20  # unreadable images listed in an error; others are only counted
+_MAX_NAMED: Final = 20  # unreadable images listed in an error; others are only counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ def _strip_advice(error: SourceError) -> str:
 def _describe_unreadable(errors: list[str], remedy: str) -> str:
     if len(errors) == 1:
         return f"{errors[0]}; {remedy.replace('them', 'it')}"
-    more = f"; and {len(errors) - _MOST_NAMED} more" if len(errors) > _MOST_NAMED else ""
-    return f"cannot read {len(errors)} images: {'; '.join(errors[:_MOST_NAMED])}{more}; {remedy}"
+    more = f"; and {len(errors) - _MAX_NAMED} more" if len(errors) > _MAX_NAMED else ""
+    return f"cannot read {len(errors)} images: {'; '.join(errors[:_MAX_NAMED])}{more}; {remedy}"
 
 
 def find_split_folders(root: Path) -> dict[str, Path]:
