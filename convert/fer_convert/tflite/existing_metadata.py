@@ -32,14 +32,14 @@ class ExistingMetadata:
 
     ``texts`` contains the values of name, description, version, author and "licence". ``mean`` and ``std`` are those of
     NormalizationOptions in gray levels, one for all channels or one per channel. ``labels`` maps the names of appended
-    files to labels. ``own`` is True if fer-convert wrote the file.
+    files to labels. ``written_by_fer_convert`` is True for output of fer-convert.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    own: bool = False
+    written_by_fer_convert: bool = False
 
 
 def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
@@ -64,7 +64,7 @@ def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
         labels = _read_labels(files, names)
     except (struct.error, IndexError, ValueError, TypeError, OverflowError) as error:
         raise ContractError("its TFLite metadata is damaged; get the file again") from error
-    return ExistingMetadata(texts, mean, std, labels, own=SPEC_FILE in files)
+    return ExistingMetadata(texts, mean, std, labels, written_by_fer_convert=SPEC_FILE in files)
 
 
 def _find_buffer(network: bytes) -> bytearray | None:

@@ -18,7 +18,7 @@ _MIN_FACE: Final = 28  # pixels: the width of a face that fills 48
 def shows_face(pixels: NDArray[np.uint8], cascade: Any) -> bool:
     """Return whether the Haar cascade finds a large face in an image, uint8 (48, 48).
 
-    In FER-2013, it finds two in three of the faces, and a face in two of the 150 images without one.
+    On FER-2013 it detects two thirds of the faces, and falsely detects a face in 2 of the 150 images that contain none.
     """
     surrounded = np.pad(pixels, _BORDER, mode="edge")
     return len(cascade.detectMultiScale(surrounded, 1.1, 3, minSize=(_MIN_FACE, _MIN_FACE))) > 0

@@ -71,7 +71,7 @@ class ViewAnswers:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def of(self, view: int) -> NDArray[np.float32]:
+    def get_probabilities(self, view: int) -> NDArray[np.float32]:
         """Return the softened probabilities of a view, float32 (n, labels); rows sum to 1."""
         levels = self.probabilities[:, view].astype(np.float32)
         return np.asarray(levels / levels.sum(axis=1, keepdims=True), np.float32)

@@ -30,7 +30,7 @@ __all__ = [
     "NO_IMAGES",
     "ImageList",
     "ReadImages",
-    "find_labelled_images",
+    "find_labeled_images",
     "find_split_folders",
     "list_label_folders",
     "read_images",
@@ -58,7 +58,7 @@ class ImageList:
     names_splits: bool = True
 
 
-def find_labelled_images(root: Path) -> ImageList:
+def find_labeled_images(root: Path) -> ImageList:
     """Find the images below ``root``, in the order of their paths.
 
     ``train`` is Training, ``val`` is PublicTest. Copies of FER-2013 merge its two test splits into ``test``, which is
@@ -221,7 +221,7 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
 
 def _describe_no_split(folder: Path) -> str:
     if any(find_split(inner.name) for inner in _subfolders(folder)):
-        return f"{folder}: this folder also contains splits; name it as DATA, or move it elsewhere"
+        return f"{folder}: this folder also contains splits; specify it as DATA, or move it elsewhere"
     return (
         f"{folder}: {folder.name!r} is not the name of a split, such as train, val or test; move it into "
         f"{folder.parent / 'train'} if it is a label folder, otherwise elsewhere"

@@ -57,7 +57,7 @@ def choose_table(
     kind = "tables of labeled faces" if usable else "tables, none of them with labeled faces"
     listed = ", ".join((usable or others)[:_MAX_NAMED])
     remedy = (
-        "name one of them as DATA, or merge them and add a column Usage"
+        "specify one of them as DATA, or merge them and add a column Usage"
         if usable
         else "a table of faces needs the columns emotion, pixels and Usage"
     )
@@ -91,7 +91,7 @@ def find_table_file(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
     if len(packed) > 1:
         raise DataError(
             f"{folder}: contains {len(packed)} archives ({', '.join(path.name for path in packed[:_MAX_NAMED])}); "
-            "name one of them as DATA"
+            "specify one of them as DATA"
         )
     if packed:
         return packed[0], (f"reading the archive {packed[0].name} in this folder",)

@@ -186,7 +186,7 @@ class CheckedRows(io.RawIOBase):
             return self._delimiter.join(fields)
         else:
             self._problems.add(
-                self.last_line, f"a number of fields other than {layout.width:,}", f"{count:,}"
+                self.last_line, f"the wrong number of fields (expected {layout.width:,})", f"{count:,}"
             )
         return b""
 
