@@ -187,7 +187,7 @@ def test_emotions_that_a_split_lacks_are_said(tmp_path: Path, caplog: pytest.Log
         (f"emotion,pixels,Usage\n3,{FACE} 7,Training\n", r"such as 2,305 \(line 2\)"),
         (f"emotion,pixels,Usage\n3,{' '.join(['7'] * 4096)},Training\n", r"such as 4,096 \(64×64\) \(line 2\)"),
         (f"emotion,pixels,Usage\n3,{FACE} {FACE} {FACE},Training\n", r"such as 6,912 \(48×48 in color\)"),
-        (f"emotion,pixels,Usage\n9,{FACE},Training\n", r"an unknown emotion \(expected 0 to 6 or .*\), such as '9' \(l"),
+        (f"emotion,pixels,Usage\n9,{FACE},Training\n", r"an unknown emotion \(expected 0 to 6 or .*\), such as '9'"),
         (f"emotion,pixels,Usage\nhapy,{FACE},Training\n", r"an unknown emotion \(expected 0 to 6 .*such as 'hapy'"),
         (f"emotion,pixels,Usage\n,{FACE},Training\n", r"no emotion \(line 2\)"),
         (f"emotion,pixels,Usage\n3,{FACE[:-1]}256,Training\n", r"from 0 to 255\), such as '256' \(line 2\)"),
