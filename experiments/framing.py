@@ -66,7 +66,7 @@ class LabeledImages:
         self.first_half = np.random.default_rng(0).permutation(len(paths)) % 2 == 0
 
     def evaluate(self, scale: float, shift: float, *, flip: bool = False) -> np.ndarray:
-        """Return which images are classified correctly, bool (n,), with adjusted crops.
+        """Return a mask, bool (n,), of the images classified correctly with adjusted crops.
 
         Crops are enlarged by ``scale`` and moved down by ``shift`` box heights. With ``flip``, predictions for mirror
         images are averaged in.

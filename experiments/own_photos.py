@@ -56,7 +56,7 @@ def choose_faces(options: argparse.Namespace) -> tuple[FaceDataset, FaceDataset]
     def relabel(split: str) -> FaceDataset:
         chosen = faces.split(split)
         labeled = relabel_by_votes(chosen, lookup_votes(chosen, options.votes))
-        return labeled.select(~labeled.is_blank())
+        return labeled.select(~labeled.find_blank())
 
     if options.from_split == "Training":
         return relabel("Training"), relabel("PublicTest")

@@ -60,7 +60,7 @@ def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
     path = _find_keras_file(run)
     spec_file = path.with_name(SPEC_FILE)
     if spec is None and not spec_file.is_file():
-        raise UsageError(f"{path}: no model spec, as {spec_file} does not exist; name the spec with --spec")
+        raise UsageError(f"{path}: no model spec, as {spec_file} does not exist; specify it with --spec")
     return TrainedModel(
         path, read_spec(spec or spec_file), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
     )
@@ -74,7 +74,7 @@ def resolve_data(model: TrainedModel, data: Path | None) -> Path:
     found = data or model.data
     if found is None:
         raise UsageError(
-            f"{model.path}: the training data of this run is unknown; name a data set for calibration and "
+            f"{model.path}: the training data of this run is unknown; specify a data set for calibration and "
             "evaluation with --data"
         )
     return found
@@ -87,7 +87,7 @@ def _find_keras_file(run: Path) -> Path:
             raise RunError(f"{run}: not a run folder, as it has no {MODEL_FILE}; {_ADVICE}")
         return path
     if not run.exists():
-        raise RunError(f"{run}: does not exist; name a run folder or a .keras file, or {_ADVICE}")
+        raise RunError(f"{run}: does not exist; specify a run folder or a .keras file, or {_ADVICE}")
     if not run.is_file() or run.suffix != ".keras":
         raise RunError(f"{run}: neither a run folder nor a .keras file; {_ADVICE}")
     return run

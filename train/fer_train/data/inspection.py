@@ -54,7 +54,7 @@ def inspect_dataset(faces: FaceDataset) -> Inspection:
         splits=splits,
         label_names=faces.label_names,
         counts=counts,
-        blank=int(faces.is_blank().sum()),
+        blank=int(faces.find_blank().sum()),
         repeated=len(faces) - len(np.unique(group)),
         across_splits=int(_differs_within(group, split_indices).sum()),
         conflicting=int(_differs_within(group, faces.labels).sum()),
@@ -107,6 +107,6 @@ def _group_equal_images(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _differs_within(group: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which members, bool (n,), belong to a group with different values."""
+    """Return a mask, bool (n,), of the members of groups with different values."""
     kinds = np.unique(np.stack([group, values]), axis=1)[0]
     return np.bincount(kinds)[group] > 1

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-_LARGEST: Final = 4 << 30  # bytes of an unpacked .keras file
+_MAX_BYTES: Final = 4 << 30  # bytes of an unpacked .keras file
 
 
 class Predictor(Protocol):
@@ -97,7 +97,7 @@ def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
     import fer_train.models.layers  # noqa: F401  (registers our layers with Keras)
 
     try:
-        check_zip(path, _LARGEST)
+        check_zip(path, _MAX_BYTES)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         reason = reason_of(error)

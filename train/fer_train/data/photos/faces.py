@@ -22,7 +22,7 @@ FaceChoice = Literal["one", "largest"]
 
 MIN_FACE: Final = 40
 """Smallest useful width of a crop in pixels; networks use 48."""
-_LARGEST_SIDE: Final = 192  # pixels of a crop: four times the input of networks
+_MAX_SIDE: Final = 192  # pixels of a crop: four times the input of networks
 _RIVAL: Final = 0.5  # of the largest face's width: smaller faces are people in the background
 _SURE_SCORE: Final = 0.7  # for detectors with scores
 # Of 96 faces that the cascade found in 100 news photos, one had fewer than 7 hits; the pattern of a wall has few.
@@ -69,7 +69,7 @@ def cut_out(frame: Frame, face: Detection) -> NDArray[np.uint8]:
     same input from the crop as from the photo, except for rounding.
     """
     left, _, right, _ = compute_crop_bounds(face, FER2013_CROP)
-    pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")
+    pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _MAX_SIDE)), "rgb")
     if (pixels[..., :1] == pixels).all():
         return pixels[..., 0]
     return np.ascontiguousarray(pixels[..., ::-1])
