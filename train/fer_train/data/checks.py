@@ -59,8 +59,8 @@ def find_data_problems(faces: FaceDataset, name: str) -> list[str]:
     faceless = count_faceless(sample.pixels)
     if faceless > _MAX_FACELESS * len(sample):
         problems.append(
-            f"{name}: no face fills the image in {faceless:,} of {format_count(len(sample), 'image')}; if these are whole "
-            f"photos, crop them first: fer-train crop {name} --out {name.rstrip('/')}-cropped"
+            f"{name}: no face fills the image in {faceless:,} of {format_count(len(sample), 'image')}; if these are "
+            f"whole photos, crop them first: fer-train crop {name} --out {name.rstrip('/')}-cropped"
         )
     return problems
 
@@ -117,7 +117,7 @@ def _find_shared_photos(faces: FaceDataset, name: str) -> list[str]:
         shared = int((np.bincount(pairs, minlength=int(groups.max()) + 1)[groups] > 1).sum())
         if shared:
             problems.append(
-                f"{name}: {format_count(shared, 'image')} show photos that occur in {what}; keep one image of each photo "
-                f"(fer-train inspect {name} counts them)"
+                f"{name}: {format_count(shared, 'image')} show photos that occur in {what}; keep one image of each "
+                f"photo (fer-train inspect {name} counts them)"
             )
     return problems
