@@ -14,7 +14,7 @@ from pathlib import Path
 from bench import speed, training
 from fer_edge.errors import ModelError
 from fer_edge.models.detector_files import find_detector_file
-from fer_edge.runtime.system import processor_count
+from fer_edge.runtime.system import count_processors
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if options.only and RESULTS.exists() else {}
     results |= {
-        "machine": f"{platform.system()} {platform.machine()}, {processor_count()} processors",
+        "machine": f"{platform.system()} {platform.machine()}, {count_processors()} processors",
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "opencv-python-headless", "av", "ai-edge-litert")},

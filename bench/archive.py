@@ -60,7 +60,7 @@ def measure_cost(folder: Path, seconds: float) -> dict[str, Any]:
     run = ArchiveRun(AnalysisOptions(), read_manifest([video], ()), str(folder / "out"))
     model = find_model()
     archive = ArchiveFolder(Storage.of(run.out))
-    identity = Identity.of(run.options, model, {})
+    identity = Identity.from_options(run.options, model, {})
     archive.prepare(identity, overwrite=False)
     context, job = TaskContext(run.options, identity, archive.storage), run.manifest.job(0)
     run_source(context, job)
@@ -165,27 +165,31 @@ def open_million(manifest: Path | str, out: Path | str) -> tuple[ArchiveRun, Sou
     """Open a run and its source table, as a run does before it starts Ray."""
     model = find_model()
     run = ArchiveRun(AnalysisOptions(), read_manifest([str(manifest)], model.spec.labels), str(out))
-    carried = run.manifest.carried
+    extra_columns = run.manifest.extra_columns
     folder = ArchiveFolder(Storage.of(str(out)))
-    identity = Identity.of(run.options, model, {field.name: str(field.type) for field in carried})
+    identity = Identity.from_options(
+        run.options, model, {field.name: str(field.type) for field in extra_columns}
+    )
     folder.prepare(identity, overwrite=False)
-    return run, SourceTable(folder, carried)
+    return run, SourceTable(folder, extra_columns)
 
 
 def finish_half(manifest: Path, out: Path) -> None:
     """Mark every other source as complete, with an empty row file."""
     run, table = open_million(manifest, out)
     table.load()
-    carried = run.manifest.job(0).carried  # the same for every source; building one per source takes a minute
+    extra_columns = run.manifest.job(
+        0
+    ).extra_columns  # of every source; building one per source takes a minute
     for shard in range(256):
         (out / f"rows/{shard:02x}").mkdir(parents=True)
     addresses = run.manifest.table.column("address").to_pylist()
     for index in range(0, len(addresses), 2):
         address = addresses[index]
-        job = SourceJob(format_key(run.manifest.keys[index]), address, address, carried)
+        job = SourceJob(format_key(run.manifest.keys[index]), address, address, extra_columns)
         table.add(
             SourceSummary(key=job.key, source=address, address=address, file=job.file, status="complete"),
-            carried,
+            extra_columns,
         )
         (out / job.file).touch()
         if index % 100_000 == 0:

@@ -121,7 +121,7 @@ def cpu_alone_ms(broker: Broker, seconds: float, *, active: bool) -> float:
             Frame(image, "0", number, number / RATE, clock=datetime.now().astimezone()), (face,)
         )
         if active:
-            dispatcher.take(result)
+            dispatcher.handle_result(result)
             sink.write(View(result))
         time.sleep(max(0.0, started + number / RATE - time.monotonic()))
     spent_s = time.process_time() - before_s

@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.broker import Broker
 from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 from fer_edge.sinks.mqtt.connection import BrokerConnection
-from fer_edge.sinks.mqtt.outbox import Kind, Message
+from fer_edge.sinks.mqtt.outbox import Message, MessageKind
 
 EVENT_BYTES, STATE_BYTES = 500, 170  # roughly the size of a message about one face
 
@@ -65,8 +65,8 @@ def publish(connection: BrokerConnection, device: int, seconds: float, begins: f
     for number in range(int(seconds)):
         time.sleep(max(0.0, begins + number - time.monotonic()))
         event = {"id": f"{device}-{number}", "sent": time.time(), "fill": "x" * EVENT_BYTES}
-        connection.publish(Message(Kind.EVENT, f"fleet/{device}/events", json.dumps(event).encode()))
-        connection.publish(Message(Kind.STATE, f"fleet/{device}/state", b"x" * STATE_BYTES))
+        connection.publish(Message(MessageKind.EVENT, f"fleet/{device}/events", json.dumps(event).encode()))
+        connection.publish(Message(MessageKind.STATE, f"fleet/{device}/state", b"x" * STATE_BYTES))
 
 
 def main() -> None:

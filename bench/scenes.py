@@ -31,7 +31,7 @@ _PROBES = (
 _BORDER = 400  # pixels of background around the scene, for camera motion
 _GRID = 4  # visibility is counted on every fourth pixel
 _VISIBLE = 0.6  # least visible share of a face
-_LEAST_FACE = 33  # pixels; smaller faces are at the detector's limit
+_MIN_FACE = 33  # pixels; smaller faces are at the detector's limit
 
 Way = Callable[[float], tuple[float, float, float] | None]
 """A path: center x, y and side of a head in scene pixels, at a time in seconds; None while absent."""
@@ -270,7 +270,7 @@ def _draw_board(gray: GrayImage, owner: np.ndarray, x: float, y: float, w: float
 def _is_visible(owner: np.ndarray, number: int, box: FaceBox) -> bool:
     """Return whether most of a face is in the frame and uncovered."""
     part = box.clipped(WIDTH, HEIGHT)
-    if part is None or part.area < 0.85 * box.area or box.width < _LEAST_FACE:
+    if part is None or part.area < 0.85 * box.area or box.width < _MIN_FACE:
         return False
     rows = slice(part.y // _GRID, (part.y + part.height) // _GRID + 1)
     columns = slice(part.x // _GRID, (part.x + part.width) // _GRID + 1)

@@ -25,7 +25,7 @@ from fer_edge.classification.classifier import Classifier, open_interpreter
 from fer_edge.classification.preprocess import extract_face, quantize_pixels
 from fer_edge.models.find_model import find_model
 from fer_edge.recognizer import EmotionRecognizer
-from fer_edge.runtime.system import processor_count
+from fer_edge.runtime.system import count_processors
 from fer_edge.types import Detection, FaceBox, Frame, StreamInfo
 
 FRAMES = 1020
@@ -67,7 +67,7 @@ def video_speed(folder: Path, clip: Path, baseline: Path | None, yunet: Path | N
     variants: dict[str, Callable[[], float]] = {
         "decode_fps": lambda: decode_fps(clip),
         "reference_fps": lambda: reference.frames_per_second(
-            clip, network, REFERENCE_FRAMES, processor_count()
+            clip, network, REFERENCE_FRAMES, count_processors()
         ),
         "rows_fps": lambda: run_fps(folder, ours, "video", clip, "-r", folder / "rows.jsonl"),
         "annotated_fps": lambda: run_fps(folder, ours, "video", clip, "-o", folder / "out.mp4"),

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from fer_edge.classification.classifier import Classifier
-from fer_edge.classification.preprocess import crop_bounds, extract_face
+from fer_edge.classification.preprocess import compute_crop_bounds, extract_face
 from fer_edge.detectors.registry import create_detector
 from fer_edge.sources.image_io import read_image
 from fer_edge.types import Detection, Frame
@@ -66,7 +66,7 @@ class LabeledImages:
         self.first_half = np.random.default_rng(0).permutation(len(paths)) % 2 == 0
 
     def evaluate(self, scale: float, shift: float, *, flip: bool = False) -> np.ndarray:
-        """Return which images are classified correctly, bool (n,), with adjusted crops.
+        """Return a mask, bool (n,), of the images classified correctly with adjusted crops.
 
         Crops are enlarged by ``scale`` and moved down by ``shift`` box heights. With ``flip``, predictions for mirror
         images are averaged in.
@@ -97,7 +97,7 @@ class LabeledImages:
         for frame, face in zip(self.frames, self.faces, strict=True):
             keyed = next(iter(eyes.detect(frame)), None) if face is not None else None
             if keyed is not None and face is not None and keyed.box.iou(face.box) > 0.3:
-                seen.append(measure_eyes(keyed, crop_bounds(face, self.classifier.spec.crop)))
+                seen.append(measure_eyes(keyed, compute_crop_bounds(face, self.classifier.spec.crop)))
         width, height = np.median(seen, 0)
         found = sum(face is not None for face in self.faces)
         print(f"{found} of {len(self.frames)} found; {width:.2f} eye distances across, eyes at {height:.3f}")

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.models.find_model import bundled_models
+from fer_edge.models.find_model import list_bundled_models
 from fer_train.data.dataset import FaceDataset, load_faces
 from fer_train.data.duplicates import duplicate_groups
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
@@ -56,7 +56,7 @@ def choose_faces(options: argparse.Namespace) -> tuple[FaceDataset, FaceDataset]
     def relabel(split: str) -> FaceDataset:
         chosen = faces.split(split)
         labeled = relabel_by_votes(chosen, lookup_votes(chosen, options.votes))
-        return labeled.select(~labeled.is_blank())
+        return labeled.select(~labeled.find_blank())
 
     if options.from_split == "Training":
         return relabel("Training"), relabel("PublicTest")
@@ -128,7 +128,7 @@ def print_table(options: argparse.Namespace) -> None:
 def print_recovery(options: argparse.Namespace) -> None:
     """Compare the network reconstructed from each bundled file with the file."""
     faces = load_faces(options.data).split("PublicTest")
-    for name in bundled_models():
+    for name in list_bundled_models():
         network = predict(load_initial_network(find_initial_model(Path(name))), faces.pixels)
         file = predict(open_predictor(Path(name)), faces.pixels)
         shares = [100 * np.mean(predicted.argmax(axis=1) == faces.labels) for predicted in (file, network)]

@@ -61,7 +61,7 @@ def turn(image: Image, degrees: float) -> tuple[Image, NDArray[np.float64]]:
 
 
 def near(rows: Rows, center: Sequence[float], width: float) -> NDArray[np.bool_]:
-    """Return which boxes have their center within about a third of ``width`` of ``center``, bool (n,)."""
+    """Return a mask, bool (n,), of the boxes centered within about ``width`` / 3 of ``center``."""
     across = np.abs(rows[:, 0] + rows[:, 2] / 2 - center[0])
     down = np.abs(rows[:, 1] + rows[:, 3] / 2 - center[1])
     return np.asarray((across < 0.35 * width) & (down < 0.35 * width), np.bool_)

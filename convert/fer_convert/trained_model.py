@@ -61,7 +61,7 @@ def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
     spec_file = path.with_name(SPEC_FILE)
     if spec is None and not spec_file.is_file():
         raise UsageError(
-            f"{path}: no model spec, as {spec_file} does not exist", hint="name the spec with --spec"
+            f"{path}: no model spec, as {spec_file} does not exist", hint="specify the spec with --spec"
         )
     return TrainedModel(
         path, read_spec(spec or spec_file), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))
@@ -77,7 +77,7 @@ def resolve_data(model: TrainedModel, data: Path | None) -> Path:
     if found is None:
         raise UsageError(
             f"{model.path}: the training data of this run is unknown",
-            hint="name a data set for calibration and evaluation with --data",
+            hint="specify a data set for calibration and evaluation with --data",
         )
     return found
 
@@ -89,7 +89,9 @@ def _find_keras_file(run: Path) -> Path:
             raise RunError(f"{run}: not a run folder, as it has no {MODEL_FILE}", hint=_FIT_HINT)
         return path
     if not run.exists():
-        raise RunError(f"{run}: does not exist; name a run folder or a .keras file", hint=f"or {_FIT_HINT}")
+        raise RunError(
+            f"{run}: does not exist; specify a run folder or a .keras file", hint=f"or {_FIT_HINT}"
+        )
     if not run.is_file() or run.suffix != ".keras":
         raise RunError(f"{run}: neither a run folder nor a .keras file", hint=_FIT_HINT)
     return run

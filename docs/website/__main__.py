@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("out", nargs="?", type=Path, default=REPOSITORY / "build/docs")
     out: Path = parser.parse_args().out
     if out.exists() and not (out / "genindex.html").exists() and any(out.iterdir()):
-        print(f"Error: {out}: contains other files; name another folder", file=sys.stderr)
+        print(f"Error: {out}: contains other files; choose another folder", file=sys.stderr)
         return 2
     shutil.rmtree(out, ignore_errors=True)
     status = build(out)

@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 
-_LONGEST_REASON: Final = 300
+_MAX_REASON_LENGTH: Final = 300
 # Control characters, lone surrogates, line and paragraph separators. Unusual spaces are left alone: file names
 # contain them.
 _UNPRINTABLE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -79,7 +79,7 @@ def reason_of(error: object) -> str:
     The name of the error's type stands in for an empty message.
     """
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}…"
+    return text if len(text) <= _MAX_REASON_LENGTH else f"{text[:_MAX_REASON_LENGTH]}…"
 
 
 def add_hint(message: str, hint: str | None) -> str:

@@ -24,14 +24,14 @@ from fer_edge.models.find_model import find_model
 from fer_edge.pipeline import Pipeline
 from fer_edge.result_stream import OnError, ResultStream
 from fer_edge.runtime.native_stderr import suppress_native_stderr
-from fer_edge.runtime.system import thread_count
+from fer_edge.runtime.system import choose_thread_count
 from fer_edge.session import Session
 from fer_edge.sinks.base import Sink, SinkRequest
 from fer_edge.sinks.registry import create_sink
 from fer_edge.sources.base import Source
 from fer_edge.sources.image_io import read_image
 from fer_edge.sources.images import ImageSource
-from fer_edge.sources.registry import source_of
+from fer_edge.sources.registry import create_source_for
 from fer_edge.statistics import RunStatistics
 from fer_edge.types import FaceResult, Frame, Image, StreamInfo
 
@@ -91,7 +91,7 @@ class EmotionRecognizer:
             "threads": threads,
         }
         _check_options(min_face, detect_every, smoothing, threads)
-        self._threads = thread_count(threads)
+        self._threads = choose_thread_count(threads)
         self._model = find_model(model)
         with _LOADING, suppress_native_stderr():  # LiteRT prints the name of its delegate
             self._classifier = Classifier(self._model, threads=self._threads, flip_average=flip_average)
@@ -276,7 +276,7 @@ class _ImageIterableSource:
 
 def _create_source(source: str | Path | int | Source) -> Source:
     """Return the source for a path, URL or camera index, or the source itself; raises ValueError for anything else."""
-    opened = source_of(source) if isinstance(source, str | Path | int) else source
+    opened = create_source_for(source) if isinstance(source, str | Path | int) else source
     if not hasattr(opened, "info"):
         raise ValueError(
             f"expected a path, a URL, a camera's index or a source, got {type(source).__name__}; "

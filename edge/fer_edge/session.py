@@ -117,7 +117,7 @@ class Session:
     def _take(self, result: FrameResult | SkippedInput) -> None:
         """Deliver a result or, if faces are hidden, the earlier results that are due."""
         if self._events is not None and isinstance(result, FrameResult):
-            self._events.take(result)
+            self._events.handle_result(result)
         if self._anonymizer is None:
             self._deliver(result)
         elif isinstance(result, SkippedInput):

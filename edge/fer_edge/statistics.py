@@ -15,10 +15,10 @@ from fer_edge.types import FaceResult, FrameResult, SkippedInput
 __all__ = ["PersonSummary", "RunStatistics", "WarningCollector", "compute_shares"]
 
 _PEOPLE: Final = 100  # people in a summary: those longest in view
-_MOST_PEOPLE: Final = 10 * _PEOPLE  # people kept in memory at a time
-_MOST_WARNINGS: Final = 100  # distinct texts
+_MAX_PEOPLE: Final = 10 * _PEOPLE  # people kept in memory at a time
+_MAX_WARNINGS: Final = 100  # distinct texts
 _FURTHER_WARNINGS: Final = "other warnings"
-_MOST_ERRORS: Final = 1000
+_MAX_ERRORS: Final = 1000
 
 
 class PersonSummary(TypedDict):
@@ -108,13 +108,13 @@ class RunStatistics:
     def add_error(self, error: str) -> None:
         """Count an error."""
         self.error_count += 1
-        if len(self.errors) < _MOST_ERRORS:
+        if len(self.errors) < _MAX_ERRORS:
             self.errors.append(error)
 
     def _add_person(self, face: FaceResult, source: str, time_s: float) -> None:
         person = self._people.get(face.id)
         if person is None:
-            if len(self._people) >= _MOST_PEOPLE:
+            if len(self._people) >= _MAX_PEOPLE:
                 self._forget_people()
             person = self._people[face.id] = _Person(face.id, source, time_s, time_s)
         person.add(face, time_s)
@@ -155,7 +155,7 @@ class WarningCollector(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count one warning."""
         warnings, text = self._statistics.warnings, record.getMessage()
-        known = text in warnings or len(warnings) < _MOST_WARNINGS
+        known = text in warnings or len(warnings) < _MAX_WARNINGS
         warnings[text if known else _FURTHER_WARNINGS] += 1
 
     def __enter__(self) -> Self:

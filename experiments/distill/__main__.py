@@ -91,10 +91,10 @@ def read_classroom(options: argparse.Namespace) -> Classroom:
     votes = lookup_votes(training, options.votes)[:, : len(FERPLUS_LABELS)].astype(np.float32)
     photos = duplicate_groups(training)
     left_out = assign_folds(photos, training.labels, CALIBRATION_FOLDS) == 0
-    keep = ~training.is_blank() & (votes.sum(axis=1) > 0) & ~left_out
+    keep = ~training.find_blank() & (votes.sum(axis=1) > 0) & ~left_out
     if options.limit is not None:
         keep &= np.cumsum(keep) <= options.limit
-    calibration = training.select(left_out & ~training.is_blank())
+    calibration = training.select(left_out & ~training.find_blank())
     return Classroom(
         options,
         training.select(keep),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fer_edge.classification.classifier import Classifier
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.models.spec import FER2013_LABELS
 
 NAMES_BY_FER2013_NUMBER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -33,7 +33,7 @@ def test_training_reads_them_in_that_order(tmp_path: Path) -> None:
     assert [faces.label_names[label] for label in faces.labels] == list(NAMES_BY_FER2013_NUMBER)
 
 
-@pytest.mark.parametrize("name", bundled_models())
+@pytest.mark.parametrize("name", list_bundled_models())
 def test_a_bundled_model_lists_them_in_that_order_everywhere(name: str) -> None:
     model = find_model(name)
     assert model.spec.labels == NAMES_BY_FER2013_NUMBER

@@ -54,6 +54,6 @@ def attach(file: Path, spec: Path, overwrite: bool, debug: bool) -> None:
 def _read_spec(path: Path) -> ModelSpec:
     if path.is_file() and path.suffix != ".json" and not zipfile.is_zipfile(path):
         raise ContractError(
-            f"{path}: no model spec in this file; name the spec.json of a run, or a .tflite file with a model spec"
+            f"{path}: no model spec in this file; specify the spec.json of a run, or a .tflite file with a model spec"
         )
     return read_spec(path)

@@ -8,7 +8,7 @@ from fer_convert.conversion.report import ConversionReport, FileReport
 from fer_convert.formatting import format_percent
 from fer_convert.verification.report import Metrics
 from fer_convert.verification.table import format_latency
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 from fer_train.evaluation.report import format_interval
 from fer_train.evaluation.statistics import SIGNIFICANCE
 
@@ -38,7 +38,7 @@ def format_conversion_table(report: ConversionReport) -> str:
     lines = [
         f"{report['source']['name']} on {report['samples']:,} faces of {report['split']}",
         "",
-        *aligned(_HEADER, rows),
+        *format_table(_HEADER, rows),
     ]
     if drops := [_format_drop(name, file) for name, file in report["files"].items() if _is_drop(file)]:
         lines += ["", *drops]

@@ -22,7 +22,7 @@ from fer_convert.keras_graph.traversal import find_sources, find_users, is_merge
 
 __all__ = ["equalize_layers"]
 
-_SMALLEST: Final = 0.01  # a channel is enlarged at most a hundredfold; a dead channel stays dead
+_MIN_SHARE: Final = 0.01  # a channel is enlarged at most a hundredfold; a dead channel stays dead
 _BATCH: Final = 100
 _LAST: Final = "channels_last"
 _KEEPS_FACTORS: Final = (
@@ -119,7 +119,7 @@ def _compute_factors(model: keras.Model, group: _Group, images: NDArray[np.uint8
         for peak, output in zip(peaks, outputs, strict=True):
             np.maximum(peak, np.abs(output).reshape(-1, channels).max(axis=0), out=peak)
     shares = np.max([peak / max(float(peak.max()), 1e-12) for peak in peaks], axis=0)
-    return np.asarray(np.maximum(shares, _SMALLEST), np.float32)
+    return np.asarray(np.maximum(shares, _MIN_SHARE), np.float32)
 
 
 def _divide_outputs(layer: Any, factors: NDArray[np.float32]) -> None:

@@ -95,7 +95,7 @@ def _sample_patches(layer: LinearLayer, tensors: NDArray[np.float32], seed: int)
     """
     if layer.kernel is None:
         return tensors.reshape(-1, len(layer.weights))
-    if layer.same:
+    if layer.same_padding:
         sides = (
             _compute_padding(size, kernel, stride)
             for size, kernel, stride in zip(tensors.shape[1:3], layer.kernel, layer.stride, strict=True)

@@ -20,7 +20,7 @@ class LinearLayer:
     ``source`` is the index of the input tensor; ``bias_index`` is -1 if there is no bias. ``weights`` is float64
     (inputs, outputs) as stored, without the scale of an int8 tensor; the inputs of a convolution are in the order
     kernel row, column, channel. ``kernel`` is (rows, columns), or None for a fully connected operator. ``stride`` is
-    (rows, columns), and ``same`` is True for ``same`` padding.
+    (rows, columns), and ``same_padding`` is True for ``same`` padding.
     """
 
     source: int
@@ -29,7 +29,7 @@ class LinearLayer:
     weights: Floats
     kernel: tuple[int, int] | None = None
     stride: tuple[int, int] = (1, 1)
-    same: bool = False
+    same_padding: bool = False
 
 
 def find_linear_layers(schema: Any, model: Any) -> list[LinearLayer]:

@@ -22,7 +22,7 @@ from fer_convert.conversion.options import (
 from fer_convert.release.model_card import render_model_card
 from fer_convert.trained_model import TrainedModel, find_trained_model, resolve_data
 from fer_edge.cli.app import run_command
-from fer_edge.doctor.models import ANSWERS_SUFFIX, answer
+from fer_edge.doctor.models import ANSWERS_SUFFIX, compute_reference_scores
 from fer_edge.errors import AccuracyLossError, ConversionError, OutputError
 from fer_edge.models.find_model import ACCURATE_MODEL, DEFAULT_MODEL, ModelFile, find_model
 from fer_edge.runtime.atomic_files import staged_file
@@ -75,9 +75,10 @@ def bundle_model(
 ) -> ModelFile:
     """Convert a network to int8 and write it as the bundled model ``name``.
 
-    The files are written to ``folder``. Also writes its model card and its answers to a known face. ``samples`` faces
-    calibrate it. Prints the report of the conversion. Raises AccuracyLossError if int8 loses more than one point of
-    accuracy on PublicTest and ConversionError if the file is too large; the folder does not change in these cases.
+    The files are written to ``folder``. Also writes its model card and its expected scores for a known face.
+    ``samples`` faces calibrate it. Prints the report of the conversion. Raises AccuracyLossError if int8 loses more
+    than one point of accuracy on PublicTest and ConversionError if the file is too large; the folder does not change
+    in these cases.
     """
     from fer_convert.conversion.convert import convert_model
     from fer_convert.conversion.table import format_conversion_table
@@ -116,8 +117,8 @@ def _check_bundle(source: TrainedModel, model: ModelFile, name: str, drop: float
 
 
 def _install(model: ModelFile, card: str, target: Path) -> ModelFile:
-    """Write a bundled model, its card and its answers to a known face, or nothing."""
-    answers = answer(model.path)
+    """Write a bundled model, its card and its expected scores for a known face, or nothing."""
+    answers = compute_reference_scores(model.path)
     with (
         staged_file(target) as file,
         staged_file(target.with_suffix(".md")) as card_file,

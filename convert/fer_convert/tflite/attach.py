@@ -57,7 +57,7 @@ def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> Attachmen
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"{path}: cannot read the file: {error.strerror or error}; name a .tflite file"
+            f"{path}: cannot read the file: {error.strerror or error}; specify a .tflite file"
         ) from error
     with Classifier(ModelFile(path, spec, "", len(content))) as classifier:
         suspicions = probe_network(classifier)
@@ -82,7 +82,7 @@ def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> Attachmen
 
 def _complete_spec(spec: ModelSpec, network: bytes, existing: ExistingMetadata) -> ModelSpec:
     provenance = {**spec.provenance, "network_sha256": hashlib.sha256(network).hexdigest()}
-    if existing.texts and not existing.own:
+    if existing.texts and not existing.written_by_fer_convert:
         provenance["file_metadata"] = dict(existing.texts)
     # The accuracy in the spec was measured with another file.
     return spec.replace(variant=detect_variant(network), accuracy={}, provenance=provenance)

@@ -17,7 +17,7 @@ from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
 
 __all__ = ["embed_spec", "extract_network", "read_appended_files"]
 
-_MOST_APPENDED_BYTES: Final = 16 << 20
+_MAX_APPENDED_BYTES: Final = 16 << 20
 
 
 def extract_network(content: bytes) -> bytes:
@@ -36,7 +36,7 @@ def read_appended_files(content: bytes) -> dict[str, bytes]:
     another method than deflate, or larger than 16 MiB.
     """
     try:
-        with open_zip(io.BytesIO(content), _MOST_APPENDED_BYTES) as archive:
+        with open_zip(io.BytesIO(content), _MAX_APPENDED_BYTES) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             return {entry.filename: archive.read(entry) for entry in entries}
     except ZIP_DAMAGE as error:

@@ -23,7 +23,7 @@ __all__ = ["ExistingMetadata", "read_existing_metadata"]
 
 _TEXTS: Final = {"name": 0, "description": 1, "version": 2, "author": 4, "licence": 5}
 _NUMBERED = re.compile(r"(\d+)[\s:,;]+(\S.*)")  # "0 happy", as Teachable Machine writes it
-_MOST_LABELS: Final = 10_000
+_MAX_LABELS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,14 @@ class ExistingMetadata:
 
     ``texts`` contains the values of name, description, version, author and "licence". ``mean`` and ``std`` are those of
     NormalizationOptions in gray levels, one for all channels or one per channel. ``labels`` maps the names of appended
-    files to labels. ``own`` is True if fer-convert wrote the file.
+    files to labels. ``written_by_fer_convert`` is True for output of fer-convert.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    own: bool = False
+    written_by_fer_convert: bool = False
 
 
 def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
@@ -64,7 +64,7 @@ def read_existing_metadata(content: bytes, network: bytes) -> ExistingMetadata:
         labels = _read_labels(files, names)
     except (struct.error, IndexError, ValueError, TypeError, OverflowError) as error:
         raise ContractError("its TFLite metadata is damaged; get the file again") from error
-    return ExistingMetadata(texts, mean, std, labels, own=SPEC_FILE in files)
+    return ExistingMetadata(texts, mean, std, labels, written_by_fer_convert=SPEC_FILE in files)
 
 
 def _find_buffer(network: bytes) -> bytearray | None:
@@ -97,7 +97,7 @@ def _read_labels(files: Mapping[str, bytes], names: list[str]) -> dict[str, tupl
     found = {}
     for name in names:
         lines = [line.strip() for line in files.get(name, b"").decode("utf-8-sig", "replace").splitlines()]
-        lines = [line for line in lines if line][:_MOST_LABELS]
+        lines = [line for line in lines if line][:_MAX_LABELS]
         numbered = [_NUMBERED.fullmatch(line) for line in lines]
         if lines and all(match and int(match[1]) == number for number, match in enumerate(numbered)):
             lines = [match[2] for match in numbered if match]

@@ -12,7 +12,7 @@ from fer_edge.classification.input_range import (
     build_pixel_table,
     describe_mismatch,
     find_range,
-    holds_pixels,
+    preserves_gray_levels,
 )
 from fer_edge.errors import ContractError
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
@@ -64,7 +64,7 @@ def _check_quantization(schema: Any, tensor: Any) -> None:
     if kind is None or quantization is None or quantization.scale is None or len(quantization.scale) != 1:
         return
     scale, zero_point = float(quantization.scale[0]), int(quantization.zeroPoint[0])
-    if not holds_pixels(build_pixel_table(kind, scale, zero_point)):
+    if not preserves_gray_levels(build_pixel_table(kind, scale, zero_point)):
         mean, std = find_range(kind, scale, zero_point)
         raise ContractError(
             f"it quantizes its input with the scale {scale:.6g} and the zero point {zero_point}, so it "

@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_convert.verification.report import Metrics
 from fer_train.evaluation import report_plots
-from fer_train.evaluation.figures import label_room, new_figure, save_figure
+from fer_train.evaluation.figures import compute_label_width, new_figure, save_figure
 
 __all__ = ["draw_confusion_matrices", "draw_reliability"]
 
@@ -26,7 +26,7 @@ _COLORS: Final = {
 def draw_confusion_matrices(path: Path, files: Mapping[str, Metrics], title: str) -> None:
     """Plot the row-normalized confusion matrices of all files next to each other."""
     labels = next(iter(files.values()))["confusion"]["labels"]
-    side, room = 0.75 * report_plots.confusion_side(labels), label_room(labels)
+    side, room = 0.75 * report_plots.compute_matrix_size(labels), compute_label_width(labels)
     size = (max(6.0, len(files) * max(2.6, side + 0.4) + room + 1.2), side + 0.75 * room + 1.7)
     figure = new_figure(*size)
     all_axes = figure.subplots(1, len(files), squeeze=False)[0]

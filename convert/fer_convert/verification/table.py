@@ -5,7 +5,7 @@ from __future__ import annotations
 from fer_convert.formatting import format_percent
 from fer_convert.verification.report import VerificationReport
 from fer_edge.models.find_model import ModelFile
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 from fer_train.evaluation.report import format_interval
 
 __all__ = ["format_latency", "format_verification_table"]
@@ -27,7 +27,7 @@ def format_verification_table(model: ModelFile, report: VerificationReport) -> s
         f"expected calibration error {report['calibration']['ece']:.3f}",
         f"{format_latency(report['latency_ms'])} ms per inference on 1 and 2 threads",
         "",
-        *aligned(("true, predicted", *labels, "correct"), rows),
+        *format_table(("true, predicted", *labels, "correct"), rows),
     ]
     return "\n".join(lines)
 

@@ -33,7 +33,7 @@ from fer_edge.sources.video import VideoSource
 __all__ = ["StallWatch", "Worker", "analyze_span", "open_worker"]
 
 _STDERR: Final = 2
-_MOST_RESTARTS: Final = 20  # the most timer restarts within the timeout
+_MAX_RESTARTS: Final = 20  # the most timer restarts within the timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ def analyze_span(
     job: SourceJob,
     span: Span,
     path: Path,
-    describe: Callable[[SectionSummary], bytes],
+    build_metadata: Callable[[SectionSummary], bytes],
     begin_s: float | None = None,
 ) -> SectionSummary:
     """Write the rows of a part of a video to a Parquet file and return its summary.
 
-    In a section, rows before ``begin_s`` are marked as lead-in. ``describe`` creates the metadata of the file. A read
-    error is stored in the summary's ``error``; if no frame could be read, the file has no rows.
+    In a section, rows before ``begin_s`` are marked as lead-in. ``build_metadata`` creates the metadata of the file. A
+    read error is stored in the summary's ``error``; if no frame could be read, the file has no rows.
     """
     started, options, labels = time.monotonic(), worker.options, worker.model.spec.labels
     error = None
@@ -94,12 +94,12 @@ def analyze_span(
             frames_with_faces=rows.frames_with_faces,
             faces=rows.faces,
             face_ids=len(rows.ids),
-            duration_s=rows.measure(first_s, span.end_s, source.info.frame_rate),
+            duration_s=rows.compute_duration_s(first_s, span.end_s, source.info.frame_rate),
             worker_s=time.monotonic() - started,
             error=error,
             warnings=tuple(session.statistics.list_warnings()),
         )
-        file.describe(describe(summary))
+        file.add_metadata(build_metadata(summary))
     return summary
 
 
@@ -129,7 +129,7 @@ class StallWatch:
     def beat(self) -> None:
         """Restart the timeout."""
         now = time.monotonic()
-        if now - self._last > self._seconds / _MOST_RESTARTS:
+        if now - self._last > self._seconds / _MAX_RESTARTS:
             self._last = now
             # Runs in a C thread, which needs no lock that the hanging code may hold.
             faulthandler.dump_traceback_later(self._seconds, exit=True, file=_STDERR)

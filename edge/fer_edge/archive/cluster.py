@@ -30,7 +30,7 @@ _SLOW: Final = "timed out during startup"
 _CONNECT_S: Final = 5.0
 _STATUS_S: Final = 60.0  # allows for a slow start of Python and Ray on a busy machine
 _CLIENT: Final = "ray://"
-_LONGEST_TEMP: Final = 40  # characters; paths of the sockets inside are limited to 107
+_MAX_TEMP_LENGTH: Final = 40  # characters; paths of the sockets inside are limited to 107
 _SIGNALS: Final = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -45,7 +45,7 @@ def ray_session(address: str | None, threads: int) -> Iterator[Any]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # Ray's default is unlimited
     if address is not None:
-        _check_answer(address)
+        _check_reachable(address)
     import ray
 
     folder = None if address is not None else Path(tempfile.mkdtemp(prefix="fer-edge-", dir=_short_temp()))
@@ -80,7 +80,7 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
     address = options["address"]
     where = "on this machine" if address == "local" else f"at {address}"
     try:
-        with _own_sigterm():
+        with _keep_sigterm_handler():
             _init(ray, options)
     except (Exception, SystemExit) as error:
         raise_if_interrupted()  # Ray may have replaced the exception of a signal
@@ -94,7 +94,7 @@ def _connect(ray: Any, options: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _own_sigterm() -> Iterator[None]:
+def _keep_sigterm_handler() -> Iterator[None]:
     """Keep Ray from installing a SIGTERM handler.
 
     Ray's handler raises SystemExit, which is lost, together with the signal, if it is raised in a finalizer.
@@ -126,10 +126,10 @@ def _init(ray: Any, options: dict[str, Any]) -> None:
 def _short_temp() -> str:
     """Return the temporary folder, or ``/tmp`` if its path is too long for sockets."""
     usual = tempfile.gettempdir()
-    return usual if len(usual) <= _LONGEST_TEMP or os.name != "posix" else "/tmp"
+    return usual if len(usual) <= _MAX_TEMP_LENGTH or os.name != "posix" else "/tmp"
 
 
-def _check_answer(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Raise ClusterError if nothing listens at the address.
 
     Ray itself would retry for minutes.

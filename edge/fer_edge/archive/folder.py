@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from fer_edge.archive.manifest import compute_key
 from fer_edge.archive.options import Identity
-from fer_edge.archive.schema import IDENTITY_FILE, METADATA_KEY, ROWS_FOLDER, SOURCES_FILE, sources_schema
+from fer_edge.archive.schema import (
+    IDENTITY_FILE,
+    METADATA_KEY,
+    ROWS_FOLDER,
+    SOURCES_FILE,
+    build_sources_schema,
+)
 from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import SourceSummary, parse_source_summary
 from fer_edge.archive.tasks import read_metadata
@@ -60,7 +66,7 @@ class ArchiveFolder:
                     "folder",
                     hint="or start over with --overwrite",
                 )
-            self.storage.remove_half_files()
+            self.storage.remove_partial_files()
             return
         self.storage.write(IDENTITY_FILE, identity.format())
 
@@ -135,7 +141,7 @@ class SourceTable:
     """The table of sources: the rows of earlier runs and of this run."""
 
     folder: ArchiveFolder
-    carried: Any
+    extra_columns: Any
     table: Any = None
     _keys: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     _new: dict[int, tuple[dict[str, Any], Any]] = field(default_factory=dict)
@@ -148,7 +154,7 @@ class SourceTable:
         """
         import pyarrow.parquet as pq
 
-        storage, schema = self.folder.storage, sources_schema(self.carried)
+        storage, schema = self.folder.storage, build_sources_schema(self.extra_columns)
         self.table = schema.empty_table()
         files = self.folder.list_rows()
         if storage.is_file(SOURCES_FILE):
@@ -189,15 +195,15 @@ class SourceTable:
             ) from error
         file_system, path = storage.open(name)
         with pq.ParquetFile(path, filesystem=file_system) as file:
-            batch = next(file.iter_batches(1, columns=self.carried.names))
+            batch = next(file.iter_batches(1, columns=self.extra_columns.names))
         self._new[key] = (summary.as_row(), batch)
 
-    def add(self, summary: SourceSummary, carried: Any) -> None:
+    def add(self, summary: SourceSummary, extra_columns: Any) -> None:
         """Add or replace the row of a source.
 
-        ``carried`` is a table with its manifest row.
+        ``extra_columns`` is a table with its manifest row.
         """
-        self._new[int(summary.key, 16)] = (summary.as_row(), carried)
+        self._new[int(summary.key, 16)] = (summary.as_row(), extra_columns)
 
     def write(self) -> None:
         """Write the current table."""
@@ -214,14 +220,14 @@ class SourceTable:
 
         if not self._new:
             return
-        schema = sources_schema(self.carried)
-        own = pa.schema(list(schema)[: len(schema) - len(self.carried)])
+        schema = build_sources_schema(self.extra_columns)
+        own = pa.schema(list(schema)[: len(schema) - len(self.extra_columns)])
         added = pa.Table.from_pylist([row for row, _ in self._new.values()], schema=own)
-        for name in self.carried.names:
-            values = [carried.column(name)[0] for _, carried in self._new.values()]
+        for name in self.extra_columns.names:
+            values = [extra_columns.column(name)[0] for _, extra_columns in self._new.values()]
             added = added.append_column(
-                self.carried.field(name),
-                pa.array([value.as_py() for value in values], self.carried.field(name).type),
+                self.extra_columns.field(name),
+                pa.array([value.as_py() for value in values], self.extra_columns.field(name).type),
             )
         new = np.fromiter(self._new, np.uint64, len(self._new))
         kept = np.flatnonzero(~np.isin(self._keys, new))

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.archive.schema import check_carried
+from fer_edge.archive.schema import check_extra_columns
 from fer_edge.errors import SourceError, reason_of
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.expansion import expand_videos, is_video_path
-from fer_edge.sources.object_store import file_system_of, is_object_url
+from fer_edge.sources.object_store import is_object_url, open_file_system
 from fer_edge.sources.urls import is_url
 
 __all__ = ["MANIFEST_SUFFIXES", "Manifest", "SourceJob", "read_manifest"]
@@ -38,13 +38,14 @@ class SourceJob:
     """One video to analyze.
 
     ``key`` identifies it in the archive, ``source`` is the name that the user gave, and ``address`` the absolute path
-    or URL. ``carried`` is a ``pyarrow.Table`` with its row of the manifest's columns, of which there may be none.
+    or URL. ``extra_columns`` is a one-row ``pyarrow.Table`` with the manifest's additional columns; it may have no
+    columns.
     """
 
     key: str
     source: str
     address: str
-    carried: Any
+    extra_columns: Any
 
     @property
     def file(self) -> str:
@@ -60,8 +61,8 @@ class SourceJob:
 class Manifest:
     """The videos to analyze, without duplicates, in the given order.
 
-    ``table`` is a ``pyarrow.Table`` with ``source``, ``address`` and the carried columns; ``keys`` are the keys of the
-    sources as uint64. ``warnings`` are messages to the user; ``errors`` describe the entries that cannot be used.
+    ``table`` is a ``pyarrow.Table`` with ``source``, ``address`` and the additional columns; ``keys`` are the keys of
+    the sources as uint64. ``warnings`` are messages to the user; ``errors`` describe the entries that cannot be used.
     """
 
     table: Any
@@ -70,8 +71,8 @@ class Manifest:
     errors: tuple[str, ...] = ()
 
     @property
-    def carried(self) -> Any:
-        """The ``pyarrow.Schema`` of the carried columns."""
+    def extra_columns(self) -> Any:
+        """The ``pyarrow.Schema`` of the additional columns."""
         import pyarrow as pa
 
         return pa.schema(list(self.table.schema)[2:])
@@ -135,7 +136,7 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
     if not twice:
         return Manifest(table, keys, (), errors)
     first.sort()
-    warning = f"{counted(twice, 'duplicate path')} ignored; only the first row of each path is used"
+    warning = f"{format_count(twice, 'duplicate path')} ignored; only the first row of each path is used"
     return Manifest(table.take(first), keys[first], (warning,), errors)
 
 
@@ -145,7 +146,7 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
 def _read_table(path: str, labels: tuple[str, ...]) -> Any:
     """Read a manifest file.
 
-    Returns a table with ``source``, ``address`` and the carried columns.
+    Returns a table with ``source``, ``address`` and the additional columns.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -161,8 +162,8 @@ def _read_table(path: str, labels: tuple[str, ...]) -> Any:
             f"{path}: the manifest has no column {_PATH!r}, only {reason_of(', '.join(table.column_names))}; "
             f"rename the column of paths to {_PATH!r}"
         )
-    carried = [name for name in table.column_names if name != _PATH]
-    check_carried(carried, labels, path)
+    extra_columns = [name for name in table.column_names if name != _PATH]
+    check_extra_columns(extra_columns, labels, path)
     sources = table.column(_PATH).cast(pa.string())
     named = pc.fill_null(pc.not_equal(sources, ""), False)
     table, sources = table.filter(named), sources.filter(named)
@@ -171,7 +172,7 @@ def _read_table(path: str, labels: tuple[str, ...]) -> Any:
     base: str | Path = path.rpartition("/")[0] if is_object_url(path) else Path(path).absolute().parent
     addresses = _absolute(sources.to_pylist(), base)
     return pa.table(
-        {"source": sources, "address": addresses, **{name: table.column(name) for name in carried}}
+        {"source": sources, "address": addresses, **{name: table.column(name) for name in extra_columns}}
     )
 
 
@@ -212,7 +213,7 @@ _READERS: Final = {".txt": _read_text, ".csv": _read_csv, ".parquet": _read_parq
 
 def _open(path: str) -> Any:
     if is_object_url(path):
-        file_system, name = file_system_of(path)
+        file_system, name = open_file_system(path)
         return file_system.open_input_file(name)
     return Path(path).open("rb")
 
@@ -256,7 +257,7 @@ def _expand_object(url: str) -> list[str]:
 def _search_object(url: str) -> Iterator[str]:
     from pyarrow.fs import FileSelector
 
-    file_system, path = file_system_of(url)
+    file_system, path = open_file_system(url)
     scheme = url.partition("://")[0]
     if _GLOB & set(path):
         plain = path[: min(path.index(sign) for sign in _GLOB & set(path))]

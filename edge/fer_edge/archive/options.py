@@ -50,7 +50,7 @@ class Identity:
     """The settings that must not change within an archive.
 
     ``options`` are the options that affect rows, keyed by their names on the command line. ``labels`` are those of
-    the model, which are columns of the rows; ``carried`` maps the columns of the manifest to their types.
+    the model, which are columns of the rows; ``extra_columns`` maps the columns of the manifest to their types.
     """
 
     model_name: str
@@ -58,10 +58,12 @@ class Identity:
     model_sha256: str
     labels: tuple[str, ...]
     options: Mapping[str, Any]
-    carried: Mapping[str, str]
+    extra_columns: Mapping[str, str]
 
     @classmethod
-    def of(cls, options: AnalysisOptions, model: ModelFile, carried: Mapping[str, str]) -> Identity:
+    def from_options(
+        cls, options: AnalysisOptions, model: ModelFile, extra_columns: Mapping[str, str]
+    ) -> Identity:
         """Collect the settings on which the rows depend."""
         chosen = {
             "detector": options.detector,
@@ -75,7 +77,7 @@ class Identity:
             "section": options.section_s,
         }
         spec = model.spec
-        return cls(spec.name, spec.variant, model.sha256, spec.labels, chosen, dict(carried))
+        return cls(spec.name, spec.variant, model.sha256, spec.labels, chosen, dict(extra_columns))
 
     @classmethod
     def parse(cls, text: str | bytes) -> Identity:
@@ -108,7 +110,7 @@ class Identity:
             },
             "labels": [*self.labels],
             "options": dict(self.options),
-            "carried": dict(self.carried),
+            "carried": dict(self.extra_columns),
         }
 
     def format(self) -> bytes:
@@ -123,8 +125,8 @@ class Identity:
             theirs = other.options.get(name)
             if value != theirs:
                 return f"{name} {_describe(value)}, not {_describe(theirs)}"
-        if dict(self.carried) != dict(other.carried):
-            return f"{_list(self.carried)} from the manifest, not {_list(other.carried)}"
+        if dict(self.extra_columns) != dict(other.extra_columns):
+            return f"{_list(self.extra_columns)} from the manifest, not {_list(other.extra_columns)}"
         return None
 
 
@@ -135,10 +137,10 @@ def _describe(value: Any) -> str:
     return "the default" if value is None else f"{value}"
 
 
-def _list(carried: Mapping[str, str]) -> str:
+def _list(extra_columns: Mapping[str, str]) -> str:
     return (
-        "columns " + ", ".join(f"{name} ({kind})" for name, kind in carried.items())
-        if carried
+        "columns " + ", ".join(f"{name} ({kind})" for name, kind in extra_columns.items())
+        if extra_columns
         else "no column"
     )
 

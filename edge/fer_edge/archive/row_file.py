@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from fer_edge.archive.manifest import SourceJob
-from fer_edge.archive.schema import LEAD, METADATA_KEY, rows_schema
+from fer_edge.archive.schema import LEAD, METADATA_KEY, build_rows_schema
 from fer_edge.rendering.view import View
 from fer_edge.sinks.base import StatelessSink
 from fer_edge.types import FrameRecord, SkippedInput
@@ -37,7 +37,7 @@ class RowFile:
         """Write a ``pyarrow.Table`` of the file's schema."""
         self._writer.write_table(table)
 
-    def describe(self, metadata: bytes) -> None:
+    def add_metadata(self, metadata: bytes) -> None:
         """Add ``metadata`` to the file under the fer-edge key."""
         self._writer.add_key_value_metadata({METADATA_KEY: metadata})
 
@@ -64,7 +64,7 @@ def open_rows(path: Path, labels: tuple[str, ...], job: SourceJob, *, section: b
     """
     import pyarrow as pa
 
-    schema = rows_schema(labels, job.carried.schema)
+    schema = build_rows_schema(labels, job.extra_columns.schema)
     return RowFile(path, schema.append(pa.field(LEAD, pa.bool_())) if section else schema)
 
 
@@ -106,7 +106,7 @@ class RowSink(StatelessSink):
         """Write the buffered rows."""
         self._flush()
 
-    def measure(self, begin_s: float, end_s: float | None, rate: float | None) -> float:
+    def compute_duration_s(self, begin_s: float, end_s: float | None, rate: float | None) -> float:
         """Return the seconds from ``begin_s`` to the end of the last frame.
 
         Time after ``end_s`` is not counted; without frames, the result is 0.
@@ -145,7 +145,7 @@ class RowSink(StatelessSink):
         arrays = [pa.repeat(pa.scalar(self._job.source, pa.string()), count)]
         own = len(columns) - 1  # without the lead-in column
         arrays += [pa.array(columns[i], fields[i + 1].type) for i in range(own)]
-        for column in self._job.carried.columns:
+        for column in self._job.extra_columns.columns:
             arrays.append(_repeat(column[0], count))
         if self._begin_s is not None or fields[-1].name == LEAD:
             arrays.append(pa.array(columns[-1], pa.bool_()))

@@ -22,7 +22,7 @@ from fer_edge.archive.tasks import TaskContext
 from fer_edge.detectors.registry import create_detector
 from fer_edge.models.find_model import find_model
 from fer_edge.runtime.shutdown import raise_if_interrupted
-from fer_edge.runtime.system import thread_count
+from fer_edge.runtime.system import choose_thread_count
 
 __all__ = ["ArchiveProgress", "ArchiveRun"]
 
@@ -98,12 +98,12 @@ class ArchiveRun:
         """
         model = find_model(self.options.model)
         self._check_detector()
-        carried = self.manifest.carried
-        identity = Identity.of(self.options, model, {f.name: str(f.type) for f in carried})
+        extra_columns = self.manifest.extra_columns
+        identity = Identity.from_options(self.options, model, {f.name: str(f.type) for f in extra_columns})
         folder = ArchiveFolder(Storage.of(self.out))
         with folder.lock():
             folder.prepare(identity, overwrite=self.overwrite)
-            table = SourceTable(folder, carried)
+            table = SourceTable(folder, extra_columns)
             missing = self.find_missing(table.load())
             progress = ArchiveProgress(len(self.manifest.keys))
             progress.skipped = progress.sources - len(missing)
@@ -115,7 +115,7 @@ class ArchiveRun:
                 raise_if_interrupted()  # Ray may have replaced the exception of a signal
                 raise
             finally:
-                folder.storage.remove_half_files()  # left by crashed workers; Ray has stopped by now
+                folder.storage.remove_partial_files()  # left by crashed workers; Ray has stopped by now
                 table.write()
             return progress, table.select(self.manifest.keys)
 
@@ -141,12 +141,12 @@ class ArchiveRun:
     ) -> None:
         indices = {format_key(self.manifest.keys[i]): int(i) for i in missing}
         jobs: Iterator[SourceJob] = (self.manifest.job(int(index)) for index in missing)
-        with ray_session(self.cluster, thread_count(self.threads)) as ray:
+        with ray_session(self.cluster, choose_thread_count(self.threads)) as ray:
             progress.started = self._written = time.monotonic()
             scheduler = Scheduler(ray, context, jobs, None if self.cluster is None else self.threads)
             for outcome in scheduler.run():
                 if isinstance(outcome, SourceSummary):
-                    table.add(outcome, self.manifest.job(indices.pop(outcome.key)).carried)
+                    table.add(outcome, self.manifest.job(indices.pop(outcome.key)).extra_columns)
                     self._count(outcome, progress)
                     self.on_source(outcome)
                 elif isinstance(outcome, SectionSummary):

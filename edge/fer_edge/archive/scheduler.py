@@ -11,7 +11,7 @@ from typing import Any, Final
 from fer_edge.archive.cluster import RETRIES, describe_task_failure
 from fer_edge.archive.manifest import SourceJob
 from fer_edge.archive.sections import Section
-from fer_edge.archive.summary import Division, Fatal, Outcome, SectionSummary, SourceSummary
+from fer_edge.archive.summary import FatalError, Outcome, SectionPlan, SectionSummary, SourceSummary
 from fer_edge.archive.tasks import TaskContext, run_join, run_section, run_source
 from fer_edge.errors import ClusterError
 from fer_edge.runtime.shutdown import raise_if_interrupted
@@ -117,14 +117,14 @@ class Scheduler:
             raise_if_interrupted()
             message, fatal = describe_task_failure(error)
             if fatal:
-                return Fatal(ClusterError(message))
+                return FatalError(ClusterError(message))
             return SourceSummary.failure(task.job, f"{task.job.source}: {message}")
         return outcome
 
     def _take(self, task: _Task, outcome: Outcome) -> Iterator[SourceSummary | SectionSummary]:
-        if isinstance(outcome, Fatal):
+        if isinstance(outcome, FatalError):
             raise outcome.error
-        if isinstance(outcome, Division):
+        if isinstance(outcome, SectionPlan):
             yield from self._divide(task.job, outcome)
             return
         if task.section is None:
@@ -139,10 +139,10 @@ class Scheduler:
             parts.errors.append(outcome.error or "")
         yield from self._finish(parts)
 
-    def _divide(self, job: SourceJob, division: Division) -> Iterator[SourceSummary]:
-        parts = self._parts[job.key] = _Parts(job, division.sections, dict(division.done))
-        for section in division.sections:
-            if section.number not in division.done:
+    def _divide(self, job: SourceJob, plan: SectionPlan) -> Iterator[SourceSummary]:
+        parts = self._parts[job.key] = _Parts(job, plan.sections, dict(plan.done))
+        for section in plan.sections:
+            if section.number not in plan.done:
                 self._waiting.append(_Task(run_section, job, section))
         yield from self._finish(parts)  # an earlier run may have finished all sections
 

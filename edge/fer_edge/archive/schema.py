@@ -16,9 +16,9 @@ __all__ = [
     "METADATA_KEY",
     "ROWS_FOLDER",
     "SOURCES_FILE",
-    "check_carried",
-    "rows_schema",
-    "sources_schema",
+    "build_rows_schema",
+    "build_sources_schema",
+    "check_extra_columns",
 ]
 
 IDENTITY_FILE: Final = "archive.json"
@@ -44,23 +44,23 @@ _SOURCES: Final = {
 }  # fmt: skip
 
 
-def rows_schema(labels: tuple[str, ...], carried: pa.Schema) -> Any:
+def build_rows_schema(labels: tuple[str, ...], extra_columns: pa.Schema) -> Any:
     """Return the schema of rows: CSV columns, then labels, then manifest columns."""
     import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(_TYPES[name])) for name in COLUMNS]
-    return pa.schema([*fields, *(pa.field(label, pa.float32()) for label in labels), *carried])
+    return pa.schema([*fields, *(pa.field(label, pa.float32()) for label in labels), *extra_columns])
 
 
-def sources_schema(carried: pa.Schema) -> Any:
+def build_sources_schema(extra_columns: pa.Schema) -> Any:
     """Return the schema of the table of sources, with the manifest's columns last."""
     import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in _SOURCES.items()]
-    return pa.schema([*fields, pa.field("warnings", pa.list_(pa.string())), *carried])
+    return pa.schema([*fields, pa.field("warnings", pa.list_(pa.string())), *extra_columns])
 
 
-def check_carried(names: list[str], labels: tuple[str, ...], where: str) -> None:
+def check_extra_columns(names: list[str], labels: tuple[str, ...], where: str) -> None:
     """Raise SourceError if a manifest column has no name or a name already in use."""
     taken = {*COLUMNS, *labels, *_SOURCES, "warnings", LEAD}
     clash = [name for name in names if name in taken]

@@ -22,7 +22,7 @@ __all__ = ["Section", "cut", "plan_sections"]
 
 _SLACK: Final = 0.25  # the last section may be longer by this share of a section
 _AFTER_KEY_S: Final = 0.5  # a key frame may be presented this much later than it is decoded
-_MOST_UNINDEXED: Final = 12  # without an index, each section reads the video from its start
+_MAX_UNINDEXED: Final = 12  # without an index, each section reads the video from its start
 _INDEXED: Final = "mov"  # prefix of FFmpeg's name for .mp4, .mov and related formats
 
 
@@ -60,9 +60,9 @@ def plan_sections(address: str, options: AnalysisOptions) -> tuple[Section, ...]
         return whole
     video = open_video(address)
     try:
-        facts = VideoFacts.of(video.container, video.stream)
+        facts = VideoFacts.from_container(video.container, video.stream)
         ends = [end_s for end_s in (facts.end_s, options.span.end_s) if end_s is not None]
-        if video.pipe is not None or facts.end_s is None or not facts.stamped:
+        if video.pipe is not None or facts.end_s is None or not facts.has_timestamps:
             return whole
         keys = _list_key_frames(video.container, video.stream, facts.start_s or 0.0)
         return cut(options, min(ends), keys) or whole
@@ -80,7 +80,7 @@ def cut(options: AnalysisOptions, end_s: float, keys: Sequence[float] | None) ->
     start_s = options.span.start_s
     count = math.ceil((end_s - start_s) / options.section_s - _SLACK)
     if keys is None:
-        count = min(count, _MOST_UNINDEXED)
+        count = min(count, _MAX_UNINDEXED)
     if count < 2:
         return ()
     length_s = options.section_s if keys is not None else (end_s - start_s) / count

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from fer_edge.errors import OutputError, UsageError
-from fer_edge.runtime.atomic_files import output_errors, staged_file
-from fer_edge.sources.object_store import file_system_of, is_object_url
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error, staged_file
+from fer_edge.sources.object_store import is_object_url, open_file_system
 from fer_edge.sources.urls import is_url
 
 __all__ = ["Storage"]
@@ -52,7 +52,7 @@ class Storage:
             from pyarrow.fs import LocalFileSystem
 
             return LocalFileSystem(), self.address(name)
-        return file_system_of(self.address(name))
+        return open_file_system(self.address(name))
 
     def list_files(self, folder: str = "") -> Iterator[str]:
         """Yield the names of the files directly in a folder; nothing if it does not exist."""
@@ -103,7 +103,7 @@ class Storage:
         """Yield a temporary local path; move the file to ``name`` when the block succeeds."""
         if self.is_local:
             target = Path(self.address(name))
-            with output_errors(target):
+            with convert_errors_to_output_error(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
             with staged_file(target, sync=True) as part:
                 yield part
@@ -127,18 +127,18 @@ class Storage:
     def remove_folder(self, name: str) -> None:
         """Remove a folder and its content, if it exists."""
         file_system, path = self.open(name)
-        with output_errors(self.address(name)):
+        with convert_errors_to_output_error(self.address(name)):
             if file_system.get_file_info(path).type.name == "Directory":
                 file_system.delete_dir(path)
 
     def remove_file(self, name: str) -> None:
         """Remove a file, if it exists."""
         file_system, path = self.open(name)
-        with output_errors(self.address(name)):
+        with convert_errors_to_output_error(self.address(name)):
             if file_system.get_file_info(path).is_file:
                 file_system.delete_file(path)
 
-    def remove_half_files(self) -> None:
+    def remove_partial_files(self) -> None:
         """Remove the partial files of killed processes; no process may be writing now."""
         if not self.is_local:
             return  # objects appear only when they are complete

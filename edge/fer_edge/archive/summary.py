@@ -14,7 +14,7 @@ from fer_edge.archive.sections import Section
 from fer_edge.errors import FerEdgeError
 from fer_edge.runtime.json_text import parse_json
 
-__all__ = ["Division", "Fatal", "Outcome", "SectionSummary", "SourceSummary", "Status"]
+__all__ = ["FatalError", "Outcome", "SectionPlan", "SectionSummary", "SourceSummary", "Status"]
 
 Status = Literal["complete", "damaged", "failed"]
 """A damaged source was read in part, and these rows are in the archive; a failed source has no rows."""
@@ -62,7 +62,7 @@ class SourceSummary:
     warnings: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, job: SourceJob, parts: Sequence[SectionSummary]) -> SourceSummary:
+    def from_parts(cls, job: SourceJob, parts: Sequence[SectionSummary]) -> SourceSummary:
         """Combine the summaries of a source's sections."""
         errors = list(dict.fromkeys(part.error for part in parts if part.error is not None))
         frames = sum(part.frames for part in parts)
@@ -87,7 +87,7 @@ class SourceSummary:
     @classmethod
     def failure(cls, job: SourceJob, error: str) -> SourceSummary:
         """Create the summary of a source that failed and has no rows."""
-        return replace(cls.of(job, ()), error=error)
+        return replace(cls.from_parts(job, ()), error=error)
 
     def as_row(self) -> dict[str, Any]:
         """Return the row, without the manifest's columns."""
@@ -97,7 +97,7 @@ class SourceSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Division:
+class SectionPlan:
     """The sections of a long source, and the summaries of those already finished."""
 
     sections: tuple[Section, ...]
@@ -105,13 +105,13 @@ class Division:
 
 
 @dataclass(frozen=True, slots=True)
-class Fatal:
+class FatalError:
     """An error that affects every source, such as a missing model or a full disk."""
 
     error: FerEdgeError
 
 
-Outcome = SourceSummary | SectionSummary | Division | Fatal
+Outcome = SourceSummary | SectionSummary | SectionPlan | FatalError
 
 
 def format_metadata(identity: Identity, summary: SourceSummary | SectionSummary) -> bytes:

@@ -21,9 +21,9 @@ from fer_edge.archive.schema import METADATA_KEY
 from fer_edge.archive.sections import Section, plan_sections
 from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import (
-    Division,
-    Fatal,
+    FatalError,
     Outcome,
+    SectionPlan,
     SectionSummary,
     SourceSummary,
     format_metadata,
@@ -64,17 +64,17 @@ def run_source(context: TaskContext, job: SourceJob) -> Outcome:
         with StallWatch(context.options.stall_s):
             sections = plan_sections(job.address, context.options)
         if len(sections) > 1:
-            return Division(sections, _find_done(context, job, sections))
+            return SectionPlan(sections, _find_done(context, job, sections))
 
         def write(path: Path) -> SectionSummary:
-            return analyze_span(worker, job, sections[0].span, path, describe)
+            return analyze_span(worker, job, sections[0].span, path, build_metadata)
 
-        def describe(part: SectionSummary) -> bytes:
-            return format_metadata(context.identity, SourceSummary.of(job, [part]))
+        def build_metadata(part: SectionSummary) -> bytes:
+            return format_metadata(context.identity, SourceSummary.from_parts(job, [part]))
 
-        return SourceSummary.of(job, [_store(context.storage, job.file, write)])
+        return SourceSummary.from_parts(job, [_store(context.storage, job.file, write)])
 
-    return _guard(work, lambda error: SourceSummary.failure(job, error))
+    return _run_and_catch_errors(work, lambda error: SourceSummary.failure(job, error))
 
 
 def run_section(context: TaskContext, job: SourceJob, section: Section) -> Outcome:
@@ -85,14 +85,14 @@ def run_section(context: TaskContext, job: SourceJob, section: Section) -> Outco
 
         def write(path: Path) -> SectionSummary:
             begin_s = section.begin_s if section.number else section.read_s
-            return analyze_span(worker, job, section.span, path, describe, begin_s)
+            return analyze_span(worker, job, section.span, path, build_metadata, begin_s)
 
-        def describe(part: SectionSummary) -> bytes:
+        def build_metadata(part: SectionSummary) -> bytes:
             return format_metadata(context.identity, part)
 
-        return _store(context.storage, f"{parts_folder(job.key)}/{section.name}", write, empty=True)
+        return _store(context.storage, f"{parts_folder(job.key)}/{section.name}", write, keep_empty=True)
 
-    return _guard(work, lambda error: SourceSummary.failure(job, error))
+    return _run_and_catch_errors(work, lambda error: SourceSummary.failure(job, error))
 
 
 def run_join(context: TaskContext, job: SourceJob, sections: Sequence[Section]) -> Outcome:
@@ -101,18 +101,18 @@ def run_join(context: TaskContext, job: SourceJob, sections: Sequence[Section]) 
     def work() -> Outcome:
         storage, folder = context.storage, parts_folder(job.key)
         summaries = [_read_summary(storage, f"{folder}/{section.name}") for section in sections]
-        summary = SourceSummary.of(job, summaries)
+        summary = SourceSummary.from_parts(job, summaries)
         with ExitStack() as stack:
             if summary.frames:
                 paths = [stack.enter_context(_fetch(storage, f"{folder}/{each.name}")) for each in sections]
                 path = stack.enter_context(storage.stage(job.file))
                 with open_rows(path, context.identity.labels, job) as file:
                     summary = replace(summary, face_ids=join_sections(paths, file))
-                    file.describe(format_metadata(context.identity, summary))
+                    file.add_metadata(format_metadata(context.identity, summary))
         storage.remove_folder(folder)
         return summary
 
-    return _guard(work, lambda error: SourceSummary.failure(job, error))
+    return _run_and_catch_errors(work, lambda error: SourceSummary.failure(job, error))
 
 
 class _NoRowError(Exception):
@@ -120,18 +120,18 @@ class _NoRowError(Exception):
 
 
 def _store(
-    storage: Storage, name: str, write: Callable[[Path], SectionSummary], *, empty: bool = False
+    storage: Storage, name: str, write: Callable[[Path], SectionSummary], *, keep_empty: bool = False
 ) -> SectionSummary:
-    """Write a file to the archive; keep a file without rows only if ``empty``."""
+    """Write a file to the archive; keep a file without rows only if ``keep_empty``."""
     summary = SectionSummary()
     with suppress(_NoRowError), storage.stage(name) as path:
         summary = write(path)
-        if not (summary.frames or empty):
+        if not (summary.frames or keep_empty):
             raise _NoRowError
     return summary
 
 
-def _guard(work: Callable[[], Outcome], fail: Callable[[str], Outcome]) -> Outcome:
+def _run_and_catch_errors(work: Callable[[], Outcome], fail: Callable[[str], Outcome]) -> Outcome:
     """Run ``work``; a SourceError fails the source, any other expected error the run."""
     try:
         with suppress_native_stderr():
@@ -139,7 +139,7 @@ def _guard(work: Callable[[], Outcome], fail: Callable[[str], Outcome]) -> Outco
     except SourceError as error:
         return fail(describe_error(error))
     except FerEdgeError as error:
-        return Fatal(error)
+        return FatalError(error)
     except MemoryError:
         return fail("out of memory; give each worker more memory, or scale the video down")
 

@@ -17,28 +17,29 @@ from fer_edge.detectors.base import Detector
 from fer_edge.detectors.registry import DETECTORS, create_detector
 from fer_edge.errors import DetectorError, FerEdgeError, SourceError, UsageError, add_hint, describe_error
 from fer_edge.runtime.latency import LatencyHistogram
-from fer_edge.runtime.system import describe_machine, processor_count, thread_count
-from fer_edge.runtime.tables import aligned, counted
+from fer_edge.runtime.system import choose_thread_count, count_processors, describe_machine
+from fer_edge.runtime.tables import format_count, format_table
 from fer_edge.sources.base import Source
-from fer_edge.sources.registry import source_of
+from fer_edge.sources.registry import create_source_for
 from fer_edge.types import FaceBox, Frame, SkippedInput
 
 __all__ = [
     "Comparison",
-    "Found",
+    "DetectorResults",
+    "build_comparison_summary",
     "compare_detectors",
-    "comparison_summary",
     "recommend_detector",
     "render_comparison",
 ]
 
-_MOST: Final = 300  # images or frames to search
-_NEARLY: Final = 0.98  # of the images in which the best detector finds a face
+_MAX_IMAGES: Final = 300  # images or frames to search
+# A detector is good enough if it finds a face in this share of the images in which the best one does.
+_MIN_RELATIVE_RECALL: Final = 0.98
 _SAME_FACE_IOU: Final = 0.4  # the boxes of different detectors differ
 
 
 @dataclass(slots=True)
-class Found:
+class DetectorResults:
     """The results of a detector on all images.
 
     ``faces`` is the number of faces, ``images`` the number of images with a face, ``searches`` holds the search times.
@@ -53,13 +54,13 @@ class Found:
 class Comparison:
     """The results of several detectors on the same images.
 
-    ``same`` counts, for each pair of detectors, the faces that both found. ``left_out`` holds the reason for each
-    detector that is not available, ``errors`` the reason for each image that could not be read.
+    ``shared_faces`` counts, for each pair of detectors, the faces that both found. ``left_out`` holds the reason for
+    each detector that is not available, ``errors`` the reason for each image that could not be read.
     """
 
     source: str
-    found: dict[str, Found]
-    same: dict[tuple[str, str], int]
+    found: dict[str, DetectorResults]
+    shared_faces: dict[tuple[str, str], int]
     left_out: dict[str, str]
     images: int = 0
     errors: list[str] = field(default_factory=list)
@@ -128,24 +129,24 @@ def compare_detectors(
     whole, as single images and video frames are. ``progress`` wraps the iteration over them. Raises SourceError, also
     if no image can be read, and DetectorError.
     """
-    cv2.setNumThreads(thread_count(threads))
-    source = source_of(path)
+    cv2.setNumThreads(choose_thread_count(threads))
+    source = create_source_for(path)
     with ExitStack() as stack:
         stack.enter_context(source)
         detectors, left_out = _present_detectors(stack, still_image=source.info.still, model=model)
         names = [detector.name for detector in detectors]
         comparison = Comparison(
             path,
-            {name: Found() for name in names},
+            {name: DetectorResults() for name in names},
             dict.fromkeys(itertools.combinations(names, 2), 0),
             left_out,
         )
-        for frame in progress(itertools.islice(_read_frames(source, comparison), _MOST)):
+        for frame in progress(itertools.islice(_read_frames(source, comparison), _MAX_IMAGES)):
             # Alternate the order, so that going first is no advantage.
             turns = detectors if comparison.images % 2 == 0 else detectors[::-1]
             boxes = {turn.name: _search(turn, frame, comparison.found[turn.name]) for turn in turns}
-            for one, other in comparison.same:
-                comparison.same[one, other] += _count_same_faces(boxes[one], boxes[other])
+            for one, other in comparison.shared_faces:
+                comparison.shared_faces[one, other] += _count_same_faces(boxes[one], boxes[other])
             comparison.images += 1
         if not comparison.images:
             raise SourceError(f"{path}: none of the images could be read")
@@ -160,7 +161,7 @@ def _read_frames(source: Source, comparison: Comparison) -> Iterator[Frame]:
             comparison.errors.append(add_hint(item.error, item.hint))
 
 
-def _search(detector: Detector, frame: Frame, found: Found) -> tuple[FaceBox, ...]:
+def _search(detector: Detector, frame: Frame, found: DetectorResults) -> tuple[FaceBox, ...]:
     if not found.searches.count:
         detector.detect(frame)  # warm-up: the first search is slower
     started = time.perf_counter()
@@ -197,14 +198,15 @@ def render_comparison(comparison: Comparison) -> list[str]:
     head = ("detector", "faces", "images with a face", "ms per search", "95 %")
     lines = [
         describe_machine(),
-        f"{comparison.source}: {counted(comparison.images, 'image')}",
+        f"{comparison.source}: {format_count(comparison.images, 'image')}",
         "",
-        *aligned(head, rows),
+        *format_table(head, rows),
     ]
     lines += [
-        f"{one} and {other} agree on {counted(same, 'face')}: {_format_share(same, comparison.found[one])} of {one}'s, "
+        f"{one} and {other} agree on {format_count(same, 'face')}: "
+        f"{_format_share(same, comparison.found[one])} of {one}'s, "
         f"{_format_share(same, comparison.found[other])} of {other}'s"
-        for (one, other), same in comparison.same.items()
+        for (one, other), same in comparison.shared_faces.items()
     ]
     lines += [f"{name} is not included: {reason}" for name, reason in comparison.left_out.items()]
     return [*lines, "", recommend_detector(comparison)[1]]
@@ -222,25 +224,25 @@ def recommend_detector(comparison: Comparison) -> tuple[str | None, str]:
         return None, "Only one detector is available; to get another, run: fer-edge get yunet"
     if not best:
         return None, "No detector found a face, so there is no recommendation"
-    good = [name for name, each in found.items() if each.images >= _NEARLY * best]
+    good = [name for name, each in found.items() if each.images >= _MIN_RELATIVE_RECALL * best]
     name = min(good, key=lambda each: found[each].searches.percentile(50) or 0.0)
     others = "the most" if found[name].images == best else f"the most: {best:,}"
     fastest = "the fastest detector that finds about as many" if len(good) > 1 else "the others find fewer"
     return name, (
         f"Recommendation: --detector {name}: a face in {found[name].images:,} of "
-        f"{counted(comparison.images, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
+        f"{format_count(comparison.images, 'image')} ({others}), {fastest}. Boxes may be wrong: check them with -o"
     )
 
 
-def _format_share(same: int, found: Found) -> str:
+def _format_share(same: int, found: DetectorResults) -> str:
     return f"{same / found.faces:.0%}" if found.faces else "none"
 
 
-def comparison_summary(comparison: Comparison) -> dict[str, Any]:
+def build_comparison_summary(comparison: Comparison) -> dict[str, Any]:
     """Build the object that ``--summary`` writes."""
     return {
         "version": __version__,
-        "device": {"machine": describe_machine(), "processors": processor_count()},
+        "device": {"machine": describe_machine(), "processors": count_processors()},
         "source": comparison.source,
         "pictures": comparison.images,
         "detectors": [
@@ -252,7 +254,9 @@ def comparison_summary(comparison: Comparison) -> dict[str, Any]:
             }
             for name, found in comparison.found.items()
         ],
-        "same_faces": [{"detectors": list(names), "faces": same} for names, same in comparison.same.items()],
+        "same_faces": [
+            {"detectors": list(names), "faces": same} for names, same in comparison.shared_faces.items()
+        ],
         "recommended": recommend_detector(comparison)[0],
         "left_out": comparison.left_out,
         "errors": comparison.errors,

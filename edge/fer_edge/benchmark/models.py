@@ -38,7 +38,7 @@ FRAMES: Final = 60  # frames measured after the warm-up: two full searches and t
 _INFERENCES: Final = 100
 _WARM_UP_INFERENCES: Final = 10
 
-_LEAST_ROUNDS, _MOST_ROUNDS = 2, 10
+_MIN_ROUNDS, _MAX_ROUNDS = 2, 10
 _BUDGET_S: Final = 10.0  # another round starts only if it should end within this time
 _EVERY_COUNT: Final = 4  # measure every thread count up to this one, then powers of two
 
@@ -88,7 +88,7 @@ def measure_models(measurements: Sequence[Measurement], video: str, rows: Path) 
     DetectorError, and SourceError, also if the video is too short.
     """
     started = time.perf_counter()
-    for number in range(_MOST_ROUNDS):
+    for number in range(_MAX_ROUNDS):
         # Alternate the order, so that going first is no advantage.
         turns = measurements if number % 2 == 0 else measurements[::-1]
         for turn in turns:
@@ -97,7 +97,7 @@ def measure_models(measurements: Sequence[Measurement], video: str, rows: Path) 
             _measure_video(turn, video, rows)
         yield number
         elapsed = time.perf_counter() - started
-        if number + 1 >= _LEAST_ROUNDS and elapsed * (number + 2) / (number + 1) > _BUDGET_S:
+        if number + 1 >= _MIN_ROUNDS and elapsed * (number + 2) / (number + 1) > _BUDGET_S:
             return
 
 
@@ -128,7 +128,7 @@ def _measure_video(turn: Measurement, video: str, rows: Path) -> None:
         Pipeline(source, detector, turn.model, threads=turn.threads) as pipeline,
     ):
         watch = _Watch(turn, pipeline)
-        Session(pipeline, sinks, StopConditions(frames=WARM_UP + FRAMES)).run(watch.take)
+        Session(pipeline, sinks, StopConditions(frames=WARM_UP + FRAMES)).run(watch.handle_result)
     watch.end(video)
 
 
@@ -140,7 +140,7 @@ class _Watch:
         self._seen = 0
         self._started = self._last = 0.0
 
-    def take(self, result: FrameResult | SkippedInput) -> None:
+    def handle_result(self, result: FrameResult | SkippedInput) -> None:
         """Count a written result."""
         self._last = time.perf_counter()
         self._seen += 1
@@ -158,7 +158,7 @@ class _Watch:
         if self._seen < 2 * WARM_UP:
             raise SourceError(
                 f"{video}: the video has only {self._seen} frames, but measuring needs at least {2 * WARM_UP}; "
-                "name a longer one"
+                "use a longer one"
             )
         self._turn.rounds.append((self._seen - WARM_UP) / (self._last - self._started))
 

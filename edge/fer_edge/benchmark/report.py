@@ -12,8 +12,8 @@ from fer_edge.benchmark.models import Measurement
 from fer_edge.benchmark.recommendation import recommend
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.latency import STAGES
-from fer_edge.runtime.system import describe_machine, processor_count
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.system import count_processors, describe_machine
+from fer_edge.runtime.tables import format_table
 
 __all__ = ["BenchmarkReport", "build_report_summary", "render_report"]
 
@@ -72,7 +72,7 @@ def _render_table(measurements: Sequence[Measurement]) -> list[str]:
         pairs = [m.inference.milliseconds(), *m.stages.as_dict().values()]
         cells = [" / ".join("-" if ms is None else f"{ms:.2f}" for ms in pair.values()) for pair in pairs]
         rows.append([str(m.threads), f"{m.fps:.1f}", *cells])
-    return ["  " + line for line in aligned(("threads", "FPS", "inference", *STAGES), rows, left=())]
+    return ["  " + line for line in format_table(("threads", "FPS", "inference", *STAGES), rows, left=())]
 
 
 def _render_budgets(measurements: Sequence[Measurement]) -> list[str]:
@@ -83,7 +83,7 @@ def _render_budgets(measurements: Sequence[Measurement]) -> list[str]:
     rows = [(b.name, f"{b.face_ms:.2f}", *(f"{b.faces[n]:,}" for n in counts)) for b in budgets]
     return [
         f"Faces that can be classified per frame of a camera at {CAMERA_FPS} frames a second, besides detection:",
-        *("  " + line for line in aligned(header, rows)),
+        *("  " + line for line in format_table(header, rows)),
     ]
 
 
@@ -111,7 +111,7 @@ def build_report_summary(report: BenchmarkReport) -> dict[str, Any]:
     chosen = recommend(report.measurements)
     return {
         "version": __version__,
-        "device": {"machine": describe_machine(), "processors": processor_count(), **heat},
+        "device": {"machine": describe_machine(), "processors": count_processors(), **heat},
         "source": report.video or _DRAWN,
         "size": list(first.size),
         "rounds": len(first.rounds),

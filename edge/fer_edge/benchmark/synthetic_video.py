@@ -30,9 +30,9 @@ def write_synthetic_video(path: Path, frames: int) -> None:
     The content is always the same. Raises OutputError if the file cannot be written.
     """
     from fer_edge.sinks.video_encoder import VideoEncoder
-    from fer_edge.sinks.video_kinds import choose_encoder, kind_of
+    from fer_edge.sinks.video_kinds import choose_encoder, find_video_kind
 
-    kind = kind_of(path)
+    kind = find_video_kind(path)
     with closing(
         VideoEncoder(path, kind, choose_encoder(kind), size=(_WIDTH, _HEIGHT), rate=_RATE)
     ) as encoder:

@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 from fer_edge.classification.preprocess import normalize
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
 
-__all__ = ["GUIDE", "build_pixel_table", "describe_mismatch", "find_range", "holds_pixels", "is_own_range"]
+__all__ = [
+    "GUIDE",
+    "build_pixel_table",
+    "describe_mismatch",
+    "find_range",
+    "is_own_range",
+    "preserves_gray_levels",
+]
 
 GUIDE: Final = 'docs/conversion.md, "Networks from elsewhere"'
 """The documentation that explains the remedies."""
 
 _KNOWN: Final = ((PIXEL_MEAN, PIXEL_SCALE), (0.0, 255.0), (127.5, 127.5), (0.0, 1.0))
-_MOST_CLIPPED: Final = 4  # gray levels clipped at either end of the range
-_FEWEST_LEVELS: Final = 192  # of the 256 gray levels that remain distinct
+_MAX_CLIPPED: Final = 4  # gray levels clipped at either end of the range
+_MIN_LEVELS: Final = 192  # of the 256 gray levels that remain distinct
 _TOLERANCE: Final = 0.5  # gray levels, for the mean and the standard deviation
 
 
@@ -37,13 +44,13 @@ def build_pixel_table(kind: type[np.integer[Any]], scale: float, zero_point: int
     return np.asarray(np.clip(values, limits.min, limits.max), kind)
 
 
-def holds_pixels(table: NDArray[np.integer[Any]]) -> bool:
+def preserves_gray_levels(table: NDArray[np.integer[Any]]) -> bool:
     """Return whether a pixel table keeps nearly all gray levels distinct.
 
     It must also clip hardly any of them. The table is from :func:`build_pixel_table`.
     """
     clipped = max(np.count_nonzero(table == table[0]), np.count_nonzero(table == table[-1])) - 1
-    return bool(clipped <= _MOST_CLIPPED and len(np.unique(table)) >= _FEWEST_LEVELS)
+    return bool(clipped <= _MAX_CLIPPED and len(np.unique(table)) >= _MIN_LEVELS)
 
 
 def find_range(kind: type[np.integer[Any]], scale: float, zero_point: int) -> tuple[float, float]:

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE, Crop, ModelSpec
 from fer_edge.types import Detection, Frame
 
-__all__ = ["MOST_TILT", "crop_bounds", "extract_face", "normalize", "quantize_pixels", "resize_to_input"]
+__all__ = [
+    "MOST_TILT",
+    "compute_crop_bounds",
+    "extract_face",
+    "normalize",
+    "quantize_pixels",
+    "resize_to_input",
+]
 
 MOST_TILT: Final = 60.0
 """Degrees up to which a face is rotated upright; beyond, key points are wrong too often."""
@@ -25,7 +32,7 @@ _ENLARGE: Final = {"area": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "cubic":
 _SHRINK: Final = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 
-def crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
+def compute_crop_bounds(detection: Detection, crop: Crop) -> tuple[int, int, int, int]:
     """Return the (left, top, right, bottom) of a face crop.
 
     It may extend beyond the frame. The detector's framing is applied first, then the model's crop rule. An exact
@@ -62,7 +69,7 @@ def extract_face(frame: Frame, detection: Detection, spec: ModelSpec) -> NDArray
     level, if the detector provides the tilt and it is at most MOST_TILT degrees. Outside the frame, the crop is
     filled by repeating the frame's edge.
     """
-    bounds = crop_bounds(detection, spec.crop)
+    bounds = compute_crop_bounds(detection, spec.crop)
     if 0 < abs(detection.tilt) <= MOST_TILT:
         pixels = _level(_pixels_of(frame, spec), bounds, detection)
     else:

@@ -17,7 +17,7 @@ _SOFTMAX: Final = (
 )
 _FLOAT_TOLERANCE: Final = 0.01
 _SOFTMAX_STEP: Final = 1 / 256  # the step of every int8 and uint8 softmax in TFLite
-_MOST_INTEGER_TOLERANCE: Final = 0.05  # plus 1/512 per label: small probabilities round to 0
+_MAX_INTEGER_TOLERANCE: Final = 0.05  # plus 1/512 per label: small probabilities round to 0
 
 
 def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
@@ -33,7 +33,7 @@ def find_fault(outputs: NDArray[np.float32], step: float) -> str | None:
         )
     step = step or _find_step(outputs)
     labels, sums = outputs.shape[1], outputs.sum(axis=1)
-    tolerance = min(labels * step, _MOST_INTEGER_TOLERANCE + labels / 512) if step else _FLOAT_TOLERANCE
+    tolerance = min(labels * step, _MAX_INTEGER_TOLERANCE + labels / 512) if step else _FLOAT_TOLERANCE
     margin = max(step, _FLOAT_TOLERANCE)
     within = bool(outputs.min() >= -margin and outputs.max() <= 1 + margin)
     if within and (np.abs(sums - 1) <= tolerance).all():

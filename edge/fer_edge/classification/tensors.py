@@ -17,7 +17,7 @@ from fer_edge.classification.input_range import (
     build_pixel_table,
     describe_mismatch,
     find_range,
-    holds_pixels,
+    preserves_gray_levels,
 )
 from fer_edge.errors import ContractError
 from fer_edge.models.spec import ModelSpec
@@ -102,7 +102,7 @@ def _check_input_type(tensor: _Tensor, path: Path) -> None:
                 "convert it again with a float32 input, or quantize it with calibration images"
             )
         raise ContractError(f"{path}: the uint8 input {describe_mismatch([0.0], [1.0])}")
-    if not holds_pixels(build_pixel_table(kind, scale, zero_point)):
+    if not preserves_gray_levels(build_pixel_table(kind, scale, zero_point)):
         mean, std = find_range(kind, scale, zero_point)
         raise ContractError(
             f"{path}: the {name} input with scale {scale:.6g} and zero point {zero_point} "

@@ -25,7 +25,7 @@ from fer_edge.runtime.shutdown import (
 __all__ = ["INTERRUPTED", "TERMINATED", "has_standard_output", "run_command", "unbuffer_standard_error"]
 
 _JSON: Final = ("--log-format", "json")
-_MOST_PIXELS: Final = 1 << 28  # per image: more than any camera produces
+_MAX_PIXELS: Final = 1 << 28  # per image: more than any camera produces
 
 
 def run_command(command: click.Command, arguments: list[str], name: str) -> int:
@@ -47,7 +47,7 @@ def run_command(command: click.Command, arguments: list[str], name: str) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     # OpenCV reads this when it is loaded. Without the limit, a small file could decode to an image that exhausts
     # memory.
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MOST_PIXELS))
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MAX_PIXELS))
     install_signal_handlers()
     install_log_handler()
     _prepare_messages(arguments)

@@ -20,7 +20,7 @@ from fer_edge.errors import UsageError
 from fer_edge.models.find_model import find_model
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.shutdown import Terminated
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.base import Span
 from fer_edge.sources.object_store import is_object_url
 
@@ -58,9 +58,9 @@ class ArchiveCommand:
         span = Span(self.start or 0.0, self.end)
         if span.end_s is not None and span.end_s <= span.start_s:
             raise UsageError(f"--end ({span.end_s:g} s) must be later than --start ({span.start_s:g} s)")
-        if 0 < self.section < _LEAST_SECTION_S:
+        if 0 < self.section < _MIN_SECTION_S:
             raise UsageError(
-                f"--section must be 0 or at least {_LEAST_SECTION_S:g} s, because each section starts 3 s early; "
+                f"--section must be 0 or at least {_MIN_SECTION_S:g} s, because each section starts 3 s early; "
                 f"got {self.section:g} s"
             )
         model = self.model
@@ -80,7 +80,7 @@ class ArchiveCommand:
         )
 
 
-_LEAST_SECTION_S: Final = 10.0
+_MIN_SECTION_S: Final = 10.0
 
 
 def run_archive(command: ArchiveCommand) -> None:
@@ -170,7 +170,7 @@ def _describe(progress: ArchiveProgress) -> str:
     done = progress.skipped + progress.done
     failed = progress.failed + progress.damaged
     parts = [
-        f"{done:,} of {counted(progress.sources, 'source')}",
+        f"{done:,} of {format_count(progress.sources, 'source')}",
         f"{progress.video_s / _HOUR_S:.1f} h of video",
         f"{progress.realtime_factor:.1f} × real time",
     ]
@@ -197,12 +197,12 @@ def _count_unfinished(sources: Any) -> dict[str, int]:
 
 def _summary_lines(progress: ArchiveProgress, unfinished: dict[str, int], out: str) -> list[str]:
     skipped = f", {progress.skipped:,} already complete" if progress.skipped else ""
-    lines = [f"{counted(progress.sources, 'source')}{skipped}"]
+    lines = [f"{format_count(progress.sources, 'source')}{skipped}"]
     if progress.done:
         lines.append(
             f"{progress.video_s / _HOUR_S:.2f} h of video in {progress.elapsed_s:.1f} s: "
-            f"{progress.realtime_factor:.1f} × real time, {counted(progress.frames, 'frame')}, "
-            f"{counted(progress.faces, 'face')}"
+            f"{progress.realtime_factor:.1f} × real time, {format_count(progress.frames, 'frame')}, "
+            f"{format_count(progress.faces, 'face')}"
         )
     if unfinished:
         what = ", ".join(f"{count:,} {status}" for status, count in unfinished.items())

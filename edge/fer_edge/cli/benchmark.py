@@ -13,18 +13,23 @@ from typing import Any
 
 import click
 
-from fer_edge.benchmark.detectors import compare_detectors, comparison_summary, render_comparison
+from fer_edge.benchmark.detectors import build_comparison_summary, compare_detectors, render_comparison
 from fer_edge.benchmark.models import FRAMES, WARM_UP, Measurement, list_thread_counts, measure_models
 from fer_edge.benchmark.report import BenchmarkReport, build_report_summary, render_report
 from fer_edge.benchmark.synthetic_video import write_synthetic_video
 from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError
-from fer_edge.models.find_model import ModelFile, bundled_models, find_model
+from fer_edge.models.find_model import ModelFile, find_model, list_bundled_models
 from fer_edge.runtime.atomic_files import check_file, write_json
 from fer_edge.runtime.malloc import keep_freed_memory
 from fer_edge.runtime.native_stderr import suppress_native_stderr
-from fer_edge.runtime.system import peak_memory, temperature, thread_count, throttling
+from fer_edge.runtime.system import (
+    choose_thread_count,
+    measure_peak_memory,
+    read_temperature,
+    read_throttling,
+)
 
 __all__ = ["BenchmarkOptions", "run_benchmark"]
 
@@ -53,9 +58,9 @@ def run_benchmark(options: BenchmarkOptions) -> None:
         raise UsageError("--detector-model applies only with --detectors; leave it out")
     if options.video == "-":
         raise UsageError("--video cannot be standard input because it is read several times; use a file")
-    models = {name: find_model(name) for name in options.model or bundled_models()}
+    models = {name: find_model(name) for name in options.model or list_bundled_models()}
     if len(models) < len(options.model):
-        raise UsageError("one model is named twice; name each model once")
+        raise UsageError("one model is specified twice; specify each model once")
     _check_summary(options, [*(model.path for model in models.values()), Path(options.video or "")])
     keep_freed_memory()  # as the video command does
     with suppress_native_stderr(options.debug), TemporaryDirectory() as folder:
@@ -87,11 +92,11 @@ def _compare_detectors(options: BenchmarkOptions, path: str) -> None:
             progress=lambda frames: progress_bar(frames, unit=" images"),
         )
     if options.summary is not None:
-        write_json(options.summary, comparison_summary(comparison))
+        write_json(options.summary, build_comparison_summary(comparison))
     for error in comparison.errors:
         say(str(error), ERROR)
     if options.as_json:
-        _print_json(comparison_summary(comparison))
+        _print_json(build_comparison_summary(comparison))
     else:
         for line in render_comparison(comparison):
             click.echo(line)
@@ -112,20 +117,20 @@ def _check_summary(options: BenchmarkOptions, read: Sequence[Path]) -> None:
 
 
 def _measure(options: BenchmarkOptions, models: dict[str, ModelFile], folder: Path) -> BenchmarkReport:
-    counts = list_thread_counts(thread_count(options.threads))
+    counts = list_thread_counts(choose_thread_count(options.threads))
     video = options.video
     if video is None:
         video = os.fspath(folder / "drawn.mp4")
         # Longer than the measurement, so that the prefetch queue never runs empty.
         write_synthetic_video(Path(video), 2 * WARM_UP + FRAMES)
-    before = temperature()
+    before = read_temperature()
     # Measure memory first, while this process is still small.
     memory = {name: _memory(model, video, counts[-1]) for name, model in models.items()}
     measurements = [Measurement(name, model, count) for count in counts for name, model in models.items()]
     for _ in progress_bar(measure_models(measurements, video, folder / "rows.jsonl"), unit=" rounds"):
         pass
-    temperatures = (before, temperature())
-    return BenchmarkReport(options.video, models, memory, measurements, temperatures, throttling())
+    temperatures = (before, read_temperature())
+    return BenchmarkReport(options.video, models, memory, measurements, temperatures, read_throttling())
 
 
 def _memory(model: ModelFile, video: str, threads: int) -> int | None:
@@ -134,4 +139,6 @@ def _memory(model: ModelFile, video: str, threads: int) -> int | None:
     Returns None if it is not available.
     """
     command = [sys.executable, "-m", "fer_edge", "video", "--threads", str(threads)]
-    return peak_memory([*command, "--max-frames", str(FRAMES), "--model", str(model.path), "--", video])
+    return measure_peak_memory(
+        [*command, "--max-frames", str(FRAMES), "--model", str(model.path), "--", video]
+    )

@@ -16,7 +16,7 @@ def complete_model(_: click.Context, __: click.Parameter, incomplete: str) -> li
     """Complete the name of a bundled model or the path of a file."""
     from click.shell_completion import CompletionItem
 
-    from fer_edge.models.find_model import bundled_models
+    from fer_edge.models.find_model import list_bundled_models
 
-    names = [CompletionItem(name) for name in bundled_models() if name.startswith(incomplete)]
+    names = [CompletionItem(name) for name in list_bundled_models() if name.startswith(incomplete)]
     return [*names, CompletionItem(incomplete, type="file")]

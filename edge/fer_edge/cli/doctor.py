@@ -12,7 +12,7 @@ from fer_edge._version import __version__
 from fer_edge.doctor import Finding, examine
 from fer_edge.errors import one_line
 from fer_edge.runtime.native_stderr import suppress_native_stderr
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.mqtt.address import TlsFiles
 
 __all__ = ["run_doctor"]
@@ -36,7 +36,7 @@ def run_doctor(*, as_json: bool, broker: str | None, files: TlsFiles) -> None:
     if as_json:
         click.echo(json.dumps(_as_record(findings), indent=2, ensure_ascii=False))
     elif counts["red"]:
-        click.echo(f"\n{counted(counts['red'], 'problem')} to fix before fer-edge works here.")
+        click.echo(f"\n{format_count(counts['red'], 'problem')} found; see the remedies above.")
     else:
         click.echo(
             f"\nfer-edge works here{'; the notes concern optional features' if counts['amber'] else ''}."

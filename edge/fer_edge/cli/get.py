@@ -10,7 +10,7 @@ import click
 
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import UsageError, one_line
-from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder
+from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, find_detectors_folder
 from fer_edge.models.download import Download, download_detector
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 
@@ -27,7 +27,7 @@ def get_detector(name: str, publishers: Mapping[str, DetectorFile] = DETECTOR_FI
     bar = progress_bar(None, unit="B", unit_scale=True, desc=name, leave=False, delay=_BAR_DELAY_S)
     with suppress_native_stderr(), closing(bar):
         download = download_detector(
-            file, detectors_folder(), on_progress=lambda *counts: _show(bar, *counts)
+            file, find_detectors_folder(), on_progress=lambda *counts: _show(bar, *counts)
         )
     for line in _describe(file, download):
         click.echo(line)

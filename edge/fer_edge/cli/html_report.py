@@ -16,11 +16,11 @@ from fer_edge.reports.report import Report
 from fer_edge.runtime.atomic_files import (
     check_file,
     check_staged_folder,
-    output_errors,
+    convert_errors_to_output_error,
     staged_file,
     staged_folder,
 )
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 
 __all__ = ["ReportOptions", "run_report"]
 
@@ -91,14 +91,14 @@ def _write_page(part: Path, report: Report, output: Path) -> None:
     from fer_edge.reports.page_data import build_page_data
 
     page = render_page(build_page_data(report), "fer-edge report")
-    with output_errors(output):
+    with convert_errors_to_output_error(output):
         part.write_text(page, "utf-8")
 
 
 def _write_charts(report: Report, folder: Path, *, overwrite: bool) -> None:
     from fer_edge.reports.png import write_charts
 
-    with staged_folder(folder, overwrite=overwrite) as staging, output_errors(folder):
+    with staged_folder(folder, overwrite=overwrite) as staging, convert_errors_to_output_error(folder):
         write_charts(report, staging)
 
 
@@ -106,4 +106,5 @@ def _describe(report: Report, options: ReportOptions) -> str:
     frames = sum(source.frames for source in report.sources)
     faces = sum(source.tally.faces for source in report.sources)
     written = " and ".join(str(path) for path in (options.output, options.png) if path is not None)
-    return f"{counted(len(report.sources), 'source')}, {counted(frames, 'frame')}, {counted(faces, 'face')}: {written}"
+    counts = ((len(report.sources), "source"), (frames, "frame"), (faces, "face"))
+    return f"{', '.join(format_count(*each) for each in counts)}: {written}"

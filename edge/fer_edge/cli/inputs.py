@@ -75,8 +75,8 @@ def open_folder(directory: str, *, recursive: bool, output: str | None) -> Input
     """
     from fer_edge.sources.images import ImageSource, search_images
 
-    without = None if output is None else Path(output)
-    found = search_images(directory, recursive=recursive, without=without)
+    exclude = None if output is None else Path(output)
+    found = search_images(directory, recursive=recursive, exclude=exclude)
     if (left_out := found.describe_left_out()) is not None:
         say(left_out)
     files = tuple(map(os.fspath, found.paths))

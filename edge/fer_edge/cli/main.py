@@ -10,7 +10,7 @@ import click
 from fer_edge._version import __version__
 from fer_edge.cli.completion import complete_model
 from fer_edge.cli.options import (
-    PathThatNames,
+    NonEmptyPath,
     archive_options,
     camera_options,
     run_options,
@@ -93,7 +93,7 @@ def camera(
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=NonEmptyPath())
 @run_options
 def image(paths: tuple[str, ...], **options: Any) -> None:
     """Recognize emotions in images.
@@ -107,7 +107,7 @@ def image(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("directory", metavar="DIR", type=PathThatNames())
+@click.argument("directory", metavar="DIR", type=NonEmptyPath())
 @click.option("--recursive", is_flag=True, help="Include subfolders.")
 @run_options
 def folder(directory: str, recursive: bool, **options: Any) -> None:
@@ -122,7 +122,7 @@ def folder(directory: str, recursive: bool, **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=NonEmptyPath())
 @run_options
 def video(paths: tuple[str, ...], **options: Any) -> None:
     """Recognize emotions in every frame of one or more videos.
@@ -140,17 +140,17 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
 
 
 @cli.command()
-@click.argument("rows", metavar="ROWS...", nargs=-1, required=True, type=PathThatNames())
+@click.argument("rows", metavar="ROWS...", nargs=-1, required=True, type=NonEmptyPath())
 @click.option(
     "-o",
     "--output",
-    type=PathThatNames(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="FILE.html",
     help="Write the page to this file. It is self-contained and works offline.",
 )
 @click.option(
     "--png",
-    type=PathThatNames(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="DIR",
     help="Write the charts as PNG images to this folder, one for each source.",
 )
@@ -170,7 +170,7 @@ def report(**options: Any) -> None:
 
 
 @cli.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=PathThatNames())
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=NonEmptyPath())
 @archive_options
 def archive(paths: tuple[str, ...], **options: Any) -> None:
     """Process many videos in parallel into Parquet files.
@@ -202,7 +202,7 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
 )
 @click.option(
     "--detector-model",
-    type=PathThatNames(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="PATH",
     help="Model file of yunet or mediapipe, for --detectors.",
 )
@@ -214,7 +214,7 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
 )
 @click.option(
     "--summary",
-    type=PathThatNames(path_type=Path),
+    type=NonEmptyPath(path_type=Path),
     metavar="PATH",
     help="Also write the measurements to this JSON file.",
 )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.errors import one_line
-from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder
-from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, bundled_models, find_model
+from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, find_detectors_folder
+from fer_edge.models.find_model import DEFAULT_MODEL, ModelFile, find_model, list_bundled_models
 from fer_edge.models.spec import PIXEL_MEAN, PIXEL_SCALE
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 
 __all__ = ["render_model", "render_model_list"]
 
@@ -19,7 +19,7 @@ def render_model_list() -> str:
     """Return a table of the bundled models and the detectors available for download."""
     header = ("NAME", "NETWORK", "VARIANT", "SIZE", "ACCURACY", "LICENSE OF THE WEIGHTS")
     rows = []
-    for name in bundled_models():
+    for name in list_bundled_models():
         model = find_model(name)
         rows.append(
             (
@@ -31,7 +31,7 @@ def render_model_list() -> str:
                 str(model.spec.provenance.get("licence", "not stated")),
             )
         )
-    lines = [*aligned(header, rows, range(len(header))), "", *_list_detectors(), ""]
+    lines = [*format_table(header, rows, range(len(header))), "", *_list_detectors(), ""]
     return "\n".join([*lines, f"To show one: fer-edge models {DEFAULT_MODEL}"])
 
 
@@ -42,7 +42,7 @@ def _list_detectors() -> list[str]:
         path, fault = _find_download(file)
         size = "" if fault is not None else f"{path.stat().st_size / 1e6:.2f} MB"
         rows.append((name, size, file.licence, one_line(str(path)) if fault is None else fault))
-    return aligned(header, rows, range(len(header)))
+    return format_table(header, rows, range(len(header)))
 
 
 def _find_download(file: DetectorFile) -> tuple[Path, str | None]:
@@ -50,7 +50,7 @@ def _find_download(file: DetectorFile) -> tuple[Path, str | None]:
 
     The problem is None if the file is valid.
     """
-    path = detectors_folder() / file.file_name
+    path = find_detectors_folder() / file.file_name
     remedy = f"run: fer-edge get {file.detector}"
     if not path.is_file():
         return path, f"not downloaded; {remedy}"
@@ -72,7 +72,7 @@ def _render_detector(name: str) -> str:
     if file.notice:
         rows.append(("notice", file.notice))
     shown = [(key, one_line(value)) for key, value in rows]
-    return "\n".join(aligned(shown[0], shown[1:], range(2)))
+    return "\n".join(format_table(shown[0], shown[1:], range(2)))
 
 
 def render_model(name_or_path: str) -> str:
@@ -100,7 +100,7 @@ def render_model(name_or_path: str) -> str:
     ]
     # The model spec is embedded in the file and thus untrusted.
     shown = [(one_line(name), one_line(value)) for name, value in rows]
-    return "\n".join(aligned(shown[0], shown[1:], range(2)))
+    return "\n".join(format_table(shown[0], shown[1:], range(2)))
 
 
 def _plain(value: Any) -> str:

@@ -21,7 +21,7 @@ _CLOCK_TIME: Final = re.compile(
 _SIZE: Final = re.compile(r"(?P<width>\d{1,5})[x×X](?P<height>\d{1,5})", re.ASCII)
 
 __all__ = [
-    "PathThatNames",
+    "NonEmptyPath",
     "RegistryChoice",
     "Seconds",
     "archive_options",
@@ -85,7 +85,7 @@ class RegisteredTarget(_ParamType):
         return value
 
 
-class PathThatNames(click.Path):
+class NonEmptyPath(click.Path):
     """A path that is not empty; it is not checked for readability here."""
 
     def __init__(self, **options: Any) -> None:
@@ -159,20 +159,20 @@ def _configure_messages(context: click.Context, parameter: click.Parameter, valu
 _TLS_OPTIONS: Final = (
     click.option(
         "--mqtt-ca",
-        type=PathThatNames(path_type=Path),
+        type=NonEmptyPath(path_type=Path),
         metavar="FILE",
         help="PEM file of the certificate authority that signed the broker's certificate.  "
         "[default: the system's CAs]",
     ),
     click.option(
         "--mqtt-cert",
-        type=PathThatNames(path_type=Path),
+        type=NonEmptyPath(path_type=Path),
         metavar="FILE",
         help="PEM file of the client certificate to present to the broker.",
     ),
     click.option(
         "--mqtt-key",
-        type=PathThatNames(path_type=Path),
+        type=NonEmptyPath(path_type=Path),
         metavar="FILE",
         help="PEM file of its private key, if --mqtt-cert does not contain it.",
     ),
@@ -196,7 +196,7 @@ _ANALYSIS: Final = (
     ),
     click.option(
         "--detector-model",
-        type=PathThatNames(path_type=Path),
+        type=NonEmptyPath(path_type=Path),
         metavar="PATH",
         help="Model file of yunet or mediapipe, instead of the one that fer-edge get downloads.",
     ),
@@ -237,7 +237,7 @@ _EVERY: Final = click.option(
     "--every",
     type=Seconds(0, min_open=True),
     metavar="SECONDS",
-    help="Write rows once per this time, with averaged scores. Every frame is still analyzed.",
+    help="Write one set of rows per SECONDS, with averaged scores. Every frame is still analyzed.",
 )
 
 _SPAN: Final = (
@@ -267,7 +267,7 @@ _MESSAGES: Final = (
         expose_value=False,
         is_eager=True,
         callback=_configure_messages,
-        help="Print errors only.",
+        help="Print results and errors, but no warnings or progress.",
     ),
     click.option(
         "--log-format",
@@ -288,7 +288,7 @@ _OPTIONS: Final = (
     click.option(
         "-o",
         "--output",
-        type=PathThatNames(),
+        type=NonEmptyPath(),
         metavar="PATH",
         help="Write an annotated copy to this file, or to this folder if there are several inputs.",
     ),
@@ -302,7 +302,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--summary",
-        type=PathThatNames(path_type=Path),
+        type=NonEmptyPath(path_type=Path),
         metavar="PATH",
         help="Write a summary of the run to this JSON file.",
     ),
@@ -310,7 +310,7 @@ _OPTIONS: Final = (
     click.option(
         "--append",
         is_flag=True,
-        help="Append to existing results files and skip the videos that are complete in them.",
+        help="Append to existing results files and skip videos that are already complete there.",
     ),
     click.option(
         "--keep-days",
@@ -357,7 +357,7 @@ _OPTIONS: Final = (
     click.option("--ids", is_flag=True, help="Draw the id of each face next to its label."),
     click.option(
         "--faces",
-        type=PathThatNames(),
+        type=NonEmptyPath(),
         metavar="DIR",
         help="Save a crop of each face to this folder, at most one per second.",
     ),
@@ -397,7 +397,7 @@ _ARCHIVE: Final = (
     click.option(
         "--out",
         required=True,
-        type=PathThatNames(),
+        type=NonEmptyPath(),
         metavar="DIR",
         help="Folder of the archive, or an s3:// or gs:// URL. Repeat the same command to resume it.",
     ),
@@ -456,8 +456,8 @@ _CAMERA_OPTIONS: Final = (
         "--reconnect",
         type=Seconds(0),
         metavar="SECONDS",
-        help="Keep trying to connect for this long when the camera is unavailable; 0 does not retry.  [default: "
-        "30 for devices, unlimited for URLs]",
+        help="Keep trying to reconnect to a lost camera for this long; 0 does not retry. If given, also wait for a "
+        "camera that is missing at the start.  [default: 30 for local cameras, unlimited for URLs]",
     ),
 )
 

@@ -124,7 +124,9 @@ def _can_collide(names: Sequence[TimedName], paths: Sequence[str | Path]) -> boo
     """
     now = datetime.now().astimezone()
     others = {os.fspath(path): Path(path) for path in paths} | {name.text: name.expand(now) for name in names}
-    return any(name.can_be(path) for name in names for text, path in others.items() if text != name.text)
+    return any(
+        name.matches_path(path) for name in names for text, path in others.items() if text != name.text
+    )
 
 
 def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = False) -> Continuation | None:
@@ -179,13 +181,13 @@ def _as_list(value: T | None) -> list[T]:
 class Sinks:
     """The sinks of a run.
 
-    ``averaged`` are those of ``every`` that delay results to average them. ``views`` are those that are open before
-    the run begins; closing them twice is allowed.
+    ``all`` lists all sinks, ``averaging`` those of them that average results over time. ``live_views`` are opened
+    before the run begins and may be closed twice.
     """
 
-    every: list[Sink]
-    averaged: list[AveragingSink]
-    views: list[HttpSink]
+    all: list[Sink]
+    averaging: list[AveragingSink]
+    live_views: list[HttpSink]
 
 
 def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: RunStatus) -> Sinks:
@@ -208,13 +210,13 @@ def create_sinks(inputs: Inputs, options: RunOptions, model: ModelFile, status: 
         )
 
     rows = [create_row_sink(request(target)) for target in options.results]
-    averaged = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
+    averaging = [] if options.every is None else [AveragingSink(sink, options.every) for sink in rows]
     images = [create_image_sink(request(target)) for target in _as_list(options.output)]
     images += [create_faces_sink(request(target)) for target in _as_list(options.faces)]
     notifier = ServiceNotifier.from_environment()
     service = [] if notifier is None else [ServiceSink(notifier, status)]
-    views = [_create_live_view(request(target)) for target in _as_list(options.serve)]
-    return Sinks([*(averaged or rows), *images, *service, *views], averaged, views)
+    live_views = [_create_live_view(request(target)) for target in _as_list(options.serve)]
+    return Sinks([*(averaging or rows), *images, *service, *live_views], averaging, live_views)
 
 
 def create_publisher(options: RunOptions, model: ModelFile, status: RunStatus) -> MqttSink | None:

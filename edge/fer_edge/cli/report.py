@@ -18,7 +18,7 @@ from fer_edge.cli.messages import ERROR, is_json, say
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import add_hint, one_line
 from fer_edge.pipeline import Pipeline
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.statistics import RunStatistics
 from fer_edge.types import FrameResult, SkippedInput
 
@@ -52,7 +52,7 @@ class RunReport:
         if self._stream.live:
             self._watch = CameraWatch(self._pipeline, self._progress)
 
-    def take(self, result: FrameResult | SkippedInput) -> None:
+    def handle_result(self, result: FrameResult | SkippedInput) -> None:
         """Show one result."""
         if isinstance(result, SkippedInput):
             say(add_hint(result.error, result.hint), ERROR)
@@ -134,8 +134,8 @@ class _StatusLines:
         self._last = now
         done = self._statistics
         say(
-            f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {counted(done.frames, 'frame')} so far, "
-            f"{done.fps:.1f} a second, {counted(done.faces, 'face')}"
+            f"{result.frame.source}: {result.frame.time_s or 0.0:.0f} s, {format_count(done.frames, 'frame')} so far, "
+            f"{done.fps:.1f} a second, {format_count(done.faces, 'face')}"
         )
 
     def show_state(self, text: str) -> None:
@@ -174,12 +174,12 @@ def _summary_lines(statistics: RunStatistics, pipeline: Pipeline) -> list[str]:
         for stage, times in pipeline.latencies.as_dict().items()
         if times["p50_ms"] is not None
     ]
-    frames = counted(statistics.frames, "frame")
+    frames = format_count(statistics.frames, "frame")
     shares = "".join(
         f", {emotion} {count / statistics.faces:.0%}" for emotion, count in statistics.emotions.most_common()
     )
     return [
         f"{frames}{dropped} in {statistics.duration_s:.2f} s: {statistics.fps:.1f} frames a second",
-        f"{counted(statistics.faces, 'face')} in {statistics.frames_with_faces:,} of {frames}{shares}",
+        f"{format_count(statistics.faces, 'face')} in {statistics.frames_with_faces:,} of {frames}{shares}",
         f"Median milliseconds: {', '.join(stages)}",
     ]

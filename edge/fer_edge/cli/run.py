@@ -35,8 +35,8 @@ from fer_edge.runtime.atomic_files import write_json
 from fer_edge.runtime.malloc import keep_freed_memory
 from fer_edge.runtime.native_stderr import suppress_native_stderr
 from fer_edge.runtime.shutdown import Terminated, is_interrupted, raise_if_interrupted
-from fer_edge.runtime.system import thread_count
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.system import choose_thread_count
+from fer_edge.runtime.tables import format_count
 from fer_edge.session import Session, StopConditions, build_summary
 from fer_edge.sinks.base import RunStatus
 from fer_edge.sinks.continuation import Continuation
@@ -46,14 +46,14 @@ from fer_edge.types import StreamInfo
 __all__ = ["RunOptions", "run", "select_videos"]
 
 # The most frames between two searches that fit into the half second by which --anonymize delays results.
-_MOST_UNSEARCHED: Final = 8
+_MAX_UNSEARCHED: Final = 8
 _INTERRUPTED: Final = "Interrupted; the results written so far are kept."
 
 
 def run(inputs: Inputs, options: RunOptions) -> None:
     """Process a source as the options specify; exit with status 1 if an input failed."""
     keep_freed_memory()
-    threads = thread_count(options.threads)
+    threads = choose_thread_count(options.threads)
     model = find_model(options.model)
     stream = inputs.source.info
     check_outputs(
@@ -69,10 +69,10 @@ def run(inputs: Inputs, options: RunOptions) -> None:
     sinks = create_sinks(inputs, options, model, status)
     if events is not None:
         status.events = events.counts
-        for view in sinks.views:
-            events.listen(view.tell)
+        for view in sinks.live_views:
+            events.listen(view.send_event)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
-        for view in sinks.views:
+        for view in sinks.live_views:
             stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
         detector = create_detector(
@@ -92,11 +92,11 @@ def run(inputs: Inputs, options: RunOptions) -> None:
             flip_average=bool(options.flip_average),
             threads=threads,
             # Writing rows is fast, but drawing, encoding and displaying images takes longer than classification.
-            ahead=len(sinks.every) > len(options.results) or wants_window(stream, options),
+            ahead=len(sinks.all) > len(options.results) or wants_window(stream, options),
             first_id=0 if continuation is None else continuation.next_id,
         )
         if publisher is not None:
-            sinks.every.append(publisher)
+            sinks.all.append(publisher)
         _Run(pipeline, sinks, inputs, options, model, continuation, status, events).run(threads)
 
 
@@ -117,7 +117,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
             "do not combine them"
         )
     if options.mqtt is not None and stream.still:
-        raise UsageError("--mqtt needs a source that changes over time; use it with a video or camera")
+        raise UsageError("--mqtt works only with a video or a camera")
     create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end apply only to videos; limit a camera run with --duration")
@@ -129,11 +129,11 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         if options.anonymize:
             raise UsageError("--anonymize needs an output for images; add --output, --show or --serve")
     if options.rules and stream.still:
-        raise UsageError("--when needs a source that changes over time; use it with a video or camera")
-    if options.anonymize and (options.detect_every or 1) > _MOST_UNSEARCHED:
+        raise UsageError("--when works only with a video or a camera")
+    if options.anonymize and (options.detect_every or 1) > _MAX_UNSEARCHED:
         raise UsageError(
             f"--anonymize would miss faces that appear between two searches; use --detect-every "
-            f"{_MOST_UNSEARCHED} or less, or leave it out so that every frame is searched"
+            f"{_MAX_UNSEARCHED} or less, or leave it out so that every frame is searched"
         )
     if options.anonymize and options.faces:
         raise UsageError("--anonymize hides faces and --faces saves them; use one of them")
@@ -159,11 +159,11 @@ class _Run:
         events: EventDispatcher | None,
     ) -> None:
         self._pipeline, self._inputs = pipeline, inputs
-        self._sinks, self._averaged = sinks.every, sinks.averaged
+        self._sinks, self._averaging = sinks.all, sinks.averaging
         self._options, self._model, self._continuation = options, model, continuation
         self._session = Session(
             pipeline,
-            sinks.every,
+            sinks.all,
             StopConditions(options.max_frames, options.duration),
             mirror=options.mirror,
             ids=options.ids,
@@ -185,7 +185,7 @@ class _Run:
             with self._inputs.source, self._pipeline:
                 self._report.begin()
                 self._sinks += create_windows(self._pipeline.stream, self._options)
-                self._session.run(self._report.take)
+                self._session.run(self._report.handle_result)
         except FerEdgeError as error:
             statistics.add_error(describe_error(error))
             if is_interrupted():  # report the error, but exit with the status of the signal
@@ -214,7 +214,7 @@ class _Run:
     def _finish_source(self, source: str) -> None:
         self._report.finish_source(source)
         if self._continuation is not None:
-            for sink in self._averaged:
+            for sink in self._averaging:
                 sink.flush()
             self._continuation.finish_source(self._options.span.name_part(source))
 
@@ -230,6 +230,6 @@ def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     parts = {options.span.name_part(address): address for address in addresses}
     missing = [parts[part] for part in continuation.select_missing(parts)]
     if len(missing) < len(addresses):
-        done = counted(len(addresses) - len(missing), "video")
+        done = format_count(len(addresses) - len(missing), "video")
         say(f"Skipping {done} of {len(addresses)}, already complete in the results.")
     return missing

@@ -17,11 +17,11 @@ __all__ = ["Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits", "
 class DetectorTraits:
     """The properties of a detector that the tracker uses.
 
-    ``tracked``: its faces are worth following from frame to frame; otherwise every frame is searched.
+    ``tracked`` means that the tracker follows the detector's faces between searches; otherwise every frame is searched.
     ``follow_margin`` is the margin around a face, in face sizes, that it needs to find the face again.
     ``sure_support`` is the support that a detection needs to count as a face by itself; a detection with less only
-    confirms, in a search for one face of known size, a face that was there a moment ago. ``cheap_parts``:
-    searching a part of a frame costs less than the whole, and searching only large faces less than all.
+    confirms, in a search for one face of known size, a face that was there a moment ago. ``cheap_parts``
+    means that searching part of a frame, or only for large faces, is faster than a full search.
 
     >>> from fer_edge import DetectorTraits
     >>> DetectorTraits(tracked=False).tracked
@@ -78,7 +78,7 @@ class Detector(Protocol):
         """
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face searched in such a frame."""
+        """Return the width in pixels of the smallest face that is searched for in such a frame."""
 
     def close(self) -> None:
         """Free the detector's resources."""

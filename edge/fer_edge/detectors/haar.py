@@ -28,8 +28,9 @@ _MAX_ENLARGEMENT: Final = 2.0  # smaller faces have no features left
 _DETAIL: Final = 1.5  # extra enlargement for parts of a frame, if their size allows it
 _TOLERANCE: Final = 0.9  # of the smallest face: boxes are not exact
 
-# Scale margin: the share of the smallest face that fills the cascade's window, because a face needs several hits.
-# For video and for still images: step between searched sizes, overlapping hits that make a face, scale margin.
+# For video and for still images: factor between detection scales, overlapping hits required for a face, and the size
+# of the cascade's window as a share of the smallest face (below 1, so that even the smallest face is hit at several
+# scales).
 _STEP, _NEIGHBORS, _SCALE_MARGIN = 1.2, 3, 0.85
 _STILL_STEP, _STILL_NEIGHBORS, _STILL_SCALE_MARGIN = 1.1, 4, 0.75
 
@@ -53,18 +54,18 @@ _SAME_FACE_COVER: Final = 0.6  # of the smaller box
 
 # OpenCV's cascade needs about 67 bytes per searched pixel, and keeps memory for the largest width and the largest
 # height that it has seen. Long images are searched in sections that overlap by the largest possible face.
-_MOST_SEARCHED: Final = 4_000_000  # pixels searched at once
+_MAX_SEARCHED: Final = 4_000_000  # pixels searched at once
 _SECTION: Final = 4  # length of a section in image widths; shorter images are searched at once
-_LEAST_SECTION: Final = 2048  # pixels
+_MIN_SECTION: Final = 2048  # pixels
 
 
 class HaarDetector:
     """Detects frontal, upright faces.
 
     ``min_face`` is the smallest face in pixels of the frame; None: a share of the frame's shorter side. The image
-    is resized so that this face just fills the cascade's window. ``still_image`` searches smaller faces in finer
-    steps and, if there is no large face, searches for one that fills the image. Raises DetectorError if OpenCV has
-    no cascade.
+    is resized so that this face just fills the cascade's window. ``still_image`` also searches for smaller faces, in
+    finer steps, and, if there is no large face, searches for one that fills the image. Raises DetectorError if OpenCV
+    has no cascade.
     """
 
     name = "haar"
@@ -81,7 +82,7 @@ class HaarDetector:
         self._searched = (0, 0)
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face searched in such a frame."""
+        """Return the width in pixels of the smallest face that is searched for in such a frame."""
         return self._min_face or max(_WINDOW, round(min(frame.size) * self._share))
 
     def detect(
@@ -155,13 +156,13 @@ class HaarDetector:
         searched = self._scale_margin * smallest
         scale = min(_MAX_ENLARGEMENT, _WINDOW / (self._scale_margin * (detail or smallest)))
         pixels, room = _cut_out(gray, part, 0 if part.area == gray.size else _ROOM * smallest)
-        pixels = _resized(pixels, scale)
+        pixels = _resize(pixels, scale)
         least = max(_WINDOW, round(searched * scale))
         most = math.ceil(min(largest * scale, min(pixels.shape)))
         if min(pixels.shape) < _WINDOW:
             return []
         faces = []
-        for left, top, section in _sections(pixels):
+        for left, top, section in _split_into_sections(pixels):
             self._forget_large_images(section.shape)
             try:
                 boxes, supports = self._cascade.detectMultiScale2(
@@ -188,7 +189,7 @@ class HaarDetector:
     def _forget_large_images(self, shape: tuple[int, ...]) -> None:
         """Replace the cascade if it would need memory for images of other shapes, too."""
         height, width = (max(now, before) for now, before in zip(shape, self._searched, strict=True))
-        if height * width > max(_MOST_SEARCHED, 2 * shape[0] * shape[1]):
+        if height * width > max(_MAX_SEARCHED, 2 * shape[0] * shape[1]):
             self._cascade, (height, width) = load_cascade(), shape
         self._searched = (height, width)
 
@@ -206,7 +207,7 @@ class _Reduced:
     def __init__(self, frame: Frame) -> None:
         self._size = frame.size
         self.scale = min(1.0, _CLOSE_UP_SIDE / min(frame.size))
-        small = _resized(frame.gray, self.scale)
+        small = _resize(frame.gray, self.scale)
         self.side = min(small.shape)
         self._margin = margin = round(_CLOSE_UP_MARGIN * self.side)
         padded = cv2.copyMakeBorder(small, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
@@ -242,12 +243,12 @@ def _is_inside(box: FaceBox, other: FaceBox) -> bool:
     return other.x <= x < other.x + other.width and other.y <= y < other.y + other.height
 
 
-def _sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
+def _split_into_sections(pixels: GrayImage) -> list[tuple[int, int, GrayImage]]:
     """Split an image into sections (left, top, pixels); most images are one section."""
     height, width = pixels.shape
     short = min(height, width)
-    length = max(_LEAST_SECTION, _SECTION * short)
-    if height * width <= _MOST_SEARCHED or max(height, width) <= length:
+    length = max(_MIN_SECTION, _SECTION * short)
+    if height * width <= _MAX_SEARCHED or max(height, width) <= length:
         return [(0, 0, pixels)]
     starts = range(0, max(height, width) - short, length - short)
     if width > height:
@@ -269,7 +270,7 @@ def _cut_out(gray: GrayImage, part: FaceBox, margin: float) -> tuple[Any, tuple[
     return cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_REPLICATE), (left, top)
 
 
-def _resized(pixels: Any, scale: float) -> Any:
+def _resize(pixels: Any, scale: float) -> Any:
     if scale == 1:
         return pixels
     height, width = pixels.shape[:2]

@@ -11,7 +11,7 @@ from typing import Final
 
 __all__ = ["compute_tilt"]
 
-_LEAST_EYE_DISTANCE: Final = 0.15  # share of the box's width; the eyes of a profile are not usable
+_MIN_EYE_DISTANCE: Final = 0.15  # share of the box's width; the eyes of a profile are not usable
 
 
 def compute_tilt(landmarks: Sequence[tuple[float, float]], width: float) -> float:
@@ -23,6 +23,6 @@ def compute_tilt(landmarks: Sequence[tuple[float, float]], width: float) -> floa
         return 0.0
     (x, y), (other_x, other_y) = landmarks[:2]
     dx, dy = other_x - x, other_y - y
-    if not math.isfinite(dx * dy) or math.hypot(dx, dy) < _LEAST_EYE_DISTANCE * width:
+    if not math.isfinite(dx * dy) or math.hypot(dx, dy) < _MIN_EYE_DISTANCE * width:
         return 0.0
     return math.degrees(math.atan2(dy, dx))

@@ -34,9 +34,9 @@ Without this correction, accuracy is five points lower, because the models' crop
 (experiments/face_detectors.py).
 """
 
-# For still images: the network's input is 128 pixels per side, so smaller faces are searched tile by tile.
-_STILL_SHARE: Final = 1 / 26  # the smallest face searched, as a share of the image's shorter side
-_SMALLEST_FACE: Final = 24  # pixels
+# For still images: the network's input is 128 pixels per side. To find smaller faces, the image is searched by tiles.
+_STILL_SHARE: Final = 1 / 26  # the smallest face that is searched for, as a share of the image's shorter side
+_MIN_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
 _TILE_CONFIDENCE: Final = 0.75  # in tiles, false detections scored at most 0.71, faces at least 0.76
 _SAME_FACE_IOU: Final = 0.3
@@ -70,9 +70,9 @@ class MediaPipeDetector:
         self._mediapipe, self._detector = _load(Path(model))
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face searched in such a frame."""
+        """Return the width in pixels of the smallest face that is searched for in such a frame."""
         share = _STILL_SHARE if self._still_image else _SEEN_SHARE
-        return self._min_face or max(_SMALLEST_FACE, round(min(frame.size) * share))
+        return self._min_face or max(_MIN_FACE, round(min(frame.size) * share))
 
     def detect(
         self,
@@ -209,13 +209,13 @@ def _import() -> Any:
     except ModuleNotFoundError as error:
         if error.name == "mediapipe":
             raise MissingExtraError("MediaPipe", "mediapipe") from error
-        raise _broken(error) from error
+        raise _describe_import_failure(error) from error
     except (ImportError, OSError) as error:  # a system library is missing
-        raise _broken(error) from error
+        raise _describe_import_failure(error) from error
     return mediapipe
 
 
-def _broken(error: Exception) -> DetectorError:
+def _describe_import_failure(error: Exception) -> DetectorError:
     return DetectorError(
         f"MediaPipe is installed but does not load ({reason_of(error)}); "
         "reinstall it: pip install --force-reinstall 'fer-edge[mediapipe]', or use the detector haar"

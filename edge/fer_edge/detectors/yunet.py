@@ -42,12 +42,12 @@ _FOLLOWED_SCORE: Final = 0.4  # for a face that was there a moment ago
 
 _SAME_FACE_IOU: Final = 0.3
 
-# A face of a known size is searched in a small square.
+# To find a face of known size, only a small square is searched.
 _NARROW: Final = 1.6  # ratio of the largest to the smallest size in such a search
 _NARROW_SIDE: Final = 128
 
 # A larger image is searched as a whole in less detail, and additionally in overlapping tiles.
-_MOST_SEARCHED: Final = 2_600_000
+_MAX_SEARCHED: Final = 2_600_000
 _TILE: Final = 1600  # side in pixels of the searched image
 _OVERLAP: Final = 400
 
@@ -61,8 +61,8 @@ class YuNetDetector:
 
     ``model`` is a YuNet model from OpenCV Zoo in ONNX format, from 2023 or later. ``min_face`` is the width of the
     smallest face in pixels of the frame. The frame is resized so that such a face is just large enough to be detected
-    reliably, to at most twice its size. None: a share of the shorter side. ``still_image`` searches smaller faces.
-    Raises DetectorError if the file is not such a model.
+    reliably, to at most twice its size. None: a share of the shorter side. ``still_image`` also searches for
+    smaller faces. Raises DetectorError if the file is not such a model.
     """
 
     name = "yunet"
@@ -74,7 +74,7 @@ class YuNetDetector:
         self._network: YuNetNetwork | None = read_network(Path(model))
 
     def smallest_face(self, frame: Frame) -> int:
-        """Return the width in pixels of the smallest face searched in such a frame."""
+        """Return the width in pixels of the smallest face that is searched for in such a frame."""
         if self._min_face is not None:
             return self._min_face
         return max(_RELIABLE, round(min(frame.size) * self._share))
@@ -107,7 +107,7 @@ class YuNetDetector:
 
     def _search_in_detail(self, frame: Frame, part: FaceBox, scale: float) -> list[Detection]:
         """Search a part at once or, if it is too large, in less detail and in tiles."""
-        most = math.sqrt(_MOST_SEARCHED / part.area)
+        most = math.sqrt(_MAX_SEARCHED / part.area)
         if self._min_face is None:
             scale = min(1.0, scale)
         found = self._search(frame, part, min(scale, most))

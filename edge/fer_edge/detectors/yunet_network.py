@@ -24,13 +24,13 @@ _REMEDY: Final = "run: fer-edge get yunet"
 
 _CANDIDATE_SCORE: Final = 0.4  # the lowest score that any search accepts
 _MAX_OVERLAP: Final = 0.3  # maximum intersection over union of two faces
-_MOST_CANDIDATES: Final = 5000
+_MAX_CANDIDATES: Final = 5000
 
 # OpenCV's network reads uninitialized memory if an image is at most 32 pixels high or wide.
-_LEAST_SIDE: Final = 64  # pixels
+_MIN_SIDE: Final = 64  # pixels
 
 _KEPT: Final = 4  # sizes for which the network is kept ready
-_MOST_KEPT: Final = 3_000_000  # total pixels of these sizes
+_MAX_KEPT: Final = 3_000_000  # total pixels of these sizes
 
 
 class YuNetNetwork:
@@ -44,7 +44,7 @@ class YuNetNetwork:
         self._content, self._name = np.frombuffer(content, np.uint8), name
         self._ready: dict[tuple[int, int], Any] = {}
 
-    def detect(self, pixels: NDArray[np.uint8], room: int = _LEAST_SIDE) -> NDArray[np.float32]:
+    def detect(self, pixels: NDArray[np.uint8], room: int = _MIN_SIDE) -> NDArray[np.float32]:
         """Return the faces in a uint8 (height, width, 3) BGR image as float32 (faces, 15).
 
         The image is padded on the right and at the bottom to at least ``room`` pixels per side. A row contains the
@@ -77,7 +77,7 @@ class YuNetNetwork:
         if detector is None:
             while self._ready and (
                 len(self._ready) >= _KEPT
-                or sum(width * height for width, height in (*self._ready, size)) > _MOST_KEPT
+                or sum(width * height for width, height in (*self._ready, size)) > _MAX_KEPT
             ):
                 self._ready.pop(next(iter(self._ready)))
             detector = cv2.FaceDetectorYN.create(
@@ -87,7 +87,7 @@ class YuNetNetwork:
                 size,
                 _CANDIDATE_SCORE,
                 _MAX_OVERLAP,
-                _MOST_CANDIDATES,
+                _MAX_CANDIDATES,
             )
         self._ready[size] = detector
         return detector
@@ -147,7 +147,7 @@ def _check_network(content: bytes, path: Path) -> None:
 
 def _run_probe(net: Any, outputs: Sequence[str]) -> Sequence[NDArray[np.float32]]:
     """Run the network on noise, so that every weight contributes to the result."""
-    noise = np.random.default_rng(0).integers(0, 256, (_LEAST_SIDE, _LEAST_SIDE, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (_MIN_SIDE, _MIN_SIDE, 3), np.uint8)
     net.setInput(cv2.dnn.blobFromImage(noise))
     results: Sequence[NDArray[np.float32]] = net.forward(outputs)
     return results

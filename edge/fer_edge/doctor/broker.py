@@ -67,5 +67,5 @@ class _Listener(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the first message."""
-        text = record.getMessage().partition("; the run goes on")[0]
+        text = record.getMessage().partition("; the run continues")[0]
         self.text = self.text or add_hint(text, getattr(record, "hint", None))

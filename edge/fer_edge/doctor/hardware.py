@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.doctor.finding import Finding
-from fer_edge.runtime.system import describe_machine, processor_count, temperature, throttling
+from fer_edge.runtime.system import count_processors, describe_machine, read_temperature, read_throttling
 
 __all__ = ["check_board", "check_cameras", "check_display", "check_processor"]
 
@@ -42,7 +42,7 @@ def check_processor() -> Iterator[Finding]:
     found = f"{describe_machine()}{', ' if known else ''}{', '.join(known)}"
     if platform.machine() == "x86_64" and flags and "avx2" not in flags:
         yield Finding("amber", "processor", found, "expect a third of the speed, because it has no AVX2")
-    elif processor_count() == 1:
+    elif count_processors() == 1:
         yield Finding("amber", "processor", found, "expect less than half the speed with a single CPU")
     else:
         yield Finding("green", "processor", found)
@@ -50,13 +50,13 @@ def check_processor() -> Iterator[Finding]:
 
 def check_board() -> Iterator[Finding]:
     """Check the temperature, throttling and camera library of a Raspberry Pi."""
-    degrees = temperature()
+    degrees = read_temperature()
     if degrees is not None:
         status, remedy = (
             ("amber", "improve cooling; it throttles at 80 °C") if degrees >= _HOT else ("green", "")
         )
         yield Finding(status, "temperature", f"{degrees:.0f} °C", remedy)  # type: ignore[arg-type]
-    held_back = throttling()
+    held_back = read_throttling()
     if held_back is not None:
         yield (
             Finding(
@@ -84,16 +84,16 @@ def check_display() -> Iterator[Finding]:
     try:
         import tkinter
     except ImportError:
-        yield Finding("amber", "windows", "tkinter is not installed", "for --show: apt install python3-tk")
+        yield Finding("amber", "window", "tkinter is not installed", "for --show: apt install python3-tk")
         return
     try:
         tkinter.Tk().destroy()
     except tkinter.TclError as error:
         yield Finding(
-            "amber", "windows", f"no display: {error}", "use --no-show, or --serve to watch in a browser"
+            "amber", "window", f"no display: {error}", "use --no-show, or --serve to watch in a browser"
         )
     else:
-        yield Finding("green", "windows", "can be shown")
+        yield Finding("green", "window", "can be shown")
 
 
 def check_cameras() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from typing import Final
 from fer_edge.doctor.finding import Finding
 from fer_edge.runtime.json_text import parse_json
 
-__all__ = ["ANSWERS_SUFFIX", "answer", "check_detectors", "check_models"]
+__all__ = ["ANSWERS_SUFFIX", "check_detectors", "check_models", "compute_reference_scores"]
 
 ANSWERS_SUFFIX: Final = ".answers.json"
 """The suffix of the file next to a bundled model that stores its expected scores of a known face."""
@@ -21,7 +21,7 @@ ANSWERS_SUFFIX: Final = ".answers.json"
 _TOLERANCE: Final = 0.1  # per score; the kernels of different processors round differently
 
 
-def answer(model: str | Path) -> dict[str, float]:
+def compute_reference_scores(model: str | Path) -> dict[str, float]:
     """Return a model's scores of the synthetic face by label, without a detector."""
     from fer_edge.benchmark.synthetic_video import draw_frames
     from fer_edge.classification.classifier import Classifier
@@ -36,9 +36,9 @@ def answer(model: str | Path) -> dict[str, float]:
 
 def check_models() -> Iterator[Finding]:
     """Check the hash, spec and predictions of each bundled model, and face detection."""
-    from fer_edge.models.find_model import BUNDLED, bundled_models
+    from fer_edge.models.find_model import BUNDLED, list_bundled_models
 
-    installed = bundled_models()
+    installed = list_bundled_models()
     for name in (*BUNDLED, *(name for name in installed if name not in BUNDLED)):
         if name in installed:
             yield _check_model(name)
@@ -56,9 +56,9 @@ def _check_model(name: str) -> Finding:
         model = find_model(name)
         if not _is_as_installed(model.path):
             return Finding("red", title, "the file has changed since it was installed", "reinstall fer-edge")
-        found = answer(name)
+        found = compute_reference_scores(name)
         started = time.perf_counter()
-        answer(name)
+        compute_reference_scores(name)
         took_ms = 1000 * (time.perf_counter() - started)
     except FerEdgeError as error:
         what, _, remedy = describe_error(error).rpartition("; ")
@@ -117,10 +117,10 @@ def check_detectors() -> Iterator[Finding]:
 
     It is not a problem if none was downloaded.
     """
-    from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
+    from fer_edge.models.detector_files import DETECTOR_FILES, find_detectors_folder
 
     for name, file in DETECTOR_FILES.items():
-        path = detectors_folder() / file.file_name
+        path = find_detectors_folder() / file.file_name
         if not path.is_file():
             continue
         fault = file.find_fault(path.read_bytes())

@@ -13,7 +13,7 @@ from fer_edge.doctor.finding import Finding
 
 __all__ = ["check_memory", "check_places"]
 
-_LEAST_MEMORY, _LITTLE_MEMORY = 200 << 20, 400 << 20  # bytes; a run takes 130 MB, 220 with an annotated video
+_MIN_MEMORY, _LITTLE_MEMORY = 200 << 20, 400 << 20  # bytes; a run takes 130 MB, 220 with an annotated video
 _LITTLE_DISK: Final = 1 << 30
 _MEMINFO: Final = Path("/proc/meminfo")
 
@@ -26,7 +26,7 @@ def check_memory() -> Iterator[Finding]:
     except (OSError, KeyError, ValueError):
         return
     found = f"{free / 1e6:,.0f} MB free"
-    if free < _LEAST_MEMORY:
+    if free < _MIN_MEMORY:
         yield Finding("red", "memory", found, "close other programs; a run takes 130 to 220 MB")
     elif free < _LITTLE_MEMORY:
         yield Finding("amber", "memory", found, "do not write annotated video, or close other programs")

@@ -16,7 +16,7 @@ from fer_edge.errors import reason_of
 
 __all__ = ["check_opencv", "check_packages", "check_python", "check_video"]
 
-_LEAST_PYTHON: Final = (3, 11)
+_MIN_PYTHON: Final = (3, 11)
 _PACKAGES: Final = {"numpy": "numpy", "av": "PyAV", "PIL": "Pillow", "click": "Click", "tqdm": "tqdm"}
 _OPENCVS: Final = frozenset(
     {"opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"}
@@ -30,7 +30,7 @@ def check_python() -> Iterator[Finding]:
     """Check the version of Python and whether it is a 64-bit build."""
     bits = 8 * struct.calcsize("P")
     found = f"fer-edge {__version__}, Python {platform.python_version()}, {bits} bit, {platform.platform()}"
-    if sys.version_info < _LEAST_PYTHON:
+    if sys.version_info < _MIN_PYTHON:
         yield Finding("red", "Python", found, "use Python 3.11 or newer")
     elif bits == 32:
         yield Finding(

@@ -13,14 +13,15 @@ from typing import Final, Protocol
 
 from fer_edge.events.engine import Event, EventRecord
 from fer_edge.runtime.shutdown import is_interrupted
+from fer_edge.runtime.tables import format_count
 
 __all__ = ["Action", "ActionFactory", "ActionRequest", "BackgroundAction", "Publisher"]
 
 _LOG: Final = logging.getLogger(__name__)
 
 _MAX_WAITING: Final = 100  # events
-_END_S: Final = 30.0  # how long the end of a run waits for pending events
-_INTERRUPTED_END_S: Final = 2.0  # the same, once the run has been interrupted
+_CLOSE_TIMEOUT_S: Final = 30.0  # how long to wait for pending events at the end of a run
+_INTERRUPTED_CLOSE_TIMEOUT_S: Final = 2.0  # the same, once the run has been interrupted
 _JOIN_S: Final = 1.0  # how long to wait for threads that have been told to stop
 _POLL_S: Final = 0.05
 
@@ -80,7 +81,7 @@ class BackgroundAction(ABC):
         """Set once no more work may start and no more waiting is allowed."""
 
     @abstractmethod
-    def work_on(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Handle one event in a background thread; raises nothing."""
 
     def perform(self, event: Event) -> None:
@@ -115,7 +116,7 @@ class BackgroundAction(ABC):
                 self._waiting.clear()
                 self._changed.notify_all()
             if left:
-                self.warn(f"gave up {left} pending events at the end of the run")
+                self.warn(f"{format_count(left, 'pending event')} dropped at the end of the run")
             deadline = time.monotonic() + _JOIN_S
             for thread in self._threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
@@ -124,7 +125,9 @@ class BackgroundAction(ABC):
         start = time.monotonic()
         with self._changed:
             while self._waiting or self._busy:
-                if time.monotonic() >= start + (_INTERRUPTED_END_S if is_interrupted() else _END_S):
+                if time.monotonic() >= start + (
+                    _INTERRUPTED_CLOSE_TIMEOUT_S if is_interrupted() else _CLOSE_TIMEOUT_S
+                ):
                     break
                 self._changed.wait(_POLL_S)
 
@@ -138,7 +141,7 @@ class BackgroundAction(ABC):
                 event = self._waiting.popleft()
                 self._busy += 1
             try:
-                self.work_on(event)
+                self.handle_event(event)
             except Exception as error:  # noqa: BLE001  (one failing event must not stop the next ones)
                 _LOG.debug("%s failed", self._name, exc_info=True)
                 self.warn(f"failed: {error or type(error).__name__}")

@@ -39,7 +39,7 @@ class CommandAction(BackgroundAction):
         super().__init__(f"exec:{shlex.join(arguments)}", _AT_ONCE)
         self._arguments, self._limit_s = arguments, limit_s
 
-    def work_on(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Run the program once."""
         try:
             process = subprocess.Popen(

@@ -36,7 +36,7 @@ class EventDispatcher:
         """Call ``listener`` with every event; it must return at once and raise nothing."""
         self._listeners.append(listener)
 
-    def take(self, result: FrameResult) -> None:
+    def handle_result(self, result: FrameResult) -> None:
         """Check the rules against the next result of a stream and perform their actions."""
         for event in self._engine.update(result):
             self.counts[event.rule.text] += 1

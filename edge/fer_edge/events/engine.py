@@ -24,7 +24,8 @@ from fer_edge.types import FaceRecord, FaceResult, FrameResult
 __all__ = ["Event", "EventRecord", "RuleEngine"]
 
 _MISSED_S: Final = 0.5  # a face missed for less than this still counts as present and unchanged
-_MARGIN: Final = 0.05  # hysteresis: a score past its limit has to fall this far behind it to count as back
+# Hysteresis: once a score has crossed its limit, it must move back past the limit by this much to count as uncrossed.
+_MARGIN: Final = 0.05
 _EPSILON_S: Final = 5e-4  # tolerance for rounded clocks
 
 
@@ -61,21 +62,22 @@ class Event:
 
 
 @dataclass(slots=True)
-class _Scope:
-    """The memory for one face or the scene.
+class _RuleMemory:
+    """The memory of a rule about one face or the scene.
 
-    ``past`` says which scores are past their limits, ``since_s`` since when conditions hold.
+    ``crossed`` maps each comparison to whether its score has crossed the limit; ``since_s`` maps each condition that
+    holds to the time from which it has held.
     """
 
-    past: dict[tuple[EmotionIs, int], bool] = field(default_factory=dict)
+    crossed: dict[tuple[EmotionIs, int], bool] = field(default_factory=dict)
     since_s: dict[Condition, float] = field(default_factory=dict)
     is_true: bool = False
-    waits: bool = False  # the rule became true, but its event is still pending
+    is_event_pending: bool = False  # the rule became true, but its event is still pending
 
     def forget(self, face: int) -> None:
         """Forget a face that has left."""
-        for key in [key for key in self.past if key[1] == face]:
-            del self.past[key]
+        for key in [key for key in self.crossed if key[1] == face]:
+            del self.crossed[key]
 
 
 class _RuleState:
@@ -83,8 +85,8 @@ class _RuleState:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self.scene = _Scope()
-        self.faces: dict[int, _Scope] = {}
+        self.scene = _RuleMemory()
+        self.faces: dict[int, _RuleMemory] = {}
         self.number = 0
         self.last_s: float | None = None
         # In a rule about each face, conditions on the scene go on even while no face is in view.
@@ -107,7 +109,7 @@ class _RuleState:
 
 
 @dataclass(slots=True)
-class _Seen:
+class _LastSeenFace:
     face: FaceResult
     time_s: float
 
@@ -118,8 +120,8 @@ class RuleEngine:
     A rule fires when it becomes true, and again only after it has been false. Rules about a face fire for
     each face separately. With ``every``, two events of a rule are at least that far apart: a rule that
     becomes true earlier waits, and its event is dropped if it does not stay true. A face missed for less than
-    half a second still counts as present and unchanged. A score that is past its limit stays past it until it
-    is 0.05 behind.
+    half a second still counts as present and unchanged. Once a score has crossed its limit,
+    it counts as crossed until it is 0.05 back on the other side.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -129,7 +131,7 @@ class RuleEngine:
     def reset(self) -> None:
         """Start over for another stream; nothing carries over, and event counts restart."""
         self._states = [_RuleState(rule) for rule in self._rules]
-        self._seen: dict[int, _Seen] = {}
+        self._seen: dict[int, _LastSeenFace] = {}
         self._face_s: float | None = None  # when a face was last in view, or when the stream began
         self._last_s = 0.0
 
@@ -141,7 +143,7 @@ class RuleEngine:
         """
         for state in self._states:
             state.faces.clear()
-            state.scene.past.clear()
+            state.scene.crossed.clear()
             state.scene.since_s.clear()
         self._seen.clear()
         self._face_s = None
@@ -153,7 +155,7 @@ class RuleEngine:
             self._face_s = time_s
         gone = self._find_replaced(result)
         for face in result.faces:
-            self._seen[face.id] = _Seen(face, time_s)
+            self._seen[face.id] = _LastSeenFace(face, time_s)
         gone += [
             number for number, seen in self._seen.items() if time_s - seen.time_s >= _MISSED_S - _EPSILON_S
         ]
@@ -181,19 +183,24 @@ class RuleEngine:
         for condition in state.lasting:
             self._holds(condition, None, scene, scene, time_s)
         for number in list(self._seen) if rule.per_face else [None]:
-            scope = scene if number is None else state.faces.setdefault(number, _Scope())
+            scope = scene if number is None else state.faces.setdefault(number, _RuleMemory())
             face = None if number is None else self._seen[number].face
             is_true = self._holds(rule.condition, face, scope, scene, time_s)
-            scope.waits = is_true and (scope.waits or not scope.is_true)
+            scope.is_event_pending = is_true and (scope.is_event_pending or not scope.is_true)
             scope.is_true = is_true
-            if scope.waits and state.may_fire(time_s):
-                scope.waits = False
+            if scope.is_event_pending and state.may_fire(time_s):
+                scope.is_event_pending = False
                 state.number += 1
                 state.last_s = time_s
                 yield Event(rule, state.number, number, result)
 
     def _holds(
-        self, condition: Condition, face: FaceResult | None, scope: _Scope, scene: _Scope, time_s: float
+        self,
+        condition: Condition,
+        face: FaceResult | None,
+        scope: _RuleMemory,
+        scene: _RuleMemory,
+        time_s: float,
     ) -> bool:
         """Return whether a condition holds for a face, or for the scene.
 
@@ -225,8 +232,8 @@ class RuleEngine:
         self,
         conditions: Sequence[Condition],
         face: FaceResult | None,
-        scope: _Scope,
-        scene: _Scope,
+        scope: _RuleMemory,
+        scene: _RuleMemory,
         time_s: float,
     ) -> list[bool]:
         return [self._holds(condition, face, scope, scene, time_s) for condition in conditions]
@@ -236,25 +243,25 @@ class RuleEngine:
         return time_s - self._face_s >= max(seconds, _MISSED_S) - _EPSILON_S
 
 
-def _has_lasted(condition: Lasting, holds: bool, seconds: float, scope: _Scope, time_s: float) -> bool:
+def _has_lasted(condition: Lasting, holds: bool, seconds: float, scope: _RuleMemory, time_s: float) -> bool:
     if not holds:
         scope.since_s.pop(condition, None)
         return False
     return time_s - scope.since_s.setdefault(condition, time_s) >= seconds - _EPSILON_S
 
 
-def _is_shown(condition: EmotionIs, face: FaceResult, scope: _Scope) -> bool:
+def _is_shown(condition: EmotionIs, face: FaceResult, scope: _RuleMemory) -> bool:
     """Return whether a face shows an emotion, with hysteresis."""
     score = face.scores.values[face.scores.labels.index(condition.label)]
     key = (condition, face.id)
-    margin = _MARGIN if scope.past.get(key, False) else 0.0
+    margin = _MARGIN if scope.crossed.get(key, False) else 0.0
     if condition.operator is None:
         holds = score + margin >= face.score
     elif condition.operator in (">", ">="):
         holds = _compare(score + margin, condition.operator, condition.score)
     else:
         holds = _compare(score - margin, condition.operator, condition.score)
-    scope.past[key] = holds
+    scope.crossed[key] = holds
     return holds
 
 

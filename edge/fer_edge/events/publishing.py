@@ -37,9 +37,11 @@ def create_action(request: ActionRequest) -> Action:
     """
     if request.rest.startswith("//"):
         shown = redact_credentials(request.target)
-        raise UsageError(f"{shown!r}: mqtt: takes a topic, not a broker", hint="name the broker with --mqtt")
+        raise UsageError(
+            f"{shown!r}: mqtt: takes a topic, not a broker", hint="specify the broker with --mqtt"
+        )
     if request.publish is None:
-        raise UsageError(f"{request.target!r}: publishing needs a broker", hint="name it with --mqtt")
+        raise UsageError(f"{request.target!r}: publishing needs a broker", hint="specify it with --mqtt")
     if ":" not in request.target:
         return PublishAction(None, request.publish)
     check_topic(request.rest)

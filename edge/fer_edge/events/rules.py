@@ -38,7 +38,7 @@ Operator = Literal[">", ">=", "<", "<=", "==", "!="]
 
 _MAX_CHARACTERS: Final = 1000
 _MAX_NESTED: Final = 20
-_LONGEST_S: Final = 7 * 86_400.0
+_MAX_S: Final = 7 * 86_400.0
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _KEYWORDS: Final = ("and", "or", "not", "for", "every", "any", "no", "face", "faces")
 _TOKEN: Final = re.compile(
@@ -206,11 +206,11 @@ class _Parser:
         self._next += found
         return found
 
-    def _error(self, what: str, start: int | None = None) -> UsageError:
+    def _error(self, what: str, start: int | None = None, remedy: str = "") -> UsageError:
         at = self._token.start if start is None else start
         rest = self._text[at : at + 20]
         where = f"at {rest!r}, character {at + 1}" if rest.strip() else "at the end"
-        return UsageError(f"rule {self._text!r}: {what} {where}")
+        return UsageError(f"rule {self._text!r}: {what} {where}{remedy and f'; {remedy}'}")
 
     def _parse_or(self) -> Condition:
         self._depth += 1
@@ -264,7 +264,9 @@ class _Parser:
             raise self._error("expected a whole number of faces")
         count = int(number.text)
         if (operator, count) == ("<", 0):
-            raise self._error("the number of faces is never below 0; write no face")
+            raise self._error(
+                "a face count cannot be below 0", remedy='to match an empty scene, write "no face"'
+            )
         self._next += 1
         return FaceCount(operator, count)
 
@@ -324,7 +326,7 @@ class _Parser:
         if token.kind != "number" or unit not in _UNITS_S:
             raise self._error("expected a time with a unit, such as 500ms, 2s, 5m or 1h,", token.start)
         seconds = float(token.text) * _UNITS_S[unit]
-        if not 0 < seconds <= _LONGEST_S:
+        if not 0 < seconds <= _MAX_S:
             raise self._error("expected a time above 0 and up to seven days", token.start)
         self._next += 1
         return seconds

@@ -27,7 +27,7 @@ _TIMEOUT_S: Final = 5.0  # without a byte from the server
 _LIMIT: Final = 3  # a whole attempt may take this many times the timeout
 _SHOWN: Final = 200  # characters shown of an answer that is not HTTP
 _ATTEMPTS: Final = 8
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 30.0
 _TOO_MANY: Final = 429
 _MAX_ANSWER: Final = 1 << 16  # bytes read from an answer, so that the connection ends cleanly
 
@@ -56,7 +56,7 @@ class WebhookAction(BackgroundAction):
             _NoRedirects, _HttpHandler(self._connection), _HttpsHandler(self._connection)
         )
 
-    def work_on(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         """Post the event, with retries, until the server accepts or refuses it."""
         request = urllib.request.Request(
             self._url,
@@ -76,7 +76,7 @@ class WebhookAction(BackgroundAction):
                 self.warn(f"request failed, retrying: {reason}")
             if attempt + 1 < _ATTEMPTS and self.ended.wait(pause_s):
                 return
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, _MAX_PAUSE_S)
         self.warn(f"gave up an event after {_ATTEMPTS} attempts")
 
     def _post(self, request: urllib.request.Request) -> tuple[str | None, bool]:

@@ -13,7 +13,13 @@ from typing import Final
 from fer_edge.errors import ModelError, UsageError
 from fer_edge.runtime.hashing import sha256_of_file
 
-__all__ = ["DETECTOR_FILES", "DetectorFile", "detectors_folder", "find_detector_file", "identify_content"]
+__all__ = [
+    "DETECTOR_FILES",
+    "DetectorFile",
+    "find_detector_file",
+    "find_detectors_folder",
+    "identify_content",
+]
 
 _START: Final = 1024  # bytes to examine when identifying a file
 _TFLITE: Final = b"TFL3"  # the file identifier of a TFLite flatbuffer, at byte offset 4
@@ -108,7 +114,7 @@ DETECTOR_FILES: Final[Mapping[str, DetectorFile]] = {
 """The model files by the name of the detector."""
 
 
-def detectors_folder() -> Path:
+def find_detectors_folder() -> Path:
     """Return the user's folder of downloaded detectors, which may not exist yet.
 
     It is in ``XDG_DATA_HOME`` if that is set, otherwise in the usual place of the system. Raises UsageError if the
@@ -137,7 +143,7 @@ def find_detector_file(detector: str) -> Path:
     """
     file = DETECTOR_FILES[detector]
     remedy = f"run: fer-edge get {detector}"
-    path = detectors_folder() / file.file_name
+    path = find_detectors_folder() / file.file_name
     try:
         if not path.is_file():
             raise ModelError(f"the face detector {detector} has not been downloaded; {remedy}")

@@ -17,14 +17,19 @@ from urllib.parse import urlsplit
 from fer_edge._version import __version__
 from fer_edge.errors import DownloadError, reason_of
 from fer_edge.models.detector_files import DetectorFile
-from fer_edge.runtime.atomic_files import check_folder, make_folder, output_errors, staged_file
+from fer_edge.runtime.atomic_files import (
+    check_folder,
+    convert_errors_to_output_error,
+    make_folder,
+    staged_file,
+)
 from fer_edge.runtime.hashing import sha256_of_file
 
 __all__ = ["Download", "download_detector"]
 
 _SILENCE_S: Final = 30.0  # the longest time without data from the server
-_MOST_S: Final = 300.0  # the longest time for a file
-_MOST_BYTES: Final = 16 << 20  # the largest file if the size is not known in advance
+_MAX_S: Final = 300.0  # the longest time for a file
+_MAX_BYTES: Final = 16 << 20  # the largest file if the size is not known in advance
 _CHUNK: Final = 1 << 16
 
 _STATUSES: Final = {
@@ -58,7 +63,7 @@ def download_detector(
     *,
     on_progress: OnProgress = lambda _received, _total: None,
     silence_s: float = _SILENCE_S,
-    most_s: float = _MOST_S,
+    most_s: float = _MAX_S,
 ) -> Download:
     """Download the model of a detector to a folder.
 
@@ -70,7 +75,7 @@ def download_detector(
     path = folder / file.file_name
     fault = None
     if path.is_file():
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             fault = file.find_fault(path.read_bytes())
             if fault is None:
                 return Download(path, path.stat().st_size, sha256_of_file(path), downloaded=False)
@@ -108,7 +113,7 @@ def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: f
     deadline = time.monotonic() + most_s
     request = urllib.request.Request(address, headers={"User-Agent": f"fer-edge/{__version__}"})
     opener = urllib.request.build_opener(_NoDowngrade)
-    most = _MOST_BYTES if size is None else size
+    most = _MAX_BYTES if size is None else size
     content = bytearray()
     with opener.open(request, timeout=silence_s) as answer:
         stated = answer.headers.get("Content-Length", "")

@@ -14,7 +14,7 @@ from fer_edge.errors import ModelError
 from fer_edge.models.file_kind import check_tflite
 from fer_edge.models.spec import ModelSpec, read_spec
 
-__all__ = ["ACCURATE_MODEL", "BUNDLED", "DEFAULT_MODEL", "ModelFile", "bundled_models", "find_model"]
+__all__ = ["ACCURATE_MODEL", "BUNDLED", "DEFAULT_MODEL", "ModelFile", "find_model", "list_bundled_models"]
 
 DEFAULT_MODEL: Final = "default"
 """The name of the small model, which is used by default."""
@@ -38,7 +38,7 @@ class ModelFile:
     size: int
 
 
-def bundled_models() -> tuple[str, ...]:
+def list_bundled_models() -> tuple[str, ...]:
     """Return the names of the installed bundled models, the default model first."""
     names = sorted(path.stem for path in _FOLDER.glob("*.tflite"))
     return tuple(sorted(names, key=lambda name: name != DEFAULT_MODEL))
@@ -51,14 +51,14 @@ def find_model(name_or_path: str | Path | None = None) -> ModelFile:
     file does not exist or is not a TFLite model, ContractError if it contains no valid model spec.
     """
     wanted = str(name_or_path) if name_or_path is not None else DEFAULT_MODEL
-    if wanted in bundled_models():
+    if wanted in list_bundled_models():
         path = _FOLDER / f"{wanted}.tflite"
     else:
         path = Path(wanted)
         if not path.is_file():
             raise ModelError(
                 f"{wanted!r} {'is a folder' if path.is_dir() else 'does not exist'}; "
-                f"use a .tflite file or a bundled model ({', '.join(bundled_models())})"
+                f"use a .tflite file or a bundled model ({', '.join(list_bundled_models())})"
             )
     check_tflite(path)
     spec = read_spec(path)

@@ -8,7 +8,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from fer_edge.rendering.layout import Layout, Rectangle, clamp_rectangle, outline_width, text_size
+from fer_edge.rendering.layout import (
+    Layout,
+    Rectangle,
+    choose_text_size,
+    clamp_rectangle,
+    compute_outline_width,
+)
 from fer_edge.rendering.palette import color_of
 from fer_edge.rendering.shapes import Style, draw_rounded
 from fer_edge.rendering.tag import make_tag
@@ -55,7 +61,7 @@ def annotate(image: Image, faces: Sequence[FaceResult], *, mirror: bool = False,
 
 def _build_outline(face: FaceResult, width: int, height: int, mirror: bool) -> _Outline:
     box = face.box
-    line = outline_width(box.width, width, height)
+    line = compute_outline_width(box.width, width, height)
     rim = max(1, line // 3)
     left = width - box.x - box.width if mirror else box.x
     outside = line // 2 + rim
@@ -67,7 +73,7 @@ def _build_outline(face: FaceResult, width: int, height: int, mirror: bool) -> _
 def _draw_tag(drawn: Image, face: FaceResult, outline: _Outline, layout: Layout, *, ids: bool) -> None:
     """Draw the longest tag of a face that covers nothing, or a shorter one that fits."""
     edge, style = outline
-    size = text_size(face.box.width, layout.width, layout.height)
+    size = choose_text_size(face.box.width, layout.width, layout.height)
     for texts in _generate_texts(face, ids):
         tag = make_tag(texts, style.color, size, style.rim)
         place, covered = layout.find_place(edge, tag.width, tag.height, gap=style.rim)

@@ -1,4 +1,4 @@
-"""Hide faces where they are, just were, or will soon be found.
+"""Hide faces, also for half a second before they are first detected and after they are last detected.
 
 Detectors occasionally miss a face, and may find a new face a few frames late. A face therefore stays hidden for half
 a second where it was last seen, and results wait for half a second in case a face is found that was there before.
@@ -22,7 +22,7 @@ __all__ = ["Anonymizer", "AnonymizerMode", "Cover", "cover_face", "hide_faces"]
 AnonymizerMode = Literal["blur", "pixelate"]
 
 _HELD_S: Final = 0.5  # how long a face is assumed to be present before and after it was found
-_MOST_WAITING: Final = 128 << 20  # bytes of waiting images; large images wait for a shorter time
+_MAX_WAITING: Final = 128 << 20  # bytes of waiting images; above this, the oldest are released early
 _BLOCKS: Final = 6  # squares across a face; with eight, a face may still be recognizable
 # How far a head extends beyond the face (hair, ears, chin), in units of the face size as framed in FER-2013.
 _ABOVE, _BELOW, _BESIDE = 0.5, 0.3, 0.3
@@ -99,7 +99,7 @@ def hide_faces(image: Image, covers: Sequence[Cover], mode: AnonymizerMode) -> I
 
 
 @dataclass(slots=True)
-class _Seen:
+class _FaceMotion:
     """The state of a face: its last cover, times in seconds, velocity in pixels/s."""
 
     cover: Cover
@@ -133,7 +133,7 @@ class _Seen:
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _DelayedResult:
     """A waiting result, and the regions to hide in it, by face."""
 
     result: FrameResult
@@ -156,13 +156,13 @@ class _Waiting:
 class Anonymizer:
     """Determines the regions to hide in each result.
 
-    Results leave in order, half a second later. Still images leave at once, because they have no previous or later
-    fewer large images wait.
+    Results are released in order, half a second later. Still images are released at once, because no other frame can
+    show the same face. If the waiting images exceed 128 MiB, the oldest are released early.
     """
 
     def __init__(self) -> None:
-        self._faces: dict[int, _Seen] = {}
-        self._waiting: deque[_Waiting] = deque()
+        self._faces: dict[int, _FaceMotion] = {}
+        self._waiting: deque[_DelayedResult] = deque()
         self._held = 0  # bytes
 
     def add(self, result: FrameResult) -> Iterator[tuple[FrameResult, tuple[Cover, ...]]]:
@@ -174,7 +174,7 @@ class Anonymizer:
         if time_s is None:
             yield result, tuple(cover_face(face.detection) for face in result.faces)
             return
-        newest = _Waiting(result)
+        newest = _DelayedResult(result)
         for face in result.faces:
             self._add_face(face, newest, time_s)
         for number, seen in list(self._faces.items()):
@@ -203,22 +203,22 @@ class Anonymizer:
             yield self._release()
         self._faces.clear()
 
-    def _add_face(self, face: FaceResult, newest: _Waiting, time_s: float) -> None:
+    def _add_face(self, face: FaceResult, newest: _DelayedResult, time_s: float) -> None:
         """Hide a face in the newest result, and in earlier ones in which it was not found."""
         cover = cover_face(face.detection)
         newest.hide(face.id, cover)
         seen = self._faces.get(face.id)
         unseen_since_s = -math.inf if seen is None else seen.last_s
         if seen is None:
-            seen = self._faces[face.id] = _Seen(cover, time_s, time_s)
+            seen = self._faces[face.id] = _FaceMotion(cover, time_s, time_s)
         else:
             seen.update(cover, time_s)
         for waiting in self._waiting:
             if unseen_since_s < waiting.time_s < time_s or waiting.time_s < seen.first_s:
                 waiting.hide(face.id, seen.at(waiting.time_s))
 
-    def _is_done(self, oldest: _Waiting, time_s: float) -> bool:
-        return self._held > _MOST_WAITING or not 0 <= time_s - oldest.time_s < _HELD_S
+    def _is_done(self, oldest: _DelayedResult, time_s: float) -> bool:
+        return self._held > _MAX_WAITING or not 0 <= time_s - oldest.time_s < _HELD_S
 
     def _release(self) -> tuple[FrameResult, tuple[Cover, ...]]:
         oldest = self._waiting.popleft()

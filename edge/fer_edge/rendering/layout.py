@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["Layout", "Rectangle", "clamp_rectangle", "outline_width", "text_size"]
+__all__ = ["Layout", "Rectangle", "choose_text_size", "clamp_rectangle", "compute_outline_width"]
 
 Rectangle = tuple[int, int, int, int]
 
@@ -23,15 +23,16 @@ _CUT_OFF: Final = 32
 _TAG: Final = 16
 _EYES: Final = 8
 _FACE: Final = 1
-"""The cost of a pixel that is cut off or covered, by what it belongs to; eyes and tags add to the face's 1."""
+"""Cost per pixel that a tag loses at the image edge (``_CUT_OFF``) or hides of another tag, an eye region or a face.
+Costs add up: a hidden eye pixel costs ``_EYES + _FACE``."""
 
 
 @lru_cache(maxsize=1024)
-def text_size(face_width: int, image_width: int, image_height: int) -> int:
+def choose_text_size(face_width: int, image_width: int, image_height: int) -> int:
     """Return the font size in pixels for a face, limited by the size of the image.
 
-    Large images are usually viewed scaled down as a whole: letters of 1/44 of the shorter side are then still legible,
-    and no face needs more than 1/26.
+    Large images are usually viewed scaled down as a whole. The font is therefore at least 1/44 of the image's shorter
+    side, to stay legible, and never more than 1/26 of it, except that it has at least 11 pixels.
     """
     side = min(image_width, image_height)
     least = max(_SIZES[0], side / 44)
@@ -40,7 +41,7 @@ def text_size(face_width: int, image_width: int, image_height: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def outline_width(face_width: int, image_width: int, image_height: int) -> int:
+def compute_outline_width(face_width: int, image_width: int, image_height: int) -> int:
     """Return the thickness of a face's outline in pixels."""
     wanted = min(image_width, image_height) / 200
     return max(1, round(min(wanted, face_width / 20)))

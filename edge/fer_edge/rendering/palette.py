@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["Color", "color_of", "contrast", "ink_on"]
+__all__ = ["Color", "choose_text_color", "color_of", "compute_contrast_ratio"]
 
 Color = tuple[int, int, int]
 """Blue, green, red, each 0…255."""
@@ -65,12 +65,12 @@ def _assign_colors(labels: tuple[str, ...]) -> Mapping[str, Color]:
 
 
 @lru_cache(maxsize=64)
-def ink_on(ground: Color) -> Color:
+def choose_text_color(ground: Color) -> Color:
     """Return black or white, whichever has more contrast; at least 4.58 on any color."""
-    return max((BLACK, WHITE), key=lambda ink: contrast(ink, ground))
+    return max((BLACK, WHITE), key=lambda ink: compute_contrast_ratio(ink, ground))
 
 
-def contrast(one: Color, other: Color) -> float:
+def compute_contrast_ratio(one: Color, other: Color) -> float:
     """Return the contrast ratio of two colors, 1…21 (WCAG 2.1, 1.4.3)."""
     dark, light = sorted((_compute_luminance(one), _compute_luminance(other)))
     return (light + 0.05) / (dark + 0.05)

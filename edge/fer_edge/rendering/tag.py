@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fer_edge.rendering.layout import Rectangle
-from fer_edge.rendering.palette import Color, ink_on
+from fer_edge.rendering.palette import Color, choose_text_color
 from fer_edge.rendering.shapes import Style, draw_rounded
 from fer_edge.rendering.typeface import render_text
 from fer_edge.types import Image
@@ -82,5 +82,5 @@ def _render_word(text: str, color: Color, size: int) -> _Word:
 def _compute_shades(color: Color) -> Image:
     """Return the 256 shades from a background to its text color, uint8 (256, 3)."""
     cover = np.linspace(0, 1, 256)[:, None]
-    shades = (1 - cover) * np.array(color) + cover * np.array(ink_on(color))
+    shades = (1 - cover) * np.array(color) + cover * np.array(choose_text_color(color))
     return np.asarray(np.round(shades), np.uint8)

@@ -1,4 +1,4 @@
-"""Views: the only way for pixels to leave the program.
+"""``View``: a result as sinks receive it, with its image already annotated, mirrored or anonymized.
 
 Sinks receive views, never frames. Everything that has to happen to an image before anybody sees it happens here,
 once for all sinks, so that it cannot be forgotten.

@@ -16,7 +16,7 @@ from fer_edge.errors import MissingExtraError, PluginError, SourceError
 from fer_edge.reports.readers.base import STANDARD_INPUT, ErrorRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.registry import READERS
 from fer_edge.runtime.paths import expand_paths
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 
 __all__ = ["ResultsFile", "open_results", "read_file"]
 
@@ -93,9 +93,11 @@ def read_file(file: ResultsFile, problems: list[str]) -> Iterator[FrameRow | Err
                 rows += 1
                 yield item
     except SourceError as error:
-        problems.append(f"{error}; the preceding {counted(rows, 'row')} are shown" if rows else str(error))
+        problems.append(
+            f"{error}; the preceding {format_count(rows, 'row')} are shown" if rows else str(error)
+        )
     if first is not None:
-        what = f"{counted(bad, 'row')} left out" if bad > 1 else "left out"
+        what = f"{format_count(bad, 'row')} left out" if bad > 1 else "left out"
         problems.append(f"{file.name}: {first.place}: {first.reason}; {what}, {_remedy(rows)}")
     elif not rows:
         problems.append(f"{file.name}: no rows; leave the file out, or check whether its run failed")

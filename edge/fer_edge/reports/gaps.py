@@ -15,9 +15,9 @@ GapKind = Literal["gap", "restart", "clock"]
 - ``clock``: the clock was set back.
 """
 
-_MOST: Final = 100  # gaps kept, the longest ones
-_LEAST_S: Final = 2.0
-_LEAST_INTERVALS: Final = 5.0
+_MAX_GAPS: Final = 100  # gaps kept, the longest ones
+_MIN_S: Final = 2.0
+_MIN_INTERVALS: Final = 5.0
 _WEIGHT: Final = 1 / 16  # weight of a new interval in the moving average
 
 
@@ -54,7 +54,7 @@ class GapFinder:
         length = at_s - last
         if length < 0:
             self._keep(Gap(-length, at_s, last, "clock"))
-        elif restart or (self._intervals and length > max(_LEAST_S, _LEAST_INTERVALS * self.interval_s)):
+        elif restart or (self._intervals and length > max(_MIN_S, _MIN_INTERVALS * self.interval_s)):
             self._keep(Gap(length, last, at_s, "restart" if restart else "gap"))
             self.total_s += length
         else:
@@ -67,7 +67,7 @@ class GapFinder:
 
     def _keep(self, gap: Gap) -> None:
         self.count += 1
-        if len(self._longest) < _MOST:
+        if len(self._longest) < _MAX_GAPS:
             heappush(self._longest, gap)
         else:
             heappushpop(self._longest, gap)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from fer_edge._version import __version__
-from fer_edge.rendering.palette import Color, color_of, ink_on
+from fer_edge.rendering.palette import Color, choose_text_color, color_of
 from fer_edge.reports.report import Report
 from fer_edge.reports.summary import ImageRow, Person, SourceSummary
 from fer_edge.reports.timeline import Timeline
@@ -15,7 +15,7 @@ from fer_edge.reports.timeline import Timeline
 __all__ = ["LabelSet", "PageData", "PersonData", "SourceData", "TimelineData", "build_page_data"]
 
 _THOUSAND: Final = 1000
-_MOST_TEXT: Final = 2000  # characters of a message
+_MAX_TEXT_LENGTH: Final = 2000  # characters of a message
 
 
 class LabelSet(TypedDict):
@@ -105,8 +105,8 @@ def build_page_data(report: Report) -> PageData:
         "sets": [_build_labels(labels) for labels in sets],
         "sources": [_build_source(source, sets) for source in report.sources],
         "furtherSources": report.further_sources,
-        "problems": [problem[:_MOST_TEXT] for problem in report.problems],
-        "errors": [[error.source, error.error[:_MOST_TEXT]] for error in report.errors],
+        "problems": [problem[:_MAX_TEXT_LENGTH] for problem in report.problems],
+        "errors": [[error.source, error.error[:_MAX_TEXT_LENGTH]] for error in report.errors],
         "errorCount": report.error_count,
     }
 
@@ -116,7 +116,7 @@ def _build_labels(labels: tuple[str, ...]) -> LabelSet:
     return {
         "labels": list(labels),
         "colors": [_format_color(color) for color in colors],
-        "inks": [_format_color(ink_on(color)) for color in colors],
+        "inks": [_format_color(choose_text_color(color)) for color in colors],
     }
 
 
@@ -146,7 +146,7 @@ def _build_source(source: SourceSummary, sets: Mapping[tuple[str, ...], int]) ->
         "gapCount": gaps.count,
         "gapSeconds": round(gaps.total_s, 3),
         "gaps": [[round(gap.start_s, 3), round(gap.end_s, 3), gap.kind] for gap in gaps.longest()],
-        "errors": [error.error[:_MOST_TEXT] for error in source.errors],
+        "errors": [error.error[:_MAX_TEXT_LENGTH] for error in source.errors],
     }
 
 

@@ -16,7 +16,7 @@ from fer_edge.rendering.typeface import render_text
 from fer_edge.reports.report import Report
 from fer_edge.reports.summary import Person, SourceSummary
 from fer_edge.reports.timeline import Timeline
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.types import Image
 
 __all__ = ["draw_source", "write_charts"]
@@ -28,7 +28,7 @@ _ALL_HEIGHT: Final = 80
 _ROW_HEIGHT: Final = 36
 _ROW_GAP: Final = 10
 _AXIS_HEIGHT: Final = 60
-_MOST_ROWS: Final = 40
+_MAX_ROWS: Final = 40
 _TITLE, _TEXT, _SMALL = 34, 22, 19  # font sizes in pixels
 
 _INK: Final[Color] = (29, 25, 22)
@@ -39,7 +39,7 @@ _STEPS: Final = (
     0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400,
     172800, 604800, 1209600, 2592000,
 )  # fmt: skip
-_MOST_TICKS: Final = 10
+_MAX_TICKS: Final = 10
 
 
 def write_charts(report: Report, folder: Path) -> int:
@@ -53,7 +53,7 @@ def write_charts(report: Report, folder: Path) -> int:
 
 def draw_source(source: SourceSummary) -> Image:
     """Draw the timeline of a source, uint8 (height, 1600, 3) BGR on white."""
-    people = sorted(source.people.values(), key=lambda person: -person.tally.faces)[:_MOST_ROWS]
+    people = sorted(source.people.values(), key=lambda person: -person.tally.faces)[:_MAX_ROWS]
     people.sort(key=lambda person: (person.first_s, person.run, person.id))
     top = _MARGIN + 150
     rows = _ALL_HEIGHT + len(people) * (_ROW_HEIGHT + _ROW_GAP)
@@ -102,9 +102,9 @@ class _Axis:
     def _ticks(self) -> Iterator[tuple[float, str]]:
         source = self._source
         if source.kind == "images":
-            step, shift = max(1.0, float(np.ceil(self.span / _MOST_TICKS))), 1.0
+            step, shift = max(1.0, float(np.ceil(self.span / _MAX_TICKS))), 1.0
         else:
-            step = next((each for each in _STEPS if self.span / each <= _MOST_TICKS), self.span)
+            step = next((each for each in _STEPS if self.span / each <= _MAX_TICKS), self.span)
             shift = source.origin_s + 60 * source.offset_min
         number = int(np.ceil((self.begin + shift) / step))
         first = True
@@ -193,10 +193,10 @@ def _write(image: Image, text: str, left: int, top: int, size: int, color: Color
 
 def _describe(source: SourceSummary, shown: int) -> str:
     if source.kind == "images":
-        return f"{counted(source.frames, 'image')}, {counted(source.tally.faces, 'face')}"
+        return f"{format_count(source.frames, 'image')}, {format_count(source.tally.faces, 'face')}"
     people = len(source.people) + source.further_people
     texts = [
-        counted(source.frames, "frame"),
+        format_count(source.frames, "frame"),
         "1 person" if people == 1 else f"{people:,} people",
         f"certainty {source.tally.mean_score:.0%}",
         f"each column is the mean of {source.timeline.width:g} s or less",

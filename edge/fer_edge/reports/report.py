@@ -20,10 +20,10 @@ MOST_BINS: Final = 80_000
 MOST_SOURCES: Final = 2000
 """The number of sources kept; further sources are only counted."""
 
-_FEWEST_BINS: Final = 16  # per timeline
-_MOST_PEOPLE: Final = 6000
-_FEWEST_PEOPLE: Final = 5  # per source
-_MOST_ERRORS: Final = 1000
+_MIN_BINS: Final = 16  # per timeline
+_MAX_PEOPLE: Final = 6000
+_MIN_PEOPLE: Final = 5  # per source
+_MAX_ERRORS: Final = 1000
 _CHECK_EVERY: Final = 1024  # rows between two checks of the limits
 
 _Key = tuple[SourceKind, str]
@@ -52,7 +52,7 @@ class Report:
         for row in rows:
             if isinstance(row, ErrorRow):
                 self.error_count += 1
-                if len(self.errors) < _MOST_ERRORS:
+                if len(self.errors) < _MAX_ERRORS:
                     self.errors.append(row)
                 continue
             source = self._find_source(row, file)
@@ -131,12 +131,12 @@ class Report:
         return self._begin(key, file)
 
     def _enforce_limits(self) -> None:
-        if self._limits.people > _MOST_PEOPLE:
+        if self._limits.people > _MAX_PEOPLE:
             for source in self.sources:
-                source.most_people = max(_FEWEST_PEOPLE, source.most_people // 2)
+                source.most_people = max(_MIN_PEOPLE, source.most_people // 2)
                 self._limits.people -= source.forget_people()
         timelines = [timeline for source in self.sources for timeline in source.timelines()]
-        while sum(map(len, timelines)) > MOST_BINS and self._limits.bins > _FEWEST_BINS:
+        while sum(map(len, timelines)) > MOST_BINS and self._limits.bins > _MIN_BINS:
             self._limits.bins //= 2
             for timeline in timelines:
                 timeline.limit(min(timeline.most, self._limits.bins))

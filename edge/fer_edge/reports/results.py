@@ -26,7 +26,7 @@ _NONE: Final = -(2**63)
 """The placeholder for a missing value in integer columns; pandas uses the same for a missing time."""
 
 _WHOLE: Final = ("face_id", "x", "y", "width", "height")
-_MOST_ERRORS: Final = 1000
+_MAX_ERRORS: Final = 1000
 
 
 def read_results(
@@ -129,7 +129,7 @@ class _Columns:
     def add(self, row: FrameRow | ErrorRow) -> None:
         """Append the rows of a frame."""
         if isinstance(row, ErrorRow):
-            if len(self.errors) < _MOST_ERRORS:
+            if len(self.errors) < _MAX_ERRORS:
                 self.errors.append({"source": row.source, "error": row.error})
             return
         for label in row.labels:

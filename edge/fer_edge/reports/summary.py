@@ -32,8 +32,8 @@ MOST_PEOPLE: Final = 300
 
 _NEWEST: Final = 50  # newest people, who are kept as well because they may stay
 _FRAMES_OF_BIN: Final = 1.5  # the least width of a bin in frame intervals, because frames arrive unevenly
-_MOST_IMAGES: Final = 2000  # images of a folder listed by name
-_MOST_FACES: Final = 8  # faces listed per image
+_MAX_IMAGES: Final = 2000  # images of a folder listed by name
+_MAX_FACES: Final = 8  # faces listed per image
 
 
 @dataclass(slots=True)
@@ -114,8 +114,8 @@ class SourceSummary:
             self.tally.add(face, emotion)
             if self.kind != "images":
                 self._add_person(face, emotion, at, limits)
-        if self.kind == "images" and len(self.images) < _MOST_IMAGES:
-            shown = [(e, f.score) for f, e in zip(row.faces, emotions, strict=True)][:_MOST_FACES]
+        if self.kind == "images" and len(self.images) < _MAX_IMAGES:
+            shown = [(e, f.score) for f, e in zip(row.faces, emotions, strict=True)][:_MAX_FACES]
             self.images.append(ImageRow(row.source, len(row.faces), tuple(shown)))
 
     def _place(self, row: FrameRow) -> float:

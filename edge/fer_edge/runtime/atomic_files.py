@@ -23,9 +23,9 @@ __all__ = [
     "check_file_in_folder",
     "check_folder",
     "check_staged_folder",
+    "convert_errors_to_output_error",
     "find_leftovers",
     "make_folder",
-    "output_errors",
     "part_path",
     "remove_planted_link",
     "staged_file",
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _STAGING: Final = ".fer-edge-"
-_LONGEST_NAME: Final = 255  # bytes; the limit of most file systems
+_MAX_NAME_LENGTH: Final = 255  # bytes; the limit of most file systems
 _PART: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>[0-9]+)\.part(?P<suffix>\.[^.]+)?", re.DOTALL)
 
 
@@ -104,7 +104,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def output_errors(path: Path | str) -> Iterator[None]:
+def convert_errors_to_output_error(path: Path | str) -> Iterator[None]:
     """Turn an OSError in the block into an OutputError that names the file.
 
     BrokenPipeError is not changed: it ends a program quietly.
@@ -129,14 +129,14 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     left for the same target are removed. Raises OutputError.
     """
     if path.exists() and not path.is_file():
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             yield path
         return
     target = path.resolve()
     _remove_leftovers(target)
     part = part_path(target)
     try:
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             remove_planted_link(part)
             yield part
             if target.exists():
@@ -158,7 +158,7 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """
     check_staged_folder(folder, overwrite=overwrite)
     is_new = not folder.exists()
-    with output_errors(folder):
+    with convert_errors_to_output_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(f"{_STAGING}*-*"):
             if _is_dead(left.name.removeprefix(_STAGING).partition("-")[0]):
@@ -205,8 +205,8 @@ def remove_planted_link(part: Path) -> None:
 def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Yield the unfinished files of killed processes in a folder, with their targets.
 
-    A file with this process's own number also counts: an earlier process had the same number, because this process has
-    not started writing yet.
+    Files with this process's own PID count too: this process has not written anything yet, so they are left from an
+    earlier process with the same PID.
     """
     for path in sorted(folder.iterdir()):
         match = _PART.fullmatch(path.name)
@@ -217,13 +217,13 @@ def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _part_name(target: Path, process: str) -> str:
-    """Return the temporary file name for a process number.
+    """Return the temporary file name for a process ID.
 
     For a pattern instead of a number, returns a regular expression. The number keeps processes with the same output
     apart.
     """
     stem = target.stem
-    if len(os.fsencode(target.name)) > _LONGEST_NAME - 20:  # the additions would make it too long
+    if len(os.fsencode(target.name)) > _MAX_NAME_LENGTH - 20:  # the additions would make it too long
         stem = f"{os.fsencode(stem)[:100].decode(errors='ignore')}-{zlib.crc32(os.fsencode(target.name)):08x}"
     if process.isdecimal():
         return f".{stem}.{process}.part{target.suffix}"
@@ -241,7 +241,7 @@ def _remove_leftovers(target: Path) -> None:
 
 
 def _is_dead(process: str) -> bool:
-    """Return whether a process number belongs to no running process on this machine."""
+    """Return whether a process ID belongs to no running process on this machine."""
     if os.name != "posix" or not process.isdecimal() or not process.isascii():
         return False  # on Windows, os.kill would terminate the process
     try:

@@ -14,7 +14,7 @@ STAGES: Final = ("capture", "detect", "classify", "draw", "write")
 """The stages of a run, in the order in which a frame passes through them."""
 
 # Logarithmic bins from a microsecond to twenty minutes, each 1 % wide.
-_SMALLEST_S: Final = 1e-6
+_MIN_S: Final = 1e-6
 _GROWTH: Final = math.log(1.01)
 _BINS: Final = 2100
 
@@ -31,7 +31,7 @@ class LatencyHistogram:
 
     def add(self, seconds: float) -> None:
         """Add a duration."""
-        position = math.log(max(seconds, _SMALLEST_S) / _SMALLEST_S) / _GROWTH
+        position = math.log(max(seconds, _MIN_S) / _MIN_S) / _GROWTH
         self._counts[min(_BINS - 1, int(position))] += 1
         self.count += 1
 
@@ -44,7 +44,7 @@ class LatencyHistogram:
         for position, counted in enumerate(self._counts):
             below += counted
             if counted and below >= wanted:
-                return _SMALLEST_S * math.exp((position + 0.5) * _GROWTH)
+                return _MIN_S * math.exp((position + 0.5) * _GROWTH)
         raise AssertionError("every duration falls into a bin")
 
     def milliseconds(self) -> dict[str, float | None]:

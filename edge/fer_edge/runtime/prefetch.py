@@ -13,7 +13,7 @@ __all__ = ["ByteBudget", "LatestOnly", "Prefetcher"]
 
 T = TypeVar("T")
 
-_PATIENCE_S: Final = 0.1  # how often a waiting thread checks whether it should end
+_POLL_S: Final = 0.1  # how often a waiting thread checks whether it should end
 _JOIN_S: Final = 2.0
 
 
@@ -41,7 +41,7 @@ class ByteBudget:
         """Wait until ``size`` more bytes fit into the budget."""
         with self._changed:
             while self._taken and self._taken + size > self._most and not self._stop.is_set():
-                self._changed.wait(_PATIENCE_S)
+                self._changed.wait(_POLL_S)
             self._taken += size
 
     def give_back(self, size: int) -> None:
@@ -93,7 +93,7 @@ class Prefetcher(Generic[T]):
     def _put(self, item: T | _Failure | _End) -> bool:
         while not self._stop.is_set():
             try:
-                self._queue.put(item, timeout=_PATIENCE_S)
+                self._queue.put(item, timeout=_POLL_S)
             except queue.Full:
                 continue
             return True
@@ -103,7 +103,7 @@ class Prefetcher(Generic[T]):
         while not self._stop.is_set():
             try:
                 # Use a timeout: without one, Ctrl-C cannot interrupt the wait on every system.
-                item = self._queue.get(timeout=_PATIENCE_S)
+                item = self._queue.get(timeout=_POLL_S)
             except queue.Empty:
                 if self.on_idle is not None:
                     self.on_idle()

@@ -13,9 +13,16 @@ from typing import Final
 
 from fer_edge.errors import UsageError
 
-__all__ = ["describe_machine", "peak_memory", "processor_count", "temperature", "thread_count", "throttling"]
+__all__ = [
+    "choose_thread_count",
+    "count_processors",
+    "describe_machine",
+    "measure_peak_memory",
+    "read_temperature",
+    "read_throttling",
+]
 
-_MOST_THREADS: Final = 64  # each thread has an interpreter of several megabytes
+_MAX_THREADS: Final = 64  # each thread has an interpreter of several megabytes
 
 _MODEL: Final = Path("/proc/device-tree/model")
 _THERMAL: Final = Path("/sys/class/thermal/thermal_zone0/temp")
@@ -36,21 +43,21 @@ _SINCE_START: Final = 16
 _SAMPLED_S: Final = 0.02
 
 
-def processor_count() -> int:
+def count_processors() -> int:
     """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def thread_count(requested: int | None) -> int:
+def choose_thread_count(requested: int | None) -> int:
     """Return the number of threads to use, by default one per processor.
 
     Raises UsageError if more than 64 are requested.
     """
-    if requested is not None and requested > _MOST_THREADS:
-        raise UsageError(f"expected at most {_MOST_THREADS} threads, got {requested}")
-    return requested or min(_MOST_THREADS, processor_count())
+    if requested is not None and requested > _MAX_THREADS:
+        raise UsageError(f"expected at most {_MAX_THREADS} threads, got {requested}")
+    return requested or min(_MAX_THREADS, count_processors())
 
 
 def describe_machine() -> str:
@@ -59,11 +66,11 @@ def describe_machine() -> str:
         name = _MODEL.read_text("utf-8", "replace").rstrip("\0")
     except OSError:
         name = platform.system()
-    count = processor_count()
+    count = count_processors()
     return f"{name}, {platform.machine()}, {count} processor{'' if count == 1 else 's'}"
 
 
-def temperature(path: Path = _THERMAL) -> float | None:
+def read_temperature(path: Path = _THERMAL) -> float | None:
     """Return the processor temperature in degrees Celsius, or None if unknown."""
     try:
         return int(path.read_text()) / 1000
@@ -71,7 +78,7 @@ def temperature(path: Path = _THERMAL) -> float | None:
         return None
 
 
-def throttling() -> tuple[str, ...] | None:
+def read_throttling() -> tuple[str, ...] | None:
     """Return what throttles a Raspberry Pi now or has since boot.
 
     Returns () if nothing does, None on other machines.
@@ -90,7 +97,7 @@ def throttling() -> tuple[str, ...] | None:
     return (*now, *before)
 
 
-def peak_memory(command: Sequence[str]) -> int | None:
+def measure_peak_memory(command: Sequence[str]) -> int | None:
     """Run a command without output and return its peak memory in bytes.
 
     Returns None if the system does not report it (Windows) or the command failed.

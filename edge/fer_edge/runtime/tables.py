@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-__all__ = ["aligned", "counted"]
+__all__ = ["format_count", "format_table"]
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
+def format_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], left: Container[int] = (0,)
+) -> list[str]:
     """Format rows as lines of aligned columns.
 
     Columns in ``left`` are flush left, others flush right.
@@ -23,6 +25,6 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], left: Containe
     ]
 
 
-def counted(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
     """Format a number with its noun, such as "1 frame" and "1,020 frames"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -9,8 +9,8 @@ from fer_edge.errors import UsageError
 
 __all__ = ["check_topic"]
 
-_MOST_BYTES: Final = 65_535  # MQTT 3.1.1, section 4.7.3
-_MOST_LEVELS: Final = 200  # Mosquitto closes the connection above this limit
+_MAX_BYTES: Final = 65_535  # MQTT 3.1.1, section 4.7.3
+_MAX_LEVELS: Final = 200  # Mosquitto closes the connection above this limit
 _WILDCARDS: Final = "+#"
 
 
@@ -30,9 +30,7 @@ def check_topic(topic: str, *, spare: int = 0) -> None:
         )
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in topic):
         raise UsageError(f"MQTT topic {shown!r}: contains control characters; remove them")
-    if len(topic.encode()) > _MOST_BYTES - spare:
-        raise UsageError(f"MQTT topic {shown!r}: longer than {_MOST_BYTES - spare:,} bytes; shorten it")
-    if topic.count("/") >= _MOST_LEVELS - spare:
-        raise UsageError(
-            f"MQTT topic {shown!r}: has {_MOST_LEVELS - spare} or more levels; use fewer slashes"
-        )
+    if len(topic.encode()) > _MAX_BYTES - spare:
+        raise UsageError(f"MQTT topic {shown!r}: longer than {_MAX_BYTES - spare:,} bytes; shorten it")
+    if topic.count("/") >= _MAX_LEVELS - spare:
+        raise UsageError(f"MQTT topic {shown!r}: has {_MAX_LEVELS - spare} or more levels; use fewer slashes")

@@ -19,7 +19,7 @@ _SLACK_S: Final = 1.0  # after the end of a span: its last frames may still be i
 
 
 @dataclass(slots=True)
-class _Seen:
+class _FaceSum:
     """A face within a span: last result, sums of its scores, number of frames."""
 
     face: FaceResult
@@ -48,7 +48,7 @@ class AveragingSink:
         self._sink, self._seconds = sink, seconds
         self._span = 0.0
         self._last: View | None = None
-        self._faces: dict[int, _Seen] = {}
+        self._faces: dict[int, _FaceSum] = {}
         self._begun = 0.0
         self._lock = RLock()
         self._ticker = Ticker(_TICK_S, self._tick)
@@ -100,7 +100,7 @@ class AveragingSink:
         for face in result.faces:
             seen = self._faces.get(face.id)
             if seen is None:
-                self._faces[face.id] = _Seen(face, list(face.scores.values))
+                self._faces[face.id] = _FaceSum(face, list(face.scores.values))
             else:
                 seen.add(face)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.errors import OutputError
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.sinks.csv import CsvFormat
 from fer_edge.sinks.jsonl import JsonLinesFormat
 from fer_edge.sinks.rotation.timed_name import TimedName
-from fer_edge.sinks.rows.append_file import cut_off_half_row
+from fer_edge.sinks.rows.append_file import truncate_partial_row
+from fer_edge.sinks.rows.find_sources import find_source
 from fer_edge.sinks.rows.format import RowFormat
 from fer_edge.sinks.rows.live_state import LiveState
 from fer_edge.sinks.rows.next_id import find_next_id
@@ -35,13 +37,14 @@ class Continuation:
 
     def __init__(self, targets: Sequence[tuple[Path, RowFormat]]) -> None:
         self._files = [SourceState(path) for path, _ in targets]
+        self._formats = [format_ for _, format_ in targets]
         self.next_id = 0
         """One more than the highest face ID in the files."""
         for file, (path, format_) in zip(self._files, targets, strict=True):
             if path.is_file():
                 format_.check_content(path)
-                with output_errors(path):
-                    cut_off_half_row(path)
+                with convert_errors_to_output_error(path):
+                    truncate_partial_row(path)
                 self.next_id = max(self.next_id, find_next_id(path, format_))
             file.read()
 
@@ -60,13 +63,16 @@ class Continuation:
             continuation.next_id = max(continuation.next_id, LiveState.of(name).load(format_))
         return continuation
 
-    def select_missing(self, sources: Iterable[str]) -> list[str]:
-        """Return the sources that are not complete in every file.
+    def select_missing(self, sources: Mapping[str, str]) -> list[str]:
+        """Return the parts of sources that are not complete in every file.
 
-        Their rows are cut off from the files. Raises OutputError.
+        ``sources`` maps the name of each part to its source. Rows of incomplete parts are cut off from the files.
+        Raises OutputError, also if a file has rows of a missing source that may or may not be complete.
         """
         complete = set.intersection(*(set(file.ends) for file in self._files)) if self._files else set()
-        missing = [source for source in sources if source not in complete]
+        missing = [part for part in sources if part not in complete]
+        for file, format_ in zip(self._files, self._formats, strict=True):
+            _check_other_rows(file, format_, [sources[part] for part in missing if part not in file.ends])
         for file in self._files:
             file.cut_off(missing)
         return missing
@@ -80,3 +86,14 @@ class Continuation:
         """Record that all rows of a source have been written."""
         for file in self._files:
             file.finish(source)
+
+
+def _check_other_rows(file: SourceState, format_: RowFormat, sources: Sequence[str]) -> None:
+    """Raise OutputError if rows that no run with a state wrote belong to one of the sources."""
+    end = file.end_of_other_rows
+    source = find_source(file.path, format_, sources, end) if end else None
+    if source is not None:
+        raise OutputError(
+            f"{file.path}: has rows of {source} that were written without --append, so it is not known whether they "
+            "are complete; choose another results file, or replace this one with --overwrite"
+        )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.runtime.formulas import is_formula, protect_path
 from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows.format import MOST_LINE
@@ -28,6 +28,7 @@ COLUMNS: Final = (
 _FACE_IDS: Final = re.compile(
     rb'^(?:[^",\n]*+|[^\n]*"),[^",\n]*+,[^",\n]*+,[^",\n]*+,(\d{1,18}),[^\n]*', re.MULTILINE
 )
+_ROW_SOURCES: Final = re.compile(rb'^("(?:[^"]|"")*+"|[^",\n]*+),', re.MULTILINE)
 
 
 class CsvFormat:
@@ -39,10 +40,15 @@ class CsvFormat:
     """
 
     face_ids = _FACE_IDS
+    row_sources = _ROW_SOURCES
 
     def __init__(self, labels: tuple[str, ...]) -> None:
         self._labels = labels
         self.header = _encode([[*COLUMNS, *labels]])
+
+    def encode_source(self, source: str) -> bytes:
+        """Return a source as a CSV field."""
+        return _encode([[protect_path(source), ""]]).removesuffix(b",\n")
 
     def format_result(self, result: View | SkippedInput) -> bytes:
         """Return the rows of a result, as UTF-8."""
@@ -50,7 +56,7 @@ class CsvFormat:
 
     def check_content(self, path: Path) -> None:
         """Raise OutputError if the file has other columns."""
-        with output_errors(path), path.open("rb") as file:
+        with convert_errors_to_output_error(path), path.open("rb") as file:
             first = file.readline(MOST_LINE)
         if first == self.header or (not first.endswith(b"\n") and self.header.startswith(first)):
             return
@@ -86,7 +92,7 @@ def create_sink(request: SinkRequest) -> CsvSink:
     """Create the sink for a CSV file; raises UsageError or OutputError."""
     if request.target == "-":
         raise UsageError(
-            "CSV cannot be written to standard output; name a .csv file",
+            "CSV cannot be written to standard output; specify a .csv file",
             hint="or use --results - for JSON Lines",
         )
     for label in request.labels:

@@ -9,8 +9,8 @@ from typing import Final
 
 from fer_edge.errors import OutputError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import check_folder, make_folder, output_errors
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.atomic_files import check_folder, convert_errors_to_output_error, make_folder
+from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.base import Sink, SinkRequest, StatelessSink
 from fer_edge.sinks.images import write_image
 from fer_edge.types import FaceResult, SkippedInput
@@ -22,7 +22,7 @@ _LOG: Final = logging.getLogger(__name__)
 _EVERY_S: Final = 1.0
 _MAX_REMEMBERED: Final = 1000  # faces
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
-_LONGEST: Final = 80  # characters of a source or label in a file name
+_MAX_LENGTH: Final = 80  # characters of a source or label in a file name
 
 
 class FacesSink(StatelessSink):
@@ -52,12 +52,12 @@ class FacesSink(StatelessSink):
     def close(self) -> None:
         """Raise OutputError if faces still cannot be saved at the end."""
         if self._trouble is not None:
-            raise OutputError(f"{self._trouble} ({counted(self._missing, 'face')} not written)")
+            raise OutputError(f"{self._trouble} ({format_count(self._missing, 'face')} not written)")
 
     def _write(self, view: View, face: FaceResult) -> None:
         try:
             make_folder(self._folder)
-            with output_errors(self._folder):
+            with convert_errors_to_output_error(self._folder):
                 path = _free_path(self._folder / _name(view, face))
             write_image(path, view.crop_face(face))
         except OutputError as error:
@@ -115,7 +115,7 @@ def _name(view: View, face: FaceResult) -> str:
 
 
 def _safe(text: str) -> str:
-    return _UNSAFE.sub("_", text)[:_LONGEST].strip("._")
+    return _UNSAFE.sub("_", text)[:_MAX_LENGTH].strip("._")
 
 
 def _free_path(path: Path) -> Path:

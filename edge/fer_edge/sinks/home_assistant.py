@@ -36,7 +36,7 @@ EVENT_TYPE: Final = "came_true"
 
 _NAME: Final = "fer-edge"
 _EXPIRES_S: Final = 120  # a state is published at least every 30 seconds
-_LONGEST_NAME: Final = 120  # characters of a rule
+_MAX_NAME_LENGTH: Final = 120  # characters of a rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,7 @@ def _describe_rule(device: DeviceInfo, text: str) -> dict[str, Any]:
     name = " ".join(text.split())
     return {
         "platform": "event",
-        "name": name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+        "name": name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…",
         "state_topic": f"{device.topic}/events",
         "availability_topic": f"{device.topic}/availability",
         "event_types": [EVENT_TYPE],

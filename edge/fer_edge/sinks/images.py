@@ -80,7 +80,7 @@ def create_sink(request: SinkRequest) -> Sink:
             return ImageSink(output, overwrite=request.overwrite)
         if names_a_file:
             raise UsageError(
-                f"{output}: cannot write {len(inputs)} annotated images to one file; name a folder"
+                f"{output}: cannot write {len(inputs)} annotated images to one file; specify a folder"
             )
     return ImageFolderSink(output, inputs, root=request.root, overwrite=request.overwrite)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fer_edge.errors import OutputError, add_hint, reason_of
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.base import SinkRequest
 from fer_edge.sinks.rows.format import MOST_LINE
@@ -20,6 +20,7 @@ from fer_edge.types import SkippedInput
 __all__ = ["JsonLinesFormat", "JsonLinesSink", "create_sink", "format_row"]
 
 _FACE_IDS: Final = re.compile(rb'"id": ?(\d{1,18})\b')  # inside a string its quotes would be escaped
+_ROW_SOURCES: Final = re.compile(rb'^\{"source": ?("(?:[^"\\\n]|\\.)*+")', re.MULTILINE)
 _CHECKED_BYTES: Final = 8 << 20  # searched for a row with a face
 
 
@@ -31,9 +32,14 @@ class JsonLinesFormat:
 
     header = b""
     face_ids = _FACE_IDS
+    row_sources = _ROW_SOURCES
 
     def __init__(self, labels: tuple[str, ...] = ()) -> None:
         self._labels = labels
+
+    def encode_source(self, source: str) -> bytes:
+        """Return a source as a JSON string."""
+        return json.dumps(source, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def format_result(self, result: View | SkippedInput) -> bytes:
         """Return the row of a result, as UTF-8."""
@@ -41,7 +47,7 @@ class JsonLinesFormat:
 
     def check_content(self, path: Path) -> None:
         """Raise OutputError if the first rows are not frames or have other labels."""
-        with output_errors(path), path.open("rb") as file:
+        with convert_errors_to_output_error(path), path.open("rb") as file:
             while file.tell() < _CHECKED_BYTES and (line := file.readline(MOST_LINE)):
                 if not line.endswith(b"\n") and file.tell() < path.stat().st_size:
                     raise OutputError(

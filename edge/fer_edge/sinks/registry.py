@@ -66,7 +66,7 @@ def create_row_sink(request: SinkRequest) -> Sink:
     if not name or name not in ROW_SINKS:
         names = ", ".join(ROW_SINKS.names)
         raise UsageError(
-            f"{request.target!r}: unknown results format; name a file whose suffix is one of {names}, or "
+            f"{request.target!r}: unknown results format; specify a file whose suffix is one of {names}, or "
             "NAME:TARGET with one of these names, or - for standard output"
         )
     return ROW_SINKS.load(name)(replace(request, target=target))

@@ -8,7 +8,7 @@ from typing import Final
 
 from fer_edge.rendering.view import View
 from fer_edge.runtime.service import ServiceNotifier
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.base import RunStatus
 from fer_edge.types import SkippedInput, StreamInfo
 
@@ -46,11 +46,11 @@ class ServiceSink:
         self._reported = now
         status = self._status
         rate = status.frames / max(now - self._begun, 1e-3)
-        faces = counted(len(result.faces), "face") if isinstance(result, View) else "no image"
+        faces = format_count(len(result.faces), "face") if isinstance(result, View) else "no image"
         self._notifier.notify(
             "WATCHDOG=1",
-            f"STATUS={counted(status.frames, 'frame')}, {rate:.1f} a second, {faces} in view, "
-            f"{counted(status.reconnects, 'reconnect')}",
+            f"STATUS={format_count(status.frames, 'frame')}, {rate:.1f} a second, {faces} in view, "
+            f"{format_count(status.reconnects, 'reconnect')}",
         )
 
     def close(self) -> None:

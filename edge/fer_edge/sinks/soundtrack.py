@@ -51,8 +51,10 @@ class Soundtrack:
         self._encode = encode
         self._cut_s = start_s
         self._start_s = (source.start_time or 0) / av.time_base
-        joins = bool(source.format.flags & av.format.Flags.ts_discont.value)
-        self._clock = PresentationClock(self._start_s, 0.02, joins=True) if joins else None
+        clock_may_restart = bool(source.format.flags & av.format.Flags.ts_discont.value)
+        self._clock = (
+            PresentationClock(self._start_s, 0.02, clock_may_restart=True) if clock_may_restart else None
+        )
         self._pieces = self._read()
         if start_s > 0 and self._clock is None:
             with suppress(av.error.FFmpegError):  # if seeking fails, read from the start
@@ -62,7 +64,7 @@ class Soundtrack:
         self._damaged = 0
 
     @classmethod
-    def of(cls, address: str, output: Any, kind: VideoKind, start_s: float = 0.0) -> Self | None:
+    def open_for(cls, address: str, output: Any, kind: VideoKind, start_s: float = 0.0) -> Self | None:
         """Return the sound of a video for an output container, or None if it has no sound.
 
         The container must not have a header yet.

@@ -16,7 +16,7 @@ from fer_edge.sinks.base import Sink, SinkRequest
 from fer_edge.sinks.rotation.timed_name import TimedName, refuse_fields
 from fer_edge.sinks.targets import assign_targets
 from fer_edge.sinks.video_encoder import VideoEncoder, is_playable
-from fer_edge.sinks.video_kinds import VIDEO_SUFFIXES, choose_encoder, kind_of
+from fer_edge.sinks.video_kinds import VIDEO_SUFFIXES, choose_encoder, find_video_kind
 from fer_edge.sinks.video_segments import SegmentedVideoSink
 from fer_edge.sources.urls import is_url
 from fer_edge.types import SkippedInput, StreamInfo
@@ -47,7 +47,7 @@ class VideoSink:
         encoder: str | None = None,
         preset: str | None = None,
     ) -> None:
-        self._kind = kind_of(path)
+        self._kind = find_video_kind(path)
         self._settings = choose_encoder(self._kind, encoder, preset)
         check_file(path, overwrite=overwrite)
         self._path, self._sound_from = path, sound
@@ -127,7 +127,7 @@ class VideoFolderSink:
     ) -> None:
         check_folder(folder)
         targets = assign_targets(folder, sources, _with_video_suffix, overwrite=overwrite)
-        for kind in {target.suffix.lower(): kind_of(target) for target in targets.values()}.values():
+        for kind in {target.suffix.lower(): find_video_kind(target) for target in targets.values()}.values():
             choose_encoder(kind, encoder, preset)
         self._targets, self._overwrite = targets, overwrite
         self._encoder, self._preset = encoder, preset
@@ -182,7 +182,9 @@ def create_sink(request: SinkRequest) -> Sink:
             preset=request.preset,
         )
     if output.suffix.lower() in VIDEO_SUFFIXES and not output.is_dir():
-        raise UsageError(f"{output}: cannot write {len(inputs)} annotated videos to one file; name a folder")
+        raise UsageError(
+            f"{output}: cannot write {len(inputs)} annotated videos to one file; specify a folder"
+        )
     return VideoFolderSink(
         output, inputs, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset
     )
@@ -204,7 +206,7 @@ def _create_camera_sink(request: SinkRequest) -> Sink:
         )
     if first.is_dir():
         raise UsageError(
-            f"{first}: is a folder; name a file for the camera's video, such as {first / 'camera.mp4'}"
+            f"{first}: is a folder; specify a file for the camera's video, such as {first / 'camera.mp4'}"
         )
     return VideoSink(first, overwrite=request.overwrite, encoder=request.encoder, preset=request.preset)
 

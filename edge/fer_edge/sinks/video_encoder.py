@@ -16,7 +16,7 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from fer_edge.errors import OutputError
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.runtime.scheduling import keep_scheduling
 from fer_edge.sinks.soundtrack import Soundtrack
 from fer_edge.sinks.video_file import VideoFile
@@ -68,7 +68,7 @@ class VideoEncoder:
         self._worker = ThreadPoolExecutor(1, "video encoder")
         self._pending: Future[None] | None = None
         self.failed = False
-        with output_errors(self._name):
+        with convert_errors_to_output_error(self._name):
             self._file = VideoFile(path)
         try:
             with self._errors():
@@ -131,7 +131,7 @@ class VideoEncoder:
         )
         self._stream = self._add_stream()
         if sound is not None:
-            self._sound = Soundtrack.of(sound, self._output, self._kind, sound_start_s)
+            self._sound = Soundtrack.open_for(sound, self._output, self._kind, sound_start_s)
         with keep_scheduling():
             # Start now: an interruption during a start with the first image would lose that image.
             self._output.start_encoding()
@@ -205,7 +205,7 @@ class VideoEncoder:
     def _errors(self) -> Iterator[None]:
         """Turn errors of FFmpeg and the system into an OutputError that names the file."""
         try:
-            with output_errors(self._name):
+            with convert_errors_to_output_error(self._name):
                 yield
         except av.error.FFmpegError as error:
             self.failed = True

@@ -13,7 +13,7 @@ from av.codec import Codec, CodecContext
 from fer_edge.errors import OutputError, UsageError
 from fer_edge.runtime.scheduling import keep_scheduling
 
-__all__ = ["VIDEO_SUFFIXES", "EncoderSettings", "VideoKind", "choose_encoder", "kind_of"]
+__all__ = ["VIDEO_SUFFIXES", "EncoderSettings", "VideoKind", "choose_encoder", "find_video_kind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ _WITH_X264_PRESETS: Final = frozenset({"libx264", "libx264rgb", "libx265"})
 _TRIAL_SIZE: Final = (640, 480)
 
 
-def kind_of(path: Path) -> VideoKind:
+def find_video_kind(path: Path) -> VideoKind:
     """Return the video format for a file's suffix; raises UsageError if it is unknown."""
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from fer_edge.errors import OutputError
 from fer_edge.rendering.view import View
-from fer_edge.runtime.atomic_files import output_errors, part_path, remove_planted_link
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error, part_path, remove_planted_link
 from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
@@ -21,7 +21,7 @@ from fer_edge.sinks.rotation.publish import publish_file, recover_files
 from fer_edge.sinks.rotation.segment_clock import SegmentClock
 from fer_edge.sinks.rotation.timed_name import TimedName
 from fer_edge.sinks.video_encoder import VideoEncoder, is_playable
-from fer_edge.sinks.video_kinds import choose_encoder, kind_of
+from fer_edge.sinks.video_kinds import choose_encoder, find_video_kind
 from fer_edge.types import Image, SkippedInput, StreamInfo
 
 __all__ = ["SegmentedVideoSink"]
@@ -70,7 +70,7 @@ class SegmentedVideoSink:
         encoder: str | None = None,
         preset: str | None = None,
     ) -> None:
-        self._kind = kind_of(Path(name.pattern))
+        self._kind = find_video_kind(Path(name.pattern))
         self._settings = choose_encoder(self._kind, encoder, preset)
         check_first_file(name, first, overwrite=overwrite or append)
         self._name, self._journal = name, journal
@@ -137,7 +137,7 @@ class SegmentedVideoSink:
                 f"{path.parent}: cannot create the folder: {error.strerror or error}; choose another location"
             ) from error
         part = part_path(path)
-        with output_errors(path):
+        with convert_errors_to_output_error(path):
             remove_planted_link(part)
         encoder = VideoEncoder(part, self._kind, self._settings, size=size, rate=self._rate, name=path)
         self._clock.restart()

@@ -42,5 +42,5 @@ def _create_network_source(request: SourceRequest) -> ReconnectingSource:
         name,
         partial(NetworkCamera, request.address),
         patience_s=FOREVER if request.reconnect_s is None else request.reconnect_s,
-        waits=bool(request.reconnect_s),
+        wait_at_startup=bool(request.reconnect_s),
     )

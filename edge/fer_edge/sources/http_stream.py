@@ -51,7 +51,7 @@ class HttpStream:
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url, self._timeout_s = url, timeout_s
-        self._opened = _Opened()
+        self._opened = _OpenResources()
         self._response: Any = None
         self._peeked = b""
 
@@ -161,7 +161,7 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
         return digest, lambda secret, data: digest(f"{secret}:{data}")
 
 
-class _Opened:
+class _OpenResources:
     """The sockets and responses of a stream.
 
     Keeping them lets another thread unblock a read, and everything be closed.
@@ -199,7 +199,7 @@ class _Opened:
 
 
 class _Http(urllib.request.HTTPHandler):
-    def __init__(self, opened: _Opened) -> None:
+    def __init__(self, opened: _OpenResources) -> None:
         super().__init__()
         self._opened = opened
 
@@ -210,7 +210,7 @@ class _Http(urllib.request.HTTPHandler):
 
 
 class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, opened: _Opened, context: ssl.SSLContext) -> None:
+    def __init__(self, opened: _OpenResources, context: ssl.SSLContext) -> None:
         super().__init__(context=context)
         self._opened, self._own_context = opened, context
 

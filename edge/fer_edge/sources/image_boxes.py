@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fer_edge.sources.image_exif import orientation_of_turns
+from fer_edge.sources.image_exif import convert_to_exif_orientation
 
 __all__ = ["BoxedHeader", "read_boxed_header"]
 
-_MOST_BOXES = 10_000
+_MAX_BOXES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def read_boxed_header(content: bytes) -> BoxedHeader | None:
 
 def _iterate_boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 0
-    for _ in range(_MOST_BOXES):
+    for _ in range(_MAX_BOXES):
         if position + 8 > len(content):
             return
         size, name = struct.unpack_from(">I4s", content, position)
@@ -80,7 +80,7 @@ def _read_meta(meta: bytes) -> tuple[tuple[int, int] | None, int, int | None, bo
         elif name == b"imir":
             mirror = body[0] & 1
     alpha = any(name == b"auxC" and b"alpha" in body for name, body in properties)
-    return size, orientation_of_turns(turns, mirror), depth, alpha
+    return size, convert_to_exif_orientation(turns, mirror), depth, alpha
 
 
 def _read_associations(ipma: bytes, item: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["exif_orientation", "orientation_of_turns", "oriented"]
+__all__ = ["apply_orientation", "convert_to_exif_orientation", "read_exif_orientation"]
 
 _ORIENTATION_TAG: Final = 0x0112
 _EXIF_HEADER: Final = b"Exif\0\0"
@@ -17,7 +17,7 @@ _EXIF_HEADER: Final = b"Exif\0\0"
 _ORIENTATIONS: Final = ((1, 4, 2), (8, 5, 7), (3, 2, 4), (6, 7, 5))
 
 
-def exif_orientation(exif: bytes) -> int:
+def read_exif_orientation(exif: bytes) -> int:
     """Return the orientation, 1 to 8, from EXIF data with or without the Exif header.
 
     Returns 1 if there is no valid orientation.
@@ -38,7 +38,7 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
-def orientation_of_turns(quarter_turns: int, mirror: int | None) -> int:
+def convert_to_exif_orientation(quarter_turns: int, mirror: int | None) -> int:
     """Return the EXIF orientation for AVIF's ``irot`` and ``imir`` properties.
 
     ``quarter_turns`` are counterclockwise. ``mirror`` is applied after them: 0 is top to bottom, 1 left to right.
@@ -46,7 +46,7 @@ def orientation_of_turns(quarter_turns: int, mirror: int | None) -> int:
     return _ORIENTATIONS[quarter_turns % 4][0 if mirror is None else 1 + mirror % 2]
 
 
-def oriented(image: NDArray[Any], orientation: int) -> NDArray[Any]:
+def apply_orientation(image: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn an image, (height, width, …), upright given its EXIF orientation, 1 to 8."""
     if orientation in (5, 6, 7, 8):
         image = np.swapaxes(image, 0, 1)

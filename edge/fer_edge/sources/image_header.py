@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from fer_edge.sources.image_boxes import read_boxed_header
-from fer_edge.sources.image_exif import exif_orientation
+from fer_edge.sources.image_exif import read_exif_orientation
 from fer_edge.sources.image_jpeg import JPEG_START, read_jpeg_header
 
 __all__ = ["ImageHeader", "read_header"]
 
-_MOST_PARTS: Final = 100_000  # chunks or pages that are read at most
+_MAX_PARTS: Final = 100_000  # chunks or pages that are read at most
 _HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 
 
@@ -65,7 +65,7 @@ def _read_jpeg(content: bytes) -> ImageHeader:
 def _read_png(content: bytes) -> ImageHeader:
     width, height, _, color = struct.unpack_from(">IIBB", content, 16)
     alpha, frames, orientation, position = color in (4, 6), 1, 1, 8
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if position + 8 > len(content):
             break
         length, name = struct.unpack_from(">I4s", content, position)
@@ -75,7 +75,7 @@ def _read_png(content: bytes) -> ImageHeader:
         elif name == b"acTL":
             (frames,) = struct.unpack_from(">I", content, body)
         elif name == b"eXIf":
-            orientation = exif_orientation(content[body : body + length])
+            orientation = read_exif_orientation(content[body : body + length])
         position = body + length + 4
     return ImageHeader(
         kind="PNG", size=(width, height), orientation=orientation, frames=frames, animated=True, alpha=alpha
@@ -86,7 +86,7 @@ def _read_webp(content: bytes) -> ImageHeader:
     if content[8:12] != b"WEBP":
         return ImageHeader(kind="")
     size, alpha, frames, orientation, position = None, False, 0, 1, 12
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_PARTS):
         if position + 8 > len(content):
             break
         name, length = struct.unpack_from("<4sI", content, position)
@@ -102,7 +102,7 @@ def _read_webp(content: bytes) -> ImageHeader:
             size = (width & 0x3FFF, height & 0x3FFF)
         frames += name == b"ANMF"
         if name == b"EXIF":
-            orientation = exif_orientation(body)
+            orientation = read_exif_orientation(body)
         position += 8 + length + length % 2
     return ImageHeader(
         kind="WebP", size=size, orientation=orientation, frames=max(1, frames), animated=True, alpha=alpha
@@ -137,7 +137,7 @@ def _read_tiff(content: bytes) -> ImageHeader:
     entry_size, pages = struct.calcsize(f"={entry_format}"), 0
     first: dict[int, int] = {}
     seen: set[int] = set()
-    while page and page not in seen and len(seen) < _MOST_PARTS:
+    while page and page not in seen and len(seen) < _MAX_PARTS:
         seen.add(page)
         try:
             (count,) = struct.unpack_from(order + count_format, content, page)

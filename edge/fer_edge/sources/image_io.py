@@ -18,9 +18,9 @@ import numpy as np
 from fer_edge.errors import SourceError
 from fer_edge.runtime.notice import Notice
 from fer_edge.sources.image_decoders import decode
-from fer_edge.sources.image_exif import oriented
+from fer_edge.sources.image_exif import apply_orientation
 from fer_edge.sources.image_header import ImageHeader, read_header
-from fer_edge.sources.image_jpeg import completed_jpeg
+from fer_edge.sources.image_jpeg import complete_jpeg
 from fer_edge.sources.image_values import to_bgr
 from fer_edge.types import Image
 
@@ -30,7 +30,7 @@ _LOG: Final = logging.getLogger(__name__)
 
 MOST_PIXELS: Final = 1 << 28
 """The most pixels of an image; more than any camera takes. A small file can claim enough to use up all memory."""
-_MOST_BYTES: Final = 1 << 31  # of a file; an image of that many pixels needs less, even with floats
+_MAX_BYTES: Final = 1 << 31  # of a file; an image of that many pixels needs less, even with floats
 _LINEAR: Final = frozenset({"HDR", "OpenEXR"})
 _VIDEO_KINDS: Final = frozenset({"GIF", "PNG"})  # FFmpeg can read all their frames
 
@@ -69,14 +69,14 @@ def load_image(path: Path | str) -> ImageFile:
             f"{name}: image too large: {header.size[0]}×{header.size[1]} pixels, more than {MOST_PIXELS:,}; "
             "make it smaller"
         )
-    whole = completed_jpeg(content) if header.kind == "JPEG" else content
+    whole = complete_jpeg(content) if header.kind == "JPEG" else content
     if whole is None:
         raise SourceError(f"{name}: incomplete JPEG; get the complete file")
     try:
         decoded = decode(whole, header, MOST_PIXELS)
         if decoded is None or not decoded.size:
             raise _explain_unreadable(header)
-        upright = oriented(decoded, header.orientation)
+        upright = apply_orientation(decoded, header.orientation)
         image, notes = to_bgr(
             upright,
             depth=header.depth,
@@ -113,7 +113,7 @@ def _read_content(path: Path, name: str) -> bytes:
             )
         if not stat.S_ISREG(mode):
             raise SourceError(f"{name}: not an image: it is a pipe or socket; save the image to a file")
-        if path.stat().st_size > _MOST_BYTES:
+        if path.stat().st_size > _MAX_BYTES:
             raise SourceError(f"{name}: cannot read image: the file is larger than 2 GB; make it smaller")
         content = path.read_bytes()
     except (OSError, ValueError) as error:

@@ -11,9 +11,9 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from fer_edge.sources.image_exif import exif_orientation
+from fer_edge.sources.image_exif import read_exif_orientation
 
-__all__ = ["JPEG_START", "JpegHeader", "completed_jpeg", "read_jpeg_header"]
+__all__ = ["JPEG_START", "JpegHeader", "complete_jpeg", "read_jpeg_header"]
 
 JPEG_START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"
@@ -55,7 +55,7 @@ def read_jpeg_header(jpeg: bytes) -> JpegHeader | None:
             height, width = struct.unpack_from(">xHH", body)
             size = (width, height)
         elif marker == _APP1 and body.startswith(b"Exif\0\0") and orientation == 1:
-            orientation = exif_orientation(body)
+            orientation = read_exif_orientation(body)
         elif marker == _APP2 and body.startswith(b"MPF\0"):
             views = 1 if _GAIN_MAP.search(jpeg) else _count_views(body[4:])
         elif marker == _SCAN:
@@ -63,7 +63,7 @@ def read_jpeg_header(jpeg: bytes) -> JpegHeader | None:
     return None
 
 
-def completed_jpeg(jpeg: bytes) -> bytes | None:
+def complete_jpeg(jpeg: bytes) -> bytes | None:
     """Return the JPEG with an end marker, or None if part of its image is missing.
 
     OpenCV rejects a JPEG without an end marker. A missing or overwritten end marker is harmless: the image is

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from fer_edge.errors import SourceError
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.base import SourceItem, SourceRequest
 from fer_edge.sources.image_decoders import CONVERT_HEIC, reads_heic
 from fer_edge.sources.image_io import can_list, read_image
@@ -72,7 +72,7 @@ HEIC_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
 """Suffixes that also count as images if pi-heif is installed."""
 _SYSTEM_FILES: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 _SYSTEM_FOLDERS: Final = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
-_MOST_SUFFIXES: Final = 6  # listed by name; a folder may contain files of any kind
+_MAX_SUFFIXES: Final = 6  # listed by name; a folder may contain files of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,10 @@ class FoundImages:
         if not total:
             return None
         common = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
-        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MOST_SUFFIXES]]
-        if len(common) > _MOST_SUFFIXES:
-            kinds.append(f"{sum(count for _, count in common[_MOST_SUFFIXES:])} others")
-        line = f"{counted(total, 'file')} skipped ({', '.join(kinds)})"
+        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MAX_SUFFIXES]]
+        if len(common) > _MAX_SUFFIXES:
+            kinds.append(f"{sum(count for _, count in common[_MAX_SUFFIXES:])} others")
+        line = f"{format_count(total, 'file')} skipped ({', '.join(kinds)})"
         return f"{line}; to read HEIC: {CONVERT_HEIC}" if HEIC_SUFFIXES & set(self.left_out) else line
 
 
@@ -147,15 +147,15 @@ def is_system_file(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FILES | _SYSTEM_FOLDERS
 
 
-def find_images(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> list[Path]:
+def find_images(folder: Path | str, *, recursive: bool = False, exclude: Path | None = None) -> list[Path]:
     """Return the images in a folder, as found by :func:`search_images`."""
-    return search_images(folder, recursive=recursive, without=without).paths
+    return search_images(folder, recursive=recursive, exclude=exclude).paths
 
 
-def search_images(folder: Path | str, *, recursive: bool = False, without: Path | None = None) -> FoundImages:
+def search_images(folder: Path | str, *, recursive: bool = False, exclude: Path | None = None) -> FoundImages:
     """Find the images in a folder and count its other files.
 
-    Hidden and system files and folders are ignored, as is the folder ``without``. Anything that cannot be examined,
+    Hidden and system files and folders are ignored, as is the folder ``exclude``. Anything that cannot be examined,
     such as an unreadable subfolder, is listed as an image, so that reading it reports the reason. Paths start with
     ``folder`` as given. Raises SourceError if the folder cannot be read or contains no images.
     """
@@ -167,7 +167,7 @@ def search_images(folder: Path | str, *, recursive: bool = False, without: Path 
                     f"{os.fspath(folder)}: not a folder", hint="for a file, use: fer-edge image"
                 )
             raise SourceError(f"{os.fspath(folder)}: folder does not exist")
-        excluded = None if without is None else without.resolve()
+        excluded = None if exclude is None else exclude.resolve()
         suffixes = IMAGE_SUFFIXES | HEIC_SUFFIXES if reads_heic() else IMAGE_SUFFIXES
         left_out: Counter[str] = Counter()
         found = FoundImages(sorted(_images_below(root, recursive, excluded, suffixes, left_out)), left_out)
@@ -186,7 +186,7 @@ def search_images(folder: Path | str, *, recursive: bool = False, without: Path 
 
 
 def _images_below(
-    folder: Path, recursive: bool, without: Path | None, suffixes: frozenset[str], left_out: Counter[str]
+    folder: Path, recursive: bool, exclude: Path | None, suffixes: frozenset[str], left_out: Counter[str]
 ) -> Iterator[Path]:
     folders = [folder]
     while folders:
@@ -198,7 +198,7 @@ def _images_below(
                     continue
                 # Symbolic links to folders are not followed: they may lead back up.
                 if entry.is_dir(follow_symlinks=False):
-                    if recursive and (without is None or below.resolve() != without):
+                    if recursive and (exclude is None or below.resolve() != exclude):
                         if can_list(below):
                             folders.append(below)
                         else:

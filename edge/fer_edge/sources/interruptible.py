@@ -14,7 +14,7 @@ __all__ = ["CallThread"]
 
 T = TypeVar("T")
 
-_PATIENCE_S: Final = 0.1  # how often a wait checks for a signal or for its end
+_POLL_S: Final = 0.1  # how often a wait checks for a signal or for its end
 
 
 class CallThread:
@@ -42,7 +42,7 @@ class CallThread:
         outcome = _Outcome()
         self._calls.put((function, outcome))
         deadline = time.monotonic() + timeout_s
-        while not outcome.done.wait(_PATIENCE_S):
+        while not outcome.done.wait(_POLL_S):
             if self._closed.is_set():
                 raise InterruptedError("closed while waiting")
             raise_if_interrupted()

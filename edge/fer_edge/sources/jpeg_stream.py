@@ -17,7 +17,7 @@ _START: Final = b"\xff\xd8\xff"
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _STAND_ALONE: Final = frozenset({_TEM, *range(0xD0, 0xD8)})  # markers without a length
-_MOST_BYTES: Final = 64 << 20  # of an image
+_MAX_BYTES: Final = 64 << 20  # of an image
 
 
 class JpegSplitter:
@@ -39,7 +39,7 @@ class JpegSplitter:
         while self._find_start():
             end = self._find_end()
             if end is None:
-                if len(self._data) > _MOST_BYTES:
+                if len(self._data) > _MAX_BYTES:
                     self._drop_image(len(self._data))
                 return
             yield bytes(self._data[:end])

@@ -10,9 +10,9 @@ from typing import Final, Protocol, Self
 
 from fer_edge.types import Frame
 
-__all__ = ["Arrival", "CameraFault", "LiveClock", "LiveConnection", "RecordingEnded", "Stamp"]
+__all__ = ["Arrival", "CameraFault", "FrameStamp", "LiveClock", "LiveConnection", "RecordingEnded"]
 
-_LEAST_STEP_S: Final = 1e-6  # the last decimal in a row: times increase strictly
+_MIN_STEP_S: Final = 1e-6  # the last decimal in a row: times increase strictly
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FrameStamp:
     """A frame's number and times.
 
     ``time_s`` is in seconds since the run's first frame, ``clock`` is the wall-clock time.
@@ -58,21 +58,21 @@ class LiveClock:
     def __init__(self) -> None:
         self._next = 0
         self._first_s: float | None = None
-        self._last_s = -_LEAST_STEP_S
+        self._last_s = -_MIN_STEP_S
 
     @property
     def frames(self) -> int:
         """The number of frames, including skipped ones."""
         return self._next
 
-    def stamp(self, arrival: Arrival, skipped: int = 0) -> Stamp:
+    def stamp(self, arrival: Arrival, skipped: int = 0) -> FrameStamp:
         """Return the stamp of the next frame; ``skipped`` frames before it were not used."""
         if self._first_s is None:
             self._first_s, skipped = arrival.moment_s, 0
-        self._last_s = max(arrival.moment_s - self._first_s, self._last_s + _LEAST_STEP_S)
+        self._last_s = max(arrival.moment_s - self._first_s, self._last_s + _MIN_STEP_S)
         index = self._next + skipped
         self._next = index + 1
-        return Stamp(index, self._last_s, arrival.clock)
+        return FrameStamp(index, self._last_s, arrival.clock)
 
 
 class CameraFault(Exception):  # noqa: N818  (becomes a SourceError in the source that reconnects)

@@ -13,15 +13,15 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.sources.live import Arrival
 
-__all__ = ["Backlog", "Device", "LiveReader", "Waiting"]
+__all__ = ["Backlog", "Device", "LiveReader", "QueuedItem"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_PATIENCE_S: Final = 0.1  # how often a wait checks for a signal
+_POLL_S: Final = 0.1  # how often a wait checks for a signal
 _OLD_S: Final = 0.25  # older items are dropped when an item arrives that can be decoded without them
-_MOST_ITEMS: Final = 512
-_MOST_BYTES: Final = 64 << 20
+_MAX_ITEMS: Final = 512
+_MAX_BYTES: Final = 64 << 20
 
 
 class Device(Protocol[T_co]):
@@ -44,16 +44,16 @@ class Device(Protocol[T_co]):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting(Generic[T]):
+class QueuedItem(Generic[T]):
     """An item from the backlog.
 
-    ``skipped`` items before it were dropped. ``broken`` means that it does not continue the item taken before it.
+    ``skipped`` items before it were dropped. ``follows_gap`` means that it does not continue the item taken before it.
     """
 
     item: T
     arrival: Arrival
     skipped: int
-    broken: bool
+    follows_gap: bool
 
 
 class Backlog(Generic[T]):
@@ -68,7 +68,7 @@ class Backlog(Generic[T]):
         self.newest_only = newest_only
         self._items: deque[tuple[T, Arrival, int]] = deque()
         self._bytes = self._skipped = 0
-        self._broken = False
+        self._follows_gap = False
 
     def __len__(self) -> int:
         return len(self._items)
@@ -78,25 +78,25 @@ class Backlog(Generic[T]):
         if self._items and (
             (self.newest_only and whole)
             or (whole and self._items[0][1].age_s > _OLD_S)
-            or len(self._items) >= _MOST_ITEMS
-            or self._bytes + size > _MOST_BYTES
+            or len(self._items) >= _MAX_ITEMS
+            or self._bytes + size > _MAX_BYTES
         ):
             self.drop()
         self._items.append((item, arrival, size))
         self._bytes += size
 
-    def pop(self) -> Waiting[T]:
+    def pop(self) -> QueuedItem[T]:
         """Remove and return the oldest item."""
         item, arrival, size = self._items.popleft()
         self._bytes -= size
-        waiting = Waiting(item, arrival, self._skipped, self._broken)
-        self._skipped, self._broken = 0, False
+        waiting = QueuedItem(item, arrival, self._skipped, self._follows_gap)
+        self._skipped, self._follows_gap = 0, False
         return waiting
 
     def drop(self) -> None:
         """Drop all queued items."""
         self._skipped += len(self._items)
-        self._broken = self._broken or bool(self._items)
+        self._follows_gap = self._follows_gap or bool(self._items)
         self._items.clear()
         self._bytes = 0
 
@@ -133,11 +133,11 @@ class LiveReader(Generic[T]):
                 self._raise_failure()
                 if Arrival.now().moment_s > deadline_s:
                     raise TimeoutError
-                self._changed.wait(_PATIENCE_S)
+                self._changed.wait(_POLL_S)
                 raise_if_interrupted()
             self._last = Arrival.now()
 
-    def take(self, timeout_s: float) -> Waiting[T]:
+    def take(self, timeout_s: float) -> QueuedItem[T]:
         """Wait for the next item.
 
         Raises TimeoutError if none arrives for ``timeout_s`` seconds, the exception of reading once the items before it
@@ -148,7 +148,7 @@ class LiveReader(Generic[T]):
                 self._raise_failure()
                 if self._last.age_s > timeout_s:
                     raise TimeoutError
-                self._changed.wait(_PATIENCE_S)
+                self._changed.wait(_POLL_S)
                 raise_if_interrupted()
             if self._closed:
                 raise InterruptedError

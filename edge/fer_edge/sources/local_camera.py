@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from fer_edge.sources.base import SourceRequest
-from fer_edge.sources.live import CameraFault, LiveClock, Stamp
+from fer_edge.sources.live import CameraFault, FrameStamp, LiveClock
 from fer_edge.sources.live_reader import Backlog, Device, LiveReader
 from fer_edge.sources.reconnecting import ReconnectingSource
 from fer_edge.sources.video_facts import sanitize_frame_rate
@@ -26,7 +26,7 @@ from fer_edge.types import Frame, Image
 
 __all__ = [
     "CaptureDevice",
-    "FrozenImage",
+    "FrozenImageDetector",
     "LocalCamera",
     "LocalDevice",
     "as_bgr",
@@ -44,7 +44,7 @@ FROZEN_S: Final = 60.0  # of identical images, which some drivers return once th
 _FAILED_READS: Final = 10  # in a row until the camera counts as lost
 _RETRY_S: Final = 0.05
 _PATIENCE_S: Final = 30.0  # retries for a camera that was unplugged
-_MOST_BLOCKED: Final = 4  # threads blocked in a driver
+_MAX_BLOCKED: Final = 4  # threads blocked in a driver
 _RATE_TOLERANCE: Final = 0.05  # relative difference in frame rate
 _SAMPLE: Final = 4  # every fourth row and column are enough to detect identical images
 _BUSY: Final = "check that no other program uses it and, on Linux, that you are in the video group"
@@ -59,7 +59,7 @@ class LocalDevice(Device[T], Protocol[T]):
 
     frame_rate: float | None
 
-    def to_frame(self, item: T, name: str, stamp: Stamp) -> Frame:
+    def to_frame(self, item: T, name: str, stamp: FrameStamp) -> Frame:
         """Return the frame of an item; conversion may be deferred."""
 
 
@@ -71,7 +71,7 @@ class LocalCamera:
         device: LocalDevice[Any],
         name: str,
         clock: LiveClock,
-        frozen: FrozenImage,
+        frozen: FrozenImageDetector,
         requested: _RequestedMode,
         *,
         remedy: str = _BUSY,
@@ -111,14 +111,14 @@ class LocalCamera:
             except TimeoutError as error:
                 if not given:
                     raise CameraFault(
-                        "it opened but delivered no image", self._remedy, hint=_LIBCAMERA_HINT
+                        "opened but delivered no image", self._remedy, hint=_LIBCAMERA_HINT
                     ) from error
                 raise CameraFault(
                     f"no image for {SILENCE_S:g} s", "check its cable, or plug it in again"
                 ) from error
-            if self._frozen.holds(waiting.item, waiting.arrival.moment_s):
+            if self._frozen.is_frozen(waiting.item, waiting.arrival.moment_s):
                 raise CameraFault(
-                    f"its image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
+                    f"image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
                 )
             stamp = self._clock.stamp(waiting.arrival, waiting.skipped)
             frame = self._device.to_frame(waiting.item, self._name, stamp)
@@ -129,7 +129,7 @@ class LocalCamera:
             del waiting, frame
 
 
-class FrozenImage:
+class FrozenImageDetector:
     """Detects that a camera delivers the same image over and over.
 
     Sensor noise makes every real image different. The state is kept across reconnections: if the camera still delivers
@@ -145,7 +145,7 @@ class FrozenImage:
         """Start over after the camera was opened."""
         self._digest = self._since_s = None
 
-    def holds(self, image: Any, moment_s: float) -> bool:
+    def is_frozen(self, image: Any, moment_s: float) -> bool:
         """Return whether the camera has delivered only this image for too long.
 
         ``moment_s`` is the image's time on the monotonic clock.
@@ -197,7 +197,7 @@ class CaptureDevice:
             if read and image is not None and image.size:
                 return image
             time.sleep(_RETRY_S)
-        raise CameraFault("it stopped delivering images", "check its cable, or plug it in again")
+        raise CameraFault("stopped delivering images", "check its cable, or plug it in again")
 
     def interrupt(self) -> None:
         """Do nothing: OpenCV's calls cannot be interrupted."""
@@ -207,7 +207,7 @@ class CaptureDevice:
         if self._capture is not None:
             self._capture.release()
 
-    def to_frame(self, item: Any, name: str, stamp: Stamp) -> Frame:
+    def to_frame(self, item: Any, name: str, stamp: FrameStamp) -> Frame:
         """Return the frame of an image, which may be gray, 16-bit or have alpha."""
         return Frame(as_bgr(item), name, stamp.index, stamp.time_s, clock=stamp.clock)
 
@@ -223,7 +223,7 @@ def _check_device(target: int | str) -> None:
         raise CameraFault(
             f"{device} does not exist; found {', '.join(present) or 'no camera'}",
             "plug in a camera",
-            hint="or name one: fer-edge camera /dev/videoN or URL",
+            hint="or specify one: fer-edge camera /dev/videoN or URL",
         )
 
 
@@ -274,20 +274,20 @@ def create_local_source(
 
     ``create`` makes the device for each connection.
     """
-    frozen, requested = FrozenImage(), _RequestedMode(request.address, request.size, request.rate)
+    frozen, requested = FrozenImageDetector(), _RequestedMode(request.address, request.size, request.rate)
     threads: list[Thread] = []
 
     def connect(clock: LiveClock) -> LocalCamera:
         threads[:] = [thread for thread in threads if thread.is_alive()]
-        if len(threads) >= _MOST_BLOCKED:
-            raise CameraFault("its driver does not respond", "plug it in again, or restart the machine")
+        if len(threads) >= _MAX_BLOCKED:
+            raise CameraFault("driver does not respond", "plug it in again, or restart the machine")
         camera = LocalCamera(create(), request.address, clock, frozen, requested, remedy=remedy)
         threads.append(camera.reader.thread)
         return camera
 
     patience_s = _PATIENCE_S if request.reconnect_s is None else request.reconnect_s
     return ReconnectingSource(
-        request.address, connect, patience_s=patience_s, waits=bool(request.reconnect_s)
+        request.address, connect, patience_s=patience_s, wait_at_startup=bool(request.reconnect_s)
     )
 
 

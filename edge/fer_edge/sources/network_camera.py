@@ -11,7 +11,7 @@ import av
 
 from fer_edge.sources import network_stream
 from fer_edge.sources.live import CameraFault, LiveClock
-from fer_edge.sources.live_reader import Backlog, LiveReader, Waiting
+from fer_edge.sources.live_reader import Backlog, LiveReader, QueuedItem
 from fer_edge.sources.network_stream import NetworkStream
 from fer_edge.sources.urls import redact_credentials
 from fer_edge.sources.video_container import MOST_PIXELS
@@ -27,11 +27,12 @@ _THREADS: Final = (
     4  # at most, each for a slice of an image; decoding several images at a time would add latency
 )
 _STALE_S: Final = 0.1  # a frame this old is skipped if another one is waiting
-_STALE_FOR_S: Final = 0.2  # but not for longer: all frames of a slow decoder are this old
+# Skip stale frames for at most this long: a slow decoder produces nothing but stale frames.
+_STALE_FOR_S: Final = 0.2
 _BEHIND_S: Final = 0.5  # frames this old mean that decoding does not keep up
-_CATCH_UP_S: Final = 0.7  # of decoding during which it did not keep up
+_CATCH_UP_S: Final = 0.7  # after decoding this long without keeping up, wait for a key frame
 _KEY_FRAME_S: Final = 10.0  # a stream without marked key frames is decoded after this wait
-_MOST_ERRORS: Final = 100  # decoder errors in a row
+_MAX_ERRORS: Final = 100  # decoder errors in a row
 _SLOW_REMEDY: Final = "use its smaller stream, or set a lower size or rate in the camera"
 
 
@@ -98,7 +99,7 @@ class NetworkCamera:
                 given_s = time.monotonic()
             del images, waiting
 
-    def _take(self) -> Waiting[Any]:
+    def _take(self) -> QueuedItem[Any]:
         try:
             return self.reader.take(network_stream.SILENCE_S)
         except TimeoutError as error:
@@ -127,19 +128,19 @@ class _LiveDecoder:
         """The pixel aspect ratio (width to height) stated by the codec, or None."""
         return self._context.sample_aspect_ratio
 
-    def decode(self, waiting: Waiting[Any]) -> list[Any]:
+    def decode(self, waiting: QueuedItem[Any]) -> list[Any]:
         """Return the images (``av.VideoFrame``) that a packet completes.
 
         The result is empty before a key frame. Raises CameraFault.
         """
         packet = waiting.item
-        if waiting.broken and not packet.is_keyframe:
+        if waiting.follows_gap and not packet.is_keyframe:
             self._restart()
         if self._needs_key and not packet.is_keyframe:
             if time.monotonic() - self._waiting_since < _KEY_FRAME_S:
                 self.left_out += 1
                 return []
-        elif (waiting.broken or self._needs_key) and self._context.is_open:
+        elif (waiting.follows_gap or self._needs_key) and self._context.is_open:
             self._context.flush_buffers()
         self._needs_key = False
         try:
@@ -148,7 +149,7 @@ class _LiveDecoder:
             return []
         except av.error.FFmpegError as error:
             self._errors += 1
-            if self._errors >= _MOST_ERRORS:
+            if self._errors >= _MAX_ERRORS:
                 raise CameraFault(
                     f"cannot decode its images ({error.strerror})", "restart the camera"
                 ) from error

@@ -25,12 +25,12 @@ __all__ = ["SILENCE_S", "NetworkStream"]
 SILENCE_S: Final = 5.0  # without a packet until the camera counts as lost
 _MAX_RATE: Final = 240.0  # frames per second; higher values are clock ticks
 _PEEK: Final = 4096
-_MOST_PEEKED: Final = 16 << 20
-_LEAST: Final = 16  # bytes needed to recognize a format
+_MAX_PEEKED: Final = 16 << 20
+_MIN_BYTES: Final = 16  # bytes needed to recognize a format
 _ENDLESS: Final = 1 << 40  # bytes; some servers state a huge length for an endless stream
 _JPEG: Final = b"\xff\xd8\xff"
 _PNG: Final = b"\x89PNG"
-_MOST_FAILURES: Final = 100  # demuxer errors in a row
+_MAX_FAILURES: Final = 100  # demuxer errors in a row
 _CHECK: Final = "check the address and that the camera is on"
 _NAME_STREAM: Final = "use the address of the stream itself; see the camera's manual or settings"
 _RECORDING: Final = "the server returned a recording, not a live stream"
@@ -162,7 +162,7 @@ class NetworkStream:
                 packet = next(packets, None)
             except (av.error.InvalidDataError, av.error.PatchWelcomeError) as error:
                 failures += 1
-                if failures >= _MOST_FAILURES:
+                if failures >= _MAX_FAILURES:
                     raise CameraFault("the data it sends is damaged", _CHECK) from error
                 packets = container.demux(stream)
                 continue
@@ -240,7 +240,7 @@ def _is_undecided(start: bytes) -> bool:
     """Return whether more bytes are needed to recognize the format."""
     if not start or len(start) >= _PEEK or _JPEG in start:
         return False
-    return len(start) < _LEAST or (all(byte in _PRINTABLE for byte in start) and b"--" in start[:8])
+    return len(start) < _MIN_BYTES or (all(byte in _PRINTABLE for byte in start) and b"--" in start[:8])
 
 
 def _is_one_image(http: HttpStream) -> bool:
@@ -248,7 +248,7 @@ def _is_one_image(http: HttpStream) -> bool:
     if (http.length or _ENDLESS) < _ENDLESS:
         return True
     splitter, place = JpegSplitter(), 0
-    while len(start := http.peek(_PEEK)) < _MOST_PEEKED:
+    while len(start := http.peek(_PEEK)) < _MAX_PEEKED:
         images = list(splitter.feed(start[place:]))
         place = len(start)
         if images:

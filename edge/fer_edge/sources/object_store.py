@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fer_edge.errors import MissingExtraError
 
-__all__ = ["file_system_of", "is_object_url", "open_object"]
+__all__ = ["is_object_url", "open_file_system", "open_object"]
 
 _SCHEMES: Final = ("s3://", "gs://", "gcs://")
 _BUFFER: Final = 1 << 20  # bytes; every request takes about 10 ms, however small
@@ -19,7 +19,7 @@ def is_object_url(address: str) -> bool:
     return address.startswith(_SCHEMES)
 
 
-def file_system_of(address: str) -> tuple[Any, str]:
+def open_file_system(address: str) -> tuple[Any, str]:
     """Return the ``pyarrow.fs.FileSystem`` of an address and the path in it.
 
     The path is ``bucket/key``. Credentials and region come from the store's usual places: environment variables,
@@ -46,5 +46,5 @@ def open_object(address: str) -> Any:
 
     Raises MissingExtraError, OSError.
     """
-    file_system, path = file_system_of(address)
+    file_system, path = open_file_system(address)
     return io.BufferedReader(file_system.open_input_file(path), _BUFFER)

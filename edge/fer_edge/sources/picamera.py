@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import UsageError, reason_of
 from fer_edge.sources.base import Source, SourceRequest
-from fer_edge.sources.live import CameraFault, Stamp
+from fer_edge.sources.live import CameraFault, FrameStamp
 from fer_edge.sources.local_camera import create_local_source
-from fer_edge.sources.video_pixels import geometry_of, to_frame
+from fer_edge.sources.video_pixels import compute_geometry, to_frame
 from fer_edge.types import Frame
 
 __all__ = ["PicameraDevice", "create_source"]
@@ -82,9 +82,7 @@ class PicameraDevice:
         try:
             return self._camera.capture_array("main")
         except Exception as error:
-            raise CameraFault(
-                f"it stopped delivering images: {' '.join(str(error).split())}", _CABLE
-            ) from error
+            raise CameraFault(f"stopped delivering images: {' '.join(str(error).split())}", _CABLE) from error
 
     def interrupt(self) -> None:
         """Do nothing: a capture ends with the next image."""
@@ -97,10 +95,12 @@ class PicameraDevice:
                 camera.stop()
             camera.close()
 
-    def to_frame(self, item: Any, name: str, stamp: Stamp) -> Frame:
+    def to_frame(self, item: Any, name: str, stamp: FrameStamp) -> Frame:
         """Return the frame of an array: gray is its luma, color is converted on demand."""
         decoded = _to_decoded(item, self._size)
-        return to_frame(decoded, geometry_of(decoded, None), name, stamp.index, stamp.time_s, stamp.clock)
+        return to_frame(
+            decoded, compute_geometry(decoded, None), name, stamp.index, stamp.time_s, stamp.clock
+        )
 
 
 def create_source(request: SourceRequest) -> Source:

@@ -13,7 +13,7 @@ from fer_edge.runtime.shutdown import raise_if_interrupted
 
 __all__ = ["PipeReader"]
 
-_PATIENCE_S: Final = 0.1
+_POLL_S: Final = 0.1
 
 
 class PipeReader:
@@ -57,7 +57,7 @@ class PipeReader:
         try:
             while not self._closed.is_set():
                 # On Windows, select works only with sockets.
-                if sys.platform == "win32" or select.select([self._descriptor], [], [], _PATIENCE_S)[0]:
+                if sys.platform == "win32" or select.select([self._descriptor], [], [], _POLL_S)[0]:
                     try:
                         return os.read(self._descriptor, size)
                     except BlockingIOError:  # another reader was faster

@@ -17,12 +17,11 @@ class PresentationClock:
     """Converts timestamps to strictly increasing seconds since the video's start.
 
     The times are those that players show. ``start_s`` is the container's start time; None uses the first frame's.
-    ``interval_s`` is the nominal time between frames, used for frames without a timestamp. ``joins`` means that
-    the container's clock may restart in the middle, as in broadcasts: after a jump ahead of ten seconds or more,
-    time continues from the value before the jump. Without ``joins``, a jump of less than an hour is a gap. A
-    clock that runs backward is joined in any container. ``end_s`` is the end of the video as stated by the
-    container: any jump up to there is a gap. A single frame with a wrong stamp is shown after the frame before
-    it.
+    ``interval_s`` is the nominal time between frames, used for frames without a timestamp. ``clock_may_restart``
+    means that the container's clock may restart in the middle, as in broadcasts: after a jump ahead of ten seconds or
+    more, time continues from the value before the jump. Without it, a jump of less than an hour is a gap. A clock that
+    runs backward is joined in any container. ``end_s`` is the end of the video as stated by the container: any jump up
+    to there is a gap. A single frame with a wrong stamp is shown after the frame before it.
     """
 
     def __init__(
@@ -30,12 +29,12 @@ class PresentationClock:
         start_s: float | None,
         interval_s: float,
         *,
-        joins: bool = False,
+        clock_may_restart: bool = False,
         end_s: float | None = None,
     ) -> None:
         self._offset_s = start_s
         self._interval_s = interval_s
-        self._joins, self._end_s = joins, end_s
+        self._clock_may_restart, self._end_s = clock_may_restart, end_s
         self._last_s: float | None = None
 
     def times(self, frames: Iterable[tuple[float | None, T]]) -> Iterator[tuple[float, T]]:
@@ -100,7 +99,7 @@ class PresentationClock:
 
         ``next_s`` is the time from this frame to the next one.
         """
-        if ahead_s <= 0 or (self._joins and self._last_s is not None):
+        if ahead_s <= 0 or (self._clock_may_restart and self._last_s is not None):
             return False
         if next_s is not None and next_s <= -JUMP_S:
             return False  # the frame's stamp is wrong

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from fer_edge.errors import SourceError, SourceLostError
 from fer_edge.runtime.shutdown import raise_if_interrupted
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.base import SourceItem
 from fer_edge.sources.live import CameraFault, LiveClock, LiveConnection, RecordingEnded
 from fer_edge.types import Discontinuity, Frame, StreamInfo
@@ -30,7 +30,7 @@ FIRST_WAIT_S: Final = 0.25
 OFTEN_WAIT_S: Final = 1.5
 SELDOM_WAIT_S: Final = 30.0
 _JOIN_S: Final = 1.0
-_PATIENCE_S: Final = 0.1  # how often a wait checks for a signal
+_POLL_S: Final = 0.1  # how often a wait checks for a signal
 
 
 class ReconnectingSource:
@@ -39,8 +39,8 @@ class ReconnectingSource:
     Frame numbers and times continue across connections. A lost camera is retried for ``patience_s`` seconds: at once,
     then every one to two seconds, and after ten minutes every thirty. When it is back, a Discontinuity ``reconnect``
     with the new ``info`` precedes its first frame; while it is lost, ``info.lost`` is true. If the frame size changes
-    without a reconnection, a Discontinuity ``size`` precedes the first frame of the new size. ``waits`` also waits for
-    a camera that cannot be reached at startup; its frames then begin with a Discontinuity ``connect``.
+    without a reconnection, a Discontinuity ``size`` precedes the first frame of the new size. ``wait_at_startup`` also
+    waits for a camera that cannot be reached at startup; its frames then begin with a Discontinuity ``connect``.
 
     Opening raises SourceError if there is no first frame. Iterating raises SourceLostError when it gives up on the
     camera. Another thread may close the source during iteration, which then ends.
@@ -52,10 +52,10 @@ class ReconnectingSource:
         create: Callable[[LiveClock], LiveConnection],
         *,
         patience_s: float = FOREVER,
-        waits: bool = False,
+        wait_at_startup: bool = False,
     ) -> None:
         self.info = StreamInfo(name=name, live=True)
-        self._create, self._patience_s, self._waits = create, patience_s, waits
+        self._create, self._patience_s, self._wait_at_startup = create, patience_s, wait_at_startup
         self._clock = LiveClock()
         self._closed = threading.Event()
         self._connection: LiveConnection | None = None
@@ -69,7 +69,7 @@ class ReconnectingSource:
             self._connect()
         except CameraFault as fault:
             self._disconnect()
-            if not self._waits or fault.permanent:
+            if not self._wait_at_startup or fault.permanent:
                 raise SourceError(f"{self._title}: {fault}", hint=fault.hint) from fault
             _LOG.warning("%s: %s; waiting for it", self._title, fault.reason)
             self.info = replace(self.info, lost=True)
@@ -192,13 +192,13 @@ class ReconnectingSource:
         """Wait for ``seconds`` or until patience runs out; return whether to go on."""
         until_s = min(time.monotonic() + seconds, since_s + self._patience_s)
         while (left_s := until_s - time.monotonic()) > 0:
-            if self._closed.wait(min(left_s, _PATIENCE_S)):
+            if self._closed.wait(min(left_s, _POLL_S)):
                 return False
             raise_if_interrupted()
         return not self._closed.is_set()
 
     def _give_up(self, fault: CameraFault | None) -> SourceError:
-        reason = "it delivered no frame" if fault is None else fault.reason
+        reason = "no frame delivered" if fault is None else fault.reason
         remedy = "check its cable or network" if fault is None else fault.remedy
         hint = None if fault is None else fault.hint
         advice = f"; {remedy}" if remedy else ""
@@ -207,7 +207,7 @@ class ReconnectingSource:
         if not frames:
             return SourceError(f"{self._title}: {reason}{patience}{advice}", hint=hint)
         return SourceLostError(
-            f"{self._title}: lost after {counted(frames, 'frame')}: {reason}{patience}{advice}; "
+            f"{self._title}: lost after {format_count(frames, 'frame')}: {reason}{patience}{advice}; "
             "the results so far are kept",
             hint=hint,
         )

@@ -12,7 +12,7 @@ from fer_edge.sources.base import Source, SourceFactory, SourceRequest
 from fer_edge.sources.rotation import RotatedSource
 from fer_edge.sources.urls import scheme_of
 
-__all__ = ["SOURCES", "create_source", "source_of"]
+__all__ = ["SOURCES", "create_source", "create_source_for"]
 
 _PICAMERA: Final = "picamera"
 
@@ -44,7 +44,7 @@ def create_source(name: str, *addresses: str, rotate: int = 0, **options: Any) -
     return RotatedSource(source, rotate) if rotate else source
 
 
-def source_of(source: str | Path | int) -> Source:
+def create_source_for(source: str | Path | int) -> Source:
     """Create the source for a path, a URL or a camera index.
 
     A folder is read as the images in it. Raises UsageError, SourceError.

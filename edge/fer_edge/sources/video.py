@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from fer_edge.errors import SourceError, SourceLostError
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.base import WHOLE, SourceItem, SourceRequest, Span
 from fer_edge.sources.presentation_clock import PresentationClock
 from fer_edge.sources.urls import redact_credentials
@@ -31,7 +31,7 @@ _LOG: Final = logging.getLogger(__name__)
 _EARLY_S: Final = 1.0  # seconds that may be missing at the end of a complete video
 _DECIMALS: Final = 6  # of the times in rows
 _REPORT_EVERY: Final = 64  # frames between two calls of on_skipped
-_DELAY: Final = 64  # frames that a decoder may still output after an error that precedes them
+_DELAY: Final = 64  # after a decoding error, a gap within this many frames counts as damage
 
 
 class VideoSource:
@@ -61,7 +61,7 @@ class VideoSource:
 
     def __enter__(self) -> Self:
         video = open_video(self._address)
-        facts = self._facts = VideoFacts.of(video.container, video.stream)
+        facts = self._facts = VideoFacts.from_container(video.container, video.stream)
         self._decoder = Decoder(video, self._threads)
         self.info = replace(
             self.info,
@@ -75,7 +75,7 @@ class VideoSource:
             *facts.size,
             "an unknown number of" if facts.rate is None else f"{facts.rate:g}",
         )
-        if not facts.stamped and facts.rate is None:
+        if not facts.has_timestamps and facts.rate is None:
             _LOG.warning(
                 "%s: the video has neither timestamps nor a frame rate; assuming %g frames a second",
                 title_of(self._address),
@@ -105,7 +105,7 @@ class VideoSource:
                 self._warn_stretched(geometry)
             yield to_frame(decoded, geometry, self.info.name, index, time_s)
             del decoded  # lets the decoder reuse its memory
-        if not decoder.closed:
+        if not decoder.is_closed:
             progress.check_end(title_of(self._address))
 
     def _read(
@@ -113,13 +113,17 @@ class VideoSource:
     ) -> Iterator[tuple[int, float, Any]]:
         """Yield the number, time and decoded image of each frame in the span."""
         start_s, end_s = self._span.start_s, self._span.end_s
-        offset_s = None if facts.by_dts else facts.start_s
+        offset_s = None if facts.has_only_packet_timestamps else facts.start_s
         numbers = None
-        if start_s > 0 and facts.stamped and offset_s is not None:
-            packet_clock = PacketClock(offset_s, progress.interval_s, joins=facts.joins)
+        if start_s > 0 and facts.has_timestamps and offset_s is not None:
+            packet_clock = PacketClock(
+                offset_s, progress.interval_s, clock_may_restart=facts.clock_may_restart
+            )
             numbers = decoder.skip_to(start_s, packet_clock, self._on_skipped)
             offset_s = packet_clock.offset_s
-        clock = PresentationClock(offset_s, progress.interval_s, joins=facts.joins, end_s=facts.end_s)
+        clock = PresentationClock(
+            offset_s, progress.interval_s, clock_may_restart=facts.clock_may_restart, end_s=facts.end_s
+        )
         index = 0
         for time_s, decoded in clock.times(progress.stamp(decoder)):
             if numbers is not None and decoded.pts is not None:
@@ -167,8 +171,8 @@ class _Progress:
         start_s = self._facts.start_s or 0.0
         for decoded in frames:
             stamp_s = None
-            if self._facts.stamped:
-                ticks = decoded.dts if self._facts.by_dts else decoded.pts
+            if self._facts.has_timestamps:
+                ticks = decoded.dts if self._facts.has_only_packet_timestamps else decoded.pts
                 stamp_s = None if ticks is None else float(ticks * decoded.time_base)
             if stamp_s is not None:
                 self._reached_s = max(self._reached_s, stamp_s - start_s + self.interval_s)
@@ -178,7 +182,7 @@ class _Progress:
     def show(self, time_s: float) -> None:
         """Record the next frame."""
         decoder = self._decoder
-        if not self._frames and (self._span.start_s or self._facts.joins or time_s <= _EARLY_S):
+        if not self._frames and (self._span.start_s or self._facts.clock_may_restart or time_s <= _EARLY_S):
             decoder.errors = decoder.suspects = 0  # the video was cut out of a longer one
         errors = decoder.errors + decoder.suspects
         self._near = _DELAY if errors > self._errors else self._near - 1
@@ -201,7 +205,8 @@ class _Progress:
             hint = (
                 ""
                 if decoder.is_seekable
-                else "; to read .mp4, name the file: it can be streamed only if it was made for streaming"
+                else "; an .mp4 can be read from a pipe only if it was written for streaming: "
+                "pass the file's path instead"
             )
             raise SourceError(f"{title}: cannot decode any frame of the video{why}{hint}")
         end_s = self._end_s()
@@ -211,7 +216,7 @@ class _Progress:
             why = f": {decoder.lost}" if decoder.lost is not None else ""
             until = f", {missing_s:.1f} s before its end" if missing_s > _EARLY_S else ""
             raise SourceLostError(
-                f"{title}: the video ended early, after {counted(frames, 'frame')}{until}{why}; "
+                f"{title}: the video ended early, after {format_count(frames, 'frame')}{until}{why}; "
                 "the results so far are kept"
             )
         if decoder.errors or self._gaps_s:
@@ -222,7 +227,7 @@ class _Progress:
             )
             raise SourceLostError(
                 f"{title}: the video is damaged: {what}; "
-                f"the results of the other {counted(frames, 'frame')} are kept"
+                f"the results of the other {format_count(frames, 'frame')} are kept"
             )
 
     def _end_s(self) -> float | None:

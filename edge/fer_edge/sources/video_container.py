@@ -120,7 +120,7 @@ def title_of(address: str) -> str:
 def _open_container(video: OpenVideo, address: str) -> None:
     if address == STDIN:
         if sys.stdin is None:
-            raise SourceError("cannot read a video from standard input: it is closed; name a file")
+            raise SourceError("cannot read a video from standard input: it is closed; specify a file")
         video.pipe = PipeReader(sys.stdin.fileno())
     elif is_object_url(address):
         try:
@@ -203,7 +203,7 @@ def find_video(container: Any, title: str) -> Any:
     if streams and streams[0].codec_context is not None:
         context = streams[0].codec_context
         if context.name in _TEXT_CODECS:
-            raise SourceError(f"{title}: cannot open video: it is a text file; name a video")
+            raise SourceError(f"{title}: cannot open video: it is a text file; specify a video")
         if context.width * context.height > MOST_PIXELS:
             raise SourceError(
                 f"{title}: cannot open video: its frames have {context.width}×{context.height} pixels, more than "
@@ -214,7 +214,7 @@ def find_video(container: Any, title: str) -> Any:
         raise SourceError(f"{title}: cannot open video: FFmpeg has no decoder for its codec; convert it")
     what = "it contains only audio" if container.streams.audio else "it contains no video stream"
     cover = " and a cover image" if images else ""
-    raise SourceError(f"{title}: cannot open video: {what}{cover}; name a video")
+    raise SourceError(f"{title}: cannot open video: {what}{cover}; specify a video")
 
 
 def _reason(address: str, error: av.error.FFmpegError) -> str:
@@ -224,7 +224,7 @@ def _reason(address: str, error: av.error.FFmpegError) -> str:
         return str(error.strerror or error)
     if address == STDIN:
         return (
-            "FFmpeg cannot read it as a stream (.avi, .mkv and .ts can be streamed, .mp4 only if it was made for "
-            "streaming); name a file"
+            "FFmpeg cannot read it as a stream (.avi, .mkv and .ts can be streamed, .mp4 only if it was written for "
+            "streaming); specify a file"
         )
     return f"unsupported format or damaged {'data' if is_url(address) else 'file'}"

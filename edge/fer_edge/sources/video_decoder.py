@@ -20,9 +20,9 @@ __all__ = ["Decoder"]
 
 T = TypeVar("T")
 
-_MOST_ERRORS: Final = 100  # demuxer errors in a row until reading stops
-_MOST_BETWEEN: Final = 1024  # bytes that may lie between two packets
-_MOST_SKIPS: Final = 8  # gaps that count as damage
+_MAX_ERRORS: Final = 100  # demuxer errors in a row until reading stops
+_MAX_BETWEEN: Final = 1024  # bytes that may lie between two packets
+_MAX_SKIPS: Final = 8  # gaps that count as damage
 _CHUNK_HEADER: Final = 8  # bytes
 _CLOSE_S: Final = 1.0  # how long closing waits for the current call
 
@@ -63,7 +63,7 @@ class Decoder:
         context.options = {"max_pixels": str(MOST_PIXELS)}
 
     @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether it was closed, possibly before its end."""
         return self._closing
 
@@ -94,7 +94,7 @@ class Decoder:
         """Start at the key frame needed to decode the frame at ``start_s``.
 
         ``start_s`` is in seconds after the video's start. Returns the object that numbers the frames, or None if closed
-        meanwhile. ``clock`` is left as it is at that key frame.
+        meanwhile. On return, ``clock`` is in the state it has at that key frame.
         """
         video = self._video
         start = math.floor((start_s + clock.offset_s) / video.stream.time_base)
@@ -147,9 +147,9 @@ class Decoder:
         """
         if not self._contiguous or packet.pos is None:
             return
-        if self._read_until and packet.pos > self._read_until + _MOST_BETWEEN:
+        if self._read_until and packet.pos > self._read_until + _MAX_BETWEEN:
             self._skips += 1
-            self.suspects += self._skips <= _MOST_SKIPS  # gaps that occur everywhere are stuffing
+            self.suspects += self._skips <= _MAX_SKIPS  # gaps that occur everywhere are stuffing
             if self._avi_ticks is None and self._is_avi:
                 entries = self._call(lambda: list(self._video.stream.index_entries))
                 self._avi_ticks = {entry.pos + _CHUNK_HEADER: entry.timestamp for entry in entries}
@@ -169,7 +169,7 @@ class Decoder:
     def _read_packets(self) -> Iterator[Any]:
         video = self._video
         packets, failed = self._call(self._demux), 0
-        while failed < _MOST_ERRORS:
+        while failed < _MAX_ERRORS:
             try:
                 packet = self._call_patiently(partial(next, packets, None))
             except av.error.EOFError:

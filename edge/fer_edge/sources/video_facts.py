@@ -23,35 +23,36 @@ class VideoFacts:
     """Facts about an open video.
 
     ``rate`` is in frames per second. ``start_s`` is the start time on the container's clock and ``end_s`` the
-    stated end of the video stream relative to it, both in seconds. ``stamped`` means that frames have timestamps,
-    ``by_dts`` that only their packets do. ``joins`` means that the clock may restart in the middle.
-    ``pixel_shape`` is the pixel aspect ratio (width to height) for frames of ``size`` (width, height).
+    stated end of the video stream relative to it, both in seconds. ``has_timestamps`` means that frames have
+    timestamps, ``has_only_packet_timestamps`` that only their packets do. ``clock_may_restart`` means that the clock
+    may restart in the middle. ``pixel_shape`` is the pixel aspect ratio (width to height) for frames of ``size``
+    (width, height).
     """
 
     rate: float | None
     start_s: float | None
     end_s: float | None
-    stamped: bool
-    by_dts: bool
-    joins: bool
+    has_timestamps: bool
+    has_only_packet_timestamps: bool
+    clock_may_restart: bool
     pixel_shape: Fraction | None
     size: tuple[int, int]
 
     @classmethod
-    def of(cls, container: Any, stream: Any) -> Self:
+    def from_container(cls, container: Any, stream: Any) -> Self:
         """Collect the facts from a container and its video stream."""
         flags = container.format.flags
-        stamped = not flags & av.format.Flags.no_timestamps.value
-        rate = _choose_rate(container, stream, stamped=stamped)
+        has_timestamps = not flags & av.format.Flags.no_timestamps.value
+        rate = _choose_rate(container, stream, has_timestamps=has_timestamps)
         start = container.start_time
         end_s = _find_end(container, stream)
         return cls(
             rate=rate,
             start_s=None if start is None else start / av.time_base,
             end_s=end_s,
-            stamped=stamped and not (rate is None and _is_unknown(stream.average_rate)),
-            by_dts=container.format.name == "avi",
-            joins=bool(flags & av.format.Flags.ts_discont.value),
+            has_timestamps=has_timestamps and not (rate is None and _is_unknown(stream.average_rate)),
+            has_only_packet_timestamps=container.format.name == "avi",
+            clock_may_restart=bool(flags & av.format.Flags.ts_discont.value),
             pixel_shape=stream.sample_aspect_ratio,
             size=(stream.codec_context.width, stream.codec_context.height),
         )
@@ -71,13 +72,13 @@ def sanitize_frame_rate(rate: float) -> float | None:
     return float(rate) if math.isfinite(rate) and 0 < rate < _MAX_RATE else None
 
 
-def _choose_rate(container: Any, stream: Any, *, stamped: bool) -> float | None:
+def _choose_rate(container: Any, stream: Any, *, has_timestamps: bool) -> float | None:
     """Return the frame rate of the stream.
 
     This is usually the average rate. For a raw stream it is the codec's rate, for .avi the one that its times count.
     """
     rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
-    if not stamped:
+    if not has_timestamps:
         rates = [stream.codec_context.framerate]
     elif container.format.name == "avi":
         rates.insert(0, stream.guessed_rate)

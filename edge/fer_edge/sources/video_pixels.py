@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fer_edge.types import Frame, GrayImage, Image
 
-__all__ = ["Geometry", "GeometryReader", "geometry_of", "to_frame"]
+__all__ = ["Geometry", "GeometryReader", "compute_geometry", "to_frame"]
 
 _LOCAL: Final = threading.local()  # the converters of each thread
 
@@ -48,8 +48,8 @@ _TRANSPOSE, _TRANSVERSE = (0, 1, 1, 0), (0, -1, -1, 0)
 _UPRIGHT: Final = (1, 0, 0, 1)
 _SIDEWAYS: Final = frozenset({*_TURNS, _TRANSPOSE, _TRANSVERSE})
 
-_MOST_STRETCH: Final = 8  # a pixel aspect ratio beyond this comes from a damaged header
-_MOST_STRETCHED: Final = 1 << 26  # pixels
+_MAX_STRETCH: Final = 8  # a pixel aspect ratio beyond this comes from a damaged header
+_MAX_STRETCHED: Final = 1 << 26  # pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +100,22 @@ class GeometryReader:
         """Return the geometry of a frame; ``pixel_shape`` is width to height, or None."""
         kind = (decoded.width, decoded.height, decoded.rotation, pixel_shape)
         if self._geometry is None or kind != self._kind:
-            self._kind, self._geometry = kind, geometry_of(decoded, pixel_shape)
+            self._kind, self._geometry = kind, compute_geometry(decoded, pixel_shape)
         return self._geometry
 
 
-def geometry_of(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
+def compute_geometry(decoded: Any, pixel_shape: Fraction | None) -> Geometry:
     """Compute the geometry of a decoded frame (``av.VideoFrame``).
 
     ``pixel_shape`` is the pixel aspect ratio (width to height), None if unknown.
     """
     width, height = decoded.width, decoded.height
     shape = pixel_shape or Fraction(1)
-    if not Fraction(1, _MOST_STRETCH) <= shape <= _MOST_STRETCH:
+    if not Fraction(1, _MAX_STRETCH) <= shape <= _MAX_STRETCH:
         shape = Fraction(1)
     # Stretch the shorter side, so that no pixels are lost.
     stretched = (round(width * shape), height) if shape >= 1 else (width, round(height / shape))
-    if stretched[0] * stretched[1] > _MOST_STRETCHED:
+    if stretched[0] * stretched[1] > _MAX_STRETCHED:
         stretched = (width, height)
     return Geometry((width, height), stretched, _display_matrix(decoded))
 

@@ -14,8 +14,8 @@ from fer_edge.sources.presentation_clock import JUMP_S
 __all__ = ["FrameNumbers", "PacketClock", "seek_by_index", "skip_packets"]
 
 _INDEXED: Final = "mov"  # prefix of FFmpeg's format name for .mp4, .mov and related formats
-_MOST_TRIES: Final = 8  # each tries the previous key frame, if the current one is shown too late
-_MOST_HELD: Final = 32 << 20  # bytes of held packets; above this, decoding begins early
+_MAX_TRIES: Final = 8  # each tries the previous key frame, if the current one is shown too late
+_MAX_HELD: Final = 32 << 20  # bytes of held packets; above this, decoding begins early
 _VP8_SHOWN: Final = 1 << 4  # flag in the first byte of a frame
 _REPORT_EVERY: Final = 256  # packets
 
@@ -27,8 +27,8 @@ class FrameNumbers:
     """Numbers frames after a seek, by counting the packets that are shown before them.
 
     ``base`` is the number of frames before the key frame at which decoding begins. Pass every packet from that one on
-    to ``add`` until the first frame has its number. ``leading`` means that frames that follow the key frame but are
-    shown before it would be decoded when reading from the start, because the key frame is not the video's first.
+    to ``add`` until the first frame has its number. ``leading``: count the frames that follow the key frame but are
+    shown before it. They exist unless this is the video's first key frame.
     """
 
     def __init__(self, base: int, *, leading: bool = True) -> None:
@@ -71,7 +71,7 @@ def seek_by_index(container: Any, stream: Any, start: int) -> FrameNumbers | Non
     if not stream.frames or len(entries) < stream.frames:
         return None  # a fragmented file, whose index grows while it is read
     target = start
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         container.seek(target, stream=stream)
         packet = next(container.demux(stream))
         place = -1 if packet.dts is None else entries.search_timestamp(packet.dts, any_frame=True)
@@ -90,12 +90,12 @@ class PacketClock:
     """Computes the presentation times of packets.
 
     They match those that :class:`PresentationClock` computes for frames. Clock jumps are followed only if the
-    container's clock may restart (``joins``), based on decoding times.
+    container's clock may restart (``clock_may_restart``), based on decoding times.
     """
 
-    def __init__(self, offset_s: float, interval_s: float, *, joins: bool) -> None:
+    def __init__(self, offset_s: float, interval_s: float, *, clock_may_restart: bool) -> None:
         self.offset_s = offset_s
-        self._interval_s, self._joins = interval_s, joins
+        self._interval_s, self._clock_may_restart = interval_s, clock_may_restart
         self._last_s: float | None = None
 
     def decoded_at(self, packet: Any) -> float | None:
@@ -103,7 +103,7 @@ class PacketClock:
         if packet.dts is None:
             return None
         stamp_s = float(packet.dts * packet.time_base)
-        if self._joins and self._last_s is not None:
+        if self._clock_may_restart and self._last_s is not None:
             step_s = stamp_s - self._last_s
             if step_s >= JUMP_S or step_s < -self._interval_s:
                 self.offset_s += step_s - self._interval_s
@@ -121,7 +121,7 @@ def skip_packets(
     """Read packets up to ``start_s`` and return those at which decoding begins.
 
     Returns (numbers, packets); ``numbers`` numbers their frames and is None if they start at the video's first frame.
-    ``clock`` is left as it is at the first of the packets.
+    On return, ``clock`` is in the state it has at the first returned packet.
     """
     held: list[Any] = []
     keys = count = base = size = 0
@@ -142,7 +142,7 @@ def skip_packets(
         size += packet.size
         if index % _REPORT_EVERY == 0 and decoded_s is not None:
             on_skipped(decoded_s)
-        if (decoded_s is not None and decoded_s >= start_s) or size > _MOST_HELD:
+        if (decoded_s is not None and decoded_s >= start_s) or size > _MAX_HELD:
             break
     clock.offset_s = offset_s
     return FrameNumbers(base, leading=base > 0), held

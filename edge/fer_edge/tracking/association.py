@@ -10,13 +10,13 @@ from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.tracking.track import Track
 from fer_edge.types import Detection, FaceBox, GrayImage
 
-__all__ = ["find_coverer", "find_duplicates", "is_same_face", "keep_best_supported", "match_tracks"]
+__all__ = ["find_duplicates", "find_occluder", "is_same_face", "keep_best_supported", "match_tracks"]
 
 _APPEARANCE_WEIGHT: Final = 1.0  # distance, in face sizes, that a correlation of 0 instead of 1 adds
 _SAME_FACE_IOU: Final = 0.5  # two boxes that overlap by more than this show the same face
 _COVERED: Final = 0.3  # share of the smaller box: above it, one face is in front of another
-_BESIDE: Final = 0.6  # face sizes from the coverer at which a covered face reappears
-_NESTED: Final = 0.6  # as do two boxes of which the smaller is inside the other by more than this share
+_BESIDE: Final = 0.6  # face sizes from the occluder at which a covered face reappears
+_NESTED: Final = 0.6  # share of the smaller box: two boxes nested by more than this show the same face
 _SAME_HIT_IOU: Final = 0.4  # parts of a search overlap in position and size
 
 
@@ -75,7 +75,7 @@ def find_duplicates(tracks: Sequence[Track]) -> list[Track]:
     return duplicates
 
 
-def find_coverer(lost: Track, tracks: Sequence[Track], time_s: float) -> Track | None:
+def find_occluder(lost: Track, tracks: Sequence[Track], time_s: float) -> Track | None:
     """Return the track in front of a lost face, or None."""
     place = lost.predict(time_s)
     best = max(tracks, key=lambda track: place.cover(track.box), default=None)
@@ -89,10 +89,10 @@ def _track_distance(track: Track, box: FaceBox, time_s: float) -> float:
     """
     place = track.predict(time_s)
     distance = _distance(place, box)
-    if track.coverer is not None:
+    if track.occluder is not None:
         distance = min(distance, _distance(track.moved_on(time_s), box))
-    if track.coverer is not None and track.coverer.seen_s == time_s:
-        (cx, cy), (x, y) = track.coverer.box.center, box.center
+    if track.occluder is not None and track.occluder.seen_s == time_s:
+        (cx, cy), (x, y) = track.occluder.box.center, box.center
         between = 2 * math.hypot(cx - x, cy - y) / (place.width + box.width)
         distance = min(distance, max(0.0, between - _BESIDE) + abs(math.log(place.width / box.width)))
     return distance

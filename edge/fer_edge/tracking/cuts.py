@@ -26,11 +26,11 @@ _SIDE: Final = 96  # pixels: the longer side of the reduced frame
 _FINE: Final = 1.5  # reduced pixels: sigma of the compared detail; coarser shades match by chance
 _BLOCK, _STEP, _MARGIN = 24, 12, 3  # reduced pixels; blocks overlap by half
 _WANDER: Final = 3  # reduced pixels: how far a block may deviate from the common motion
-_LEAST: Final = _BLOCK + 2 * _MARGIN
+_MIN_SIDE: Final = _BLOCK + 2 * _MARGIN
 
 # Chosen by bench/cuts.py: cuts reach at most 0.42; frames of a shaking camera at least 0.46, and usually 0.7.
-_CUT: Final = 0.45  # correlation of all blocks, relative to the usual one, below which there was a cut
-_NEWEST: Final = 0.2  # weight of a frame in the usual correlation
+_CUT: Final = 0.45  # a cut is reported if the correlation falls below this share of its running average
+_NEWEST: Final = 0.2  # weight of the newest frame in that running average
 _MOVED: Final = 0.6  # correlation of the shifted center above which there was no cut
 _ROOM: Final = 6  # 1/6 of the frame's sides: the largest common motion
 _SAME: Final = (
@@ -40,8 +40,10 @@ _STILL: Final = 1.2  # gray levels: the mean difference below which nothing chan
 _TEXTURE: Final = 1.2  # gray levels: the standard deviation above which a block has content
 _BLACK, _WHITE = 6.0, 240.0  # gray levels of pixels that are too dark or overexposed
 _BURNT: Final = 0.2  # the share of such pixels that makes a block unusable
-_KNOWN: Final = 0.35  # the share of the content that has to be in usable blocks
-_BLIND: Final = 30  # how many frames to wait for a usable one
+_MIN_USABLE_SHARE: Final = (
+    0.35  # two frames are compared only if this share of their content is in usable blocks
+)
+_MAX_UNUSABLE_FRAMES: Final = 30  # after this many unusable frames, start over
 
 
 class CutDetector:
@@ -57,7 +59,7 @@ class CutDetector:
     def reset(self) -> None:
         """Start over with the next frame, which may have another size."""
         self._before: _Reduced | None = None
-        self._blind, self._usual = 0, 1.0
+        self._unusable_frames, self._average = 0, 1.0
 
     def update(self, gray: GrayImage) -> bool:
         """Return whether a gray frame begins a new shot.
@@ -65,18 +67,18 @@ class CutDetector:
         ``gray`` is uint8 (height, width), of the same size as the frames before.
         """
         before, now = self._before, _reduce(gray)
-        if before is None or min(now.shape) < _LEAST:
+        if before is None or min(now.shape) < _MIN_SIDE:
             likeness: float | None = 1.0
         else:
             likeness = _likeness(before, now)
-        if likeness is None and self._blind < _BLIND:
-            self._blind += 1
+        if likeness is None and self._unusable_frames < _MAX_UNUSABLE_FRAMES:
+            self._unusable_frames += 1
             return False
-        self._before, self._blind = now, 0
-        if likeness is not None and likeness < _CUT * self._usual:
-            self._usual = 1.0
+        self._before, self._unusable_frames = now, 0
+        if likeness is not None and likeness < _CUT * self._average:
+            self._average = 1.0
             return True
-        self._usual += _NEWEST * ((1.0 if likeness is None else likeness) - self._usual)
+        self._average += _NEWEST * ((1.0 if likeness is None else likeness) - self._average)
         return False
 
 
@@ -113,7 +115,7 @@ def _likeness(before: _Reduced, now: _Reduced) -> float | None:
             found += weight * max(_find(block, fine_now, x + dx, y + dy) for dx, dy in {(0, 0), motion})
     if not shown:
         return 1.0  # there was no content to compare
-    return found / known if known > _KNOWN * shown else None
+    return found / known if known > _MIN_USABLE_SHARE * shown else None
 
 
 def _fine(pixels: _Reduced) -> _Reduced:

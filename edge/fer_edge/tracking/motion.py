@@ -17,8 +17,9 @@ __all__ = ["MotionDetector", "MotionMask"]
 _CELL: Final = 8  # pixels of the frame per cell side
 _CHANGE: Final = 8.0  # gray levels by which the mean of 3×3 cells must change; noise of 10 averages to 2.4
 _DENSE: Final = 0.2  # share of a window's cells
-_AROUND_FACE: Final = 0.4  # of its size: the border of a tracked face in which changes are its own
-_BESIDE: Final = 0.05  # share of that border: what half a face that appears beside the tracked one changes
+_AROUND_FACE: Final = 0.4  # in face sizes: changes this close to a tracked face are attributed to that face
+# The share of that border that must change; half a face appearing next to the tracked one changes this much.
+_BESIDE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)

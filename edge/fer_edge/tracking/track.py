@@ -29,11 +29,11 @@ class Track:
     """A tracked face.
 
     It holds its last position and time, its appearance when last confirmed, and its velocity (pixels/s).
-    ``misses`` counts the consecutive searches in which the detector did not find it; ``missed`` means that it was
-    there a moment ago and may return. ``replaced`` means that another face appeared in its place from one frame to
-    the next. ``scale`` is its size relative to its template. ``coverer`` is the track that was in front of it when
-    it got lost. ``hid_s`` is when another face was last lost behind it, ``beside_s`` when its border was last
-    searched for others.
+    ``miss_count`` counts the consecutive searches in which the detector did not find it; ``may_return`` means that it
+    was there a moment ago and may return. ``replaced`` means that another face appeared in its place from one frame to
+    the next. ``scale`` is its size relative to its template. ``occluder`` is the track that was in front of it when
+    it got lost. ``last_occlusion_s`` is when another face was last lost behind this one, ``last_border_search_s`` when
+    the area around it was last searched.
     """
 
     id: int
@@ -42,13 +42,13 @@ class Track:
     template: Template
     similarity: float = 1.0
     velocity: tuple[float, float] = (0.0, 0.0)
-    misses: int = 0
-    missed: bool = False
+    miss_count: int = 0
+    may_return: bool = False
     replaced: bool = False
     scale: float = 1.0
-    coverer: Track | None = None
-    hid_s: float = -math.inf
-    beside_s: float = -math.inf
+    occluder: Track | None = None
+    last_occlusion_s: float = -math.inf
+    last_border_search_s: float = -math.inf
 
     @property
     def box(self) -> FaceBox:
@@ -61,12 +61,12 @@ class Track:
 
         If both are equally sure, the newer track ends.
         """
-        return self.misses, -(self.detection.support or 0), self.id
+        return self.miss_count, -(self.detection.support or 0), self.id
 
     def match(self, gray: GrayImage, time_s: float) -> Match:
         """Find the position and size at which the face is most similar to its template."""
         best = match_template(gray, self.template, self.predict(time_s), size=self.scale)
-        if best.similarity >= _SURE or self.misses:
+        if best.similarity >= _SURE or self.miss_count:
             # A face that the detector misses may be about to be covered, and then seems to shrink.
             return best
         for scale in (self.scale * _SCALE_STEP, self.scale / _SCALE_STEP):
@@ -89,7 +89,7 @@ class Track:
         "Observation-Centric SORT", 2023).
         """
         elapsed = time_s - self.seen_s
-        if self.missed and elapsed > _MOVING_S:
+        if self.may_return and elapsed > _MOVING_S:
             return self.box
         return self.moved_on(time_s)
 
@@ -134,5 +134,5 @@ class Track:
         """Update the track after the detector found the face, including its appearance."""
         self.update(detection, time_s)
         self.template = Template.from_box(gray, detection.box)
-        self.scale, self.misses, self.missed, self.replaced = 1.0, 0, False, False
-        self.coverer = None
+        self.scale, self.miss_count, self.may_return, self.replaced = 1.0, 0, False, False
+        self.occluder = None

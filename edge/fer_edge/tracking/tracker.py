@@ -13,8 +13,8 @@ from typing import Final
 
 from fer_edge.detectors.base import Detector
 from fer_edge.tracking.association import (
-    find_coverer,
     find_duplicates,
+    find_occluder,
     is_same_face,
     match_tracks,
 )
@@ -26,8 +26,8 @@ from fer_edge.types import Detection, FaceBox, Frame, GrayImage
 
 __all__ = ["TrackedFace", "Tracker"]
 
-# How often changes are searched and faces are confirmed by default, in frames and in seconds of the source's clock,
-# whichever comes first.
+# How often changed regions are searched and faces are confirmed by default, in frames and in seconds of the source's
+# clock, whichever comes first.
 _DETECT_EVERY: Final = 8
 _DETECT_S: Final = 0.3
 # How often the whole frame is searched even if nothing changed: after both of these.
@@ -40,21 +40,21 @@ _EARLY: Final = (0, 8, 10, 10)
 _ALIKE: Final = 0.8  # similarity above which it is still the same face
 _UNCHANGED: Final = 0.97  # similarity above which a box needs no confirmation
 
-# Below this share of the usual correlation of a face's detail, another face has taken its place.
+# If the correlation of a face's detail falls below this share of its usual value, another face has taken its place.
 _REPLACED: Final = 0.68
 
 _REACH: Final = 0.3  # how far, in face sizes, a face may be from its expected position
 _REACH_PER_S: Final = 6.0  # additional distance per second since the previous frame
-_MOST_REACH: Final = 0.9
+_MAX_REACH: Final = 0.9
 _LOST_REACH: Final = 0.8
 _REMEMBERED_S: Final = 1.0  # a lost face that returns within this time keeps its id
-_MISSED_S: Final = 0.3  # how long a lost face is searched at its expected position
+_MISSED_S: Final = 0.3  # how long to look for a lost face at its expected position
 _MISSES: Final = 3  # after this many consecutive misses, a face is dropped
 _EPSILON_S: Final = 5e-4  # clocks are rounded
 
 # Search beside a face that may cover others.
 _BESIDE_S: Final = 1.0  # how often a changed border is searched
-_HIDES_S: Final = 10.0  # how long faces behind which another got lost are searched more often
+_OCCLUDER_S: Final = 10.0  # how long to search more often around a face that hid another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class Tracker:
     """Finds the faces in consecutive frames and keeps the id of each face.
 
     ``detect_every`` is the number of frames after which the whole frame is searched again (1: every frame is). None:
-    changes are searched and faces confirmed every 8 frames or 0.3 s of the source's clock, whichever is less; the whole
-    frame is searched three times soon after the first search, and then after at least 90 frames and three seconds. When
-    a face gets lost, changes are searched at once. A frame without a time is an independent still image, whose faces
-    are new. Ids start at ``first_id``.
+    changed regions are searched and faces confirmed every 8 frames or 0.3 s of the source's clock, whichever is less;
+    the whole frame is searched three times soon after the first search, and then after at least 90 frames and three
+    seconds. When a face gets lost, changed regions are searched at once. A frame without a time is an independent still
+    image, whose faces are new. Ids start at ``first_id``.
     """
 
     def __init__(self, detector: Detector, detect_every: int | None = None, *, first_id: int = 0) -> None:
@@ -161,12 +161,13 @@ class Tracker:
     def _look_for_lost(self, frame: Frame, time_s: float) -> None:
         """Search for faces lost a moment ago, because they were missed or are hidden.
 
-        At first they are searched by the detector, later only where something looks similar. As that may be
-        another face or none, the detector has to find one; a weak hit is enough only where it looks similar.
+        At first the detector searches their expected positions; later only places that look similar are checked. Such a
+        place may show another face or none, so the detector has to confirm it; a weak hit is enough if the place looks
+        similar.
         """
         returned: list[Track] = []
         for track in self._lost:
-            if not track.missed:
+            if not track.may_return:
                 continue
             match = track.match(frame.gray, time_s)
             alike = match.similarity >= _ALIKE
@@ -202,14 +203,14 @@ class Tracker:
         seen = [track for track in self._tracks if track.seen_s == time_s]
         boxes = [track.box for track in seen]
         if time_s - self._beside_s >= _BESIDE_S - _EPSILON_S:
-            candidates = sorted(seen, key=lambda track: track.beside_s)
+            candidates = sorted(seen, key=lambda track: track.last_border_search_s)
         else:
-            candidates = [track for track in seen if time_s - track.hid_s <= _HIDES_S]
-            candidates.sort(key=lambda track: track.beside_s)
+            candidates = [track for track in seen if time_s - track.last_occlusion_s <= _OCCLUDER_S]
+            candidates.sort(key=lambda track: track.last_border_search_s)
         for track in candidates:
             if not self._motion.update_beside(track.box, [box for box in boxes if box is not track.box]):
                 continue
-            track.beside_s = self._beside_s = time_s
+            track.last_border_search_s = self._beside_s = time_s
             found = detect_beside(self._detector, frame, track.box)
             new = [face for face in found if not any(is_same_face(box, face.box) for box in boxes)]
             self._associate(new, frame, time_s, [track for track in self._tracks if track not in seen])
@@ -232,7 +233,7 @@ class Tracker:
         if face is not None:
             track.confirm(frame.gray, face, time_s)
         else:
-            track.misses += 1
+            track.miss_count += 1
 
     def _detect_again(self, track: Track, frame: Frame, time_s: float) -> Detection | None:
         """Detect a face at its expected position, unless another track follows it."""
@@ -252,7 +253,7 @@ class Tracker:
         """
         gray = frame.gray
         placed = []
-        near = min(_MOST_REACH, _REACH + _REACH_PER_S * self._step_s)
+        near = min(_MAX_REACH, _REACH + _REACH_PER_S * self._step_s)
         for tracks, reach in ((self._tracks if among is None else among, near), (self._lost, _LOST_REACH)):
             tracks = [track for track in tracks if not track.replaced]
             for track, face in match_tracks(tracks, faces, gray, time_s, reach):
@@ -267,17 +268,17 @@ class Tracker:
 
     def _retire_tracks(self, size: tuple[int, int], time_s: float) -> None:
         """Keep the tracks that show distinct faces; remember the others for a while."""
-        found = [t for t in self._tracks if t.seen_s == time_s and t.misses < _MISSES]
+        found = [t for t in self._tracks if t.seen_s == time_s and t.miss_count < _MISSES]
         duplicates = find_duplicates(found)
         kept = [track for track in found if track not in duplicates]
         for track in self._tracks:
             if track not in kept:
                 # A face that the detector missed too often, or that another track follows, is not searched further.
-                track.missed = track.seen_s != time_s
-                track.coverer = find_coverer(track, kept, time_s)
+                track.may_return = track.seen_s != time_s
+                track.occluder = find_occluder(track, kept, time_s)
                 for other in kept:
-                    if track.missed and other.box.cover(track.box) > 0:
-                        other.hid_s = time_s
+                    if track.may_return and other.box.cover(track.box) > 0:
+                        other.last_occlusion_s = time_s
                 if not track.is_leaving(size):
                     self._lost.append(track)
         self._tracks = kept

@@ -82,7 +82,7 @@ def with_unsupported_operator(run: Path) -> None:
     ("damage", "status", "message"),
     [
         (without_model, 1, "not a run folder, as it has no model.keras"),
-        (without_spec, 2, "name the spec with --spec"),
+        (without_spec, 2, "specify it with --spec"),
         (with_broken_spec, 1, "spec has no field 'input'"),
         (with_truncated_model, 1, "Keras cannot load the network"),
         (with_custom_layer, 1, "Unregistered"),
@@ -188,7 +188,7 @@ def test_without_a_data_path_in_the_run_data_is_required(
     (run_copy / "config.json").unlink()
     status, _, err = fer_convert(run_copy, "--out", tmp_path / "out")
     assert status == 2
-    assert "name a data set for calibration and evaluation with --data" in err
+    assert "specify a data set for calibration and evaluation with --data" in err
 
 
 def test_a_folder_with_other_files_is_never_overwritten(

@@ -121,5 +121,5 @@ def test_attach_says_from_which_files_a_model_spec_can_be_read(
 ) -> None:
     status, _, err = fer_convert("attach", foreign, "--spec", foreign)
     assert status == 1
-    assert "name the spec.json of a run, or a .tflite file with a model spec" in err
+    assert "specify the spec.json of a run, or a .tflite file with a model spec" in err
     assert "attach FILE" not in err

@@ -41,16 +41,16 @@ def test_a_text_file_lists_paths_beside_it(tmp_path: Path) -> None:
 def test_columns_of_a_csv_are_carried_as_texts(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("participant,path,session\n007,a.mp4,1\n008,b.mp4,\n")
     manifest = read_manifest([str(tmp_path / "list.csv")], LABELS)
-    assert manifest.job(0).carried.to_pylist() == [{"participant": "007", "session": "1"}]
-    assert manifest.job(1).carried.to_pylist() == [{"participant": "008", "session": None}]
+    assert manifest.job(0).extra_columns.to_pylist() == [{"participant": "007", "session": "1"}]
+    assert manifest.job(1).extra_columns.to_pylist() == [{"participant": "008", "session": None}]
 
 
 def test_columns_of_a_parquet_keep_their_types(tmp_path: Path) -> None:
     pq.write_table(pa.table({"path": ["a.mp4"], "age": pa.array([41], pa.int8())}), tmp_path / "list.parquet")
     (tmp_path / "more.csv").write_text("path,site\nb.mp4,north\n")
     manifest = read_manifest([str(tmp_path / "list.parquet"), str(tmp_path / "more.csv")], LABELS)
-    assert manifest.carried.field("age").type == pa.int8()
-    assert manifest.job(1).carried.to_pylist() == [{"age": None, "site": "north"}]
+    assert manifest.extra_columns.field("age").type == pa.int8()
+    assert manifest.job(1).extra_columns.to_pylist() == [{"age": None, "site": "north"}]
 
 
 @pytest.mark.parametrize(

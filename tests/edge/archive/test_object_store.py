@@ -16,7 +16,7 @@ from fer_edge.archive.folder import ArchiveFolder, SourceTable
 from fer_edge.archive.manifest import read_manifest
 from fer_edge.archive.options import AnalysisOptions, Identity
 from fer_edge.archive.storage import Storage
-from fer_edge.archive.summary import Division, SectionSummary, SourceSummary
+from fer_edge.archive.summary import SectionPlan, SectionSummary, SourceSummary
 from fer_edge.archive.tasks import TaskContext, run_join, run_section, run_source
 from fer_edge.errors import OutputError, SourceError
 from fer_edge.models.find_model import ModelFile
@@ -81,32 +81,32 @@ def test_videos_manifest_and_archive_in_a_bucket(bucket: Any, tmp_path: Path, mo
 
     manifest = read_manifest(["s3://lab/list.csv"], ())
     options = AnalysisOptions(section_s=6)
-    identity = Identity.of(options, model, {"who": "string"})
+    identity = Identity.from_options(options, model, {"who": "string"})
     folder = ArchiveFolder(Storage.of("s3://lab/out/archive/"))
     folder.prepare(identity, overwrite=False)
     context = TaskContext(options, identity, folder.storage)
-    table = SourceTable(folder, manifest.carried)
+    table = SourceTable(folder, manifest.extra_columns)
     assert table.load() == set()
 
     job = manifest.job(0)
-    division = run_source(context, job)
-    assert isinstance(division, Division)
-    for section in division.sections:
+    plan = run_source(context, job)
+    assert isinstance(plan, SectionPlan)
+    for section in plan.sections:
         assert isinstance(run_section(context, job, section), SectionSummary)
-    joined = run_join(context, job, division.sections)
+    joined = run_join(context, job, plan.sections)
     assert isinstance(joined, SourceSummary)
     assert (joined.status, joined.frames) == ("complete", 120)
     gone = run_source(context, manifest.job(1))
     assert isinstance(gone, SourceSummary)
     assert "s3://lab/in/gone.mp4: cannot open video" in (gone.error or "")
     for number, summary in enumerate((joined, gone)):
-        table.add(summary, manifest.job(number).carried)
+        table.add(summary, manifest.job(number).extra_columns)
     table.write()
 
-    again = SourceTable(folder, manifest.carried)
+    again = SourceTable(folder, manifest.extra_columns)
     assert again.load() == {int(job.key, 16)}
     assert again.select(manifest.keys).column("who").to_pylist() == ["007", "008"]
     with pytest.raises(OutputError, match="created with min-face"):
-        folder.prepare(Identity.of(AnalysisOptions(min_face=50), model, {}), overwrite=False)
+        folder.prepare(Identity.from_options(AnalysisOptions(min_face=50), model, {}), overwrite=False)
     with pytest.raises(OutputError, match="not an archive"):
         ArchiveFolder(Storage.of("s3://lab/in")).prepare(identity, overwrite=True)

@@ -13,7 +13,7 @@ from fer_edge.archive.manifest import SourceJob, read_manifest
 from fer_edge.archive.options import AnalysisOptions, Identity
 from fer_edge.archive.reading import list_row_files, read_batches, read_frames, read_labels, read_sources
 from fer_edge.archive.storage import Storage
-from fer_edge.archive.summary import Division, Fatal, SectionSummary, SourceSummary
+from fer_edge.archive.summary import FatalError, SectionPlan, SectionSummary, SourceSummary
 from fer_edge.archive.tasks import TaskContext, parts_folder, run_join, run_section, run_source
 from fer_edge.errors import ModelError, OutputError, SourceError
 from fer_edge.models.find_model import ModelFile
@@ -39,7 +39,7 @@ def reference(video: Path) -> list[FrameRecord]:
 def open_archive(
     out: Path, options: AnalysisOptions, model: ModelFile, *, overwrite: bool = False
 ) -> TaskContext:
-    identity = Identity.of(options, model, {})
+    identity = Identity.from_options(options, model, {})
     folder = ArchiveFolder(Storage.of(str(out)))
     folder.prepare(identity, overwrite=overwrite)
     return TaskContext(options, identity, folder.storage)
@@ -52,7 +52,7 @@ def job_of(path: Path) -> SourceJob:
 def analyze(context: TaskContext, job: SourceJob) -> SourceSummary:
     """Analyze a source to its end, as the scheduler does."""
     outcome = run_source(context, job)
-    if isinstance(outcome, Division):
+    if isinstance(outcome, SectionPlan):
         for section in outcome.sections:
             if section.number not in outcome.done:
                 assert isinstance(run_section(context, job, section), SectionSummary)
@@ -101,16 +101,16 @@ def test_sections_barely_change_the_results(
 
 def test_an_existing_section_is_not_analyzed_again(tmp_path: Path, model: ModelFile, video: Path) -> None:
     context, job = open_archive(tmp_path / "out", AnalysisOptions(section_s=8), model), job_of(video)
-    division = run_source(context, job)
-    assert isinstance(division, Division)
-    assert not division.done
-    run_section(context, job, division.sections[1])
+    plan = run_source(context, job)
+    assert isinstance(plan, SectionPlan)
+    assert not plan.done
+    run_section(context, job, plan.sections[1])
     half = tmp_path / "out" / parts_folder(job.key) / ".00002.99999999.part.parquet"
     half.write_bytes(b"half")
     context = open_archive(tmp_path / "out", AnalysisOptions(section_s=8), model)
     assert not half.exists()
     again = run_source(context, job)
-    assert isinstance(again, Division)
+    assert isinstance(again, SectionPlan)
     assert set(again.done) == {1}
 
 
@@ -158,7 +158,7 @@ def test_another_model_on_a_node_ends_the_run(tmp_path: Path, model: ModelFile, 
     context = open_archive(tmp_path / "out", AnalysisOptions(), model)
     other = replace(context, identity=replace(context.identity, model_sha256="0" * 64))
     outcome = run_source(other, job_of(short))
-    assert isinstance(outcome, Fatal)
+    assert isinstance(outcome, FatalError)
     assert type(outcome.error) is ModelError
     assert "every node" in str(outcome.error)
 
@@ -168,7 +168,7 @@ def test_a_full_disk_ends_the_run(small_disk: Path, model: ModelFile, short: Pat
     with pytest.raises(OSError, match="No space left"):
         (small_disk / "filling").write_bytes(bytes(2 << 20))
     outcome = run_source(context, job_of(short))
-    assert isinstance(outcome, Fatal)
+    assert isinstance(outcome, FatalError)
     assert type(outcome.error) is OutputError
     assert "cannot write" in str(outcome.error)
     assert "No space left on device; free some space" in str(outcome.error)
@@ -210,12 +210,12 @@ class TestFolder:
         out = tmp_path / "out"
         context, job = open_archive(out, AnalysisOptions(), model), job_of(short)
         summary = analyze(context, job)
-        table = SourceTable(ArchiveFolder(context.storage), job.carried.schema)
+        table = SourceTable(ArchiveFolder(context.storage), job.extra_columns.schema)
         assert table.load() == {int(job.key, 16)}
         table.write()
         assert read_sources(out).to_pylist()[0]["frames"] == summary.frames
         (out / job.file).unlink()
-        assert SourceTable(ArchiveFolder(context.storage), job.carried.schema).load() == set()
+        assert SourceTable(ArchiveFolder(context.storage), job.extra_columns.schema).load() == set()
 
 
 def test_only_archives_are_read(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import pytest
 from fer_edge.benchmark import detectors as comparing
 from fer_edge.benchmark.detectors import (
     Comparison,
-    Found,
+    DetectorResults,
+    build_comparison_summary,
     compare_detectors,
-    comparison_summary,
     recommend_detector,
     render_comparison,
 )
@@ -71,7 +71,7 @@ def both(name: str, **options: object) -> Detector:
 
 def test_the_faces_of_each_detector_and_of_both(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(comparing, "create_detector", both)
-    summary = comparison_summary(compare_detectors(str(images)))
+    summary = build_comparison_summary(compare_detectors(str(images)))
     haar, narrow = summary["detectors"]
     assert (haar["name"], haar["faces"], haar["pictures_with_faces"]) == ("haar", 3, 2)
     assert (narrow["name"], narrow["faces"], narrow["pictures_with_faces"]) == ("mediapipe", 1, 1)
@@ -146,7 +146,7 @@ def compared(**detectors: tuple[int, float]) -> Comparison:
     """Return a comparison on 100 images from each detector's images with a face and milliseconds per search."""
     found = {}
     for name, (count, milliseconds) in detectors.items():
-        found[name] = Found(faces=count, images=count)
+        found[name] = DetectorResults(faces=count, images=count)
         found[name].searches.add(milliseconds / 1000)
     return Comparison("photos", found, {}, {}, images=100)
 
@@ -173,4 +173,4 @@ def test_it_recommends_a_detector(
     assert recommended == name
     assert why in reason
     assert render_comparison(comparison)[-1] == reason
-    assert comparison_summary(comparison)["recommended"] == name
+    assert build_comparison_summary(comparison)["recommended"] == name

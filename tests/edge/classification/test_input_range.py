@@ -11,8 +11,8 @@ from fer_edge.classification.input_range import (
     build_pixel_table,
     describe_mismatch,
     find_range,
-    holds_pixels,
     is_own_range,
+    preserves_gray_levels,
 )
 from fer_edge.classification.preprocess import quantize_pixels
 
@@ -46,7 +46,7 @@ def test_the_table_of_a_uint8_input_of_our_range_is_the_pixel() -> None:
 def test_an_input_holds_the_pixels_or_not(
     kind: type[np.integer[Any]], scale: float, zero_point: int, holds: bool
 ) -> None:
-    assert holds_pixels(build_pixel_table(kind, scale, zero_point)) == holds
+    assert preserves_gray_levels(build_pixel_table(kind, scale, zero_point)) == holds
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_edge.classification.preprocess import (
-    crop_bounds,
+    compute_crop_bounds,
     extract_face,
     normalize,
     quantize_pixels,
@@ -43,12 +43,12 @@ def test_normalization_is_pixel_minus_128_over_64() -> None:
     ],
 )
 def test_crop_rule(box: FaceBox, crop: Crop, expected: tuple[int, int, int, int]) -> None:
-    assert crop_bounds(Detection(box), crop) == expected
+    assert compute_crop_bounds(Detection(box), crop) == expected
 
 
 @pytest.mark.parametrize("crop", [Crop(), Crop(margin=1.0, shift_y=0.5)])
 def test_an_exact_box_is_taken_as_it_is(crop: Crop) -> None:
-    assert crop_bounds(Detection(FaceBox(10, 20, 40, 30), framing=EXACT), crop) == (10, 20, 50, 50)
+    assert compute_crop_bounds(Detection(FaceBox(10, 20, 40, 30), framing=EXACT), crop) == (10, 20, 50, 50)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_an_exact_box_is_taken_as_it_is(crop: Crop) -> None:
 def test_a_detector_s_framing_comes_before_the_crop_rule(
     framing: Framing, crop: Crop, expected: tuple[int, int, int, int]
 ) -> None:
-    assert crop_bounds(Detection(FaceBox(100, 100, 100, 100), framing=framing), crop) == expected
+    assert compute_crop_bounds(Detection(FaceBox(100, 100, 100, 100), framing=framing), crop) == expected
 
 
 @pytest.mark.parametrize("crop", [Crop(), Crop(margin=0.1), Crop(margin=-0.05, shift_y=0.03)])
@@ -74,8 +74,8 @@ def test_mediapipe_s_boxes_show_what_haar_s_around_the_same_face_show(crop: Crop
     box = FaceBox(200, 200, 200, 200)
     # Haar's box for that face is 14 % larger, and higher by 10.7 % of the height of MediaPipe's.
     haar = FaceBox(200 - 14, 200 - 14 - 21, 228, 228)
-    seen = np.array(crop_bounds(Detection(box, framing=FRAMING), crop))
-    assert np.abs(seen - crop_bounds(Detection(haar, framing=HAAR_FRAMING), crop)).max() <= 1
+    seen = np.array(compute_crop_bounds(Detection(box, framing=FRAMING), crop))
+    assert np.abs(seen - compute_crop_bounds(Detection(haar, framing=HAAR_FRAMING), crop)).max() <= 1
 
 
 def test_a_whole_image_of_input_size_is_taken_pixel_for_pixel() -> None:
@@ -189,6 +189,6 @@ class TestLevel:
 
 def test_the_crop_is_that_of_the_whole_face_where_it_reaches_out_of_the_frame() -> None:
     inside, outer = FaceBox(0, 10, 60, 80), FaceBox(-20, 10, 80, 80)
-    assert crop_bounds(Detection(inside, outer=outer), Crop()) == (-20, 10, 60, 90)
+    assert compute_crop_bounds(Detection(inside, outer=outer), Crop()) == (-20, 10, 60, 90)
     moved = Detection(inside, outer=outer).moved_to(FaceBox(5, 12, 60, 80))
     assert moved.outer == FaceBox(-15, 12, 80, 80)

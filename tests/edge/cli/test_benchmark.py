@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fer_edge.benchmark.models import FRAMES
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.runtime.latency import STAGES
 from tests.edge.support import run_fer_edge
 
@@ -99,8 +99,8 @@ def test_json_prints_the_summary(tmp_path: Path) -> None:
     assert done.returncode == 0
     printed = json.loads(done.stdout)
     assert printed == json.loads((tmp_path / "summary.json").read_text())
-    assert [model["file"] for model in printed["models"]] == list(bundled_models())
-    assert [model["file"] for model in printed["camera"]["models"]] == list(bundled_models())
+    assert [model["file"] for model in printed["models"]] == list(list_bundled_models())
+    assert [model["file"] for model in printed["camera"]["models"]] == list(list_bundled_models())
 
 
 @pytest.mark.parametrize(

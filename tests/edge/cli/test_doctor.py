@@ -81,7 +81,7 @@ class TestCommand:
         assert trusted.returncode == 0
         assert "connected in" in trusted.stdout
         assert stranger.returncode == 1
-        assert "→ name the authority that signed it with --mqtt-ca" in stranger.stdout
+        assert "→ specify the authority that signed it with --mqtt-ca" in stranger.stdout
 
     def test_certificates_without_a_broker_are_refused(self, fer_edge: FerEdge, tmp_path: Path) -> None:
         done = fer_edge("doctor", "--mqtt-ca", str(tmp_path / "ca.pem"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.models.spec import FER2013_LABELS
 from tests.edge.support import FerEdge, replace_spec, run_fer_edge
 
@@ -19,7 +19,7 @@ def test_the_list_shows_accuracy_and_license() -> None:
     assert "PublicTest" in done.stdout
     assert "research" in done.stdout
     rows = done.stdout.splitlines()[1:]
-    for row, name in zip(rows, bundled_models(), strict=False):
+    for row, name in zip(rows, list_bundled_models(), strict=False):
         model = find_model(name)
         assert row.startswith(name)
         assert f"{model.size / 1e6:.2f} MB" in row

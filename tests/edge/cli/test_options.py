@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fer_edge import EmotionRecognizer
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.types import FaceBox, Image
 from tests.edge.support import FerEdge, read_back, read_rows, read_video, run_fer_edge
 
@@ -32,7 +32,7 @@ class TestModelAndDetector:
         copy.write_bytes(find_model().path.read_bytes())
         assert fer_edge("image", portrait_path, "--model", copy).returncode == 0
 
-    @pytest.mark.parametrize("name", bundled_models())
+    @pytest.mark.parametrize("name", list_bundled_models())
     def test_model_takes_a_bundled_name(self, name: str, fer_edge: FerEdge, portrait_path: Path) -> None:
         (record,) = read_rows(fer_edge("image", portrait_path, "--model", name, "-r", "-").stdout)
         scores = record["faces"][0]["scores"]
@@ -41,7 +41,7 @@ class TestModelAndDetector:
 
     def test_the_bundled_models_give_different_scores(self, portrait: Image) -> None:
         scores = []
-        for name in bundled_models():
+        for name in list_bundled_models():
             with EmotionRecognizer(model=name) as recognizer:
                 scores.append(recognizer.analyze(portrait)[0].scores)
         assert scores[0] != scores[1]
@@ -238,4 +238,4 @@ class TestRules:
     def test_still_images_have_no_time(self, fer_edge: FerEdge, portrait_path: Path) -> None:
         done = fer_edge("image", portrait_path, "--when", "happy", "--then", "print")
         assert done.returncode == 2
-        assert "over time" in done.stderr
+        assert "video or a camera" in done.stderr

@@ -135,6 +135,26 @@ class TestAppend:
         highest = max(id_ for name, id_ in ids if name == "a.mp4")
         assert min(id_ for name, id_ in ids if name == "b.mp4") == highest + 1
 
+    @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
+    @pytest.mark.parametrize("name", ["a.mp4", 'a "b", c.mp4', "=a\u00e4.mp4"])
+    def test_rows_written_without_it_are_not_doubled(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path, suffix: str, name: str
+    ) -> None:
+        rows, clip = tmp_path / f"rows.{suffix}", videos(name) / name
+        assert fer_edge("video", clip, "-r", rows).returncode == 0
+        before = rows.read_bytes()
+        for _ in range(2):
+            done = fer_edge("video", clip, "-r", rows, "--append")
+            assert done.returncode == 1
+            assert "not known whether they are complete" in done.stderr
+            assert rows.read_bytes() == before
+        other = videos("b.mp4") / "b.mp4"
+        assert fer_edge("video", other, "-r", rows, "--append").returncode == 0
+        assert rows.read_bytes()[: len(before)] == before
+        after = rows.read_bytes()
+        assert fer_edge("video", other, clip, "-r", rows, "--append").returncode == 1
+        assert rows.read_bytes() == after
+
     def test_half_done_rows_are_cut_off_and_done_again(
         self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
     ) -> None:

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from fer_edge import EmotionRecognizer
-from fer_edge.classification.preprocess import crop_bounds
+from fer_edge.classification.preprocess import compute_crop_bounds
 from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import DetectorError, MissingExtraError, ModelError, UsageError
-from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
+from fer_edge.models.detector_files import DETECTOR_FILES, find_detectors_folder
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import Crop
 from fer_edge.types import Detection, FaceBox, Frame, Image
@@ -50,7 +50,7 @@ def no_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def download(model: bytes) -> None:
     """Store a model where ``fer-edge get`` puts it."""
-    path = detectors_folder() / DETECTOR_FILES["mediapipe"].file_name
+    path = find_detectors_folder() / DETECTOR_FILES["mediapipe"].file_name
     path.parent.mkdir(parents=True)
     path.write_bytes(model)
 
@@ -160,7 +160,7 @@ def mediapipe() -> Iterator[MediaPipeDetector]:
 
 def shown(face: Detection) -> FaceBox:
     """Return the network input for a face if the model uses Haar's boxes unchanged."""
-    left, top, right, bottom = crop_bounds(face, Crop())
+    left, top, right, bottom = compute_crop_bounds(face, Crop())
     return FaceBox(left, top, right - left, bottom - top)
 
 

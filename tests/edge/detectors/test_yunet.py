@@ -17,7 +17,7 @@ from fer_edge import EmotionRecognizer
 from fer_edge.detectors.registry import create_detector
 from fer_edge.detectors.yunet import FRAMING, YuNetDetector, least_score
 from fer_edge.errors import DetectorError, ModelError
-from fer_edge.models.detector_files import DETECTOR_FILES, detectors_folder
+from fer_edge.models.detector_files import DETECTOR_FILES, find_detectors_folder
 from fer_edge.tracking.tracker import Tracker
 from fer_edge.types import FaceBox, Frame, Image
 from tests.conftest import REPOSITORY
@@ -321,7 +321,7 @@ class TestRuns:
         self, portrait_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-        path = detectors_folder() / DETECTOR_FILES["yunet"].file_name
+        path = find_detectors_folder() / DETECTOR_FILES["yunet"].file_name
         path.parent.mkdir(parents=True)
         path.write_bytes(MODEL.read_bytes())
         assert run_fer_edge("image", portrait_path, "--detector", "yunet").returncode == 0

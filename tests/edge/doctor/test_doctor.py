@@ -13,7 +13,7 @@ import pytest
 
 from fer_edge.doctor import Finding, examine, hardware, models, places, software
 from fer_edge.models import detector_files, find_model
-from fer_edge.models.find_model import bundled_models
+from fer_edge.models.find_model import list_bundled_models
 
 
 def statuses(findings: Iterable[Finding]) -> dict[str, str]:
@@ -63,10 +63,10 @@ class TestSoftware:
 
 class TestModels:
     def test_each_bundled_model_s_answer_is_written_down(self) -> None:
-        for name in bundled_models():
+        for name in list_bundled_models():
             path = find_model.find_model(name).path.with_suffix(models.ANSWERS_SUFFIX)
             expected = json.loads(path.read_text())
-            found = models.answer(name)
+            found = models.compute_reference_scores(name)
             assert list(found) == list(expected)
             assert all(abs(found[label] - score) <= 0.1 for label, score in expected.items())
 
@@ -74,7 +74,7 @@ class TestModels:
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         """Return a copy of the bundled models that tests may damage."""
         source = find_model.find_model().path.parent
-        for model in bundled_models():
+        for model in list_bundled_models():
             for name in (f"{model}.tflite", f"{model}.answers.json"):
                 (tmp_path / name).write_bytes((source / name).read_bytes())
         monkeypatch.setattr(find_model, "_FOLDER", tmp_path)
@@ -126,7 +126,7 @@ class TestModels:
     def test_downloads_are_checked_and_not_missed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(detector_files, "detectors_folder", lambda: tmp_path)
+        monkeypatch.setattr(detector_files, "find_detectors_folder", lambda: tmp_path)
         assert list(models.check_detectors()) == []
         (tmp_path / detector_files.DETECTOR_FILES["yunet"].file_name).write_bytes(b"cut off")
         (found,) = models.check_detectors()
@@ -167,8 +167,8 @@ class TestHardware:
         expected: dict[str, str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(hardware, "temperature", lambda: degrees)
-        monkeypatch.setattr(hardware, "throttling", lambda: power)
+        monkeypatch.setattr(hardware, "read_temperature", lambda: degrees)
+        monkeypatch.setattr(hardware, "read_throttling", lambda: power)
         assert statuses(hardware.check_board()) == expected
 
     def test_a_raspberry_pi_wants_picamera2(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,7 @@ class TestWebhooks:
         assert "gave up an event after 8 attempts" in caplog.text
 
     def test_closing_aborts_a_slow_response(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(base, "_END_S", 0.2)
+        monkeypatch.setattr(base, "_CLOSE_TIMEOUT_S", 0.2)
         threads = threading.active_count()
         with dripping_server(b"HTTP/1.0 ") as url:
             perform(WebhookAction(url, first_pause_s=0.001))
@@ -305,7 +305,7 @@ class SlowAction(BackgroundAction):
         self.go = threading.Event()
         self.done: list[int] = []
 
-    def work_on(self, event: Event) -> None:
+    def handle_event(self, event: Event) -> None:
         self.go.wait(10)
         self.done.append(event.number)
 
@@ -327,20 +327,20 @@ class TestQueues:
     def test_the_end_does_not_wait_for_ever(
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr(base, "_END_S", 0.2)
-        monkeypatch.setattr(base, "_INTERRUPTED_END_S", 0.1)
+        monkeypatch.setattr(base, "_CLOSE_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(base, "_INTERRUPTED_CLOSE_TIMEOUT_S", 0.1)
         action = SlowAction()
         started = time.monotonic()
         perform(action, 5)
         assert time.monotonic() - started < 5
-        assert "gave up 5 pending events" in caplog.text
+        assert "5 pending events dropped" in caplog.text
         action.go.set()
 
     def test_one_that_fails_in_an_unforeseen_way_goes_on_with_the_next(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Brittle(SlowAction):
-            def work_on(self, event: Event) -> None:
+            def handle_event(self, event: Event) -> None:
                 if event.number == 1:
                     raise RuntimeError("can't start new thread")
                 self.done.append(event.number)
@@ -396,15 +396,15 @@ class TestDispatch:
         first, second, heard = Recorder(), Recorder(), Recorder()
         dispatcher = EventDispatcher([(RULE, first), (RULE, second)])
         dispatcher.listen(heard.perform)
-        dispatcher.take(make_result(0, time_s=0.0))
+        dispatcher.handle_result(make_result(0, time_s=0.0))
         assert len(first.events) == len(second.events) == len(heard.events) == 1
         assert dispatcher.counts == {RULE.text: 1}
 
     def test_actions_are_closed_in_parallel(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(base, "_END_S", 1.0)
+        monkeypatch.setattr(base, "_CLOSE_TIMEOUT_S", 1.0)
         actions = [SlowAction() for _ in range(30)]
         dispatcher = EventDispatcher([(RULE, action) for action in actions])
-        dispatcher.take(make_result(0, time_s=0.0))
+        dispatcher.handle_result(make_result(0, time_s=0.0))
         started = time.monotonic()
         dispatcher.close()
         assert time.monotonic() - started < 15

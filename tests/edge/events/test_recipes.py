@@ -110,5 +110,5 @@ def test_a_recipe_emits_its_events(text: str) -> None:
     recorder = Recorder()
     dispatcher = EventDispatcher([(parse_rule(text, LABELS), recorder)])
     for result in play():
-        dispatcher.take(result)
+        dispatcher.handle_result(result)
     assert len(recorder.events) == EVENTS[text]

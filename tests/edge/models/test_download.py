@@ -18,7 +18,12 @@ import pytest
 
 from fer_edge.cli.get import get_detector
 from fer_edge.errors import DownloadError, OutputError, UsageError
-from fer_edge.models.detector_files import DETECTOR_FILES, DetectorFile, detectors_folder, find_detector_file
+from fer_edge.models.detector_files import (
+    DETECTOR_FILES,
+    DetectorFile,
+    find_detector_file,
+    find_detectors_folder,
+)
 from fer_edge.models.download import _NoDowngrade, download_detector
 from fer_edge.models.find_model import find_model
 from tests.edge.support import names_in
@@ -270,7 +275,7 @@ class TestCommand:
         self, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         file = replace(DETECTOR_FILES["mediapipe"], addresses=(), input_shape=(1, 48, 48, 1))
-        path = detectors_folder() / file.file_name
+        path = find_detectors_folder() / file.file_name
         path.parent.mkdir(parents=True)
         path.write_bytes(find_model().path.read_bytes())
         get_detector("mediapipe", {"mediapipe": file})
@@ -286,7 +291,7 @@ class TestCommand:
 
 class TestFolder:
     def test_it_is_the_user_s(self, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        assert detectors_folder() == home / "fer-edge/detectors"
+        assert find_detectors_folder() == home / "fer-edge/detectors"
         monkeypatch.setenv("XDG_DATA_HOME", "relative")
         monkeypatch.setattr(Path, "home", lambda: tmp_path)
         for platform, folder in (
@@ -296,10 +301,10 @@ class TestFolder:
         ):
             monkeypatch.setattr("sys.platform", platform)
             monkeypatch.delenv("LOCALAPPDATA", raising=False)
-            assert detectors_folder() == tmp_path / folder / "fer-edge/detectors"
+            assert find_detectors_folder() == tmp_path / folder / "fer-edge/detectors"
 
     def test_a_download_that_was_damaged_since_is_refused_with_the_remedy(self, home: Path) -> None:
-        path = detectors_folder() / DETECTOR_FILES["yunet"].file_name
+        path = find_detectors_folder() / DETECTOR_FILES["yunet"].file_name
         path.parent.mkdir(parents=True)
         path.write_bytes(POINTER)
         with pytest.raises(Exception, match=r"it is a Git LFS pointer.*; run: fer-edge get yunet"):

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import ModelError
-from fer_edge.models.find_model import BUNDLED, DEFAULT_MODEL, bundled_models, find_model
+from fer_edge.models.find_model import BUNDLED, DEFAULT_MODEL, find_model, list_bundled_models
 from fer_edge.models.spec import FER2013_LABELS
 
 
 def test_the_bundled_models_are_listed_with_the_default_one_first() -> None:
-    assert bundled_models() == BUNDLED == ("default", "accurate")
+    assert list_bundled_models() == BUNDLED == ("default", "accurate")
     assert find_model() == find_model("default")
 
 
@@ -35,7 +35,7 @@ def test_the_accurate_model_is_right_more_often() -> None:
 
 
 def test_the_card_lies_beside_the_bundled_model() -> None:
-    for name in bundled_models():
+    for name in list_bundled_models():
         assert find_model(name).path.with_suffix(".md").read_text().startswith("# ")
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_edge import annotate
-from fer_edge.rendering.palette import EMOTIONS, color_of, ink_on
+from fer_edge.rendering.palette import EMOTIONS, choose_text_color, color_of
 from fer_edge.rendering.shapes import RIM
 from fer_edge.types import Detection, EmotionScores, FaceBox, FaceResult, Image
 from tests.edge.support import plain
@@ -92,7 +92,7 @@ def test_box_and_tag_have_the_color_of_the_label(label: str) -> None:
     drawn = annotate(image, [face(box, label)])
     assert tuple(drawn[275, 100]) == EMOTIONS[label]
     assert np.count_nonzero(np.all(drawn[:198] == EMOTIONS[label], axis=2)) > 500
-    assert np.any(np.all(drawn[:198] == ink_on(EMOTIONS[label]), axis=2))
+    assert np.any(np.all(drawn[:198] == choose_text_color(EMOTIONS[label]), axis=2))
 
 
 def test_a_label_of_another_model_has_its_color() -> None:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fer_edge.rendering.layout import Layout, Rectangle, clamp_rectangle, outline_width, text_size
+from fer_edge.rendering.layout import (
+    Layout,
+    Rectangle,
+    choose_text_size,
+    clamp_rectangle,
+    compute_outline_width,
+)
 
 SIZES = [(160, 120), (320, 240), (640, 480), (956, 534), (1280, 720), (1920, 1080), (3840, 2160)]
 
@@ -65,25 +71,25 @@ def test_where_nothing_is_free_the_tag_covers_least() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("face", [1, 20, 60, 200, 5000])
 def test_letters_are_readable_and_never_large_for_their_image(size: tuple[int, int], face: int) -> None:
-    letters, side = text_size(face, *size), min(size)
+    letters, side = choose_text_size(face, *size), min(size)
     assert letters >= 11
     assert letters > side / 54  # 20 pixels on a screen with 1080 rows
     assert letters <= max(11, side / 26)
 
 
 def test_letters_follow_the_face_between_the_limits_of_the_image() -> None:
-    letters = [text_size(face, 1280, 720) for face in (10, 60, 100, 120, 400)]
+    letters = [choose_text_size(face, 1280, 720) for face in (10, 60, 100, 120, 400)]
     assert letters == sorted(letters)
     assert letters[0] < letters[-1]
-    assert len({text_size(face, 1280, 720) for face in range(10, 720)}) < 10
+    assert len({choose_text_size(face, 1280, 720) for face in range(10, 720)}) < 10
 
 
 def test_outlines_grow_with_the_image_and_stay_thin_around_small_faces() -> None:
-    assert [outline_width(5000, *size) for size in SIZES] == sorted(
-        outline_width(5000, *size) for size in SIZES
+    assert [compute_outline_width(5000, *size) for size in SIZES] == sorted(
+        compute_outline_width(5000, *size) for size in SIZES
     )
-    assert outline_width(5000, 160, 120) == 1
-    assert outline_width(10, 3840, 2160) == 1
+    assert compute_outline_width(5000, 160, 120) == 1
+    assert compute_outline_width(10, 3840, 2160) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from fer_edge.runtime.atomic_files import (
     check_file_in_folder,
     check_folder,
     check_staged_folder,
+    convert_errors_to_output_error,
     make_folder,
-    output_errors,
     part_path,
     staged_file,
     staged_folder,
@@ -270,14 +270,14 @@ class TestErrors:
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with (
             pytest.raises(OutputError, match=r"a\.txt: cannot write: No space left") as caught,
-            output_errors("a.txt"),
+            convert_errors_to_output_error("a.txt"),
         ):
             raise full
         assert caught.value.__cause__ is full
 
     @pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("other")])
     def test_a_closed_pipe_and_others_stay_what_they_are(self, error: Exception) -> None:
-        with pytest.raises(type(error)) as caught, output_errors("a.txt"):
+        with pytest.raises(type(error)) as caught, convert_errors_to_output_error("a.txt"):
             raise error
         assert caught.value is error
 

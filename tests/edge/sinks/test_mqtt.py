@@ -45,11 +45,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnr
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten pauses from minutes to moments."""
     monkeypatch.setattr(connecting, "_FIRST_PAUSE_S", 0.05)
-    monkeypatch.setattr(connecting, "_LONGEST_PAUSE_S", 0.2)
+    monkeypatch.setattr(connecting, "_MAX_PAUSE_S", 0.2)
     monkeypatch.setattr(connecting, "_SLOW_PAUSE_S", 0.1)
-    monkeypatch.setattr(connecting, "_LONGEST_SLOW_PAUSE_S", 0.2)
-    monkeypatch.setattr(sinks, "_LONGEST_GREETING_S", 0.1)
-    monkeypatch.setattr(sinks, "_MOST_ROWS", 1000.0)
+    monkeypatch.setattr(connecting, "_MAX_SLOW_PAUSE_S", 0.2)
+    monkeypatch.setattr(sinks, "_MAX_GREETING_S", 0.1)
+    monkeypatch.setattr(sinks, "_MAX_ROWS", 1000.0)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ class TestWhatArrives:
         assert numbers == list(range(300))
 
     def test_rows_are_five_a_second_at_most(self, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sinks, "_MOST_ROWS", 5.0)
+        monkeypatch.setattr(sinks, "_MAX_ROWS", 5.0)
         with Listener(broker.port) as listener, Run(url(broker)) as run:
             listener.wait_for(f"{TOPIC}/faces", 4)
             frames = [each.json["frame"] for each in listener.on(f"{TOPIC}/faces")]
@@ -544,7 +544,7 @@ Write = Callable[[View], None]
 
 def test_a_row_costs_the_run_only_a_queue_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing a row only appends to a queue; it uses neither a socket nor JSON."""
-    monkeypatch.setattr(sinks, "_MOST_ROWS", 0.001)
+    monkeypatch.setattr(sinks, "_MAX_ROWS", 0.001)
     sink = MqttSink(
         parse_address("mqtt://127.0.0.1:1/a", TlsFiles(), {}),
         labels=LABELS,

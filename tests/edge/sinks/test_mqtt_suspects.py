@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from fer_edge.sinks.mqtt.outbox import Kind, Message
-from fer_edge.sinks.mqtt.suspects import Suspects
+from fer_edge.sinks.mqtt.outbox import Message, MessageKind
+from fer_edge.sinks.mqtt.suspects import RejectedMessageFinder
 
-EVENT = Message(Kind.EVENT, "a/events", b"1")
-OTHER = Message(Kind.EVENT, "a/events", b"2")
-STATE = Message(Kind.STATE, "a/state", b"1")
+EVENT = Message(MessageKind.EVENT, "a/events", b"1")
+OTHER = Message(MessageKind.EVENT, "a/events", b"2")
+STATE = Message(MessageKind.STATE, "a/state", b"1")
 
 
 def test_it_is_searched_for_among_those_that_were_under_way() -> None:
-    suspects = Suspects()
+    suspects = RejectedMessageFinder()
     assert suspects.note_loss([EVENT, OTHER]) is None
     assert suspects.is_searching
     assert [suspects.note_loss([EVENT]) for _ in range(3)] == [None, None, EVENT]
 
 
 def test_one_that_was_taken_after_all_is_none() -> None:
-    suspects = Suspects()
+    suspects = RejectedMessageFinder()
     for _ in range(2):
         suspects.note_loss([EVENT])
     suspects.note_acknowledged(EVENT)
@@ -26,14 +26,14 @@ def test_one_that_was_taken_after_all_is_none() -> None:
 
 
 def test_a_loss_with_no_message_in_flight_suspects_none() -> None:
-    suspects = Suspects()
+    suspects = RejectedMessageFinder()
     assert suspects.note_loss([]) is None
     assert not suspects.is_searching
 
 
 def test_a_state_is_left_out_whatever_it_says_until_a_connection_lasts() -> None:
-    suspects = Suspects()
-    newer = Message(Kind.STATE, "a/state", b"2")
+    suspects = RejectedMessageFinder()
+    newer = Message(MessageKind.STATE, "a/state", b"2")
     found = [suspects.note_loss([message]) for message in (STATE, newer, STATE)]
     assert found == [None, None, STATE]
     assert not suspects.allows(newer)

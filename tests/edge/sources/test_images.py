@@ -82,7 +82,7 @@ class TestFindImages:
             find_images(tmp_path, recursive=True)
 
     def test_the_folder_that_is_left_out(self, folder: Path) -> None:
-        found = find_images(folder, recursive=True, without=folder / "sub")
+        found = find_images(folder, recursive=True, exclude=folder / "sub")
         assert found == [folder / name for name in ("a.JPG", "b.png")]
 
 

@@ -60,7 +60,7 @@ def test_what_is_no_image_takes_no_memory() -> None:
 
 
 def test_an_image_without_end_takes_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fer_edge.sources.jpeg_stream._MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("fer_edge.sources.jpeg_stream._MAX_BYTES", 1 << 20)
     splitter = JpegSplitter()
     list(splitter.feed(NOISY[: len(NOISY) // 2]))
     for _ in range(40):

@@ -58,7 +58,7 @@ class TestBacklog:
         for number in range(3):
             backlog.add(Packet(number), arrival(), whole=number == 0)
         taken = [backlog.pop() for _ in range(3)]
-        assert [(w.item.number, w.skipped, w.broken) for w in taken] == [
+        assert [(w.item.number, w.skipped, w.follows_gap) for w in taken] == [
             (0, 0, False),
             (1, 0, False),
             (2, 0, False),
@@ -77,7 +77,7 @@ class TestBacklog:
         backlog.add(Packet(1), arrival(4), whole=False)
         backlog.add(Packet(2), arrival(), whole=True)
         waiting = backlog.pop()
-        assert (waiting.item.number, waiting.skipped, waiting.broken) == (2, 2, True)
+        assert (waiting.item.number, waiting.skipped, waiting.follows_gap) == (2, 2, True)
 
     def test_a_key_frame_leaves_what_is_new(self) -> None:
         backlog: Backlog[Packet] = Backlog()
@@ -92,7 +92,7 @@ class TestBacklog:
             backlog.add(Packet(number), arrival(), size=size, whole=False)
             assert len(backlog) <= most
         waiting = backlog.pop()
-        assert waiting.broken
+        assert waiting.follows_gap
         assert waiting.item.number == waiting.skipped
 
 

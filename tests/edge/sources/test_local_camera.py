@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import SourceError, SourceLostError, UsageError, describe_error
 from fer_edge.sources import local_camera
-from fer_edge.sources.local_camera import FrozenImage, as_bgr
+from fer_edge.sources.local_camera import FrozenImageDetector, as_bgr
 from fer_edge.types import Frame
 from tests.edge.sources.cameras import Watcher, camera
 from tests.edge.support import corners, noise, plain, take_frames, wait_until, write_video
@@ -115,7 +115,7 @@ class TestFrames:
             path.unlink()
         assert frames[0].size == (64, 48)
         assert isinstance(error, SourceLostError)
-        assert "it stopped delivering images" in str(error)
+        assert "stopped delivering images" in str(error)
 
 
 class TestAsking:
@@ -161,7 +161,7 @@ class TestLost:
             webcam.there = False
             wait_until(lambda: watcher.error is not None)
         assert isinstance(watcher.error, SourceLostError)
-        assert "it stopped delivering images" in str(watcher.error)
+        assert "stopped delivering images" in str(watcher.error)
 
     def test_a_read_that_blocks_in_the_driver_is_left_behind(
         self, webcam: type[Webcam], monkeypatch: pytest.MonkeyPatch
@@ -185,7 +185,7 @@ class TestLost:
             wait_until(lambda: len(watcher.frames) >= 1)
             webcam.blocked.set()
             wait_until(lambda: watcher.error is not None)
-        assert "its driver does not respond" in str(watcher.error)
+        assert "driver does not respond" in str(watcher.error)
         assert len(webcam.opened) <= 4
 
     def test_one_and_the_same_image_for_a_minute(
@@ -198,7 +198,7 @@ class TestLost:
             time.sleep(0.8)
             # After reopening, images change at first; if they then freeze again, that is what the camera sees.
             assert watcher.source.info.reconnects == 1
-        assert "its image has not changed for 0.4 s; reconnecting" in caplog.text
+        assert "image has not changed for 0.4 s; reconnecting" in caplog.text
 
 
 class TestRefused:
@@ -226,7 +226,7 @@ class TestRefused:
             webcam.blocked.set()
         _, error = take_frames(camera("0"))
         assert type(error) is SourceError
-        assert "it opened but delivered no image" in str(error)
+        assert "opened but delivered no image" in str(error)
         pipe = "rpicam-vid -t 0 --codec mjpeg --width 1280 --height 720 -o - | fer-edge video -"
         assert pipe in describe_error(error)
 
@@ -239,20 +239,20 @@ class TestRefused:
 
 class TestFrozenImage:
     def test_it_takes_a_minute_of_the_same_pixels(self) -> None:
-        frozen, image = FrozenImage(), noise()
-        assert [frozen.holds(image, at) for at in (0.0, 30.0, 59.9, 60.0)] == [False, False, False, True]
+        frozen, image = FrozenImageDetector(), noise()
+        assert [frozen.is_frozen(image, at) for at in (0.0, 30.0, 59.9, 60.0)] == [False, False, False, True]
 
     def test_another_image_begins_it_again(self) -> None:
-        frozen = FrozenImage()
-        assert not frozen.holds(noise(seed=1), 0.0)
-        assert not frozen.holds(noise(seed=2), 59.0)
-        assert not frozen.holds(noise(seed=2), 61.0)
+        frozen = FrozenImageDetector()
+        assert not frozen.is_frozen(noise(seed=1), 0.0)
+        assert not frozen.is_frozen(noise(seed=2), 59.0)
+        assert not frozen.is_frozen(noise(seed=2), 61.0)
 
     def test_what_is_the_same_after_it_was_opened_again_is_what_it_sees(self) -> None:
-        frozen, image = FrozenImage(), noise()
-        assert [frozen.holds(image, at) for at in (0.0, 60.0)] == [False, True]
+        frozen, image = FrozenImageDetector(), noise()
+        assert [frozen.is_frozen(image, at) for at in (0.0, 60.0)] == [False, True]
         frozen.begin()
-        assert not any(frozen.holds(image, at) for at in (61.0, 121.0, 500.0))
+        assert not any(frozen.is_frozen(image, at) for at in (61.0, 121.0, 500.0))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from fer_edge.sources.presentation_clock import PresentationClock
 Stamps = Sequence[float | None]
 
 
-def times(stamps: Stamps, start_s: float | None = 0.0, *, joins: bool = False) -> list[float]:
-    clock = PresentationClock(start_s, 0.04, joins=joins)
+def times(stamps: Stamps, start_s: float | None = 0.0, *, clock_may_restart: bool = False) -> list[float]:
+    clock = PresentationClock(start_s, 0.04, clock_may_restart=clock_may_restart)
     shown = list(clock.times((stamp, number) for number, stamp in enumerate(stamps)))
     assert [number for _, number in shown] == list(range(len(stamps)))
     found = [time_s for time_s, _ in shown]
@@ -50,17 +50,17 @@ CASES: list[tuple[str, Stamps, float | None, Stamps]] = [
 @pytest.mark.parametrize(
     ("stamps", "start_s", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-@pytest.mark.parametrize("joins", [False, True])
+@pytest.mark.parametrize("clock_may_restart", [False, True])
 def test_times_follow_the_stamps(
-    stamps: Stamps, start_s: float | None, expected: Stamps, *, joins: bool
+    stamps: Stamps, start_s: float | None, expected: Stamps, *, clock_may_restart: bool
 ) -> None:
-    assert times(stamps, start_s, joins=joins) == pytest.approx(expected, abs=1e-6)
+    assert times(stamps, start_s, clock_may_restart=clock_may_restart) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_gap_is_a_gap_except_where_clocks_are_joined() -> None:
     stamps = [*steady(3), *steady(3, 30.0)]
     assert times(stamps) == pytest.approx(stamps)
-    assert times(stamps, joins=True) == pytest.approx(steady(6))
+    assert times(stamps, clock_may_restart=True) == pytest.approx(steady(6))
 
 
 @pytest.mark.parametrize("spacing", [12.0, 30.0, 600.0, 7200.0])

@@ -11,7 +11,7 @@ import pytest
 from fer_edge.errors import UsageError
 from fer_edge.sources.images import ImageSource
 from fer_edge.sources.reconnecting import ReconnectingSource
-from fer_edge.sources.registry import SOURCES, create_source, source_of
+from fer_edge.sources.registry import SOURCES, create_source, create_source_for
 from fer_edge.sources.video import VideoSource
 
 
@@ -32,7 +32,7 @@ from fer_edge.sources.video import VideoSource
     ],
 )
 def test_a_source_is_known_by_its_name(source: str | Path | int, kind: type) -> None:
-    made = source_of(source)
+    made = create_source_for(source)
     assert type(made) is kind
     assert made.info.name == str(source)
     assert made.info.live is (kind is ReconnectingSource)
@@ -41,14 +41,14 @@ def test_a_source_is_known_by_its_name(source: str | Path | int, kind: type) -> 
 
 def test_a_folder_is_its_images(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
-    made = source_of(tmp_path)
+    made = create_source_for(tmp_path)
     assert isinstance(made, ImageSource)
     assert (made.info.name, made.info.frame_count) == (str(tmp_path), 1)
 
 
 def test_no_name_is_no_source() -> None:
     with pytest.raises(UsageError, match="no source given"):
-        source_of("")
+        create_source_for("")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_sound_is_no_video(tmp_path: Path) -> None:
                 output.mux(packet)
     assert (
         str(take_frames(VideoSource(path))[1])
-        == f"{path}: cannot open video: it contains only audio; name a video"
+        == f"{path}: cannot open video: it contains only audio; specify a video"
     )
 
 
@@ -72,7 +72,7 @@ def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
     path = write_bytes(tmp_path / "song.mp3", b"ID3\x03\x00\x00" + size + frame + silence)
     frames, error = take_frames(VideoSource(path))
     assert frames == []
-    assert "it contains only audio and a cover image; name a video" in str(error)
+    assert "it contains only audio and a cover image; specify a video" in str(error)
 
 
 # --- wrong headers ---

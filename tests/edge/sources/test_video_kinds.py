@@ -421,4 +421,4 @@ def test_a_text_is_no_video(name: str, tmp_path: Path) -> None:
     frames, error = take_frames(VideoSource(write_bytes(tmp_path / name, b"hello, world\n" * 100)))
     assert not frames
     assert error is not None
-    assert "name a video" in str(error) or "unsupported format" in str(error)
+    assert "specify a video" in str(error) or "unsupported format" in str(error)

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from fer_edge.sources.video_pixels import Geometry, geometry_of, to_frame
+from fer_edge.sources.video_pixels import Geometry, compute_geometry, to_frame
 from tests.edge.sources.clips import face
 
 FORMATS = [
@@ -35,7 +35,7 @@ def in_format(name: str, size: tuple[int, int] = (256, 192), **attributes: Any) 
 @pytest.mark.parametrize("name", FORMATS)
 def test_gray_is_that_of_ffmpeg_within_a_level(name: str, color_range: int) -> None:
     decoded = in_format(name, color_range=color_range)
-    frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
+    frame = to_frame(decoded, compute_geometry(decoded, None), "clip.mp4", 0, 0.0)
     reference = decoded.to_ndarray(format="gray").astype(int)
     assert frame.gray.dtype == np.uint8
     assert np.abs(frame.gray - reference).max() <= 1
@@ -44,7 +44,7 @@ def test_gray_is_that_of_ffmpeg_within_a_level(name: str, color_range: int) -> N
 @pytest.mark.parametrize("name", FORMATS)
 def test_colors_match_ffmpeg(name: str) -> None:
     decoded = in_format(name)
-    frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
+    frame = to_frame(decoded, compute_geometry(decoded, None), "clip.mp4", 0, 0.0)
     assert np.array_equal(frame.image, decoded.to_ndarray(format="bgr24"))
 
 
@@ -52,7 +52,7 @@ def test_colors_match_ffmpeg(name: str) -> None:
 def test_odd_sizes_and_strides(size: tuple[int, int]) -> None:
     for name in ("yuv420p", "yuv420p10le", "gray"):
         decoded = in_format(name, size)
-        frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
+        frame = to_frame(decoded, compute_geometry(decoded, None), "clip.mp4", 0, 0.0)
         assert np.abs(frame.gray - decoded.to_ndarray(format="gray").astype(int)).max() <= 1
         assert frame.image.shape == (size[1], size[0], 3)
 
@@ -60,7 +60,7 @@ def test_odd_sizes_and_strides(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_high_dynamic_range_is_mapped_as_ffmpeg_does(transfer: int) -> None:
     decoded = in_format("yuv420p10le", color_trc=transfer, color_primaries=9, colorspace=9, color_range=1)
-    frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
+    frame = to_frame(decoded, compute_geometry(decoded, None), "clip.mp4", 0, 0.0)
     reference = decoded.to_ndarray(format="gray").astype(int)
     assert np.abs(frame.gray - reference).max() <= 1
 
@@ -72,7 +72,7 @@ def test_one_frame_may_be_converted_in_many_threads() -> None:
 
     def convert() -> None:
         for _ in range(30):
-            frame = to_frame(decoded, geometry_of(decoded, None), "clip.mp4", 0, 0.0)
+            frame = to_frame(decoded, compute_geometry(decoded, None), "clip.mp4", 0, 0.0)
             if not np.array_equal(frame.image, expected) or frame.gray.shape != (480, 640):
                 wrong.append(frame)
 
@@ -98,7 +98,7 @@ def test_one_frame_may_be_converted_in_many_threads() -> None:
     ],
 )
 def test_the_shape_of_pixels(shape: Fraction | None, size: tuple[int, int]) -> None:
-    assert geometry_of(in_format("yuv420p", (64, 48)), shape).size == size
+    assert compute_geometry(in_format("yuv420p", (64, 48)), shape).size == size
 
 
 def test_nothing_is_done_to_an_upright_image() -> None:

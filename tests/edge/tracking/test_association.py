@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fer_edge.tracking.association import (
-    find_coverer,
     find_duplicates,
+    find_occluder,
     is_same_face,
     keep_best_supported,
     match_tracks,
@@ -19,8 +19,10 @@ from fer_edge.types import Detection, FaceBox
 GRAY = np.random.default_rng(0).integers(0, 256, (400, 640), np.uint8)
 
 
-def track(number: int, box: FaceBox, *, support: int | None = None, misses: int = 0) -> Track:
-    return Track(number, Detection(box, support=support), 0.0, Template.from_box(GRAY, box), misses=misses)
+def track(number: int, box: FaceBox, *, support: int | None = None, miss_count: int = 0) -> Track:
+    return Track(
+        number, Detection(box, support=support), 0.0, Template.from_box(GRAY, box), miss_count=miss_count
+    )
 
 
 def test_the_box_with_more_hits_wins_not_the_larger_one() -> None:
@@ -46,19 +48,19 @@ def test_of_two_nested_tracks_one_ends_the_one_with_more_doubt() -> None:
     outer = track(0, FaceBox(100, 100, 187, 187), support=5)
     inner = track(1, FaceBox(118, 120, 150, 150), support=45)
     assert find_duplicates([outer, inner]) == [outer]
-    inner.misses = 1
+    inner.miss_count = 1
     assert find_duplicates([outer, inner]) == [inner]
 
 
 def test_a_face_that_was_covered_comes_out_beside_whoever_covers_it() -> None:
-    lost, coverer = track(0, FaceBox(100, 100, 80, 80)), track(1, FaceBox(120, 100, 90, 90))
-    lost.missed = True
-    lost.coverer = find_coverer(lost, [coverer], 0.0)
-    assert lost.coverer is coverer
-    coverer.update(Detection(FaceBox(300, 100, 90, 90)), 0.5)
+    lost, occluder = track(0, FaceBox(100, 100, 80, 80)), track(1, FaceBox(120, 100, 90, 90))
+    lost.may_return = True
+    lost.occluder = find_occluder(lost, [occluder], 0.0)
+    assert lost.occluder is occluder
+    occluder.update(Detection(FaceBox(300, 100, 90, 90)), 0.5)
     face = Detection(FaceBox(220, 100, 80, 80))
     assert match_tracks([lost], [face], GRAY, 0.5, 0.8) == [(lost, face)]
-    lost.coverer = None
+    lost.occluder = None
     assert match_tracks([lost], [face], GRAY, 0.5, 0.8) == []
 
 

@@ -20,11 +20,11 @@ def gray_with_face(side: int) -> GrayImage:
     return np.asarray(image[..., 0], np.uint8)
 
 
-def follow(sides: list[int], misses: int = 0) -> Track:
+def follow(sides: list[int], miss_count: int = 0) -> Track:
     """Return a track of a face with these sides in consecutive frames, not confirmed by the detector."""
     gray = gray_with_face(SIDE)
     box = FaceBox(160 - SIDE // 2, 120 - SIDE // 2, SIDE, SIDE)
-    track = Track(0, Detection(box), 0.0, Template.from_box(gray, box), misses=misses)
+    track = Track(0, Detection(box), 0.0, Template.from_box(gray, box), miss_count=miss_count)
     for number, side in enumerate(sides, 1):
         match = track.match(gray_with_face(side), number / 30)
         track.update(track.detection.moved_to(match.box), number / 30)
@@ -44,4 +44,4 @@ def test_a_size_does_not_run_away_between_two_looks_of_the_detector(end: int) ->
 
 
 def test_a_face_that_its_detector_does_not_see_keeps_its_size() -> None:
-    assert follow(list(range(SIDE, 70, -3)), misses=1).box.width == SIDE
+    assert follow(list(range(SIDE, 70, -3)), miss_count=1).box.width == SIDE

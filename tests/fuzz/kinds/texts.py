@@ -102,7 +102,7 @@ def _expand_name(value: tuple[str, int], _: Path) -> None:
     text, seconds = value
     name = TimedName(text)
     path = name.expand(datetime.fromtimestamp(seconds, UTC))
-    assert name.owns(name.relative(path)) or not name.rotates
+    assert name.matches_relative(name.relative(path)) or not name.rotates
 
 
 def _kind(values: Any, run: Any) -> Kind:

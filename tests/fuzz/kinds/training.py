@@ -217,7 +217,7 @@ def _read_view_answers(content: bytes, folder: Path) -> None:
     path = folder / "answers.npz"
     path.write_bytes(content)
     answers = read_view_answers(path, FER2013_LABELS)
-    answers.of(0)
+    answers.get_probabilities(0)
     faces = noise(48, 48)[None, ..., 0].repeat(len(answers), axis=0)
     answers.make_views(faces, answers.settings.count - 1)
 

@@ -60,7 +60,7 @@ class TestSoftLabelsOfViews:
         assert (read.settings.strong_count, read.settings.mild_count) == (3, 1)
         assert read.probabilities.shape == (70, 4, 7)
         assert read.origin == f"{find_model().spec.name} {find_model().sha256[:8]}"
-        assert not np.array_equal(read.of(0), read.of(1))
+        assert not np.array_equal(read.get_probabilities(0), read.get_probabilities(1))
 
     def test_photos_are_left_out_where_a_temperature_can_be_fitted_on_them(
         self,
@@ -105,7 +105,7 @@ class TestSoftLabelsOfViews:
         assert run([*learned, *small(epochs=1)]) == 0
         said = capsys.readouterr().err
         assert "135 faces" in said
-        assert "5 faces of Training have no view answers" in said
+        assert "5 training faces have no view answers" in said
         assert "5 of them are used to fit the temperature" in said
         provenance = read_spec(tmp_path / "run" / "spec.json").provenance
         assert provenance["temperature"] > 0

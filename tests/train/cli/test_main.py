@@ -15,7 +15,7 @@ from fer_train.data.dataset import load_faces
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["fit", "{missing}", "--out", "{out}"], 1, "does not exist; name FER-2013"),
+        (["fit", "{missing}", "--out", "{out}"], 1, "does not exist; specify FER-2013"),
         (["fit", "{data}"], 2, "Missing option '--out'"),
         (
             ["fit", "{data}", "--out", "{out}", "--arch", "vgg"],
@@ -78,11 +78,11 @@ from fer_train.data.dataset import load_faces
             2,
             "leave --recipe out",
         ),
-        (["fit", "{data}", "--out", "{out}", "--recipe", "fine-tune"], 2, "name one with --from"),
+        (["fit", "{data}", "--out", "{out}", "--recipe", "fine-tune"], 2, "choose one with --from"),
         (["fit", "{data}", "--out", "{out}", "--val-share", "0"], 2, "--val-share"),
         (["fit", "{data}", "--out", "{out}", "--val-share", "0.2"], 2, "already has splits"),
         (["crop", "{missing}", "--out", "{out}"], 1, "does not exist"),
-        (["crop", "{data}", "--out", "{out}"], 1, "is a file; name a folder"),
+        (["crop", "{data}", "--out", "{out}"], 1, "is a file; specify a folder"),
         (["crop", "{data}", "--out", "{out}", "--detector", "none"], 2, "is not one of"),
         (["evaluate", "{missing}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),
         (["evaluate", "{data}", "{data}"], 1, "expected a run folder, a .keras or a .tflite file"),

@@ -80,7 +80,7 @@ class TestResume:
     @pytest.mark.parametrize(
         ("options", "status", "says"),
         [
-            ([], 1, "resume the run, overwrite it, or name another folder"),
+            ([], 1, "resume the run, overwrite it, or choose another folder"),
             (["--resume", "--epochs", "4"], 2, "with epochs 3, not with epochs 4"),
             (["--resume", "--arch", "bn-cnn"], 2, "with arch mini-resnet, not with arch bn-cnn"),
             (["--resume", "--recipe", "modern"], 2, "with recipe paper, not with recipe modern"),

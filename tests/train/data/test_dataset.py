@@ -33,8 +33,8 @@ def test_faces_take_the_labels_of_a_model() -> None:
         np.full(2, -1),
         ("Happiness", "sad"),
     )
-    relabelled = own.relabel(FER2013_LABELS)
-    assert [FER2013_LABELS[label] for label in relabelled.labels] == ["happy", "sad"]
+    relabeled = own.relabel(FER2013_LABELS)
+    assert [FER2013_LABELS[label] for label in relabeled.labels] == ["happy", "sad"]
     with pytest.raises(DataError, match=r"the model lacks: Happiness; .* of the model \(a, sad\)"):
         own.relabel(("a", "sad"))
 
@@ -73,4 +73,4 @@ def test_fer2013_is_read_whole(
         pytest.skip("FER-2013 is not available")
     faces = load_faces(fer2013_path)
     assert [len(faces.split(name)) for name in ("Training", "PublicTest")] == [28_709, 3_589]
-    assert faces.is_blank().sum() < 100
+    assert faces.find_blank().sum() < 100

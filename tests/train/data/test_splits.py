@@ -100,7 +100,7 @@ def test_blank_images_do_not_count_for_calibration() -> None:
     assert left_out is not None
     blank.pixels[left_out.source_rows[:5]] = np.arange(5)[:, None, None]
     found = split(blank, **CALIBRATED).calibration
-    assert found is None or not found.is_blank().any()
+    assert found is None or not found.find_blank().any()
 
 
 def test_own_labels_and_ferplus_labels_are_split_alike(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from fer_train.evaluation.metrics import (
-    calibration_error,
+    compute_calibration_error,
     compute_class_metrics,
+    compute_log_loss,
+    compute_mean_class_accuracy,
     compute_metrics,
     count_confusions,
-    log_loss,
-    mean_class_accuracy,
 )
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
@@ -28,11 +28,13 @@ def test_confusion_has_the_truth_in_its_rows() -> None:
 
 
 def test_mean_class_accuracy_weighs_every_class_the_same() -> None:
-    assert mean_class_accuracy(COUNTS) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
+    assert compute_mean_class_accuracy(COUNTS) == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
 
 
 def test_mean_class_accuracy_leaves_classes_without_faces_out() -> None:
-    assert mean_class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 2]])) == pytest.approx((3 / 4 + 1) / 2)
+    assert compute_mean_class_accuracy(np.array([[3, 1, 0], [0, 0, 0], [0, 0, 2]])) == pytest.approx(
+        (3 / 4 + 1) / 2
+    )
 
 
 def without_intervals(figures: dict[str, Any]) -> dict[str, Any]:
@@ -71,11 +73,11 @@ def test_a_class_without_faces_or_predictions_is_no_division_by_zero(
 
 def test_log_loss_is_the_mean_surprise() -> None:
     expected = -sum(math.log(p) for p in (0.8, 0.6, 0.2, 0.9, 0.25, 0.4)) / 6
-    assert log_loss(PROBABILITIES, LABELS) == pytest.approx(expected, rel=1e-6)
+    assert compute_log_loss(PROBABILITIES, LABELS) == pytest.approx(expected, rel=1e-6)
 
 
 def test_log_loss_of_the_impossible_is_finite() -> None:
-    assert log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-7))
+    assert compute_log_loss(np.array([[1.0, 0.0]]), np.array([1])) == pytest.approx(-math.log(1e-7))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_truth(
 ) -> None:
     probabilities = np.array([[p, 1 - p] for p in confidences])
     labels = 1 - np.array(right)
-    assert calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-9)
+    assert compute_calibration_error(probabilities, labels) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_report_has_every_figure() -> None:

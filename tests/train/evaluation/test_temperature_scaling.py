@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_train.evaluation.metrics import calibration_error, log_loss
+from fer_train.evaluation.metrics import compute_calibration_error, compute_log_loss
 from fer_train.evaluation.temperature_scaling import fit_temperature
 
 
@@ -30,7 +30,7 @@ def test_the_temperature_undoes_what_made_the_logits_too_large_or_too_small(fact
 def test_no_other_temperature_has_a_lower_cross_entropy() -> None:
     logits, labels = honest(300)
     best = fit_temperature(2.5 * logits, labels)
-    losses = [log_loss(softmax(2.5 * logits / (best * f)), labels) for f in (0.99, 1.0, 1.01)]
+    losses = [compute_log_loss(softmax(2.5 * logits / (best * f)), labels) for f in (0.99, 1.0, 1.01)]
     assert losses[1] == min(losses)
 
 
@@ -38,8 +38,8 @@ def test_confidence_becomes_honest_on_other_faces_and_every_answer_stays() -> No
     fitted_on, others = honest(1000), honest(5000, seed=1)
     temperature = fit_temperature(3 * fitted_on[0], fitted_on[1])
     before, after = softmax(3 * others[0]), softmax(3 * others[0] / temperature)
-    assert calibration_error(before, others[1]) > 0.15
-    assert calibration_error(after, others[1]) < 0.03
+    assert compute_calibration_error(before, others[1]) > 0.15
+    assert compute_calibration_error(after, others[1]) < 0.03
     assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fer_edge.errors import ContractError, ModelError
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.models.spec import ModelSpec
 from fer_train.models.bn_cnn import build_bn_cnn
 from fer_train.models.initial import copy_body, find_initial_model, load_initial_network
@@ -26,7 +26,7 @@ def write_run(folder: Path, spec: ModelSpec, model: keras.Model | None = None) -
     return folder
 
 
-@pytest.mark.parametrize("name", bundled_models())
+@pytest.mark.parametrize("name", list_bundled_models())
 def test_the_network_out_of_a_bundled_file_predicts_what_the_file_does(name: str) -> None:
     images = (
         np.random.default_rng(0).integers(0, 256, (32, 6, 6), np.uint8).repeat(8, axis=1).repeat(8, axis=2)

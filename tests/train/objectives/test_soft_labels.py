@@ -175,7 +175,11 @@ def test_the_command_writes_a_file_and_replaces_none_unasked(
 
 @pytest.mark.parametrize(
     ("out", "status", "reason"),
-    [("soft.npy", 2, "ending in .npz"), ("nowhere/soft.npz", 1, "its folder"), (".npz", 2, "ending in .npz")],
+    [
+        ("soft.npy", 2, "ending in .npz"),
+        ("nowhere/soft.npz", 1, "create it first"),
+        (".npz", 2, "ending in .npz"),
+    ],
 )
 def test_a_place_that_cannot_be_is_refused_before_anybody_is_asked(
     out: str, status: int, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -65,7 +65,7 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path) -> None:
 def test_answers_of_a_view_are_its_probabilities() -> None:
     probabilities = draw_probabilities(9, 100)
     answers = make_answers(tuple(map(str, range(100))), probabilities=encode_probabilities(probabilities))
-    given = answers.of(3)
+    given = answers.get_probabilities(3)
     assert given.dtype == np.float32
     assert np.allclose(given.sum(axis=1), 1, atol=1e-6)
     assert np.allclose(given, probabilities[:, 3], atol=0.03)
@@ -191,7 +191,7 @@ def test_a_file_that_is_cut_off_or_damaged_anywhere_is_refused_or_whole(tmp_path
         path.write_bytes(damaged if case % 2 else whole[: int(rng.integers(len(whole)))])
         with suppress(DataError, RunError):
             read = read_view_answers(path, ("no", "perhaps", "yes"))
-            assert np.allclose(read.of(4).sum(axis=1), 1)
+            assert np.allclose(read.get_probabilities(4).sum(axis=1), 1)
 
 
 def test_a_file_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:
@@ -226,6 +226,6 @@ def test_those_that_come_with_the_project_are_about_the_training_faces(fer2013_p
     assert (places >= 0).all()
     labels, mildest = training.labels[places], answers.settings.count - 1
     # Better than a network on unseen faces, worse than one that has memorized its labels.
-    assert 0.72 < np.mean(answers.of(mildest).argmax(axis=1) == labels) < 0.9
+    assert 0.72 < np.mean(answers.get_probabilities(mildest).argmax(axis=1) == labels) < 0.9
     # Strong views are mixed, so their answers cover both faces.
-    assert np.mean(answers.of(0).argmax(axis=1) == labels) < 0.72
+    assert np.mean(answers.get_probabilities(0).argmax(axis=1) == labels) < 0.72

@@ -124,7 +124,7 @@ def test_a_run_learns_from_the_faces_of_the_file_and_calibrates_on_others_that_s
     assert teachers.weight == pytest.approx(0.85 * 1.5**2)
     assert teachers.provenance == {"teachers": "answers.npz (a teacher)"}
     assert inputs.view_answers is not None
-    assert np.array_equal(teachers.compute_view(1), inputs.view_answers.of(1))
+    assert np.array_equal(teachers.compute_view(1), inputs.view_answers.get_probabilities(1))
 
 
 def test_too_few_others_are_no_measure_of_confidence(answers: Path) -> None:

@@ -14,7 +14,7 @@ from fer_train.data.dataset import FaceDataset
 from fer_train.data.face_hashes import hash_faces
 from fer_train.data.ferplus import FERPLUS_LABELS
 from fer_train.data.views import ViewSettings, make_views
-from fer_train.evaluation.metrics import calibration_error, log_loss
+from fer_train.evaluation.metrics import compute_calibration_error, compute_log_loss
 from fer_train.evaluation.temperature_scaling import scale_model
 from fer_train.models.architecture import Architecture
 from fer_train.models.layers import PerImageStandardization
@@ -209,7 +209,7 @@ def test_training_ends_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
     assert run.best_epoch == best + 1
     assert len(history) == best + 1 + 3 < 30
     kept = predict(run.build_trained_model(), VALIDATION.pixels)
-    assert log_loss(kept, VALIDATION.labels) == pytest.approx(losses[best], rel=1e-4)
+    assert compute_log_loss(kept, VALIDATION.labels) == pytest.approx(losses[best], rel=1e-4)
     again = trainer(tmp_path, recipe)
     again.resume()
     assert again.is_complete
@@ -228,7 +228,7 @@ def test_the_network_that_is_kept_is_calibrated_and_answers_as_before(tmp_path: 
     softened = before.astype(np.float64) ** (1 / temperature)
     assert np.allclose(after, softened / softened.sum(axis=1, keepdims=True), atol=1e-5)
     assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
-    assert log_loss(after, CALIBRATION.labels) < log_loss(before, CALIBRATION.labels)
+    assert compute_log_loss(after, CALIBRATION.labels) < compute_log_loss(before, CALIBRATION.labels)
 
 
 def test_an_overconfident_network_becomes_honest(tmp_path: Path) -> None:
@@ -244,7 +244,9 @@ def test_an_overconfident_network_becomes_honest(tmp_path: Path) -> None:
     before = predict(model, others.pixels)
     scale_model(model, unsure)
     after = predict(model, others.pixels)
-    assert calibration_error(after, others.labels) < calibration_error(before, others.labels) / 3
+    assert (
+        compute_calibration_error(after, others.labels) < compute_calibration_error(before, others.labels) / 3
+    )
     assert np.array_equal(before.argmax(axis=1), after.argmax(axis=1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fer_edge.models.spec import FER2013_LABELS
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 from fer_train.cli.options import debug_option, require_keras
 from fer_train.models.registry import ARCHITECTURES
 from fer_train.native_stderr import suppress_native_stderr
@@ -26,4 +26,4 @@ def list_archs(debug: bool) -> None:
             arch = ARCHITECTURES.load(name)
             found = measure_complexity(arch.build(len(FER2013_LABELS)))
             rows.append((name, f"{found.parameters:,}", f"{found.macs / 1e6:.1f} M", f"  {arch.purpose}"))
-    click.echo("\n".join(aligned(("", "parameters", "multiply-adds", ""), rows, left=(0, 3))))
+    click.echo("\n".join(format_table(("", "parameters", "multiply-adds", ""), rows, left=(0, 3))))

@@ -12,7 +12,7 @@ from fer_edge.detectors.registry import DEFAULT_DETECTOR, DETECTORS, create_dete
 from fer_edge.errors import DataError
 from fer_edge.runtime.atomic_files import check_staged_folder
 from fer_edge.runtime.shutdown import Terminated
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_train.cli.options import PATH, debug_option
 from fer_train.cli.progress import show_progress
 from fer_train.native_stderr import suppress_native_stderr
@@ -98,6 +98,6 @@ def crop(
     click.echo(f"\nWritten to {out}: check {CONTACT_SHEET}; {CROP_LIST} lists what was left out and why")
     if summary.unreadable:
         raise DataError(
-            f"cannot read {counted(summary.unreadable, 'photo')}, listed in {out / CROP_LIST}; "
+            f"cannot read {format_count(summary.unreadable, 'photo')}, listed in {out / CROP_LIST}; "
             "all other photos were processed"
         )

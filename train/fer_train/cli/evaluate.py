@@ -13,7 +13,7 @@ from fer_edge.cli.completion import complete_model
 from fer_edge.runtime.atomic_files import check_file_in_folder
 from fer_train.cli.options import PATH, debug_option, require_keras, require_package, skip_unreadable_option
 from fer_train.cli.progress import show_progress
-from fer_train.data.checks import find_concerns, find_prediction_concerns, is_own
+from fer_train.data.checks import find_data_problems, find_prediction_problems, is_user_data
 from fer_train.data.dataset import SPLITS, FaceDataset
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
 from fer_train.data.held_out import choose_split, load_faces_of_model
@@ -68,7 +68,7 @@ def evaluate_model(
         if votes is not None:
             faces = relabel_by_votes(faces, lookup_votes(faces, votes))
         report = evaluate(model, faces, split, show_progress)
-        _warn_of_concerns(faces.split(split), report, str(data))
+        _warn_about_problems(faces.split(split), report, str(data))
         if out is not None:
             write_evaluation(out, report)
     click.echo(format_report(report))
@@ -77,9 +77,9 @@ def evaluate_model(
         click.echo(f"\nWritten to {out}: {', '.join(names)}")
 
 
-def _warn_of_concerns(faces: FaceDataset, report: dict[str, Any], name: str) -> None:
-    """Warn of problems with the evaluated faces and with the predictions."""
+def _warn_about_problems(faces: FaceDataset, report: dict[str, Any], name: str) -> None:
+    """Warn about problems with the evaluated faces and with the predictions."""
     confusion = report["confusion"]
-    concerns = find_prediction_concerns(np.array(confusion["counts"]), tuple(confusion["labels"]))
-    for concern in [*(find_concerns(faces, name) if is_own(faces) else []), *concerns]:
-        _LOG.warning("%s", concern, extra={"hint": concern.hint})
+    problems = find_prediction_problems(np.array(confusion["counts"]), tuple(confusion["labels"]))
+    for problem in [*(find_data_problems(faces, name) if is_user_data(faces) else []), *problems]:
+        _LOG.warning("%s", problem, extra={"hint": problem.hint})

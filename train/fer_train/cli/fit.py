@@ -126,7 +126,7 @@ __all__ = ["fit"]
 @click.option(
     "--fold",
     metavar="K/N",
-    help="Cross-validation: hold the K-th of N parts of Training out and evaluate on it instead of on PublicTest.",
+    help="Cross-validation: hold out the K-th of N parts of Training and evaluate on that part instead of PublicTest.",
 )
 @click.option(
     "--objective",
@@ -172,7 +172,7 @@ def fit(
             options |= _choose_for_initial(context, options)
         elif options["recipe_name"] == FINE_TUNE and not resume:
             raise UsageError(
-                f"the recipe {FINE_TUNE} starts from a trained network; name one with --from, such as --from default"
+                f"the recipe {FINE_TUNE} starts from a trained network; choose one with --from, such as --from default"
             )
         config, recipe = _build_run_config(**options)
         _check_targets(config, recipe, resume=resume)

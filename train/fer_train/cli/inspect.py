@@ -16,7 +16,7 @@ from fer_train.cli.options import (
     skip_unreadable_option,
     val_share_option,
 )
-from fer_train.data.checks import find_concerns, is_own
+from fer_train.data.checks import find_data_problems, is_user_data
 from fer_train.data.dataset import load_faces
 from fer_train.data.held_out import hold_out
 from fer_train.data.inspection import GRID_FILE, format_inspection, inspect_dataset
@@ -57,8 +57,8 @@ def inspect_data(
             faces = hold_out(faces, val_share, str(data))
         found = inspect_dataset(faces)
         click.echo(format_inspection(found, str(data)))
-        for concern in find_concerns(faces, str(data)) if is_own(faces) else []:
-            _LOG.warning("%s", concern, extra={"hint": concern.hint})
+        for problem in find_data_problems(faces, str(data)) if is_user_data(faces) else []:
+            _LOG.warning("%s", problem, extra={"hint": problem.hint})
         if plot is not None:
             from fer_train.evaluation.plots import draw_inspection
 

@@ -51,11 +51,11 @@ class TrainingBar:
         )
         if plan.unanswered:
             print(
-                f"{plan.unanswered:,} faces of Training have no view answers and are left out of the training; "
+                f"{plan.unanswered:,} training faces have no view answers and are not trained on; "
                 + (
                     f"{plan.calibration:,} of them are used to fit the temperature"
                     if plan.calibration
-                    else "too few to fit the temperature"
+                    else "they are too few to fit the temperature"
                 ),
                 file=sys.stderr,
             )

@@ -59,8 +59,8 @@ def make_soft_labels(
 
     With --views, the file contains view answers: predictions of that many views of each face and of their mirror
     images. A view is an augmented copy of the face, in some views mixed with another face; three quarters of the views
-    are strongly augmented. One in thirty photos is left out; fit uses these photos to fit the temperature of the
-    network.
+    are strongly augmented. One in thirty photos is excluded; fer-train fit uses these to calibrate the network's
+    temperature.
     """
     with suppress_native_stderr(debug):
         if not all(is_tflite(teacher) for teacher in teachers):
@@ -86,7 +86,7 @@ def _write_soft_labels(out: Path, faces: FaceDataset, networks: Sequence[Predict
 
 def _write_view_answers(out: Path, faces: FaceDataset, networks: Sequence[Predictor], views: int) -> str:
     training = split_dataset(faces, SplitRequest(calibration_folds=_CALIBRATION_FOLDS)).training
-    shown = training.select(~training.is_blank())
+    shown = training.select(~training.find_blank())
     if not len(shown):
         raise DataError(f"all {len(training)} training images are blank; check the data")
     settings = ViewSettings(strong_count=views - views // 4, mild_count=views // 4)

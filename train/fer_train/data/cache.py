@@ -25,7 +25,7 @@ __all__ = ["find_cache_folder", "load_arrays", "save_arrays"]
 _LOG: Final = logging.getLogger(__name__)
 _KEPT: Final = 8  # data sets; the least recently used ones are deleted
 
-_LARGEST: Final = 8 << 30  # bytes of an unpacked data set
+_MAX_BYTES: Final = 8 << 30  # bytes of an unpacked data set
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -50,7 +50,7 @@ def load_arrays(key: str) -> Arrays | None:
     """
     try:
         path = _find_path(key)
-        arrays = read_arrays(path, _LARGEST)
+        arrays = read_arrays(path, _MAX_BYTES)
         os.utime(path)
     except (OSError, RuntimeError, ValueError) as error:
         _LOG.debug("not in the cache: %s", error)

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from fer_edge.runtime.notice import Notice
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import duplicate_groups
 from fer_train.data.face_check import count_faceless
@@ -15,9 +15,9 @@ from fer_train.data.face_check import count_faceless
 __all__ = [
     "CHECKED_FACES",
     "MIN_FACES",
-    "find_concerns",
-    "find_prediction_concerns",
-    "is_own",
+    "find_data_problems",
+    "find_prediction_problems",
+    "is_user_data",
     "sample_faces",
 ]
 
@@ -26,12 +26,12 @@ CHECKED_FACES: Final = 1000
 MIN_FACES: Final = 10
 """Images of a label in a split that are needed for useful training or evaluation."""
 _FER2013_FACES: Final = 20_000  # a data set of this size is not the user's own
-_MOST_FACELESS: Final = 0.7  # a third of FER-2013's faces, nearly all photos that were not cropped
+_MAX_FACELESS: Final = 0.7  # a third of FER-2013's faces, nearly all photos that were not cropped
 _UNBALANCED: Final = 5.0  # ratio of the largest label to the smallest
 _ONE_LABEL: Final = 0.95  # share of all predictions
 
 
-def is_own(faces: FaceDataset) -> bool:
+def is_user_data(faces: FaceDataset) -> bool:
     """Return whether a data set is the user's own, not a copy of FER-2013.
 
     The user's own data is read from folders of images.
@@ -49,27 +49,27 @@ def sample_faces(faces: FaceDataset) -> FaceDataset:
     return faces.select(np.sort(np.random.default_rng(0).permutation(len(faces))[:CHECKED_FACES]))
 
 
-def find_concerns(faces: FaceDataset, name: str) -> list[Notice]:
+def find_data_problems(faces: FaceDataset, name: str) -> list[Notice]:
     """Find problems of the user's own data set, one line each.
 
     ``name`` names the data set. Problems are labels with few images, labels of very different sizes, images of one
     photo in several splits or with several labels, and images that do not show a face filling the image.
     """
-    concerns = [*_find_small_labels(faces, name), *_find_shared_photos(faces, name)]
+    problems = [*_find_small_labels(faces, name), *_find_shared_photos(faces, name)]
     sample = sample_faces(faces)
     faceless = count_faceless(sample.pixels)
-    if faceless > _MOST_FACELESS * len(sample):
-        concerns.append(
+    if faceless > _MAX_FACELESS * len(sample):
+        problems.append(
             Notice(
-                f"{name}: no face fills the image in {faceless:,} of {counted(len(sample), 'image')}; if these are "
-                "whole photos, crop them first",
+                f"{name}: no face fills the image in {faceless:,} of {format_count(len(sample), 'image')}; if these "
+                "are whole photos, crop them first",
                 hint=f"use: fer-train crop {name} --out {name.rstrip('/')}-cropped",
             )
         )
-    return concerns
+    return problems
 
 
-def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -> list[Notice]:
+def find_prediction_problems(counts: np.ndarray, label_names: tuple[str, ...]) -> list[Notice]:
     """Return a warning if nearly all predictions are the same label.
 
     ``counts`` is the confusion matrix, int64 (labels, labels), with true labels in rows.
@@ -80,7 +80,7 @@ def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -
         return []
     return [
         Notice(
-            f"{predicted[most]:,} of {counted(total, 'image')} are predicted as {label_names[most]}: the network "
+            f"{predicted[most]:,} of {format_count(total, 'image')} are predicted as {label_names[most]}: the network "
             "hardly distinguishes the labels; add images of the others or train longer",
             hint="or use --class-weights balanced",
         )
@@ -88,7 +88,7 @@ def find_prediction_concerns(counts: np.ndarray, label_names: tuple[str, ...]) -
 
 
 def _find_small_labels(faces: FaceDataset, name: str) -> list[Notice]:
-    concerns = []
+    problems = []
     for split in faces.present_splits:
         counts = np.bincount(faces.labels[faces.splits == split], minlength=len(faces.label_names))
         small = [
@@ -98,7 +98,7 @@ def _find_small_labels(faces: FaceDataset, name: str) -> list[Notice]:
         ]
         if small:
             what = "train on" if split == "Training" else "evaluate on"
-            concerns.append(
+            problems.append(
                 Notice(
                     f"{name}: some labels have fewer than {MIN_FACES} images in {split}, too few to {what}: "
                     f"{', '.join(small)}; add photos of them"
@@ -106,19 +106,19 @@ def _find_small_labels(faces: FaceDataset, name: str) -> list[Notice]:
             )
         elif split == "Training" and counts.max() > _UNBALANCED * counts.min():
             rare, common = int(counts.argmin()), int(counts.argmax())
-            concerns.append(
+            problems.append(
                 Notice(
                     f"{name}: the labels differ in size, from {faces.label_names[rare]} ({counts[rare]:,}) to "
                     f"{faces.label_names[common]} ({counts[common]:,}); give them the same weight",
                     hint="use --class-weights balanced",
                 )
             )
-    return concerns
+    return problems
 
 
 def _find_shared_photos(faces: FaceDataset, name: str) -> list[Notice]:
     groups = duplicate_groups(faces)
-    concerns = []
+    problems = []
     for what, values in (
         ("several splits, which makes the metrics too optimistic", faces.splits),
         ("several labels", faces.labels),
@@ -127,11 +127,11 @@ def _find_shared_photos(faces: FaceDataset, name: str) -> list[Notice]:
         pairs = np.unique(np.stack([groups, kinds]), axis=1)[0]
         shared = int((np.bincount(pairs, minlength=int(groups.max()) + 1)[groups] > 1).sum())
         if shared:
-            concerns.append(
+            problems.append(
                 Notice(
-                    f"{name}: {counted(shared, 'image')} show photos that occur in {what}; keep one image of "
+                    f"{name}: {format_count(shared, 'image')} show photos that occur in {what}; keep one image of "
                     "each photo",
                     hint=f"to count them, use: fer-train inspect {name}",
                 )
             )
-    return concerns
+    return problems

@@ -20,9 +20,9 @@ from fer_edge.errors import DataError
 from fer_edge.models.spec import FER2013_LABELS
 from fer_edge.runtime.hashing import sha256_of_file
 from fer_train.data.cache import load_arrays, save_arrays
-from fer_train.data.readers.archive import compute_unpacked_limit, open_tables, raise_data_error
+from fer_train.data.readers.archive import compute_unpacked_limit, convert_errors_to_data_error, open_tables
 from fer_train.data.readers.fer2013_csv import read_fer2013_csv
-from fer_train.data.readers.image_folder import find_labelled_images, read_images
+from fer_train.data.readers.image_folder import find_labeled_images, read_images
 from fer_train.data.readers.label_names import canonicalize_label
 from fer_train.data.readers.split_names import ALL_TRAINING, HOLD_OUT_HINT
 from fer_train.data.readers.table_choice import find_table_file
@@ -82,8 +82,8 @@ class FaceDataset:
         parts = np.array_split(self.pixels, len(self) // 1024 + 1)
         return np.concatenate([np.std(part.reshape(len(part), -1), axis=1) for part in parts])
 
-    def is_blank(self) -> NDArray[np.bool_]:
-        """Return which images, bool (n,), are blank (nearly uniform)."""
+    def find_blank(self) -> NDArray[np.bool_]:
+        """Return a mask, bool (n,), of the blank (nearly uniform) images."""
         return self.compute_contrasts() < BLANK_STD
 
     @property
@@ -153,17 +153,17 @@ def load_faces(
     path = Path(path)
     if not path.exists():
         raise DataError(
-            f"{path} does not exist; name FER-2013 or a folder of faces, or get fer2013.tar.gz from Kaggle "
+            f"{path} does not exist; specify FER-2013 or a folder of faces, or get fer2013.tar.gz from Kaggle "
             '("Challenges in Representation Learning: Facial Expression Recognition Challenge")'
         )
-    with raise_data_error(path):
+    with convert_errors_to_data_error(path):
         if not path.is_dir():
             return _load_table(path, skip_unreadable)
         if (found := find_table_file(path)) is None:
             return _load_folder(path, skip_unreadable, explain_splits)
         table, assumptions = found
         _warn(path, assumptions)
-        with raise_data_error(table):
+        with convert_errors_to_data_error(table):
             return _load_table(table, skip_unreadable)
 
 
@@ -200,7 +200,7 @@ def _warn(path: Path, notes: Iterable[str]) -> None:
 
 
 def _load_folder(root: Path, skip_unreadable: bool, explain_splits: bool) -> FaceDataset:
-    images = find_labelled_images(root)
+    images = find_labeled_images(root)
     if explain_splits and not images.names_splits:
         _warn(root, [f"the folder has labels but no splits (train, test): {ALL_TRAINING}"])
     key = _make_key({"contents": [_hash_image(path) for path in images.paths]})

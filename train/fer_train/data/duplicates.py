@@ -29,9 +29,9 @@ _ALIKE: Final = 0.88  # correlation of thumbnails above which images are candida
 _SAME: Final = 0.70  # correlation of details above which images are duplicates
 _DETAILS: Final = (0.8, 2.0)  # pixels: standard deviations of the difference of Gaussians
 _SHIFT: Final = 4  # pixels in either direction
-_MOST_CANDIDATES: Final = 64  # per face; limits the time for many similar images, such as frames of a video
+_MAX_CANDIDATES: Final = 64  # per face; limits the time for many similar images, such as frames of a video
 _BLOCK: Final = 512  # faces compared at a time
-_MOST_FOLDS: Final = 100
+_MAX_FOLDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Fold:
         """Parse a fold written as ``K/N``; raises UsageError for anything else."""
         match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         number, count = map(int, match.groups()) if match else (0, 0)
-        if not 2 <= count <= _MOST_FOLDS or not 1 <= number <= count:
+        if not 2 <= count <= _MAX_FOLDS or not 1 <= number <= count:
             raise UsageError(
-                f"expected a fold K/N such as 1/5, with N from 2 to {_MOST_FOLDS} and K from 1 to N, got {text!r}"
+                f"expected a fold K/N such as 1/5, with N from 2 to {_MAX_FOLDS} and K from 1 to N, got {text!r}"
             )
         return cls(number, count)
 
@@ -70,7 +70,7 @@ def duplicate_groups(faces: FaceDataset) -> NDArray[np.int64]:
     Takes about 5 s for 28,709 faces on one core; the result is cached.
     """
     digest = hashlib.sha256(np.ascontiguousarray(faces.pixels).data).hexdigest()
-    settings = (_SIDE, _ALIKE, _SAME, _DETAILS, _SHIFT, BLANK_STD, _MOST_CANDIDATES, faces.pixels.shape)
+    settings = (_SIDE, _ALIKE, _SAME, _DETAILS, _SHIFT, BLANK_STD, _MAX_CANDIDATES, faces.pixels.shape)
     key = hashlib.sha256(f"groups {settings} {digest}".encode()).hexdigest()
     arrays = load_arrays(key)
     if arrays is None or arrays["groups"].shape != (len(faces),):
@@ -156,7 +156,7 @@ def _merge(
 
     ``group`` contains the smallest index of each image's group.
     """
-    others = others[group[others] != group[one]][:_MOST_CANDIDATES]
+    others = others[group[others] != group[one]][:_MAX_CANDIDATES]
     if not len(others):
         return
     details = _extract_details(pixels[places[one]])

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 from fer_train.data.dataset import FaceDataset
 from fer_train.data.duplicates import duplicate_groups
 
@@ -54,7 +54,7 @@ def inspect_dataset(faces: FaceDataset) -> Inspection:
         splits=splits,
         label_names=faces.label_names,
         counts=counts,
-        blank=int(faces.is_blank().sum()),
+        blank=int(faces.find_blank().sum()),
         repeated=len(faces) - len(np.unique(group)),
         across_splits=int(_differs_within(group, split_indices).sum()),
         conflicting=int(_differs_within(group, faces.labels).sum()),
@@ -90,7 +90,7 @@ def format_inspection(found: Inspection, name: str) -> str:
         [
             f"{name}: {total:,} faces, {len(found.label_names)} labels",
             "",
-            *aligned(("", *columns), rows),
+            *format_table(("", *columns), rows),
             "",
             *(f"{count.rjust(width)} {what}" for count, what in notes),
         ]
@@ -107,6 +107,6 @@ def _group_equal_images(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def _differs_within(group: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which members, bool (n,), belong to a group with different values."""
+    """Return a mask, bool (n,), of the members of groups with different values."""
     kinds = np.unique(np.stack([group, values]), axis=1)[0]
     return np.bincount(kinds)[group] > 1

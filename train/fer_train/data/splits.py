@@ -143,7 +143,7 @@ def _separate_calibration(faces: FaceDataset) -> tuple[FaceDataset, FaceDataset 
     if keep_if_enough(faces.select(is_left_out)) is None:
         return faces, None
     left_out = faces.select(is_left_out)
-    return faces.select(~is_left_out), left_out.select(~left_out.is_blank())
+    return faces.select(~is_left_out), left_out.select(~left_out.find_blank())
 
 
 def _select_learned(faces: FaceDataset, request: SplitRequest) -> tuple[FaceDataset, FaceDataset | None]:
@@ -160,7 +160,7 @@ def _select_learned(faces: FaceDataset, request: SplitRequest) -> tuple[FaceData
             hint="or create answers for this one with: fer-train soft-labels --views N",
         )
     groups = duplicate_groups(faces)
-    left_out = faces.select(~np.isin(groups, groups[places]) & ~faces.is_blank())
+    left_out = faces.select(~np.isin(groups, groups[places]) & ~faces.find_blank())
     return faces.select(places), keep_if_enough(limit_faces(left_out, request.limit))
 
 

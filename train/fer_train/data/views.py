@@ -87,7 +87,7 @@ def _read_fields(kind: type[_T], stored: dict[str, Any]) -> _T:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Views:
-    """One view of each of m of n faces.
+    """One view of each of m faces, selected from a data set of n faces.
 
     ``pixels`` is uint8 (m, height, width). ``faces``, int64 (m,), are the indices of the faces among the n.
     ``shares``, float32 (m,), are the shares of the faces themselves, 0.5…1; the rest comes from the faces with the
@@ -116,10 +116,11 @@ class Views:
 
 
 class ViewMaker:
-    """Maker of the view with the number ``view`` of faces, uint8 (n, height, width).
+    """Makes view number ``view`` of any of the given faces.
 
-    With ``groups``, (n,), faces are mixed only with others of the same group, so that a teacher trained without a
-    group has seen no part of its views. Raises ValueError for a view number beyond those in ``settings``.
+    ``pixels`` is uint8 (n, height, width). With ``groups``, (n,), faces are mixed only with others of the same group,
+    so that a teacher trained without a group has seen no part of its views. Raises ValueError for a view number beyond
+    those in ``settings``.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from fer_edge.runtime.atomic_files import staged_file
 
-__all__ = ["BLUE", "GRID", "INK", "RED", "SOFT", "label_room", "new_figure", "save_figure"]
+__all__ = ["BLUE", "GRID", "INK", "RED", "SOFT", "compute_label_width", "new_figure", "save_figure"]
 
 BLUE: Final = "#0b6ea8"
 RED: Final = "#d1495b"
@@ -24,8 +24,8 @@ GRID: Final = "#e6e6e6"
 _LETTER: Final = 0.072  # inches per letter of an axis label
 
 
-def label_room(labels: Sequence[str]) -> float:
-    """Return the width in inches that the longest label needs next to an axis."""
+def compute_label_width(labels: Sequence[str]) -> float:
+    """Compute the width in inches that the longest label needs next to an axis."""
     return max(0.4, _LETTER * max(map(len, labels)))
 
 

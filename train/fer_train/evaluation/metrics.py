@@ -15,17 +15,17 @@ from fer_train.evaluation.statistics import wilson_interval
 
 __all__ = [
     "CALIBRATION_BINS",
-    "calibration_error",
     "compute_calibration_bins",
+    "compute_calibration_error",
     "compute_class_metrics",
+    "compute_log_loss",
+    "compute_mean_class_accuracy",
     "compute_metrics",
     "count_confusions",
-    "log_loss",
-    "mean_class_accuracy",
 ]
 
 CALIBRATION_BINS: Final = 15
-_SMALLEST: Final = 1e-7  # avoids an infinite loss where the true class has probability 0
+_MIN_PROBABILITY: Final = 1e-7  # avoids an infinite loss where the true class has probability 0
 
 
 def compute_metrics(
@@ -45,12 +45,12 @@ def compute_metrics(
         "samples": len(labels),
         "accuracy": round(float(np.trace(counts) / counts.sum()), 6),
         "accuracy_interval": _round_interval(int(np.trace(counts)), len(labels)),
-        "mean_class_accuracy": round(mean_class_accuracy(counts), 6),
-        "loss": round(log_loss(probabilities, labels), 6),
+        "mean_class_accuracy": round(compute_mean_class_accuracy(counts), 6),
+        "loss": round(compute_log_loss(probabilities, labels), 6),
         "per_class": compute_class_metrics(counts, label_names),
         "confusion": {"labels": list(label_names), "rows_are": "true", "counts": counts.tolist()},
         "calibration": {
-            "ece": round(calibration_error(probabilities, labels), 6),
+            "ece": round(compute_calibration_error(probabilities, labels), 6),
             "bins": CALIBRATION_BINS,
             "mean_confidence": round(float(probabilities.max(axis=1).mean()), 6),
             "reliability": compute_calibration_bins(probabilities, labels),
@@ -70,8 +70,8 @@ def count_confusions(
     return counts
 
 
-def mean_class_accuracy(counts: NDArray[np.int64]) -> float:
-    """Return the mean recall of the classes that occur.
+def compute_mean_class_accuracy(counts: NDArray[np.int64]) -> float:
+    """Compute the mean recall of the classes that occur.
 
     Each class has the same weight, however rare.
     """
@@ -110,7 +110,7 @@ def compute_calibration_bins(
 
     ``count`` is the number of predictions in the bin, ``confidence`` their mean highest probability and ``accuracy``
     the share of correct ones, both 0…1; ``range`` gives the limits of the bin. The bins are those of
-    :func:`calibration_error`.
+    :func:`compute_calibration_error`.
     """
     confidence, right, place = _assign_bins(probabilities, labels, bins)
     return [
@@ -124,19 +124,19 @@ def compute_calibration_bins(
     ]
 
 
-def log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """Return the cross-entropy in nats.
+def compute_log_loss(probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
+    """Compute the cross-entropy in nats.
 
     It is the mean negative log probability of the true class.
     """
     chosen = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.maximum(chosen, _SMALLEST)).mean())
+    return float(-np.log(np.maximum(chosen, _MIN_PROBABILITY)).mean())
 
 
-def calibration_error(
+def compute_calibration_error(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], bins: int = CALIBRATION_BINS
 ) -> float:
-    """Return the expected calibration error, 0…1.
+    """Compute the expected calibration error, 0…1.
 
     It is the difference between confidence and accuracy, averaged over equally wide bins (lower end open, upper end
     closed) that are weighted by their faces: C. Guo et al., "On Calibration of Modern Neural Networks", 2017,

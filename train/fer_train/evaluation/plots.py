@@ -15,10 +15,19 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from fer_edge.runtime.atomic_files import make_folder
 from fer_train.data.dataset import TEST, FaceDataset
 from fer_train.data.inspection import GRID_FILE, Inspection
-from fer_train.evaluation.figures import BLUE, GRID, INK, RED, SOFT, label_room, new_figure, save_figure
+from fer_train.evaluation.figures import (
+    BLUE,
+    GRID,
+    INK,
+    RED,
+    SOFT,
+    compute_label_width,
+    new_figure,
+    save_figure,
+)
 
 __all__ = [
-    "EpochFigures",
+    "EpochMetrics",
     "draw_curves",
     "draw_distribution",
     "draw_inspection",
@@ -36,7 +45,7 @@ _SAMPLES: Final = 12  # faces per label
 _GAP: Final = 2  # pixels between faces
 
 
-class EpochFigures(Protocol):
+class EpochMetrics(Protocol):
     """Metrics of an epoch: losses in nats, accuracies 0…1, None without validation."""
 
     @property
@@ -60,7 +69,7 @@ class EpochFigures(Protocol):
         """Accuracy on the validation faces."""
 
 
-def draw_curves(path: Path, history: Sequence[EpochFigures], title: str, validation: str | None) -> None:
+def draw_curves(path: Path, history: Sequence[EpochMetrics], title: str, validation: str | None) -> None:
     """Plot training and validation accuracy and loss over the epochs.
 
     As in figure 5 of the reference paper. ``validation`` names the validation faces; None if there were none.
@@ -116,7 +125,7 @@ def draw_samples(path: Path, faces: FaceDataset) -> None:
             top, left = row * (side + _GAP), column * (side + _GAP)
             grid[top : top + side, left : left + side] = faces.pixels[index]
     height = 0.62 * len(shown)
-    width = 0.62 * _SAMPLES + label_room(faces.label_names) + 0.3
+    width = 0.62 * _SAMPLES + compute_label_width(faces.label_names) + 0.3
     figure = new_figure(width, height + 0.3, dpi=160)
     axes = figure.subplots()
     axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
@@ -130,7 +139,7 @@ def draw_samples(path: Path, faces: FaceDataset) -> None:
 def draw_distribution(path: Path, found: Inspection) -> None:
     """Plot the number of faces of each label in each split."""
     labels = found.label_names
-    figure = new_figure(6.6 + label_room(labels), 1.7 + 0.42 * len(labels))
+    figure = new_figure(6.6 + compute_label_width(labels), 1.7 + 0.42 * len(labels))
     axes = figure.subplots()
     done = np.zeros(len(labels), np.int64)
     for split, counts in zip(found.splits, found.counts, strict=True):

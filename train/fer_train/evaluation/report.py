@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fer_edge.runtime.tables import aligned
+from fer_edge.runtime.tables import format_table
 
 __all__ = ["format_interval", "format_percent", "format_report"]
 
@@ -30,7 +30,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"mean class accuracy {format_percent(report['mean_class_accuracy'])}",
         f"cross-entropy {report['loss']:.4f}, expected calibration error {calibration['ece']:.4f}",
         "",
-        *aligned(("", "faces", "precision", "recall", "95 % interval", "F1"), rows),
+        *format_table(("", "faces", "precision", "recall", "95 % interval", "F1"), rows),
     ]
     labels = report["confusion"]["labels"]
     if len(labels) <= 12:  # a larger matrix is readable only in the plot
@@ -38,7 +38,7 @@ def format_report(report: dict[str, Any]) -> str:
             (label, *map(str, counts))
             for label, counts in zip(labels, report["confusion"]["counts"], strict=True)
         ]
-        lines += ["", *aligned(("true, predicted", *labels), matrix)]
+        lines += ["", *format_table(("true, predicted", *labels), matrix)]
     return "\n".join(lines)
 
 

@@ -16,11 +16,11 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from fer_train.evaluation.figures import BLUE, GRID, INK, SOFT, label_room, new_figure, save_figure
+from fer_train.evaluation.figures import BLUE, GRID, INK, SOFT, compute_label_width, new_figure, save_figure
 from fer_train.evaluation.statistics import wilson_interval
 
 __all__ = [
-    "confusion_side",
+    "compute_matrix_size",
     "draw_color_bar",
     "draw_confusion",
     "draw_confusion_matrix",
@@ -28,7 +28,7 @@ __all__ = [
     "draw_reliability",
 ]
 
-_MOST_FIGURES: Final = 20  # labels; with more, the cells have no room for numbers
+_MAX_ANNOTATED_LABELS: Final = 20  # labels; with more, the cells have no room for numbers
 _CELL: Final = 0.72  # inches
 _SMALL_CELL: Final = 0.3
 _PERCENT: Final = PercentFormatter(1, decimals=0, symbol=" %")
@@ -40,8 +40,8 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
     As in figure 6 of the reference paper.
     """
     labels = report["confusion"]["labels"]
-    side = confusion_side(labels)
-    room = label_room(labels)
+    side = compute_matrix_size(labels)
+    room = compute_label_width(labels)
     figure = new_figure(max(5.2, side + room + 1.7), side + 0.75 * room + 1.3)
     axes = figure.subplots()
     image = draw_confusion_matrix(axes, np.array(report["confusion"]["counts"]), labels)
@@ -53,9 +53,9 @@ def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
     save_figure(figure, path)
 
 
-def confusion_side(labels: Sequence[str]) -> float:
-    """Return the side in inches of a confusion matrix with readable numbers."""
-    return max(1.8, (_CELL if len(labels) <= _MOST_FIGURES else _SMALL_CELL) * len(labels))
+def compute_matrix_size(labels: Sequence[str]) -> float:
+    """Compute the side in inches of a confusion matrix with readable numbers."""
+    return max(1.8, (_CELL if len(labels) <= _MAX_ANNOTATED_LABELS else _SMALL_CELL) * len(labels))
 
 
 def draw_confusion_matrix(
@@ -74,7 +74,7 @@ def draw_confusion_matrix(
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.where(totals > 0, 100 * counts / np.maximum(totals, 1), np.nan)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
-    if len(labels) <= _MOST_FIGURES:
+    if len(labels) <= _MAX_ANNOTATED_LABELS:
         for row, column in np.argwhere(np.isfinite(shares)):
             share, count = f"{shares[row, column]:.0f} %", f"\n{counts[row, column]:,}"
             axes.text(
@@ -112,7 +112,7 @@ def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
     """
     figures = report["per_class"]
     labels = list(figures)
-    figure = new_figure(6.2 + label_room(labels), 1.9 + 0.36 * len(labels))
+    figure = new_figure(6.2 + compute_label_width(labels), 1.9 + 0.36 * len(labels))
     axes = figure.subplots()
     for place, label in enumerate(labels):
         recall, interval = figures[label]["recall"], figures[label]["recall_interval"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import normalize
 from fer_edge.errors import ContractError, ModelError, reason_of
-from fer_edge.models.find_model import bundled_models, find_model
+from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.models.spec import ModelSpec, read_spec
 from fer_edge.runtime.zip_files import check_zip
 from fer_train.models.prediction import wrap_classifier
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-_LARGEST: Final = 4 << 30  # bytes of an unpacked .keras file
+_MAX_BYTES: Final = 4 << 30  # bytes of an unpacked .keras file
 
 
 class Predictor(Protocol):
@@ -54,7 +54,7 @@ def is_bundled(model: Path) -> bool:
 
     A file or folder of the same name takes precedence.
     """
-    return str(model) in bundled_models() and not model.exists()
+    return str(model) in list_bundled_models() and not model.exists()
 
 
 def locate_model(model: Path) -> str:
@@ -97,7 +97,7 @@ def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
     import fer_train.models.layers  # noqa: F401  (registers our layers with Keras)
 
     try:
-        check_zip(path, _LARGEST)
+        check_zip(path, _MAX_BYTES)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         reason = reason_of(error)
@@ -154,7 +154,7 @@ def find_keras_file(model: Path) -> Path:
         )
         raise ModelError(
             f"expected a run folder, a .keras or a .tflite file, or a bundled model "
-            f"({', '.join(bundled_models())}), got {str(model)!r}"
+            f"({', '.join(list_bundled_models())}), got {str(model)!r}"
             f"{', ' + state if state else ''}",
             hint="train one with: fer-train fit",
         )

@@ -21,7 +21,7 @@ from fer_train.data.array_files import read_arrays
 __all__ = ["check_keys", "check_labels", "is_answer_file", "read_answer_file", "write_answer_file"]
 
 _T = TypeVar("_T")
-_LARGEST: Final = (
+_MAX_BYTES: Final = (
     256 << 20
 )  # bytes when unpacked; soft labels of a million faces and a hundred labels are 208 MB
 
@@ -49,7 +49,7 @@ def read_answer_file(
         state = "is a folder" if path.is_dir() else "does not exist"
         raise DataError(f"{path}: this file of {kind} {state}", hint="create one with: fer-train soft-labels")
     try:
-        arrays = read_arrays(path, _LARGEST)
+        arrays = read_arrays(path, _MAX_BYTES)
         return build(parse_json(str(arrays["about"])), arrays)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise DataError(

@@ -38,7 +38,7 @@ class Objective(ABC):
     file_digests: Sequence[str] = ()
 
     def select_faces(self, faces: FaceDataset) -> NDArray[np.bool_]:
-        """Return which of n faces the objective can learn from, bool (n,); by default all."""
+        """Return a mask, bool (n,), of the faces the objective can learn from; by default all."""
         return np.ones(len(faces), bool)
 
     @abstractmethod

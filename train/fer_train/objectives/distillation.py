@@ -39,18 +39,20 @@ class DistillationObjective(Objective):
         # Softening scales the gradient by 1 / temperature².
         self.weight = share * temperature**2
         self._temperature = temperature
-        self._known = [teacher for teacher in teachers if isinstance(teacher, SoftLabels)]
+        self._soft_labels = [teacher for teacher in teachers if isinstance(teacher, SoftLabels)]
         networks = [teacher for teacher in teachers if not isinstance(teacher, SoftLabels)]
-        self._ensemble = TeacherEnsemble(networks, temperature, len(self._known)) if networks else None
+        self._ensemble = TeacherEnsemble(networks, temperature, len(self._soft_labels)) if networks else None
 
     def compute_targets(self, faces: FaceDataset) -> NDArray[np.float32] | None:
         """Look up the mean of the softened soft labels.
 
         Raises RunError if a face has no soft label.
         """
-        if not self._known:
+        if not self._soft_labels:
             return None
-        answers = [apply_temperature(soft.lookup(faces.pixels), self._temperature) for soft in self._known]
+        answers = [
+            apply_temperature(soft.lookup(faces.pixels), self._temperature) for soft in self._soft_labels
+        ]
         return np.asarray(np.mean(answers, axis=0), np.float32)
 
     @property
@@ -96,7 +98,7 @@ def build_distillation(request: ObjectiveRequest) -> DistillationObjective:
     """
     if not request.teachers:
         raise UsageError(
-            "the objective distillation needs a teacher; name a trained model or a file of soft labels"
+            "the objective distillation needs a teacher; specify a trained model or a file of soft labels"
         )
     teachers: list[Predictor | SoftLabels] = []
     titles, digests = [], []

@@ -25,30 +25,30 @@ __all__ = ["TeacherEnsemble", "apply_temperature", "describe_teachers", "open_te
 class TeacherEnsemble:
     """Mean prediction of several trained networks, usable from several threads.
 
-    ``temperature`` softens all predictions (:func:`apply_temperature`). ``known`` is the number of further teachers,
-    whose mean prediction is passed in with each batch.
+    ``temperature`` softens all predictions (:func:`apply_temperature`). ``precomputed_count`` is the number of
+    additional teachers whose mean prediction is passed in with each batch.
     """
 
-    def __init__(self, networks: Sequence[Predictor], temperature: float, known: int = 0) -> None:
+    def __init__(self, networks: Sequence[Predictor], temperature: float, precomputed_count: int = 0) -> None:
         self._networks = list(networks)
         self._temperature = temperature
-        self._known = known
+        self._precomputed_count = precomputed_count
         self._lock = Lock()  # an interpreter can be used by one thread at a time
 
     def __call__(
-        self, pixels: NDArray[np.uint8], known: NDArray[np.float32] | None = None
+        self, pixels: NDArray[np.uint8], precomputed: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
         """Compute the mean probabilities of a batch, float32 (batch, labels).
 
-        ``pixels`` is uint8 (batch, height, width). ``known`` is the mean of the further teachers' softened
+        ``pixels`` is uint8 (batch, height, width). ``precomputed`` is the mean of the additional teachers' softened
         probabilities, of the same shape.
         """
         answers = []
         for network in self._networks:
             with self._lock:
                 answers.append(apply_temperature(predict_with_flip(network, pixels), self._temperature))
-        if known is not None:
-            answers += [known] * self._known
+        if precomputed is not None:
+            answers += [precomputed] * self._precomputed_count
         return np.asarray(np.mean(answers, axis=0), np.float32)
 
 

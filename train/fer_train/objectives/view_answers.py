@@ -45,8 +45,8 @@ __all__ = [
 _KIND: Final = "view answers"
 _ARRAY: Final = "view_answers"
 _LEVELS: Final = 255  # the integer for a probability of 1
-_MOST_LABELS: Final = 100  # the limit for data sets as well
-_LARGEST_SEED: Final = 2**63 - 1
+_MAX_LABELS: Final = 100  # the limit for data sets as well
+_MAX_SEED: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +71,7 @@ class ViewAnswers:
     def __len__(self) -> int:
         return len(self.keys)
 
-    def of(self, view: int) -> NDArray[np.float32]:
+    def get_probabilities(self, view: int) -> NDArray[np.float32]:
         """Return the softened probabilities of a view, float32 (n, labels); rows sum to 1."""
         levels = self.probabilities[:, view].astype(np.float32)
         return np.asarray(levels / levels.sum(axis=1, keepdims=True), np.float32)
@@ -200,7 +200,7 @@ def _check(answers: ViewAnswers) -> None:
     """Raise ValueError unless all parts are valid and match each other."""
     count, labels = len(answers.keys), answers.labels
     check_keys(answers.keys)
-    if not 2 <= len(labels) <= _MOST_LABELS or not all(isinstance(label, str) for label in labels):
+    if not 2 <= len(labels) <= _MAX_LABELS or not all(isinstance(label, str) for label in labels):
         raise ValueError("its labels are not 2 to 100 names")
     if answers.groups.dtype != np.uint8 or answers.groups.shape != (count,):
         raise ValueError(f"its groups are {answers.groups.dtype} {answers.groups.shape}")
@@ -210,7 +210,7 @@ def _check(answers: ViewAnswers) -> None:
     temperature, seed = answers.temperature, answers.seed
     if not isinstance(temperature, float) or not (math.isfinite(temperature) and temperature > 0):
         raise ValueError(f"its temperature is {temperature!r}")
-    if type(seed) is not int or not 0 <= seed <= _LARGEST_SEED:
+    if type(seed) is not int or not 0 <= seed <= _MAX_SEED:
         raise ValueError(f"its seed is {seed!r}")
     sums = answers.probabilities.sum(axis=2, dtype=np.int64)
     if (abs(sums - _LEVELS) > len(labels) / 2).any():  # each may be rounded by half a level

@@ -40,7 +40,7 @@ class ViewDistillationObjective(Objective):
 
     def compute_view(self, view: int) -> NDArray[np.float32]:
         """Return the softened probabilities of a view."""
-        return self._answers.of(view)
+        return self._answers.get_probabilities(view)
 
     def build_output(self, model: keras.Model) -> keras.KerasTensor:
         """Add the softmax of the network's logits divided by the temperature."""

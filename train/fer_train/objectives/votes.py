@@ -74,5 +74,5 @@ def build_votes(request: ObjectiveRequest) -> VotesObjective:
     Raises UsageError without votes, DataError if they are unreadable.
     """
     if request.votes is None:
-        raise UsageError("the objective votes needs the FER+ votes; name the file fer2013new.csv")
+        raise UsageError("the objective votes needs the FER+ votes; specify the file fer2013new.csv")
     return VotesObjective(read_votes(request.votes), request.votes_weight, str(request.votes))

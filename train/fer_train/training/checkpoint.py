@@ -20,7 +20,7 @@ from fer_train.training.history import EpochReport
 
 __all__ = ["load_checkpoint", "save_checkpoint"]
 
-_LARGEST: Final = 8 << 30  # bytes when unpacked
+_MAX_BYTES: Final = 8 << 30  # bytes when unpacked
 
 
 def save_checkpoint(
@@ -56,7 +56,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> tuple[list[EpochReport], 
     The model must be compiled. Raises RunError if the file cannot be read or belongs to a different network.
     """
     try:
-        stored = read_arrays(path, _LARGEST)
+        stored = read_arrays(path, _MAX_BYTES)
         best = [stored[f"best_{i}"] for i in range(sum(name.startswith("best_") for name in stored))]
         arrays = [stored[f"model_{i}"] for i in range(len(stored) - 1 - len(best))]
         history = [EpochReport(**row) for row in parse_json(str(stored["history"]))]

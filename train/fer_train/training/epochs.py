@@ -118,8 +118,8 @@ class ViewEpochs:
 
 
 def find_learnable(faces: FaceDataset, objectives: Sequence[Objective]) -> NDArray[np.bool_]:
-    """Return which faces, bool (n,), are not blank and usable for every objective."""
-    is_learnable = ~faces.is_blank()
+    """Return a mask, bool (n,), of the faces that are usable for every objective and not blank."""
+    is_learnable = ~faces.find_blank()
     for objective in objectives:
         is_learnable &= objective.select_faces(faces)
     return is_learnable

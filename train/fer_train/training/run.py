@@ -17,7 +17,7 @@ from fer_edge._version import __version__
 from fer_edge.errors import RunError, UsageError
 from fer_edge.models.spec import FER2013_LABELS, Crop, ModelSpec
 from fer_edge.runtime.shutdown import Terminated
-from fer_train.data.checks import find_concerns, find_prediction_concerns, is_own
+from fer_train.data.checks import find_data_problems, find_prediction_problems, is_user_data
 from fer_train.data.crops import FER2013_CROP, choose_interpolation
 from fer_train.data.dataset import FaceDataset, load_faces
 from fer_train.data.held_out import hold_out
@@ -51,7 +51,7 @@ class TrainingRun:
     ``report_split`` names the faces that the final report evaluates: the fold of Training if one was requested,
     otherwise PublicTest, otherwise PrivateTest, otherwise the training faces. ``report`` is this report, None until
     it is computed. ``digest`` is the hash of the data set, ``file_digests`` contains the hashes of other files that
-    the objectives learn from. ``concerns`` lists warnings about problems with the user's own data.
+    the objectives learn from. ``problems`` lists warnings about problems with the user's own data.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TrainingRun:
         self.digest = faces.digest()
         if config.val_share is not None:
             faces = hold_out(faces, config.val_share, str(data))
-        self.concerns = find_concerns(faces, str(data)) if is_own(faces) else []
+        self.problems = find_data_problems(faces, str(data)) if is_user_data(faces) else []
         inputs = prepare_inputs(config, recipe, faces)
         splits, objectives = inputs.splits, inputs.objectives
         self.report_split, self._reported = splits.report_split, splits.reported
@@ -155,10 +155,10 @@ class TrainingRun:
         digest = self.folder.write_model(model)
         reported = self._reported
         metrics = compute_metrics(predict(model, reported.pixels), reported.labels, reported.label_names)
-        for concern in find_prediction_concerns(
+        for problem in find_prediction_problems(
             np.array(metrics["confusion"]["counts"]), reported.label_names
         ):
-            _LOG.warning("%s", concern, extra={"hint": concern.hint})
+            _LOG.warning("%s", problem, extra={"hint": problem.hint})
         self.report = {
             "model": str(self.folder.model),
             "sha256": digest,
@@ -201,8 +201,8 @@ def start_run(
     faces = _load(data, config, skip_unreadable)
     start = None if config.initial is None else read_starting_point(config.initial)
     run = TrainingRun(folder, data, config, recipe, faces, start)
-    for concern in run.concerns:
-        _LOG.warning("%s", concern, extra={"hint": concern.hint})
+    for problem in run.problems:
+        _LOG.warning("%s", problem, extra={"hint": problem.hint})
     if start is not None:
         run.trainer.begin_with(start.load(), start.name)
     stored = build_config(config, recipe, data.absolute(), run.digest)

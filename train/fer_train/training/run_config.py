@@ -143,7 +143,7 @@ def check_resume_compatible(stored: dict[str, Any], asked: dict[str, Any], diges
     if digest != stored["data_sha256"]:
         raise UsageError(
             f"the data differs from the data the run was started with ({stored['data']}); "
-            "name the same data, or start the run over"
+            "use the same data, or start the run over"
         )
     import keras
 

@@ -46,7 +46,7 @@ class RunFolder:
             return
         if self.path.exists():
             raise OutputError(
-                f"{self.path}: the run folder already exists; resume the run, overwrite it, or name another folder"
+                f"{self.path}: the run folder already exists; resume the run, overwrite it, or choose another folder"
             )
 
     def create(self, config: dict[str, Any]) -> None:

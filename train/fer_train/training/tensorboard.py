@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.errors import MissingExtraError
-from fer_edge.runtime.atomic_files import make_folder, output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error, make_folder
 
 __all__ = ["EventFile"]
 
@@ -38,7 +38,7 @@ class EventFile:
 
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
         make_folder(self._folder)
-        with output_errors(self._folder):
+        with convert_errors_to_output_error(self._folder):
             if self._writer is None:
                 self._writer = EventsWriter(str(self._folder / "events"))
             self._writer.write_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
@@ -48,5 +48,5 @@ class EventFile:
         """Close the file; a later :meth:`add` starts a new file."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
-            with output_errors(self._folder):
+            with convert_errors_to_output_error(self._folder):
                 writer.close()

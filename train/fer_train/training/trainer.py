@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from fer_edge.errors import RunError
 from fer_train.data.dataset import FaceDataset
-from fer_train.evaluation.metrics import log_loss
+from fer_train.evaluation.metrics import compute_log_loss
 from fer_train.models.architecture import Architecture
 from fer_train.models.initial import copy_body
 from fer_train.models.prediction import predict
@@ -30,7 +30,7 @@ from fer_train.training.epochs import AugmentedEpochs, Epochs, ViewEpochs
 from fer_train.training.history import EpochReport
 from fer_train.training.optimizer import build_optimizer
 from fer_train.training.recipes import Recipe
-from fer_train.training.weight_averaging import averaged_weights
+from fer_train.training.weight_averaging import use_averaged_weights
 
 __all__ = ["OnStep", "Trainer"]
 
@@ -230,10 +230,10 @@ class Trainer:
     def _validate(self) -> tuple[float | None, float | None]:
         if self._validation is None:
             return None, None
-        with averaged_weights(self._model, self._training.pixels, self._seed):
+        with use_averaged_weights(self._model, self._training.pixels, self._seed):
             output = self._model.outputs[self._model.output_names.index(self._main_output)]
             predicted = predict(keras.Model(self._model.input, output), self._validation.pixels)
-            loss = log_loss(predicted, self._validation.labels)
+            loss = compute_log_loss(predicted, self._validation.labels)
             if self._stops_early and all(loss < (before.val_loss or 0) for before in self.history):
                 self._best = [keras.ops.convert_to_numpy(weights) for weights in self._model.weights]
         accuracy = float(np.mean(predicted.argmax(axis=1) == self._validation.labels))
@@ -254,7 +254,7 @@ class Trainer:
     def _kept_weights(self) -> Iterator[None]:
         """Set the final weights in the network in training for the duration of the block."""
         if not self._best:
-            with averaged_weights(self._model, self._training.pixels, self._seed):
+            with use_averaged_weights(self._model, self._training.pixels, self._seed):
                 yield
             return
         trained = [keras.ops.convert_to_numpy(weights) for weights in self._model.weights]
@@ -302,7 +302,7 @@ def _freeze_norms(model: keras.Model) -> None:
 
 
 def _find_body(model: keras.Model, objectives: Sequence[Objective]) -> list[bool]:
-    """Return which trainable variables are outside the objectives' last layers."""
+    """Return for each trainable variable whether it is outside the objectives' last layers."""
     heads = [f"{name}/" for name in ("logits", *(f"{objective.name}_logits" for objective in objectives))]
     return [not variable.path.startswith(tuple(heads)) for variable in model.trainable_variables]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fer_edge.classification.preprocess import normalize
 
-__all__ = ["averaged_weights", "reestimate_batch_norm", "set_averaged_weights"]
+__all__ = ["reestimate_batch_norm", "set_averaged_weights", "use_averaged_weights"]
 
 _BATCHES: Final = 12  # used to re-estimate the batch norm statistics
 _BATCH_SIZE: Final = 256
@@ -20,8 +20,8 @@ _STREAM: Final = 1 << 20  # a random stream separate from those of the epochs
 
 
 @contextmanager
-def averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -> Iterator[None]:
-    """Set the averaged weights in a model for the duration of the block.
+def use_averaged_weights(model: keras.Model, pixels: NDArray[np.uint8], seed: int) -> Iterator[None]:
+    """Use the averaged weights in a model for the duration of the block.
 
     The weights are those of the compiled model's optimizer. Batch norm statistics are re-estimated for them on a
     sample, drawn with the seed, of the training faces, uint8 (n, height, width). Does nothing if the optimizer does not

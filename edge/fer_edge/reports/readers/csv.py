@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.lines import open_rows, read_lines
-from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number, parse_time, parse_whole
+from fer_edge.reports.readers.values import INCOMPLETE_ROW, parse_clock, parse_number, parse_time, parse_whole
 
 __all__ = ["read_rows"]
 
@@ -60,7 +60,7 @@ class _Record:
     line: int
     cells: Sequence[str] | None
     reason: str = ""
-    ended: bool = True
+    has_line_ending: bool = True
 
 
 class _Records:
@@ -68,13 +68,13 @@ class _Records:
 
     def __init__(self, file: BinaryIO) -> None:
         self._lines = read_lines(file)
-        self._number, self._ended = 0, True
+        self._number, self._has_line_ending = 0, True
         self._too_long = False
         self._reader = csv.reader(self._decode())
 
     def _decode(self) -> Iterator[str]:
         for line in self._lines:
-            self._number, self._ended = line.number, line.ended
+            self._number, self._has_line_ending = line.number, line.has_line_ending
             if line.content is None:
                 self._too_long = True
                 yield ""
@@ -97,7 +97,7 @@ class _Records:
                 self._too_long = False
                 return _Record(self._number, None, "too long for a row")
             if cells:
-                return _Record(number, cells, ended=self._ended)
+                return _Record(number, cells, has_line_ending=self._has_line_ending)
 
 
 def _read_header(name: str, cells: Sequence[str] | None) -> _Layout:
@@ -123,12 +123,12 @@ def _parse(record: _Record, layout: _Layout) -> FrameRow | Problem:
     if cells is None:
         return Problem(place, record.reason)
     if len(cells) != layout.width:
-        if not record.ended:
-            return Problem(place, HALF_ROW)
+        if not record.has_line_ending:
+            return Problem(place, INCOMPLETE_ROW)
         return Problem(place, f"{len(cells)} columns instead of {layout.width}")
     try:
-        if not record.ended and not _is_whole(cells, layout):
-            return Problem(place, HALF_ROW)
+        if not record.has_line_ending and not _is_whole(cells, layout):
+            return Problem(place, INCOMPLETE_ROW)
         time_s = cells[at["time_s"]]
         clock = cells[at["clock"]] if at["clock"] >= 0 else ""
         return FrameRow(
@@ -140,7 +140,7 @@ def _parse(record: _Record, layout: _Layout) -> FrameRow | Problem:
             (_parse_face(cells, layout),) if cells[at["face_id"]] else (),
         )
     except (ValueError, OverflowError) as error:
-        return Problem(place, str(error) if record.ended else HALF_ROW)
+        return Problem(place, str(error) if record.has_line_ending else INCOMPLETE_ROW)
 
 
 def _is_whole(cells: Sequence[str], layout: _Layout) -> bool:

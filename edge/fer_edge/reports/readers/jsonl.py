@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import ErrorRow, FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.lines import open_rows, read_lines
-from fer_edge.reports.readers.values import HALF_ROW, parse_clock, parse_number, parse_time, parse_whole
+from fer_edge.reports.readers.values import INCOMPLETE_ROW, parse_clock, parse_number, parse_time, parse_whole
 
 __all__ = ["read_rows"]
 
@@ -46,7 +46,7 @@ def read_rows(path: Path | None) -> Iterator[Item]:
             try:
                 yield _parse(content)
             except _BAD as error:
-                yield Problem(place, _describe(error, content, ended=line.ended))
+                yield Problem(place, _describe(error, content, has_line_ending=line.has_line_ending))
 
 
 def _refuse_other_formats(path: Path | None, content: bytes) -> None:
@@ -98,9 +98,9 @@ def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
     )
 
 
-def _describe(error: Exception, content: bytes, *, ended: bool) -> str:
+def _describe(error: Exception, content: bytes, *, has_line_ending: bool) -> str:
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-        return "not valid JSON" if ended else HALF_ROW
+        return "not valid JSON" if has_line_ending else INCOMPLETE_ROW
     if isinstance(error, KeyError):
         return f"not a row written by fer-edge: it has no {error}"
     if isinstance(error, ValueError) and str(error):

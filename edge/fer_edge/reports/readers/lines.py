@@ -22,12 +22,12 @@ _SKIP = 1 << 20  # bytes to skip at a time
 class Line(NamedTuple):
     """A line without its line ending.
 
-    ``content`` is None if the line is too long; ``ended`` is false if the line ending is missing.
+    ``content`` is None if the line is too long; ``has_line_ending`` is false if the line ending is missing.
     """
 
     number: int
     content: bytes | None
-    ended: bool
+    has_line_ending: bool
 
 
 @contextmanager
@@ -57,9 +57,9 @@ def read_lines(file: BinaryIO) -> Iterator[Line]:
     number = 0
     while line := file.readline(MOST_LINE):
         number += 1
-        ended = line.endswith(b"\n")
-        if ended or len(line) < MOST_LINE:
-            yield Line(number, line.rstrip(b"\r\n"), ended)
+        has_line_ending = line.endswith(b"\n")
+        if has_line_ending or len(line) < MOST_LINE:
+            yield Line(number, line.rstrip(b"\r\n"), has_line_ending)
             continue
         while (rest := file.readline(_SKIP)) and not rest.endswith(b"\n"):
             pass

@@ -6,13 +6,13 @@ import math
 from datetime import datetime
 from typing import Any, Final
 
-__all__ = ["HALF_ROW", "parse_clock", "parse_number", "parse_text", "parse_time", "parse_whole"]
+__all__ = ["INCOMPLETE_ROW", "parse_clock", "parse_number", "parse_text", "parse_time", "parse_whole"]
 
-HALF_ROW = "incomplete row: the run was interrupted or is still writing"
+INCOMPLETE_ROW = "incomplete row: the run was interrupted or is still writing"
 """The reason for a truncated last line."""
 
-_MOST: Final = 2**62
-_LONGEST_S: Final = 1e10
+_MAX_NUMBER: Final = 2**62
+_MAX_S: Final = 1e10
 
 
 def parse_number(value: Any) -> float:
@@ -26,7 +26,7 @@ def parse_number(value: Any) -> float:
 def parse_whole(value: Any) -> int:
     """Parse an integer of at most 63 bits; raises ValueError, TypeError."""
     number = int(value)
-    if abs(number) > _MOST:
+    if abs(number) > _MAX_NUMBER:
         raise ValueError(f"the number {str(value)[:40]} is too large")
     return number
 
@@ -44,7 +44,7 @@ def parse_time(value: Any) -> float:
     Raises ValueError, TypeError.
     """
     seconds = parse_number(value)
-    if abs(seconds) > _LONGEST_S:
+    if abs(seconds) > _MAX_S:
         raise ValueError(f"{value} is not a valid time in seconds")
     return seconds
 

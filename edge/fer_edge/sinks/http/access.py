@@ -31,8 +31,8 @@ _OWN_SITE: Final = frozenset({"same-origin", "none"})
 def choose_token(listener: Listener, given: str) -> str | None:
     """Return the token that readers need, or None if access is open.
 
-    It is ``given``, the user's token, or else ("") a random one if other machines can connect. Raises
-    UsageError if the user's token is too easy to guess.
+    If the user provided a token (``given``), it is used. Otherwise a random token is generated if other machines can
+    connect, and access is open if not. Raises UsageError if the user's token is too easy to guess.
     """
     if given:
         if not _TOKEN.fullmatch(given):
@@ -81,10 +81,10 @@ class Access:
         name = socket.gethostname().lower()
         return frozenset({name, f"{name.partition('.')[0]}.local", socket.getfqdn().lower()})
 
-    def check_site(self, request: Request, *, document: bool) -> None:
+    def check_site(self, request: Request, *, is_linkable: bool) -> None:
         """Raise RequestError if another site makes the request.
 
-        Links from other sites to a ``document`` are allowed.
+        Links from other sites are allowed to a path that ``is_linkable``.
         """
         site = request.headers.get("sec-fetch-site")
         if site is None:
@@ -93,7 +93,7 @@ class Access:
             host = request.headers.get("origin", f"//{request.headers['host']}").partition("//")[2]
             own = host.lower() == request.headers["host"].lower()
         else:
-            own = site in _OWN_SITE or (document and request.headers.get("sec-fetch-mode") == "navigate")
+            own = site in _OWN_SITE or (is_linkable and request.headers.get("sec-fetch-mode") == "navigate")
         if not own:
             raise RequestError(403, "Requests from other sites are not allowed.")
 

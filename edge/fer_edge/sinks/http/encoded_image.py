@@ -11,15 +11,15 @@ import numpy as np
 
 from fer_edge.types import Image
 
-__all__ = ["EncodedOnce", "ImageRate"]
+__all__ = ["ImageRate", "SharedJpeg"]
 
-_LONGEST_SIDE: Final = 1280
+_MAX_SIDE: Final = 1280
 _QUALITY: Final = 75
 
 # With these values, three viewers make a run about a tenth more expensive, and the page does not stutter.
 _SHARE: Final = 1 / 30  # of one core
-_MOST_PER_S: Final = 15.0
-_FEWEST_PER_S: Final = 8.0
+_MAX_PER_S: Final = 15.0
+_MIN_PER_S: Final = 8.0
 _NEW: Final = 0.2  # the weight of the newest encoding time in the average
 
 
@@ -35,20 +35,20 @@ class ImageRate:
 
     def is_due(self, now: float) -> bool:
         """Return whether another image is due; ``now`` is a monotonic time in seconds."""
-        between = min(max(self._encoding_s / _SHARE, 1 / _MOST_PER_S), 1 / _FEWEST_PER_S)
+        between = min(max(self._encoding_s / _SHARE, 1 / _MAX_PER_S), 1 / _MIN_PER_S)
         if now < self._due:
             return False
-        # Count from the due time, not from the frame that follows it; otherwise 25 of 30 frames a second
-        # become 15.
+        # Schedule from the previous due time, not from this frame's arrival; otherwise rounding up to the next
+        # frame would turn 25 images/s into 15 for a 30 fps camera.
         self._due = max(self._due, now - between) + between
         return True
 
-    def measured(self, seconds: float) -> None:
+    def record_encoding_time(self, seconds: float) -> None:
         """Record the processor time of one encoding, in seconds."""
         self._encoding_s += _NEW * (seconds - self._encoding_s)
 
 
-class EncodedOnce:
+class SharedJpeg:
     """An image that is encoded as JPEG on first use and then shared by all viewers.
 
     ``image`` is uint8 (height, width, 3) BGR. The encoding time is reported to ``rate``.
@@ -66,14 +66,14 @@ class EncodedOnce:
             if self._image is not None:
                 started = time.thread_time()
                 self._jpeg = _encode(self._image)
-                self._rate.measured(time.thread_time() - started)
+                self._rate.record_encoding_time(time.thread_time() - started)
                 self._image = None
             return self._jpeg
 
 
 def _encode(image: Image) -> bytes:
     height, width = image.shape[:2]
-    scale = _LONGEST_SIDE / max(height, width)
+    scale = _MAX_SIDE / max(height, width)
     pixels: Any = image
     if scale < 1:
         size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -13,7 +13,7 @@ __all__ = ["FaceHistory", "FaceSamples"]
 
 HISTORY_S: Final = 180.0
 SAMPLE_S: Final = 0.5
-_MOST_FACES: Final = 16
+_MAX_FACES: Final = 16
 
 
 class FaceSamples(TypedDict):
@@ -40,7 +40,7 @@ class FaceHistory:
             return
         self._sampled_s = now_s
         with self._lock:
-            for face in faces[:_MOST_FACES]:
+            for face in faces[:_MAX_FACES]:
                 # Remove and insert again, so that the faces seen last come last.
                 samples = self._faces.pop(face.id, None) or deque(maxlen=round(HISTORY_S / SAMPLE_S))
                 samples.append([round(now_s, 2), *(round(1000 * value) for value in face.scores.values)])
@@ -49,7 +49,7 @@ class FaceHistory:
 
     def _forget(self, now_s: float) -> None:
         gone = [id_ for id_, samples in self._faces.items() if samples[-1][0] < now_s - HISTORY_S]
-        gone += list(self._faces)[: max(0, len(self._faces) - _MOST_FACES)]
+        gone += list(self._faces)[: max(0, len(self._faces) - _MAX_FACES)]
         for id_ in gone:
             self._faces.pop(id_, None)
 

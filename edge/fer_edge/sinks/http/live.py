@@ -8,11 +8,11 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
-from fer_edge.rendering.palette import Color, color_of, ink_on
+from fer_edge.rendering.palette import Color, choose_text_color, color_of
 from fer_edge.rendering.view import View
-from fer_edge.runtime.system import temperature
+from fer_edge.runtime.system import read_temperature
 from fer_edge.sinks.base import RunStatus
-from fer_edge.sinks.http.encoded_image import EncodedOnce, ImageRate
+from fer_edge.sinks.http.encoded_image import ImageRate, SharedJpeg
 from fer_edge.sinks.http.history import HISTORY_S, FaceHistory
 from fer_edge.sinks.http.latest import Latest
 from fer_edge.types import FaceResult, StreamInfo
@@ -57,7 +57,7 @@ class LiveState:
     """
 
     def __init__(self, status: RunStatus, labels: tuple[str, ...], stream: StreamInfo) -> None:
-        self.images: Latest[EncodedOnce] = Latest()
+        self.images: Latest[SharedJpeg] = Latest()
         self.rows: Latest[bytes] = Latest()
         self.labels = labels
         self._run, self._stream = status, stream
@@ -75,19 +75,19 @@ class LiveState:
         """Begin another stream."""
         self._stream = stream
 
-    def take(self, view: View) -> None:
+    def handle_view(self, view: View) -> None:
         """Take the result of a frame; its image is used only while there are viewers."""
         now = time.monotonic()
         self._faces = view.faces
         self._times.append(now)
         self._history.add(view.faces, now - self._started)
         if self.images.watchers and self._image_rate.is_due(now):
-            self.images.put(EncodedOnce(view.image(), self._image_rate))
+            self.images.put(SharedJpeg(view.image(), self._image_rate))
         if self.rows.watchers and now - self._row_at >= _ROW_EVERY_S:
             self._row_at = now
             self.rows.put(self._format_row(view, now))
 
-    def tell(self, event: Mapping[str, Any]) -> None:
+    def send_event(self, event: Mapping[str, Any]) -> None:
         """Pass a rule event, as JSON, to the current viewers."""
         self._event_number += 1
         self._events.append((self._event_number, json.dumps(event).encode()))
@@ -118,7 +118,7 @@ class LiveState:
         return {
             "labels": self.labels,
             "colors": [_css(color) for color in colors],
-            "inks": [_css(ink_on(color)) for color in colors],
+            "inks": [_css(choose_text_color(color)) for color in colors],
             "history_s": HISTORY_S,
             "history": self._history.as_list(),
         }
@@ -157,7 +157,7 @@ class LiveState:
     def _read_temperature(self, now: float) -> float | None:
         read_at, value = self._temperature
         if now - read_at >= _TEMPERATURE_EVERY_S:
-            value = temperature()
+            value = read_temperature()
             self._temperature = now, value
         return value
 

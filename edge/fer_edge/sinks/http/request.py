@@ -12,9 +12,9 @@ from urllib.parse import parse_qs
 
 __all__ = ["Request", "RequestError", "read_request"]
 
-_MOST_BYTES: Final = 8192  # for the request line and all headers
-_MOST_SECONDS: Final = 5.0  # to receive them completely
-_MOST_PARAMETERS: Final = 8
+_MAX_BYTES: Final = 8192  # for the request line and all headers
+_MAX_SECONDS: Final = 5.0  # to receive them completely
+_MAX_PARAMETERS: Final = 8
 
 _REQUEST_LINE: Final = re.compile(r"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.[01]")
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*")
@@ -41,7 +41,7 @@ class Request:
     def parameter(self, name: str) -> str | None:
         """Return a query parameter, or None; raises RequestError if the query is invalid."""
         try:
-            values = parse_qs(self.query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+            values = parse_qs(self.query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
         except ValueError:
             raise RequestError(400, "The query is invalid.") from None
         return values[name][0] if name in values else None
@@ -74,17 +74,17 @@ def read_request(connection: socket.socket) -> Request | None:
 
 
 def _read_head(connection: socket.socket) -> bytes | None:
-    deadline = time.monotonic() + _MOST_SECONDS
+    deadline = time.monotonic() + _MAX_SECONDS
     head = b""
     while _END not in head:
-        if len(head) >= _MOST_BYTES:
+        if len(head) >= _MAX_BYTES:
             raise RequestError(431, "The request headers are too long.")
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise RequestError(408, "The request took too long.")
         connection.settimeout(remaining)
         try:
-            part = connection.recv(_MOST_BYTES - len(head))
+            part = connection.recv(_MAX_BYTES - len(head))
         except TimeoutError:
             raise RequestError(408, "The request took too long.") from None
         if not part:

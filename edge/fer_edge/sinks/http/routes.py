@@ -34,14 +34,14 @@ Streamer = Callable[[socket.socket, LiveState], None]
 class Route:
     """A path that serves a response, or a stream with the content type ``kind``.
 
-    ``open_to_all``: the path needs no token. ``document``: other sites may link to it.
+    ``is_public``: the path needs no token. ``is_linkable``: other sites may link to it.
     """
 
     respond: Callable[[LiveState], Response] | None = None
     stream: Streamer | None = None
     kind: str = ""
-    open_to_all: bool = False
-    document: bool = False
+    is_public: bool = False
+    is_linkable: bool = False
 
 
 def respond_without_token(request: Request) -> Response:
@@ -61,9 +61,9 @@ def read_page_file(name: str) -> bytes:
     return (_FOLDER / name).read_bytes()
 
 
-def _page_file(name: str, kind: str, *, open_to_all: bool = False, document: bool = False) -> Route:
+def _page_file(name: str, kind: str, *, is_public: bool = False, is_linkable: bool = False) -> Route:
     return Route(
-        lambda live: Response(read_page_file(name), kind), open_to_all=open_to_all, document=document
+        lambda live: Response(read_page_file(name), kind), is_public=is_public, is_linkable=is_linkable
     )
 
 
@@ -158,10 +158,10 @@ def _non_blocking(connection: socket.socket) -> Iterator[None]:
 
 
 ROUTES: Final[Mapping[str, Route]] = {
-    "/": _page_file("index.html", HTML, document=True),
-    "/theme.css": _page_file("theme.css", "text/css; charset=utf-8", open_to_all=True),
-    "/style.css": _page_file("style.css", "text/css; charset=utf-8", open_to_all=True),
-    "/icon.svg": _page_file("icon.svg", "image/svg+xml", open_to_all=True),
+    "/": _page_file("index.html", HTML, is_linkable=True),
+    "/theme.css": _page_file("theme.css", "text/css; charset=utf-8", is_public=True),
+    "/style.css": _page_file("style.css", "text/css; charset=utf-8", is_public=True),
+    "/icon.svg": _page_file("icon.svg", "image/svg+xml", is_public=True),
     "/app.js": _page_file("app.js", "text/javascript; charset=utf-8"),
     "/charts.js": _page_file("charts.js", "text/javascript; charset=utf-8"),
     "/connection.js": _page_file("connection.js", "text/javascript; charset=utf-8"),

@@ -25,8 +25,8 @@ __all__ = ["LiveServer"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MOST_CONNECTIONS: Final = 48
-_MOST_STREAMS: Final = 32  # of these connections for images and events; the rest is for monitoring
+_MAX_CONNECTIONS: Final = 48
+_MAX_STREAMS: Final = 32  # of these connections for images and events; the rest is for monitoring
 _MAX_REFUSED: Final = 128  # refused connections kept open until their response has arrived
 _SILENT_S: Final = 1.0  # after this time a connection without a request makes room for others
 _SEND_S: Final = 5.0  # timeout for viewers that do not receive
@@ -51,7 +51,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.socket.close()
         self.socket = listener.socket
         self.access, self.live = access, live
-        self.streams = threading.BoundedSemaphore(_MOST_STREAMS)
+        self.streams = threading.BoundedSemaphore(_MAX_STREAMS)
         self._open: dict[socket.socket, threading.Thread | None] = {}
         self._silent: dict[socket.socket, float] = {}  # no request yet: start times, oldest first
         self._refused: deque[tuple[float, socket.socket]] = deque()
@@ -101,7 +101,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Start a thread for a connection, or refuse it if there are too many."""
         now = time.monotonic()
         with self._lock:
-            accepted = len(self._open) < _MOST_CONNECTIONS or self._make_room(now)
+            accepted = len(self._open) < _MAX_CONNECTIONS or self._make_room(now)
             if accepted:
                 self._open[request], self._silent[request] = None, now
         if not accepted:
@@ -196,12 +196,12 @@ class _Connection(socketserver.BaseRequestHandler):
         access, live = self.server.access, self.server.live
         access.check_host(request)
         route = ROUTES.get(request.path)
-        access.check_site(request, document=route is not None and route.document)
+        access.check_site(request, is_linkable=route is not None and route.is_linkable)
         if route is None:
             raise RequestError(404, "This address does not exist.")
         if access.accepts(request.parameter("token")):
             return _respond_with_cookie(request, access)
-        if not route.open_to_all and not access.is_allowed(request):
+        if not route.is_public and not access.is_allowed(request):
             return respond_without_token(request)
         if route.respond is not None:
             return route.respond(live)
@@ -224,10 +224,11 @@ class _Connection(socketserver.BaseRequestHandler):
 
 
 def _respond_with_cookie(request: Request, access: Access) -> Response:
-    """Set the token of an address as a cookie and lead to the address without it.
+    """Return a response that moves the token from the URL into a cookie.
 
-    Browsers send a strict cookie along with a redirect only if no other site linked to the first address, and
-    not all of them say whether one did. If one may have, the response is a page that forwards the browser.
+    It stores the URL's token in a cookie and sends the browser to the URL without the token. After a link from another
+    site, browsers omit SameSite=Strict cookies on a redirect, so in that case, or if the browser does not say where the
+    request came from, the response is a page that reloads itself instead.
     """
     headers = {"Set-Cookie": access.format_cookie()}
     unsaid = "none" if "text/html" not in request.headers.get("accept", "") else ""

@@ -60,11 +60,11 @@ class HttpSink:
     def write(self, result: View | SkippedInput) -> None:
         """Show a frame, without waiting for viewers."""
         if isinstance(result, View):
-            self._live.take(result)
+            self._live.handle_view(result)
 
-    def tell(self, event: _Event) -> None:
+    def send_event(self, event: _Event) -> None:
         """Send a rule event to the viewers."""
-        self._live.tell(event.as_record())
+        self._live.send_event(event.as_record())
 
     def close(self) -> None:
         """Tell the viewers that the run is over and close their connections."""

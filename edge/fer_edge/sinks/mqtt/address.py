@@ -135,7 +135,7 @@ def create_tls_context(files: TlsFiles) -> ssl.SSLContext:
     It trusts the given authority, or else those of the system. Raises UsageError or OutputError.
     """
     if files.key is not None and files.certificate is None:
-        raise UsageError("a private key needs a certificate", hint="name it with --mqtt-cert")
+        raise UsageError("a private key needs a certificate", hint="specify it with --mqtt-cert")
     for path in (files.authority, files.certificate, files.key):
         if path is not None:
             try:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fer_edge.errors import MissingExtraError
 from fer_edge.runtime.shutdown import raise_if_interrupted
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.mqtt.address import BrokerAddress
 from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal, explain_silence
-from fer_edge.sinks.mqtt.outbox import Kind, Message, Outbox
-from fer_edge.sinks.mqtt.suspects import Suspects
+from fer_edge.sinks.mqtt.outbox import Message, MessageKind, Outbox
+from fer_edge.sinks.mqtt.suspects import RejectedMessageFinder
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
@@ -32,9 +32,9 @@ _LOG: Final = logging.getLogger(__name__)
 _KEEPALIVE_S: Final = 30
 _ANSWER_S: Final = 5.0  # timeout for the connection, TLS, and the broker's answer
 _FIRST_PAUSE_S: Final = 1.0
-_LONGEST_PAUSE_S: Final = 60.0
+_MAX_PAUSE_S: Final = 60.0
 _SLOW_PAUSE_S: Final = 60.0  # after a refusal that only the user can fix
-_LONGEST_SLOW_PAUSE_S: Final = 300.0
+_MAX_SLOW_PAUSE_S: Final = 300.0
 _STEADY_S: Final = 10.0  # a connection that lasts this long resets the pauses
 _TICK_S: Final = 0.5
 _FLUSH_S: Final = 3.0  # how long the end of a run waits for the broker
@@ -67,7 +67,7 @@ class Hooks:
 
 
 @dataclass(slots=True)
-class _Talk:
+class _ConnectionState:
     """The state of one connection: messages in flight and the broker's answer."""
 
     in_flight: dict[int, Message] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class BrokerConnection:
         self._waker: socket.socket | None = None
         self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
         self._reported: str | None = None
-        self._suspects = Suspects()
+        self._suspects = RejectedMessageFinder()
 
     def start(self) -> None:
         """Start the thread, which begins to connect."""
@@ -142,11 +142,11 @@ class BrokerConnection:
     def _report_loss(self) -> None:
         outbox = self.outbox
         for what, lost in (
-            ("row", outbox.dropped[Kind.ROW] + outbox.count(Kind.ROW)),
-            ("event", outbox.dropped[Kind.EVENT] + outbox.count(Kind.EVENT)),
+            ("row", outbox.dropped[MessageKind.ROW] + outbox.count(MessageKind.ROW)),
+            ("event", outbox.dropped[MessageKind.EVENT] + outbox.count(MessageKind.EVENT)),
         ):
             if lost:
-                _LOG.warning("%s: %s could not be published", self._address, counted(lost, what))
+                _LOG.warning("%s: %s could not be published", self._address, format_count(lost, what))
 
     def _wake(self) -> None:
         if self._waker is not None:
@@ -162,7 +162,7 @@ class BrokerConnection:
         """Connect, publish, and reconnect after pauses until the end of the run."""
         pause_s = 0.0
         while True:
-            talk = _Talk()
+            talk = _ConnectionState()
             failure = self._attempt(talk)
             self._give_up_suspect(talk)
             self.outbox.put_back(list(talk.in_flight.values()))
@@ -175,16 +175,14 @@ class BrokerConnection:
             if talk.since and time.monotonic() - talk.since >= _STEADY_S:
                 pause_s = 0.0
             least, most = (
-                (_SLOW_PAUSE_S, _LONGEST_SLOW_PAUSE_S)
-                if failure.lasting
-                else (_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
+                (_SLOW_PAUSE_S, _MAX_SLOW_PAUSE_S) if failure.needs_user else (_FIRST_PAUSE_S, _MAX_PAUSE_S)
             )
             pause_s = min(max(2 * pause_s, least), most)
             self._pause(pause_s * random.uniform(0.75, 1.25))
-            if self._ending.is_set() and (failure.lasting or not len(self.outbox)):
+            if self._ending.is_set() and (failure.needs_user or not len(self.outbox)):
                 return
 
-    def _give_up_suspect(self, talk: _Talk) -> None:
+    def _give_up_suspect(self, talk: _ConnectionState) -> None:
         """Drop a message after which the broker has repeatedly closed the connection."""
         now = time.monotonic()
         if talk.since and now - talk.since >= _STEADY_S:
@@ -195,8 +193,8 @@ class BrokerConnection:
         if message is None:
             return
         talk.in_flight.clear()
-        if message.kind is Kind.EVENT:
-            self.outbox.dropped[Kind.EVENT] += 1
+        if message.kind is MessageKind.EVENT:
+            self.outbox.dropped[MessageKind.EVENT] += 1
         _LOG.warning(
             "%s: dropped a message of %s bytes to %s, because the broker closes the connection when it "
             "receives it; check which message sizes and topics the broker allows for this user",
@@ -207,11 +205,11 @@ class BrokerConnection:
 
     def _report(self, failure: Failure) -> None:
         """Log a failure: a new one as a warning, a repeated one at debug level."""
-        retry = "retrying every few minutes" if failure.lasting else "retrying"
+        retry = "retrying every few minutes" if failure.needs_user else "retrying"
         level = logging.DEBUG if failure.reason == self._reported else logging.WARNING
         _LOG.log(
             level,
-            "%s: %s; the run goes on, %s",
+            "%s: %s; the run continues, %s",
             self._address,
             failure.reason,
             retry,
@@ -229,7 +227,7 @@ class BrokerConnection:
         for message in self._hooks.tick():
             self.outbox.put(message)
 
-    def _attempt(self, talk: _Talk) -> Failure | None:
+    def _attempt(self, talk: _ConnectionState) -> Failure | None:
         """Connect and publish until a failure, or until the end of the run (None)."""
         client: Client | None = None
         try:
@@ -245,7 +243,7 @@ class BrokerConnection:
                 with contextlib.suppress(OSError):
                     connected.close()
 
-    def _create_client(self, talk: _Talk) -> Client:
+    def _create_client(self, talk: _ConnectionState) -> Client:
         from paho.mqtt.client import Client, MQTTv311
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -277,7 +275,7 @@ class BrokerConnection:
         client.on_connect, client.on_publish, client.on_message = on_connect, on_publish, on_message
         return client
 
-    def _talk(self, client: Client, talk: _Talk) -> Failure | None:
+    def _talk(self, client: Client, talk: _ConnectionState) -> Failure | None:
         asked = time.monotonic()
         with selectors.DefaultSelector() as selector:
             selector.register(self._awake, selectors.EVENT_READ)
@@ -303,7 +301,7 @@ class BrokerConnection:
             return explain_silence(encrypted=self._address.tls is not None)
         return Failure("connection lost")
 
-    def _greet(self, client: Client, talk: _Talk) -> None:
+    def _greet(self, client: Client, talk: _ConnectionState) -> None:
         """Publish the greeting and subscribe: the broker may have forgotten everything."""
         talk.since = time.monotonic()
         self.connections += 1
@@ -315,7 +313,7 @@ class BrokerConnection:
         for topic in self._hooks.subscriptions:
             client.subscribe(topic)
 
-    def _advance(self, client: Client, talk: _Talk) -> bool:
+    def _advance(self, client: Client, talk: _ConnectionState) -> bool:
         """Send pending messages; return whether the run has ended and all is done."""
         self._send(client, talk)
         if not self._ending.is_set():
@@ -326,7 +324,7 @@ class BrokerConnection:
         self._disconnect(client, talk)
         return True
 
-    def _send(self, client: Client, talk: _Talk) -> None:
+    def _send(self, client: Client, talk: _ConnectionState) -> None:
         """Pass messages to Paho while its buffer is empty.
 
         Other messages wait in the outbox, whose size is limited.
@@ -341,14 +339,14 @@ class BrokerConnection:
             if self._suspects.allows(message):
                 self._publish(client, talk, message)
 
-    def _publish(self, client: Client, talk: _Talk, message: Message) -> None:
+    def _publish(self, client: Client, talk: _ConnectionState, message: Message) -> None:
         # Acknowledgements arrive in this thread as well, so none can arrive before its number is stored.
         info = client.publish(message.topic, message.payload, message.qos, message.retain)
         talk.sent = time.monotonic()
         if message.qos:
             talk.in_flight[info.mid] = message
 
-    def _disconnect(self, client: Client, talk: _Talk) -> None:
+    def _disconnect(self, client: Client, talk: _ConnectionState) -> None:
         """Publish the farewell, wait for its acknowledgement, and disconnect."""
         if self._farewell is not None:
             self._publish(client, talk, self._farewell)

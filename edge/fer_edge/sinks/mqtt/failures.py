@@ -17,11 +17,11 @@ _NOT_AUTHORIZED: Final = 135
 class Failure:
     """The reason why there is no connection, with a hint for the command line.
 
-    ``lasting``: only the user can fix it.
+    ``needs_user``: only the user can fix it.
     """
 
     reason: str
-    lasting: bool = False
+    needs_user: bool = False
     hint: str | None = None
 
 
@@ -30,14 +30,14 @@ def explain_error(error: Exception, *, encrypted: bool) -> Failure:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(
             f"the broker's certificate is not trusted ({error.verify_message})",
-            hint="name the authority that signed it with --mqtt-ca, and use the host name in the certificate",
-            lasting=True,
+            hint="specify the authority that signed it with --mqtt-ca, and use the host name in the certificate",
+            needs_user=True,
         )
     if isinstance(error, ssl.SSLError):
         return Failure(
             f"TLS error ({error.reason or error}); check that the port uses TLS (usually 8883), and check "
             "the client certificate",
-            lasting=True,
+            needs_user=True,
         )
     if isinstance(error, ConnectionResetError) and encrypted:
         return Failure(
@@ -54,7 +54,7 @@ def explain_error(error: Exception, *, encrypted: bool) -> Failure:
 def explain_refusal(reason: Any) -> Failure:
     """Explain why a broker refuses a connection, given Paho's reason code."""
     if reason.value in (_BAD_USER, _NOT_AUTHORIZED):
-        return Failure("broker refuses the user or the password; check both", lasting=True)
+        return Failure("broker refuses the user or the password; check both", needs_user=True)
     return Failure(f"broker refuses the connection: {reason}")
 
 

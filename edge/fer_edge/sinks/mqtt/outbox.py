@@ -9,14 +9,14 @@ from enum import Enum
 from threading import Lock
 from typing import Final
 
-__all__ = ["Kind", "Message", "Outbox"]
+__all__ = ["Message", "MessageKind", "Outbox"]
 
-_MOST_MESSAGES: Final = 1000
-_MOST_BYTES: Final = 4 << 20
+_MAX_MESSAGES: Final = 1000
+_MAX_BYTES: Final = 4 << 20
 _OVERHEAD: Final = 200  # approximate bytes of memory in addition to topic and payload
 
 
-class Kind(Enum):
+class MessageKind(Enum):
     """The kind of a message, which decides what is dropped when the queue is full.
 
     Rows are dropped first, events last; of the states of a topic, only the newest is kept.
@@ -34,19 +34,19 @@ class Message:
     States are retained. All messages except rows are acknowledged (QoS 1).
     """
 
-    kind: Kind
+    kind: MessageKind
     topic: str
     payload: bytes
 
     @property
     def qos(self) -> int:
         """The MQTT quality of service: 0 sends once, 1 until the broker acknowledges."""
-        return 0 if self.kind is Kind.ROW else 1
+        return 0 if self.kind is MessageKind.ROW else 1
 
     @property
     def retain(self) -> bool:
         """Whether the broker keeps the message for later subscribers."""
-        return self.kind is Kind.STATE
+        return self.kind is MessageKind.STATE
 
     @property
     def size(self) -> int:
@@ -61,23 +61,23 @@ class Outbox:
     full, the oldest row is dropped, or the oldest event if there are no rows. ``dropped`` counts both.
     """
 
-    def __init__(self, most_messages: int = _MOST_MESSAGES, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(self, most_messages: int = _MAX_MESSAGES, most_bytes: int = _MAX_BYTES) -> None:
         self._most_messages, self._most_bytes = most_messages, most_bytes
         self._lock = Lock()
         self._states: dict[str, Message] = {}
         self._events: deque[Message] = deque()
         self._rows: deque[Message] = deque()
         self._bytes = 0
-        self.dropped = dict.fromkeys((Kind.ROW, Kind.EVENT), 0)
+        self.dropped = dict.fromkeys((MessageKind.ROW, MessageKind.EVENT), 0)
 
     def put(self, message: Message) -> None:
         """Append a message."""
         with self._lock:
-            if message.kind is Kind.STATE:
+            if message.kind is MessageKind.STATE:
                 self._states.pop(message.topic, None)
                 self._states[message.topic] = message
                 return
-            (self._events if message.kind is Kind.EVENT else self._rows).append(message)
+            (self._events if message.kind is MessageKind.EVENT else self._rows).append(message)
             self._bytes += message.size
             self._make_room()
 
@@ -85,10 +85,10 @@ class Outbox:
         """Put unacknowledged messages back at the front, in order."""
         with self._lock:
             for message in reversed(messages):
-                if message.kind is Kind.STATE:
+                if message.kind is MessageKind.STATE:
                     newer = self._states.get(message.topic, message)
                     self._states[message.topic] = newer
-                elif message.kind is Kind.EVENT:
+                elif message.kind is MessageKind.EVENT:
                     self._events.appendleft(message)
                     self._bytes += message.size
             self._make_room()
@@ -105,10 +105,14 @@ class Outbox:
             self._bytes -= message.size
             return message
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: MessageKind) -> int:
         """Return the number of waiting messages of a kind."""
         with self._lock:
-            waiting = {Kind.STATE: self._states, Kind.EVENT: self._events, Kind.ROW: self._rows}
+            waiting = {
+                MessageKind.STATE: self._states,
+                MessageKind.EVENT: self._events,
+                MessageKind.ROW: self._rows,
+            }
             return len(waiting[kind])
 
     def __len__(self) -> int:

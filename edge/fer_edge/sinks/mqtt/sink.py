@@ -30,7 +30,7 @@ from fer_edge.sinks.home_assistant import (
 from fer_edge.sinks.jsonl import format_row
 from fer_edge.sinks.mqtt.address import BrokerAddress
 from fer_edge.sinks.mqtt.connection import BrokerConnection, Hooks
-from fer_edge.sinks.mqtt.outbox import Kind, Message
+from fer_edge.sinks.mqtt.outbox import Message, MessageKind
 from fer_edge.sinks.mqtt.state import NOBODY, StateRecord, StateTracker
 from fer_edge.types import SkippedInput, StreamInfo
 
@@ -38,8 +38,8 @@ __all__ = ["MqttSink"]
 
 _LOG: Final = logging.getLogger(__name__)
 
-_MOST_ROWS: Final = 5.0  # per second
-_LONGEST_GREETING_S: Final = 2.0  # random delay after Home Assistant starts, to spread out many devices
+_MAX_ROWS: Final = 5.0  # per second
+_MAX_GREETING_S: Final = 2.0  # random delay after Home Assistant starts, to spread out many devices
 _ECHO_S: Final = 10.0  # time for our own message to come back from a broker that accepts it
 _MACHINE_IDS: Final = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
@@ -87,7 +87,7 @@ class MqttSink:
             will=self._availability(OFFLINE),
             farewell=self._availability(OFFLINE),
         )
-        rows = _Rows(self._connection, f"{topic}/faces", None if every_s else 1 / _MOST_ROWS)
+        rows = _Rows(self._connection, f"{topic}/faces", None if every_s else 1 / _MAX_ROWS)
         self._rows: Sink = rows if every_s is None else AveragingSink(rows, every_s)
         self._streams = 0
         self._greet_at_s: float | None = None
@@ -128,14 +128,14 @@ class MqttSink:
             **record,
         }
         payload = json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace")
-        self._connection.publish(Message(Kind.EVENT, topic or f"{self._topic}/events", payload))
+        self._connection.publish(Message(MessageKind.EVENT, topic or f"{self._topic}/events", payload))
 
     def _greet(self) -> list[Message]:
         """Return the messages for every connect; the broker may have forgotten everything."""
         self._unheard_s = time.monotonic()
         discovery = json.dumps(self._discovery, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return [
-            Message(Kind.STATE, build_discovery_topic(self._device), discovery),
+            Message(MessageKind.STATE, build_discovery_topic(self._device), discovery),
             self._format_state(self._state.take(time.monotonic())),
             self._availability(ONLINE),
         ]
@@ -166,17 +166,17 @@ class MqttSink:
         is_online = payload == ONLINE.encode()
         if topic == BIRTH_TOPIC:
             if is_online:
-                self._greet_at_s = time.monotonic() + random.uniform(0, _LONGEST_GREETING_S)
+                self._greet_at_s = time.monotonic() + random.uniform(0, _MAX_GREETING_S)
         elif is_online:
             self._unheard_s = None
         elif not self._closing:
             self._connection.publish(self._availability(ONLINE))
 
     def _format_state(self, record: StateRecord) -> Message:
-        return Message(Kind.STATE, f"{self._topic}/state", json.dumps(record).encode())
+        return Message(MessageKind.STATE, f"{self._topic}/state", json.dumps(record).encode())
 
     def _availability(self, word: str) -> Message:
-        return Message(Kind.STATE, f"{self._topic}/availability", word.encode())
+        return Message(MessageKind.STATE, f"{self._topic}/availability", word.encode())
 
 
 class _Rows(StatelessSink):
@@ -191,7 +191,9 @@ class _Rows(StatelessSink):
         if self._least_s is not None and now_s - self._last_s < self._least_s:
             return
         self._last_s = now_s
-        self._connection.publish(Message(Kind.ROW, self._topic, format_row(result).removesuffix(b"\n")))
+        self._connection.publish(
+            Message(MessageKind.ROW, self._topic, format_row(result).removesuffix(b"\n"))
+        )
 
 
 def _read_machine_id() -> str:

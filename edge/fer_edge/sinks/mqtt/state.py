@@ -17,8 +17,8 @@ __all__ = ["NOBODY", "StateRecord", "StateTracker"]
 NOBODY: Final = "none"
 """The emotion of an empty scene."""
 
-_LEAST_S: Final = 0.5  # minimum time between two states
-_LONGEST_S: Final = 30.0  # maximum time without a state
+_MIN_S: Final = 0.5  # minimum time between two states
+_MAX_S: Final = 30.0  # maximum time without a state
 _STALE_S: Final = 10.0  # after this time without a frame the scene is unknown
 _WINDOW_S: Final = 10.0  # window for the frame rate
 _MARGIN: Final = 0.1  # smaller changes of the score do not count
@@ -45,7 +45,7 @@ class StateRecord(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _LastFrame:
     """The last frame, without its pixels, and its arrival time on the tracker's clock."""
 
     source: str
@@ -65,7 +65,7 @@ class StateTracker:
     def __init__(self, status: RunStatus) -> None:
         self._status = status
         self._lock = Lock()
-        self._last: _Seen | None = None
+        self._last: _LastFrame | None = None
         self._frames = 0
         self._samples: deque[tuple[float, int]] = deque()
         self._published: StateRecord | None = None
@@ -74,7 +74,7 @@ class StateTracker:
     def see(self, view: View, now_s: float) -> None:
         """Record a frame."""
         self._frames += 1
-        self._last = _Seen(view.source, view.clock, view.time_s, view.faces, now_s)
+        self._last = _LastFrame(view.source, view.clock, view.time_s, view.faces, now_s)
 
     def take_change(self, now_s: float) -> StateRecord | None:
         """Return the state if it is due to be published, else None.
@@ -83,14 +83,14 @@ class StateTracker:
         any case.
         """
         with self._lock:
-            if now_s - self._checked_s < _LEAST_S:
+            if now_s - self._checked_s < _MIN_S:
                 return None
             self._checked_s = now_s
             self._samples.append((now_s, self._frames))
             while now_s - self._samples[0][0] > _WINDOW_S:
                 self._samples.popleft()
             record = self._compose(now_s)
-            if now_s - self._published_s < _LONGEST_S and not _differs(record, self._published):
+            if now_s - self._published_s < _MAX_S and not _differs(record, self._published):
                 return None
             return self._note(record, now_s)
 

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from fer_edge.sinks.mqtt.outbox import Kind, Message
+from fer_edge.sinks.mqtt.outbox import Message, MessageKind
 
-__all__ = ["Suspects"]
+__all__ = ["RejectedMessageFinder"]
 
 _MAX_LOSSES: Final = 3
 
 _Key = tuple[str, bytes]
 
 
-class Suspects:
+class RejectedMessageFinder:
     """Finds messages that make a broker close the connection.
 
     Each is given up after three lost connections. In MQTT 3.1.1 a broker can only close the connection if a
@@ -43,7 +43,7 @@ class Suspects:
         if self._losses[key] < _MAX_LOSSES:
             return None
         del self._losses[key]
-        if message.kind is Kind.STATE:  # states are published again on each connection
+        if message.kind is MessageKind.STATE:  # states are published again on each connection
             self._given_up.add(key)
         return message
 
@@ -68,4 +68,4 @@ def _identify(message: Message) -> _Key:
 
     For a state it is only the topic, because each state replaces the previous one.
     """
-    return message.topic, b"" if message.kind is Kind.STATE else message.payload
+    return message.topic, b"" if message.kind is MessageKind.STATE else message.payload

@@ -27,8 +27,8 @@ _logger = logging.getLogger(__name__)
 
 _SUFFIX: Final = ".jsonl"
 _SLACK: Final = 1000  # outdated lines that may collect before the journal is rewritten
-_MOST_WAITING: Final = 1000  # lines kept in memory while the journal cannot be written
-_MOST_BYTES: Final = 256 << 20
+_MAX_WAITING: Final = 1000  # lines kept in memory while the journal cannot be written
+_MAX_BYTES: Final = 256 << 20
 _SAFELY: Final = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 
 
@@ -134,9 +134,9 @@ class FileJournal:
 
     def _append(self, line: dict[str, Any]) -> None:
         self._waiting.append(json.dumps(line).encode() + b"\n")
-        del self._waiting[:-_MOST_WAITING]
+        del self._waiting[:-_MAX_WAITING]
         try:
-            with _open_own(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as descriptor:
+            with _open_regular_file(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as descriptor:
                 self._line_ended = self._line_ended or _ends_with_line(descriptor)
                 while self._waiting:
                     content = self._waiting[0] if self._line_ended else b"\n" + self._waiting[0]
@@ -158,7 +158,7 @@ class FileJournal:
             try:
                 record = parse_json(line)
                 relative = record["file"]
-                if not isinstance(relative, str) or not self.name.owns(relative):
+                if not isinstance(relative, str) or not self.name.matches_relative(relative):
                     continue
                 begun.pop(relative, None)
                 self._forget(relative)
@@ -179,10 +179,10 @@ class FileJournal:
     def _read(self) -> Iterator[bytes]:
         try:
             with (
-                _open_own(self._path, os.O_RDONLY) as descriptor,
+                _open_regular_file(self._path, os.O_RDONLY) as descriptor,
                 os.fdopen(os.dup(descriptor), "rb") as file,
             ):
-                if os.fstat(descriptor).st_size > _MOST_BYTES:
+                if os.fstat(descriptor).st_size > _MAX_BYTES:
                     raise OSError(0, "file is too large")
                 yield from file
         except FileNotFoundError:
@@ -220,7 +220,7 @@ def _parse_file(record: dict[str, Any]) -> WrittenFile:
     return file
 
 
-class _open_own:  # noqa: N801  (used as a function)
+class _open_regular_file:  # noqa: N801  (used as a function)
     """A context manager that opens a regular file and follows no link; raises OSError."""
 
     def __init__(self, path: Path, flags: int) -> None:

@@ -18,7 +18,7 @@ __all__ = ["publish_file", "recover_files"]
 
 _logger = logging.getLogger(__name__)
 
-_MOST_NUMBERS: Final = 10_000
+_MAX_NUMBERS: Final = 10_000
 
 
 def publish_file(part: Path, target: Path, journal: FileJournal, *, replace: bool = False) -> Path:
@@ -27,7 +27,7 @@ def publish_file(part: Path, target: Path, journal: FileJournal, *, replace: boo
     If ``target`` exists, a number is added to the name; ``replace`` replaces the existing file instead.
     Raises OSError, and OutputError if no name is free.
     """
-    for number in range(1, _MOST_NUMBERS):
+    for number in range(1, _MAX_NUMBERS):
         candidate = number_path(target, number)
         if os.path.lexists(candidate) and not (replace and number == 1):
             continue
@@ -63,7 +63,9 @@ def _find_parts(name: TimedName) -> list[tuple[Path, Path]]:
     for folder in name.find_folders():
         with suppress(OSError):  # the folder was deleted or cannot be read
             found += [
-                (part, target) for part, target in find_leftovers(folder) if name.owns(name.relative(target))
+                (part, target)
+                for part, target in find_leftovers(folder)
+                if name.matches_relative(name.relative(target))
             ]
     return found
 

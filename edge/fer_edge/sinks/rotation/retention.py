@@ -41,13 +41,13 @@ class Retention:
         self._clock = _LeapTolerantClock()
 
     @property
-    def limits(self) -> bool:
+    def has_limits(self) -> bool:
         """Whether there is a limit, so that files may be deleted."""
         return self._days is not None or self._gigabytes is not None
 
     def register(self, name: TimedName) -> FileJournal:
         """Register a rotating output for deletion of old files; return its journal."""
-        journal = FileJournal(name, remember=self.limits, on_change=self.prune, lock=self._lock)
+        journal = FileJournal(name, remember=self.has_limits, on_change=self.prune, lock=self._lock)
         with self._lock:
             self._journals.append(journal)
         return journal

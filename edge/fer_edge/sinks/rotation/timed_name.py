@@ -32,7 +32,7 @@ class TimedName:
     def __init__(self, text: str) -> None:
         self.text = text
         if not Path(text).name or text.endswith("/"):
-            raise UsageError(f"{text or '(empty)'}: is a folder; name a file")
+            raise UsageError(f"{text or '(empty)'}: is a folder; specify a file")
         for field in _PIECES.findall(text):
             if field != "%" and field not in _FIELDS:
                 raise UsageError(
@@ -45,7 +45,7 @@ class TimedName:
         parts = Path(text).parts
         fixed = next((place for place, part in enumerate(parts) if has_fields(part)), len(parts) - 1)
         if ".." in parts[fixed:]:
-            raise UsageError(f"{text}: .. is not allowed after a time field; name the folder itself")
+            raise UsageError(f"{text}: .. is not allowed after a time field; write the path without it")
         self.folder = Path(*(part.replace("%%", "%") for part in parts[:fixed]))
         """The fixed folder that contains all files, directly or in subfolders."""
         self.pattern = "/".join(parts[fixed:])
@@ -74,11 +74,11 @@ class TimedName:
 
         return Path(_PIECES.sub(fill, self.text))
 
-    def can_be(self, path: Path) -> bool:
+    def matches_path(self, path: Path) -> bool:
         """Return whether a path is this name at some time."""
         return self._regex.fullmatch(self._relative(path)) is not None
 
-    def owns(self, relative: str) -> bool:
+    def matches_relative(self, relative: str) -> bool:
         """Return whether a relative path is this name at some time.
 
         The path is relative to :attr:`folder` and uses ``/`` as separator. It may have a number, as files do
@@ -87,7 +87,7 @@ class TimedName:
         return self._numbered.fullmatch(relative) is not None
 
     def relative(self, path: Path) -> str:
-        """Return a path of this name relative to :attr:`folder`, as for :meth:`owns`."""
+        """Return a path of this name relative to :attr:`folder`, as for :meth:`matches_relative`."""
         return path.relative_to(self.folder).as_posix()
 
     def find_folders(self) -> Iterator[Path]:
@@ -107,7 +107,9 @@ class TimedName:
         """Yield the existing files of this name for any time, including numbered ones."""
         for folder in self.find_folders():
             for entry in _scan(folder):
-                if entry.is_file(follow_symlinks=False) and self.owns(self.relative(Path(entry.path))):
+                if entry.is_file(follow_symlinks=False) and self.matches_relative(
+                    self.relative(Path(entry.path))
+                ):
                     yield Path(entry.path)
 
     def _relative(self, path: Path) -> str:

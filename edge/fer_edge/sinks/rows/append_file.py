@@ -15,7 +15,7 @@ from fer_edge.sinks.rows.format import MOST_LINE
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["AppendFile", "check_unused", "cut_off_half_row"]
+__all__ = ["AppendFile", "check_unused", "truncate_partial_row"]
 
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _BINARY: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -103,7 +103,7 @@ def _lock(descriptor: int, path: Path) -> None:
         return
 
 
-def cut_off_half_row(path: Path) -> None:
+def truncate_partial_row(path: Path) -> None:
     """Cut off an incomplete last line left by a kill or power failure; raises OSError."""
     with path.open("rb+") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -37,6 +37,13 @@ class RowFormat(Protocol):
         It may match other numbers as well, but must not miss an ID.
         """
 
+    @property
+    def row_sources(self) -> re.Pattern[bytes]:
+        """A pattern whose first group matches the encoded source of each complete row."""
+
+    def encode_source(self, source: str) -> bytes:
+        """Return a source as it is written in a row."""
+
     def format_result(self, result: View | SkippedInput) -> bytes:
         """Return the rows of one result, each with a line break; b"" if it has no rows."""
 

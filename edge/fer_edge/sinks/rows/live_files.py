@@ -16,7 +16,7 @@ from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
 from fer_edge.sinks.rotation.timed_name import TimedName, number_path
-from fer_edge.sinks.rows.append_file import AppendFile, check_unused, cut_off_half_row
+from fer_edge.sinks.rows.append_file import AppendFile, check_unused, truncate_partial_row
 from fer_edge.sinks.rows.format import RowFormat, state_path
 from fer_edge.sinks.rows.live_state import LiveState
 from fer_edge.sinks.rows.pending import MOST_PENDING, Batch, PendingRows
@@ -26,7 +26,7 @@ __all__ = ["LiveRowFiles"]
 _logger = logging.getLogger(__name__)
 
 _RETRY_S: Final = 1.0  # after an error
-_MOST_NUMBERS: Final = 1000
+_MAX_NUMBERS: Final = 1000
 
 
 class LiveRowFiles:
@@ -157,14 +157,14 @@ class LiveRowFiles:
     def _open_free(self, path: Path) -> AppendFile:
         """Open the file at ``path``, or a numbered one if that cannot be continued."""
         reason: Exception | None = None
-        for number in range(1, _MOST_NUMBERS + 1):
+        for number in range(1, _MAX_NUMBERS + 1):
             candidate = number_path(path, number)
             if candidate == self._oversized:
                 continue
             try:
                 if candidate.exists() and candidate.stat().st_size:
                     self._format.check_content(candidate)
-                    cut_off_half_row(candidate)
+                    truncate_partial_row(candidate)
                 file = AppendFile(candidate, follow=not self._name.rotates)
             except (OutputError, IsADirectoryError) as error:
                 reason = error

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.errors import OutputError
-from fer_edge.runtime.atomic_files import output_errors, write_json
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error, write_json
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.rotation.journal import hidden_path
 from fer_edge.sinks.rotation.timed_name import TimedName
-from fer_edge.sinks.rows.append_file import cut_off_half_row
+from fer_edge.sinks.rows.append_file import truncate_partial_row
 from fer_edge.sinks.rows.format import STATE_SUFFIX, STATE_VERSION, RowFormat, state_path
 from fer_edge.sinks.rows.next_id import find_next_id
 
@@ -155,8 +155,8 @@ class LiveState:
 
 def _prepare(path: Path, format_: RowFormat) -> None:
     format_.check_content(path)
-    with output_errors(path):
-        cut_off_half_row(path)
+    with convert_errors_to_output_error(path):
+        truncate_partial_row(path)
 
 
 def _read_tail(path: Path, size: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.sinks.rows.format import MOST_LINE, RowFormat
 
 __all__ = ["find_next_id"]
@@ -20,7 +20,7 @@ def find_next_id(path: Path, format_: RowFormat, start: int = 0) -> int:
     """
     highest, rest = -1, b""
     find = format_.face_ids.findall
-    with output_errors(path), path.open("rb") as file:
+    with convert_errors_to_output_error(path), path.open("rb") as file:
         file.seek(start)
         while chunk := file.read(_CHUNK):
             chunk = rest + chunk

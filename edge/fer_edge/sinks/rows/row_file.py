@@ -8,7 +8,7 @@ from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-from fer_edge.runtime.atomic_files import output_errors
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error
 from fer_edge.sinks.rows.format import state_path
 
 __all__ = ["RowFile"]
@@ -38,13 +38,13 @@ class RowFile:
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            with output_errors(self._path or _STDOUT):
+            with convert_errors_to_output_error(self._path or _STDOUT):
                 self._file.close()
         self._file = None
 
     def write_bytes(self, content: bytes) -> None:
         """Write rows, as UTF-8; raises OutputError, in which case no row is written."""
-        with output_errors(self._path or _STDOUT):
+        with convert_errors_to_output_error(self._path or _STDOUT):
             if self._path is None:
                 if isinstance(sys.stdout, TextIOWrapper):
                     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import OutputError, reason_of
-from fer_edge.runtime.atomic_files import output_errors, write_json
+from fer_edge.runtime.atomic_files import convert_errors_to_output_error, write_json
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.sinks.rows.format import STATE_VERSION, state_path
 
@@ -74,7 +74,7 @@ class SourceState:
     def _is_row_end(self, end: int) -> bool:
         if end <= 0:
             return end == 0
-        with output_errors(self.path), self.path.open("rb") as file:
+        with convert_errors_to_output_error(self.path), self.path.open("rb") as file:
             file.seek(end - 1)
             return file.read(1) == b"\n"
 
@@ -87,12 +87,12 @@ class SourceState:
             {"version": STATE_VERSION, "complete": self.ends, "in_progress": self.in_progress},
         )
 
-    def cut_off(self, again: Collection[str]) -> None:
-        """Cut off incomplete rows, and the rows of complete sources in ``again``.
+    def cut_off(self, to_redo: Collection[str]) -> None:
+        """Truncate incomplete rows, and the rows of the complete sources in ``to_redo``.
 
-        Raises OutputError if rows that have to be kept follow them.
+        These sources will be processed again. Raises OutputError if rows that have to be kept follow theirs.
         """
-        kept = {source: end for source, end in self.ends.items() if source not in again}
+        kept = {source: end for source, end in self.ends.items() if source not in to_redo}
         limit, last = max(kept.values(), default=0), max(self.ends.values(), default=0)
         redone = [source for source in self.ends if source not in kept]
         blocked = any(self.ends[source] < limit for source in redone)
@@ -107,8 +107,15 @@ class SourceState:
         self.ends = kept
         if self.size > limit:
             self.write()  # first, so that a kill before truncation leaves rows marked as incomplete
-            with output_errors(self.path):
+            with convert_errors_to_output_error(self.path):
                 os.truncate(self.path, limit)
+
+    @property
+    def end_of_other_rows(self) -> int:
+        """The end of the last rows that no run with this state wrote, in bytes; 0 if there are none."""
+        if self.size > max(self.ends.values(), default=0) and not self.in_progress:
+            return self.size
+        return self.ends.get(_BEFORE, 0)
 
     def begin(self, sources: Iterable[str]) -> None:
         """Record the sources to be written; existing rows are kept. Raises OutputError."""
@@ -127,7 +134,7 @@ class SourceState:
 
     def finish(self, source: str) -> None:
         """Record that all rows of a source have been written; raises OutputError."""
-        with output_errors(self.path):
+        with convert_errors_to_output_error(self.path):
             self.ends[source] = self.size
         self.in_progress = [other for other in self.in_progress if other != source]
         self.write()

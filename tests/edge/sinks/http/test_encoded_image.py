@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_edge.sinks.http import encoded_image
-from fer_edge.sinks.http.encoded_image import EncodedOnce, ImageRate
+from fer_edge.sinks.http.encoded_image import ImageRate, SharedJpeg
 from tests.edge.support import noise
 
 
@@ -21,7 +21,7 @@ def images_in(seconds: float, rate: ImageRate, frames_per_s: float) -> int:
 def test_a_slow_device_encodes_fewer_images_a_second(encoding_ms: float, images: float) -> None:
     rate = ImageRate()
     for _ in range(50):
-        rate.measured(encoding_ms / 1000)
+        rate.record_encoding_time(encoding_ms / 1000)
     assert images_in(10, rate, 30) == pytest.approx(10 * images, abs=5)
 
 
@@ -33,10 +33,10 @@ def test_an_image_is_encoded_once_and_its_time_counted() -> None:
     counted: list[float] = []
 
     class Counting(ImageRate):
-        def measured(self, seconds: float) -> None:
+        def record_encoding_time(self, seconds: float) -> None:
             counted.append(seconds)
 
-    image = EncodedOnce(noise(640, 480), Counting())
+    image = SharedJpeg(noise(640, 480), Counting())
     first, second = image.jpeg(), image.jpeg()
     assert first == second
     assert len(counted) == 1
@@ -46,7 +46,7 @@ def test_an_image_is_encoded_once_and_its_time_counted() -> None:
 
 
 def test_a_large_image_is_made_smaller() -> None:
-    content = EncodedOnce(noise(2560, 600), ImageRate()).jpeg()
+    content = SharedJpeg(noise(2560, 600), ImageRate()).jpeg()
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
-    assert decoded.shape == (300, encoded_image._LONGEST_SIDE, 3)
+    assert decoded.shape == (300, encoded_image._MAX_SIDE, 3)

@@ -338,5 +338,5 @@ def test_the_temperature_is_shown_where_there_is_one(
 ) -> None:
     open_page(browser, show)
     wait_for_state(browser, "running")
-    monkeypatch.setattr(live, "temperature", lambda: 51.4)
+    monkeypatch.setattr(live, "read_temperature", lambda: 51.4)
     browser.wait_for("document.querySelector('#temperature').innerText === '51 °C'")

@@ -291,12 +291,12 @@ class RuleEvent:
 
 
 def test_rules_that_come_true_are_told_once_to_whoever_listens(served: Served) -> None:
-    served.sink.tell(RuleEvent(1))  # before anyone connects
+    served.sink.send_event(RuleEvent(1))  # before anyone connects
     with served.watch("/events") as connection:
         events = Events(connection)
         events.next("status")
         for number in range(2, 5):
-            served.sink.tell(RuleEvent(number))
+            served.sink.send_event(RuleEvent(number))
         served.write()
         assert [events.next("rule")["number"] for _ in range(3)] == [2, 3, 4]
 

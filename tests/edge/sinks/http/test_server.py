@@ -32,7 +32,7 @@ def viewers(served: Served) -> int:
 
 class TestMany:
     def test_streams_are_bounded_and_monitoring_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(server, "_MOST_STREAMS", 3)
+        monkeypatch.setattr(server, "_MAX_STREAMS", 3)
         with Served() as served, ExitStack() as stack:
             served.feed()
             open_ones = [stack.enter_context(served.watch("/stream")) for _ in range(3)]
@@ -70,7 +70,7 @@ class TestMany:
             wait_until(lambda: served.get("/healthz").status == 200)
 
     def test_silent_connections_make_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(server, "_MOST_CONNECTIONS", 3)
+        monkeypatch.setattr(server, "_MAX_CONNECTIONS", 3)
         with Served() as served, ExitStack() as stack:
             served.write()
             silent = [stack.enter_context(served.connect()) for _ in range(3)]
@@ -142,7 +142,7 @@ class TestSlow:
             assert received < 60  # no more than the buffers of the system hold
 
     def test_a_head_that_never_ends_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(request_module, "_MOST_SECONDS", 0.3)
+        monkeypatch.setattr(request_module, "_MAX_SECONDS", 0.3)
         with Served() as served, served.connect() as connection:
             connection.settimeout(5)
             connection.sendall(b"GET / HTTP/1.1\r\n")
@@ -164,7 +164,7 @@ class TestSlow:
                 dripping.join()
 
     def test_a_connection_that_says_nothing_is_given_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(request_module, "_MOST_SECONDS", 0.1)
+        monkeypatch.setattr(request_module, "_MAX_SECONDS", 0.1)
         with Served() as served, served.connect() as connection:
             assert read_all(connection).startswith(b"HTTP/1.1 408")
             wait_until(lambda: len(thread_names()) <= 1)

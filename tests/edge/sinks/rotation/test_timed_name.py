@@ -32,7 +32,7 @@ TIME = local("2026-11-26 09:05:07")
 def test_fields_are_filled_in(text: str, expected: str) -> None:
     name = TimedName(text)
     assert name.expand(TIME) == Path(expected)
-    assert name.owns(name.relative(name.expand(TIME)))
+    assert name.matches_relative(name.relative(name.expand(TIME)))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_folder_is_refused(text: str) -> None:
 
 def test_fields_may_be_in_the_suffix() -> None:
     name = TimedName("rows.%Y")
-    assert name.owns(name.relative(name.expand(TIME)))
+    assert name.matches_relative(name.relative(name.expand(TIME)))
 
 
 def test_a_name_that_changes_leads_nowhere_else() -> None:
@@ -80,7 +80,7 @@ def test_the_folder_above_all_files_is_known() -> None:
     ],
 )
 def test_it_knows_its_own_files(relative: str, owned: bool) -> None:
-    assert TimedName("rows-%Y.csv").owns(relative) is owned
+    assert TimedName("rows-%Y.csv").matches_relative(relative) is owned
 
 
 def test_its_files_are_found(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_videos_that_are_complete_stay_known(tmp_path: Path) -> None:
     write_rows(target, seen(NOON, 1), append=True)
     whole = target.read_bytes()
     continuation = Continuation([(target, CsvFormat(LABELS))])
-    assert continuation.select_missing(["a.mp4", "b.mp4"]) == ["b.mp4"]
+    assert continuation.select_missing({"a.mp4": "a.mp4", "b.mp4": "b.mp4"}) == ["b.mp4"]
     assert target.read_bytes() == whole  # the camera's rows are not truncated
 
 

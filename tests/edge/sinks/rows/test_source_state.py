@@ -39,7 +39,7 @@ def go_on(*paths: Path) -> Continuation:
 
 def run(path: Path, *sources: str, killed_after: int | None = None, videos: bool = True) -> None:
     """Apply a run with ``--append`` to a file; a killed run leaves its last source incomplete."""
-    missing = go_on(path).select_missing(sources) if videos else list(sources)
+    missing = go_on(path).select_missing({source: source for source in sources}) if videos else list(sources)
     continuation = go_on(path)
     continuation.begin(missing if videos else ())
     for source in missing:
@@ -103,12 +103,12 @@ class TestSeveralFiles:
     def test_a_kill_between_two_of_them(self, tmp_path: Path) -> None:
         first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
         both = go_on(first, second)
-        both.begin(both.select_missing(["a"]))
+        both.begin(both.select_missing({"a": "a"}))
         for path in (first, second):
             add(path, "a")
         go_on(first).finish_source("a")  # killed before the second source
         both = go_on(first, second)
-        assert both.select_missing(["a"]) == ["a"]
+        assert both.select_missing({"a": "a"}) == ["a"]
         assert not first.stat().st_size
         assert not second.stat().st_size
 
@@ -117,9 +117,9 @@ class TestSeveralFiles:
         add(first, "old", 3)
         run(first, "a")
         both = go_on(first, second)
-        assert both.select_missing(["b"]) == ["b"]
+        assert both.select_missing({"b": "b"}) == ["b"]
         assert count(first) == {"old": 3, "a": MORE}
-        assert both.select_missing(["a", "b"]) == ["a", "b"]
+        assert both.select_missing({"a": "a", "b": "b"}) == ["a", "b"]
         assert count(first) == {"old": 3}
 
     def test_rows_that_cannot_be_done_again_without_losing_others_are_refused(self, tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ class TestSeveralFiles:
         add(first, "notes", 2)
         whole = first.read_bytes()
         with pytest.raises(OutputError, match="other rows follow those of a"):
-            go_on(first, second).select_missing(["a"])
+            go_on(first, second).select_missing({"a": "a"})
         assert first.read_bytes() == whole
 
 
@@ -153,7 +153,7 @@ def test_a_state_of_other_rows_is_refused(rows: Path) -> None:
     rows.write_bytes(b"".join(row("other source", number) for number in range(3 * MORE)))
     whole = rows.read_bytes()
     with pytest.raises(OutputError, match="was changed since"):
-        go_on(rows).select_missing(["b"])
+        go_on(rows).select_missing({"b": "b"})
     assert rows.read_bytes() == whole
 
 
@@ -169,7 +169,7 @@ def test_a_table_that_begins_with_its_header(tmp_path: Path) -> None:
     table, format_ = tmp_path / "rows.csv", CsvFormat(LABELS)
     Continuation([(table, format_)]).begin(["a"])
     table.write_bytes(format_.header + b"a,0,,,,,,,,,,,,\r\n")
-    assert Continuation([(table, format_)]).select_missing(["a"]) == ["a"]
+    assert Continuation([(table, format_)]).select_missing({"a": "a"}) == ["a"]
     assert table.read_bytes() == b""
 
 

@@ -98,7 +98,7 @@ def test_every_packing_gives_the_same_faces(
         ({"a.csv": b"x", "b.csv": b"x"}, r"2 tables, none of them with labeled faces \(a.csv, b.csv\)"),
         (
             {"a.csv": b"emotion,pixels\n", "b.csv": b"emotion,pixels\n", "c.csv": b"id,emotion\n"},
-            r"2 tables of labeled faces \(a.csv, b.csv\); name one of them",
+            r"2 tables of labeled faces \(a.csv, b.csv\); specify one of them",
         ),
         ({"zeros": bytes(70 << 20)}, "bomb"),
         ({"fer2013.csv": b"emotion,pixels,Usage\n" + bytes(1 << 20)}, "bomb"),

@@ -102,8 +102,8 @@ def test_synonyms_beside_labels_of_ones_own_stay_apart(tmp_path: Path) -> None:
     faces = load_faces(folders_of(tmp_path, "train/joy", "train/happy", "train/bored_1"))
     assert faces.label_names == ("bored_1", "happy", "joy")
     assert read_labels(faces) == ["joy", "happy", "bored_1"]
-    relabelled = faces.relabel(("joy", "happy", "bored_1"))
-    assert read_labels(relabelled) == ["joy", "happy", "bored_1"]
+    relabeled = faces.relabel(("joy", "happy", "bored_1"))
+    assert read_labels(relabeled) == ["joy", "happy", "bored_1"]
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,10 @@ def test_the_table_of_a_folder_is_read_which_is_said(
     [
         (
             ("train.csv", "faces.csv"),
-            r"2 tables of labeled faces \(faces.csv, train.csv\); name one of them",
+            r"2 tables of labeled faces \(faces.csv, train.csv\); specify one of them",
         ),
         (("test.csv", "example_submission.csv"), "2 tables, none of them with labeled faces"),
-        (("a.csv.gz", "b.csv.gz"), r"2 archives \(a.csv.gz, b.csv.gz\); name one of them"),
+        (("a.csv.gz", "b.csv.gz"), r"2 archives \(a.csv.gz, b.csv.gz\); specify one of them"),
         (("test.csv",), "test.csv: the table has no column emotion"),
         (("data/train-0.parquet", "data/test-0.parquet"), "test-0.parquet: this is a Parquet table"),
         (("labels.csv", "images/1.png"), "1.png: this image is not in a label folder"),

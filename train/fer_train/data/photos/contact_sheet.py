@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.rendering.typeface import render_text
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sources.image_io import read_image
 
 __all__ = ["MOST_SHOWN", "draw_contact_sheet"]
@@ -44,7 +44,7 @@ def draw_contact_sheet(crops: Mapping[str, Sequence[Path]]) -> NDArray[np.uint8]
     for label, paths in shown.items():
         total = len(crops[label])
         more = "" if total == len(paths) else f" ({len(paths)} shown)"
-        _write(sheet, f"{label}: {counted(total, 'face')}{more}", _MARGIN, top, 18, _INK, width)
+        _write(sheet, f"{label}: {format_count(total, 'face')}{more}", _MARGIN, top, 18, _INK, width)
         for index, path in enumerate(paths):
             row, column = divmod(index, _COLUMNS)
             left, y = _MARGIN + column * (_SIDE + _GAP), top + _TITLE + row * row_height

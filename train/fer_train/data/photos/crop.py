@@ -15,7 +15,7 @@ from fer_edge.errors import DataError, SourceError
 from fer_edge.runtime.atomic_files import staged_folder
 from fer_edge.runtime.formulas import protect_path
 from fer_edge.runtime.shutdown import raise_if_interrupted
-from fer_edge.runtime.tables import counted
+from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.images import write_image
 from fer_edge.sources.image_io import load_image
 from fer_edge.types import Detection, Frame
@@ -59,10 +59,10 @@ class CropSummary:
     def format_lines(self) -> list[str]:
         """Format the summary as one line about the crops and one about photos left out."""
         labels = ", ".join(f"{label} {count:,}" for label, count in self.crops.items())
-        lines = [f"{counted(self.crops.total(), 'face')} cropped: {labels}"]
+        lines = [f"{format_count(self.crops.total(), 'face')} cropped: {labels}"]
         if self.left_out:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.left_out.most_common())
-            lines.append(f"{counted(self.left_out.total(), 'photo')} left out: {reasons}")
+            lines.append(f"{format_count(self.left_out.total(), 'photo')} left out: {reasons}")
         return lines
 
 
@@ -100,7 +100,7 @@ def crop_photos(
         if not crops:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.left_out.most_common())
             raise DataError(
-                f"{root}: no usable face in {counted(len(photos), 'photo')} ({reasons}); check the photos, or try "
+                f"{root}: no usable face in {format_count(len(photos), 'photo')} ({reasons}); check the photos, or try "
                 "the detector yunet, which also finds tilted and turned faces"
             )
         write_image(staging / CONTACT_SHEET, draw_contact_sheet(crops))

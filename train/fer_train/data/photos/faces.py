@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.classification.preprocess import crop_bounds, extract_face
+from fer_edge.classification.preprocess import compute_crop_bounds, extract_face
 from fer_edge.models.spec import ModelSpec
 from fer_edge.types import Detection, Frame
 from fer_train.data.crops import FER2013_CROP
@@ -22,7 +22,7 @@ FaceChoice = Literal["one", "largest"]
 
 MIN_FACE: Final = 40
 """Smallest useful width of a crop in pixels; networks use 48."""
-_LARGEST_SIDE: Final = 192  # pixels of a crop: four times the input of networks
+_MAX_SIDE: Final = 192  # pixels of a crop: four times the input of networks
 _RIVAL: Final = 0.5  # of the largest face's width: smaller faces are people in the background
 _SURE_SCORE: Final = 0.7  # for detectors with scores
 # Of 96 faces that the cascade found in 100 news photos, one had fewer than 7 hits; the pattern of a wall has few.
@@ -49,7 +49,7 @@ def find_doubt(frame: Frame, found: Sequence[Detection], choice: FaceChoice, min
         return "no face"
     first = found[0]
     rivals = sum(other.box.width >= _RIVAL * first.box.width for other in found[1:])
-    left, _, right, _ = crop_bounds(first, FER2013_CROP)
+    left, _, right, _ = compute_crop_bounds(first, FER2013_CROP)
     small = _crop_face(frame, first, _SIDE, "gray")[..., 0]
     rules = (
         _Rule(choice == "one" and rivals > 0, f"{rivals + 1} faces"),
@@ -68,8 +68,8 @@ def cut_out(frame: Frame, face: Detection) -> NDArray[np.uint8]:
     The crop has the resolution of the photo, but at most 192 pixels. Gray photos give gray crops. A network gets the
     same input from the crop as from the photo, except for rounding.
     """
-    left, _, right, _ = crop_bounds(face, FER2013_CROP)
-    pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _LARGEST_SIDE)), "rgb")
+    left, _, right, _ = compute_crop_bounds(face, FER2013_CROP)
+    pixels = _crop_face(frame, face, int(np.clip(right - left, _SIDE, _MAX_SIDE)), "rgb")
     if (pixels[..., :1] == pixels).all():
         return pixels[..., 0]
     return np.ascontiguousarray(pixels[..., ::-1])

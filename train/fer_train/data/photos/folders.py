@@ -34,7 +34,7 @@ def find_photos(root: Path) -> list[Photo]:
     """
     if not root.is_dir():
         state = "is a file" if root.exists() else "does not exist"
-        raise DataError(f"{root} {state}; name a folder that contains one folder of photos per label")
+        raise DataError(f"{root} {state}; specify a folder that contains one folder of photos per label")
     folders = [
         (split, label)
         for split, folder in find_split_folders(root).items()

@@ -25,7 +25,13 @@ from fer_train.data.readers.foreign_files import refuse_archive_of_another_kind
 from fer_train.data.readers.table_choice import KNOWN_TABLES, TABLE_SUFFIXES, choose_table
 from fer_train.data.readers.table_text import open_lines
 
-__all__ = ["ALWAYS_ALLOWED", "OpenTable", "compute_unpacked_limit", "open_tables", "raise_data_error"]
+__all__ = [
+    "ALWAYS_ALLOWED",
+    "OpenTable",
+    "compute_unpacked_limit",
+    "convert_errors_to_data_error",
+    "open_tables",
+]
 
 _TAR_MAGIC: Final = slice(257, 262)
 _RATIO: Final = 100  # FER-2013 is compressed to a third; a ratio of 100 is suspicious
@@ -76,7 +82,7 @@ def open_tables(path: Path) -> Iterator[OpenTable]:
 
 
 @contextmanager
-def raise_data_error(path: Path) -> Iterator[None]:
+def convert_errors_to_data_error(path: Path) -> Iterator[None]:
     """Convert errors of reading a damaged or missing file to DataError."""
     try:
         yield
@@ -92,7 +98,7 @@ def raise_data_error(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: truncated or damaged archive ({reason}); download it again") from error
     except (NotImplementedError, RuntimeError) as error:  # raised by zipfile: unknown method, encrypted
         raise DataError(
-            f"{path}: cannot unpack the archive: {error}; unpack it with another program and name the unpacked "
+            f"{path}: cannot unpack the archive: {error}; unpack it with another program and use the unpacked "
             "file or folder"
         ) from error
     except OSError as error:

@@ -43,7 +43,7 @@ _OUTER: Final = " \"'\t\r\n"  # characters allowed around a field
 _USAGES: Final = ("Training", "PublicTest", "PrivateTest", MERGED_TEST, "")
 _CODES: Final = {usage: code for code, usage in enumerate(_USAGES)}
 _EMPTY: Final = _CODES[""]
-_MOST_KNOWN: Final = 1000  # parsed values remembered per column
+_MAX_KNOWN: Final = 1000  # parsed values remembered per column
 
 
 _T = TypeVar("_T")
@@ -114,7 +114,7 @@ class _ParsedValues(Generic[_T]):
                 meaning = self._parse(text)
             except FieldError as error:
                 meaning = error
-            if len(self.known) < _MOST_KNOWN:
+            if len(self.known) < _MAX_KNOWN:
                 self.known[text] = meaning
         if isinstance(meaning, FieldError):
             raise meaning

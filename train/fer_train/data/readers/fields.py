@@ -52,7 +52,7 @@ def parse_emotion(text: str) -> int:
     if not text:
         raise FieldError("no emotion")
     raise FieldError(
-        f"an emotion other than 0 to {len(FER2013_LABELS) - 1} or {', '.join(FER2013_LABELS)}",
+        f"an unknown emotion (expected 0 to {len(FER2013_LABELS) - 1} or {', '.join(FER2013_LABELS)})",
         repr(text[:40]),
     )
 
@@ -70,7 +70,7 @@ def parse_usage(text: str) -> str:
     """Parse a Usage, which may be ``test``, see :func:`find_split`; raises FieldError."""
     split = find_split(text)
     if split is None:
-        raise FieldError("a Usage other than Training, PublicTest and PrivateTest", repr(text[:40]))
+        raise FieldError("an unknown Usage (expected Training, PublicTest or PrivateTest)", repr(text[:40]))
     return split
 
 
@@ -92,7 +92,8 @@ def parse_levels(text: str) -> bytes:
         shape = f" ({side}×{side})" if side > 1 and side * side == len(words) else ""
         shape = f" ({SIDE}×{SIDE} in color)" if len(words) == 3 * PIXELS else shape
         raise FieldError(
-            f"a number of pixels other than {PIXELS:,} ({SIDE}×{SIDE}; images in train/<label>/ may have any size)",
+            f"the wrong number of pixels (expected {PIXELS:,}, {SIDE}×{SIDE}; images in train/<label>/ may have "
+            "any size)",
             f"{len(words):,}{shape}",
         )
     try:
@@ -111,4 +112,4 @@ def _parse_numbers(words: list[str]) -> bytes:
     if ((values >= 0) & (values <= 1)).all():
         raise FieldError("pixels from 0 to 1 (multiply them by 255 and round them)")
     wrong = next(word for word in words if word not in GRAY)
-    raise FieldError("pixels other than whole numbers from 0 to 255", repr(wrong[:40]))
+    raise FieldError("invalid pixels (expected whole numbers from 0 to 255)", repr(wrong[:40]))

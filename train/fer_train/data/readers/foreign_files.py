@@ -15,9 +15,9 @@ _GET: Final = (
 _EXPORT: Final = (
     "write its faces as a CSV with the columns emotion, pixels and Usage, or as images in train/<label>/"
 )
-_UNPACK: Final = "unpack it and name the unpacked file or folder"
+_UNPACK: Final = "unpack it and use the unpacked file or folder"
 _FOLDERS: Final = (
-    "put images into folders, train/<label>/ and test/<label>/, and name the folder that contains train"
+    "put images into folders, train/<label>/ and test/<label>/, and use the folder that contains train"
 )
 _PAGE: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
 _JSON: Final = re.compile(rb'\s*(?:\{\s*"|\[\s*[\[{"])')
@@ -94,5 +94,5 @@ def refuse_archive_of_another_kind(path: str, members: list[str]) -> None:
     if any(name.endswith((".png", ".jpg", ".jpeg", ".bmp", ".webp")) for name in names):
         raise DataError(
             f"{path}: the archive contains images, which can only be read from a folder; "
-            "unpack it and name the unpacked folder"
+            "unpack it and use the unpacked folder"
         )

@@ -31,7 +31,7 @@ __all__ = [
     "NO_IMAGES",
     "ImageList",
     "ReadImages",
-    "find_labelled_images",
+    "find_labeled_images",
     "find_split_folders",
     "list_label_folders",
     "read_images",
@@ -41,7 +41,7 @@ CONTACT_SHEET: Final = "contact-sheet.png"
 """Name of the overview image next to the label folders, which is not read as a face."""
 
 NO_IMAGES: Final = "no images in label folders; put them into folders such as train/happy/ and test/happy/"
-_MOST_NAMED: Final = 20  # unreadable images listed in an error; others are only counted
+_MAX_NAMED: Final = 20  # unreadable images listed in an error; others are only counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ImageList:
     names_splits: bool = True
 
 
-def find_labelled_images(root: Path) -> ImageList:
+def find_labeled_images(root: Path) -> ImageList:
     """Find the images below ``root``, in the order of their paths.
 
     ``train`` is Training, ``val`` is PublicTest. Copies of FER-2013 merge its two test splits into ``test``, which is
@@ -158,8 +158,8 @@ def _read_face(path: Path) -> tuple[NDArray[np.uint8], tuple[Notice, ...]] | Sou
 def _describe_unreadable(errors: list[str], remedy: str) -> str:
     if len(errors) == 1:
         return f"{errors[0]}; {remedy.replace('them', 'it')}"
-    more = f"; and {len(errors) - _MOST_NAMED} more" if len(errors) > _MOST_NAMED else ""
-    return f"cannot read {len(errors)} images: {'; '.join(errors[:_MOST_NAMED])}{more}; {remedy}"
+    more = f"; and {len(errors) - _MAX_NAMED} more" if len(errors) > _MAX_NAMED else ""
+    return f"cannot read {len(errors)} images: {'; '.join(errors[:_MAX_NAMED])}{more}; {remedy}"
 
 
 def find_split_folders(root: Path) -> dict[str, Path]:
@@ -218,7 +218,7 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
 
 def _describe_no_split(folder: Path) -> str:
     if any(find_split(inner.name) for inner in _subfolders(folder)):
-        return f"{folder}: this folder also contains splits; name it as DATA, or move it elsewhere"
+        return f"{folder}: this folder also contains splits; specify it as DATA, or move it elsewhere"
     return (
         f"{folder}: {folder.name!r} is not the name of a split, such as train, val or test; move it into "
         f"{folder.parent / 'train'} if it is a label folder, otherwise elsewhere"

@@ -7,9 +7,9 @@ from typing import Final
 
 __all__ = ["RowProblems"]
 
-_MOST_LINES: Final = 10  # listed for each kind of problem; others are only counted
-_MOST_KINDS: Final = 8
-_MOST_EXAMPLES: Final = 3
+_MAX_LINES: Final = 10  # listed for each kind of problem; others are only counted
+_MAX_KINDS: Final = 8
+_MAX_EXAMPLES: Final = 3
 
 
 class RowProblems:
@@ -34,7 +34,7 @@ class RowProblems:
         """
         self._lines.setdefault(kind, array("q")).append(line)
         examples = self._examples.setdefault(kind, [])
-        if found is not None and found not in examples and len(examples) < _MOST_EXAMPLES:
+        if found is not None and found not in examples and len(examples) < _MAX_EXAMPLES:
             examples.append(found)
 
     def replace(self, line: int, kind: str) -> bool:
@@ -56,14 +56,14 @@ class RowProblems:
         For example: ``cannot read 3 of 28,709 rows: a NUL byte (lines 5, 17, 400)``.
         """
         kinds = sorted(self._lines, key=lambda kind: -len(self._lines[kind]))
-        parts = [self._describe_kind(kind) for kind in kinds[:_MOST_KINDS]]
-        if len(kinds) > _MOST_KINDS:
-            parts.append(f"and {len(kinds) - _MOST_KINDS} other problems")
+        parts = [self._describe_kind(kind) for kind in kinds[:_MAX_KINDS]]
+        if len(kinds) > _MAX_KINDS:
+            parts.append(f"and {len(kinds) - _MAX_KINDS} other problems")
         return f"cannot read {len(self):,} of {self.rows:,} rows: {'; '.join(parts)}"
 
     def _describe_kind(self, kind: str) -> str:
         lines = self._lines[kind]
-        more = f" and {len(lines) - _MOST_LINES:,} more" if len(lines) > _MOST_LINES else ""
-        places = ", ".join(f"{line}" for line in lines[:_MOST_LINES])
+        more = f" and {len(lines) - _MAX_LINES:,} more" if len(lines) > _MAX_LINES else ""
+        places = ", ".join(f"{line}" for line in lines[:_MAX_LINES])
         examples = ", ".join(self._examples[kind])
         return f"{kind}{examples and f', such as {examples}'} ({'line' if len(lines) == 1 else 'lines'} {places}{more})"

@@ -30,7 +30,7 @@ _FOREIGN_SUFFIXES: Final = (
     ".7z",
     ".rar",
 )
-_MOST_NAMED: Final = 5
+_MAX_NAMED: Final = 5
 
 
 def choose_table(
@@ -52,12 +52,12 @@ def choose_table(
     others = [name for name in names if name not in usable]
     if len(usable) == 1:
         return usable[0], (
-            f"reading {usable[0]}; ignoring tables without labeled faces: {', '.join(others[:_MOST_NAMED])}",
+            f"reading {usable[0]}; ignoring tables without labeled faces: {', '.join(others[:_MAX_NAMED])}",
         )
     kind = "tables of labeled faces" if usable else "tables, none of them with labeled faces"
-    listed = ", ".join((usable or others)[:_MOST_NAMED])
+    listed = ", ".join((usable or others)[:_MAX_NAMED])
     remedy = (
-        "name one of them as DATA, or merge them and add a column Usage"
+        "specify one of them as DATA, or merge them and add a column Usage"
         if usable
         else "a table of faces needs the columns emotion, pixels and Usage"
     )
@@ -90,8 +90,8 @@ def find_table_file(folder: Path) -> tuple[Path, tuple[str, ...]] | None:
     packed = [path for path in files if path.name.lower().endswith(_ARCHIVE_SUFFIXES)]
     if len(packed) > 1:
         raise DataError(
-            f"{folder}: contains {len(packed)} archives ({', '.join(path.name for path in packed[:_MOST_NAMED])}); "
-            "name one of them as DATA"
+            f"{folder}: contains {len(packed)} archives ({', '.join(path.name for path in packed[:_MAX_NAMED])}); "
+            "specify one of them as DATA"
         )
     if packed:
         return packed[0], (f"reading the archive {packed[0].name} in this folder",)

@@ -21,7 +21,7 @@ _EMOTION: Final = ("emotion", "emotions", "label", "labels", "class", "expressio
 _PIXELS: Final = ("pixels", "pixel", "image", "images")
 _USAGE: Final = ("usage", "split", "set", "subset")
 _PIXEL_COLUMN: Final = re.compile(r"(?:pixels?|px|p)?[ _.-]?(\d{1,5})")
-_FEWEST_COLUMNS: Final = 16  # fewer numbered columns are not pixels
+_MIN_COLUMNS: Final = 16  # fewer numbered columns are not pixels
 _VOTES: Final = frozenset({"neutral", "happiness", "surprise", "sadness", "anger", "nf"})
 
 
@@ -110,7 +110,7 @@ def _find_numbered(names: Sequence[str]) -> list[int]:
     }
     first = min(numbered, default=0)
     if (
-        len(numbered) < _FEWEST_COLUMNS
+        len(numbered) < _MIN_COLUMNS
         or first > 1
         or sorted(numbered) != list(range(first, first + len(numbered)))
     ):
@@ -131,7 +131,7 @@ def _describe_missing(name: str, header: str, columns: _Columns) -> DataError:
             f"{name}: the table has no header, as its first line is a face; "
             "add a first line with the names of the columns, such as emotion,pixels,Usage"
         )
-    if len(columns.pixels) >= _FEWEST_COLUMNS and len(columns.pixels) != PIXELS:
+    if len(columns.pixels) >= _MIN_COLUMNS and len(columns.pixels) != PIXELS:
         return DataError(
             f"{name}: the table has {len(columns.pixels):,} columns of pixels, but a face has {PIXELS:,} "
             f"({SIDE}×{SIDE}); resize the faces, or save them as images of any size in train/<label>/"

@@ -17,7 +17,7 @@ __all__ = ["LONGEST_LINE", "CheckedRows", "Lines", "open_lines", "read_header"]
 
 LONGEST_LINE: Final = 1 << 16
 """Longest line in bytes; a face takes at most 9.3 kB with 48×48 pixels, 37 kB with 96×96."""
-_MOST_BLANK: Final = 1_000_000  # lines
+_MAX_BLANK: Final = 1_000_000  # lines
 _START: Final = 1 << 16  # bytes inspected to detect the kind of file
 _BOMS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is a prefix of this one
@@ -112,9 +112,9 @@ class CheckedRows(io.RawIOBase):
         while line := self._next_line():
             if not line.strip(self._blank):
                 self._blank_lines += 1
-                if self._blank_lines > _MOST_BLANK:
+                if self._blank_lines > _MAX_BLANK:
                     raise DataError(
-                        f"{self._name}, line {self._number}: more than {_MOST_BLANK:,} lines are blank: the file is "
+                        f"{self._name}, line {self._number}: more than {_MAX_BLANK:,} lines are blank: the file is "
                         "damaged or a decompression bomb; get the data from a source that you trust"
                     )
                 continue
@@ -186,7 +186,7 @@ class CheckedRows(io.RawIOBase):
             return self._delimiter.join(fields)
         else:
             self._problems.add(
-                self.last_line, f"a number of fields other than {layout.width:,}", f"{count:,}"
+                self.last_line, f"the wrong number of fields (expected {layout.width:,})", f"{count:,}"
             )
         return b""
 
