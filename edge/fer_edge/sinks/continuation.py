@@ -94,6 +94,7 @@ def _check_other_rows(file: SourceState, format_: RowFormat, sources: Sequence[s
     source = find_source(file.path, format_, sources, end) if end else None
     if source is not None:
         raise OutputError(
-            f"{file.path}: has rows of {source} that were written without --append, so it is not known whether they "
-            "are complete; choose another results file, or replace this one with --overwrite"
+            f"{file.path}: has rows of {source} that were written by a run that kept no state, so it is not known "
+            "whether they are complete; choose another results file",
+            hint="or replace this one with --overwrite",
         )
