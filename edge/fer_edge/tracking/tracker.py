@@ -41,7 +41,10 @@ _ALIKE: Final = 0.8  # similarity above which it is still the same face
 _UNCHANGED: Final = 0.97  # similarity above which a box needs no confirmation
 
 # If the correlation of a face's detail falls below this share of its usual value, another face has taken its place.
+# At low frame rates, a head that turns changes as much as that from one frame to the next.
 _REPLACED: Final = 0.68
+_REPLACED_SLOW: Final = 0.5
+_SLOW_S: Final = 0.13  # the time between frames from which the second limit applies
 
 _REACH: Final = 0.3  # how far, in face sizes, a face may be from its expected position
 _REACH_PER_S: Final = 6.0  # additional distance per second since the previous frame
@@ -156,7 +159,8 @@ class Tracker:
         two_before, before = self._recent
         detail = correlate_detail(before, track.box, gray, box)
         usual = correlate_detail(two_before, track.box, before, track.box)
-        return detail is not None and usual is not None and detail < _REPLACED * usual
+        limit = _REPLACED if self._step_s < _SLOW_S else _REPLACED_SLOW
+        return detail is not None and usual is not None and detail < limit * usual
 
     def _look_for_lost(self, frame: Frame, time_s: float) -> None:
         """Search for faces lost a moment ago, because they were missed or are hidden.
