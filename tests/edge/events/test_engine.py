@@ -180,7 +180,7 @@ def test_nothing_is_kept_of_faces_that_are_gone() -> None:
     for n in range(5000):
         engine.update(result(n, {n: 1.0}))
     state = engine._states[0]
-    assert max(len(engine._seen), len(state.faces), len(state.scene.past)) < 10
+    assert max(len(engine._seen), len(state.faces), len(state.scene.crossed)) < 10
 
 
 def test_an_event_has_the_frame_s_row() -> None:
