@@ -100,7 +100,9 @@ class TestInPython:
     def test_a_folder_without_images(self, tmp_path: Path) -> None:
         with (
             EmotionRecognizer() as recognizer,
-            pytest.raises(SourceError, match=r"no images in this folder \([^-]*\)$") as raised,
+            pytest.raises(
+                SourceError, match=r"no images in this folder; images are files named [^-]*$"
+            ) as raised,
             recognizer.stream(tmp_path) as results,
         ):
             next(results)

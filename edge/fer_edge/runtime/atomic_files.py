@@ -5,6 +5,7 @@ A file appears under its name only when it is complete.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -24,6 +25,7 @@ __all__ = [
     "check_folder",
     "check_staged_folder",
     "convert_errors_to_output_error",
+    "describe_write_failure",
     "find_leftovers",
     "make_folder",
     "part_path",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _STAGING: Final = ".fer-edge-"
+_DISK_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _MAX_NAME_LENGTH: Final = 255  # bytes; the limit of most file systems
 _PART: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>[0-9]+)\.part(?P<suffix>\.[^.]+)?", re.DOTALL)
 
@@ -114,9 +117,17 @@ def convert_errors_to_output_error(path: Path | str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(
-            f"{path}: cannot write: {error.strerror or error}; free some space or choose another location"
-        ) from error
+        raise OutputError(f"{path}: cannot write: {describe_write_failure(error)}") from error
+
+
+def describe_write_failure(error: OSError) -> str:
+    """Describe why a file could not be written, and what to do."""
+    remedy = ""
+    if error.errno in _DISK_FULL:
+        remedy = "free some space or "
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        remedy = "check the permissions or "
+    return f"{error.strerror or error}; {remedy}choose another location"
 
 
 @contextmanager

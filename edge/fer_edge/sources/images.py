@@ -178,9 +178,12 @@ def search_images(folder: Path | str, *, recursive: bool = False, exclude: Path 
     if not found.paths:
         others = found.describe_left_out()
         raise SourceError(
-            f"{folder}: no images in this folder ({', '.join(sorted(suffixes))})"
-            + ("" if others is None else f"; {others}"),
-            hint=None if recursive else "to search its subfolders, use: fer-edge folder --recursive",
+            f"{folder}: no images in this folder"
+            + ("" if others is None else f", {others}")
+            + f"; images are files named {', '.join(sorted(suffixes))}",
+            hint=None
+            if recursive
+            else f"to search its subfolders, use: fer-edge folder {folder} --recursive",
         )
     return found
 

@@ -12,6 +12,7 @@ from threading import RLock
 from typing import Final
 
 from fer_edge.errors import OutputError
+from fer_edge.runtime.atomic_files import describe_write_failure
 from fer_edge.runtime.ticker import Ticker
 from fer_edge.sinks.rotation.first_file import check_first_file
 from fer_edge.sinks.rotation.journal import FileJournal
@@ -92,8 +93,7 @@ class LiveRowFiles:
             if self._trouble is not None:
                 lost = self._pending.count_rows() + self._pending.dropped
                 raise OutputError(
-                    f"{self._name.text}: {lost:,} rows could not be written: "
-                    f"{self._trouble.strerror or self._trouble}; free some space or choose another location"
+                    f"{self._name.text}: {lost:,} rows could not be written: {describe_write_failure(self._trouble)}"
                 )
             self._ticker.raise_failure()
 
