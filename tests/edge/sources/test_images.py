@@ -114,7 +114,7 @@ class TestLeftOut:
 
     def test_a_folder_without_images_says_what_it_contains(self, tmp_path: Path) -> None:
         write_bytes(tmp_path / "a.mp4", b"x")
-        with pytest.raises(SourceError, match=r"no images.*; 1 file skipped \(1 \.mp4\)"):
+        with pytest.raises(SourceError, match=r"no images.*, 1 file skipped \(1 \.mp4\)"):
             search_images(tmp_path)
 
     @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "\ud800"])
