@@ -50,8 +50,8 @@ class EmotionRecognizer:
       downloaded.
     - ``min_face``: the width of the smallest face to find, in pixels. Default: relative to the size of the image.
     - ``detect_every``: in :meth:`stream`, the number of frames between searches of the whole frame. Default: search
-      the regions that changed every 8 frames or 0.3 s, and the whole frame every 90 frames or 3 s, whichever is
-      longer.
+      the regions that changed every 8 frames or 0.3 s, whichever is shorter, and the whole frame every 90 frames or
+      3 s, whichever is longer.
     - ``smoothing``: in :meth:`stream`, the number of seconds over which the scores of each face are averaged; 0
       turns smoothing off.
     - ``flip_average``: average the scores of each face with those of its mirror image. Classification then takes

@@ -60,7 +60,7 @@ class _ConvertByDefault(click.Group):
 def cli() -> None:
     """Convert a trained network to TFLite files and measure the loss of accuracy.
 
-    RUN is a run folder of fer-train or a .keras file. Each file contains its model spec (labels, input,
+    RUN is a run folder of fer-train or a .keras file. Each TFLite file contains its model spec (labels, input,
     preprocessing); DIR/conversion.json reports the quality of each file.
 
     \b

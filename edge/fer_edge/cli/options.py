@@ -184,7 +184,7 @@ _ANALYSIS: Final = (
         "--model",
         shell_complete=complete_model,
         metavar="NAME|PATH",
-        help='Bundled model ("default" is faster, "accurate" has a higher accuracy) or .tflite file.  '
+        help='Bundled model ("default" is faster, "accurate" is more accurate) or .tflite file.  '
         "[default: default]",
     ),
     click.option(
@@ -237,7 +237,7 @@ _EVERY: Final = click.option(
     "--every",
     type=Seconds(0, min_open=True),
     metavar="SECONDS",
-    help="Write one set of rows per SECONDS, with averaged scores. Every frame is still analyzed.",
+    help="Write one set of rows every SECONDS, with averaged scores. Every frame is still analyzed.",
 )
 
 _SPAN: Final = (
@@ -364,7 +364,7 @@ _OPTIONS: Final = (
     click.option(
         "--anonymize",
         type=click.Choice(["blur", "pixelate"]),
-        help="Hide all faces in the images that are written or shown.",
+        help="Hide every detected face in all images that are written, shown or served.",
     ),
     click.option(
         "--when",

@@ -66,7 +66,11 @@ __all__ = ["fit"]
 )
 @val_share_option
 @click.option(
-    "--out", type=PATH, metavar="RUN", required=True, help="Run folder to write, which must not exist yet."
+    "--out",
+    type=PATH,
+    metavar="RUN",
+    required=True,
+    help="Run folder to write. It must not exist yet, unless --overwrite or --resume is given.",
 )
 @click.option("--epochs", type=click.IntRange(1), help="Number of epochs.  [default: the recipe's]")
 @click.option("--batch-size", type=click.IntRange(1), help="Images per batch.  [default: the recipe's]")
@@ -75,7 +79,7 @@ __all__ = ["fit"]
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Seed of all random numbers.",
+    help="Seed for all random numbers.",
 )
 @click.option(
     "--resume",
@@ -89,7 +93,10 @@ __all__ = ["fit"]
     help="Start no epoch that would end after this time; continue later with --resume.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1), metavar="N", help="Use only N faces of each split, for a quick try."
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Use only N faces of each split, for a quick trial run.",
 )
 @click.option(
     "--votes", type=PATH, metavar="CSV", help="FER+ votes (fer2013new.csv), as an additional target."
@@ -108,7 +115,7 @@ __all__ = ["fit"]
     type=click.Choice(["fer", "ferplus"]),
     default="fer",
     show_default=True,
-    help="The labels of DATA, or the eight FER+ labels by most of the --votes.",
+    help="The labels of DATA, or (ferplus) the eight FER+ labels by majority of the --votes.",
 )
 @click.option(
     "--class-weights",
