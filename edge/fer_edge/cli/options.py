@@ -212,7 +212,7 @@ _ANALYSIS: Final = (
         type=click.IntRange(1),
         metavar="N",
         help="In video, search the whole frame every N frames.  [default: changed regions every 8 frames or 0.3 s, "
-        "the whole frame every 90 frames]",
+        "the whole frame every 90 frames or 3 s, whichever is longer]",
     ),
     click.option(
         "--smoothing",
