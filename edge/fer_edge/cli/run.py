@@ -27,7 +27,7 @@ from fer_edge.cli.outputs import (
 from fer_edge.cli.report import RunReport
 from fer_edge.cli.run_options import RunOptions
 from fer_edge.detectors.registry import create_detector
-from fer_edge.errors import FerEdgeError, UsageError, describe_error
+from fer_edge.errors import FerEdgeError, SourceError, UsageError, describe_error
 from fer_edge.events.dispatch import EventDispatcher
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.pipeline import Pipeline
@@ -186,6 +186,9 @@ class _Run:
                 self._report.begin()
                 self._sinks += create_windows(self._pipeline.stream, self._options)
                 self._session.run(self._report.handle_result)
+            stream = self._pipeline.stream
+            if stream.live and self._options.duration is not None and not statistics.frames:
+                raise SourceError(f"{stream.name}: no frame arrived within {self._options.duration:g} s")
         except FerEdgeError as error:
             statistics.add_error(describe_error(error))
             if is_interrupted():  # report the error, but exit with the status of the signal

@@ -101,13 +101,14 @@ class TestCamera:
         assert done.returncode == 0, done.stderr
         assert re.search(rf"{re.escape(stream)}: reconnecting for \d+ s", done.stderr)
 
-    def test_a_duration_ends_it_while_the_camera_is_gone(self, tmp_path: Path) -> None:
+    def test_a_duration_in_which_no_frame_arrived_is_an_error(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         url = f"http://127.0.0.1:{port}/"
         done = run_fer_edge("camera", url, "--reconnect", 600, "--duration", 1, "-r", tmp_path / "r.csv")
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 1, done.stderr
         assert "connection refused; waiting for it" in done.stderr
+        assert f"Error: {url}: no frame arrived within 1 s" in done.stderr
 
     @pytest.mark.parametrize("stream", [0], indirect=True)
     def test_rotate_turns_frames_and_coordinates(self, stream: str, tmp_path: Path) -> None:
