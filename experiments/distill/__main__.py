@@ -219,7 +219,7 @@ def teach_pupil(room: Classroom, answers: ViewAnswers, arch: str) -> None:
         else {**PUPILS[arch], "epochs": room.options.pupil_epochs}
     )
     task = Task(name=arch, arch=arch, faces=np.arange(len(room.training)), **settings)
-    (network,) = learn(arch, [task], room, lesson, lambda view: ahead[view], answers.of)
+    (network,) = learn(arch, [task], room, lesson, lambda view: ahead[view], answers.get_probabilities)
     write_run(room, network, task, run)
 
 
