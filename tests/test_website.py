@@ -97,4 +97,4 @@ def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, (tmp_path / "mine.txt").read_text()) == (2, "kept")
-    assert "name another folder" in done.stderr
+    assert "choose another folder" in done.stderr

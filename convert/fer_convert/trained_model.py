@@ -61,7 +61,7 @@ def find_trained_model(run: Path, spec: Path | None = None) -> TrainedModel:
     spec_file = path.with_name(SPEC_FILE)
     if spec is None and not spec_file.is_file():
         raise UsageError(
-            f"{path}: no model spec, as {spec_file} does not exist", hint="specify the spec with --spec"
+            f"{path}: no model spec, as {spec_file} does not exist", hint="specify it with --spec"
         )
     return TrainedModel(
         path, read_spec(spec or spec_file), sha256_of_file(path), _read_data(path.with_name(CONFIG_FILE))

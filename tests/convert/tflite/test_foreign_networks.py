@@ -114,9 +114,15 @@ def test_outputs_that_are_no_probabilities_are_refused(
     assert_refused(attach(fer_convert, tmp_path, make()), "theirs.tflite: ", *parts)
 
 
-@pytest.mark.parametrize("make", [logits, without_numbers], ids=["logits", "nan"])
+@pytest.mark.parametrize(
+    ("make", "says"), [(logits, "its outputs are logits"), (without_numbers, "its outputs are not finite")]
+)
 def test_the_runtime_refuses_them_before_the_first_image(
-    tmp_path: Path, portrait_path: Path, capfd: pytest.CaptureFixture[str], make: Callable[[], bytes]
+    tmp_path: Path,
+    portrait_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    make: Callable[[], bytes],
+    says: str,
 ) -> None:
     from fer_edge.cli.app import run_command
     from fer_edge.cli.main import cli
@@ -127,7 +133,7 @@ def test_the_runtime_refuses_them_before_the_first_image(
     assert run_command(cli, arguments, "fer-edge") == 1
     _, err = capfd.readouterr()
     (line,) = [line for line in err.splitlines() if line.startswith("Error: ")]
-    assert "theirs.tflite: its outputs are logits" in line
+    assert f"theirs.tflite: {says}" in line
     assert not results.exists()
 
 

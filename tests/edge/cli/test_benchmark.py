@@ -109,7 +109,7 @@ def test_json_prints_the_summary(tmp_path: Path) -> None:
         (["--video", "nothere.mp4"], 1, "nothere.mp4: cannot open video"),
         (["--video", "-"], 2, "standard input"),
         (["--model", "nothere.tflite"], 1, "'nothere.tflite' does not exist"),
-        (["-m", "default", "-m", "default"], 2, "named twice"),
+        (["-m", "default", "-m", "default"], 2, "specified twice"),
         (["--summary", "nowhere/s.json"], 1, "create it first"),
         (["--threads", "0"], 2, "--threads"),
     ],

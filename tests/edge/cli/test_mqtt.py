@@ -128,7 +128,7 @@ def test_impossible_options_are_refused_in_one_line(
 def test_still_images_are_not_published(fer_edge: FerEdge, portrait_path: Path) -> None:
     done = fer_edge("image", portrait_path, "--mqtt", EXAMPLE)
     assert done.returncode == 2
-    assert "over time" in done.stderr
+    assert "only with a video or a camera" in done.stderr
 
 
 def test_a_file_that_cannot_be_read_is_an_error(fer_edge: FerEdge) -> None:

@@ -82,7 +82,7 @@ class TestRun:
         assert "mean class accuracy" in capsys.readouterr().out
         assert run(["evaluate", str(trained), str(limited), "--out", str(tmp_path / "a")]) == 1
         assert (
-            "already exists; choose another name, or replace it with --overwrite" in capsys.readouterr().err
+            "already exists; choose another folder, or replace it with --overwrite" in capsys.readouterr().err
         )
         assert run(["evaluate", str(trained), str(limited), "--split", "PrivateTest"]) == 1
         assert "the data has no split PrivateTest" in capsys.readouterr().err
@@ -112,7 +112,7 @@ class TestFold:
         assert {**report, "model": "", "sha256": ""} == {**before, "model": "", "sha256": ""}
         capsys.readouterr()
         assert run(["fit", str(data), "--out", str(folder), "--resume", "--fold", "1/4"]) == 2
-        assert "with --fold 2/4, not with --fold 1/4" in capsys.readouterr().err
+        assert "with fold 2/4, not with fold 1/4; leave out --fold" in capsys.readouterr().err
 
 
 @pytest.mark.slow

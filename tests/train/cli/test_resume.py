@@ -85,7 +85,11 @@ class TestResume:
             (["--resume", "--arch", "bn-cnn"], 2, "with arch mini-resnet, not with arch bn-cnn"),
             (["--resume", "--recipe", "modern"], 2, "with recipe paper, not with recipe modern"),
             (["--resume", "--seed", "1"], 2, "with seed 0, not with seed 1"),
-            (["--resume", "--class-weights", "balanced"], 2, "--class-weights none"),
+            (
+                ["--resume", "--class-weights", "balanced"],
+                2,
+                "with class-weights none, not with class-weights balanced; leave out --class-weights",
+            ),
             (["--resume", "--fold", "1/5"], 2, "without fold, not with fold 1/5"),
             (["--resume", "--mixup", "0.2"], 2, "with mixup 0.0, not with mixup 0.2"),
             (["--resume", "--overwrite"], 2, "contradict each other"),

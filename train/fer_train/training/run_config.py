@@ -137,13 +137,13 @@ def check_resume_compatible(stored: dict[str, Any], asked: dict[str, Any], diges
                 had, got = ", ".join(had) or None, ", ".join(got)
             before = f"without {option}" if had is None else f"with {option} {had}"
             raise UsageError(
-                f"the run was started {before}, not with {option} {got}; start the run over",
-                hint=f"or leave out --{option}",
+                f"the run was started {before}, not with {option} {got}",
+                hint=f"leave out --{option}, or start over with --overwrite instead of --resume",
             )
     if digest != stored["data_sha256"]:
         raise UsageError(
-            f"the data differs from the data the run was started with ({stored['data']}); "
-            "use the same data, or start the run over"
+            f"the data differs from the data the run was started with ({stored['data']}); use the same data",
+            hint="or start over with --overwrite instead of --resume",
         )
     import keras
 
