@@ -277,7 +277,7 @@ class _Parser:
         if operator is None:
             return EmotionIs(label, anyone=anyone)
         if operator in ("==", "!="):
-            raise self._error(f"scores cannot be compared with == or !=; write {label} > 0.8 or < 0.8", at)
+            raise self._error("scores cannot be compared with == or !=", at, f"write {label} > 0.8 or < 0.8")
         at = self._token.start
         score = self._parse_score()
         if (operator, score) in ((">", 1), ("<", 0)):
@@ -295,7 +295,7 @@ class _Parser:
         if len(found) != 1:
             near = difflib.get_close_matches(name.casefold(), self._labels, 1)
             hint = f"did you mean {near[0]}? The" if near else "the"
-            raise self._error(f"unknown emotion; {hint} model has {', '.join(self._labels)};")
+            raise self._error("unknown emotion", remedy=f"{hint} model has {', '.join(self._labels)}")
         self._next += 1
         return found[0]
 

@@ -75,7 +75,7 @@ def test_it_is_about_each_face_where_an_emotion_is_named_without_any(text: str, 
             "did you mean happy? The model has angry, happy, sad",
             "at 'hapy > 0.8', character 1",
         ),
-        ("bored", "unknown emotion; the model has", "character 1"),
+        ("bored", "the model has", "unknown emotion at 'bored', character 1; "),
         (
             "happy > 0.8 fro 2s",  # codespell:ignore
             'expected "and", "or", "for", "every" or the end',
