@@ -221,7 +221,7 @@ def _check_device(target: int | str) -> None:
     if sys.platform == "linux" and not device.exists():
         present = sorted(str(path) for path in Path("/dev").glob("video*"))
         raise CameraFault(
-            f"{device} does not exist; found {', '.join(present) or 'no camera'}",
+            f"{device} does not exist; found {', '.join(present) or 'no cameras'}",
             "plug in a camera",
             hint="or specify one: fer-edge camera /dev/videoN or URL",
         )
