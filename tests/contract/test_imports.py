@@ -74,7 +74,10 @@ LAYERS: Final[Mapping[str, tuple[str, ...]]] = {
 Those on one line, separated by |, must not import each other.
 """
 
-SHARED_CLI: Final = {"fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cli.progress"}
+SHARED_CLI: Final = {
+    *("fer_edge.cli.app", "fer_edge.cli.completion", "fer_edge.cli.message_options", "fer_edge.cli.messages"),
+    "fer_edge.cli.progress",
+}
 """The shared parts of fer_edge.cli; other packages may import them only in ``cli``, ``__main__`` and ``release``."""
 
 CLICK_OUTSIDE_CLI: Final[frozenset[str]] = frozenset()

@@ -13,6 +13,7 @@ from fer_convert.cli.options import data_option, debug_option, require_training_
 from fer_convert.cli.splits import split_option
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SAMPLES, ENOUGH_FACES, ConversionOptions
 from fer_convert.trained_model import find_trained_model, resolve_data
+from fer_edge.cli.messages import say
 from fer_edge.errors import AccuracyLossError
 from fer_edge.models.spec import Variant
 from fer_edge.runtime.atomic_files import check_staged_folder
@@ -139,7 +140,7 @@ def convert(
                 progress=show_progress,
             )
         except (KeyboardInterrupt, Terminated):
-            click.echo("Interrupted: nothing was written", err=True)
+            say("Interrupted: nothing was written")
             raise
     click.echo(format_conversion_table(report))
     click.echo(f"\nWritten to {out}: {', '.join([*report['files'], *conversion.FILES_BESIDE])}")

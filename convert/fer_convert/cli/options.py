@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import click
 
+from fer_edge.cli.message_options import message_options
 from fer_edge.cli.progress import progress_bar
 from fer_edge.errors import MissingExtraError
 
@@ -17,10 +18,11 @@ __all__ = ["data_option", "debug_option", "require_training_packages", "show_pro
 
 
 def debug_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--debug``."""
-    return click.option(
+    """Add ``--debug`` and the options about messages."""
+    debug = click.option(
         "--debug", is_flag=True, help="Show TensorFlow's messages, and a traceback for each error."
-    )(function)
+    )
+    return message_options(debug(function))
 
 
 def data_option(help_text: str, *, required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fer_edge.cli.completion import complete_model
+from fer_edge.cli.message_options import MESSAGE_OPTIONS
 
 _CLOCK_TIME: Final = re.compile(
     r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)", re.ASCII
@@ -145,17 +146,6 @@ class ClockTime(_ParamType):
         return 3600 * hours + 60 * minutes + seconds
 
 
-def _configure_messages(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Apply one of the options about messages, combined with those already parsed."""
-    from fer_edge.cli.messages import configure_messages
-
-    chosen = context.meta.setdefault("messages", {})
-    chosen[parameter.name] = value
-    if chosen.get("verbose") and chosen.get("quiet"):
-        raise click.UsageError("--verbose and --quiet cannot be combined; use one of them", context)
-    configure_messages(**chosen)
-
-
 _TLS_OPTIONS: Final = (
     click.option(
         "--mqtt-ca",
@@ -251,33 +241,7 @@ _SPAN: Final = (
 )
 
 _MESSAGES: Final = (
-    click.option(
-        "-v",
-        "--verbose",
-        count=True,
-        expose_value=False,
-        is_eager=True,  # so that it also applies to errors of other options
-        callback=_configure_messages,
-        help="Print more messages; -vv prints debug messages.",
-    ),
-    click.option(
-        "-q",
-        "--quiet",
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=_configure_messages,
-        help="Print results and errors, but no warnings or progress.",
-    ),
-    click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        expose_value=False,
-        is_eager=True,
-        callback=_configure_messages,
-        help="Format of messages on standard error; json prints one object per line.",
-    ),
+    *MESSAGE_OPTIONS,
     click.option(
         "--debug", is_flag=True, help="Show the traceback of an error and the native output of libraries."
     ),

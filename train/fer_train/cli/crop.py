@@ -8,6 +8,7 @@ from typing import cast
 
 import click
 
+from fer_edge.cli.messages import say
 from fer_edge.detectors.registry import DEFAULT_DETECTOR, DETECTORS, create_detector
 from fer_edge.errors import DataError
 from fer_edge.runtime.atomic_files import check_staged_folder
@@ -91,7 +92,7 @@ def crop(
                     progress=show_progress,
                 )
         except (KeyboardInterrupt, Terminated):
-            click.echo("Interrupted: nothing was written", err=True)
+            say("Interrupted: nothing was written")
             raise
     for line in summary.format_lines():
         click.echo(line)

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from fer_edge.cli.completion import complete_model
+from fer_edge.cli.messages import say
 from fer_edge.errors import UsageError
 from fer_edge.runtime.shutdown import Terminated
 from fer_train.cli.options import (
@@ -194,7 +195,7 @@ def fit(
             with TrainingBar() as bar:
                 run.train(bar, stop_after_s=None if stop_after is None else 60 * stop_after)
         except (KeyboardInterrupt, Terminated):
-            click.echo(f"Interrupted {_describe_state(run)}", err=True)
+            say(f"Interrupted {_describe_state(run)}")
             raise
     assert run.report is not None
     click.echo(format_report(run.report))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from fer_edge.cli.message_options import message_options
 from fer_edge.errors import MissingExtraError, RunError
 
 __all__ = [
@@ -38,10 +39,11 @@ class Number(click.FloatRange):
 
 
 def debug_option(function: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--debug``."""
-    return click.option(
+    """Add ``--debug`` and the options about messages."""
+    debug = click.option(
         "--debug", is_flag=True, help="Show messages of the Keras backend, and a traceback for each error."
-    )(function)
+    )
+    return message_options(debug(function))
 
 
 def skip_unreadable_option(function: Callable[..., None]) -> Callable[..., None]:
