@@ -21,13 +21,8 @@ _REACH: Final = 0.4  # how far a face may move between two frames, in face sizes
 # Detail that distinguishes faces lies between these sigmas, in pixels of a template: finer than the shading that all
 # faces share, and coarser than noise. Chosen by bench/cuts.py.
 _FINE, _COARSE = 0.5, 2.5
-_CHANGES: Final = (
-    (0, 1.0),
-    (10, 1.0),
-    (-10, 1.0),
-    (0, 1.1),
-    (0, 1 / 1.1),
-)  # degrees and scale from frame to frame
+# Degrees and scale by which a face may change from one frame to the next.
+_CHANGES: Final = ((0, 1.0), (10, 1.0), (-10, 1.0), (0, 1.1), (0, 1 / 1.1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ class Tracker:
             if self._changes_due(time_s) or any(track.seen_s != time_s for track in self._tracks):
                 self._search_changes(frame, time_s)
         self._retire_tracks(frame.size, time_s)
-        self._recent = (*self._recent[-1:], frame.gray)
+        if self._detector.traits.tracked:  # otherwise nothing needs the gray image here
+            self._recent = (*self._recent[-1:], frame.gray)
         return tuple(TrackedFace(track.id, track.detection) for track in self._tracks)
 
     def _full_due(self, time_s: float) -> bool:
