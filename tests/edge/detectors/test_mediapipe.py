@@ -313,7 +313,7 @@ class TestCommandLine:
         assert len(done.stdout.splitlines()) == 2
         (line,) = done.stderr.splitlines()
         assert line.startswith("Warning: MediaPipe sends metrics")
-        assert line.endswith("--detector haar.")
+        assert line.endswith("To avoid this, use the detector haar.")
 
     def test_a_downloaded_model_needs_no_option(self, portrait_path: Path) -> None:
         download(Path(MODEL).read_bytes())
