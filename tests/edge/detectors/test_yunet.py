@@ -270,6 +270,15 @@ class TestParts:
         assert yunet.detect(Frame(portrait), FaceBox(0, 420, 100, 100)) == ()
         assert yunet.detect(Frame(portrait), FaceBox(0, 420, 100, 100), min_size=60, max_size=80) == ()
 
+    def test_parts_of_many_sizes_need_few_networks(self, portrait: Image) -> None:
+        detector = YuNetDetector(MODEL)
+        for margin in range(20, 60, 2):
+            (face,) = detector.detect(Frame(portrait), FACE.grown(margin), min_size=40)
+            assert face.box.iou(FACE) > 0.7
+        assert detector._network is not None
+        assert len(detector._network._ready) <= 4
+        detector.close()
+
 
 @present
 class TestFailure:
