@@ -292,6 +292,12 @@ class TestFailure:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("length", [10, 1000, 100_000, 228_000])
+    def test_a_model_that_is_cut_off_is_an_error(self, length: int, some_file: Path) -> None:
+        some_file.write_bytes(Path(MODEL).read_bytes()[:length])
+        with pytest.raises(DetectorError, match=rf"detector\.tflite: not a MediaPipe .*; {REMEDY}"):
+            create_detector("mediapipe", model=some_file)
+
     def test_what_fails_inside_is_an_error_and_not_no_face(
         self, mediapipe: MediaPipeDetector, portrait: Image, monkeypatch: pytest.MonkeyPatch
     ) -> None:
