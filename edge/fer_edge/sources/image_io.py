@@ -69,6 +69,11 @@ def load_image(path: Path | str) -> ImageFile:
             f"{name}: image too large: {header.size[0]}×{header.size[1]} pixels, more than {MOST_PIXELS:,}; "
             "make it smaller"
         )
+    if header.separate_planes:  # OpenCV would draw the colors below each other
+        raise SourceError(
+            f"{name}: cannot read TIFF with separate color planes of more than 8 bits; "
+            "convert it with: tiffcp -p contig in.tif out.tif"
+        )
     whole = complete_jpeg(content) if header.kind == "JPEG" else content
     if whole is None:
         raise SourceError(f"{name}: incomplete JPEG; get the complete file")
@@ -83,6 +88,7 @@ def load_image(path: Path | str) -> ImageFile:
             linear=header.kind in _LINEAR,
             # libtiff always returns premultiplied colors for these.
             premultiplied=header.premultiplied or (header.kind == "TIFF" and decoded.dtype == np.uint8),
+            inverted=header.inverted,
         )
     except SourceError as error:
         raise SourceError(f"{name}: {error}", hint=error.hint) from error
