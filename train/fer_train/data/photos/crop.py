@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from fer_edge.detectors.base import Detector
 from fer_edge.errors import DataError, SourceError
-from fer_edge.runtime.atomic_files import staged_folder
 from fer_edge.runtime.formulas import protect_path
 from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.staged_folders import staged_folder
 from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.images import write_image
 from fer_edge.sources.image_io import read_image
