@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -339,9 +338,9 @@ def _check_options(min_face: object, detect_every: object, smoothing: object, th
         ("detect_every", detect_every, 1),
         ("threads", threads, 1),
     ):
-        if value is not None and not (isinstance(value, numbers.Integral) and value >= least):
+        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
             raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    if not (isinstance(smoothing, numbers.Real) and math.isfinite(smoothing) and smoothing >= 0):
+    if not (isinstance(smoothing, int | float | np.number) and math.isfinite(smoothing) and smoothing >= 0):
         raise UsageError(f"smoothing must be a number of seconds ≥ 0, got {smoothing!r}")
 
 
