@@ -16,8 +16,8 @@ from fer_convert.trained_model import find_trained_model, resolve_data
 from fer_edge.cli.messages import say
 from fer_edge.errors import AccuracyLossError
 from fer_edge.models.spec import Variant
-from fer_edge.runtime.atomic_files import check_staged_folder
 from fer_edge.runtime.shutdown import Terminated
+from fer_edge.runtime.staged_folders import check_staged_folder
 from fer_train.evaluation.statistics import SIGNIFICANCE
 from fer_train.native_stderr import suppress_native_stderr
 

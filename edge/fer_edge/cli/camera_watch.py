@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from threading import Event, Thread
+from threading import Event
 from typing import Final, Protocol
 
 from fer_edge.cli.messages import say
 from fer_edge.pipeline import Pipeline
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.types import StreamInfo
 
 __all__ = ["CameraWatch"]
@@ -31,7 +32,7 @@ class CameraWatch:
         self._lost_s: float | None = None
         self._reconnects, self._described = 0, ""
         self._check()
-        self._thread = Thread(target=self._run, daemon=True)
+        self._thread = BackgroundThread(self._run)
         self._thread.start()
 
     def close(self) -> None:

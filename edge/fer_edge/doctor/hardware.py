@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.doctor.finding import Finding
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.runtime.system import count_processors, describe_machine, read_temperature, read_throttling
 
 __all__ = ["check_board", "check_cameras", "check_display", "check_processor"]
@@ -138,7 +138,7 @@ def _probe(path: Path) -> Finding:
         remedy = "add yourself to the group video and log in again: sudo usermod -aG video $USER"
         return Finding("red", f"camera {path}", "permission denied", remedy)
     seen: dict[str, Any] = {"frames": 0}
-    thread = threading.Thread(target=_read, args=(str(path), seen), daemon=True)
+    thread = BackgroundThread(_read, str(path), seen)
     thread.start()
     thread.join(_PROBE_S)
     if seen["frames"] >= 2:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fer_edge.events.engine import Event, EventRecord
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.runtime.shutdown import is_interrupted
 from fer_edge.runtime.tables import format_count
 
@@ -76,7 +77,7 @@ class BackgroundAction(ABC):
         self._waiting: deque[Event] = deque()
         self._changed = threading.Condition()
         self._busy = 0
-        self._threads: list[threading.Thread] = []
+        self._threads: list[BackgroundThread] = []
         self.ended = threading.Event()
         """Set once no more work may start and no more waiting is allowed."""
 
@@ -92,7 +93,7 @@ class BackgroundAction(ABC):
                 self.warn("cannot keep up with the events; dropping the oldest")
             self._waiting.append(event)
             if self._busy + len(self._waiting) > len(self._threads) < self._max_threads:
-                thread = threading.Thread(target=self._serve, name=f"action {self._name}", daemon=True)
+                thread = BackgroundThread(self._serve, name=f"action {self._name}")
                 try:
                     thread.start()
                 except RuntimeError:  # no threads left in the system; the event waits for the next attempt

@@ -8,13 +8,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import threading
 from contextlib import suppress
 from typing import Any, Final
 
 from fer_edge.errors import UsageError
 from fer_edge.events.base import Action, ActionRequest, BackgroundAction
 from fer_edge.events.engine import Event
+from fer_edge.runtime.background import BackgroundThread
 
 __all__ = ["CommandAction", "create_action"]
 
@@ -72,7 +72,7 @@ class CommandAction(BackgroundAction):
         """Write the event from a thread, in case the program does not read its input."""
         assert process.stdin is not None
         line = json.dumps(event.as_record()).encode() + b"\n"
-        threading.Thread(target=_write, args=(process.stdin, line), daemon=True).start()
+        BackgroundThread(_write, process.stdin, line).start()
 
     def _wait(self, process: subprocess.Popen[bytes]) -> int | None:
         """Return the exit status, or None if the program has not exited in time."""
@@ -90,7 +90,7 @@ class _StderrTail:
 
     def __init__(self, stream: Any) -> None:
         self._kept = b""
-        self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._thread = BackgroundThread(self._read, stream)
         self._thread.start()
 
     def _read(self, stream: Any) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from threading import Thread
 from typing import Final
 
 from fer_edge.events.base import Action
 from fer_edge.events.engine import Event, RuleEngine
 from fer_edge.events.rules import Rule
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.types import FrameResult
 
 __all__ = ["EventDispatcher", "Listener"]
@@ -64,7 +64,7 @@ class EventDispatcher:
             except Exception as error:  # noqa: BLE001  (raised below)
                 failures.append(error)
 
-        threads = [Thread(target=close_action, args=(action,), daemon=True) for _, action in self._pairs]
+        threads = [BackgroundThread(close_action, action) for _, action in self._pairs]
         for thread in threads:
             thread.start()
         try:
@@ -76,7 +76,7 @@ class EventDispatcher:
             raise failures[0]
 
 
-def _join(threads: Sequence[Thread]) -> None:
+def _join(threads: Sequence[BackgroundThread]) -> None:
     for thread in threads:
-        while thread.is_alive():
+        while thread.is_running():
             thread.join(_POLL_S)  # on some platforms a signal cannot interrupt a join without a timeout

@@ -259,8 +259,10 @@ def _is_shown(condition: EmotionIs, face: FaceResult, scope: _RuleMemory) -> boo
         holds = score + margin >= face.score
     elif condition.operator in (">", ">="):
         holds = _compare(score + margin, condition.operator, condition.score)
-    else:
+    elif condition.operator in ("<", "<="):
         holds = _compare(score - margin, condition.operator, condition.score)
+    else:
+        holds = _compare(score, condition.operator, condition.score)
     scope.crossed[key] = holds
     return holds
 

@@ -43,6 +43,6 @@ class PrintAction:
 
 def create_action(request: ActionRequest) -> Action:
     """Create the action; raises UsageError if the name is followed by more text."""
-    if request.target != "print":
+    if request.target.lower() != "print":
         raise UsageError(f"{request.target!r}: print takes no target; write just print")
     return PrintAction()

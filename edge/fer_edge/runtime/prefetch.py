@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from fer_edge.runtime.background import BackgroundThread
+
 __all__ = ["ByteBudget", "LatestOnly", "Prefetcher"]
 
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class Prefetcher(Generic[T]):
         self._items = items
         self._queue: queue.Queue[T | _Failure | _End] = queue.Queue(depth)
         self._stop = stop
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = BackgroundThread(self._run)
         # A thread still inside OpenCV or LiteRT would crash the process while the interpreter shuts down.
         weakref.finalize(self, _end, stop, self._thread)
         self._thread.start()
@@ -116,7 +118,7 @@ class Prefetcher(Generic[T]):
             del item
 
 
-def _end(stop: threading.Event, thread: threading.Thread) -> None:
+def _end(stop: threading.Event, thread: BackgroundThread) -> None:
     stop.set()
     if thread is not threading.current_thread():
         thread.join(_JOIN_S)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event
+
+from fer_edge.runtime.background import BackgroundThread
 
 __all__ = ["Ticker"]
 
@@ -18,7 +20,7 @@ class Ticker:
         self._seconds, self._action = seconds, action
         self._stop = Event()
         self._failure: Exception | None = None
-        self._thread = Thread(target=self._run, name="ticker", daemon=True)
+        self._thread = BackgroundThread(self._run, name="ticker")
 
     def start(self) -> None:
         """Start the thread unless it has been started."""

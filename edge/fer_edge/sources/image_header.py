@@ -25,7 +25,9 @@ class ImageHeader:
     ``kind`` names the format. ``size`` is (width, height) in pixels before rotation, None if the header does not state
     it. ``orientation`` is the EXIF orientation, 1 if the decoder applies it. ``frames`` counts pages or frames;
     ``animated`` means that they form an animation. ``premultiplied`` means that colors are already multiplied by
-    their opacity. ``depth`` is in bits per value, None if it has to be inferred.
+    their opacity; ``inverted`` that 0 is white and more than 8 bits are used, which decoders leave as they are;
+    ``separate_planes`` that such values are stored color by color. ``depth`` is in bits per value, None if it has to be
+    inferred.
     """
 
     kind: str
@@ -35,6 +37,8 @@ class ImageHeader:
     animated: bool = False
     alpha: bool = False
     premultiplied: bool = False
+    inverted: bool = False
+    separate_planes: bool = False
     depth: int | None = None
 
 
@@ -132,9 +136,9 @@ def _read_gif(content: bytes) -> ImageHeader:
 def _read_tiff(content: bytes) -> ImageHeader:
     order = "<" if content[:2] == b"II" else ">"
     (magic,) = struct.unpack_from(f"{order}2xH", content)
-    count_format, entry_format, word = ("Q", "HHQQ", 8) if magic == 43 else ("H", "HHII", 4)
+    count_format, word = ("Q", 8) if magic == 43 else ("H", 4)
     (page,) = struct.unpack_from(order + ("8xQ" if magic == 43 else "4xI"), content)
-    entry_size, pages = struct.calcsize(f"={entry_format}"), 0
+    entry_size, pages = 4 + 2 * word, 0
     first: dict[int, int] = {}
     seen: set[int] = set()
     while page and page not in seen and len(seen) < _MAX_PARTS:
@@ -145,8 +149,8 @@ def _read_tiff(content: bytes) -> ImageHeader:
             tags = {}
             for index in range(count):
                 at = start + index * entry_size
-                tag, kind, _, _ = struct.unpack_from(order + entry_format, content, at)
-                tags[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), content, at + 4 + word)[0]
+                (tag,) = struct.unpack_from(f"{order}H", content, at)
+                tags[tag] = _read_tiff_value(content, order, word, at + 4 + word)
             (page,) = struct.unpack_from(
                 order + ("Q" if word == 8 else "I"), content, start + count * entry_size
             )
@@ -155,13 +159,26 @@ def _read_tiff(content: bytes) -> ImageHeader:
         first = first or tags
         pages += not tags.get(254, 0) & 1  # bit 0: a reduced copy of another page
     size = (first[256], first[257]) if 256 in first and 257 in first else None
+    deep = first.get(258, 1) > 8  # bits per value
     return ImageHeader(
         kind="TIFF",
         size=size,
         frames=max(1, pages),
         alpha=first.get(338) in (1, 2),
         premultiplied=first.get(338) == 1,
+        inverted=deep and first.get(262) == 0,
+        separate_planes=deep and first.get(284) == 2 and first.get(277, 1) > 1,
     )
+
+
+def _read_tiff_value(content: bytes, order: str, word: int, at: int) -> int:
+    """Return the first value of a TIFF tag. ``at`` is the position of the tag's value or of its address."""
+    kind, number = struct.unpack_from(order + ("HQ" if word == 8 else "HI"), content, at - word - 2)
+    if kind != 3:  # not 16 bits
+        return int(struct.unpack_from(f"{order}I", content, at)[0])
+    if number * 2 > word:  # stored elsewhere
+        (at,) = struct.unpack_from(order + ("Q" if word == 8 else "I"), content, at)
+    return int(struct.unpack_from(f"{order}H", content, at)[0])
 
 
 def _read_boxed(content: bytes) -> ImageHeader | None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.runtime.shutdown import raise_if_interrupted
 
 __all__ = ["CallThread"]
@@ -28,7 +29,7 @@ class CallThread:
     def __init__(self) -> None:
         self._closed = threading.Event()
         self._calls: queue.SimpleQueue[tuple[Callable[[], Any], _Outcome] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._thread: BackgroundThread | None = None
 
     def run(self, function: Callable[[], T], timeout_s: float) -> T:
         """Call the function in the thread; return its result or raise its exception.
@@ -37,7 +38,7 @@ class CallThread:
         in whichever thread is waiting.
         """
         if self._thread is None:
-            self._thread = threading.Thread(target=_serve, args=(self._calls,), daemon=True)
+            self._thread = BackgroundThread(_serve, self._calls)
             self._thread.start()
         outcome = _Outcome()
         self._calls.put((function, outcome))

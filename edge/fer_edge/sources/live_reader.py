@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.runtime.shutdown import raise_if_interrupted
 from fer_edge.sources.live import Arrival
 
@@ -113,7 +114,7 @@ class LiveReader(Generic[T]):
         self._opened = self._closed = False
         self._failure: BaseException | None = None
         self._last = Arrival.now()
-        self.thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
+        self.thread = BackgroundThread(self._run, name=f"camera {name}")
 
     @property
     def waiting(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_edge.runtime.locks import lock_folder
 
 FerConvert = Callable[..., tuple[int, str, str]]
 WriteData = Callable[[Path, list[list[Any]]], Path]
@@ -212,7 +213,7 @@ def test_a_folder_with_other_files_is_never_overwritten(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     from fer_edge.errors import OutputError
-    from fer_edge.runtime.atomic_files import staged_folder
+    from fer_edge.runtime.staged_folders import staged_folder
 
     def fill() -> None:
         with staged_folder(tmp_path / "out", overwrite=False) as staging:
@@ -292,3 +293,14 @@ def test_usage_is_what_the_user_types(fer_convert: FerConvert) -> None:
     status, _, errors = fer_convert("run")
     assert status == 2
     assert errors.startswith("Usage: fer-convert [OPTIONS] RUN\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no locks on Windows")
+def test_two_conversions_do_not_mix_their_files(
+    run_folder: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    with lock_folder(tmp_path / "out"):
+        status, _, err = fer_convert(run_folder, "--out", tmp_path / "out", "--formats", "float32")
+    assert status == 1
+    assert "out: another program is writing to this folder" in err
+    assert not (tmp_path / "out").exists()

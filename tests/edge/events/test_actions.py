@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import shlex
+import signal
 import socket
 import sys
 import threading
@@ -25,6 +27,7 @@ from fer_edge.events.engine import Event
 from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.events.webhook import WebhookAction
+from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 from tests.edge.support import LABELS, make_result, wait_until
 
 RULE = parse_rule("happy > 0.7", LABELS)
@@ -418,6 +421,23 @@ class TestDispatch:
             dispatcher.close()
         assert all(action.closed for action in actions)
 
+    def test_a_signal_while_they_are_closed_shortens_the_wait_and_leaves_nothing_running(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(base, "_INTERRUPTED_CLOSE_TIMEOUT_S", 0.2)
+        install_signal_handlers()
+        command, slow = CommandAction(["sleep", "61.5"]), SlowAction()
+        dispatcher = EventDispatcher([(RULE, command), (RULE, slow)])
+        dispatcher.handle_result(make_result(0, time_s=0.0))
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        started = time.monotonic()
+        with pytest.raises(Terminated):
+            dispatcher.close()
+        assert time.monotonic() - started < 20
+        assert "sleep 61.5: killed at the end of the run" in caplog.text
+        assert "slow: 1 pending event dropped at the end of the run" in caplog.text
+        slow.go.set()
+
 
 def test_unknown_actions_are_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown action 'mail'.*exec, http, https, mqtt, print"):
@@ -427,7 +447,7 @@ def test_unknown_actions_are_refused_with_the_known_ones() -> None:
 
 
 def test_printed_lines_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    perform(create_action("print"), 2)
+    perform(create_action("Print"), 2)
     assert capsys.readouterr().out == "0.10 s: happy > 0.7 (face 0)\n0.20 s: happy > 0.7 (face 0)\n"
 
 
@@ -436,7 +456,7 @@ def test_a_line_that_cannot_be_printed_ends_nothing(
 ) -> None:
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
-        perform(create_action("print"), 2)
+        perform(create_action("Print"), 2)
         assert caplog.messages == ["print: cannot write to standard output: No space left on device"] * 2
         monkeypatch.undo()
         with suppress(OSError):

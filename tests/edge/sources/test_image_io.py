@@ -363,6 +363,40 @@ def test_a_jpeg_that_lacks_image_data_is_incomplete(
         read_image(write_bytes(tmp_path / "a.jpg", content))
 
 
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_jpeg_damaged_in_the_middle_is_read_and_reported(
+    progressive: int, ends: bool, tmp_path: Path, portrait: Image, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = encode(".jpg", portrait, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    size = len(whole)
+    damaged = whole[: size // 2] + (b"\xff\xd9" if ends else bytes(size // 5) + whole[size * 7 // 10 :])
+    read = load_image(write_bytes(tmp_path / "a.jpg", damaged))
+    assert read.image.shape == portrait.shape
+    assert [note.text for note in read.notes] == [
+        "the JPEG is damaged, so part of the image is wrong; get a new copy"
+    ]
+    assert capfd.readouterr().err == ""
+
+
+def test_superfluous_bytes_before_the_end_of_a_jpeg_are_harmless(tmp_path: Path) -> None:
+    jpeg = encode(".jpg", noise())
+    read = load_image(write_bytes(tmp_path / "a.jpg", jpeg[:-2] + b"abcdef" + jpeg[-2:]))
+    assert read.notes == ()
+    assert np.array_equal(read.image, read_image(write_bytes(tmp_path / "b.jpg", jpeg)))
+
+
+@pytest.mark.parametrize("compression", [5, 8, 32773])  # LZW, Deflate, PackBits
+def test_a_tiff_damaged_in_the_middle_is_reported(compression: int, tmp_path: Path, portrait: Image) -> None:
+    whole = encode(".tif", portrait, cv2.IMWRITE_TIFF_COMPRESSION, compression)
+    size = len(whole)
+    damaged = whole[: size // 2] + b"\xff" * (size // 5) + whole[size // 2 + size // 5 :]
+    read = load_image(write_bytes(tmp_path / "a.tif", damaged))
+    assert [note.text for note in read.notes] == [
+        "the TIFF is damaged, so part of the image is wrong; get a new copy"
+    ]
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14])
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
 def test_fewer_bits_in_sixteen_are_scaled_and_said(suffix: str, bits: int, tmp_path: Path) -> None:
@@ -408,6 +442,66 @@ def test_whole_numbers_of_other_kinds_are_stretched(tmp_path: Path) -> None:
     read = load_image(write_bytes(tmp_path / "a.tif", encode(".tif", image)))
     assert np.abs(read.image.astype(int) - corners()).max() <= 1
     assert "int32 values; the range from 0 to 255000" in read.notes[0].text
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        (corners() / 127.5 - 1).astype(np.float32),
+        (corners() / 255 / 100).astype(np.float32),
+        (corners() / 255 * 5 + 300).astype(np.float32),
+        (corners().astype(np.uint16) // 2 + 30000),  # thermal cameras deliver these
+    ],
+)
+def test_values_in_an_unusual_range_are_stretched(image: NDArray[Any], tmp_path: Path) -> None:
+    read = load_image(write_bytes(tmp_path / "a.tif", encode(".tif", image)))
+    assert np.abs(read.image.astype(int) - corners()).max() <= 2
+    assert [" is stretched from black to white" in note.text for note in read.notes] == [True]
+
+
+def test_values_slightly_below_black_are_black(tmp_path: Path) -> None:
+    image = (corners() / 255).astype(np.float32) - 0.02
+    read = load_image(write_bytes(tmp_path / "a.tif", encode(".tif", image)))
+    assert np.abs(read.image.astype(int) - corners()).max() <= 6
+    assert read.notes == ()
+
+
+@pytest.mark.parametrize("values", [np.zeros, np.ones])
+def test_an_even_image_stays_even(values: Any, tmp_path: Path) -> None:
+    for dtype in (np.uint16, np.float32):
+        read = read_image(write_bytes(tmp_path / "a.tif", encode(".tif", values((9, 9), dtype))))
+        assert len(np.unique(read)) == 1
+
+
+def deep_tiff(values: NDArray[Any], *, photometric: int, planes: int = 1) -> bytes:
+    """Build a TIFF of 64×48 pixels with 16 bits per value; ``values`` are in the order in which they are stored."""
+    channels, strips = values.size // (48 * 64), 3 if planes == 2 else 1
+    pixels = values.astype("<u2").tobytes()
+    size = len(pixels) // strips
+    bits = (258, 3, 1, 16) if channels == 1 else (258, 3, channels, 8)
+    places, sizes = (14, 26) if strips > 1 else (38, size)
+    tags = [(256, 4, 1, 64), (257, 4, 1, 48), bits, (259, 3, 1, 1), (262, 3, 1, photometric)]
+    tags += [(273, 4, strips, places), (277, 3, 1, channels), (278, 4, 1, 48), (279, 4, strips, sizes)]
+    tags += [(284, 3, 1, planes)]
+    lists = struct.pack("<3H6I", 16, 16, 16, *(38 + size * strip for strip in range(3)), *[size] * 3)
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 38 + len(pixels)) + lists + pixels + directory
+
+
+def test_a_deep_tiff_in_which_zero_is_white_is_no_negative(tmp_path: Path) -> None:
+    gray = corners()[..., 0]
+    for photometric, stored in ((1, gray), (0, 255 - gray)):
+        content = deep_tiff(stored.astype(np.uint16) * 257, photometric=photometric)
+        assert np.array_equal(read_image(write_bytes(tmp_path / "a.tif", content))[..., 0], gray)
+
+
+def test_a_deep_tiff_with_separate_planes_is_refused(tmp_path: Path) -> None:
+    rgb = corners()[..., ::-1].astype(np.uint16) * 257
+    content = deep_tiff(rgb, photometric=2)
+    assert np.array_equal(read_image(write_bytes(tmp_path / "a.tif", content)), corners())
+    content = deep_tiff(rgb.transpose(2, 0, 1), photometric=2, planes=2)
+    with pytest.raises(SourceError, match=r"a.tif: .*separate color planes.*tiffcp"):
+        read_image(write_bytes(tmp_path / "a.tif", content))
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

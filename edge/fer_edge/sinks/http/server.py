@@ -14,6 +14,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
+from fer_edge.runtime.background import BackgroundThread
 from fer_edge.sinks.http.access import Access
 from fer_edge.sinks.http.address import Listener
 from fer_edge.sinks.http.live import LiveState
@@ -52,13 +53,11 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.socket = listener.socket
         self.access, self.live = access, live
         self.streams = threading.BoundedSemaphore(_MAX_STREAMS)
-        self._open: dict[socket.socket, threading.Thread | None] = {}
+        self._open: dict[socket.socket, BackgroundThread | None] = {}
         self._silent: dict[socket.socket, float] = {}  # no request yet: start times, oldest first
         self._refused: deque[tuple[float, socket.socket]] = deque()
         self._lock = threading.Lock()
-        self._thread = threading.Thread(
-            target=self.serve_forever, args=(_POLL_S,), name="fer-edge-http", daemon=True
-        )
+        self._thread = BackgroundThread(self.serve_forever, _POLL_S, name="fer-edge-http")
 
     def start(self) -> None:
         """Start to serve."""
@@ -67,7 +66,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def stop(self) -> None:
         """Close all connections and threads; takes about half a second if a viewer hangs."""
         self.live.end()
-        if self._thread.is_alive():
+        if self._thread.is_running():
             self.shutdown()
         self.socket.close()
         deadline = time.monotonic() + _CLOSE_S
@@ -83,7 +82,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         while self._refused:
             self._refused.popleft()[1].close()
 
-    def _connections(self) -> list[tuple[socket.socket, threading.Thread | None]]:
+    def _connections(self) -> list[tuple[socket.socket, BackgroundThread | None]]:
         with self._lock:
             return list(self._open.items())
 
@@ -107,9 +106,7 @@ class LiveServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         if not accepted:
             self._refuse(request)
             return
-        thread = threading.Thread(
-            target=self.process_request_thread, args=(request, client_address), daemon=True
-        )
+        thread = BackgroundThread(self.process_request_thread, request, client_address)
         with self._lock:
             self._open[request] = thread
         thread.start()

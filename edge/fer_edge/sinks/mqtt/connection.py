@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_edge.errors import MissingExtraError
-from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.background import BackgroundThread
+from fer_edge.runtime.shutdown import is_interrupted
 from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.mqtt.address import BrokerAddress
 from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal, explain_silence
@@ -107,7 +108,7 @@ class BrokerConnection:
         self._ending = threading.Event()
         self._deadline = float("inf")
         self._waker: socket.socket | None = None
-        self._thread = threading.Thread(target=self._serve, name="mqtt", daemon=True)
+        self._thread = BackgroundThread(self._serve, name="mqtt")
         self._reported: str | None = None
         self._suspects = RejectedMessageFinder()
 
@@ -125,19 +126,21 @@ class BrokerConnection:
 
     def close(self) -> None:
         """Send pending messages for up to a few seconds, then disconnect cleanly."""
-        if not self._thread.is_alive():
+        if not self._thread.is_running():
             return
         try:
-            raise_if_interrupted()
-        except BaseException:  # noqa: BLE001  (raised elsewhere already; here it only shortens the wait)
-            seconds = _INTERRUPTED_FLUSH_S
-        else:
-            seconds = _FLUSH_S
-        self._deadline = time.monotonic() + seconds
+            self._end(_INTERRUPTED_FLUSH_S if is_interrupted() else _FLUSH_S)
+        except BaseException:  # raised by a signal, which shortens the wait
+            self._end(_INTERRUPTED_FLUSH_S)
+            raise
+        finally:
+            self._report_loss()
+
+    def _end(self, seconds: float) -> None:
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
         self._ending.set()
         self._wake()
         self._thread.join(seconds + _FAREWELL_S)
-        self._report_loss()
 
     def _report_loss(self) -> None:
         outbox = self.outbox
