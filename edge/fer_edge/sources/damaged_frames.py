@@ -30,7 +30,7 @@ class DamagedFrames:
             self._next *= 10
         so_far = " so far" if self._count > 1 else ""
         _LOG.warning(
-            "camera %s: skipped %s%s; check the camera and the network",
+            "camera %s: skipped %s%s; check the camera and its connection",
             self._name,
             format_count(self._count, "damaged frame"),
             so_far,

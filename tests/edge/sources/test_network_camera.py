@@ -242,9 +242,9 @@ class TestDamage:
         frames = first_frames(serve(answer).url, 30)
         assert steps(frames) == [0] * 30
         assert frames[-1].index >= 43
-        assert caplog.messages[0].endswith("skipped 1 damaged frame; check the camera and the network")
+        assert caplog.messages[0].endswith("skipped 1 damaged frame; check the camera and its connection")
         assert caplog.messages[1].endswith(
-            "skipped 10 damaged frames so far; check the camera and the network"
+            "skipped 10 damaged frames so far; check the camera and its connection"
         )
         assert len(caplog.messages) == 2
 
