@@ -17,6 +17,7 @@ import numpy as np
 
 from fer_edge.classification.classifier import Classifier
 from fer_edge.detectors.base import Detector
+from fer_edge.detectors.checked import CheckedDetector
 from fer_edge.detectors.registry import create_detector
 from fer_edge.detectors.shared import SharedDetector
 from fer_edge.errors import UsageError
@@ -321,7 +322,12 @@ def _detector_factory(
         )
     if not callable(getattr(detector, "detect", None)):
         raise UsageError(f"expected a detector's name or a Detector, got {type(detector).__name__}")
-    shared = SharedDetector(detector)
+    for name in ("name", "traits", "smallest_face", "close"):
+        if not hasattr(detector, name):
+            raise UsageError(
+                f"{type(detector).__name__} is not a Detector: it has no {name!r}; see fer_edge.Detector"
+            )
+    shared = SharedDetector(CheckedDetector(detector))
     return lambda *, still_image: shared
 
 

@@ -12,6 +12,7 @@ from fer_edge._version import __version__
 from fer_edge.errors import MissingExtraError, ModelError
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.runtime.json_text import parse_json
+from fer_edge.sinks.rows.settings import collect_settings, describe_change
 from fer_edge.sources.base import WHOLE, Span
 
 __all__ = ["LEAD_S", "AnalysisOptions", "Identity", "check_model", "require_extra"]
@@ -66,12 +67,7 @@ class Identity:
     ) -> Identity:
         """Collect the settings on which the rows depend."""
         chosen = {
-            "detector": options.detector,
-            "min-face": options.min_face,
-            "detect-every": options.detect_every,
-            "smoothing": options.smoothing,
-            "flip-average": options.flip_average,
-            "every": options.every,
+            **collect_settings(options),
             "start": options.span.start_s,
             "end": options.span.end_s,
             "section": options.section_s,
@@ -121,20 +117,15 @@ class Identity:
         """Describe the first difference to another identity; None if they are equal."""
         if self.model_sha256 != other.model_sha256:
             return f"model {self.model_name} {self.model_sha256[:12]}, not {other.model_name} {other.model_sha256[:12]}"
-        for name, value in self.options.items():
-            theirs = other.options.get(name)
-            if value != theirs:
-                return f"{name} {_describe(value)}, not {_describe(theirs)}"
+        change = describe_change(self.options, other.options)
+        if change is not None:
+            return change
         if dict(self.extra_columns) != dict(other.extra_columns):
             return f"{_list(self.extra_columns)} from the manifest, not {_list(other.extra_columns)}"
         return None
 
 
 _FORMAT: Final = "fer-edge archive 1"
-
-
-def _describe(value: Any) -> str:
-    return "the default" if value is None else f"{value}"
 
 
 def _list(extra_columns: Mapping[str, str]) -> str:

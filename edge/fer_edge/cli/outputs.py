@@ -42,6 +42,7 @@ from fer_edge.sinks.registry import (
 )
 from fer_edge.sinks.rotation.retention import Retention
 from fer_edge.sinks.rotation.timed_name import TimedName, has_fields
+from fer_edge.sinks.rows.settings import collect_settings
 from fer_edge.sinks.service import ServiceSink
 from fer_edge.types import StreamInfo
 
@@ -145,7 +146,9 @@ def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = Fal
     ]
     if not targets and not (live and rotates(options)):
         raise UsageError("--append needs a results file to append to; specify one with --results")
-    return Continuation.of_live(targets) if live else Continuation(targets)
+    if live:
+        return Continuation.of_live(targets)
+    return Continuation(targets, {"model": model.sha256[:12], **collect_settings(options)})
 
 
 def _split_rows(target: str) -> tuple[str, str]:

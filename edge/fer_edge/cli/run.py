@@ -102,8 +102,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
 
 def _check_options(options: RunOptions, stream: StreamInfo) -> None:
     """Raise UsageError for options that do not apply to this kind of source."""
-    if options.every is not None and stream.still:
-        raise UsageError("--every does not apply to still images; leave it out")
+    if stream.still:
+        _refuse_video_options(options)
     if options.every is not None and not options.results and options.mqtt is None:
         raise UsageError("--every averages result rows; specify an output with --results")
     if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
@@ -121,7 +121,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
     create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end apply only to videos; limit a camera run with --duration")
-    if (options.encoder or options.preset) and (stream.still or options.output is None):
+    if (options.encoder or options.preset) and options.output is None:
         raise UsageError("--encoder and --preset apply only to an annotated video; add --output")
     if not shows_images(stream, options):
         if options.ids:
@@ -139,6 +139,13 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--anonymize hides faces and --faces saves them; use one of them")
     if options.serve is not None and stream.still:
         raise UsageError("--serve shows only cameras and videos; view images with --output or --show")
+
+
+def _refuse_video_options(options: RunOptions) -> None:
+    """Raise UsageError for an option that has no effect on still images."""
+    for name in ("every", "detect_every", "smoothing", "encoder", "preset"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')} does not apply to still images; leave it out")
 
 
 class _Run:

@@ -40,6 +40,7 @@ _MIN_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
 _TILE_CONFIDENCE: Final = 0.75  # in tiles, false detections scored at most 0.71, faces at least 0.76
 _SAME_FACE_IOU: Final = 0.3
+_MAX_BOX: Final = 4  # frame sides: larger boxes are not those of faces
 
 # The exceptions that MediaPipe raises for its status codes; OSError includes FileNotFoundError and TimeoutError.
 _FAILURES: Final = (ValueError, RuntimeError, OSError, IndexError)
@@ -138,13 +139,15 @@ def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
     inside = outer.clipped(*frame.size)
     if inside is None:
         return None
-    score = min(1.0, max(0.0, float(found.categories[0].score)))
+    score = float(found.categories[0].score)
+    if not math.isfinite(score) or max(box.width, box.height) > _MAX_BOX * max(frame.size):
+        raise DetectorError(f"MediaPipe's model is damaged: its scores or boxes are invalid; {_REMEDY}")
     landmarks = tuple(
         (part.x + point.x * part.width, part.y + point.y * part.height) for point in found.keypoints or ()
     )
     return Detection(
         inside,
-        score,
+        min(1.0, max(0.0, score)),
         landmarks,
         FRAMING,
         tilt=compute_tilt(landmarks, outer.width),

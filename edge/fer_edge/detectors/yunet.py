@@ -7,7 +7,6 @@ measurements of ``experiments/yunet.py``, in docs/experiments.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from fer_edge.detectors.base import DetectorRequest, DetectorTraits
 from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
+from fer_edge.detectors.tiles import is_whole, split_into_tiles
 from fer_edge.detectors.yunet_network import YuNetNetwork, read_network
 from fer_edge.errors import DetectorError
 from fer_edge.models.detector_files import find_detector_file
@@ -46,6 +46,9 @@ _SAME_FACE_IOU: Final = 0.3
 _NARROW: Final = 1.6  # ratio of the largest to the smallest size in such a search
 _NARROW_SIDE: Final = 128
 
+# The sides in pixels to which other parts of a frame are padded, because a new size costs milliseconds.
+_STEPS: Final = (64, 128, 192, 256, 384, 512)
+
 # A larger image is searched as a whole in less detail, and additionally in overlapping tiles.
 _MAX_SEARCHED: Final = 2_600_000
 _TILE: Final = 1600  # side in pixels of the searched image
@@ -66,7 +69,7 @@ class YuNetDetector:
     """
 
     name = "yunet"
-    traits = DetectorTraits(follow_margin=0.5)
+    traits = DetectorTraits(follow_margin=0.5, cheap_parts=True, all_sizes=True)
 
     def __init__(self, model: str | Path, *, min_face: int | None = None, still_image: bool = False) -> None:
         self._min_face = min_face
@@ -112,11 +115,9 @@ class YuNetDetector:
             scale = min(1.0, scale)
         found = self._search(frame, part, min(scale, most))
         if scale > most:
-            for tile in _tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
+            for tile in split_into_tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
                 # A face that extends beyond a tile is inside another tile, or large enough for the whole image.
-                found += [
-                    face for face in self._search(frame, tile, scale) if _is_whole(face.box, tile, part)
-                ]
+                found += [face for face in self._search(frame, tile, scale) if is_whole(face.box, tile, part)]
         return found
 
     def _search(self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False) -> list[Detection]:
@@ -133,7 +134,11 @@ class YuNetDetector:
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
         faces = []
         # A search for one face always has the same size, because a new size costs the network milliseconds.
-        for row in self._network.detect(pixels, _NARROW_SIDE) if narrow else self._network.detect(pixels):
+        if narrow:
+            rows = self._network.detect(pixels, (_NARROW_SIDE, _NARROW_SIDE))
+        else:
+            rows = self._network.detect(pixels, _room(size) if part != frame.box else size)
+        for row in rows:
             if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
                 faces.append(_detection(row, part, size, frame))
         return [face for face in faces if face is not None]
@@ -189,27 +194,7 @@ def _detection(
     )
 
 
-def _tiles(part: FaceBox, side: int, overlap: int) -> Iterator[FaceBox]:
-    """Yield squares that cover a part, overlapping by at least ``overlap`` pixels."""
-    for y in _starts(part.height, side, overlap):
-        for x in _starts(part.width, side, overlap):
-            width, height = min(side, part.width), min(side, part.height)
-            yield FaceBox(part.x + x, part.y + y, width, height)
-
-
-def _starts(length: int, side: int, overlap: int) -> list[int]:
-    steps = max(0, math.ceil((length - side) / (side - overlap)))
-    return [round(step * (length - side) / steps) for step in range(steps + 1)] if steps else [0]
-
-
-def _is_whole(box: FaceBox, tile: FaceBox, part: FaceBox) -> bool:
-    """Return whether a tile contains all of a box that is inside the part."""
-    margin = 2  # pixels
-    return (
-        (box.x > tile.x + margin or tile.x == part.x)
-        and (box.y > tile.y + margin or tile.y == part.y)
-        and (box.x + box.width < tile.x + tile.width - margin or tile.x + tile.width == part.x + part.width)
-        and (
-            box.y + box.height < tile.y + tile.height - margin or tile.y + tile.height == part.y + part.height
-        )
-    )
+def _room(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size to which a part is padded: one of a few, because a new size costs milliseconds."""
+    width, height = (next((step for step in _STEPS if step >= side), side) for side in size)
+    return width, height

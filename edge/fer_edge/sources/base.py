@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -65,6 +66,21 @@ class Span:
     def name_part(self, source: str) -> str:
         """Return the name of this part as a media fragment; the whole keeps its name."""
         return f"{source}#t={self}" if self else source
+
+    def overlaps(self, other: Span) -> bool:
+        """Return whether the two parts have a moment in common."""
+        ends_s = (math.inf if span.end_s is None else span.end_s for span in (self, other))
+        return max(self.start_s, other.start_s) < min(ends_s)
+
+    @classmethod
+    def split_name(cls, part: str) -> tuple[str, Span]:
+        """Split the name of a part, as returned by :meth:`name_part`, into the source and the span."""
+        source, mark, text = part.rpartition("#t=")
+        start, _, end = text.partition(",")
+        try:
+            return (source, cls(float(start), float(end) if end else None)) if mark else (part, WHOLE)
+        except ValueError:
+            return part, WHOLE
 
     def __str__(self) -> str:
         return f"{self.start_s:g}" if self.end_s is None else f"{self.start_s:g},{self.end_s:g}"

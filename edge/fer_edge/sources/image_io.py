@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 
 from fer_edge.errors import SourceError
+from fer_edge.runtime.native_stderr import capture_native_stderr
 from fer_edge.runtime.notice import Notice
 from fer_edge.sources.image_decoders import decode
 from fer_edge.sources.image_exif import apply_orientation
@@ -31,6 +33,11 @@ _LOG: Final = logging.getLogger(__name__)
 MOST_PIXELS: Final = 1 << 28
 """The most pixels of an image; more than any camera takes. A small file can claim enough to use up all memory."""
 _MAX_BYTES: Final = 1 << 31  # of a file; an image of that many pixels needs less, even with floats
+_MAX_SUPERFLUOUS: Final = 32  # bytes
+_SUPERFLUOUS: Final = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes")
+_DAMAGE: Final = re.compile(
+    r"Corrupt JPEG data|Premature end of JPEG|Inconsistent progression|TIFF_Error|Fax\w+: .*(Premature|[Bb]ad code)"
+)
 _LINEAR: Final = frozenset({"HDR", "OpenEXR"})
 _VIDEO_KINDS: Final = frozenset({"GIF", "PNG"})  # FFmpeg can read all their frames
 
@@ -55,7 +62,7 @@ def read_image(path: Path | str) -> Image:
 
 
 def load_image(path: Path | str) -> ImageFile:
-    """Load an image file. Raises SourceError.
+    """Load an image file. Raises SourceError, also for most kinds of damage; a note reports the others.
 
     The image is turned upright according to its EXIF data. Gray becomes three equal channels, transparent pixels are
     drawn on white, and values of 10 to 32 bits and floats are scaled to 8 bits. Only the first page or frame is read.
@@ -78,7 +85,10 @@ def load_image(path: Path | str) -> ImageFile:
     if whole is None:
         raise SourceError(f"{name}: incomplete JPEG; get the complete file")
     try:
-        decoded = decode(whole, header, MOST_PIXELS)
+        with capture_native_stderr() as messages:
+            decoded = decode(whole, header, MOST_PIXELS)
+        for line in messages.lines:
+            _LOG.debug("%s: %s", name, line)
         if decoded is None or not decoded.size:
             raise _explain_unreadable(header)
         upright = apply_orientation(decoded, header.orientation)
@@ -95,9 +105,22 @@ def load_image(path: Path | str) -> ImageFile:
     except (cv2.error, MemoryError) as error:
         reason = getattr(error, "err", "") or str(error) or "not enough memory"
         raise SourceError(f"{name}: cannot decode image: {' '.join(reason.split())}") from error
+    if any(map(_reports_damage, messages.lines)):
+        notes.append(f"the {header.kind} is damaged, so part of the image is wrong; get a new copy")
     return ImageFile(
         np.asarray(image, np.uint8), (*_describe_other_frames(header, name), *map(Notice, notes))
     )
+
+
+def _reports_damage(line: str) -> bool:
+    """Return whether a message of an image library says that part of an image could not be decoded.
+
+    Cameras often write a few superfluous bytes, which do no harm.
+    """
+    superfluous = _SUPERFLUOUS.search(line)
+    if superfluous is not None:
+        return int(superfluous[1]) > _MAX_SUPERFLUOUS
+    return _DAMAGE.search(line) is not None
 
 
 def _read_content(path: Path, name: str) -> bytes:

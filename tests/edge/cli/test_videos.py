@@ -47,8 +47,10 @@ class TestSeveral:
     ) -> None:
         folder = videos("b.mp4", "a.mp4")
         (folder / "notes.txt").write_text("not a video")
+        (folder / "c.mp4").mkdir()
         done = fer_edge("video", folder, "-r", tmp_path / "rows.jsonl")
         assert done.returncode == 0, done.stderr
+        assert f"{folder}: 1 file skipped (1 .txt)" in done.stderr
         rows = read_rows((tmp_path / "rows.jsonl").read_text())
         assert [Path(row["source"]).name for row in rows] == ["a.mp4"] * FRAMES + ["b.mp4"] * FRAMES
         assert [row["frame"] for row in rows] == [*range(FRAMES)] * 2
@@ -95,6 +97,9 @@ class TestSeveral:
         folder = videos("a.mp4", "b.mp4")
         assert fer_edge("video", folder, "-o", tmp_path / "out").returncode == 0
         assert names_in(tmp_path / "out") == ["a.mp4", "b.mp4"]
+        clip = folder / "a.mp4"
+        assert fer_edge("video", clip, clip, "-o", tmp_path / "one").returncode == 0
+        assert names_in(tmp_path / "one") == ["a.mp4"]
 
     def test_a_folder_without_videos_is_an_error(self, fer_edge: FerEdge, tmp_path: Path) -> None:
         done = fer_edge("video", tmp_path)
@@ -109,6 +114,8 @@ def test_images_of_folders_and_patterns(fer_edge: FerEdge, portrait_path: Path, 
     for what in (str(tmp_path), f"{tmp_path}/*.jpg"):
         done = fer_edge("image", what, "-r", "-")
         assert [Path(row["source"]).name for row in read_rows(done.stdout)] == ["a.jpg", "b.jpg"]
+    done = fer_edge("image", tmp_path / "a.jpg", tmp_path, "-r", "-")
+    assert [Path(row["source"]).name for row in read_rows(done.stdout)] == ["a.jpg", "b.jpg"]
 
 
 class TestAppend:
@@ -387,6 +394,17 @@ class TestParts:
         done = fer_edge("image", portrait_path, "--start", "1")
         assert done.returncode == 2
         assert "apply only to videos" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--every", "1"), ("--detect-every", "3"), ("--smoothing", "0"), ("--preset", "fast")]
+)
+def test_options_without_effect_on_images_are_refused(
+    fer_edge: FerEdge, portrait_path: Path, option: tuple[str, str]
+) -> None:
+    done = fer_edge("image", portrait_path, *option)
+    assert done.returncode == 2
+    assert f"{option[0]} does not apply to still images" in done.stderr
 
 
 def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: FerEdge, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 
 from fer_edge import EmotionRecognizer
 from fer_edge.classification.preprocess import compute_crop_bounds
-from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector
+from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector, _detection
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import DetectorError, MissingExtraError, ModelError, UsageError
 from fer_edge.models.detector_files import DETECTOR_FILES, find_detectors_folder
@@ -133,6 +134,14 @@ class TestWithoutMediaPipe:
         assert line.startswith("Error: ")
         assert reason in line
         assert done.stdout == ""
+
+    @pytest.mark.parametrize(("score", "width"), [(float("nan"), 50), (float("inf"), 50), (0.9, 10**7)])
+    def test_invalid_numbers_are_an_error_and_not_no_face(self, score: float, width: int) -> None:
+        box = SimpleNamespace(origin_x=10, origin_y=10, width=width, height=50)
+        found = SimpleNamespace(bounding_box=box, categories=[SimpleNamespace(score=score)], keypoints=None)
+        frame = Frame(np.zeros((200, 300, 3), np.uint8))
+        with pytest.raises(DetectorError, match=f"its scores or boxes are invalid; {REMEDY}"):
+            _detection(found, frame.box, frame)
 
     def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
         with pytest.raises(ModelError, match="has not been downloaded"):
@@ -282,6 +291,12 @@ class TestFailure:
         ) as caught:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize("length", [10, 1000, 100_000, 228_000])
+    def test_a_model_that_is_cut_off_is_an_error(self, length: int, some_file: Path) -> None:
+        some_file.write_bytes(Path(MODEL).read_bytes()[:length])
+        with pytest.raises(DetectorError, match=rf"detector\.tflite: not a MediaPipe .*; {REMEDY}"):
+            create_detector("mediapipe", model=some_file)
 
     def test_what_fails_inside_is_an_error_and_not_no_face(
         self, mediapipe: MediaPipeDetector, portrait: Image, monkeypatch: pytest.MonkeyPatch

@@ -47,3 +47,34 @@ def test_a_closed_standard_error_is_no_obstacle() -> None:
         "with suppress_native_stderr():\n    print('done')\n"
     )
     assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+_CAPTURE = """
+import os, sys
+from fer_edge.runtime.native_stderr import capture_native_stderr, suppress_native_stderr
+
+with capture_native_stderr() as outer:
+    os.write(2, b"Corrupt JPEG data: premature end of data segment\\nfrom another thread\\n")
+    with capture_native_stderr() as inner:
+        os.write(2, b"[ WARN:0@0.047] global grfmt_tiff.cpp:122\\n")
+print(outer.lines, inner.lines)
+"""
+
+
+def test_messages_of_image_libraries_are_collected_and_others_passed_on() -> None:
+    done = run_python(_CAPTURE)
+    assert done.stderr == "from another thread\n"
+    assert done.stdout == (
+        "('Corrupt JPEG data: premature end of data segment',) ('[ WARN:0@0.047] global grfmt_tiff.cpp:122',)\n"
+    )
+
+
+def test_a_closed_standard_error_collects_nothing() -> None:
+    done = run_python(
+        "import os\n"
+        "from fer_edge.runtime.native_stderr import capture_native_stderr\n"
+        "os.close(2)\n"
+        "with capture_native_stderr() as messages:\n    pass\n"
+        "print(messages.lines)\n"
+    )
+    assert (done.returncode, done.stdout) == (0, "()\n")

@@ -363,6 +363,40 @@ def test_a_jpeg_that_lacks_image_data_is_incomplete(
         read_image(write_bytes(tmp_path / "a.jpg", content))
 
 
+@pytest.mark.parametrize("progressive", [0, 1])
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_jpeg_damaged_in_the_middle_is_read_and_reported(
+    progressive: int, ends: bool, tmp_path: Path, portrait: Image, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = encode(".jpg", portrait, cv2.IMWRITE_JPEG_PROGRESSIVE, progressive)
+    size = len(whole)
+    damaged = whole[: size // 2] + (b"\xff\xd9" if ends else bytes(size // 5) + whole[size * 7 // 10 :])
+    read = load_image(write_bytes(tmp_path / "a.jpg", damaged))
+    assert read.image.shape == portrait.shape
+    assert [note.text for note in read.notes] == [
+        "the JPEG is damaged, so part of the image is wrong; get a new copy"
+    ]
+    assert capfd.readouterr().err == ""
+
+
+def test_superfluous_bytes_before_the_end_of_a_jpeg_are_harmless(tmp_path: Path) -> None:
+    jpeg = encode(".jpg", noise())
+    read = load_image(write_bytes(tmp_path / "a.jpg", jpeg[:-2] + b"abcdef" + jpeg[-2:]))
+    assert read.notes == ()
+    assert np.array_equal(read.image, read_image(write_bytes(tmp_path / "b.jpg", jpeg)))
+
+
+@pytest.mark.parametrize("compression", [5, 8, 32773])  # LZW, Deflate, PackBits
+def test_a_tiff_damaged_in_the_middle_is_reported(compression: int, tmp_path: Path, portrait: Image) -> None:
+    whole = encode(".tif", portrait, cv2.IMWRITE_TIFF_COMPRESSION, compression)
+    size = len(whole)
+    damaged = whole[: size // 2] + b"\xff" * (size // 5) + whole[size // 2 + size // 5 :]
+    read = load_image(write_bytes(tmp_path / "a.tif", damaged))
+    assert [note.text for note in read.notes] == [
+        "the TIFF is damaged, so part of the image is wrong; get a new copy"
+    ]
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14])
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
 def test_fewer_bits_in_sixteen_are_scaled_and_said(suffix: str, bits: int, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fer_edge.errors import OutputError, reason_of
 from fer_edge.runtime.atomic_files import convert_errors_to_output_error, write_json
@@ -28,11 +28,13 @@ class SourceState:
     ``ends`` maps each complete source to the end of its rows in the file, in bytes; the key "" marks the end
     of rows that are always kept. ``in_progress`` lists the sources being written. Rows after the last end are
     incomplete if ``in_progress`` has their source; otherwise another program wrote them, and they are kept.
+    ``settings`` are the model and options that the rows were written with, None if unknown.
     """
 
     path: Path
     ends: dict[str, int] = field(default_factory=dict)
     in_progress: list[str] = field(default_factory=list)
+    settings: dict[str, Any] | None = None
 
     @property
     def size(self) -> int:
@@ -49,6 +51,8 @@ class SourceState:
                 raise ValueError(f"version {state['version']}")
             ends = {str(source): int(end) for source, end in state["complete"].items()}
             in_progress = [str(source) for source in state.get("in_progress", [])]
+            settings = state.get("settings")
+            self.settings = None if settings is None else dict(settings)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise OutputError(
                 f"{state_path(self.path)}: not a valid fer-edge state file: {reason_of(error)}; "
@@ -84,7 +88,12 @@ class SourceState:
             return
         write_json(
             state_path(self.path),
-            {"version": STATE_VERSION, "complete": self.ends, "in_progress": self.in_progress},
+            {
+                "version": STATE_VERSION,
+                "complete": self.ends,
+                "in_progress": self.in_progress,
+                "settings": self.settings,
+            },
         )
 
     def cut_off(self, to_redo: Collection[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,60 @@ def test_images_after_a_killed_video_keep_its_rows_and_say_so(
     assert count(rows) == {"a": 5, "1.jpg": MORE}
     run(rows, "b")
     assert count(rows) == {"a": 5, "1.jpg": MORE, "b": MORE}
+
+
+def test_another_spelling_of_a_path_is_the_same_source(rows: Path) -> None:
+    run(rows, "videos/a.mp4")
+    run(rows, "./videos/a.mp4", str(Path("videos/a.mp4").resolve()), "videos/x/../b.mp4")
+    assert count(rows) == {"videos/a.mp4": MORE, "videos/x/../b.mp4": MORE}
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [("a", "a#t=3"), ("a#t=0,5", "a"), ("a#t=0,5", "a#t=4,9"), ("a#t=2", "./a#t=5,7"), ("a#t=1", "a#t=2")],
+)
+def test_overlapping_parts_are_refused(rows: Path, before: str, now: str) -> None:
+    run(rows, before)
+    written = rows.read_bytes()
+    with pytest.raises(OutputError, match=r"another part of (\./)?a that overlaps") as caught:
+        run(rows, now)
+    assert caught.value.hint is not None
+    assert rows.read_bytes() == written
+
+
+def test_parts_that_follow_one_another_may_share_a_file(rows: Path) -> None:
+    run(rows, "a#t=0,5")
+    run(rows, "a#t=5,9")
+    run(rows, "a#t=9")
+    run(rows, "b#t=0,5", "a#t=x", "a#t=5,9")
+    assert len(count(rows)) == 5
+
+
+class TestSettings:
+    def continue_with(self, rows: Path, **settings: Any) -> Continuation:
+        return Continuation([(rows, JsonLinesFormat(LABELS))], {"model": "1a", "every": None, **settings})
+
+    def write(self, rows: Path, continuation: Continuation) -> None:
+        continuation.begin(["a"])
+        add(rows, "a")
+        continuation.finish_source("a")
+
+    def test_rows_of_other_settings_are_refused(self, rows: Path) -> None:
+        self.write(rows, self.continue_with(rows))
+        assert self.continue_with(rows).select_missing({"a": "a", "b": "b"}) == ["b"]
+        for other, told in (
+            ({"every": 1.0}, "every the default, not 1.0"),
+            ({"model": "2b"}, "model 1a, not 2b"),
+        ):
+            with pytest.raises(OutputError, match=f"its rows were written with {told}"):
+                self.continue_with(rows, **other).select_missing({"a": "a"})
+
+    def test_rows_of_unknown_settings_and_killed_rows_are_not(self, rows: Path) -> None:
+        run(rows, "x")
+        assert self.continue_with(rows).select_missing({"x": "x", "a": "a"}) == ["a"]
+        rows.unlink()
+        self.continue_with(rows).begin(["a"])
+        assert self.continue_with(rows, every=1.0).select_missing({"a": "a"}) == ["a"]
 
 
 class TestSeveralFiles:
