@@ -30,8 +30,12 @@ from fer_train.data.dataset import load_faces
             1,
             "no run to resume, as config.json does not exist",
         ),
-        (["fit", "{data}", "--out", "{data}"], 1, "the run folder already exists"),
-        (["fit", "{data}", "--out", "{data}/run"], 1, "cannot create folder: Not a directory"),
+        (["fit", "{data}", "--out", "{data}"], 1, "is a file, not a folder; choose another name"),
+        (
+            ["fit", "{data}", "--out", "{data}/run"],
+            1,
+            "cannot write: Not a directory; choose another location",
+        ),
         (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "cannot read the votes"),
         (
             ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],
