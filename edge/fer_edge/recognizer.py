@@ -331,19 +331,17 @@ def _detector_factory(
     return lambda *, still_image: shared
 
 
-def _check_options(
-    min_face: int | None, detect_every: int | None, smoothing: float, threads: int | None
-) -> None:
+def _check_options(min_face: object, detect_every: object, smoothing: object, threads: object) -> None:
     """Raise UsageError for values that the command line also rejects."""
     for name, value, least in (
         ("min_face", min_face, 12),
         ("detect_every", detect_every, 1),
         ("threads", threads, 1),
     ):
-        if value is not None and value < least:
-            raise UsageError(f"{name} must be at least {least}, got {value}")
-    if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise UsageError(f"smoothing must be a number of seconds ≥ 0, got {smoothing}")
+        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
+            raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    if not (isinstance(smoothing, int | float | np.number) and math.isfinite(smoothing) and smoothing >= 0):
+        raise UsageError(f"smoothing must be a number of seconds ≥ 0, got {smoothing!r}")
 
 
 def _load_frame(image: object) -> Frame:
