@@ -11,6 +11,7 @@ import click
 
 from fer_convert.cli.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.cli.splits import split_option
+from fer_convert.cli.warnings import warn_about_predictions
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SAMPLES, ENOUGH_FACES, ConversionOptions
 from fer_convert.trained_model import find_trained_model, resolve_data
 from fer_edge.cli.messages import say
@@ -142,6 +143,7 @@ def convert(
         except (KeyboardInterrupt, Terminated):
             say("Interrupted: nothing was written")
             raise
+    warn_about_predictions(report["keras"])
     click.echo(format_conversion_table(report))
     click.echo(f"\nWritten to {out}: {', '.join([*report['files'], *conversion.FILES_BESIDE])}")
     _check_drops(report, max_drop, out)

@@ -14,6 +14,7 @@ from fer_edge.cli.options import (
     archive_options,
     camera_options,
     run_options,
+    single_option,
     tls_options,
 )
 
@@ -142,14 +143,14 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
 
 @cli.command()
 @click.argument("rows", metavar="ROWS...", nargs=-1, required=True, type=NonEmptyPath())
-@click.option(
+@single_option(
     "-o",
     "--output",
     type=NonEmptyPath(path_type=Path),
     metavar="FILE.html",
     help="Write the page to this file. It is self-contained and works offline.",
 )
-@click.option(
+@single_option(
     "--png",
     type=NonEmptyPath(path_type=Path),
     metavar="DIR",
@@ -213,7 +214,7 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
     metavar="N",
     help="Measure with 1 to N CPU threads.  [default: all]",
 )
-@click.option(
+@single_option(
     "--summary",
     type=NonEmptyPath(path_type=Path),
     metavar="PATH",
@@ -267,7 +268,7 @@ def get(name: str, debug: bool) -> None:
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option("--mqtt", "broker", metavar="URL", help="Also try to connect to this MQTT broker.")
+@single_option("--mqtt", "broker", metavar="URL", help="Also try to connect to this MQTT broker.")
 @tls_options
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def doctor(

@@ -6,7 +6,6 @@ A file appears under its name only when it is complete.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import zlib
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.errors import OutputError
+from fer_edge.runtime.json_text import format_json
 
 __all__ = [
     "check_file",
@@ -145,7 +145,7 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write an object as indented JSON. Raises OutputError."""
     with staged_file(path) as part:
-        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
+        part.write_text(format_json(content), "utf-8")
 
 
 def part_path(target: Path) -> Path:

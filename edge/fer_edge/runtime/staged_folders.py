@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from fer_edge.errors import OutputError
+from fer_edge.errors import FerEdgeError, OutputError
 from fer_edge.runtime.atomic_files import convert_errors_to_output_error, is_dead
 from fer_edge.runtime.locks import lock_folder
 
@@ -40,7 +40,7 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
     After an error, no file is moved. A folder that is not empty is refused unless ``overwrite`` is set; then files of
     the same names are replaced, including in subfolders, and others stay. ``folder`` is locked against other programs
-    until the block ends. Raises OutputError.
+    until the block ends. Errors name the files as they would be named in ``folder``. Raises OutputError.
     """
     with lock_folder(folder), convert_errors_to_output_error(folder):
         check_staged_folder(folder, overwrite=overwrite)
@@ -48,7 +48,11 @@ def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
             if is_dead(left.name.removeprefix(_STAGING).partition("-")[0]):
                 shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-", dir=folder) as staging:
-            yield Path(staging)
+            try:
+                yield Path(staging)
+            except FerEdgeError as error:
+                error.args = tuple(str(text).replace(staging, str(folder)) for text in error.args)
+                raise
             _move_into(Path(staging), folder)
 
 

@@ -62,6 +62,8 @@ class NetworkStream:
     After opening, ``context`` decodes them. ``pixel_shape`` is the pixel aspect ratio (width to height) and
     ``frame_rate`` the frames per second stated by the container; ``size`` (width, height) is that of the decoded
     images. Each is None if not stated. If every packet is a complete image, ``backlog`` keeps only the newest.
+    ``damaged`` counts the images that arrived incomplete, and ``heard_s`` is the monotonic time of the last data of
+    an MJPEG stream.
     """
 
     def __init__(self, address: str, title: str, backlog: Backlog[Any]) -> None:
@@ -69,6 +71,8 @@ class NetworkStream:
         self.pixel_shape: Fraction | None = None
         self.frame_rate: float | None = None
         self.size: tuple[int, int] | None = None
+        self.damaged = 0
+        self.heard_s: float | None = None
         self._address, self._title, self._backlog = address, title, backlog
         self._container: Any = None
         self._http: HttpStream | None = None
@@ -91,7 +95,12 @@ class NetworkStream:
             )
             length_s = (self._container.duration or 0) / av.time_base
             self._recording_s = length_s if length_s > 0 else None
-        self._backlog.newest_only = _is_intra(self.context)
+        self._backlog.newest_only = self.is_intra
+
+    @property
+    def is_intra(self) -> bool:
+        """Whether every packet is a complete image."""
+        return self.context.name in _INTRA
 
     def read(self) -> Any:
         """Return the next packet. Raises CameraFault at the end of the stream."""
@@ -184,11 +193,14 @@ class NetworkStream:
     def _split_jpegs(self, http: HttpStream) -> Iterator[Any]:
         splitter, images = JpegSplitter(), 0
         while data := http.read():
+            self.heard_s = time.monotonic()
             for image in splitter.feed(data):
                 images += 1
+                self.damaged = splitter.broken
                 packet = av.Packet(image)
                 packet.is_keyframe = True
                 yield packet
+            self.damaged = splitter.broken
         if images == 0:
             what = "a truncated image" if splitter.broken else "data without a JPEG image"
             raise CameraFault(f"the server closed the connection after {what}", _NAME_STREAM)
@@ -278,11 +290,6 @@ def _resolve(host: str | None, port: int | None) -> None:
             socket.getaddrinfo(host, port)
         except (OSError, UnicodeError) as error:
             raise describe_network_error(error) from error
-
-
-def _is_intra(context: Any) -> bool:
-    """Return whether every packet of a codec is a complete image."""
-    return context.name in _INTRA
 
 
 def _rtsp_options() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -79,9 +80,41 @@ def with_unsupported_operator(run: Path) -> None:
     keras.Model(inputs, keras.layers.Softmax()(x), name="odd").save(run / "model.keras")
 
 
+def with_logits(run: Path) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.Rescaling(5)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Dense(7)(x)).save(run / "model.keras")
+
+
+def with_constant_outputs(run: Path, value: float = 0) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    weights = keras.initializers.Constant(value)
+    x = keras.layers.Dense(7, kernel_initializer=weights)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Softmax()(x)).save(run / "model.keras")
+
+
+def with_damaged_weights(run: Path) -> None:
+    with_constant_outputs(run, math.nan)
+
+
+def with_a_loop(run: Path) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.GRU(4)(keras.layers.Reshape((48, 48))(inputs))
+    keras.Model(inputs, keras.layers.Dense(7, "softmax")(x), name="loop").save(run / "model.keras")
+
+
 @pytest.mark.parametrize(
     ("damage", "status", "message"),
     [
+        (with_a_loop, 1, "loop: cannot convert to int8, because the network has a loop"),
+        (with_logits, 1, "run/model.keras: its outputs are logits, not probabilities"),
+        (with_damaged_weights, 1, "run/model.keras: its outputs are not finite"),
         (without_model, 1, "not a run folder, as it has no model.keras"),
         (without_spec, 2, "specify it with --spec"),
         (with_broken_spec, 1, "spec has no field 'input'"),
@@ -108,6 +141,18 @@ def test_a_bad_run_is_refused_in_one_line(
     assert got == status
     assert out == ""
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_that_distinguishes_nothing_is_warned_about(
+    run_copy: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    with_constant_outputs(run_copy)
+    status, _, err = fer_convert(run_copy, "--out", tmp_path / "out", "--formats", "float32")
+    assert status == 0
+    assert (
+        "Warning: 70 of 70 images are predicted as angry: the network hardly distinguishes the labels" in err
+    )
+    assert "--class-weights" not in err
 
 
 def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path: Path) -> None:

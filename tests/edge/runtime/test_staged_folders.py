@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -40,6 +41,13 @@ class TestStagedFolder:
             raise ValueError
         assert names_in(tmp_path) == ["a.txt"]
         assert (tmp_path / "a.txt").read_text() == "old"
+
+    def test_an_error_names_the_file_as_it_would_be_named_in_the_end(self, tmp_path: Path) -> None:
+        with (
+            pytest.raises(OutputError, match=f"^{re.escape(str(tmp_path / 'out/a.txt'))}: no space$"),
+            staged_folder(tmp_path / "out", overwrite=False) as staging,
+        ):
+            raise OutputError(f"{staging / 'a.txt'}: no space")
 
     def test_a_folder_that_holds_files_is_refused_with_their_names(self, tmp_path: Path) -> None:
         for name in "dcba":

@@ -220,6 +220,47 @@ class TestFrames:
         assert number_in(frame.gray) == 25  # the next key frame, without gray frames before it
 
 
+class TestDamage:
+    @pytest.mark.parametrize("damage", ["truncated", "no image", "not decodable"])
+    def test_damaged_images_leave_a_gap_and_are_reported(
+        self, serve: Serve, damage: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def answer(client: Client) -> None:
+            client.head("multipart/x-mixed-replace; boundary=frame")
+            number = 0
+            while client.wait(0.02):
+                jpeg = JPEGS[number % 32]
+                if number % 3 == 2:
+                    jpeg = {
+                        "truncated": jpeg[: len(jpeg) // 2],
+                        "no image": noise(40, 40).tobytes(),
+                        "not decodable": jpeg[:2] + jpeg[-2:],
+                    }[damage]
+                client.send(part(jpeg))
+                number += 1
+
+        frames = first_frames(serve(answer).url, 30)
+        assert steps(frames) == [0] * 30
+        assert frames[-1].index >= 43
+        assert caplog.messages[0].endswith("skipped 1 damaged frame; check the camera and its connection")
+        assert caplog.messages[1].endswith(
+            "skipped 10 damaged frames so far; check the camera and its connection"
+        )
+        assert len(caplog.messages) == 2
+
+    def test_a_damaged_packet_of_a_stream_is_counted(
+        self, serve: Serve, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        chunks = encode_ts(50, gop=50)
+        packet = bytearray(chunks[20])
+        slice_at = packet.rfind(b"\x00\x00\x01\x41") + 4
+        packet[slice_at : slice_at + 8] = b"\xff" * 8
+        url = serve(transport_stream([*chunks[:20], bytes(packet), *chunks[21:]], rate=50)).url
+        frames = first_frames(url, 40)
+        assert [frame.index for frame in frames] == list(range(40))  # FFmpeg conceals the damage
+        assert ["skipped 1 damaged frame" in text for text in caplog.messages] == [True]
+
+
 class TestNoStream:
     @pytest.mark.parametrize(
         ("status", "message"),
@@ -294,7 +335,8 @@ class TestNoStream:
             while client.wait(0.01):
                 client.send(b"--frame\r\nContent-Type: text/plain\r\n\r\nhello\r\n")
 
-        assert "no data for 0.7 s" in refusal(serve(answer).url)
+        said = refusal(serve(answer).url)
+        assert "no complete JPEG image for 0.7 s, although data arrives; check the camera" in said
 
     @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp"])
     def test_an_address_that_nobody_answers(self, scheme: str) -> None:
