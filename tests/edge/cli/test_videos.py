@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fer_edge.runtime.locks import lock_file
 from fer_edge.types import Image
 from tests.edge.support import FerEdge, names_in, read_rows, read_video, write_video
 
@@ -141,6 +142,17 @@ class TestAppend:
             ids = [(Path(row["source"]).name, int(row["face_id"])) for row in csv.DictReader(file)]
         highest = max(id_ for name, id_ in ids if name == "a.mp4")
         assert min(id_ for name, id_ in ids if name == "b.mp4") == highest + 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
+    def test_a_file_that_another_run_continues_is_refused(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        rows = tmp_path / "rows.jsonl"
+        with lock_file(rows):
+            done = fer_edge("video", videos("a.mp4"), "-r", rows, "--append")
+        assert done.returncode == 1
+        assert "another program is writing to this file" in done.stderr
+        assert names_in(tmp_path) == ["videos"]
 
     @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
     @pytest.mark.parametrize("name", ["a.mp4", 'a "b", c.mp4', "=a\u00e4.mp4"])
