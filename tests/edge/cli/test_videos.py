@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,9 +50,10 @@ class TestSeveral:
         folder = videos("b.mp4", "a.mp4")
         (folder / "notes.txt").write_text("not a video")
         (folder / "c.mp4").mkdir()
+        os.mkfifo(folder / "d.mp4")
         done = fer_edge("video", folder, "-r", tmp_path / "rows.jsonl")
         assert done.returncode == 0, done.stderr
-        assert f"{folder}: 1 file skipped (1 .txt)" in done.stderr
+        assert f"{folder}: 2 files skipped (1 .mp4, 1 .txt)" in done.stderr
         rows = read_rows((tmp_path / "rows.jsonl").read_text())
         assert [Path(row["source"]).name for row in rows] == ["a.mp4"] * FRAMES + ["b.mp4"] * FRAMES
         assert [row["frame"] for row in rows] == [*range(FRAMES)] * 2
