@@ -8,10 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import Any, Final
 
 __all__ = ["survive_closed_reader"]
 
@@ -48,7 +45,7 @@ def survive_closed_reader() -> Iterator[None]:
 class _Output(io.FileIO):
     """A file that discards what is written after its reader has gone."""
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         """Write data; return the number of bytes written."""
         try:
             return super().write(data)
