@@ -58,6 +58,7 @@ __all__ = [
     "create_publisher",
     "create_sinks",
     "create_windows",
+    "has_other_outputs",
     "lock_continued",
     "open_continuation",
     "rotates",
@@ -118,6 +119,16 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bo
         if options.summary == Path(STANDARD_OUTPUT):
             raise UsageError("--summary cannot write to standard output; use a file")
         check_file(options.summary, overwrite=options.overwrite or options.append)
+
+
+def has_other_outputs(options: RunOptions) -> bool:
+    """Return whether a run writes anything but standard output."""
+    named = (options.output, options.summary, options.faces, options.serve, options.mqtt)
+    return (
+        any(each is not None for each in named)
+        or not all(map(is_standard_output, options.results))
+        or any(action.lower() != "print" for action in options.actions)
+    )
 
 
 def _can_collide(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:

@@ -10,6 +10,7 @@ import click
 import cv2
 
 from fer_edge.cli.broker import create_tls_files
+from fer_edge.cli.closed_reader import survive_closed_reader
 from fer_edge.cli.inputs import Inputs, open_videos
 from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.outputs import (
@@ -19,6 +20,7 @@ from fer_edge.cli.outputs import (
     create_publisher,
     create_sinks,
     create_windows,
+    has_other_outputs,
     lock_continued,
     open_continuation,
     rotates,
@@ -86,6 +88,8 @@ def _process(inputs: Inputs, options: RunOptions) -> None:
         for view in sinks.live_views:
             events.listen(view.send_event)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
+        if has_other_outputs(options):
+            stack.enter_context(survive_closed_reader())
         for view in sinks.live_views:
             stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
