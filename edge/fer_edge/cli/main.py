@@ -14,6 +14,7 @@ from fer_edge.cli.options import (
     archive_options,
     camera_options,
     run_options,
+    single_option,
     tls_options,
 )
 
@@ -130,26 +131,23 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
     PATH is a video file, a folder, a pattern, a URL, or - for a stream on standard input. With several videos,
     --output is a folder, and each video is a separate source in the results.
     """
-    from fer_edge.cli.inputs import expand_videos, open_videos
+    from fer_edge.cli.inputs import expand_videos
     from fer_edge.cli.messages import say
-    from fer_edge.cli.run import RunOptions, run, select_videos
+    from fer_edge.cli.run import RunOptions, run_videos
 
-    parsed = RunOptions(**options)
-    addresses = select_videos(expand_videos(paths, on_left_out=say), parsed)
-    if addresses:
-        run(open_videos(addresses, span=parsed.span, resumable=parsed.append), parsed)
+    run_videos(expand_videos(paths, on_left_out=say), RunOptions(**options))
 
 
 @cli.command()
 @click.argument("rows", metavar="ROWS...", nargs=-1, required=True, type=NonEmptyPath())
-@click.option(
+@single_option(
     "-o",
     "--output",
     type=NonEmptyPath(path_type=Path),
     metavar="FILE.html",
     help="Write the page to this file. It is self-contained and works offline.",
 )
-@click.option(
+@single_option(
     "--png",
     type=NonEmptyPath(path_type=Path),
     metavar="DIR",
@@ -213,7 +211,7 @@ def archive(paths: tuple[str, ...], **options: Any) -> None:
     metavar="N",
     help="Measure with 1 to N CPU threads.  [default: all]",
 )
-@click.option(
+@single_option(
     "--summary",
     type=NonEmptyPath(path_type=Path),
     metavar="PATH",
@@ -267,7 +265,7 @@ def get(name: str, debug: bool) -> None:
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-@click.option("--mqtt", "broker", metavar="URL", help="Also try to connect to this MQTT broker.")
+@single_option("--mqtt", "broker", metavar="URL", help="Also try to connect to this MQTT broker.")
 @tls_options
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def doctor(

@@ -14,6 +14,8 @@ import click
 
 from fer_edge.cli.completion import complete_model
 from fer_edge.cli.message_options import MESSAGE_OPTIONS
+from fer_edge.errors import UsageError
+from fer_edge.sources.urls import redact_credentials
 
 _CLOCK_TIME: Final = re.compile(
     r"(?:(?:(?P<hours>\d+):)?(?P<minutes>\d+):)?(?P<seconds>\d+(?:\.\d*)?|\.\d+)", re.ASCII
@@ -28,6 +30,7 @@ __all__ = [
     "archive_options",
     "camera_options",
     "run_options",
+    "single_option",
     "tls_options",
 ]
 
@@ -36,6 +39,22 @@ if TYPE_CHECKING:
     _ParamType = click.ParamType[str]
 else:
     _ParamType = click.ParamType  # not generic before Click 8.4
+
+
+def single_option(*names: str, **attributes: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare an option for an output, which may be given only once.
+
+    Of other options, the last value applies, so that a script can override a default. Of an output, no value may
+    be ignored.
+    """
+
+    def take(context: click.Context, option: click.Parameter, values: tuple[Any, ...]) -> Any:
+        if len(values) > 1:
+            given = ", ".join(map(redact_credentials, map(str, values)))
+            raise UsageError(f"{option.opts[-1]} can be given only once, got {given}; leave out all but one")
+        return values[0] if values else None
+
+    return click.option(*names, multiple=True, callback=take, **attributes)
 
 
 class RegistryChoice(_ParamType):
@@ -249,7 +268,7 @@ _MESSAGES: Final = (
 
 _OPTIONS: Final = (
     *_ANALYSIS,
-    click.option(
+    single_option(
         "-o",
         "--output",
         type=NonEmptyPath(),
@@ -264,7 +283,7 @@ _OPTIONS: Final = (
         help="Write results to a file with one of these suffixes, to NAME:TARGET, or as JSON Lines to standard "
         "output (-). Can be repeated.",
     ),
-    click.option(
+    single_option(
         "--summary",
         type=NonEmptyPath(path_type=Path),
         metavar="PATH",
@@ -294,7 +313,7 @@ _OPTIONS: Final = (
         default=None,
         help="Show the annotated images in a window.  [default: on for camera if a display is available]",
     ),
-    click.option(
+    single_option(
         "--serve",
         metavar="[HOST:]PORT",
         help="Serve a live view of a camera or video to browsers. A HOST other than the loopback address requires a "
@@ -319,7 +338,7 @@ _OPTIONS: Final = (
         help="Preset of the encoder, which trades speed against file size.  [default: superfast]",
     ),
     click.option("--ids", is_flag=True, help="Draw the id of each face next to its label."),
-    click.option(
+    single_option(
         "--faces",
         type=NonEmptyPath(),
         metavar="DIR",
@@ -344,7 +363,7 @@ _OPTIONS: Final = (
         metavar="ACTION",
         help="Action of the rule: print, exec:COMMAND, https://URL or, with --mqtt, mqtt:TOPIC.",
     ),
-    click.option(
+    single_option(
         "--mqtt",
         metavar="URL",
         help="Publish rows, state and events to mqtt[s]://[user:password@]host[:port]/topic.",
@@ -358,7 +377,7 @@ _OPTIONS: Final = (
 
 
 _ARCHIVE: Final = (
-    click.option(
+    single_option(
         "--out",
         required=True,
         type=NonEmptyPath(),

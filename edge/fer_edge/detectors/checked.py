@@ -19,7 +19,7 @@ _LARGEST: Final = 4  # frame sides: a larger box is not that of a face, and its 
 class CheckedDetector:
     """A detector whose failures and invalid results are DetectorErrors.
 
-    An exception of another kind, a result that is not a detection, and numbers that are not finite or out of range are
+    Any other exception, a result that is not a detection, and numbers that are not finite or out of range are
     errors, never "no face". Boxes that extend beyond the frame are clipped to it, as :class:`Detector` requires, and
     coordinates become plain integers.
     """

@@ -18,7 +18,12 @@ from fer_edge.detectors.base import DetectorRequest, DetectorTraits
 from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.errors import DetectorError, MissingExtraError, reason_of
-from fer_edge.models.detector_files import DETECTOR_FILES, find_detector_file, identify_content
+from fer_edge.models.detector_files import (
+    DETECTOR_FILES,
+    find_detector_file,
+    gives_finite_outputs,
+    identify_content,
+)
 from fer_edge.types import Detection, FaceBox, Frame, Framing
 
 __all__ = ["FRAMING", "MediaPipeDetector", "create_detector"]
@@ -188,11 +193,12 @@ def _load(model: Path) -> tuple[Any, Any]:
         raise DetectorError(
             f"{model}: not a MediaPipe face detection model: the file does not exist or is empty; {_REMEDY}"
         )
-    with model.open("rb") as file:
-        other = identify_content(file.read(1024))
-    if other is not None:
+    content = model.read_bytes()
+    if (other := identify_content(content)) is not None:
         raise DetectorError(f"{model}: expected a MediaPipe face detection model, got {other}; {_REMEDY}")
     mediapipe = _import()
+    if not gives_finite_outputs(content):
+        raise DetectorError(f"{model}: the model is damaged: its outputs are not finite; {_REMEDY}")
     _warn_of_telemetry()
     from mediapipe.tasks.python import BaseOptions, vision
 

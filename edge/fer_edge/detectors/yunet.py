@@ -46,8 +46,8 @@ _SAME_FACE_IOU: Final = 0.3
 _NARROW: Final = 1.6  # ratio of the largest to the smallest size in such a search
 _NARROW_SIDE: Final = 128
 
-# The sides in pixels to which other parts of a frame are padded, because a new size costs milliseconds.
-_STEPS: Final = (64, 128, 192, 256, 384, 512)
+# The sides in pixels to which other parts of a frame are padded; larger ones to a multiple of 128.
+_STEPS: Final = (64, 128, 192, 256)
 
 # A larger image is searched as a whole in less detail, and additionally in overlapping tiles.
 _MAX_SEARCHED: Final = 2_600_000
@@ -97,7 +97,8 @@ class YuNetDetector:
         if max_size is not None and max_size <= _NARROW * smallest and scale * smallest >= _RELIABLE:
             found = self._search(frame, part, scale, narrow=True)
         else:
-            found = self._search_in_detail(frame, part, min(_MAX_ENLARGEMENT, _RELIABLE / smallest))
+            scale = min(_MAX_ENLARGEMENT, _RELIABLE / smallest)
+            found = self._search_in_detail(frame, part, scale, padded=roi is not None)
         least = self._min_face or 0
         faces = suppress_overlaps(found, _SAME_FACE_IOU, key=lambda face: face.score or 0.0)
         return tuple(
@@ -108,20 +109,24 @@ class YuNetDetector:
             )
         )
 
-    def _search_in_detail(self, frame: Frame, part: FaceBox, scale: float) -> list[Detection]:
+    def _search_in_detail(
+        self, frame: Frame, part: FaceBox, scale: float, *, padded: bool
+    ) -> list[Detection]:
         """Search a part at once or, if it is too large, in less detail and in tiles."""
         most = math.sqrt(_MAX_SEARCHED / part.area)
         if self._min_face is None:
             scale = min(1.0, scale)
-        found = self._search(frame, part, min(scale, most))
+        found = self._search(frame, part, min(scale, most), padded=padded)
         if scale > most:
             for tile in split_into_tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
                 # A face that extends beyond a tile is inside another tile, or large enough for the whole image.
                 found += [face for face in self._search(frame, tile, scale) if is_whole(face.box, tile, part)]
         return found
 
-    def _search(self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False) -> list[Detection]:
-        """Search a part of a frame, resized by ``scale``.
+    def _search(
+        self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False, padded: bool = False
+    ) -> list[Detection]:
+        """Search a part of a frame, resized by ``scale``; ``narrow`` if it is for one face of known size.
 
         Returns the faces in pixels of the frame, clipped to it.
         """
@@ -133,11 +138,9 @@ class YuNetDetector:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
         faces = []
-        # A search for one face always has the same size, because a new size costs the network milliseconds.
-        if narrow:
-            rows = self._network.detect(pixels, (_NARROW_SIDE, _NARROW_SIDE))
-        else:
-            rows = self._network.detect(pixels, _room(size) if part != frame.box else size)
+        # A new size costs the network milliseconds, so only a few sizes are searched.
+        room = (_NARROW_SIDE, _NARROW_SIDE) if narrow else _round_up(size) if padded else size
+        rows = self._network.detect(pixels, room)
         for row in rows:
             if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
                 faces.append(_detection(row, part, size, frame))
@@ -194,7 +197,7 @@ def _detection(
     )
 
 
-def _room(size: tuple[int, int]) -> tuple[int, int]:
-    """Return the size to which a part is padded: one of a few, because a new size costs milliseconds."""
-    width, height = (next((step for step in _STEPS if step >= side), side) for side in size)
+def _round_up(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size to which a part is padded."""
+    width, height = (next((step for step in _STEPS if step >= side), -(-side // 128) * 128) for side in size)
     return width, height

@@ -6,6 +6,7 @@ from functools import partial
 
 from fer_edge.errors import UsageError
 from fer_edge.sources.base import Source, SourceRequest
+from fer_edge.sources.damaged_frames import DamagedFrames
 from fer_edge.sources.local_camera import create_capture_source
 from fer_edge.sources.network_camera import NetworkCamera
 from fer_edge.sources.reconnecting import FOREVER, ReconnectingSource
@@ -40,7 +41,7 @@ def _create_network_source(request: SourceRequest) -> ReconnectingSource:
         )
     return ReconnectingSource(
         name,
-        partial(NetworkCamera, request.address),
+        partial(NetworkCamera, request.address, damaged=DamagedFrames(name)),
         patience_s=FOREVER if request.reconnect_s is None else request.reconnect_s,
         wait_at_startup=bool(request.reconnect_s),
     )

@@ -18,13 +18,17 @@ _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SOI, _EOI, _SOS, _TEM = 0xD8, 0xD9, 0xDA, 0x01
 _STAND_ALONE: Final = frozenset({_TEM, *range(0xD0, 0xD8)})  # markers without a length
 _MAX_BYTES: Final = 64 << 20  # of an image
+_PART: Final = re.compile(rb"content-type:\s*image/", re.IGNORECASE)
+_TAIL: Final = 64  # bytes in which the header of a part may have begun
+_MIN_PART: Final = 512  # bytes of a part that are more than its header
 
 
 class JpegSplitter:
     """Splits incoming bytes into images.
 
     Each image is yielded as soon as its last byte arrives. Truncated images are dropped. ``skipped`` counts the bytes
-    outside of images, ``broken`` the truncated images.
+    outside of images, ``broken`` the truncated images and the parts of a multipart stream that should be an image but
+    contain other data.
     """
 
     def __init__(self) -> None:
@@ -32,6 +36,8 @@ class JpegSplitter:
         self._data = bytearray()
         self._at = 0  # where to continue within the current image
         self._begun = self._in_scan = False
+        self._tail = b""  # the last bytes before the next image
+        self._part_at: int | None = None  # where the header of a part without an image so far was skipped
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add bytes and yield the images that they complete."""
@@ -53,10 +59,24 @@ class JpegSplitter:
         start = self._data.find(_START)
         # The start marker itself may be split across two pieces of data.
         left_out = max(0, len(self._data) - 2) if start < 0 else start
-        self.skipped += left_out
-        del self._data[:left_out]
+        self._skip(left_out)
         self._begun, self._in_scan, self._at = start >= 0, False, 2
+        if self._begun:
+            self._tail, self._part_at = b"", None
         return self._begun
+
+    def _skip(self, count: int) -> None:
+        """Discard bytes outside of images, and count the parts among them that should be images."""
+        known, start = len(self._tail), self.skipped - len(self._tail)
+        text = self._tail + self._data[:count]
+        for match in _PART.finditer(text):
+            if match.end() > known:
+                at = start + match.end()
+                self.broken += self._part_at is not None and at - self._part_at > _MIN_PART
+                self._part_at = at
+        self.skipped += count
+        self._tail = bytes(text[-_TAIL:])
+        del self._data[:count]
 
     def _find_end(self) -> int | None:
         """Return where the image ends, or None if more bytes are needed."""

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from fer_edge.sources.base import SourceRequest
+from fer_edge.sources.damaged_frames import DamagedFrames
 from fer_edge.sources.live import CameraFault, FrameStamp, LiveClock
 from fer_edge.sources.live_reader import Backlog, Device, LiveReader
 from fer_edge.sources.reconnecting import ReconnectingSource
@@ -55,9 +56,13 @@ _LIBCAMERA_HINT: Final = (
 
 
 class LocalDevice(Device[T], Protocol[T]):
-    """A local camera and how its items become frames."""
+    """A local camera and how its items become frames.
+
+    ``damaged`` counts the images that arrived but could not be decoded.
+    """
 
     frame_rate: float | None
+    damaged: int
 
     def to_frame(self, item: T, name: str, stamp: FrameStamp) -> Frame:
         """Return the frame of an item; conversion may be deferred."""
@@ -73,6 +78,7 @@ class LocalCamera:
         clock: LiveClock,
         frozen: FrozenImageDetector,
         requested: _RequestedMode,
+        damaged: DamagedFrames,
         *,
         remedy: str = _BUSY,
     ) -> None:
@@ -81,6 +87,7 @@ class LocalCamera:
         self.reader: LiveReader[Any] = LiveReader(device, Backlog(newest_only=True), name)
         self._device, self._name, self._clock, self._frozen = device, name, clock, frozen
         self._requested, self._remedy = requested, remedy
+        self._damaged, self._counted = damaged, 0
 
     def open(self) -> None:
         """Open the camera. Raises CameraFault, InterruptedError."""
@@ -120,13 +127,19 @@ class LocalCamera:
                 raise CameraFault(
                     f"image has not changed for {FROZEN_S:g} s", "check its cable, or plug it in again"
                 )
-            stamp = self._clock.stamp(waiting.arrival, waiting.skipped)
+            stamp = self._clock.stamp(waiting.arrival, waiting.skipped + self._count_damaged())
             frame = self._device.to_frame(waiting.item, self._name, stamp)
             if not given:
                 given = True
                 self._requested.compare(frame.size, self.frame_rate)
             yield frame
             del waiting, frame
+
+    def _count_damaged(self) -> int:
+        """Return the number of images that could not be decoded since the last call."""
+        counted, self._counted = self._counted, self._device.damaged
+        self._damaged.add(self._counted - counted)
+        return self._counted - counted
 
 
 class FrozenImageDetector:
@@ -171,6 +184,7 @@ class CaptureDevice:
         self, target: int | str, size: tuple[int, int] | None = None, rate: float | None = None
     ) -> None:
         self.frame_rate: float | None = None
+        self.damaged = 0
         self._target, self._size, self._rate = target, size, rate
         self._capture: Any = None
 
@@ -193,9 +207,11 @@ class CaptureDevice:
     def read(self) -> Any:
         """Return the next image. Raises CameraFault after ten failed reads in a row."""
         for _ in range(_FAILED_READS):
-            read, image = self._capture.read()
-            if read and image is not None and image.size:
-                return image
+            if self._capture.grab():
+                decoded, image = self._capture.retrieve()
+                if decoded and image is not None and image.size:
+                    return image
+                self.damaged += 1
             time.sleep(_RETRY_S)
         raise CameraFault("stopped delivering images", "check its cable, or plug it in again")
 
@@ -275,13 +291,14 @@ def create_local_source(
     ``create`` makes the device for each connection.
     """
     frozen, requested = FrozenImageDetector(), _RequestedMode(request.address, request.size, request.rate)
+    damaged = DamagedFrames(request.address)
     threads: list[Thread] = []
 
     def connect(clock: LiveClock) -> LocalCamera:
         threads[:] = [thread for thread in threads if thread.is_alive()]
         if len(threads) >= _MAX_BLOCKED:
             raise CameraFault("driver does not respond", "plug it in again, or restart the machine")
-        camera = LocalCamera(create(), request.address, clock, frozen, requested, remedy=remedy)
+        camera = LocalCamera(create(), request.address, clock, frozen, requested, damaged, remedy=remedy)
         threads.append(camera.reader.thread)
         return camera
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import av
 
 from fer_edge.sources import network_stream
+from fer_edge.sources.damaged_frames import DamagedFrames
 from fer_edge.sources.live import CameraFault, LiveClock
 from fer_edge.sources.live_reader import Backlog, LiveReader, QueuedItem
 from fer_edge.sources.network_stream import NetworkStream
@@ -41,13 +42,15 @@ class NetworkCamera:
 
     The thread that takes frames decodes them, while another thread reads the packets. Frames start at a key frame. If
     decoding is too slow for the stream, packets are skipped until the next key frame, so that frames are never old.
+    Frames that cannot be decoded are added to ``damaged``; like skipped ones, they leave a gap in the frame numbers.
     """
 
-    def __init__(self, address: str, clock: LiveClock) -> None:
+    def __init__(self, address: str, clock: LiveClock, damaged: DamagedFrames) -> None:
         self.size: tuple[int, int] | None = None
         self.frame_rate: float | None = None
         self._name = redact_credentials(address)
-        self._clock = clock
+        self._clock, self._damaged = clock, damaged
+        self._counted = 0  # incomplete images of the stream that have been added to ``damaged``
         backlog: Backlog[Any] = Backlog()
         self._stream = NetworkStream(address, self._name, backlog)
         self.reader = LiveReader(self._stream, backlog, self._name)
@@ -73,7 +76,7 @@ class NetworkCamera:
 
         Raises CameraFault, InterruptedError.
         """
-        decoder = _LiveDecoder(self._stream.context, self._name)
+        decoder = _LiveDecoder(self._stream.context, self._name, is_intra=self._stream.is_intra)
         geometries = GeometryReader()
         skipped = 0
         given_s = time.monotonic()
@@ -81,9 +84,11 @@ class NetworkCamera:
             if not self.reader.waiting:
                 given_s = time.monotonic()
             waiting = self._take()
-            started, left_out = time.perf_counter(), decoder.left_out
+            skipped += waiting.skipped + self._count_incomplete()
+            started, left_out, damaged = time.perf_counter(), decoder.left_out, decoder.damaged
             images = decoder.decode(waiting)
-            skipped += waiting.skipped + decoder.left_out - left_out
+            skipped += decoder.left_out - left_out
+            self._damaged.add(decoder.damaged - damaged)
             if decoder.falls_behind(waiting.arrival.age_s, time.perf_counter() - started):
                 self.reader.drop_waiting()
             for number, image in enumerate(images):
@@ -100,24 +105,38 @@ class NetworkCamera:
             del images, waiting
 
     def _take(self) -> QueuedItem[Any]:
+        silence_s = network_stream.SILENCE_S
         try:
-            return self.reader.take(network_stream.SILENCE_S)
+            return self.reader.take(silence_s)
         except TimeoutError as error:
-            raise CameraFault(
-                f"no data for {network_stream.SILENCE_S:g} s", "check the camera and the network"
-            ) from error
+            self._count_incomplete()
+            heard_s = self._stream.heard_s
+            if heard_s is not None and time.monotonic() - heard_s < silence_s / 2:
+                raise CameraFault(
+                    f"no complete JPEG image for {silence_s:g} s, although data arrives",
+                    "check the camera, and that it sends Motion JPEG",
+                ) from error
+            raise CameraFault(f"no data for {silence_s:g} s", "check the camera and the network") from error
+
+    def _count_incomplete(self) -> int:
+        """Return the number of images that arrived incomplete since the last call."""
+        counted, self._counted = self._counted, self._stream.damaged
+        self._damaged.add(self._counted - counted)
+        return self._counted - counted
 
 
 class _LiveDecoder:
     """Decodes packets from a key frame on, and detects when decoding does not keep up.
 
-    ``left_out`` counts the packets dropped while waiting for a key frame.
+    ``left_out`` counts the frames that it does not return, because they precede a key frame or are damaged.
+    ``damaged`` counts the packets and frames that are damaged although the frames before them are known.
     """
 
-    def __init__(self, context: Any, name: str) -> None:
-        self._context, self._name = context, name
+    def __init__(self, context: Any, name: str, *, is_intra: bool) -> None:
+        self._context, self._name, self._is_intra = context, name, is_intra
         self._needs_key, self._waiting_since = True, time.monotonic()
-        self.left_out = self._errors = 0
+        self.left_out = self.damaged = self._errors = 0
+        self._begun = False  # a frame has been decoded since the last gap
         self._spent_s = 0.0  # on decoding since it last kept up
         self._warned = False
         context.thread_type, context.thread_count = "SLICE", _THREADS
@@ -143,18 +162,25 @@ class _LiveDecoder:
         elif (waiting.follows_gap or self._needs_key) and self._context.is_open:
             self._context.flush_buffers()
         self._needs_key = False
+        knows_references = self._begun or packet.is_keyframe
         try:
-            images = [image for image in self._context.decode(packet) if not image.is_corrupt]
+            decoded = self._context.decode(packet)
         except av.error.EOFError:
             return []
         except av.error.FFmpegError as error:
             self._errors += 1
+            self.damaged += knows_references
+            self.left_out += self._is_intra  # of other codecs, FFmpeg may still return the frame
             if self._errors >= _MAX_ERRORS:
                 raise CameraFault(
                     f"cannot decode its images ({error.strerror})", "restart the camera"
                 ) from error
             return []
+        images = [image for image in decoded if not image.is_corrupt]
+        self.left_out += len(decoded) - len(images)
+        self.damaged += len(decoded) - len(images) if knows_references else 0
         self._errors = 0 if images else self._errors
+        self._begun = self._begun or bool(images)
         return images
 
     def falls_behind(self, age_s: float, spent_s: float) -> bool:
@@ -179,4 +205,5 @@ class _LiveDecoder:
         return True
 
     def _restart(self) -> None:
+        self._begun = False
         self._needs_key, self._waiting_since = True, time.monotonic()

@@ -43,6 +43,7 @@ class PicameraDevice:
 
     def __init__(self, number: int, size: tuple[int, int] | None = None, rate: float | None = None) -> None:
         self.frame_rate: float | None = None
+        self.damaged = 0  # always: the images are not compressed
         self._number, self._requested = number, (size or _SIZE, rate or _RATE)
         self._size = self._requested[0]
         self._camera: Any = None

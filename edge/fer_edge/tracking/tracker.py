@@ -278,6 +278,7 @@ class Tracker:
         duplicates = find_duplicates(found)
         kept = [track for track in found if track not in duplicates]
         for track in self._tracks:
+            track.established = track in kept
             if track not in kept:
                 # A face that the detector missed too often, or that another track follows, is not searched further.
                 track.may_return = track.seen_s != time_s

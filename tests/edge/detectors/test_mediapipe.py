@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -292,6 +293,16 @@ class TestFailure:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("start", range(30_000, 190_000, 40_000))
+    def test_weights_that_are_no_numbers_are_an_error_and_not_no_face(
+        self, start: int, some_file: Path
+    ) -> None:
+        content = bytearray(Path(MODEL).read_bytes())
+        content[start : start + 256] = b"\xff" * 256
+        some_file.write_bytes(content)
+        with pytest.raises(DetectorError, match=rf"detector\.tflite: the model is damaged: .*; {REMEDY}"):
+            create_detector("mediapipe", model=some_file)
+
     @pytest.mark.parametrize("length", [10, 1000, 100_000, 228_000])
     def test_a_model_that_is_cut_off_is_an_error(self, length: int, some_file: Path) -> None:
         some_file.write_bytes(Path(MODEL).read_bytes()[:length])
@@ -320,9 +331,10 @@ class TestFailure:
 
 @installed
 class TestCommandLine:
-    def test_it_warns_of_telemetry_once_and_ends_cleanly(self, portrait_path: Path) -> None:
+    def test_it_warns_of_telemetry_once_and_ends_cleanly(self, portrait_path: Path, tmp_path: Path) -> None:
+        other = shutil.copy(portrait_path, tmp_path / "other.jpg")
         done = run_fer_edge(
-            "image", portrait_path, portrait_path, "--detector", "mediapipe", "--detector-model", MODEL
+            "image", portrait_path, other, "--detector", "mediapipe", "--detector-model", MODEL
         )
         assert done.returncode == 0
         assert len(done.stdout.splitlines()) == 2

@@ -326,6 +326,67 @@ class TestBroker:
                 wait_until(lambda: run.sink._connection.connections >= 2)
                 assert run.sink._connection._thread.is_alive()
 
+    @pytest.mark.parametrize(
+        ("kind", "said"),
+        [
+            ("long", "a packet of more than 65,536 bytes"),
+            ("never released", "does not release its messages"),
+            ("topic", "a topic that is not UTF-8"),
+        ],
+    )
+    def test_one_that_sends_without_limit_is_left(
+        self, kind: str, said: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        topic = b"\x00\x14homeassistant/status"
+
+        def packets() -> Iterator[bytes]:
+            if kind == "long":
+                yield b"\x30\xff\xff\xff\x7f" + topic
+                while True:
+                    yield bytes(1 << 20)
+            elif kind == "topic":
+                yield b"\x30\x05\x00\x02\xff\xfex"
+            for number in range(1, 1000):
+                yield b"\x34\x88\x27" + topic + number.to_bytes(2, "big") + bytes(5000 - 24)
+
+        def answer(server: socket.socket) -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client, suppress(OSError):
+                    client.sendall(b"\x20\x02\x00\x00")
+                    for packet in packets():
+                        client.sendall(packet)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=answer, args=(server,), daemon=True).start()
+            with Run(f"mqtt://127.0.0.1:{server.getsockname()[1]}/a") as run:
+                wait_until(lambda: said in caplog.text)
+                assert "connection closed: the broker" in caplog.text
+                wait_until(lambda: run.sink._connection.connections >= 5)
+        assert "dropped a message" not in caplog.text  # none of ours is to blame
+
+    def test_one_that_sends_many_messages_and_reads_the_answers_is_kept(self) -> None:
+        acknowledged = bytearray()
+
+        def answer(server: socket.socket) -> None:
+            client, _ = server.accept()
+            with client, suppress(OSError):
+                client.sendall(b"\x20\x02\x00\x00")
+                for number in range(1, 1501):
+                    client.sendall(b"\x32\x0b\x00\x01a" + number.to_bytes(2, "big") + b"online")
+                    while acknowledged.count(b"\x40\x02") < number:
+                        acknowledged.extend(client.recv(1000))
+                client.recv(1)
+
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=answer, args=(server,), daemon=True).start()
+            with Run(f"mqtt://127.0.0.1:{server.getsockname()[1]}/a") as run:
+                wait_until(lambda: acknowledged.count(b"\x40\x02") >= 1500)
+                assert run.sink._connection.connections == 1
+
     def test_a_host_that_does_not_exist(self, caplog: pytest.LogCaptureFixture) -> None:
         with Run("mqtt://no-such-host.invalid/a"):
             wait_until(lambda: "host not found" in caplog.text)

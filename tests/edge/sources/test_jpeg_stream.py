@@ -67,3 +67,27 @@ def test_an_image_without_end_takes_bounded_memory(monkeypatch: pytest.MonkeyPat
         assert list(splitter.feed(bytes(100_000))) == []
     assert splitter.broken >= 1
     assert list(splitter.feed(SMOOTH)) == [SMOOTH]
+
+
+HEAD = b"\r\n--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 4000\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
+@pytest.mark.parametrize(
+    ("broken", "count"),
+    [
+        (b"", 0),
+        (HEAD + SMOOTH, 0),
+        (HEAD + NOISY[:6000], 1),
+        (HEAD + bytes(range(250)) * 16, 1),
+        ((HEAD + bytes(4000)) * 3, 3),
+        (HEAD, 0),  # an empty part is not an image
+        (b"\r\n--frame\r\nContent-Type: text/plain\r\n\r\n" + bytes(4000), 0),
+    ],
+)
+def test_parts_that_should_be_images_are_counted(broken: bytes, count: int, size: int) -> None:
+    splitter = JpegSplitter()
+    data = HEAD + SMOOTH + broken + HEAD + SMOOTH
+    images = [image for at in range(0, len(data), size) for image in splitter.feed(data[at : at + size])]
+    assert images[0] == images[-1] == SMOOTH
+    assert splitter.broken == count

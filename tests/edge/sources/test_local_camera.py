@@ -54,13 +54,14 @@ class Webcam:
     def get(self, name: int) -> float:
         return self.rate if name == cv2.CAP_PROP_FPS else 0.0
 
-    def read(self) -> tuple[bool, Any]:
+    def grab(self) -> bool:
         time.sleep(0.01)
         if Webcam.blocked.is_set():
             time.sleep(30)
-        if not Webcam.there:
-            return False, None
-        self.number += 1
+        self.number += Webcam.there
+        return Webcam.there
+
+    def retrieve(self) -> tuple[bool, Any]:
         image = Webcam.image(self.number)
         return image is not None, image
 
@@ -104,6 +105,16 @@ class TestFrames:
                 assert newest - frame.image[0, 0, 0] <= newest // 2 + 3
                 time.sleep(0.2)
         assert frame.index > 12
+
+    def test_images_that_cannot_be_decoded_leave_a_gap(
+        self, webcam: type[Webcam], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        webcam.image = staticmethod(lambda number: plain(number) if number % 3 else None)
+        with camera("0") as source:
+            frames = [item for item, _ in zip(source, range(24), strict=False) if isinstance(item, Frame)]
+        assert [frame.image[0, 0, 0] - frame.index for frame in frames] == [1] * 24
+        assert caplog.messages[0] == "camera 0: skipped 1 damaged frame; check the camera and its connection"
+        assert "skipped 10 damaged frames so far" in caplog.messages[1]
 
     @needs_device_folder
     def test_opencv_itself_reads_them(self) -> None:

@@ -205,6 +205,23 @@ class TestFrames:
 
         assert len(first_frames(serve(answer).url, 2)) == 2
 
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirection_to_another_port_of_the_host(self, serve: Serve, status: int) -> None:
+        target = serve(mjpeg(JPEGS)).url
+        redirecting = serve(lambda c: c.head(status=f"{status} Moved", length=0, more=f"Location: {target}"))
+        assert len(first_frames(redirecting.url, 2)) == 2
+
+    def test_a_redirection_with_an_endless_body(self, serve: Serve) -> None:
+        def answer(client: Client) -> None:
+            if client.path == "/stream":
+                client.head(status="302 Found", more="Location: /live")
+                while client.wait(0):
+                    client.send(bytes(1 << 16))
+            else:
+                mjpeg(JPEGS)(client)
+
+        assert len(first_frames(serve(answer).url, 2)) == 2
+
     def test_h264_in_a_transport_stream(self, serve: Serve) -> None:
         url = serve(transport_stream(encode_ts(), rate=50)).url
         with camera(url) as source:
@@ -218,6 +235,47 @@ class TestFrames:
             frame = next(iter(source))
         assert isinstance(frame, Frame)
         assert number_in(frame.gray) == 25  # the next key frame, without gray frames before it
+
+
+class TestDamage:
+    @pytest.mark.parametrize("damage", ["truncated", "no image", "not decodable"])
+    def test_damaged_images_leave_a_gap_and_are_reported(
+        self, serve: Serve, damage: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def answer(client: Client) -> None:
+            client.head("multipart/x-mixed-replace; boundary=frame")
+            number = 0
+            while client.wait(0.02):
+                jpeg = JPEGS[number % 32]
+                if number % 3 == 2:
+                    jpeg = {
+                        "truncated": jpeg[: len(jpeg) // 2],
+                        "no image": noise(40, 40).tobytes(),
+                        "not decodable": jpeg[:2] + jpeg[-2:],
+                    }[damage]
+                client.send(part(jpeg))
+                number += 1
+
+        frames = first_frames(serve(answer).url, 30)
+        assert steps(frames) == [0] * 30
+        assert frames[-1].index >= 43
+        assert caplog.messages[0].endswith("skipped 1 damaged frame; check the camera and its connection")
+        assert caplog.messages[1].endswith(
+            "skipped 10 damaged frames so far; check the camera and its connection"
+        )
+        assert len(caplog.messages) == 2
+
+    def test_a_damaged_packet_of_a_stream_is_counted(
+        self, serve: Serve, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        chunks = encode_ts(50, gop=50)
+        packet = bytearray(chunks[20])
+        slice_at = packet.rfind(b"\x00\x00\x01\x41") + 4
+        packet[slice_at : slice_at + 8] = b"\xff" * 8
+        url = serve(transport_stream([*chunks[:20], bytes(packet), *chunks[21:]], rate=50)).url
+        frames = first_frames(url, 40)
+        assert [frame.index for frame in frames] == list(range(40))  # FFmpeg conceals the damage
+        assert ["skipped 1 damaged frame" in text for text in caplog.messages] == [True]
 
 
 class TestNoStream:
@@ -294,9 +352,10 @@ class TestNoStream:
             while client.wait(0.01):
                 client.send(b"--frame\r\nContent-Type: text/plain\r\n\r\nhello\r\n")
 
-        assert "no data for 0.7 s" in refusal(serve(answer).url)
+        said = refusal(serve(answer).url)
+        assert "no complete JPEG image for 0.7 s, although data arrives; check the camera" in said
 
-    @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp"])
+    @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp", "rtmp"])
     def test_an_address_that_nobody_answers(self, scheme: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
@@ -316,10 +375,9 @@ class TestNoStream:
     def test_an_address_that_is_none(self, url: str) -> None:
         assert "; check" in refusal(url)
 
-    def test_an_unknown_scheme(self) -> None:
-        assert "does not support this kind of address; use rtsp:// or http://" in refusal(
-            "gopher2://127.0.0.1/"
-        )
+    @pytest.mark.parametrize("url", ["gopher2://127.0.0.1/", "foo://x", "lavfi://testsrc"])
+    def test_an_unknown_scheme(self, url: str) -> None:
+        assert "does not support this kind of address; use rtsp:// or http://" in refusal(url)
 
     def test_another_protocol_s_server(self, serve: Serve) -> None:
         def answer(client: Client) -> None:
@@ -353,6 +411,16 @@ class TestNoStream:
     def test_a_redirection_that_leads_nowhere(self, serve: Serve, target: str) -> None:
         server = serve(lambda client: client.head(status="302 Found", length=0, more=f"Location: {target}"))
         assert "the server redirects to an address that cannot be read (302)" in refusal(server.url)
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirection_to_another_host(self, serve: Serve, status: int) -> None:
+        other = serve(mjpeg(JPEGS))
+        target = other.url.replace("127.0.0.1", "user:secret@localhost")
+        server = serve(lambda c: c.head(status=f"{status} Moved", length=0, more=f"Location: {target}"))
+        said = refusal(server.url)
+        shown = other.url.replace("127.0.0.1", "user:***@localhost")
+        assert f"the server redirects to another host ({shown}); use that address if you trust it" in said
+        assert other.requests == []
 
     def test_an_image_that_claims_any_size(self, serve: Serve) -> None:
         jpeg = bytearray(JPEGS[0])

@@ -148,7 +148,7 @@ TRAITS = {
     "all sizes": DetectorTraits(cheap_parts=True, all_sizes=True),
     "never": DetectorTraits(),
 }
-"""How a detector searches parts of a frame."""
+"""Ways in which a detector searches parts of a frame."""
 
 
 class SceneDetector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -187,6 +188,24 @@ class TestFindingFaces:
         run = track(scene, 3, detect_every, SceneDetector(scene, false_at=0.0))
         assert len(run[0]) == 2
         assert ids(run[-1]) == [id_at(run[0], FaceBox(150, 80, 60, 60))]
+
+    @EVERY
+    def test_a_box_on_part_of_a_followed_face_does_not_end_it(self, detect_every: int | None) -> None:
+        class Eyes(SceneDetector):
+            """Takes an eye of a large face for a face in some searches, with more hits than the face has."""
+
+            def detect(
+                self, frame: Frame, roi: FaceBox | None = None, **sizes: float | None
+            ) -> tuple[Detection, ...]:
+                found = super().detect(frame, roi, **sizes)
+                if roi is not None or frame.index < 8:
+                    return tuple(replace(face, support=6) for face in found)
+                return (Detection(FaceBox(150, 70, 40, 40), support=9),)
+
+        scene = Scene(still(90, 40, 130))
+        run = track(scene, 2, detect_every, Eyes(scene))
+        assert [ids(faces) for faces in run] == [[0]] * 50
+        assert all(faces[0].detection.box.width > 100 for faces in run)
 
     @EVERY
     def test_an_empty_room_has_none(self, detect_every: int | None) -> None:

@@ -20,6 +20,7 @@ from fer_edge.runtime.shutdown import is_interrupted
 from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.mqtt.address import BrokerAddress
 from fer_edge.sinks.mqtt.failures import Failure, explain_error, explain_refusal, explain_silence
+from fer_edge.sinks.mqtt.incoming import IncomingLimits, PacketError, create_limited_client, read_topic
 from fer_edge.sinks.mqtt.outbox import Message, MessageKind, Outbox
 from fer_edge.sinks.mqtt.suspects import RejectedMessageFinder
 
@@ -71,6 +72,7 @@ class Hooks:
 class _ConnectionState:
     """The state of one connection: messages in flight and the broker's answer."""
 
+    limits: IncomingLimits = field(default_factory=IncomingLimits)
     in_flight: dict[int, Message] = field(default_factory=dict)
     answer: Any = None
     since: float = 0.0
@@ -237,6 +239,9 @@ class BrokerConnection:
             client = self._create_client(talk)
             client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_S)
             return self._talk(client, talk)
+        except PacketError as error:
+            talk.sent = 0.0  # we close the connection, so none of our messages is to blame
+            return Failure(f"connection closed: {error}")
         except Exception as error:  # noqa: BLE001  (Paho may raise anything on malformed input)
             if talk.since:
                 return Failure(f"connection lost: {error}")
@@ -247,10 +252,11 @@ class BrokerConnection:
                     connected.close()
 
     def _create_client(self, talk: _ConnectionState) -> Client:
-        from paho.mqtt.client import Client, MQTTv311
+        from paho.mqtt.client import MQTTv311
         from paho.mqtt.enums import CallbackAPIVersion
 
-        client = Client(
+        client: Client = create_limited_client(
+            talk.limits,
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             protocol=MQTTv311,
@@ -272,8 +278,9 @@ class BrokerConnection:
                 self._suspects.note_acknowledged(message)
 
         def on_message(_client: Client, _data: Any, message: MQTTMessage) -> None:
+            topic = read_topic(message)
             if not message.retain:
-                self._hooks.receive(message.topic, bytes(message.payload))
+                self._hooks.receive(topic, bytes(message.payload))
 
         client.on_connect, client.on_publish, client.on_message = on_connect, on_publish, on_message
         return client
@@ -298,6 +305,8 @@ class BrokerConnection:
                 if talk.since and self._advance(client, talk):
                     return None
                 self._wait(client, selector, connected)
+                if not client.want_write():
+                    talk.limits.note_answered()
         if talk.answer is not None and talk.answer.is_failure:
             return explain_refusal(talk.answer)
         if not talk.since:
