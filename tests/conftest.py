@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.chromium import CHROMIUM, Browser
 from fer_edge.cli.messages import configure_messages
+from fer_edge.runtime.shutdown import install_signal_handlers
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -116,6 +117,7 @@ def pytest_runtest_setup() -> None:
     An earlier test may have changed both, and nohup or a background job ignores signals.
     """
     configure_messages()
+    install_signal_handlers()  # forgets the signals of earlier tests
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if hasattr(signal, "SIGHUP"):

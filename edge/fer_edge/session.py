@@ -16,7 +16,7 @@ from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.rendering.anonymize import Anonymizer, AnonymizerMode, Cover
 from fer_edge.rendering.view import View
-from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.shutdown import finish_before_interruption, raise_if_interrupted
 from fer_edge.sinks.base import IdleSink, RunStatus, Sink
 from fer_edge.statistics import PersonSummary, RunStatistics, WarningCollector, compute_shares
 from fer_edge.types import Discontinuity, FrameResult, SkippedInput
@@ -116,6 +116,10 @@ class Session:
 
     def _take(self, result: FrameResult | SkippedInput) -> None:
         """Deliver a result or, if faces are hidden, the earlier results that are due."""
+        with finish_before_interruption():  # a frame is in all outputs and statistics, or in none
+            self._process(result)
+
+    def _process(self, result: FrameResult | SkippedInput) -> None:
         if self._events is not None and isinstance(result, FrameResult):
             self._events.handle_result(result)
         if self._anonymizer is None:
@@ -149,13 +153,14 @@ class Session:
 
     def _deliver(self, result: FrameResult | SkippedInput, covers: Sequence[Cover] = ()) -> None:
         try:
-            self._write(result, covers)
-            self.statistics.duration_s = time.perf_counter() - self._started
-            self.statistics.add(result)
-            self._status.frames = self.statistics.frames
-            self._status.frames_dropped = self._pipeline.frames_dropped
-            if self._on_result is not None:
-                self._on_result(result)
+            with finish_before_interruption():
+                self._write(result, covers)
+                self.statistics.duration_s = time.perf_counter() - self._started
+                self.statistics.add(result)
+                self._status.frames = self.statistics.frames
+                self._status.frames_dropped = self._pipeline.frames_dropped
+                if self._on_result is not None:
+                    self._on_result(result)
         except Exception:
             self._anonymizer = None  # the delayed results cannot be written either
             raise

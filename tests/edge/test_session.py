@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -19,6 +21,7 @@ from fer_edge.rendering import view as rendering
 from fer_edge.rendering.annotate import annotate
 from fer_edge.rendering.view import View
 from fer_edge.runtime.latency import STAGES
+from fer_edge.runtime.shutdown import Terminated, install_signal_handlers
 from fer_edge.session import RunStatistics, Session, StopConditions, build_summary
 from fer_edge.sources.base import SourceItem
 from fer_edge.types import (
@@ -231,6 +234,25 @@ class TestErrors:
         sinks = [RecordingSink(), RecordingSink()]
         run(numbered_frames(3, then=error()), *sinks, error=error)
         assert all(sink.events[-1] == "close" for sink in sinks)
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows terminates processes immediately")
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_while_a_frame_is_written_leaves_it_complete(
+        self, number: signal.Signals, run: Run
+    ) -> None:
+        class Interrupted(RecordingSink):
+            def write(self, result: View | SkippedInput) -> None:
+                super().write(result)
+                if len(self.results) == 2:
+                    os.kill(os.getpid(), number)
+
+        install_signal_handlers()
+        sinks = [Interrupted(), RecordingSink()]
+        told: list[object] = []
+        error = KeyboardInterrupt if number == signal.SIGINT else Terminated
+        statistics = run(numbered_frames(5), *sinks, error=error, on_result=told.append).statistics
+        assert statistics.frames == len(told) == 2
+        assert all(sink.events == ["open", "write", "write", "close"] for sink in sinks)
 
     def test_a_sink_s_error_closes_every_sink(self, run: Run) -> None:
         failing, other = RecordingSink(fails_at="write"), RecordingSink()

@@ -49,6 +49,8 @@ def run_report(options: ReportOptions) -> None:
     report = Report()
     files = open_results(options.rows, report.problems)
     _refuse_input(options.output, files)
+    if options.output is not None and options.output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{options.output}: the page is HTML; name it for example report.html")
     _gather(report, files)
     if not report.sources:
         raise SourceError(

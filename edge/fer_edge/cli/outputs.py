@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.locks import lock_file
 from fer_edge.runtime.process_title import hide_password
 from fer_edge.runtime.service import ServiceNotifier
 from fer_edge.sinks.averaging import AveragingSink
@@ -57,6 +58,8 @@ __all__ = [
     "create_publisher",
     "create_sinks",
     "create_windows",
+    "has_other_outputs",
+    "lock_continued",
     "open_continuation",
     "rotates",
     "shows_images",
@@ -118,6 +121,16 @@ def check_outputs(options: RunOptions, inputs: Sequence[str | Path], *, live: bo
         check_file(options.summary, overwrite=options.overwrite or options.append)
 
 
+def has_other_outputs(options: RunOptions) -> bool:
+    """Return whether a run writes anything but standard output."""
+    named = (options.output, options.summary, options.faces, options.serve, options.mqtt)
+    return (
+        any(each is not None for each in named)
+        or not all(map(is_standard_output, options.results))
+        or any(action.lower() != "print" for action in options.actions)
+    )
+
+
 def _can_collide(names: Sequence[TimedName], paths: Sequence[str | Path]) -> bool:
     """Return whether a timed name can expand to another name or path.
 
@@ -149,6 +162,20 @@ def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = Fal
     if live:
         return Continuation.of_live(targets)
     return Continuation(targets, {"model": model.sha256[:12], **collect_settings(options)})
+
+
+@contextmanager
+def lock_continued(options: RunOptions) -> Iterator[None]:
+    """Lock the results files that ``--append`` continues until the block ends.
+
+    Raises OutputError if another program is writing to one of them.
+    """
+    targets = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
+    with ExitStack() as stack:
+        for path in map(Path, targets if options.append else ()):
+            if path.parent.is_dir() and path != Path(STANDARD_OUTPUT):
+                stack.enter_context(lock_file(path))
+        yield
 
 
 def _split_rows(target: str) -> tuple[str, str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import Final
 
 import click
 import cv2
 
 from fer_edge.cli.broker import create_tls_files
-from fer_edge.cli.inputs import Inputs
+from fer_edge.cli.closed_reader import survive_closed_reader
+from fer_edge.cli.inputs import Inputs, open_videos
 from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.outputs import (
     Sinks,
@@ -19,6 +20,8 @@ from fer_edge.cli.outputs import (
     create_publisher,
     create_sinks,
     create_windows,
+    has_other_outputs,
+    lock_continued,
     open_continuation,
     rotates,
     shows_images,
@@ -43,7 +46,7 @@ from fer_edge.sinks.continuation import Continuation
 from fer_edge.sinks.registry import is_standard_output
 from fer_edge.types import StreamInfo
 
-__all__ = ["RunOptions", "run", "select_videos"]
+__all__ = ["RunOptions", "run", "run_videos"]
 
 # The most frames between two searches that fit into the half second by which --anonymize delays results.
 _MAX_UNSEARCHED: Final = 8
@@ -52,6 +55,19 @@ _INTERRUPTED: Final = "Interrupted; the results written so far are kept."
 
 def run(inputs: Inputs, options: RunOptions) -> None:
     """Process a source as the options specify; exit with status 1 if an input failed."""
+    with nullcontext() if inputs.source.info.live else lock_continued(options):
+        _process(inputs, options)
+
+
+def run_videos(addresses: Sequence[str], options: RunOptions) -> None:
+    """Process the videos that are not complete in the existing results; exit with status 1 if one failed."""
+    with lock_continued(options):
+        missing = _select_videos(addresses, options)
+        if missing:
+            _process(open_videos(missing, span=options.span, resumable=options.append), options)
+
+
+def _process(inputs: Inputs, options: RunOptions) -> None:
     keep_freed_memory()
     threads = choose_thread_count(options.threads)
     model = find_model(options.model)
@@ -72,6 +88,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
         for view in sinks.live_views:
             events.listen(view.send_event)
     with suppress_native_stderr(options.debug), ExitStack() as stack:
+        if has_other_outputs(options):
+            stack.enter_context(survive_closed_reader())
         for view in sinks.live_views:
             stack.enter_context(closing(view))
         cv2.setNumThreads(threads)
@@ -229,7 +247,7 @@ class _Run:
             self._continuation.finish_source(self._options.span.name_part(source))
 
 
-def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
+def _select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     """Return the videos that are not complete in the existing results.
 
     With ``--append``, also removes the rows of incomplete videos from the results.

@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterator
 from typing import Final
 
-from fer_edge.doctor.finding import Finding
-from fer_edge.errors import FerEdgeError, add_hint, describe_error
+from fer_edge.doctor.finding import Finding, split_remedy
+from fer_edge.errors import FerEdgeError, add_hint
 from fer_edge.sinks.mqtt.address import TlsFiles, parse_address
 
 __all__ = ["check_broker"]
@@ -29,8 +29,9 @@ def check_broker(url: str, files: TlsFiles | None = None) -> Iterator[Finding]:
         address = parse_address(url, files or TlsFiles())
         connection = BrokerConnection(address, f"fer-edge-doctor-{uuid.uuid4().hex[:12]}")
     except FerEdgeError as error:
-        what, _, remedy = describe_error(error).rpartition("; ")
-        yield Finding("red", "broker", what or remedy, remedy)
+        yield Finding(
+            "red", "broker", *split_remedy(error, "correct the address of the broker, or its files")
+        )
         return
     listener = _Listener()
     logger = logging.getLogger("fer_edge.sinks.mqtt")

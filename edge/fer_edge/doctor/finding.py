@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Finding", "Status"]
+from fer_edge.errors import FerEdgeError, describe_error
+
+__all__ = ["Finding", "Status", "split_remedy"]
 
 Status = Literal["green", "amber", "red"]
 """Green: works. Amber: something optional does not work well or at all. Red: fer-edge does not work."""
@@ -22,3 +24,10 @@ class Finding:
     name: str
     found: str
     remedy: str = ""
+
+
+def split_remedy(error: FerEdgeError, default: str) -> tuple[str, str]:
+    """Return what an error found and its remedy, or else ``default``."""
+    text = describe_error(error)
+    found, separator, remedy = text.rpartition("; ")
+    return (found, remedy) if separator else (text, default)

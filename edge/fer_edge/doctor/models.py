@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Final
 
-from fer_edge.doctor.finding import Finding
+from fer_edge.doctor.finding import Finding, split_remedy
 from fer_edge.runtime.json_text import parse_json
 
 __all__ = ["ANSWERS_SUFFIX", "check_detectors", "check_models", "compute_reference_scores"]
@@ -48,7 +48,7 @@ def check_models() -> Iterator[Finding]:
 
 
 def _check_model(name: str) -> Finding:
-    from fer_edge.errors import FerEdgeError, describe_error
+    from fer_edge.errors import FerEdgeError
     from fer_edge.models.find_model import find_model
 
     title = f"model {name}"
@@ -61,8 +61,7 @@ def _check_model(name: str) -> Finding:
         compute_reference_scores(name)
         took_ms = 1000 * (time.perf_counter() - started)
     except FerEdgeError as error:
-        what, _, remedy = describe_error(error).rpartition("; ")
-        return Finding("red", title, what or remedy, remedy if what else "reinstall fer-edge")
+        return Finding("red", title, *split_remedy(error, "reinstall fer-edge"))
     expected_path = model.path.with_suffix(ANSWERS_SUFFIX)
     what = f"{model.spec.variant}, sha256 {model.sha256[:12]}…"
     if not expected_path.is_file():

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from typing import Any, Final
 
 from fer_edge._version import __version__
-from fer_edge.doctor.finding import Finding
+from fer_edge.doctor.finding import Finding, split_remedy
 from fer_edge.errors import reason_of
 
 __all__ = ["check_opencv", "check_packages", "check_python", "check_video"]
@@ -102,13 +102,12 @@ def check_opencv() -> Iterator[Finding]:
     else:
         yield Finding("green", "OpenCV", found)
     from fer_edge.detectors.haar import load_cascade
-    from fer_edge.errors import DetectorError, describe_error
+    from fer_edge.errors import DetectorError
 
     try:
         load_cascade()
     except DetectorError as error:
-        what, _, remedy = describe_error(error).rpartition("; ")
-        yield Finding("red", "Haar cascade", what, remedy)
+        yield Finding("red", "Haar cascade", *split_remedy(error, "reinstall fer-edge"))
     else:
         yield Finding("green", "Haar cascade", "loads")
 

@@ -19,7 +19,7 @@ _LOG: Final = logging.getLogger(__name__)
 class PrintAction:
     """An action that prints the time, the rule and the face of each event.
 
-    A closed pipe ends the run; any other failure is a warning.
+    A closed pipe ends a run without other outputs; any other failure is a warning.
     """
 
     def perform(self, event: Event) -> None:

@@ -9,7 +9,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
@@ -24,10 +26,12 @@ from fer_edge.runtime.atomic_files import (
     staged_file,
 )
 from fer_edge.runtime.hashing import sha256_of_file
+from fer_edge.runtime.interruptible import CallThread
 
 __all__ = ["Download", "download_detector"]
 
 _SILENCE_S: Final = 30.0  # the longest time without data from the server
+_ANSWER_S: Final = 60.0  # until a server, or a proxy, has answered; both may send a byte now and then
 _MAX_S: Final = 300.0  # the longest time for a file
 _MAX_BYTES: Final = 16 << 20  # the largest file if the size is not known in advance
 _CHUNK: Final = 1 << 16
@@ -115,10 +119,12 @@ def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: f
     opener = urllib.request.build_opener(_NoDowngrade)
     most = _MAX_BYTES if size is None else size
     content = bytearray()
-    with opener.open(request, timeout=silence_s) as answer:
+    with closing(CallThread()) as calls, ExitStack() as stack:
+        answer = calls.run(partial(opener.open, request, timeout=silence_s), min(_ANSWER_S, most_s))
+        stack.callback(_close, answer, calls)
         stated = answer.headers.get("Content-Length", "")
         total = int(stated) if stated.isascii() and stated.isdecimal() else None
-        while chunk := answer.read1(_CHUNK):
+        while chunk := calls.run(partial(answer.read1, _CHUNK), max(0.0, deadline - time.monotonic())):
             content += chunk
             on_progress(len(content), total or size)
             if len(content) > most:
@@ -128,6 +134,12 @@ def _fetch(address: str, size: int | None, on_progress: OnProgress, silence_s: f
     if total is not None and len(content) < total and len(content) <= most:
         raise http.client.IncompleteRead(bytes(content), total - len(content))
     return bytes(content)
+
+
+def _close(answer: Any, calls: CallThread) -> None:
+    """Close an answer, unless a thread is still reading it: closing would wait for the read to end."""
+    with suppress(InterruptedError):
+        calls.run(answer.close, 0.0)
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
@@ -166,5 +178,7 @@ def _explain(error: Exception) -> str:
         return f"the download stopped after {len(error.partial):,} of {total:,} bytes"
     if isinstance(error, http.client.RemoteDisconnected | ConnectionResetError):
         return "the server closed the connection"
+    if isinstance(error, http.client.BadStatusLine | http.client.LineTooLong):
+        return "the response is not HTTP"
     reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or error
     return reason_of(reason)

@@ -56,8 +56,15 @@ def find_model(name_or_path: str | Path | None = None) -> ModelFile:
     else:
         path = Path(wanted)
         if not path.is_file():
+            fault = (
+                "is a folder"
+                if path.is_dir()
+                else "is not a regular file"
+                if path.exists()
+                else "does not exist"
+            )
             raise ModelError(
-                f"{wanted!r} {'is a folder' if path.is_dir() else 'does not exist'}; "
+                f"{wanted!r} {fault}; "
                 f"use a .tflite file or a bundled model ({', '.join(list_bundled_models())})"
             )
     check_tflite(path)

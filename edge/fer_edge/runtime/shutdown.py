@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -19,6 +19,7 @@ __all__ = [
     "INTERRUPTED",
     "TERMINATED",
     "Terminated",
+    "finish_before_interruption",
     "ignore_signals",
     "install_signal_handlers",
     "is_interrupted",
@@ -34,6 +35,7 @@ TERMINATED: Final = 143
 """The exit status after SIGTERM and SIGHUP."""
 
 _REPEATED_S: Final = 2.0  # signals within this time count as one: closing takes a moment
+_GRACE_S: Final = 1.0  # how long a step may take to finish after a signal
 
 
 class Terminated(BaseException):
@@ -45,6 +47,8 @@ class _Interruption:
 
     kind: type[BaseException] | None = None
     raised_at = 0.0  # on the monotonic clock
+    in_step = False  # a step is in progress that a signal should not cut
+    waits = False  # a signal arrived during the step
 
 
 class _Ending:
@@ -60,6 +64,7 @@ def install_signal_handlers() -> None:
     closing is not interrupted.
     """
     _Interruption.kind = None
+    _Interruption.in_step = _Interruption.waits = False
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
         signal.signal(signal.SIGINT, _interrupt)
@@ -73,7 +78,40 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
         return
     _Interruption.kind = KeyboardInterrupt if number == signal.SIGINT else Terminated
     _Interruption.raised_at = now
+    if _Interruption.in_step and hasattr(signal, "setitimer"):
+        _Interruption.waits = True
+        signal.signal(signal.SIGALRM, _end_grace)
+        signal.setitimer(signal.ITIMER_REAL, _GRACE_S)
+        return
     raise _Interruption.kind
+
+
+def _end_grace(_number: int, _frame: FrameType | None) -> None:
+    """Interrupt a step that does not finish, for example because the reader of a pipe has stopped reading."""
+    if _Interruption.waits and _Interruption.kind is not None:
+        _Interruption.waits = False
+        raise _Interruption.kind
+
+
+@contextmanager
+def finish_before_interruption() -> Iterator[None]:
+    """Let the block finish before a signal's exception is raised, for up to a second.
+
+    For steps that should be done completely or not at all. On Windows, the exception is raised at once.
+    """
+    if _Interruption.in_step:
+        yield
+        return
+    _Interruption.in_step = True
+    try:
+        yield
+    finally:
+        _Interruption.in_step = False
+        waits, _Interruption.waits = _Interruption.waits, False
+        if waits:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    if waits:
+        raise_if_interrupted()
 
 
 def run_program(run: Callable[[], int]) -> NoReturn:
@@ -142,7 +180,7 @@ def raise_if_interrupted() -> None:
     """Raise the exception of a signal that has arrived.
 
     Python drops an exception raised in a finalizer or in a library's callback, so long loops that use such a library
-    have to check for it.
+    have to check for it. Within :func:`finish_before_interruption`, nothing is raised.
     """
-    if _Interruption.kind is not None:
+    if _Interruption.kind is not None and not _Interruption.waits:
         raise _Interruption.kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -40,6 +41,14 @@ def is_video_path(name: str) -> bool:
     return not path.name.startswith(".") and path.suffix.lower() in VIDEO_SUFFIXES
 
 
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a pipe, socket or device, whose reading may never end."""
+    try:
+        return not stat.S_ISREG(entry.stat().st_mode)
+    except OSError:  # such as a broken link, which is reported when it is opened
+        return False
+
+
 def find_videos(folder: str, on_left_out: OnLeftOut = _ignore) -> list[str]:
     """Return the videos in a folder, sorted by name.
 
@@ -53,7 +62,7 @@ def find_videos(folder: str, on_left_out: OnLeftOut = _ignore) -> list[str]:
             for entry in entries:
                 if entry.is_dir() or is_system_file(entry.name):
                     continue
-                if is_video_path(entry.name):
+                if is_video_path(entry.name) and not _is_special(entry):
                     found.append(entry.path)
                 else:
                     others[Path(entry.name).suffix.lower()] += 1

@@ -9,11 +9,12 @@ import ssl
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from http.client import HTTPMessage
+from typing import IO, Any, Final, cast
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from fer_edge._version import __version__
-from fer_edge.errors import reason_of
+from fer_edge.errors import one_line, reason_of
 from fer_edge.sources.live import CameraFault
 from fer_edge.sources.urls import redact_credentials
 
@@ -21,6 +22,7 @@ __all__ = ["HttpStream", "describe_network_error", "describe_status"]
 
 _CHECK: Final = "check the address and that the camera is on"
 _CHUNK: Final = 1 << 16
+_SHOWN: Final = 200  # characters shown of an address that the server sent
 _BUSY: Final = frozenset({408, 425, 429})
 _STATUSES: Final = {
     403: (
@@ -61,7 +63,11 @@ class HttpStream:
         user, secret = unquote(parts.username or ""), unquote(parts.password or "")
         address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
         context = ssl._create_unverified_context()
-        handlers: list[urllib.request.BaseHandler] = [_Http(self._opened), _Https(self._opened, context)]
+        handlers: list[urllib.request.BaseHandler] = [
+            _Http(self._opened),
+            _Https(self._opened, context),
+            _SameHostRedirects(),
+        ]
         if user:
             passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
             passwords.add_password(None, address, user, secret)
@@ -159,6 +165,45 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
             return hashlib.sha256(text.encode()).hexdigest()
 
         return digest, lambda secret, data: digest(f"{secret}:{data}")
+
+
+class _SameHostRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to another path, port or to https, but not to another host.
+
+    Otherwise, a hostile camera could make this machine send requests to any address in its network.
+    """
+
+    def http_error_302(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage
+    ) -> Any:
+        target = urljoin(req.full_url, headers.get("Location") or headers.get("URI") or "")
+        host = urlsplit(target).hostname
+        if host and host != urlsplit(req.full_url).hostname:
+            shown = one_line(redact_credentials(target))[:_SHOWN]
+            fp.close()
+            raise CameraFault(
+                f"the server redirects to another host ({shown})",
+                "use that address if you trust it",
+                permanent=True,
+            )
+        # The base class reads the whole body, which may be endless.
+        return super().http_error_302(req, cast("IO[bytes]", _NoBody(fp)), code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+class _NoBody:
+    """A response whose body is not read."""
+
+    def __init__(self, response: IO[bytes]) -> None:
+        self._response = response
+
+    def read(self, _size: int = -1) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
 
 
 class _OpenResources:

@@ -87,12 +87,14 @@ class NetworkStream:
         except ValueError as error:
             raise describe_network_error(error) from error
         if scheme in ("http", "https"):
-            self._open_http()
+            self._open_http(scheme)
         else:
-            _resolve(host, port)
-            self._open_container(
-                self._address, _rtsp_options() if scheme.startswith("rtsp") else _timeout_options()
-            )
+            try:
+                self._open_container(self._address, _protocol_options(scheme))
+            except CameraFault as fault:
+                if not isinstance(fault.__cause__, av.error.ProtocolNotFoundError):
+                    _resolve(host, port)
+                raise
             length_s = (self._container.duration or 0) / av.time_base
             self._recording_s = length_s if length_s > 0 else None
         self._backlog.newest_only = self.is_intra
@@ -121,7 +123,7 @@ class NetworkStream:
         if self._http is not None:
             self._http.close()
 
-    def _open_http(self) -> None:
+    def _open_http(self, scheme: str) -> None:
         http = self._http = HttpStream(self._address, SILENCE_S)
         http.open()
         start = http.peek(_PEEK)
@@ -137,9 +139,8 @@ class NetworkStream:
         elif start.startswith(_PLAYLIST) or http.kind.endswith(_PLAYLIST_KINDS):
             http.close()
             self._http = None
-            self._open_container(
-                self._address, _timeout_options()
-            )  # FFmpeg fetches the segments of the playlist
+            # FFmpeg fetches the segments of the playlist
+            self._open_container(self._address, _protocol_options(scheme))
         else:
             self._open_container(http, {})
             if self._container.duration:
@@ -292,14 +293,15 @@ def _resolve(host: str | None, port: int | None) -> None:
             raise describe_network_error(error) from error
 
 
-def _rtsp_options() -> dict[str, str]:
-    """Return options that prefer TCP over UDP and request only video."""
-    return _timeout_options() | {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
-
-
-def _timeout_options() -> dict[str, str]:
+def _protocol_options(scheme: str) -> dict[str, str]:
+    """Return FFmpeg's timeouts for a protocol, and for RTSP options that prefer TCP and request only video."""
     microseconds = f"{SILENCE_S * 1e6:.0f}"
-    return {"timeout": microseconds, "rw_timeout": microseconds}
+    if scheme.startswith("rtmp"):  # whose option "timeout" would make FFmpeg wait for a client
+        return {"rw_timeout": microseconds}
+    options = {"timeout": microseconds, "rw_timeout": microseconds}
+    if scheme.startswith("rtsp"):
+        options |= {"rtsp_flags": "prefer_tcp", "allowed_media_types": "video"}
+    return options
 
 
 def _describe_ffmpeg_error(error: av.error.FFmpegError, address: str) -> CameraFault:
@@ -311,7 +313,9 @@ def _describe_ffmpeg_error(error: av.error.FFmpegError, address: str) -> CameraF
         return CameraFault("the server responded with an error (5xx)", _CHECK)
     if isinstance(error, av.error.ProtocolNotFoundError):
         return CameraFault(
-            "FFmpeg does not support this kind of address", "use rtsp:// or http://", permanent=True
+            "the bundled FFmpeg does not support this kind of address",
+            "use rtsp:// or http://",
+            permanent=True,
         )
     if isinstance(error, av.error.InvalidDataError):
         # An RTSP server reports this while its camera has not started yet.

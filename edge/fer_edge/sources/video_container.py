@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import av
 
 from fer_edge.errors import SourceError
-from fer_edge.sources.interruptible import CallThread
+from fer_edge.runtime.interruptible import CallThread
 from fer_edge.sources.object_store import is_object_url, open_object
 from fer_edge.sources.pipe import PipeReader
 from fer_edge.sources.urls import is_url, redact_credentials

@@ -134,7 +134,10 @@ def test_still_images_are_not_published(fer_edge: FerEdge, portrait_path: Path) 
 def test_a_file_that_cannot_be_read_is_an_error(fer_edge: FerEdge) -> None:
     done = fer_edge("video", "no such video", "--mqtt", "mqtts://host/a", "--mqtt-ca", "nowhere.pem")
     assert done.returncode == 1
-    assert done.stderr == "Error: nowhere.pem: cannot read file: No such file or directory\n"
+    assert (
+        done.stderr
+        == "Error: nowhere.pem: cannot read file: No such file or directory; check its name and permissions\n"
+    )
 
 
 def test_without_paho_it_names_the_extra() -> None:

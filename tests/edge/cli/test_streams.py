@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 from pathlib import Path
 
@@ -38,6 +39,28 @@ def test_a_closed_pipe_ends_it_quietly(clip: Path) -> None:
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("printing", ["-r -", "--when 'faces >= 0' --then print", "--when face --then print"])
+def test_a_closed_pipe_does_not_cut_other_outputs_short(printing: str, clip: Path, tmp_path: Path) -> None:
+    rows, images, summary = tmp_path / "rows.csv", tmp_path / "clip.mp4", tmp_path / "run.json"
+    done = run_shell(
+        f"fer-edge video '{clip}' {printing} -r '{rows}' -o '{images}' --summary '{summary}' | true"
+    )
+    warning = "standard output: closed by its reader; the run continues with its other outputs"
+    assert done.stderr == f"Warning: {warning}\n"
+    assert len(read_video(images)[0]) == FRAMES
+    assert len(rows.read_text().splitlines()) == 1 + FRAMES
+    record = json.loads(summary.read_text())
+    assert (record["frames"], record["warnings"]) == (FRAMES, [warning])
+
+
+def test_images_are_read_to_the_end_after_a_closed_pipe(portrait_path: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    images = " ".join([f"'{portrait_path}'"] * 3)
+    done = run_shell(f"fer-edge image {images} missing.jpg -r '{rows}' | true; exit ${{PIPESTATUS[0]}}")
+    assert done.returncode == 1
+    assert len(rows.read_text().splitlines()) == 1 + 3
 
 
 @full_device

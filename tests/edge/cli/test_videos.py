@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fer_edge.runtime.locks import lock_file
 from fer_edge.types import Image
 from tests.edge.support import FerEdge, names_in, read_rows, read_video, write_video
 
@@ -48,9 +50,10 @@ class TestSeveral:
         folder = videos("b.mp4", "a.mp4")
         (folder / "notes.txt").write_text("not a video")
         (folder / "c.mp4").mkdir()
+        os.mkfifo(folder / "d.mp4")
         done = fer_edge("video", folder, "-r", tmp_path / "rows.jsonl")
         assert done.returncode == 0, done.stderr
-        assert f"{folder}: 1 file skipped (1 .txt)" in done.stderr
+        assert f"{folder}: 2 files skipped (1 .mp4, 1 .txt)" in done.stderr
         rows = read_rows((tmp_path / "rows.jsonl").read_text())
         assert [Path(row["source"]).name for row in rows] == ["a.mp4"] * FRAMES + ["b.mp4"] * FRAMES
         assert [row["frame"] for row in rows] == [*range(FRAMES)] * 2
@@ -141,6 +144,17 @@ class TestAppend:
             ids = [(Path(row["source"]).name, int(row["face_id"])) for row in csv.DictReader(file)]
         highest = max(id_ for name, id_ in ids if name == "a.mp4")
         assert min(id_ for name, id_ in ids if name == "b.mp4") == highest + 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
+    def test_a_file_that_another_run_continues_is_refused(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        rows = tmp_path / "rows.jsonl"
+        with lock_file(rows):
+            done = fer_edge("video", videos("a.mp4"), "-r", rows, "--append")
+        assert done.returncode == 1
+        assert "another program is writing to this file" in done.stderr
+        assert names_in(tmp_path) == ["videos"]
 
     @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
     @pytest.mark.parametrize("name", ["a.mp4", 'a "b", c.mp4', "=a\u00e4.mp4"])

@@ -103,5 +103,5 @@ class TestTls:
         files = TlsFiles(authority=tmp_path / "missing.pem")
         (found,) = check_broker(f"mqtts://127.0.0.1:{broker.port}/home/door", files)
         assert found.status == "red"
-        assert "missing.pem" in found.found
-        assert found.remedy
+        assert found.found.endswith("missing.pem: cannot read file: No such file or directory")
+        assert found.remedy == "check its name and permissions"

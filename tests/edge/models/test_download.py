@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -49,6 +51,15 @@ class Publisher(BaseHTTPRequestHandler):
             self.close_connection = True
         elif name == "silent":
             self.server.stop.wait(10)  # type: ignore[attr-defined]
+        elif name == "slow":
+            while not self.server.stop.wait(0.02):  # type: ignore[attr-defined]
+                self.wfile.write(b"H")
+        elif name == "headers":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while not self.server.stop.wait(0.02):  # type: ignore[attr-defined]
+                self.wfile.write(b"X: y\r\n")
+        elif name == "noise":
+            self.wfile.write(bytes(range(128, 256)) * 4 + b"\r\n\r\n")
         elif name == "endless":
             self.send_response(200)
             self.end_headers()
@@ -158,6 +169,7 @@ def test_a_wrong_one_that_is_there_is_replaced(content: bytes, address: str, tmp
         ("pointer", "not the model: it is a Git LFS pointer"),
         ("page", "not the model: it is a web page"),
         ("empty", "not the model: it is an empty file"),
+        ("noise", "127.0.0.1: the response is not HTTP"),
         ("other", "not the model: its sha256 is"),
         ("endless", "not the model: its size is"),
     ],
@@ -175,7 +187,7 @@ def test_what_goes_wrong_is_said_with_how_to_get_it_by_hand(
     assert names_in(tmp_path / "new") == []
 
 
-@pytest.mark.parametrize("path", ["silent", "dripping"])
+@pytest.mark.parametrize("path", ["silent", "dripping", "slow", "headers"])
 def test_a_server_that_takes_too_long_is_given_up(path: str, address: str, tmp_path: Path) -> None:
     started = time.monotonic()
     with pytest.raises(DownloadError, match="the server timed out"):
@@ -217,6 +229,30 @@ def test_the_environment_s_proxy_is_used(
     monkeypatch.setenv("http_proxy", address)
     monkeypatch.setenv("no_proxy", "")
     assert download_detector(published("http://publisher.invalid/model"), tmp_path).downloaded
+
+
+@pytest.mark.parametrize("sent", [b"H", b"HTTP/1.1 200 OK\r\nX: y\r\n", b"X: y\r\n"])
+def test_a_proxy_that_never_answers_is_given_up(
+    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.recv(1000)
+            connection.sendall(sent)
+            while not ended.wait(0.02):
+                connection.sendall(sent[-6:])
+
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.raises(DownloadError, match=r"the server timed out|not HTTP"):
+            download_detector(published("https://publisher.invalid/model"), tmp_path, most_s=0.5)
+        ended.set()
+        thread.join()
 
 
 def test_a_proxy_that_is_no_address_is_said(

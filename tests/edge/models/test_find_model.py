@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -53,3 +54,9 @@ def test_a_file_is_found_by_its_path_with_its_hash_and_size(tmp_path: Path) -> N
 def test_a_model_that_is_not_there_is_an_error_that_lists_the_bundled_ones(name: str) -> None:
     with pytest.raises(ModelError, match=DEFAULT_MODEL):
         find_model(name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="/dev/null is not a file on Windows")
+def test_a_device_is_not_a_model() -> None:
+    with pytest.raises(ModelError, match=r"'/dev/null' is not a regular file; use a \.tflite file"):
+        find_model("/dev/null")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fer_edge.runtime import shutdown
 from fer_edge.runtime.shutdown import (
     Terminated,
+    finish_before_interruption,
     ignore_signals,
     install_signal_handlers,
     is_interrupted,
@@ -76,3 +78,51 @@ def test_the_end_of_a_program_is_not_interrupted() -> None:
     for number, _ in SIGNALS:
         os.kill(os.getpid(), number)
     assert not is_interrupted()
+
+
+@pytest.mark.parametrize(("number", "error"), SIGNALS)
+def test_a_step_is_finished_first(number: signal.Signals, error: type[BaseException]) -> None:
+    install_signal_handlers()
+    done: list[str] = []
+
+    def step() -> None:
+        with finish_before_interruption():
+            with finish_before_interruption():
+                os.kill(os.getpid(), number)
+                done.append("inner")
+            done.append("outer")
+        done.append("next")
+
+    with pytest.raises(error):
+        step()
+    assert done == ["inner", "outer"]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    with finish_before_interruption():  # a later step, while closing, is not interrupted by the same signal
+        done.append("closing")
+    assert done[-1] == "closing"
+
+
+def test_a_step_that_does_not_finish_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutdown, "_GRACE_S", 0.05)
+    install_signal_handlers()
+
+    def step() -> None:
+        with finish_before_interruption():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+
+    with pytest.raises(Terminated):
+        step()
+
+
+def test_an_error_of_the_step_is_not_replaced() -> None:
+    install_signal_handlers()
+
+    def step() -> None:
+        with finish_before_interruption():
+            os.kill(os.getpid(), signal.SIGINT)
+            raise ValueError("disk full")
+
+    with pytest.raises(ValueError, match="disk full"):
+        step()
+    assert is_interrupted()

@@ -117,6 +117,16 @@ class TestCredentials:
         with pytest.raises(OutputError, match="cannot read the password"):
             parse("mqtt://me@host/a", PASSWORD_FILE=str(file))
 
+    @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+    def test_endless_files_are_refused(self) -> None:
+        environment = {"FER_EDGE_MQTT_USER": "u", "FER_EDGE_MQTT_PASSWORD_FILE": "/dev/zero"}
+        with pytest.raises(
+            OutputError, match=r"/dev/zero: cannot read the password .*: File too large; check"
+        ):
+            parse_address("mqtt://host/a", environment=environment)
+        with pytest.raises(OutputError, match="/dev/zero: cannot read file: File too large; check"):
+            parse_address("mqtts://host/a", TlsFiles(authority=Path("/dev/zero")), {})
+
     def test_empty_variables_are_none(self) -> None:
         address = parse("mqtt://host/a", USER="", PASSWORD="", PASSWORD_FILE="")
         assert (address.user, address.password) == (None, None)

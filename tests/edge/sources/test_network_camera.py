@@ -205,6 +205,23 @@ class TestFrames:
 
         assert len(first_frames(serve(answer).url, 2)) == 2
 
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirection_to_another_port_of_the_host(self, serve: Serve, status: int) -> None:
+        target = serve(mjpeg(JPEGS)).url
+        redirecting = serve(lambda c: c.head(status=f"{status} Moved", length=0, more=f"Location: {target}"))
+        assert len(first_frames(redirecting.url, 2)) == 2
+
+    def test_a_redirection_with_an_endless_body(self, serve: Serve) -> None:
+        def answer(client: Client) -> None:
+            if client.path == "/stream":
+                client.head(status="302 Found", more="Location: /live")
+                while client.wait(0):
+                    client.send(bytes(1 << 16))
+            else:
+                mjpeg(JPEGS)(client)
+
+        assert len(first_frames(serve(answer).url, 2)) == 2
+
     def test_h264_in_a_transport_stream(self, serve: Serve) -> None:
         url = serve(transport_stream(encode_ts(), rate=50)).url
         with camera(url) as source:
@@ -338,7 +355,7 @@ class TestNoStream:
         said = refusal(serve(answer).url)
         assert "no complete JPEG image for 0.7 s, although data arrives; check the camera" in said
 
-    @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp"])
+    @pytest.mark.parametrize("scheme", ["http", "rtsp", "tcp", "rtmp"])
     def test_an_address_that_nobody_answers(self, scheme: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
@@ -358,10 +375,9 @@ class TestNoStream:
     def test_an_address_that_is_none(self, url: str) -> None:
         assert "; check" in refusal(url)
 
-    def test_an_unknown_scheme(self) -> None:
-        assert "does not support this kind of address; use rtsp:// or http://" in refusal(
-            "gopher2://127.0.0.1/"
-        )
+    @pytest.mark.parametrize("url", ["gopher2://127.0.0.1/", "foo://x", "lavfi://testsrc"])
+    def test_an_unknown_scheme(self, url: str) -> None:
+        assert "does not support this kind of address; use rtsp:// or http://" in refusal(url)
 
     def test_another_protocol_s_server(self, serve: Serve) -> None:
         def answer(client: Client) -> None:
@@ -395,6 +411,16 @@ class TestNoStream:
     def test_a_redirection_that_leads_nowhere(self, serve: Serve, target: str) -> None:
         server = serve(lambda client: client.head(status="302 Found", length=0, more=f"Location: {target}"))
         assert "the server redirects to an address that cannot be read (302)" in refusal(server.url)
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirection_to_another_host(self, serve: Serve, status: int) -> None:
+        other = serve(mjpeg(JPEGS))
+        target = other.url.replace("127.0.0.1", "user:secret@localhost")
+        server = serve(lambda c: c.head(status=f"{status} Moved", length=0, more=f"Location: {target}"))
+        said = refusal(server.url)
+        shown = other.url.replace("127.0.0.1", "user:***@localhost")
+        assert f"the server redirects to another host ({shown}); use that address if you trust it" in said
+        assert other.requests == []
 
     def test_an_image_that_claims_any_size(self, serve: Serve) -> None:
         jpeg = bytearray(JPEGS[0])

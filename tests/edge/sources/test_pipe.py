@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fer_edge.sources.interruptible import CallThread
+from fer_edge.runtime.interruptible import CallThread
 from fer_edge.sources.pipe import PipeReader
 
 unix_only = pytest.mark.skipif(os.name == "nt", reason="select works only on sockets on Windows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ __all__ = ["BrokerAddress", "TlsFiles", "create_tls_context", "parse_address"]
 _EXAMPLE: Final = "mqtt://host/topic, such as mqtt://192.168.1.5/home/door"
 _PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 _SPARE: Final = len("/availability")  # the longest suffix below the base topic
+_MAX_FILE: Final = 4 << 20  # bytes of a password or certificate file; bundles of all authorities have 0.3 MB
 _MAX_CREDENTIAL: Final = 65_535  # bytes, the limit in MQTT 3.1.1
 _USER: Final = "FER_EDGE_MQTT_USER"
 _PASSWORD: Final = "FER_EDGE_MQTT_PASSWORD"
@@ -109,11 +111,12 @@ def _find_credentials(
     file = environment.get(_PASSWORD_FILE)
     if password is None and file:
         try:
-            password = Path(file).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+            password = _read_small_file(Path(file)).decode().removesuffix("\n").removesuffix("\r")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise OutputError(
-                f"{file}: cannot read the password file named in {_PASSWORD_FILE}: {reason}"
+                f"{file}: cannot read the password file named in {_PASSWORD_FILE}: {reason}; "
+                "check its name, permissions and content"
             ) from None
     if password is not None and user is None:
         raise UsageError(f"an MQTT password needs a user; set one in the URL or in {_USER}")
@@ -129,6 +132,15 @@ def _find_credentials(
     return user, password
 
 
+def _read_small_file(path: Path) -> bytes:
+    """Return the content of a file or pipe. Raises OSError, also if it is too large or endless."""
+    with path.open("rb") as file:
+        content = file.read(_MAX_FILE + 1)
+    if len(content) > _MAX_FILE:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return content
+
+
 def create_tls_context(files: TlsFiles) -> ssl.SSLContext:
     """Return a TLS context for the given files.
 
@@ -139,9 +151,11 @@ def create_tls_context(files: TlsFiles) -> ssl.SSLContext:
     for path in (files.authority, files.certificate, files.key):
         if path is not None:
             try:
-                path.read_bytes()
+                _read_small_file(path)
             except OSError as error:
-                raise OutputError(f"{path}: cannot read file: {error.strerror or error}") from error
+                raise OutputError(
+                    f"{path}: cannot read file: {error.strerror or error}; check its name and permissions"
+                ) from error
     try:
         context = ssl.create_default_context(cafile=files.authority)
     except (ssl.SSLError, ValueError) as error:
