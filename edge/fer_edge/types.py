@@ -79,7 +79,7 @@ class Frame:
     ``source`` is the path, URL or camera as the user gave it. ``index`` counts from 0 in the source. ``time_s`` is
     the time on the source's clock: the presentation time in a video, seconds since the start for a camera, None for
     a still image. ``clock`` is the wall-clock time, with its UTC offset, at which a live source delivered the frame;
-    None for other sources. Raises ValueError for an array of another kind, and for an invalid index or time.
+    None for other sources. Raises ValueError for an array that is not an image, and for an invalid index or time.
 
     >>> import numpy as np
     >>> from fer_edge import Frame

@@ -30,9 +30,9 @@ BAD_USES: list[tuple[list[str], int, str]] = [
     (["image", "face.jpg", "-r", "rows.xlsx"], 2, "jsonl, csv"),
     (["image", "face.jpg", "-r", "nowhere/rows.csv"], 1, "nowhere"),
     (["image", "face.jpg", "-o", "out.xyz"], 2, "unsupported image format"),
-    (["image", "face.jpg", "face.jpg", "-o", "out.png"], 2, "specify a folder"),
+    (["image", "face.jpg", "./face.jpg", "-o", "out.png"], 2, "specify a folder"),
     (["image", "face.jpg", "-o", "face.jpg", "--overwrite"], 2, "is an input"),
-    (["image", "face.jpg", "face.jpg", "-o", ".", "--overwrite"], 2, "is an input"),
+    (["image", "face.jpg", "./face.jpg", "-o", ".", "--overwrite"], 2, "is an input"),
     (["folder", ".", "-o", ".", "--overwrite"], 2, "is an input"),
     (["image", "face.jpg", "-r", "a.csv", "--summary", "a.csv"], 2, "named twice"),
     (

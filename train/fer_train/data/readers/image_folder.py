@@ -211,7 +211,7 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
     _refuse_loose_images(root)
     if len(folders) == 1 and _contains_files(folders[0]):
         raise DataError(
-            f"{root}: only one label folder, {folders[0].name}; put the images of each label into a folder of its own, "
+            f"{root}: only one label folder, {folders[0].name}; put the images of each label into a separate folder, "
             "such as happy/ and other/"
         )
     if len(folders) < 2 or not any(map(_contains_files, folders)):
