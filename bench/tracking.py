@@ -3,9 +3,10 @@
 Uses scenes of real faces (`bench/scene_list.py`). A face is expected in a frame if a search of the whole frame finds
 it and has found it in more than 8 frames since it appeared or was uncovered; each box matches one face.
 
-    python -m bench.tracking [--faces ARCHIVE] [--seeds 0 1] [--detect-every N] [--cache FOLDER]
+    python -m bench.tracking [--faces ARCHIVE] [--seeds 0 1] [--yunet MODEL] [--detect-every N] [--cache FOLDER]
 
 ARCHIVE is a .tar.gz of images filled by a face. Without it, everyone has the face of one portrait, and ids mean little.
+The detector is Haar or, if its model is given, YuNet.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import cv2
 
 from bench.scene_list import SCENES
 from bench.scenes import Head, Person, Stage, load_heads
-from fer_edge.detectors.haar import HaarDetector
+from fer_edge.detectors.base import Detector
+from fer_edge.detectors.registry import create_detector
 from fer_edge.tracking.tracker import TrackedFace, Tracker
 from fer_edge.types import Detection, FaceBox, Frame
 
@@ -118,12 +120,12 @@ def match(boxes: Sequence[FaceBox], others: Sequence[FaceBox], least: float = SA
     return matched
 
 
-class ReplayedDetector(HaarDetector):
-    """A Haar detector that replays precomputed searches of whole frames."""
+class ReplayedDetector:
+    """A detector with precomputed searches of whole frames."""
 
-    def __init__(self, found: Sequence[tuple[Detection, ...]]) -> None:
-        super().__init__()
-        self._found = found
+    def __init__(self, detector: Detector, found: Sequence[tuple[Detection, ...]]) -> None:
+        self._detector, self._found = detector, found
+        self.name, self.traits = detector.name, detector.traits
 
     def detect(
         self,
@@ -134,16 +136,23 @@ class ReplayedDetector(HaarDetector):
         max_size: float | None = None,
     ) -> tuple[Detection, ...]:
         """Return the precomputed faces of a whole frame, or search a region."""
-        if roi is None:
+        if roi is None and min_size is None and max_size is None:
             return self._found[frame.index]
-        return super().detect(frame, roi, min_size=min_size, max_size=max_size)
+        return self._detector.detect(frame, roi, min_size=min_size, max_size=max_size)
+
+    def smallest_face(self, frame: Frame) -> int:
+        """Return the detector's smallest face."""
+        return self._detector.smallest_face(frame)
+
+    def close(self) -> None:
+        """Do nothing: the detector is used for other scenes."""
 
 
 class Searches:
     """Full searches of scene frames, cached in ``folder`` unless it is None."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None, detector: Detector) -> None:
+        self._folder, self._detector = folder, detector
 
     def heads(self, archive: Path | None) -> list[Head]:
         """Return the heads of an archive, from the cache if possible."""
@@ -159,22 +168,24 @@ class Searches:
 
     def search(self, name: str, frames: Iterable[Frame]) -> list[tuple[Detection, ...]]:
         """Return the faces of each frame, from the cache if possible."""
-        path = self._folder and self._folder / f"{name}.pickle"
+        path = self._folder and self._folder / f"{self._detector.name} {name}.pickle"
         if path and path.exists():
             found: list[tuple[Detection, ...]] = pickle.loads(path.read_bytes())
             return found
-        detector = HaarDetector()
-        found = [detector.detect(frame) for frame in frames]
+        found = [self._detector.detect(frame) for frame in frames]
         if path:
             path.write_bytes(pickle.dumps(found))
         return found
 
 
 def run(
-    frames: Sequence[tuple[Frame, Truth]], found: list[tuple[Detection, ...]], detect_every: int | None
+    frames: Sequence[tuple[Frame, Truth]],
+    detector: Detector,
+    found: list[tuple[Detection, ...]],
+    detect_every: int | None,
 ) -> Score:
     """Track the faces of a scene and return the score."""
-    tracker, judge = Tracker(ReplayedDetector(found), detect_every), Judge()
+    tracker, judge = Tracker(ReplayedDetector(detector, found), detect_every), Judge()
     for (frame, truth), search in zip(frames, found, strict=True):
         assert frame.time_s is not None
         started = time.process_time()
@@ -194,11 +205,13 @@ def main() -> None:
     parser.add_argument(
         "--scenes", nargs="*", help="run only scenes whose name contains one of these (default: all)"
     )
+    parser.add_argument("--yunet", type=Path, metavar="MODEL", help="use YuNet with this model")
     parser.add_argument("--detect-every", type=int)
     parser.add_argument("--cache", type=Path, help="folder in which to cache searches")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    searches = Searches(options.cache)
+    detector = create_detector("yunet" if options.yunet else "haar", model=options.yunet)
+    searches = Searches(options.cache, detector)
     heads = searches.heads(options.faces)
     stages = {seed: Stage(heads, seed) for seed in options.seeds}
     total = Score()
@@ -211,7 +224,7 @@ def main() -> None:
         for seed, stage in stages.items():
             frames = list(stage.frames(scene))
             found = searches.search(f"{name} {seed}", (frame for frame, _ in frames))
-            score.add(run(frames, found, options.detect_every))
+            score.add(run(frames, detector, found, options.detect_every))
         print_row(name, score)
         total.add(score)
     print_row("all", total)

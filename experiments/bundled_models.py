@@ -33,7 +33,7 @@ def evaluate_images(
     folder: Path, detector: str, yunet: Path, models: list[str]
 ) -> tuple[LabeledImages, Results]:
     """Find the face in each image once, and classify it with each model."""
-    images = LabeledImages(folder, detector, yunet, models[0])
+    images = LabeledImages(folder, detector, yunet if detector == "yunet" else None, models[0])
     results: Results = {}
     for model in models:
         images.classifier = Classifier(model)

@@ -6,6 +6,7 @@ are ``<label>/*`` in a folder; YuNet's key points locate the eyes. Each rule is 
 evaluated on the other, in both directions.
 
     python -m experiments.framing IMAGES --yunet MODEL [--fer DATA] [--detector haar] [--model NAME|FILE]
+    python -m experiments.framing IMAGES --yunet MODEL --detector mediapipe --detector-model MODEL
 """
 
 from __future__ import annotations
@@ -55,14 +56,15 @@ def describe_fer(data: Path, yunet: Path) -> None:
 class LabeledImages:
     """Labeled images, the faces found in them, and the classifier to evaluate."""
 
-    def __init__(self, folder: Path, detector: str, yunet: Path, model: str | None) -> None:
+    def __init__(self, folder: Path, detector: str, detector_model: Path | None, model: str | None) -> None:
         self.classifier = Classifier(model)
         labels = self.classifier.spec.labels
         paths = sorted(path for path in folder.glob("*/*") if path.parent.name in labels)
         self.labels = np.array([labels.index(path.parent.name) for path in paths])
         self.frames = [Frame(read_image(path)) for path in paths]
-        finder = create_detector(detector, still_image=True, model=yunet if detector == "yunet" else None)
+        finder = create_detector(detector, still_image=True, model=detector_model)
         self.faces = [next(iter(finder.detect(frame)), None) for frame in self.frames]
+        finder.close()
         self.first_half = np.random.default_rng(0).permutation(len(paths)) % 2 == 0
 
     def evaluate(self, scale: float, shift: float, *, flip: bool = False) -> np.ndarray:
@@ -114,12 +116,14 @@ def main() -> None:
     )
     parser.add_argument("--fer", type=Path, metavar="DATA", help="FER-2013, to print its framing as well")
     parser.add_argument("--detector", default="haar")
+    parser.add_argument("--detector-model", type=Path, help="the detector's model (yunet: that of --yunet)")
     parser.add_argument("--model")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.fer is not None:
         describe_fer(options.fer, options.yunet)
-    images = LabeledImages(options.images, options.detector, options.yunet, options.model)
+    detector_model = options.yunet if options.detector == "yunet" else options.detector_model
+    images = LabeledImages(options.images, options.detector, detector_model, options.model)
     print(options.detector, images.classifier.spec.crop)
     images.describe(options.yunet)
     first, results = images.first_half, {}

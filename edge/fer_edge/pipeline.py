@@ -15,6 +15,7 @@ from typing import Any, Final, Self, TypeVar
 from fer_edge.classification.smoothing import LabelHysteresis, Smoother
 from fer_edge.classification.worker_pool import ClassifierPool
 from fer_edge.detectors.base import Detector
+from fer_edge.errors import SourceError
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.latency import StageLatencies
 from fer_edge.runtime.prefetch import ByteBudget, LatestOnly, Prefetcher
@@ -40,6 +41,7 @@ _READ_AHEAD: Final = (
     8  # frames queued before detection, since one full-frame search takes as long as many others
 )
 _LIVE_DEPTH: Final = 1
+_END: Final = object()
 _IN_FLIGHT: Final = 128 << 20  # bytes: fewer frames are in flight if they are large
 _STEADY_S: Final = 0.5  # seconds over which drawn labels are smoothed while smoothing of scores is off
 
@@ -156,9 +158,14 @@ class Pipeline:
         size: tuple[int, int] | None = None
         while True:
             started = time.perf_counter()
-            item = next(items, None)
-            if item is None:
+            item = next(items, _END)
+            if item is _END:
                 return
+            if not isinstance(item, Frame | SkippedInput | Discontinuity):
+                raise SourceError(
+                    f"{self.stream.name}: the source yielded {type(item).__name__}; expected a Frame, SkippedInput or "
+                    "Discontinuity"
+                )
             if isinstance(item, Frame):
                 self.latencies.add("capture", time.perf_counter() - started)
                 self._in_flight.take(self._bytes(item))

@@ -17,6 +17,7 @@ import numpy as np
 
 from fer_edge.classification.classifier import Classifier
 from fer_edge.detectors.base import Detector
+from fer_edge.detectors.checked import CheckedDetector
 from fer_edge.detectors.registry import create_detector
 from fer_edge.detectors.shared import SharedDetector
 from fer_edge.errors import UsageError
@@ -321,23 +322,26 @@ def _detector_factory(
         )
     if not callable(getattr(detector, "detect", None)):
         raise UsageError(f"expected a detector's name or a Detector, got {type(detector).__name__}")
-    shared = SharedDetector(detector)
+    for name in ("name", "traits", "smallest_face", "close"):
+        if not hasattr(detector, name):
+            raise UsageError(
+                f"{type(detector).__name__} is not a Detector: it has no {name!r}; see fer_edge.Detector"
+            )
+    shared = SharedDetector(CheckedDetector(detector))
     return lambda *, still_image: shared
 
 
-def _check_options(
-    min_face: int | None, detect_every: int | None, smoothing: float, threads: int | None
-) -> None:
+def _check_options(min_face: object, detect_every: object, smoothing: object, threads: object) -> None:
     """Raise UsageError for values that the command line also rejects."""
     for name, value, least in (
         ("min_face", min_face, 12),
         ("detect_every", detect_every, 1),
         ("threads", threads, 1),
     ):
-        if value is not None and value < least:
-            raise UsageError(f"{name} must be at least {least}, got {value}")
-    if not (math.isfinite(smoothing) and smoothing >= 0):
-        raise UsageError(f"smoothing must be a number of seconds ≥ 0, got {smoothing}")
+        if value is not None and not (isinstance(value, int | np.integer) and value >= least):
+            raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    if not (isinstance(smoothing, int | float | np.number) and math.isfinite(smoothing) and smoothing >= 0):
+        raise UsageError(f"smoothing must be a number of seconds ≥ 0, got {smoothing!r}")
 
 
 def _load_frame(image: object) -> Frame:

@@ -7,10 +7,13 @@ Times are in seconds.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import NotRequired, TypedDict
+from functools import partial
+from typing import Any, NotRequired, TypedDict
 
 import cv2
 import numpy as np
@@ -76,7 +79,7 @@ class Frame:
     ``source`` is the path, URL or camera as the user gave it. ``index`` counts from 0 in the source. ``time_s`` is
     the time on the source's clock: the presentation time in a video, seconds since the start for a camera, None for
     a still image. ``clock`` is the wall-clock time, with its UTC offset, at which a live source delivered the frame;
-    None for other sources.
+    None for other sources. Raises ValueError for an array of another kind, and for an invalid index or time.
 
     >>> import numpy as np
     >>> from fer_edge import Frame
@@ -98,12 +101,31 @@ class Frame:
         size: tuple[int, int] | None = None,
         clock: datetime | None = None,
     ) -> None:
-        self._image, self._gray = image, gray
-        self.source, self.index, self.time_s, self.clock = source, index, time_s, clock
+        if not callable(image):
+            size = _check_pixels(image, "height, width, 3")
+        if not (gray is None or callable(gray)):
+            gray_size = _check_pixels(gray, "height, width")
+            size = size or gray_size
+            if gray_size != size:
+                raise ValueError(f"the gray image has {gray_size} pixels, not {size}")
         if size is None:
-            known = next(pixels for pixels in (image, gray) if isinstance(pixels, np.ndarray))
-            size = (known.shape[1], known.shape[0])
-        self.size = size
+            raise ValueError("a frame whose images are functions needs a size")
+        self._image, self._gray, self.size = image, gray, size
+        self.source, self.clock = source, clock
+        try:
+            self.index = operator.index(index)
+            self.time_s = None if time_s is None else float(time_s)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"expected a whole index and a time in seconds, got {index!r} and {time_s!r}"
+            ) from None
+        if self.time_s is not None and not math.isfinite(self.time_s):
+            raise ValueError(f"the time of a frame must be a finite number of seconds, got {time_s}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Support pickling: images that have not been computed yet are computed."""
+        create = partial(Frame, self.image, self.source, self.index, self.time_s, clock=self.clock)
+        return create, ()
 
     @property
     def image(self) -> Image:
@@ -125,6 +147,17 @@ class Frame:
     def box(self) -> FaceBox:
         """The whole frame as a box."""
         return FaceBox(0, 0, *self.size)
+
+
+def _check_pixels(pixels: object, shape: str) -> tuple[int, int]:
+    """Return the (width, height) of a frame's pixels; raise ValueError unless they are uint8 of this shape."""
+    expected = f"expected a uint8 image of shape ({shape})"
+    if not isinstance(pixels, np.ndarray):
+        raise ValueError(f"{expected}, got {type(pixels).__name__}")
+    channels = pixels.shape[2:]
+    if pixels.dtype != np.uint8 or channels != ((3,) if shape.endswith("3") else ()) or not pixels.size:
+        raise ValueError(f"{expected}, got {pixels.dtype} {pixels.shape}")
+    return pixels.shape[1], pixels.shape[0]
 
 
 @dataclass(frozen=True, slots=True)

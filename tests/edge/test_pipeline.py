@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice, pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from fer_edge.classification.classifier import Classifier
 from fer_edge.detectors.base import Detector, DetectorTraits
 from fer_edge.detectors.full_frame import EXACT
 from fer_edge.detectors.registry import create_detector
-from fer_edge.errors import DetectorError, SourceLostError
+from fer_edge.errors import DetectorError, SourceError, SourceLostError
 from fer_edge.models.find_model import ModelFile
 from fer_edge.pipeline import Pipeline
 from fer_edge.runtime.latency import STAGES
@@ -166,6 +167,19 @@ def test_an_error_comes_after_the_results_before_it(
         with pytest.raises(error):
             next(results)
     assert set(threading.enumerate()) <= threads_before
+
+
+@pytest.mark.parametrize("wrong", [None, "frame", noise()])
+@THREADS
+def test_a_source_that_yields_something_else_is_an_error_and_not_its_end(
+    wrong: Any, threads: int, model: ModelFile
+) -> None:
+    source = ItemSource([numbered_frame(0), wrong, numbered_frame(1)])
+    with Pipeline(source, FixedDetector(), model, threads=threads) as pipeline:
+        results = iter(pipeline)
+        next(results)
+        with pytest.raises(SourceError, match=f"the source yielded {type(wrong).__name__}; expected a Frame"):
+            next(results)
 
 
 @AHEAD

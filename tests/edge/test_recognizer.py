@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from fer_edge import EmotionRecognizer, FaceResult, Frame, SkippedInput, View
 from fer_edge.detectors.base import DetectorTraits
 from fer_edge.detectors.full_frame import EXACT
-from fer_edge.errors import FerEdgeError, ModelError, OutputError, SourceError, SourceLostError, UsageError
+from fer_edge.errors import (
+    DetectorError,
+    FerEdgeError,
+    ModelError,
+    OutputError,
+    SourceError,
+    SourceLostError,
+    UsageError,
+)
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import FER2013_LABELS
 from fer_edge.sources.base import SourceItem
@@ -222,6 +230,35 @@ class TestOwnDetector:
         with pytest.raises(UsageError, match="do not apply to a detector object"):
             EmotionRecognizer(detector=LeftHalf(), **options)
 
+    def test_one_that_lacks_a_part_of_the_interface_is_refused(self) -> None:
+        class Half:
+            name = "half"
+
+            def detect(self, frame: Frame) -> tuple[Detection, ...]:
+                return ()
+
+        with pytest.raises(UsageError, match="Half is not a Detector: it has no 'traits'"):
+            EmotionRecognizer(detector=Half())  # type: ignore[arg-type]
+
+    def test_one_that_fails_on_an_image_of_a_folder_ends_the_run_there(
+        self, portrait: Image, tmp_path: Path
+    ) -> None:
+        class Fails(LeftHalf):
+            def detect(self, frame: Frame, *rest: Any, **limits: Any) -> tuple[Detection, ...]:
+                if frame.source.endswith("2.png"):
+                    raise RuntimeError("out of\nmemory")
+                return super().detect(frame, *rest, **limits)
+
+        for name in ("1.png", "2.png", "3.png"):
+            cv2.imwrite(str(tmp_path / name), portrait)
+        with EmotionRecognizer(detector=Fails()) as recognizer:
+            results = recognizer.stream(tmp_path)
+            assert Path(next(results).frame.source).name == "1.png"
+            with pytest.raises(
+                DetectorError, match=r"2\.png: the detector left half failed: RuntimeError: out of memory$"
+            ):
+                next(results)
+
     @pytest.mark.parametrize("detector", [None, 3, LeftHalf.detect])
     def test_another_object_is_refused(self, detector: Any) -> None:
         with pytest.raises(UsageError, match="expected a detector's name or a Detector"):
@@ -376,6 +413,10 @@ class TestMaking:
             ({"detector": "yolo"}, UsageError),
             ({"detector": "none", "min_face": 40}, UsageError),
             ({"min_face": 0}, UsageError),
+            ({"min_face": "a"}, UsageError),
+            ({"detect_every": 1.5}, UsageError),
+            ({"threads": 1.5}, UsageError),
+            ({"smoothing": "x"}, UsageError),
             ({"threads": 0}, UsageError),
             ({"threads": 100_000}, UsageError),
             ({"detect_every": 0}, UsageError),

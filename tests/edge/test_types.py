@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import json
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,6 +61,44 @@ class TestFrame:
     def test_gray_of_a_lazy_image_is_made_from_it(self) -> None:
         frame = Frame(noise, size=(64, 48))
         assert np.array_equal(frame.gray, cv2.cvtColor(noise(), cv2.COLOR_BGR2GRAY))
+
+    @pytest.mark.parametrize(
+        ("make", "said"),
+        [
+            (lambda: Frame(noise()[..., 0]), r"shape \(height, width, 3\), got uint8 \(48, 64\)"),
+            (lambda: Frame(noise() / 255), "got float64"),
+            (lambda: Frame(noise()[:0]), r"got uint8 \(0, 64, 3\)"),
+            (lambda: Frame(None), "got NoneType"),  # type: ignore[arg-type]
+            (lambda: Frame("face.jpg"), "got str"),  # type: ignore[arg-type]
+            (lambda: Frame(noise(), gray=noise()), r"shape \(height, width\), got uint8 \(48, 64, 3\)"),
+            (lambda: Frame(noise(), gray=noise(30, 20)[..., 0]), "has \\(30, 20\\) pixels, not \\(64, 48\\)"),
+            (lambda: Frame(unwanted), "needs a size"),
+            (lambda: Frame(noise(), index=0.5), "whole index"),
+            (lambda: Frame(noise(), time_s="now"), "time in seconds"),
+            (lambda: Frame(noise(), time_s=float("nan")), "finite"),
+        ],
+    )
+    def test_anything_else_is_refused(self, make: Callable[[], Any], said: str) -> None:
+        with pytest.raises(ValueError, match=said):
+            make()
+
+    def test_numbers_of_numpy_become_plain_numbers(self) -> None:
+        frame = Frame(noise(), "screen", np.int64(3), np.float32(0.5))
+        assert json.dumps([frame.index, frame.time_s]) == "[3, 0.5]"
+
+    def test_it_can_be_pickled_with_its_images(self) -> None:
+        clock = datetime(2026, 11, 26, tzinfo=UTC)
+        copy = pickle.loads(
+            pickle.dumps(Frame(lambda: noise(), "screen", 3, 0.5, size=(64, 48), clock=clock))
+        )
+        assert (copy.source, copy.index, copy.time_s, copy.clock, copy.size) == (
+            "screen",
+            3,
+            0.5,
+            clock,
+            (64, 48),
+        )
+        assert np.array_equal(copy.image, noise())
 
     def test_the_box_of_a_frame_is_all_of_it(self) -> None:
         assert Frame(noise(30, 20)).box == FaceBox(0, 0, 30, 20)

@@ -11,13 +11,14 @@ import click
 
 from fer_convert.cli.options import data_option, debug_option, require_training_packages, show_progress
 from fer_convert.cli.splits import split_option
+from fer_convert.cli.warnings import warn_about_predictions
 from fer_convert.conversion.options import DEFAULT_MAX_DROP, DEFAULT_SAMPLES, ENOUGH_FACES, ConversionOptions
 from fer_convert.trained_model import find_trained_model, resolve_data
 from fer_edge.cli.messages import say
 from fer_edge.errors import AccuracyLossError
 from fer_edge.models.spec import Variant
-from fer_edge.runtime.atomic_files import check_staged_folder
 from fer_edge.runtime.shutdown import Terminated
+from fer_edge.runtime.staged_folders import check_staged_folder
 from fer_train.evaluation.statistics import SIGNIFICANCE
 from fer_train.native_stderr import suppress_native_stderr
 
@@ -142,6 +143,7 @@ def convert(
         except (KeyboardInterrupt, Terminated):
             say("Interrupted: nothing was written")
             raise
+    warn_about_predictions(report["keras"])
     click.echo(format_conversion_table(report))
     click.echo(f"\nWritten to {out}: {', '.join([*report['files'], *conversion.FILES_BESIDE])}")
     _check_drops(report, max_drop, out)

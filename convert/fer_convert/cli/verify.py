@@ -8,6 +8,7 @@ import click
 
 from fer_convert.cli.options import data_option, debug_option, show_progress
 from fer_convert.cli.splits import split_option
+from fer_convert.cli.warnings import warn_about_predictions
 from fer_edge.cli.completion import complete_model
 from fer_train.native_stderr import suppress_native_stderr
 
@@ -38,4 +39,5 @@ def verify(file: Path, data: Path, split: str | None, flip_average: bool, debug:
         faces = prepare_faces(model.spec, load_faces_of_model(model.spec, data))
         split = choose_split(model.spec, faces, split, str(data))
         report = verify_model(model, faces, split, str(data), show_progress, flip_average=flip_average)
+    warn_about_predictions(report)
     click.echo(format_verification_table(model, report))

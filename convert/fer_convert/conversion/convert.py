@@ -29,8 +29,10 @@ from fer_convert.verification.verify import extract_images, select_faces
 from fer_edge._version import __version__
 from fer_edge.models.find_model import find_model
 from fer_edge.models.spec import ModelSpec, Variant
-from fer_edge.runtime.atomic_files import staged_folder, write_json
+from fer_edge.runtime.atomic_files import write_json
+from fer_edge.runtime.staged_folders import staged_folder
 from fer_train.data.dataset import FaceDataset
+from fer_train.models.loading import check_probabilities
 from fer_train.models.prediction import Progress, no_progress
 
 __all__ = ["FILES_BESIDE", "convert_model"]
@@ -66,6 +68,7 @@ def convert_model(
         calibration = _select_calibration(faces, source.spec, options, data)
         model = source.load()
         reference = predict_with_keras(model, extract_images(test), progress)
+        check_probabilities(source.path, reference)
         report = build_conversion_report(
             source,
             model.count_params(),

@@ -11,7 +11,7 @@ from fer_convert.keras_graph.cross_layer_equalization import equalize_layers
 from fer_convert.quantization.gptq import apply_gptq
 from fer_convert.quantization.outliers import drop_outliers
 from fer_convert.tflite.converter import run_converter
-from fer_convert.tflite.inspection import check_network
+from fer_convert.tflite.inspection import check_calibratable, check_network
 from fer_edge.models.spec import Variant
 from fer_train.models.prediction import Progress, no_progress
 
@@ -31,14 +31,17 @@ def convert_to_tflite(
     has int8 weights (per channel), activations, input and output; it needs ``calibration``, images of uint8 (n, height,
     width, channels). The same arguments give the same bytes.
 
-    Raises ConversionError if TFLite has no operator for a layer or the result is not of the variant.
+    Raises ConversionError if TFLite has no operator for a layer, the result is not of the variant, or an int8 network
+    would contain control flow.
     """
     if calibration is None or variant != "int8":
         return run_converter(model, variant)
     folded = fold_batch_norms(model)
     calibration = drop_outliers(folded, calibration)
     equalized = equalize_layers(folded, calibration)
+    exact = run_converter(equalized, "float32")
+    check_calibratable(exact, model.name)
     nearest = run_converter(equalized, "int8", progress("Calibrating int8", calibration))
-    network = apply_gptq(nearest, run_converter(equalized, "float32"), calibration, progress)
+    network = apply_gptq(nearest, exact, calibration, progress)
     check_network(network, variant, model.name)
     return network

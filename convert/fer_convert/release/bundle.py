@@ -125,7 +125,7 @@ def _install(model: ModelFile, card: str, target: Path) -> ModelFile:
         staged_file(target.with_suffix(ANSWERS_SUFFIX)) as known,
     ):
         file.write_bytes(model.path.read_bytes())
-        card_file.write_text(card, encoding="utf-8")
+        card_file.write_text(card, encoding="utf-8", errors="backslashreplace")
         known.write_text(json.dumps(answers, indent=2) + "\n", encoding="utf-8")
     return find_model(target)
 

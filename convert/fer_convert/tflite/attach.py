@@ -70,12 +70,13 @@ def attach(path: Path, spec: ModelSpec, *, overwrite: bool = False) -> Attachmen
             if SPEC_FILE in files and _is_same_spec(files[SPEC_FILE], spec):
                 return Attachment(find_model(path), changed=False, range_known=True)
             _compare_metadata(existing, spec)
+        attached = embed_spec(network, _complete_spec(spec, network, existing), files)
     except (ContractError, OutputError) as error:
         raise type(error)(f"{path}: {error}", hint=error.hint) from error
     for suspicion in suspicions:
         _LOGGER.warning("%s: %s", path, suspicion)
     with staged_file(path) as part:
-        part.write_bytes(embed_spec(network, _complete_spec(spec, network, existing), files))
+        part.write_bytes(attached)
     model = find_model(path)
     return Attachment(model, changed=True, range_known=bool(existing.mean) or model.spec.variant == "int8")
 

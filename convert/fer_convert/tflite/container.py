@@ -50,7 +50,7 @@ def embed_spec(network: bytes, spec: ModelSpec, others: Mapping[str, bytes] | No
 
     TFLite metadata is written into the flatbuffer; the labels, the spec and ``others``, contents by file name, are
     appended as a ZIP archive. The same arguments give the same bytes. Raises ModelError if the bytes are not a TFLite
-    model.
+    model, ContractError if the spec is too long.
     """
     file = io.BytesIO(_set_metadata(network, build_metadata(spec)))
     file.seek(0, io.SEEK_END)

@@ -8,7 +8,13 @@ from fer_convert.tflite.flatbuffer import parse_model
 from fer_edge.errors import ConversionError
 from fer_edge.models.spec import PIXEL_SCALE, Variant
 
-__all__ = ["check_network", "detect_variant", "list_operators", "read_input_quantization"]
+__all__ = [
+    "check_calibratable",
+    "check_network",
+    "detect_variant",
+    "list_operators",
+    "read_input_quantization",
+]
 
 
 def list_operators(network: bytes) -> tuple[str, ...]:
@@ -76,8 +82,21 @@ def check_network(network: bytes, variant: Variant, name: str) -> None:
             )
 
 
+def check_calibratable(network: bytes, name: str) -> None:
+    """Raise ConversionError if a network has control flow, which crashes the calibration of int8.
+
+    ``name`` names the network in messages.
+    """
+    _, model = parse_model(network)
+    if len(model.subgraphs) > 1:  # the bodies of loops and branches
+        raise ConversionError(
+            f"{name}: cannot convert to int8, because the network has a loop, as in a recurrent layer, or a branch; "
+            "create recurrent layers with unroll=True, or convert to float32 only"
+        )
+
+
 def _find_operator_name(names: dict[int, str], code: Any) -> str:
     if code.customCode is not None:
-        return f"CUSTOM:{code.customCode.decode()}"
+        return f"CUSTOM:{code.customCode.decode(errors='replace')}"
     # Operator codes above 127 are only in the newer field, others in both.
     return names[max(code.builtinCode, code.deprecatedBuiltinCode)]

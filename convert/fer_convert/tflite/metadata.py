@@ -147,7 +147,8 @@ class _Writer:
         return lambda: self._builder.PrependUint32Slot(slot, value, 0)
 
     def text(self, slot: int, value: str) -> _Field:
-        return self.offset(slot, self._builder.CreateString(value))
+        # The provenance may contain file names that are not valid text.
+        return self.offset(slot, self._builder.CreateString(value.encode("utf-8", "backslashreplace")))
 
     def floats(self, slot: int, values: Sequence[float]) -> _Field:
         return self.offset(slot, self._builder.CreateNumpyVector(np.array(values, np.float32)))

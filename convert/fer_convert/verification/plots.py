@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_convert.verification.report import Metrics
 from fer_train.evaluation import report_plots
-from fer_train.evaluation.figures import compute_label_width, new_figure, save_figure
+from fer_train.evaluation.figures import compute_label_width, new_figure, plain_text, save_figure
 
 __all__ = ["draw_confusion_matrices", "draw_reliability"]
 
@@ -23,6 +23,7 @@ _COLORS: Final = {
 }
 
 
+@plain_text
 def draw_confusion_matrices(path: Path, files: Mapping[str, Metrics], title: str) -> None:
     """Plot the row-normalized confusion matrices of all files next to each other."""
     labels = next(iter(files.values()))["confusion"]["labels"]

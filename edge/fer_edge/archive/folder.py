@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +24,12 @@ from fer_edge.archive.storage import Storage
 from fer_edge.archive.summary import SourceSummary, parse_source_summary
 from fer_edge.archive.tasks import read_metadata
 from fer_edge.errors import OutputError, reason_of
+from fer_edge.runtime.locks import lock_folder
 from fer_edge.sources.object_store import is_object_url
 
 __all__ = ["ArchiveFolder", "SourceTable"]
 
 _SECTIONS_FOLDER: Final = "_sections"
-_LOCK: Final = ".lock"
 _KEY_DIGITS: Final = 16
 _SUFFIX: Final = ".parquet"
 
@@ -98,32 +96,9 @@ class ArchiveFolder:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Lock the folder against other archive runs, if its file system supports locks."""
-        if not self.storage.is_local or sys.platform == "win32":
+        """Lock a local folder against other programs until the block ends."""
+        with lock_folder(Path(self.storage.root)) if self.storage.is_local else nullcontext():
             yield
-            return
-        import fcntl
-
-        folder = Path(self.storage.root)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: cannot be written: {error.strerror or error}; use another folder"
-            ) from error
-        try:
-            with suppress(OSError):
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise OutputError(
-                        f"{folder}: another fer-edge archive is writing to this folder; wait until it ends, or use "
-                        "another folder"
-                    ) from None
-            yield
-        finally:
-            os.close(descriptor)
 
     def list_rows(self) -> dict[int, str]:
         """Return the row files of complete sources, by the key of the source."""

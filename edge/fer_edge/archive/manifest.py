@@ -102,12 +102,12 @@ def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
     """
     import pyarrow as pa
 
-    tables, loose = [], list[str]()
+    tables, loose, left_out = [], list[str](), list[str]()
     for path in paths:
         if Path(path).suffix.lower() in MANIFEST_SUFFIXES:
             tables.append(_read_table(path, labels))
         else:
-            loose += _expand(path)
+            loose += _expand(path, left_out)
     usable = [path for path in loose if _is_utf8(path)]
     errors = tuple(f"{path}: {_NOT_UTF8}" for path in loose if not _is_utf8(path))
     if usable or not tables:
@@ -121,10 +121,10 @@ def read_manifest(paths: Sequence[str], labels: tuple[str, ...]) -> Manifest:
             f"the manifests have columns with the same name but different types ({reason_of(error)}); "
             "use one manifest at a time"
         ) from error
-    return _drop_duplicates(table.combine_chunks(), errors)
+    return _drop_duplicates(table.combine_chunks(), tuple(left_out), errors)
 
 
-def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
+def _drop_duplicates(table: Any, warnings: tuple[str, ...], errors: tuple[str, ...]) -> Manifest:
     """Keep only the first of several rows with the same path."""
     keys = np.fromiter(
         (compute_key(address) for batch in table.to_batches() for address in batch.column(1).to_pylist()),
@@ -134,10 +134,10 @@ def _drop_duplicates(table: Any, errors: tuple[str, ...]) -> Manifest:
     _, first = np.unique(keys, return_index=True)
     twice = table.num_rows - len(first)
     if not twice:
-        return Manifest(table, keys, (), errors)
+        return Manifest(table, keys, warnings, errors)
     first.sort()
     warning = f"{format_count(twice, 'duplicate path')} ignored; only the first row of each path is used"
-    return Manifest(table.take(first), keys[first], (warning,), errors)
+    return Manifest(table.take(first), keys[first], (*warnings, warning), errors)
 
 
 # --------------------------------------------------------------------------- tables
@@ -239,11 +239,11 @@ def _join(prefix: str, source: str) -> str:
 # --------------------------------------------------------------------------- files, folders, patterns
 
 
-def _expand(path: str) -> list[str]:
-    """Expand a folder to its videos and a pattern to its matches."""
+def _expand(path: str, left_out: list[str]) -> list[str]:
+    """Expand a folder to its videos and a pattern to its matches; describe a folder's other files in ``left_out``."""
     if is_object_url(path):
         return _expand_object(path)
-    return expand_videos([path])
+    return expand_videos([path], on_left_out=left_out.append)
 
 
 def _expand_object(url: str) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.classification.input_range import build_pixel_table
-from fer_edge.classification.interpreter import allocate, has_free_size, open_interpreter
+from fer_edge.classification.interpreter import allocate, has_free_size, open_interpreter, read_tensors
 from fer_edge.classification.preprocess import extract_face, normalize
 from fer_edge.classification.probabilities import find_fault
 from fer_edge.classification.tensors import check_input, check_output
@@ -52,7 +52,7 @@ class Classifier:
         self._check_outputs()
 
     def _prepare_input(self) -> None:
-        inputs = self._interpreter.get_input_details()
+        inputs, _ = read_tensors(self._interpreter, self.model.path)
         check_input(inputs, self.spec, self.model.path)
         self._input = inputs[0]["index"]
         if has_free_size(inputs[0]):
@@ -63,7 +63,7 @@ class Classifier:
         self._pixel_table = None if kind is np.float32 else build_pixel_table(kind, scale, zero_point)
 
     def _prepare_output(self) -> None:
-        outputs = self._interpreter.get_output_details()
+        _, outputs = read_tensors(self._interpreter, self.model.path)
         check_output(outputs, self.spec, self.model.path)
         self._output = outputs[0]["index"]
         # Dequantization: real = scale * (value - zero point); a float output has scale 0 and is not changed.

@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_edge.errors import ModelError, reason_of
 
-__all__ = ["allocate", "has_free_size", "open_interpreter"]
+__all__ = ["allocate", "has_free_size", "open_interpreter", "read_tensors"]
 
 _NODE = re.compile(r"Node number \d+ \((\w+)\)")
 
@@ -20,12 +20,20 @@ def open_interpreter(path: Path, threads: int) -> Any:
     ModelError with the interpreter's reason.
     """
     try:
-        interpreter = _interpreter_class()(model_path=str(path), num_threads=max(1, threads))
+        interpreter = _interpreter_class()(**_name_or_read(path), num_threads=max(1, threads))
     except (ValueError, RuntimeError) as error:
         raise _explain(path, error) from error
-    if not any(map(has_free_size, interpreter.get_input_details())):
+    if not any(map(has_free_size, read_tensors(interpreter, path)[0])):
         allocate(interpreter, path)
     return interpreter
+
+
+def read_tensors(interpreter: Any, path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Read the details of the input and the output tensors. Raises ModelError if they are damaged."""
+    try:
+        return interpreter.get_input_details(), interpreter.get_output_details()
+    except (ValueError, RuntimeError) as error:  # such as a name that is not UTF-8
+        raise _explain(path, error) from error
 
 
 def has_free_size(tensor: dict[str, Any]) -> bool:
@@ -42,6 +50,15 @@ def allocate(interpreter: Any, path: Path) -> None:
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise _explain(path, error) from error
+
+
+def _name_or_read(path: Path) -> dict[str, Any]:
+    """Return the interpreter's argument for a model file."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:  # LiteRT only opens files whose names are UTF-8
+        return {"model_content": path.read_bytes()}
+    return {"model_path": str(path)}
 
 
 def _explain(path: Path, error: Exception) -> ModelError:

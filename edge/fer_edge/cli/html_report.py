@@ -15,11 +15,10 @@ from fer_edge.reports.files import ResultsFile, open_results, read_file
 from fer_edge.reports.report import Report
 from fer_edge.runtime.atomic_files import (
     check_file,
-    check_staged_folder,
     convert_errors_to_output_error,
     staged_file,
-    staged_folder,
 )
+from fer_edge.runtime.staged_folders import check_staged_folder, staged_folder
 from fer_edge.runtime.tables import format_count
 
 __all__ = ["ReportOptions", "run_report"]
@@ -50,6 +49,8 @@ def run_report(options: ReportOptions) -> None:
     report = Report()
     files = open_results(options.rows, report.problems)
     _refuse_input(options.output, files)
+    if options.output is not None and options.output.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{options.output}: the page is HTML; name it for example report.html")
     _gather(report, files)
     if not report.sources:
         raise SourceError(

@@ -63,8 +63,8 @@ def open_camera(
 
 
 def open_images(paths: Sequence[str]) -> Inputs:
-    """Create the source of images given as files, folders and patterns."""
-    files = tuple(expand_images(paths))
+    """Create the source of images given as files, folders and patterns; an image given twice is read once."""
+    files = tuple(dict.fromkeys(expand_images(paths)))
     return Inputs(source=create_source("images", *files), files=files)
 
 

@@ -131,13 +131,11 @@ def video(paths: tuple[str, ...], **options: Any) -> None:
     PATH is a video file, a folder, a pattern, a URL, or - for a stream on standard input. With several videos,
     --output is a folder, and each video is a separate source in the results.
     """
-    from fer_edge.cli.inputs import expand_videos, open_videos
-    from fer_edge.cli.run import RunOptions, run, select_videos
+    from fer_edge.cli.inputs import expand_videos
+    from fer_edge.cli.messages import say
+    from fer_edge.cli.run import RunOptions, run_videos
 
-    parsed = RunOptions(**options)
-    addresses = select_videos(expand_videos(paths), parsed)
-    if addresses:
-        run(open_videos(addresses, span=parsed.span, resumable=parsed.append), parsed)
+    run_videos(expand_videos(paths, on_left_out=say), RunOptions(**options))
 
 
 @cli.command()

@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from fer_edge.events.registry import create_action
 from fer_edge.events.rules import parse_rule
 from fer_edge.models.find_model import ModelFile
 from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.locks import lock_file
 from fer_edge.runtime.process_title import hide_password
 from fer_edge.runtime.service import ServiceNotifier
 from fer_edge.sinks.averaging import AveragingSink
@@ -58,6 +59,7 @@ __all__ = [
     "create_sinks",
     "create_windows",
     "has_other_outputs",
+    "lock_continued",
     "open_continuation",
     "rotates",
     "shows_images",
@@ -160,6 +162,20 @@ def open_continuation(options: RunOptions, model: ModelFile, *, live: bool = Fal
     if live:
         return Continuation.of_live(targets)
     return Continuation(targets, {"model": model.sha256[:12], **collect_settings(options)})
+
+
+@contextmanager
+def lock_continued(options: RunOptions) -> Iterator[None]:
+    """Lock the results files that ``--append`` continues until the block ends.
+
+    Raises OutputError if another program is writing to one of them.
+    """
+    targets = [target for name, target in map(_split_rows, options.results) if name in ROW_FORMATS]
+    with ExitStack() as stack:
+        for path in map(Path, targets if options.append else ()):
+            if path.parent.is_dir() and path != Path(STANDARD_OUTPUT):
+                stack.enter_context(lock_file(path))
+        yield
 
 
 def _split_rows(target: str) -> tuple[str, str]:

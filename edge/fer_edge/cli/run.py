@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import Final
 
 import click
@@ -11,7 +11,7 @@ import cv2
 
 from fer_edge.cli.broker import create_tls_files
 from fer_edge.cli.closed_reader import survive_closed_reader
-from fer_edge.cli.inputs import Inputs
+from fer_edge.cli.inputs import Inputs, open_videos
 from fer_edge.cli.messages import ERROR, say
 from fer_edge.cli.outputs import (
     Sinks,
@@ -21,6 +21,7 @@ from fer_edge.cli.outputs import (
     create_sinks,
     create_windows,
     has_other_outputs,
+    lock_continued,
     open_continuation,
     rotates,
     shows_images,
@@ -45,7 +46,7 @@ from fer_edge.sinks.continuation import Continuation
 from fer_edge.sinks.registry import is_standard_output
 from fer_edge.types import StreamInfo
 
-__all__ = ["RunOptions", "run", "select_videos"]
+__all__ = ["RunOptions", "run", "run_videos"]
 
 # The most frames between two searches that fit into the half second by which --anonymize delays results.
 _MAX_UNSEARCHED: Final = 8
@@ -54,6 +55,19 @@ _INTERRUPTED: Final = "Interrupted; the results written so far are kept."
 
 def run(inputs: Inputs, options: RunOptions) -> None:
     """Process a source as the options specify; exit with status 1 if an input failed."""
+    with nullcontext() if inputs.source.info.live else lock_continued(options):
+        _process(inputs, options)
+
+
+def run_videos(addresses: Sequence[str], options: RunOptions) -> None:
+    """Process the videos that are not complete in the existing results; exit with status 1 if one failed."""
+    with lock_continued(options):
+        missing = _select_videos(addresses, options)
+        if missing:
+            _process(open_videos(missing, span=options.span, resumable=options.append), options)
+
+
+def _process(inputs: Inputs, options: RunOptions) -> None:
     keep_freed_memory()
     threads = choose_thread_count(options.threads)
     model = find_model(options.model)
@@ -106,8 +120,8 @@ def run(inputs: Inputs, options: RunOptions) -> None:
 
 def _check_options(options: RunOptions, stream: StreamInfo) -> None:
     """Raise UsageError for options that do not apply to this kind of source."""
-    if options.every is not None and stream.still:
-        raise UsageError("--every does not apply to still images; leave it out")
+    if stream.still:
+        _refuse_video_options(options)
     if options.every is not None and not options.results and options.mqtt is None:
         raise UsageError("--every averages result rows; specify an output with --results")
     if (options.keep_days or options.keep_gb) and not (stream.live and rotates(options)):
@@ -125,7 +139,7 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
     create_tls_files(options.mqtt, options.mqtt_ca, options.mqtt_cert, options.mqtt_key)
     if options.span and (stream.still or stream.live):
         raise UsageError("--start and --end apply only to videos; limit a camera run with --duration")
-    if (options.encoder or options.preset) and (stream.still or options.output is None):
+    if (options.encoder or options.preset) and options.output is None:
         raise UsageError("--encoder and --preset apply only to an annotated video; add --output")
     if not shows_images(stream, options):
         if options.ids:
@@ -143,6 +157,13 @@ def _check_options(options: RunOptions, stream: StreamInfo) -> None:
         raise UsageError("--anonymize hides faces and --faces saves them; use one of them")
     if options.serve is not None and stream.still:
         raise UsageError("--serve shows only cameras and videos; view images with --output or --show")
+
+
+def _refuse_video_options(options: RunOptions) -> None:
+    """Raise UsageError for an option that has no effect on still images."""
+    for name in ("every", "detect_every", "smoothing", "encoder", "preset"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')} does not apply to still images; leave it out")
 
 
 class _Run:
@@ -226,7 +247,7 @@ class _Run:
             self._continuation.finish_source(self._options.span.name_part(source))
 
 
-def select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
+def _select_videos(addresses: Sequence[str], options: RunOptions) -> list[str]:
     """Return the videos that are not complete in the existing results.
 
     With ``--append``, also removes the rows of incomplete videos from the results.

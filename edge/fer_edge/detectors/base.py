@@ -21,7 +21,8 @@ class DetectorTraits:
     ``follow_margin`` is the margin around a face, in face sizes, that it needs to find the face again.
     ``sure_support`` is the support that a detection needs to count as a face by itself; a detection with less only
     confirms, in a search for one face of known size, a face that was there a moment ago. ``cheap_parts``
-    means that searching part of a frame, or only for large faces, is faster than a full search.
+    means that searching part of a frame, or only for large faces, is faster than a full search. ``all_sizes`` means
+    that one search finds faces of all sizes, so parts are searched once and not for one range of sizes after another.
 
     >>> from fer_edge import DetectorTraits
     >>> DetectorTraits(tracked=False).tracked
@@ -32,6 +33,7 @@ class DetectorTraits:
     follow_margin: float = 0.2
     sure_support: int = 0
     cheap_parts: bool = False
+    all_sizes: bool = False
 
 
 class Detector(Protocol):

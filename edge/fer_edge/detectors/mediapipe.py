@@ -18,7 +18,12 @@ from fer_edge.detectors.base import DetectorRequest, DetectorTraits
 from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.errors import DetectorError, MissingExtraError, reason_of
-from fer_edge.models.detector_files import DETECTOR_FILES, find_detector_file, identify_content
+from fer_edge.models.detector_files import (
+    DETECTOR_FILES,
+    find_detector_file,
+    gives_finite_outputs,
+    identify_content,
+)
 from fer_edge.types import Detection, FaceBox, Frame, Framing
 
 __all__ = ["FRAMING", "MediaPipeDetector", "create_detector"]
@@ -40,6 +45,7 @@ _MIN_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
 _TILE_CONFIDENCE: Final = 0.75  # in tiles, false detections scored at most 0.71, faces at least 0.76
 _SAME_FACE_IOU: Final = 0.3
+_MAX_BOX: Final = 4  # frame sides: larger boxes are not those of faces
 
 # The exceptions that MediaPipe raises for its status codes; OSError includes FileNotFoundError and TimeoutError.
 _FAILURES: Final = (ValueError, RuntimeError, OSError, IndexError)
@@ -138,13 +144,15 @@ def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
     inside = outer.clipped(*frame.size)
     if inside is None:
         return None
-    score = min(1.0, max(0.0, float(found.categories[0].score)))
+    score = float(found.categories[0].score)
+    if not math.isfinite(score) or max(box.width, box.height) > _MAX_BOX * max(frame.size):
+        raise DetectorError(f"MediaPipe's model is damaged: its scores or boxes are invalid; {_REMEDY}")
     landmarks = tuple(
         (part.x + point.x * part.width, part.y + point.y * part.height) for point in found.keypoints or ()
     )
     return Detection(
         inside,
-        score,
+        min(1.0, max(0.0, score)),
         landmarks,
         FRAMING,
         tilt=compute_tilt(landmarks, outer.width),
@@ -185,11 +193,12 @@ def _load(model: Path) -> tuple[Any, Any]:
         raise DetectorError(
             f"{model}: not a MediaPipe face detection model: the file does not exist or is empty; {_REMEDY}"
         )
-    with model.open("rb") as file:
-        other = identify_content(file.read(1024))
-    if other is not None:
+    content = model.read_bytes()
+    if (other := identify_content(content)) is not None:
         raise DetectorError(f"{model}: expected a MediaPipe face detection model, got {other}; {_REMEDY}")
     mediapipe = _import()
+    if not gives_finite_outputs(content):
+        raise DetectorError(f"{model}: the model is damaged: its outputs are not finite; {_REMEDY}")
     _warn_of_telemetry()
     from mediapipe.tasks.python import BaseOptions, vision
 

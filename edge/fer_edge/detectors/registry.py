@@ -36,11 +36,13 @@ def create_detector(
 
     The options are those of DetectorRequest. Raises UsageError if the name is unknown or an option does not apply,
     ModelError if the detector's model has not been downloaded, DetectorError if its files do not load, and
-    MissingExtraError if its packages are not installed.
+    MissingExtraError if its packages are not installed. The results of another package's detector are checked.
     """
     from fer_edge.detectors.base import DetectorRequest
+    from fer_edge.detectors.checked import CheckedDetector
 
     request = DetectorRequest(
         min_face=min_face, still_image=still_image, model=None if model is None else Path(model)
     )
-    return DETECTORS.load(name)(request)
+    detector = DETECTORS.load(name)(request)
+    return CheckedDetector(detector) if DETECTORS.is_plugin(name) else detector

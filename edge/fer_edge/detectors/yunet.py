@@ -7,7 +7,6 @@ measurements of ``experiments/yunet.py``, in docs/experiments.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from fer_edge.detectors.base import DetectorRequest, DetectorTraits
 from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
+from fer_edge.detectors.tiles import is_whole, split_into_tiles
 from fer_edge.detectors.yunet_network import YuNetNetwork, read_network
 from fer_edge.errors import DetectorError
 from fer_edge.models.detector_files import find_detector_file
@@ -46,6 +46,9 @@ _SAME_FACE_IOU: Final = 0.3
 _NARROW: Final = 1.6  # ratio of the largest to the smallest size in such a search
 _NARROW_SIDE: Final = 128
 
+# The sides in pixels to which other parts of a frame are padded; larger ones to a multiple of 128.
+_STEPS: Final = (64, 128, 192, 256)
+
 # A larger image is searched as a whole in less detail, and additionally in overlapping tiles.
 _MAX_SEARCHED: Final = 2_600_000
 _TILE: Final = 1600  # side in pixels of the searched image
@@ -66,7 +69,7 @@ class YuNetDetector:
     """
 
     name = "yunet"
-    traits = DetectorTraits(follow_margin=0.5)
+    traits = DetectorTraits(follow_margin=0.5, cheap_parts=True, all_sizes=True)
 
     def __init__(self, model: str | Path, *, min_face: int | None = None, still_image: bool = False) -> None:
         self._min_face = min_face
@@ -94,7 +97,8 @@ class YuNetDetector:
         if max_size is not None and max_size <= _NARROW * smallest and scale * smallest >= _RELIABLE:
             found = self._search(frame, part, scale, narrow=True)
         else:
-            found = self._search_in_detail(frame, part, min(_MAX_ENLARGEMENT, _RELIABLE / smallest))
+            scale = min(_MAX_ENLARGEMENT, _RELIABLE / smallest)
+            found = self._search_in_detail(frame, part, scale, padded=roi is not None)
         least = self._min_face or 0
         faces = suppress_overlaps(found, _SAME_FACE_IOU, key=lambda face: face.score or 0.0)
         return tuple(
@@ -105,22 +109,24 @@ class YuNetDetector:
             )
         )
 
-    def _search_in_detail(self, frame: Frame, part: FaceBox, scale: float) -> list[Detection]:
+    def _search_in_detail(
+        self, frame: Frame, part: FaceBox, scale: float, *, padded: bool
+    ) -> list[Detection]:
         """Search a part at once or, if it is too large, in less detail and in tiles."""
         most = math.sqrt(_MAX_SEARCHED / part.area)
         if self._min_face is None:
             scale = min(1.0, scale)
-        found = self._search(frame, part, min(scale, most))
+        found = self._search(frame, part, min(scale, most), padded=padded)
         if scale > most:
-            for tile in _tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
+            for tile in split_into_tiles(part, round(_TILE / scale), round(_OVERLAP / scale)):
                 # A face that extends beyond a tile is inside another tile, or large enough for the whole image.
-                found += [
-                    face for face in self._search(frame, tile, scale) if _is_whole(face.box, tile, part)
-                ]
+                found += [face for face in self._search(frame, tile, scale) if is_whole(face.box, tile, part)]
         return found
 
-    def _search(self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False) -> list[Detection]:
-        """Search a part of a frame, resized by ``scale``.
+    def _search(
+        self, frame: Frame, part: FaceBox, scale: float, *, narrow: bool = False, padded: bool = False
+    ) -> list[Detection]:
+        """Search a part of a frame, resized by ``scale``; ``narrow`` if it is for one face of known size.
 
         Returns the faces in pixels of the frame, clipped to it.
         """
@@ -132,8 +138,10 @@ class YuNetDetector:
             method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
         faces = []
-        # A search for one face always has the same size, because a new size costs the network milliseconds.
-        for row in self._network.detect(pixels, _NARROW_SIDE) if narrow else self._network.detect(pixels):
+        # A new size costs the network milliseconds, so only a few sizes are searched.
+        room = (_NARROW_SIDE, _NARROW_SIDE) if narrow else _round_up(size) if padded else size
+        rows = self._network.detect(pixels, room)
+        for row in rows:
             if row[14] >= (_FOLLOWED_SCORE if narrow else least_score(row[2])):
                 faces.append(_detection(row, part, size, frame))
         return [face for face in faces if face is not None]
@@ -189,27 +197,7 @@ def _detection(
     )
 
 
-def _tiles(part: FaceBox, side: int, overlap: int) -> Iterator[FaceBox]:
-    """Yield squares that cover a part, overlapping by at least ``overlap`` pixels."""
-    for y in _starts(part.height, side, overlap):
-        for x in _starts(part.width, side, overlap):
-            width, height = min(side, part.width), min(side, part.height)
-            yield FaceBox(part.x + x, part.y + y, width, height)
-
-
-def _starts(length: int, side: int, overlap: int) -> list[int]:
-    steps = max(0, math.ceil((length - side) / (side - overlap)))
-    return [round(step * (length - side) / steps) for step in range(steps + 1)] if steps else [0]
-
-
-def _is_whole(box: FaceBox, tile: FaceBox, part: FaceBox) -> bool:
-    """Return whether a tile contains all of a box that is inside the part."""
-    margin = 2  # pixels
-    return (
-        (box.x > tile.x + margin or tile.x == part.x)
-        and (box.y > tile.y + margin or tile.y == part.y)
-        and (box.x + box.width < tile.x + tile.width - margin or tile.x + tile.width == part.x + part.width)
-        and (
-            box.y + box.height < tile.y + tile.height - margin or tile.y + tile.height == part.y + part.height
-        )
-    )
+def _round_up(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the size to which a part is padded."""
+    width, height = (next((step for step in _STEPS if step >= side), -(-side // 128) * 128) for side in size)
+    return width, height

@@ -29,7 +29,9 @@ _MAX_CANDIDATES: Final = 5000
 # OpenCV's network reads uninitialized memory if an image is at most 32 pixels high or wide.
 _MIN_SIDE: Final = 64  # pixels
 
-_KEPT: Final = 4  # sizes for which the network is kept ready
+_MAX_BOX: Final = 4  # image sides: larger boxes are not those of faces
+
+_KEPT: Final = 8  # sizes for which the network is kept ready
 _MAX_KEPT: Final = 3_000_000  # total pixels of these sizes
 
 
@@ -44,15 +46,15 @@ class YuNetNetwork:
         self._content, self._name = np.frombuffer(content, np.uint8), name
         self._ready: dict[tuple[int, int], Any] = {}
 
-    def detect(self, pixels: NDArray[np.uint8], room: int = _MIN_SIDE) -> NDArray[np.float32]:
+    def detect(self, pixels: NDArray[np.uint8], room: tuple[int, int] = (0, 0)) -> NDArray[np.float32]:
         """Return the faces in a uint8 (height, width, 3) BGR image as float32 (faces, 15).
 
-        The image is padded on the right and at the bottom to at least ``room`` pixels per side. A row contains the
+        The image is padded on the right and at the bottom to at least ``room`` (width, height). A row contains the
         box's left, top, width and height, x and y of the five key points, and the score, all but the last in
         pixels. Raises DetectorError if OpenCV fails or the network returns invalid values.
         """
         height, width = pixels.shape[:2]
-        below, beside = max(0, room - height), max(0, room - width)
+        beside, below = max(0, max(_MIN_SIDE, room[0]) - width), max(0, max(_MIN_SIDE, room[1]) - height)
         size = (width + beside, height + below)
         try:
             with _quiet_opencv():
@@ -67,7 +69,7 @@ class YuNetNetwork:
         if faces is None:
             return np.empty((0, 15), np.float32)
         found = np.asarray(faces, np.float32)
-        if not np.isfinite(found).all() or np.abs(found[:, :4]).max() > 100 * max(*size, 100):
+        if not np.isfinite(found).all() or np.abs(found[:, :4]).max() > _MAX_BOX * max(size):
             raise DetectorError(f"{self._name}: the model is damaged: its boxes are invalid; {_REMEDY}")
         return found
 

@@ -18,6 +18,7 @@ __all__ = [
     "DetectorFile",
     "find_detector_file",
     "find_detectors_folder",
+    "gives_finite_outputs",
     "identify_content",
 ]
 
@@ -66,7 +67,9 @@ class DetectorFile:
         except (ValueError, RuntimeError) as error:
             return f"it is a damaged TFLite model ({' '.join(str(error).split())})"
         shapes = [tuple(map(int, tensor["shape"])) for tensor in inputs]
-        return None if shapes == [self.input_shape] else f"it is a TFLite model with other inputs, {shapes}"
+        if shapes != [self.input_shape]:
+            return f"it is a TFLite model with other inputs, {shapes}"
+        return None if gives_finite_outputs(content) else "it is a TFLite model with damaged weights"
 
     @property
     def identity(self) -> str:
@@ -112,6 +115,29 @@ DETECTOR_FILES: Final[Mapping[str, DetectorFile]] = {
     )
 }
 """The model files by the name of the detector."""
+
+
+def gives_finite_outputs(model: bytes) -> bool:
+    """Return whether a TFLite model computes finite numbers from noise.
+
+    With damaged weights it may not, and a detector would report that as "no face". True also for a model that LiteRT
+    cannot run.
+    """
+    import numpy as np
+
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(model_content=model, num_threads=1)
+        interpreter.allocate_tensors()
+        for tensor in interpreter.get_input_details():
+            noise = np.random.default_rng(0).uniform(-1, 1, tensor["shape"])
+            interpreter.set_tensor(tensor["index"], noise.astype(tensor["dtype"]))
+        interpreter.invoke()
+        outputs = [interpreter.get_tensor(tensor["index"]) for tensor in interpreter.get_output_details()]
+    except (ImportError, ValueError, RuntimeError):
+        return True
+    return all(bool(np.isfinite(output).all()) for output in outputs)
 
 
 def find_detectors_folder() -> Path:

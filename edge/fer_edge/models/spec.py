@@ -11,14 +11,13 @@ preprocessing is part of the network's graph.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from fer_edge.errors import ContractError, reason_of
-from fer_edge.runtime.json_text import parse_json
+from fer_edge.runtime.json_text import format_json, parse_json
 from fer_edge.runtime.zip_files import ZIP_DAMAGE, open_zip
 
 __all__ = [
@@ -64,7 +63,8 @@ Color = Literal["gray", "rgb"]
 Interpolation = Literal["area", "linear", "cubic"]
 Variant = Literal["keras", "float32", "float16", "dynamic", "int8"]
 
-_LABEL = re.compile(r"[^\x00-\x1f,\"]{1,40}")
+_LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff,\"]{1,40}")
+_NAME = re.compile(r"[^\ud800-\udfff]{1,80}", re.DOTALL)
 _MAX_SPEC_BYTES = 1 << 20
 _MAX_APPENDED_BYTES = 64 << 20
 
@@ -121,7 +121,9 @@ class ModelSpec:
     def __post_init__(self) -> None:
         """Validate every field; raises ContractError."""
         _require(
-            isinstance(self.name, str) and 0 < len(self.name) <= 80, "a name of 1 to 80 characters", self.name
+            isinstance(self.name, str) and _NAME.fullmatch(self.name) is not None,
+            "a name of 1 to 80 UTF-8 characters",
+            self.name,
         )
         _require(
             isinstance(self.labels, tuple) and all(isinstance(label, str) for label in self.labels),
@@ -133,7 +135,7 @@ class ModelSpec:
         for label in self.labels:
             _require(
                 _LABEL.fullmatch(label) is not None and label == label.strip(),
-                "labels of 1 to 40 characters without commas, quotes, control characters or surrounding spaces",
+                "labels of 1 to 40 UTF-8 characters without commas, quotes, control characters or surrounding spaces",
                 label,
             )
             _require(label not in RESERVED_LABELS, "labels that are not names of result columns", label)
@@ -178,8 +180,16 @@ class ModelSpec:
         }
 
     def to_json(self) -> str:
-        """Return the spec as JSON text, as stored in run folders and ``.tflite`` files."""
-        return json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
+        """Return the spec as JSON text, as stored in run folders and ``.tflite`` files.
+
+        Raises ContractError if the text is longer or nested more deeply than :func:`read_spec` allows.
+        """
+        try:
+            text = format_json(self.as_dict())
+        except RecursionError:
+            raise ContractError("the model spec is nested too deeply") from None
+        _require_size(len(text.encode()))
+        return text
 
     @classmethod
     def from_dict(cls, data: Any) -> ModelSpec:
@@ -240,15 +250,11 @@ def read_spec(path: str | Path) -> ModelSpec:
     path = Path(path)
     try:
         if path.suffix == ".json":
+            _require_size(path.stat().st_size)
             return ModelSpec.from_json(path.read_bytes())
         with open_zip(path, _MAX_APPENDED_BYTES) as archive:
             entry = archive.getinfo(SPEC_FILE)
-            # A spec has a few kilobytes; a much larger one is damaged or malicious.
-            _require(
-                entry.file_size <= _MAX_SPEC_BYTES,
-                f"a spec of at most {_MAX_SPEC_BYTES} bytes",
-                entry.file_size,
-            )
+            _require_size(entry.file_size)
             return ModelSpec.from_json(archive.read(entry))
     except ContractError as error:
         raise ContractError(f"{path}: {error}", hint=error.hint) from error
@@ -260,6 +266,14 @@ def read_spec(path: str | Path) -> ModelSpec:
         ) from error
     except OSError as error:
         raise ContractError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _require_size(size: int) -> None:
+    """Raise ContractError for more bytes than a spec may have.
+
+    A spec has a few kilobytes; a much larger one is damaged or malicious.
+    """
+    _require(size <= _MAX_SPEC_BYTES, f"a spec of at most {_MAX_SPEC_BYTES:,} bytes", size)
 
 
 def _is_number(value: object, low: float, high: float) -> bool:

@@ -6,11 +6,8 @@ A file appears under its name only when it is complete.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
-import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,24 +15,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from fer_edge.errors import OutputError
+from fer_edge.runtime.json_text import format_json
 
 __all__ = [
     "check_file",
     "check_file_in_folder",
     "check_folder",
-    "check_staged_folder",
     "convert_errors_to_output_error",
     "describe_write_failure",
     "find_leftovers",
+    "is_dead",
     "make_folder",
     "part_path",
     "remove_planted_link",
+    "shorten_stem",
     "staged_file",
-    "staged_folder",
     "write_json",
 ]
 
-_STAGING: Final = ".fer-edge-"
 _DISK_FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _MAX_NAME_LENGTH: Final = 255  # bytes; the limit of most file systems
 _PART: Final = re.compile(r"\.(?P<stem>.+)\.(?P<process>[0-9]+)\.part(?P<suffix>\.[^.]+)?", re.DOTALL)
@@ -78,21 +75,6 @@ def check_file_in_folder(folder: Path, name: str, *, overwrite: bool) -> None:
     if (folder / name).exists() and not overwrite:
         raise OutputError(
             f"{folder / name}: already exists; choose another folder", hint="or replace it with --overwrite"
-        )
-
-
-def check_staged_folder(folder: Path, *, overwrite: bool) -> None:
-    """Raise OutputError if :func:`staged_folder` would refuse a folder."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: is a file, not a folder; choose another name")
-    present = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if present and not overwrite:
-        raise OutputError(
-            f"{folder}: folder is not empty: it contains {', '.join(present[:3])}"
-            f"{' and more' if len(present) > 3 else ''}; choose another",
-            hint="or allow it with --overwrite",
         )
 
 
@@ -160,43 +142,10 @@ def staged_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-@contextmanager
-def staged_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Provide an empty folder whose files move into ``folder`` if the block succeeds.
-
-    After an error, no file is moved. A folder that is not empty is refused unless ``overwrite`` is set; then files of
-    the same names are replaced, including in subfolders, and others stay. Raises OutputError.
-    """
-    check_staged_folder(folder, overwrite=overwrite)
-    is_new = not folder.exists()
-    with convert_errors_to_output_error(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{_STAGING}*-*"):
-            if _is_dead(left.name.removeprefix(_STAGING).partition("-")[0]):
-                shutil.rmtree(left, ignore_errors=True)
-        try:
-            with tempfile.TemporaryDirectory(prefix=f"{_STAGING}{os.getpid()}-", dir=folder) as staging:
-                yield Path(staging)
-                _move_into(Path(staging), folder)
-        except BaseException:
-            if is_new and not any(folder.iterdir()):
-                folder.rmdir()
-            raise
-
-
-def _move_into(staging: Path, folder: Path) -> None:
-    for path in sorted(staging.iterdir()):
-        target = folder / path.name
-        if path.is_dir() and target.is_dir():
-            _move_into(path, target)
-        else:
-            path.replace(target)
-
-
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write an object as indented JSON. Raises OutputError."""
     with staged_file(path) as part:
-        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8", "backslashreplace")
+        part.write_text(format_json(content), "utf-8")
 
 
 def part_path(target: Path) -> Path:
@@ -223,7 +172,7 @@ def find_leftovers(folder: Path) -> Iterator[tuple[Path, Path]]:
         match = _PART.fullmatch(path.name)
         if match is None or path.is_symlink() or not path.is_file():
             continue
-        if match["process"] == str(os.getpid()) or _is_dead(match["process"]):
+        if match["process"] == str(os.getpid()) or is_dead(match["process"]):
             yield path, path.with_name(match["stem"] + match["suffix"])
 
 
@@ -233,12 +182,18 @@ def _part_name(target: Path, process: str) -> str:
     For a pattern instead of a number, returns a regular expression. The number keeps processes with the same output
     apart.
     """
-    stem = target.stem
-    if len(os.fsencode(target.name)) > _MAX_NAME_LENGTH - 20:  # the additions would make it too long
-        stem = f"{os.fsencode(stem)[:100].decode(errors='ignore')}-{zlib.crc32(os.fsencode(target.name)):08x}"
+    stem = shorten_stem(target)
     if process.isdecimal():
         return f".{stem}.{process}.part{target.suffix}"
     return re.escape(f".{stem}.") + process + re.escape(f".part{target.suffix}")
+
+
+def shorten_stem(target: Path) -> str:
+    """Return the stem of a file's name, shortened if up to 20 more characters would make the name too long."""
+    if len(os.fsencode(target.name)) <= _MAX_NAME_LENGTH - 20:
+        return target.stem
+    start = os.fsencode(target.stem)[:100].decode(errors="ignore")
+    return f"{start}-{zlib.crc32(os.fsencode(target.name)):08x}"
 
 
 def _remove_leftovers(target: Path) -> None:
@@ -247,11 +202,11 @@ def _remove_leftovers(target: Path) -> None:
     with suppress(OSError):
         for path in target.parent.iterdir():
             match = name.fullmatch(path.name)
-            if match is not None and _is_dead(match.group(1)):
+            if match is not None and is_dead(match.group(1)):
                 path.unlink()
 
 
-def _is_dead(process: str) -> bool:
+def is_dead(process: str) -> bool:
     """Return whether a process ID belongs to no running process on this machine."""
     if os.name != "posix" or not process.isdecimal() or not process.isascii():
         return False  # on Windows, os.kill would terminate the process

@@ -20,7 +20,7 @@ _MAX_KEPT: Final = 1 << 16  # bytes
 _CAPTURE: Final = threading.RLock()  # there is only one standard error
 _NATIVE_LINE: Final = re.compile(  # of libjpeg and of OpenCV's log
     rb"(Corrupt JPEG|Premature end of|Inconsistent prog|Invalid |Warning: unknown|Unsupported|Application transf"
-    rb"|\[ ?(WARN|ERROR|INFO|FATAL|DEBUG) ?:\d)"
+    rb"|libpng |\[ ?(WARN|ERROR|INFO|FATAL|DEBUG) ?:\d)"
 )
 
 

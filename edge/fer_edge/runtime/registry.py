@@ -41,6 +41,10 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._entries or name in self._plugins
 
+    def is_plugin(self, name: str) -> bool:
+        """Return whether a name is that of another package's implementation."""
+        return name not in self._entries and name in self._plugins
+
     def load(self, name: str) -> T:
         """Import the implementation with a name.
 

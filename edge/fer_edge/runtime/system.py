@@ -57,7 +57,7 @@ def choose_thread_count(requested: int | None) -> int:
     """
     if requested is not None and requested > _MAX_THREADS:
         raise UsageError(f"expected at most {_MAX_THREADS} threads, got {requested}")
-    return requested or min(_MAX_THREADS, count_processors())
+    return int(requested or 0) or min(_MAX_THREADS, count_processors())
 
 
 def describe_machine() -> str:

@@ -14,6 +14,7 @@ from fer_edge.types import EmotionScores, FaceResult, SkippedInput, StreamInfo
 
 __all__ = ["AveragingSink"]
 
+_ROUNDING: Final = 1e-6  # of a span: 0.12 s is the beginning of a span of 0.04 s, although 0.12 / 0.04 < 3
 _TICK_S: Final = 0.5
 _SLACK_S: Final = 1.0  # after the end of a span: its last frames may still be in the pipeline
 
@@ -90,7 +91,7 @@ class AveragingSink:
                 self._sink.write(last.with_faces(tuple(seen.average() for seen in faces.values())))
 
     def _gather(self, result: View) -> None:
-        span = (result.time_s or 0.0) // self._seconds
+        span = ((result.time_s or 0.0) + _ROUNDING * self._seconds) // self._seconds
         if span != self._span:
             self.flush()
         if self._last is None:

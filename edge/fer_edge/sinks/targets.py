@@ -22,15 +22,19 @@ def assign_targets(
     """Assign each source a file in ``folder``, at its path relative to ``root``.
 
     Without ``root``, the file has the name of the source. ``name`` maps a path to one with a writable suffix.
-    Sources with the same name get numbers. Raises OutputError if a file already exists, UsageError if it is
-    one of the sources.
+    Sources with the same name get numbers, except for one whose suffix is kept. Raises OutputError if a file
+    already exists, UsageError if it is one of the sources.
     """
     targets: dict[str, Path] = {}
     taken: set[Path] = set()
     originals = {os.path.realpath(source) for source in sources}
-    for source in dict.fromkeys(sources):
-        relative = Path(source).relative_to(root) if root is not None else Path(Path(source).name)
-        target = _find_free(folder / name(relative), taken)
+    places = {
+        source: Path(source).relative_to(root) if root is not None else Path(Path(source).name)
+        for source in dict.fromkeys(sources)
+    }
+    # First those that keep their names: a.png is the copy of a.png, and that of a.gif is a-2.png.
+    for source in sorted(places, key=lambda source: name(places[source]) != places[source]):
+        target = _find_free(folder / name(places[source]), taken)
         if os.path.realpath(target) in originals:
             raise UsageError(f"{target}: is an input and would be overwritten; choose another output")
         if not overwrite and target.exists():

@@ -165,15 +165,15 @@ class VideoFolderSink:
 
 
 def create_sink(request: SinkRequest) -> Sink:
-    """Create the sink for one video file, or for a folder of several videos.
+    """Create the sink for one video file, or for a folder of videos.
 
-    Raises UsageError or OutputError.
+    For a single video, a target without a suffix is a folder. Raises UsageError or OutputError.
     """
     if request.stream.live:
         return _create_camera_sink(request)
     refuse_fields(request.target)
     output, inputs = Path(request.target), request.inputs
-    if len(inputs) <= 1 and not output.is_dir():
+    if len(inputs) <= 1 and output.suffix and not output.is_dir():
         return VideoSink(
             output,
             overwrite=request.overwrite,

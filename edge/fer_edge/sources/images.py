@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Final, Self
 
 from fer_edge.errors import SourceError
-from fer_edge.runtime.tables import format_count
 from fer_edge.sources.base import SourceItem, SourceRequest
 from fer_edge.sources.image_decoders import CONVERT_HEIC, reads_heic
 from fer_edge.sources.image_io import can_list, read_image
+from fer_edge.sources.left_out import describe_left_out, is_system_file
 from fer_edge.types import Frame, SkippedInput, StreamInfo
 
 __all__ = [
@@ -70,9 +70,6 @@ IMAGE_SUFFIXES: Final = frozenset(
 """Suffixes of the files in a folder that count as images; an image named explicitly may have any suffix."""
 HEIC_SUFFIXES: Final = frozenset({".heic", ".heif", ".hif"})
 """Suffixes that also count as images if pi-heif is installed."""
-_SYSTEM_FILES: Final = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
-_SYSTEM_FOLDERS: Final = frozenset({"__macosx", "$recycle.bin", "system volume information", "@eadir"})
-_MAX_SUFFIXES: Final = 6  # listed by name; a folder may contain files of any kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +87,7 @@ class FoundImages:
 
         Returns None if there are none. HEIC files come with a remedy.
         """
-        total = self.left_out.total()
-        if not total:
-            return None
-        common = sorted(self.left_out.items(), key=lambda item: (-item[1], item[0]))
-        kinds = [f"{count} {suffix or 'without a suffix'}" for suffix, count in common[:_MAX_SUFFIXES]]
-        if len(common) > _MAX_SUFFIXES:
-            kinds.append(f"{sum(count for _, count in common[_MAX_SUFFIXES:])} others")
-        line = f"{format_count(total, 'file')} skipped ({', '.join(kinds)})"
+        line = describe_left_out(self.left_out)
         return f"{line}; to read HEIC: {CONVERT_HEIC}" if HEIC_SUFFIXES & set(self.left_out) else line
 
 
@@ -140,11 +130,6 @@ def is_image_path(name: str) -> bool:
     GIFs count as images; ``fer-edge video`` reads all their frames.
     """
     return Path(name).suffix.lower() in IMAGE_SUFFIXES | HEIC_SUFFIXES and "://" not in name
-
-
-def is_system_file(name: str) -> bool:
-    """Return whether a file or folder is hidden or created by the operating system."""
-    return name.startswith(".") or name.lower() in _SYSTEM_FILES | _SYSTEM_FOLDERS
 
 
 def find_images(folder: Path | str, *, recursive: bool = False, exclude: Path | None = None) -> list[Path]:

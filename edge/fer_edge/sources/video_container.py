@@ -131,6 +131,9 @@ def _open_container(video: OpenVideo, address: str) -> None:
     elif is_url(address) and not address.lower().startswith("file://"):
         video.calls = CallThread()
         limit = {"rw_timeout": f"{READ_TIMEOUT_S * 1e6:.0f}", "timeout": f"{READ_TIMEOUT_S * 1e6:.0f}"}
+        if address.lower().startswith(("http://", "https://")):
+            # Without it, FFmpeg 8.1 reads on in the previous response after a seek if the server keeps the connection.
+            limit["multiple_requests"] = "1"
         video.container = video.calls.run(
             partial(av.open, address, metadata_errors="replace", options=OPTIONS | limit), OPEN_TIMEOUT_S
         )

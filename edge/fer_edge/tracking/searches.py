@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from fer_edge.detectors.base import Detector
-from fer_edge.tracking.association import keep_best_supported
+from fer_edge.detectors.tiles import is_whole
+from fer_edge.tracking.association import is_same_face, keep_best_supported
 from fer_edge.tracking.motion import MotionMask
 from fer_edge.types import Detection, FaceBox, Frame
 
@@ -19,6 +21,10 @@ _BESIDE_MARGIN: Final = 0.9
 _BESIDE_SIZES: Final = 1.6
 # Search of changes: the range of sizes searched at once, a little more than double, since a face is hit at several.
 _OCTAVE: Final = 2.6
+# Search of changes for all sizes at once: the margin around changes, as a share of their extent, and the share of the
+# frame above which the whole frame is searched.
+_MARGIN: Final = 0.25
+_MOST: Final = 0.6
 _DETAIL: Final = 1.5  # extra enlargement at which a detector searches parts of a frame
 
 
@@ -48,14 +54,48 @@ def detect_beside(detector: Detector, frame: Frame, box: FaceBox) -> list[Detect
     return keep_best_supported([face for face in found if is_sure(detector, face)])
 
 
-def detect_changes(detector: Detector, frame: Frame, changes: MotionMask) -> list[Detection]:
-    """Find faces where the frame changed, one octave of sizes at a time.
+def detect_changes(
+    detector: Detector, frame: Frame, changes: MotionMask, known: Sequence[FaceBox] = ()
+) -> list[Detection]:
+    """Find faces where the frame changed; ``known`` are the faces that are followed.
 
-    A change may be large enough for some sizes and too small for others. If searching the octaves would cost more than
-    one full search, or if searching parts saves nothing, the whole frame is searched.
+    If searching parts would cost more than one full search, or saves nothing, the whole frame is searched.
     """
     if not detector.traits.cheap_parts:
         return list(detector.detect(frame))
+    if detector.traits.all_sizes:
+        return _detect_at_once(detector, frame, changes, known)
+    return _detect_by_octaves(detector, frame, changes)
+
+
+def _detect_at_once(
+    detector: Detector, frame: Frame, changes: MotionMask, known: Sequence[FaceBox]
+) -> list[Detection]:
+    """Search the part of the frame that contains all changes.
+
+    Faces that extend beyond that part are dropped if they are known; for others, the whole frame is searched.
+    """
+    size = detector.smallest_face(frame)
+    centers = changes.around(size)
+    if centers is None:
+        return []
+    part = centers.grown(round(max(size, _MARGIN * max(centers.width, centers.height)))).clipped(*frame.size)
+    if part is None:
+        return []
+    if part.area > _MOST * frame.box.area:
+        return list(detector.detect(frame))
+    found = keep_best_supported(detector.detect(frame, part, min_size=size))
+    whole = [face for face in found if is_whole(face.outer or face.box, part, frame.box)]
+    if any(face not in whole and not any(is_same_face(face.box, box) for box in known) for face in found):
+        return list(detector.detect(frame))
+    return whole
+
+
+def _detect_by_octaves(detector: Detector, frame: Frame, changes: MotionMask) -> list[Detection]:
+    """Search parts of the frame for one octave of sizes at a time.
+
+    A change may be large enough for some sizes and too small for others.
+    """
     width, height = frame.size
     smallest = detector.smallest_face(frame)
     octaves, work, size = [], 0.0, smallest

@@ -19,6 +19,7 @@ _SCALE_STEP: Final = 1.06
 _SCALE_REACH: Final = 0.15  # of its size: the search distance at another size
 _SCALE_GAIN: Final = 0.005  # the gain in similarity required for another size
 _SCALE_LIMIT: Final = 1.3  # the largest change in size since the detector last found it
+_ESTABLISHED: Final = 4.0  # weight of the support of a face that is already followed
 _MOVING_S: Final = (
     0.15  # how long a missed face is assumed to move on; after that, it is expected at its last position
 )
@@ -29,7 +30,8 @@ class Track:
     """A tracked face.
 
     It holds its last position and time, its appearance when last confirmed, and its velocity (pixels/s).
-    ``miss_count`` counts the consecutive searches in which the detector did not find it; ``may_return`` means that it
+    ``miss_count`` counts the consecutive searches in which the detector did not find it; ``established`` means
+    that it was also present in the previous frame; ``may_return`` means that it
     was there a moment ago and may return. ``replaced`` means that another face appeared in its place from one frame to
     the next. ``scale`` is its size relative to its template. ``occluder`` is the track that was in front of it when
     it got lost. ``last_occlusion_s`` is when another face was last lost behind this one, ``last_border_search_s`` when
@@ -43,6 +45,7 @@ class Track:
     similarity: float = 1.0
     velocity: tuple[float, float] = (0.0, 0.0)
     miss_count: int = 0
+    established: bool = False
     may_return: bool = False
     replaced: bool = False
     scale: float = 1.0
@@ -59,9 +62,11 @@ class Track:
     def doubt(self) -> tuple[float, ...]:
         """The sort key that decides which of two tracks on one face ends: the larger one.
 
-        If both are equally sure, the newer track ends.
+        Support varies from search to search, so a face that is already followed only ends for a box that appears on it
+        with far more support. If both are equally sure, the newer track ends.
         """
-        return self.miss_count, -(self.detection.support or 0), self.id
+        weight = _ESTABLISHED if self.established else 1.0
+        return self.miss_count, -weight * (self.detection.support or 0), self.id
 
     def match(self, gray: GrayImage, time_s: float) -> Match:
         """Find the position and size at which the face is most similar to its template."""

@@ -197,7 +197,8 @@ class Tracker:
         lost = [track for track in self._tracks if track.seen_s != time_s]
         changes = self._motion.update(frame.gray, [t.box for t in self._tracks if t not in lost])
         if changes is not None:
-            self._associate(detect_changes(self._detector, frame, changes), frame, time_s)
+            known = [track.box for track in self._tracks]
+            self._associate(detect_changes(self._detector, frame, changes, known), frame, time_s)
         self._search_beside(frame, time_s)
 
     def _search_beside(self, frame: Frame, time_s: float) -> None:
@@ -277,6 +278,7 @@ class Tracker:
         duplicates = find_duplicates(found)
         kept = [track for track in found if track not in duplicates]
         for track in self._tracks:
+            track.established = track in kept
             if track not in kept:
                 # A face that the detector missed too often, or that another track follows, is not searched further.
                 track.may_return = track.seen_s != time_s

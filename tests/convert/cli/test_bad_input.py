@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
+from fer_edge.runtime.locks import lock_folder
 
 FerConvert = Callable[..., tuple[int, str, str]]
 WriteData = Callable[[Path, list[list[Any]]], Path]
@@ -78,9 +80,41 @@ def with_unsupported_operator(run: Path) -> None:
     keras.Model(inputs, keras.layers.Softmax()(x), name="odd").save(run / "model.keras")
 
 
+def with_logits(run: Path) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.Rescaling(5)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Dense(7)(x)).save(run / "model.keras")
+
+
+def with_constant_outputs(run: Path, value: float = 0) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    weights = keras.initializers.Constant(value)
+    x = keras.layers.Dense(7, kernel_initializer=weights)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, keras.layers.Softmax()(x)).save(run / "model.keras")
+
+
+def with_damaged_weights(run: Path) -> None:
+    with_constant_outputs(run, math.nan)
+
+
+def with_a_loop(run: Path) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    x = keras.layers.GRU(4)(keras.layers.Reshape((48, 48))(inputs))
+    keras.Model(inputs, keras.layers.Dense(7, "softmax")(x), name="loop").save(run / "model.keras")
+
+
 @pytest.mark.parametrize(
     ("damage", "status", "message"),
     [
+        (with_a_loop, 1, "loop: cannot convert to int8, because the network has a loop"),
+        (with_logits, 1, "run/model.keras: its outputs are logits, not probabilities"),
+        (with_damaged_weights, 1, "run/model.keras: its outputs are not finite"),
         (without_model, 1, "not a run folder, as it has no model.keras"),
         (without_spec, 2, "specify it with --spec"),
         (with_broken_spec, 1, "spec has no field 'input'"),
@@ -107,6 +141,18 @@ def test_a_bad_run_is_refused_in_one_line(
     assert got == status
     assert out == ""
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_that_distinguishes_nothing_is_warned_about(
+    run_copy: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    with_constant_outputs(run_copy)
+    status, _, err = fer_convert(run_copy, "--out", tmp_path / "out", "--formats", "float32")
+    assert status == 0
+    assert (
+        "Warning: 70 of 70 images are predicted as angry: the network hardly distinguishes the labels" in err
+    )
+    assert "--class-weights" not in err
 
 
 def test_a_network_of_another_size_contradicts_its_spec(run_copy: Path, tmp_path: Path) -> None:
@@ -212,7 +258,7 @@ def test_a_folder_with_other_files_is_never_overwritten(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     from fer_edge.errors import OutputError
-    from fer_edge.runtime.atomic_files import staged_folder
+    from fer_edge.runtime.staged_folders import staged_folder
 
     def fill() -> None:
         with staged_folder(tmp_path / "out", overwrite=False) as staging:
@@ -292,3 +338,14 @@ def test_usage_is_what_the_user_types(fer_convert: FerConvert) -> None:
     status, _, errors = fer_convert("run")
     assert status == 2
     assert errors.startswith("Usage: fer-convert [OPTIONS] RUN\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no locks on Windows")
+def test_two_conversions_do_not_mix_their_files(
+    run_folder: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    with lock_folder(tmp_path / "out"):
+        status, _, err = fer_convert(run_folder, "--out", tmp_path / "out", "--formats", "float32")
+    assert status == 1
+    assert "out: another program is writing to this folder" in err
+    assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ import pytest
 from fer_convert.tflite.container import extract_network
 from fer_edge.classification.classifier import Classifier
 from fer_edge.models.find_model import find_model
-from fer_edge.models.spec import ModelSpec, read_spec
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec, read_spec
 
 FerConvert = Callable[..., tuple[int, str, str]]
 RunAndListImports = Callable[..., tuple[subprocess.CompletedProcess[str], set[str]]]
@@ -114,6 +114,57 @@ def test_attach_refuses_a_spec_that_is_not_json(
     status, _, err = fer_convert("attach", foreign, "--spec", path)
     assert status == 1
     assert "is not valid JSON" in err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"provenance": {"notes": "x" * 1_100_000}}, "expected a spec of at most 1,048,576 bytes"),
+        ({"name": "\ud800"}, "expected a name of 1 to 80 UTF-8 characters"),
+        ({"labels": ["\ud800", *FER2013_LABELS[1:]]}, "expected labels of 1 to 40 UTF-8 characters"),
+    ],
+    ids=["long", "name", "labels"],
+)
+def test_attach_refuses_a_spec_that_could_not_be_read_again(
+    foreign: Path,
+    run_folder: Path,
+    tmp_path: Path,
+    fer_convert: FerConvert,
+    changes: dict[str, object],
+    message: str,
+) -> None:
+    spec = json.loads((run_folder / "spec.json").read_text()) | changes
+    (tmp_path / "own.json").write_text(json.dumps(spec))
+    before = foreign.read_bytes()
+    status, _, err = fer_convert("attach", foreign, "--spec", tmp_path / "own.json")
+    assert status == 1
+    assert "own.json: the model spec is invalid" in err
+    assert message in err
+    assert foreign.read_bytes() == before
+
+
+def test_attach_adds_nothing_that_makes_the_spec_too_long(
+    converted: Path, run_folder: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    spec = json.loads((run_folder / "spec.json").read_text()) | {"provenance": {}}
+    spec["provenance"] = {"notes": "x" * (1_048_576 - len(json.dumps(spec, indent=2)) - 40)}
+    (tmp_path / "own.json").write_text(json.dumps(spec, indent=2))
+    path = Path(shutil.copy(converted / "int8.tflite", tmp_path / "model.tflite"))
+    before = path.read_bytes()
+    status, _, err = fer_convert("attach", path, "--spec", tmp_path / "own.json", "--overwrite")
+    assert status == 1
+    assert "model.tflite: the model spec is invalid: expected a spec of at most" in err
+    assert path.read_bytes() == before
+
+
+def test_attach_keeps_a_provenance_that_is_not_text(
+    foreign: Path, run_folder: Path, tmp_path: Path, fer_convert: FerConvert
+) -> None:
+    spec = json.loads((run_folder / "spec.json").read_text())
+    spec["provenance"] = {"data": "bad\udcff", "licence": "bad\udcff"}
+    (tmp_path / "own.json").write_text(json.dumps(spec))
+    assert fer_convert("attach", foreign, "--spec", tmp_path / "own.json")[0] == 0
+    assert read_spec(foreign).provenance["data"] == "bad\udcff"
 
 
 def test_attach_says_from_which_files_a_model_spec_can_be_read(

@@ -24,7 +24,8 @@ def test_files_folders_and_patterns_are_listed_once(tmp_path: Path, monkeypatch:
     manifest = read_manifest(["videos", "videos/*.mp4", "./videos/b.mp4", "other.bin"], LABELS)
     assert sources(manifest) == ["videos/a.mkv", "videos/b.mp4", "other.bin"]
     assert manifest.job(0).address == str(tmp_path / "videos/a.mkv")
-    assert "duplicate path" in manifest.warnings[0]
+    assert manifest.warnings[0] == "videos: 1 file skipped (1 .md)"
+    assert "duplicate path" in manifest.warnings[1]
 
 
 def test_a_text_file_lists_paths_beside_it(tmp_path: Path) -> None:

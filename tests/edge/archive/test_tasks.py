@@ -201,7 +201,8 @@ class TestFolder:
 
     def test_two_programs_do_not_write_one_archive(self, tmp_path: Path) -> None:
         folder = ArchiveFolder(Storage.of(str(tmp_path)))
-        with folder.lock(), pytest.raises(OutputError, match="another fer-edge archive"), folder.lock():
+        message = "another program is writing to this folder"
+        with folder.lock(), pytest.raises(OutputError, match=message), folder.lock():
             pass
 
     def test_a_table_that_was_not_written_is_made_from_the_files(

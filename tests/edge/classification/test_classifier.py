@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -70,6 +72,14 @@ def test_a_spec_that_contradicts_the_tensors_is_refused(
     replace_spec(model_path, find_model().spec.replace(**changes))
     with pytest.raises(ContractError, match=reason):
         Classifier(model_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems only have names that are text")
+def test_a_file_name_that_is_not_text(model_path: Path) -> None:
+    renamed = model_path.rename(model_path.with_name(os.fsdecode(b"mod\xff.tflite")))
+    pixels = np.full((48, 48, 1), 128, np.uint8)
+    with Classifier(renamed) as classifier, Classifier() as usual:
+        assert np.array_equal(classifier.predict(pixels), usual.predict(pixels))
 
 
 @pytest.mark.parametrize("keep", [0, 4, 100, 0.1, 0.5, 0.99])

@@ -55,6 +55,10 @@ def test_a_page_that_exists_is_kept(fer_edge: FerEdge, rows: Path, tmp_path: Pat
 
 def test_the_results_themselves_are_not_overwritten(fer_edge: FerEdge, rows: Path) -> None:
     before = rows.read_bytes()
+    for name in ("-", "page.txt"):
+        done = fer_edge("report", rows, "-o", name)
+        assert done.returncode == 2
+        assert "name it for example report.html" in done.stderr
     done = fer_edge("report", rows, "-o", rows, "--overwrite")
     assert (done.returncode, rows.read_bytes()) == (2, before)
 

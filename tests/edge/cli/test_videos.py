@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fer_edge.runtime.locks import lock_file
 from fer_edge.types import Image
 from tests.edge.support import FerEdge, names_in, read_rows, read_video, write_video
 
@@ -47,8 +49,11 @@ class TestSeveral:
     ) -> None:
         folder = videos("b.mp4", "a.mp4")
         (folder / "notes.txt").write_text("not a video")
+        (folder / "c.mp4").mkdir()
+        os.mkfifo(folder / "d.mp4")
         done = fer_edge("video", folder, "-r", tmp_path / "rows.jsonl")
         assert done.returncode == 0, done.stderr
+        assert f"{folder}: 2 files skipped (1 .mp4, 1 .txt)" in done.stderr
         rows = read_rows((tmp_path / "rows.jsonl").read_text())
         assert [Path(row["source"]).name for row in rows] == ["a.mp4"] * FRAMES + ["b.mp4"] * FRAMES
         assert [row["frame"] for row in rows] == [*range(FRAMES)] * 2
@@ -95,6 +100,9 @@ class TestSeveral:
         folder = videos("a.mp4", "b.mp4")
         assert fer_edge("video", folder, "-o", tmp_path / "out").returncode == 0
         assert names_in(tmp_path / "out") == ["a.mp4", "b.mp4"]
+        clip = folder / "a.mp4"
+        assert fer_edge("video", clip, clip, "-o", tmp_path / "one").returncode == 0
+        assert names_in(tmp_path / "one") == ["a.mp4"]
 
     def test_a_folder_without_videos_is_an_error(self, fer_edge: FerEdge, tmp_path: Path) -> None:
         done = fer_edge("video", tmp_path)
@@ -109,6 +117,8 @@ def test_images_of_folders_and_patterns(fer_edge: FerEdge, portrait_path: Path, 
     for what in (str(tmp_path), f"{tmp_path}/*.jpg"):
         done = fer_edge("image", what, "-r", "-")
         assert [Path(row["source"]).name for row in read_rows(done.stdout)] == ["a.jpg", "b.jpg"]
+    done = fer_edge("image", tmp_path / "a.jpg", tmp_path, "-r", "-")
+    assert [Path(row["source"]).name for row in read_rows(done.stdout)] == ["a.jpg", "b.jpg"]
 
 
 class TestAppend:
@@ -134,6 +144,17 @@ class TestAppend:
             ids = [(Path(row["source"]).name, int(row["face_id"])) for row in csv.DictReader(file)]
         highest = max(id_ for name, id_ in ids if name == "a.mp4")
         assert min(id_ for name, id_ in ids if name == "b.mp4") == highest + 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
+    def test_a_file_that_another_run_continues_is_refused(
+        self, fer_edge: FerEdge, videos: Videos, tmp_path: Path
+    ) -> None:
+        rows = tmp_path / "rows.jsonl"
+        with lock_file(rows):
+            done = fer_edge("video", videos("a.mp4"), "-r", rows, "--append")
+        assert done.returncode == 1
+        assert "another program is writing to this file" in done.stderr
+        assert names_in(tmp_path) == ["videos"]
 
     @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
     @pytest.mark.parametrize("name", ["a.mp4", 'a "b", c.mp4', "=a\u00e4.mp4"])
@@ -387,6 +408,17 @@ class TestParts:
         done = fer_edge("image", portrait_path, "--start", "1")
         assert done.returncode == 2
         assert "apply only to videos" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--every", "1"), ("--detect-every", "3"), ("--smoothing", "0"), ("--preset", "fast")]
+)
+def test_options_without_effect_on_images_are_refused(
+    fer_edge: FerEdge, portrait_path: Path, option: tuple[str, str]
+) -> None:
+    done = fer_edge("image", portrait_path, *option)
+    assert done.returncode == 2
+    assert f"{option[0]} does not apply to still images" in done.stderr
 
 
 def test_the_summary_says_that_the_only_source_could_not_be_opened(fer_edge: FerEdge, tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ import pytest
 
 from fer_edge import EmotionRecognizer
 from fer_edge.classification.preprocess import compute_crop_bounds
-from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector
+from fer_edge.detectors.mediapipe import FRAMING, MediaPipeDetector, _detection
 from fer_edge.detectors.registry import create_detector
 from fer_edge.errors import DetectorError, MissingExtraError, ModelError, UsageError
 from fer_edge.models.detector_files import DETECTOR_FILES, find_detectors_folder
@@ -133,6 +135,14 @@ class TestWithoutMediaPipe:
         assert line.startswith("Error: ")
         assert reason in line
         assert done.stdout == ""
+
+    @pytest.mark.parametrize(("score", "width"), [(float("nan"), 50), (float("inf"), 50), (0.9, 10**7)])
+    def test_invalid_numbers_are_an_error_and_not_no_face(self, score: float, width: int) -> None:
+        box = SimpleNamespace(origin_x=10, origin_y=10, width=width, height=50)
+        found = SimpleNamespace(bounding_box=box, categories=[SimpleNamespace(score=score)], keypoints=None)
+        frame = Frame(np.zeros((200, 300, 3), np.uint8))
+        with pytest.raises(DetectorError, match=f"its scores or boxes are invalid; {REMEDY}"):
+            _detection(found, frame.box, frame)
 
     def test_the_recognizer_takes_the_same_options(self, some_file: Path) -> None:
         with pytest.raises(ModelError, match="has not been downloaded"):
@@ -283,6 +293,22 @@ class TestFailure:
             create_detector("mediapipe", model=some_file)
         assert "\n" not in str(caught.value)
 
+    @pytest.mark.parametrize("start", range(30_000, 190_000, 40_000))
+    def test_weights_that_are_no_numbers_are_an_error_and_not_no_face(
+        self, start: int, some_file: Path
+    ) -> None:
+        content = bytearray(Path(MODEL).read_bytes())
+        content[start : start + 256] = b"\xff" * 256
+        some_file.write_bytes(content)
+        with pytest.raises(DetectorError, match=rf"detector\.tflite: the model is damaged: .*; {REMEDY}"):
+            create_detector("mediapipe", model=some_file)
+
+    @pytest.mark.parametrize("length", [10, 1000, 100_000, 228_000])
+    def test_a_model_that_is_cut_off_is_an_error(self, length: int, some_file: Path) -> None:
+        some_file.write_bytes(Path(MODEL).read_bytes()[:length])
+        with pytest.raises(DetectorError, match=rf"detector\.tflite: not a MediaPipe .*; {REMEDY}"):
+            create_detector("mediapipe", model=some_file)
+
     def test_what_fails_inside_is_an_error_and_not_no_face(
         self, mediapipe: MediaPipeDetector, portrait: Image, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -305,9 +331,10 @@ class TestFailure:
 
 @installed
 class TestCommandLine:
-    def test_it_warns_of_telemetry_once_and_ends_cleanly(self, portrait_path: Path) -> None:
+    def test_it_warns_of_telemetry_once_and_ends_cleanly(self, portrait_path: Path, tmp_path: Path) -> None:
+        other = shutil.copy(portrait_path, tmp_path / "other.jpg")
         done = run_fer_edge(
-            "image", portrait_path, portrait_path, "--detector", "mediapipe", "--detector-model", MODEL
+            "image", portrait_path, other, "--detector", "mediapipe", "--detector-model", MODEL
         )
         assert done.returncode == 0
         assert len(done.stdout.splitlines()) == 2

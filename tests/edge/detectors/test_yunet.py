@@ -270,6 +270,28 @@ class TestParts:
         assert yunet.detect(Frame(portrait), FaceBox(0, 420, 100, 100)) == ()
         assert yunet.detect(Frame(portrait), FaceBox(0, 420, 100, 100), min_size=60, max_size=80) == ()
 
+    def test_parts_of_many_sizes_need_few_networks(self, portrait: Image) -> None:
+        detector = YuNetDetector(MODEL)
+        for margin in range(20, 60, 2):
+            (face,) = detector.detect(Frame(portrait), FACE.grown(margin), min_size=40)
+            assert face.box.iou(FACE) > 0.7
+        assert detector._network is not None
+        assert len(detector._network._ready) <= 4
+        detector.close()
+
+
+def returns(monkeypatch: pytest.MonkeyPatch, detector: YuNetDetector, values: dict[int, float]) -> None:
+    """Make OpenCV return one face, with some of its 15 numbers replaced."""
+    row = np.array([[100, 80, 90, 110, *(150, 120) * 5, 0.9]], np.float32)
+    for column, value in values.items():
+        row[0, column] = value
+
+    class Returns:
+        def detect(self, pixels: Image) -> tuple[int, np.ndarray]:
+            return 1, row
+
+    monkeypatch.setattr(detector._network, "_prepare", lambda size: Returns())
+
 
 @present
 class TestFailure:
@@ -284,6 +306,52 @@ class TestFailure:
         monkeypatch.setattr(yunet._network, "_prepare", fail)
         with pytest.raises(DetectorError, match=r"YuNet failed on an image of .* pixels: Failed; "):
             yunet.detect(Frame(portrait))
+
+    @pytest.mark.parametrize(
+        ("column", "value"), [(14, np.nan), (0, np.nan), (4, np.inf), (2, 3000.0), (1, -1e9)]
+    )
+    def test_invalid_numbers_are_an_error_and_not_no_face(
+        self,
+        column: int,
+        value: float,
+        yunet: YuNetDetector,
+        portrait: Image,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        returns(monkeypatch, yunet, {column: value})
+        with pytest.raises(DetectorError, match="the model is damaged: its boxes are invalid; run: "):
+            yunet.detect(Frame(portrait))
+
+    @pytest.mark.parametrize("size", [(0, 40), (-5, 40), (0.2, 0.2)])
+    def test_a_box_without_a_pixel_is_no_face(
+        self,
+        size: tuple[float, float],
+        yunet: YuNetDetector,
+        portrait: Image,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        returns(monkeypatch, yunet, {2: size[0], 3: size[1]})
+        assert yunet.detect(Frame(portrait)) == ()
+
+    def test_key_points_outside_the_image_and_eyes_that_coincide_are_kept(
+        self, yunet: YuNetDetector, portrait: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        returns(monkeypatch, yunet, {4: -700.0, 5: 9000.0})
+        (face,) = yunet.detect(Frame(portrait))
+        assert face.landmarks[0][0] < 0
+        assert face.landmarks[0][1] > portrait.shape[0]
+        returns(monkeypatch, yunet, {4: 120.0, 5: 90.0, 6: 120.0, 7: 90.0})
+        (face,) = yunet.detect(Frame(portrait))
+        assert face.tilt == 0
+
+    def test_a_box_larger_than_the_image_is_clipped_and_kept_for_the_crop(
+        self, yunet: YuNetDetector, portrait: Image, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        returns(monkeypatch, yunet, {0: -300.0, 1: -300.0, 2: 1400.0, 3: 1400.0})
+        (face,) = yunet.detect(Frame(portrait))
+        assert face.box == FaceBox(0, 0, 512, 600)
+        assert face.outer is not None
+        assert face.outer.width > 1300
 
     def test_a_closed_detector_is_an_error_and_not_no_face(self, portrait: Image) -> None:
         detector = YuNetDetector(MODEL)

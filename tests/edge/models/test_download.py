@@ -25,6 +25,7 @@ from fer_edge.models.detector_files import (
     DetectorFile,
     find_detector_file,
     find_detectors_folder,
+    gives_finite_outputs,
 )
 from fer_edge.models.download import _NoDowngrade, download_detector
 from fer_edge.models.find_model import find_model
@@ -353,3 +354,8 @@ def test_the_publishers_are_reached_encrypted_and_their_files_known() -> None:
     )
     assert DETECTOR_FILES["yunet"].sha256 is not None
     assert DETECTOR_FILES["mediapipe"].notice
+
+
+def test_a_model_that_works_gives_finite_outputs_and_what_does_not_run_is_unknown() -> None:
+    assert gives_finite_outputs(find_model().path.read_bytes())
+    assert gives_finite_outputs(b"not a model")

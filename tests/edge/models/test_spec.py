@@ -30,6 +30,27 @@ def test_spec_survives_json() -> None:
     assert ModelSpec.from_json(SPEC.to_json()) == SPEC
 
 
+def test_provenance_may_name_files_that_are_not_text() -> None:
+    spec = SPEC.replace(provenance={"data": "bad\udcff"})
+    assert "bad\\udcff" in spec.to_json().encode().decode()
+    assert ModelSpec.from_json(spec.to_json().encode()) == spec
+
+
+def test_a_spec_that_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    long = SPEC.replace(provenance={"text": "é" * 600_000})
+    deep: dict[str, Any] = {}
+    for _ in range(2000):
+        deep = {"deeper": deep}
+    for spec, reason in ((long, "at most 1,048,576 bytes"), (SPEC.replace(provenance=deep), "too deeply")):
+        with pytest.raises(ContractError, match=reason):
+            spec.to_json()
+    (tmp_path / "spec.json").write_text(json.dumps(long.as_dict(), ensure_ascii=False), "utf-8")
+    with pytest.raises(
+        ContractError, match=r"spec\.json: the model spec is invalid: .* at most 1,048,576 bytes"
+    ):
+        read_spec(tmp_path / "spec.json")
+
+
 def test_label_order_is_fer2013s() -> None:
     assert FER2013_LABELS == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -44,6 +65,9 @@ def test_label_order_is_fer2013s() -> None:
         ({"labels": ("fine", "with,comma")}, "without commas"),
         ({"labels": ("fine", "two\nlines")}, "without commas"),
         ({"labels": ("fine", " blank")}, "surrounding spaces"),
+        ({"labels": ("fine", "bad\udcff")}, "UTF-8 characters"),
+        ({"labels": ("fine", "two\u2028lines")}, "control characters"),
+        ({"name": "bad\ud800"}, "a name of 1 to 80 UTF-8 characters"),
         ({"width": 4}, "input side"),
         ({"height": True}, "input side"),
         ({"color": "bgr"}, "color as one of gray, rgb"),

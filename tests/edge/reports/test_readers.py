@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -241,3 +243,53 @@ def test_a_clock_without_an_offset_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("+00:00", ""))
     (bad,) = read(path)
     assert bad == Problem("line 1", "the clock has no UTC offset")
+
+
+def rewrite(path: Path, change: Callable[[list[list[str]]], list[list[str]]]) -> Path:
+    """Change the table of a CSV file."""
+    with path.open(newline="") as file:
+        table = list(csv.reader(file))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(change(table))
+    return path
+
+
+def add_column(values: Sequence[str], at: int) -> Callable[[list[list[str]]], list[list[str]]]:
+    """Return a function that inserts a column, as a spreadsheet or pandas can."""
+    return lambda table: [
+        [*row[:at], "participant" if not number else values[number % len(values)], *row[at:]]
+        for number, row in enumerate(table)
+    ]
+
+
+@pytest.mark.parametrize("values", [["7"], ["0", "3"], ["control"], [""], ["nan"], ["0.5", "x"]])
+@pytest.mark.parametrize("at", [0, 5, 12, 19])
+def test_columns_that_somebody_added_to_a_table_are_no_labels(
+    tmp_path: Path, values: list[str], at: int
+) -> None:
+    path = write_rows(tmp_path / "rows.csv", make_clip(people=2))
+    expected = list(read(path))
+    assert list(read(rewrite(path, add_column(values, at)))) == expected
+
+
+def test_the_order_of_the_columns_of_a_table_does_not_matter(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "rows.csv", make_clip(people=2))
+    expected = list(read(path))
+    turned = list(read(rewrite(path, lambda table: [row[::-1] for row in table])))
+    assert [row.labels for row in turned if isinstance(row, FrameRow)] == [LABELS[::-1]] * len(expected)
+    assert [face.box for row in turned if isinstance(row, FrameRow) for face in row.faces] == [
+        face.box for row in expected if isinstance(row, FrameRow) for face in row.faces
+    ]
+
+
+@pytest.mark.parametrize("value", ["7", "-0.5", "1e300"])
+def test_a_score_that_is_no_probability_is_a_problem_of_its_row(tmp_path: Path, value: str) -> None:
+    for suffix, old in ((".csv", ",0.7,"), (".jsonl", '"happy": 0.7')):
+        path = write_rows(tmp_path / f"rows{suffix}", make_clip())
+        text = path.read_text()
+        place = text.rindex(old)
+        path.write_text(text[:place] + old.replace("0.7", value) + text[place + len(old) :])
+        *rows, last = read(path)
+        assert len(rows) == 39
+        assert isinstance(last, Problem)
+        assert "is not a probability" in last.reason

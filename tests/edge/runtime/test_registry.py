@@ -66,6 +66,9 @@ def test_those_of_other_packages_come_after_them_in_alphabetical_order() -> None
 @pytest.mark.usefixtures("plugins")
 def test_one_of_another_package_is_loaded_by_its_name() -> None:
     assert registry().load("zebra")() == "made elsewhere"
+    assert registry().is_plugin("zebra")
+    assert not registry().is_plugin("json")
+    assert not registry().is_plugin("unknown")
 
 
 @pytest.mark.usefixtures("plugins")

@@ -34,6 +34,15 @@ def test_spans_without_a_face_have_rows_too(tmp_path: Path) -> None:
     assert rows_in(path) == [(9, 1), (19, 0), (29, 0), (39, 0)]
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3, 7])
+def test_a_frame_at_the_beginning_of_a_span_belongs_to_it(frames: int, tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with opened(AveragingSink(camera_rows(path), frames / 10)) as sink:
+        for index in range(70 * frames):
+            sink.write(seen(NOON, index))
+    assert [index for index, _ in rows_in(path)] == list(range(frames - 1, 70 * frames, frames))
+
+
 def test_a_span_is_passed_on_by_time_while_no_frame_comes(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     with opened(AveragingSink(camera_rows(path), 0.1)) as sink:

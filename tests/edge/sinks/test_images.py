@@ -61,7 +61,7 @@ class TestFolder:
         ]
 
     def test_images_of_one_name_get_numbers(self, tmp_path: Path) -> None:
-        sources = ["x/a.jpg", "y/a.jpg", "a.png", "a.pgm", "x/a.jpg"]
+        sources = ["x/a.jpg", "y/a.jpg", "a.pgm", "a.png", "x/a.jpg"]
         images = [noise(seed=number) for number in range(4)]
         fill(
             ImageFolderSink(tmp_path, sources),
@@ -71,8 +71,8 @@ class TestFolder:
             ],
         )
         assert names_in(tmp_path) == ["a-2.jpg", "a-2.png", "a.jpg", "a.png"]
-        assert np.array_equal(read_back(tmp_path / "a.png"), images[2])
-        assert np.array_equal(read_back(tmp_path / "a-2.png"), images[3])
+        assert np.array_equal(read_back(tmp_path / "a.png"), images[3])
+        assert np.array_equal(read_back(tmp_path / "a-2.png"), images[2])
 
     def test_one_that_is_there_is_refused_before_any_is_written(self, tmp_path: Path) -> None:
         (tmp_path / "b.png").write_text("mine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,36 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_container, "OPEN_TIMEOUT_S", 2.0)
     monkeypatch.setattr(video_container, "READ_TIMEOUT_S", 1.0)
     monkeypatch.setattr(video_decoder, "READ_TIMEOUT_S", 1.0)
+
+
+@pytest.fixture
+def file_server(tmp_path: Path) -> Iterator[str]:
+    """Serve the files in ``tmp_path`` with ranges and connections that stay open; yield the server's URL."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = (tmp_path / self.path.lstrip("/")).read_bytes()
+            first, _, last = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+            part = body[int(first) : int(last) + 1 if last else None]
+            self.send_response(206 if "Range" in self.headers else 200)
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(body)}")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            try:
+                self.wfile.write(part)
+            except OSError:  # the client has read enough
+                self.close_connection = True
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def header(length: int, status: str = "200 OK", kind: str = "video/x-matroska") -> bytes:
@@ -191,3 +223,18 @@ except (KeyboardInterrupt, Terminated) as error:
     assert time.monotonic() - started < 3
     assert (process.returncode, err) == (0, b"")
     assert out.splitlines()[-1] in (b"KeyboardInterrupt", b"Terminated")
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.avi", "clip.mkv", "clip.ts"])
+def test_a_server_that_keeps_connections_open_loses_no_frames(
+    name: str, file_server: str, tmp_path: Path
+) -> None:
+    write_clip(tmp_path / name, frames=200)
+    (local, _), (remote, error) = (
+        take_frames(VideoSource(address)) for address in (str(tmp_path / name), f"{file_server}/{name}")
+    )
+    assert error is None
+    assert len(local) == 200
+    assert [(frame.index, frame.time_s) for frame in remote] == [
+        (frame.index, frame.time_s) for frame in local
+    ]

@@ -143,12 +143,21 @@ class Scene:
         ]
 
 
+TRAITS = {
+    "by size": DetectorTraits(cheap_parts=True),
+    "all sizes": DetectorTraits(cheap_parts=True, all_sizes=True),
+    "never": DetectorTraits(),
+}
+"""Ways in which a detector searches parts of a frame."""
+
+
 class SceneDetector:
     """Detects the faces of a scene in the searched region and of the requested size.
 
     ``misses``: times at which it detects nothing. ``false_at``: from this time, its next search of a whole frame
-    reports a false face. ``broken``: it fails. ``searched`` holds the numbers of all searched frames,
-    ``searched_everywhere`` those of the frames searched as a whole.
+    reports a false face. ``broken``: it fails. ``parts``: a key of TRAITS.
+    ``searched`` holds the numbers of all searched frames, ``searched_everywhere`` those of the frames searched as a
+    whole.
     """
 
     name = "scene"
@@ -160,9 +169,9 @@ class SceneDetector:
         misses: Callable[[float], bool] = lambda time_s: False,
         false_at: float | None = None,
         broken: bool = False,
-        cheap_parts: bool = True,
+        parts: str = "by size",
     ) -> None:
-        self.traits = DetectorTraits(cheap_parts=cheap_parts)
+        self.traits = TRAITS[parts]
         self.searched: list[int] = []
         self.searched_everywhere: list[int] = []
         self._scene = scene

@@ -52,6 +52,14 @@ def test_of_two_nested_tracks_one_ends_the_one_with_more_doubt() -> None:
     assert find_duplicates([outer, inner]) == [inner]
 
 
+@pytest.mark.parametrize(("support", "ends"), [(8, "new"), (20, "new"), (45, "followed")])
+def test_a_followed_face_ends_for_a_box_on_it_only_if_that_has_far_more_hits(support: int, ends: str) -> None:
+    followed = track(0, FaceBox(352, 0, 207, 207), support=6)
+    followed.established = True
+    new = track(1, FaceBox(475, 56, 72, 72), support=support)
+    assert find_duplicates([followed, new]) == [{"new": new, "followed": followed}[ends]]
+
+
 def test_a_face_that_was_covered_comes_out_beside_whoever_covers_it() -> None:
     lost, occluder = track(0, FaceBox(100, 100, 80, 80)), track(1, FaceBox(120, 100, 90, 90))
     lost.may_return = True

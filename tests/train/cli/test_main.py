@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
+from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 from fer_train.cli.main import cli, run
 from fer_train.data.dataset import load_faces
 
@@ -29,8 +30,12 @@ from fer_train.data.dataset import load_faces
             1,
             "no run to resume, as config.json does not exist",
         ),
-        (["fit", "{data}", "--out", "{data}"], 1, "the run folder already exists"),
-        (["fit", "{data}", "--out", "{data}/run"], 1, "cannot create folder: Not a directory"),
+        (["fit", "{data}", "--out", "{data}"], 1, "is a file, not a folder; choose another name"),
+        (
+            ["fit", "{data}", "--out", "{data}/run"],
+            1,
+            "cannot write: Not a directory; choose another location",
+        ),
         (["fit", "{data}", "--out", "{out}", "--votes", "{missing}"], 1, "cannot read the votes"),
         (
             ["fit", "{data}", "--out", "{out}", "--recipe", "paper", "--votes", "{votes}"],
@@ -167,3 +172,25 @@ def test_archs_lists_what_each_costs(capsys: pytest.CaptureFixture[str]) -> None
     output = capsys.readouterr().out
     assert "14,428,999" in output
     assert "2018 reference network" in output
+
+
+@pytest.mark.parametrize(("weight", "says"), [(float("nan"), "are not finite"), (5.0, "are logits")])
+def test_a_network_without_probabilities_is_not_evaluated(
+    weight: float, says: str, small_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import keras
+
+    inputs = keras.Input((48, 48, 1))
+    initial = keras.initializers.Constant(weight)
+    outputs = keras.layers.Dense(7, kernel_initializer=initial)(keras.layers.Flatten()(inputs))
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    spec = ModelSpec(name="mini-resnet", labels=FER2013_LABELS)
+    (tmp_path / "spec.json").write_text(spec.to_json())
+    out = tmp_path / "out"
+    for command in (
+        ["evaluate", str(tmp_path), str(small_csv), "--out", str(out)],
+        ["soft-labels", str(small_csv), "--teacher", str(tmp_path), "--out", str(tmp_path / "soft.npz")],
+    ):
+        assert run(command) == 1
+        assert f"model.keras: its outputs {says}" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"fer2013.csv", "model.keras", "spec.json"}

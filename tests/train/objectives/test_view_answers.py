@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,18 @@ from numpy.typing import NDArray
 from fer_edge.errors import DataError, RunError
 from fer_edge.models.spec import FER2013_LABELS
 from fer_train.data.augmentation import Augmentation
-from fer_train.data.dataset import load_faces
+from fer_train.data.dataset import FaceDataset, load_faces
 from fer_train.data.face_hashes import find_faces, hash_faces
 from fer_train.data.views import VIEWS_VERSION, ViewSettings, make_views
-from fer_train.objectives.soft_labels import SoftLabels, read_soft_labels, write_soft_labels
+from fer_train.objectives.soft_labels import (
+    SoftLabels,
+    compute_soft_labels,
+    read_soft_labels,
+    write_soft_labels,
+)
 from fer_train.objectives.view_answers import (
     ViewAnswers,
+    compute_view_answers,
     encode_probabilities,
     is_view_answers,
     read_view_answers,
@@ -192,6 +200,18 @@ def test_a_file_that_is_cut_off_or_damaged_anywhere_is_refused_or_whole(tmp_path
         with suppress(DataError, RunError):
             read = read_view_answers(path, ("no", "perhaps", "yes"))
             assert np.allclose(read.get_probabilities(4).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("compute", [compute_soft_labels, partial(compute_view_answers, settings=SETTINGS)])
+def test_a_file_that_could_not_be_read_again_is_not_computed(
+    compute: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fer_train.objectives.answer_files._MAX_BYTES", (1 << 20) + 100)
+    faces = FaceDataset(FACES, np.zeros(9, np.int64), np.full(9, "Training"), np.arange(9))
+    with pytest.raises(
+        DataError, match=r"would contain \d+ bytes, but at most 100 can be read again; use fewer"
+    ):
+        compute(faces, networks=[])
 
 
 def test_a_file_that_would_fill_the_memory_is_refused_unread(tmp_path: Path) -> None:

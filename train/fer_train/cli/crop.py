@@ -11,8 +11,8 @@ import click
 from fer_edge.cli.messages import say
 from fer_edge.detectors.registry import DEFAULT_DETECTOR, DETECTORS, create_detector
 from fer_edge.errors import DataError
-from fer_edge.runtime.atomic_files import check_staged_folder
 from fer_edge.runtime.shutdown import Terminated
+from fer_edge.runtime.staged_folders import check_staged_folder
 from fer_edge.runtime.tables import format_count
 from fer_train.cli.options import PATH, debug_option
 from fer_train.cli.progress import show_progress

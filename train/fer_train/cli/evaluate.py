@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from fer_edge.cli.completion import complete_model
 from fer_edge.runtime.atomic_files import check_file_in_folder
+from fer_edge.runtime.locks import lock_folder
 from fer_train.cli.options import PATH, debug_option, require_keras, require_package, skip_unreadable_option
 from fer_train.cli.progress import show_progress
 from fer_train.data.checks import find_data_problems, find_prediction_problems, is_user_data
@@ -59,18 +61,19 @@ def evaluate_model(
     with suppress_native_stderr(debug):
         if not is_tflite(model):
             require_keras()
-        if out is not None:
-            require_package("matplotlib", "Matplotlib")
-            check_file_in_folder(out, REPORT_FILE, overwrite=overwrite)
-        spec = read_model_spec(model)
-        faces = load_faces_of_model(spec, data, skip_unreadable=skip_unreadable)
-        split = choose_split(spec, faces, split, str(data))
-        if votes is not None:
-            faces = relabel_by_votes(faces, lookup_votes(faces, votes))
-        report = evaluate(model, faces, split, show_progress)
-        _warn_about_problems(faces.split(split), report, str(data))
-        if out is not None:
-            write_evaluation(out, report)
+        with nullcontext() if out is None else lock_folder(out):
+            if out is not None:
+                require_package("matplotlib", "Matplotlib")
+                check_file_in_folder(out, REPORT_FILE, overwrite=overwrite)
+            spec = read_model_spec(model)
+            faces = load_faces_of_model(spec, data, skip_unreadable=skip_unreadable)
+            split = choose_split(spec, faces, split, str(data))
+            if votes is not None:
+                faces = relabel_by_votes(faces, lookup_votes(faces, votes))
+            report = evaluate(model, faces, split, show_progress)
+            _warn_about_problems(faces.split(split), report, str(data))
+            if out is not None:
+                write_evaluation(out, report)
     click.echo(format_report(report))
     if out is not None:
         names = (REPORT_FILE, CONFUSION_FILE, LABELS_FILE, RELIABILITY_FILE)

@@ -185,18 +185,19 @@ def fit(
         config, recipe = _build_run_config(**options)
         _check_targets(config, recipe, resume=resume)
         folder = RunFolder(out)
-        if resume:
-            run = resume_run(folder, data, _list_given(context, config), skip_unreadable=skip_unreadable)
-        else:
-            run = start_run(
-                folder, data, config, recipe, overwrite=overwrite, skip_unreadable=skip_unreadable
-            )
-        try:
-            with TrainingBar() as bar:
-                run.train(bar, stop_after_s=None if stop_after is None else 60 * stop_after)
-        except (KeyboardInterrupt, Terminated):
-            say(f"Interrupted {_describe_state(run)}")
-            raise
+        with folder.lock():
+            if resume:
+                run = resume_run(folder, data, _list_given(context, config), skip_unreadable=skip_unreadable)
+            else:
+                run = start_run(
+                    folder, data, config, recipe, overwrite=overwrite, skip_unreadable=skip_unreadable
+                )
+            try:
+                with TrainingBar() as bar:
+                    run.train(bar, stop_after_s=None if stop_after is None else 60 * stop_after)
+            except (KeyboardInterrupt, Terminated):
+                say(f"Interrupted {_describe_state(run)}")
+                raise
     assert run.report is not None
     click.echo(format_report(run.report))
     click.echo(f"\nWritten to {out}" if run.is_complete else f"\nStopped {_describe_state(run)}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 import click
 
 from fer_edge.runtime.atomic_files import check_file_in_folder
+from fer_edge.runtime.locks import lock_folder
 from fer_train.cli.options import (
     PATH,
     debug_option,
@@ -48,7 +50,7 @@ def inspect_data(
     debug: bool,
 ) -> None:
     """Count the faces in DATA and find blank and duplicate images."""
-    with suppress_native_stderr(debug):
+    with suppress_native_stderr(debug), nullcontext() if plot is None else lock_folder(plot):
         if plot is not None:
             require_package("matplotlib", "Matplotlib")
             check_file_in_folder(plot, GRID_FILE, overwrite=overwrite)

@@ -10,6 +10,7 @@ import click
 
 from fer_edge.errors import DataError, UsageError
 from fer_edge.runtime.atomic_files import check_file
+from fer_edge.runtime.locks import lock_file
 from fer_train.cli.options import PATH, debug_option, require_keras
 from fer_train.cli.progress import show_progress
 from fer_train.data.dataset import FaceDataset, load_faces
@@ -68,13 +69,15 @@ def make_soft_labels(
         if not is_answer_file(out):
             raise UsageError(f"--out: expected a file name ending in .npz, got {str(out)!r}")
         check_file(out, overwrite=overwrite)
-        faces = load_faces(data)
-        networks = [open_teacher(teacher, faces.label_names) for teacher in teachers]
-        count = (
-            _write_soft_labels(out, faces, networks)
-            if views is None
-            else _write_view_answers(out, faces, networks, views)
-        )
+        with lock_file(out):
+            check_file(out, overwrite=overwrite)  # another program may have finished it before it was locked
+            faces = load_faces(data)
+            networks = [open_teacher(teacher, faces.label_names) for teacher in teachers]
+            count = (
+                _write_soft_labels(out, faces, networks)
+                if views is None
+                else _write_view_answers(out, faces, networks, views)
+            )
     click.echo(f"{count}, {out.stat().st_size:,} bytes\nWritten to {out}")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fer_edge.runtime.atomic_files import make_folder
 from fer_train.data.dataset import TEST, FaceDataset
@@ -22,7 +21,10 @@ from fer_train.evaluation.figures import (
     RED,
     SOFT,
     compute_label_width,
+    format_counts,
+    format_shares,
     new_figure,
+    plain_text,
     save_figure,
 )
 
@@ -69,6 +71,7 @@ class EpochMetrics(Protocol):
         """Accuracy on the validation faces."""
 
 
+@plain_text
 def draw_curves(path: Path, history: Sequence[EpochMetrics], title: str, validation: str | None) -> None:
     """Plot training and validation accuracy and loss over the epochs.
 
@@ -86,7 +89,7 @@ def draw_curves(path: Path, history: Sequence[EpochMetrics], title: str, validat
         accuracy.plot(epochs, [pair[0] for pair in figures], color=RED, label=label, **style)
         loss.plot(epochs, [pair[1] for pair in figures], color=RED, label=label, **style)
     accuracy.set_title("accuracy")
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    format_shares(accuracy.yaxis)
     loss.set_title("cross-entropy, nats")
     legend = figure.legend(
         *accuracy.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=2
@@ -96,7 +99,7 @@ def draw_curves(path: Path, history: Sequence[EpochMetrics], title: str, validat
         legend.get_title().set(color=SOFT, fontsize=8.5, horizontalalignment="center")
     for axes in (accuracy, loss):
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        format_counts(axes.xaxis)
         axes.grid(color=GRID)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
@@ -115,6 +118,7 @@ def draw_inspection(folder: Path, faces: FaceDataset, found: Inspection) -> tupl
     return GRID_FILE, _DISTRIBUTION_FILE
 
 
+@plain_text
 def draw_samples(path: Path, faces: FaceDataset) -> None:
     """Draw the first faces of each label in the data set, one row per label."""
     shown = [np.flatnonzero(faces.labels == label)[:_SAMPLES] for label in range(len(faces.label_names))]
@@ -136,6 +140,7 @@ def draw_samples(path: Path, faces: FaceDataset) -> None:
     save_figure(figure, path)
 
 
+@plain_text
 def draw_distribution(path: Path, found: Inspection) -> None:
     """Plot the number of faces of each label in each split."""
     labels = found.label_names
@@ -151,7 +156,7 @@ def draw_distribution(path: Path, found: Inspection) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0, 1.3 * done.max())
     axes.set_xlabel("faces")
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    format_counts(axes.xaxis)
     figure.legend(
         *axes.get_legend_handles_labels(), frameon=False, loc="outside lower center", ncols=len(found.splits)
     )

@@ -13,10 +13,20 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from fer_train.evaluation.figures import BLUE, GRID, INK, SOFT, compute_label_width, new_figure, save_figure
+from fer_train.evaluation.figures import (
+    BLUE,
+    GRID,
+    INK,
+    SOFT,
+    compute_label_width,
+    format_counts,
+    format_shares,
+    new_figure,
+    plain_text,
+    save_figure,
+)
 from fer_train.evaluation.statistics import wilson_interval
 
 __all__ = [
@@ -31,9 +41,9 @@ __all__ = [
 _MAX_ANNOTATED_LABELS: Final = 20  # labels; with more, the cells have no room for numbers
 _CELL: Final = 0.72  # inches
 _SMALL_CELL: Final = 0.3
-_PERCENT: Final = PercentFormatter(1, decimals=0, symbol=" %")
 
 
+@plain_text
 def draw_confusion(path: Path, report: dict[str, Any], title: str) -> None:
     """Plot a report's confusion matrix, in % of each true class and as counts.
 
@@ -105,6 +115,7 @@ def draw_color_bar(figure: Figure, image: AxesImage, all_axes: Sequence[Axes]) -
     bar.outline.set_visible(False)
 
 
+@plain_text
 def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
     """Plot the recall of each label with its 95 % interval, and the mean.
 
@@ -138,7 +149,7 @@ def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(_PERCENT)
+    format_shares(axes.xaxis)
     axes.set_xlabel(f"recall with 95 % interval; dashed: mean of all classes, {100 * mean:.1f} %")
     axes.text(
         1.02,
@@ -161,6 +172,7 @@ def draw_labels(path: Path, report: dict[str, Any], title: str) -> None:
     save_figure(figure, path)
 
 
+@plain_text
 def draw_reliability(
     path: Path,
     calibrations: Mapping[str, dict[str, Any]],
@@ -183,10 +195,10 @@ def draw_reliability(
     figure.legend(*curves.get_legend_handles_labels(), loc="outside lower center", frameon=False, fontsize=9)
     counts.set_xlabel("probability of the prediction")
     counts.set_ylabel("predictions")
-    counts.yaxis.set_major_formatter("{x:,.0f}")
+    format_counts(counts.yaxis)
     counts.set_xlim(0, 1)
     for axis in (curves.yaxis, counts.xaxis):
-        axis.set_major_formatter(_PERCENT)
+        format_shares(axis)
     for axes in (curves, counts):
         axes.grid(color=GRID)
         axes.set_axisbelow(True)

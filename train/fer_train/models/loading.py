@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.preprocess import normalize
+from fer_edge.classification.probabilities import find_fault
 from fer_edge.errors import ContractError, ModelError, reason_of
 from fer_edge.models.find_model import find_model, list_bundled_models
 from fer_edge.models.spec import ModelSpec, read_spec
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Predictor",
+    "check_probabilities",
     "find_keras_file",
     "is_bundled",
     "is_tflite",
@@ -71,7 +73,8 @@ def open_predictor(model: Path, *, bfloat16: bool = False) -> Predictor:
     """Open a run folder, ``.keras`` or ``.tflite`` file, or bundled model.
 
     With ``bfloat16`` a Keras network computes in bfloat16. Raises ModelError if the model does not exist,
-    ContractError if its model spec is missing or contradicts the network.
+    ContractError if its model spec is missing or contradicts the network. Its predictions raise ModelError if they are
+    not probabilities.
     """
     return _TFLitePredictor(model) if is_tflite(model) else _KerasPredictor(model, bfloat16)
 
@@ -115,6 +118,13 @@ def load_keras_model(path: Path, spec: ModelSpec) -> keras.Model:
     return model
 
 
+def check_probabilities(path: Path, outputs: NDArray[np.float32]) -> None:
+    """Raise ModelError unless the outputs of a network, float32 (n, labels), are probabilities."""
+    fault = find_fault(outputs, step=0)
+    if fault is not None:
+        raise ModelError(f"{path}: its outputs {fault}")
+
+
 class _TFLitePredictor:
     def __init__(self, model: Path) -> None:
         classifier = Classifier(find_model(model))
@@ -135,7 +145,9 @@ class _KerasPredictor:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         # Compiled, and so twice as fast as calling the model.
-        return np.asarray(self._model.predict_on_batch(normalize(pixels)[..., None]), np.float32)
+        outputs = np.asarray(self._model.predict_on_batch(normalize(pixels)[..., None]), np.float32)
+        check_probabilities(self.path, outputs)
+        return outputs
 
 
 def find_keras_file(model: Path) -> Path:

@@ -59,9 +59,9 @@ def _read_linear_weights(model: ModelFile) -> list[tuple[Weights, Weights]]:
     Kernels are in the axis order of Keras.
     """
     interpreter = open_interpreter(model.path, threads=1)
-    details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
     found = []
     try:
+        details = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
         for operator in interpreter._get_ops_details():
             if operator["op_name"] not in _LINEAR:
                 continue

@@ -18,12 +18,20 @@ from fer_edge.runtime.atomic_files import staged_file
 from fer_edge.runtime.json_text import parse_json
 from fer_train.data.array_files import read_arrays
 
-__all__ = ["check_keys", "check_labels", "is_answer_file", "read_answer_file", "write_answer_file"]
+__all__ = [
+    "check_keys",
+    "check_labels",
+    "check_size",
+    "is_answer_file",
+    "read_answer_file",
+    "write_answer_file",
+]
 
 _T = TypeVar("_T")
 _MAX_BYTES: Final = (
     256 << 20
 )  # bytes when unpacked; soft labels of a million faces and a hundred labels are 208 MB
+_BESIDE: Final = 1 << 20  # bytes for the description and the headers of the arrays
 
 
 def is_answer_file(path: Path) -> bool:
@@ -35,6 +43,15 @@ def write_answer_file(path: Path, about: dict[str, Any], arrays: dict[str, NDArr
     """Write a file whose name ends in ``.npz``; raises OutputError."""
     with staged_file(path) as part:
         np.savez_compressed(part, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+
+
+def check_size(size: int, remedy: str) -> None:
+    """Raise DataError if arrays of ``size`` bytes are more than :func:`read_answer_file` reads."""
+    most = _MAX_BYTES - _BESIDE
+    if size > most:
+        raise DataError(
+            f"the file would contain {size:,} bytes, but at most {most:,} can be read again; {remedy}"
+        )
 
 
 def read_answer_file(

@@ -19,7 +19,13 @@ from fer_train.data.dataset import FaceDataset
 from fer_train.data.face_hashes import hash_faces
 from fer_train.models.loading import Predictor
 from fer_train.models.prediction import Progress, no_progress, predict, predict_with_flip
-from fer_train.objectives.answer_files import check_keys, check_labels, read_answer_file, write_answer_file
+from fer_train.objectives.answer_files import (
+    check_keys,
+    check_labels,
+    check_size,
+    read_answer_file,
+    write_answer_file,
+)
 from fer_train.objectives.teachers import describe_teachers
 
 __all__ = ["SoftLabels", "compute_soft_labels", "read_soft_labels", "write_soft_labels"]
@@ -61,8 +67,10 @@ def compute_soft_labels(
 ) -> SoftLabels:
     """Compute the mean probabilities of networks for each face and its mirror image.
 
-    All networks have the labels of the faces. ``progress`` wraps the batches.
+    All networks have the labels of the faces. ``progress`` wraps the batches. Raises DataError if there are too many
+    faces for a file.
     """
+    check_size(len(faces) * (8 + 2 * len(faces.label_names)), "use fewer faces")
 
     def compute(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         answers = [predict_with_flip(network, pixels) for network in networks]

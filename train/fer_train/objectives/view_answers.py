@@ -27,6 +27,7 @@ from fer_train.models.prediction import Progress, no_progress, predict
 from fer_train.objectives.answer_files import (
     check_keys,
     check_labels,
+    check_size,
     is_answer_file,
     read_answer_file,
     write_answer_file,
@@ -104,8 +105,10 @@ def compute_view_answers(
 ) -> ViewAnswers:
     """Compute the mean probabilities of networks for all views of the faces.
 
-    All networks have the labels of the faces, and all faces are in one group. ``progress`` wraps the views.
+    All networks have the labels of the faces, and all faces are in one group. ``progress`` wraps the views. Raises
+    DataError if there are too many faces and views for a file.
     """
+    check_size(len(faces) * (9 + settings.count * len(faces.label_names)), "use fewer views")
     ensemble = TeacherEnsemble(networks, temperature)
     probabilities = np.empty((len(faces), settings.count, len(faces.label_names)), np.uint8)
     for view in progress("Running the teachers", range(settings.count)):

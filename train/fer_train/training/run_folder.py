@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from fer_edge.errors import OutputError
 from fer_edge.models.spec import ModelSpec
 from fer_edge.runtime.atomic_files import make_folder, staged_file, write_json
 from fer_edge.runtime.hashing import sha256_of_file
+from fer_edge.runtime.locks import LOCK_FILE, lock_folder
 from fer_train.models.run_files import (
     CHECKPOINT_FILE,
     CONFIG_FILE,
@@ -40,9 +42,16 @@ class RunFolder:
         self.model = path / MODEL_FILE
         self._events = EventFile(path / EVENTS_FOLDER)
 
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock the folder against other programs until the block ends; raises OutputError if one holds the lock.
+
+        A run must hold the lock from before it reads the folder until its last file is written.
+        """
+        return lock_folder(self.path)
+
     def refuse_if_present(self) -> None:
         """Raise OutputError if the folder already exists and is not empty."""
-        if self.path.is_dir() and not any(self.path.iterdir()):
+        if self.path.is_dir() and all(path.name == LOCK_FILE for path in self.path.iterdir()):
             return
         if self.path.exists():
             raise OutputError(

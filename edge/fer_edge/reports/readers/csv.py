@@ -5,33 +5,45 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.lines import open_rows, read_lines
-from fer_edge.reports.readers.values import INCOMPLETE_ROW, parse_clock, parse_number, parse_time, parse_whole
+from fer_edge.reports.readers.values import (
+    INCOMPLETE_ROW,
+    LABEL_ROWS,
+    parse_clock,
+    parse_number,
+    parse_scores,
+    parse_time,
+    parse_whole,
+    select_labels,
+    sums_to_one,
+)
 
 __all__ = ["read_rows"]
 
 _NEEDED: Final = ("source", "frame", "time_s", "face_id", "x", "y", "width", "height", "emotion", "score")
 
 
-_SUM_TOLERANCE: Final = 2e-3
-
-
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The indices of the columns; the columns after ``score`` are the labels.
+    """The indices of the columns, and the labels with the indices of their columns.
 
     The index of a missing optional column is -1, such as ``clock`` in files of version 0.1.
     """
 
     columns: Mapping[str, int]
     labels: tuple[str, ...]
+    label_columns: tuple[int, ...]
     width: int
+
+    def scores_of(self, cells: Sequence[str]) -> Sequence[str]:
+        """Return the cells of the scores."""
+        return [cells[index] for index in self.label_columns]
 
 
 def read_rows(path: Path | None) -> Iterator[Item]:
@@ -41,8 +53,9 @@ def read_rows(path: Path | None) -> Iterator[Item]:
         header = next(records, None)
         if header is None:
             return
-        layout = _read_header("standard input" if path is None else str(path), header.cells)
-        parsed = (_parse(record, layout) for record in records)
+        first_records = list(islice(records, LABEL_ROWS))
+        layout = _read_header("standard input" if path is None else str(path), header.cells, first_records)
+        parsed = (_parse(record, layout) for record in chain(first_records, records))
         for _, rows in groupby(parsed, key=lambda row: row[:4] if isinstance(row, FrameRow) else object()):
             first, *rest = rows
             if isinstance(first, FrameRow) and rest:
@@ -100,7 +113,7 @@ class _Records:
                 return _Record(number, cells, has_line_ending=self._has_line_ending)
 
 
-def _read_header(name: str, cells: Sequence[str] | None) -> _Layout:
+def _read_header(name: str, cells: Sequence[str] | None, records: Sequence[_Record]) -> _Layout:
     header = cells or ()
     if header and header[0].startswith("{"):
         raise SourceError(f"{name}: the file is JSON Lines, not CSV; rename it to end in .jsonl")
@@ -110,11 +123,20 @@ def _read_header(name: str, cells: Sequence[str] | None) -> _Layout:
             f"{name}: not CSV written by fer-edge: the first line has no column {missing[0]!r}; use a results "
             "file of fer-edge"
         )
-    after = header.index("score") + 1
     columns = {column: header.index(column) for column in _NEEDED}
     for optional in ("clock", "confidence"):
         columns[optional] = header.index(optional) if optional in header else -1
-    return _Layout(columns, tuple(header[after:]), len(header))
+    others = [index for index in range(len(header)) if index not in columns.values()]
+    # A last line that is incomplete, and a frame without faces, have no scores.
+    faces = [
+        [record.cells[index] for index in others]
+        for record in records
+        if record.cells is not None and record.has_line_ending and len(record.cells) == len(header)
+        if record.cells[columns["face_id"]]
+    ]
+    labels = select_labels([header[index] for index in others], faces)
+    label_columns = tuple(index for index in others if header[index] in labels)
+    return _Layout(columns, labels, label_columns, len(header))
 
 
 def _parse(record: _Record, layout: _Layout) -> FrameRow | Problem:
@@ -148,8 +170,8 @@ def _is_whole(cells: Sequence[str], layout: _Layout) -> bool:
 
     If its last number were truncated, the scores would not sum to 1.
     """
-    scores = cells[layout.width - len(layout.labels) :]
-    return not any(scores) or abs(sum(map(parse_number, scores)) - 1) < _SUM_TOLERANCE
+    scores = layout.scores_of(cells)
+    return not any(scores) or sums_to_one(parse_scores(scores))
 
 
 def _parse_face(cells: Sequence[str], layout: _Layout) -> FaceRow:
@@ -166,5 +188,5 @@ def _parse_face(cells: Sequence[str], layout: _Layout) -> FaceRow:
         parse_number(confidence) if confidence else None,
         cells[at["emotion"]],
         parse_number(cells[at["score"]]),
-        tuple(map(parse_number, cells[layout.width - len(layout.labels) :])),
+        parse_scores(layout.scores_of(cells)),
     )

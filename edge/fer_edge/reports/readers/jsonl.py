@@ -10,7 +10,14 @@ from typing import Any, Final, NoReturn
 from fer_edge.errors import SourceError
 from fer_edge.reports.readers.base import ErrorRow, FaceRow, FrameRow, Item, Problem
 from fer_edge.reports.readers.lines import open_rows, read_lines
-from fer_edge.reports.readers.values import INCOMPLETE_ROW, parse_clock, parse_number, parse_time, parse_whole
+from fer_edge.reports.readers.values import (
+    INCOMPLETE_ROW,
+    parse_clock,
+    parse_number,
+    parse_scores,
+    parse_time,
+    parse_whole,
+)
 
 __all__ = ["read_rows"]
 
@@ -84,8 +91,7 @@ def _parse_face(face: Any, labels: tuple[str, ...]) -> FaceRow:
     scores = face["scores"]
     if tuple(scores) != labels:
         raise ValueError("the faces have different labels")
-    values = tuple(scores.values())
-    parse_number(sum(values))  # the sum is not finite if any score is not
+    values = parse_scores(scores.values())
     x, y, width, height = face["box"]
     confidence = face["confidence"]
     return FaceRow(

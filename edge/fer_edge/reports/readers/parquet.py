@@ -14,7 +14,16 @@ from typing import Any
 from fer_edge.archive.schema import METADATA_KEY
 from fer_edge.errors import SourceError, reason_of
 from fer_edge.reports.readers.base import FaceRow, FrameRow, Item, Problem
-from fer_edge.reports.readers.values import parse_clock, parse_number, parse_text, parse_time, parse_whole
+from fer_edge.reports.readers.values import (
+    LABEL_ROWS,
+    parse_clock,
+    parse_number,
+    parse_scores,
+    parse_text,
+    parse_time,
+    parse_whole,
+    select_labels,
+)
 from fer_edge.runtime.json_text import parse_json
 from fer_edge.runtime.parquet_files import open_parquet, read_batches
 from fer_edge.sinks.csv import COLUMNS
@@ -73,7 +82,10 @@ def _find_labels(path: Path, file: Any) -> tuple[str, ...]:
     except (ValueError, KeyError, TypeError) as error:
         raise SourceError(f"{path}: the metadata cannot be read; run the archive again") from error
     after = schema.names[schema.names.index("score") + 1 :]
-    return tuple(name for name in after if str(schema.field(name).type) in ("float", "double"))
+    names = [name for name in after if str(schema.field(name).type) in ("float", "double")]
+    first = next(read_batches(path, file, ["face_id", *names]), None)
+    rows = [] if first is None else first.slice(0, LABEL_ROWS).to_pylist()
+    return select_labels(names, [[row[name] for name in names] for row in rows if row["face_id"] is not None])
 
 
 def _parse(row: dict[str, Any], labels: tuple[str, ...]) -> tuple[_Key | None, str, FaceRow | None]:
@@ -109,5 +121,5 @@ def _parse_face(row: dict[str, Any], labels: tuple[str, ...]) -> FaceRow:
         None if confidence is None else round(parse_number(confidence), 6),
         parse_text(row["emotion"]),
         round(parse_number(row["score"]), 6),
-        tuple([round(parse_number(row[label]), 6) for label in labels]),
+        tuple([round(score, 6) for score in parse_scores(row[label] for label in labels)]),
     )

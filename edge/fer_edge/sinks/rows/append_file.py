@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from fer_edge.errors import OutputError
+from fer_edge.runtime.locks import is_in_place, try_lock
 from fer_edge.sinks.rows.format import MOST_LINE
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["AppendFile", "check_unused", "truncate_partial_row"]
 
@@ -35,7 +32,8 @@ class AppendFile:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _BINARY | (0 if follow else _NO_LINK)
         self._descriptor = os.open(path, flags, 0o666)
         try:
-            _lock(self._descriptor, path)
+            if not try_lock(self._descriptor):
+                raise OutputError(f"{path}: another program is writing to this file; choose another file")
             if truncate:
                 os.ftruncate(self._descriptor, 0)
         except BaseException:
@@ -52,12 +50,7 @@ class AppendFile:
 
         The file may have been renamed or deleted.
         """
-        try:
-            at_path = self.path.stat()
-        except OSError:
-            return False
-        own = os.fstat(self._descriptor)
-        return (at_path.st_dev, at_path.st_ino) == (own.st_dev, own.st_ino)
+        return is_in_place(self._descriptor, self.path)
 
     def append(self, content: bytes) -> None:
         """Append ``content``; after an error no part of it remains."""
@@ -89,18 +82,6 @@ def check_unused(path: Path) -> None:
     """Raise OutputError if another program is appending to a file."""
     with suppress(OSError):  # opening the file later reports any other problem
         AppendFile(path).close()
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    """Lock a file until it is closed, if its file system supports locks."""
-    if sys.platform == "win32":
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutputError(f"{path}: another program is writing to this file; choose another file") from None
-    except OSError:
-        return
 
 
 def truncate_partial_row(path: Path) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import Final
 
+from fer_edge.errors import OutputError
 from fer_edge.runtime.atomic_files import convert_errors_to_output_error
+from fer_edge.runtime.locks import try_lock
 from fer_edge.sinks.rows.format import state_path
 
 __all__ = ["RowFile"]
 
+_FLAGS: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _STDOUT: Final = "standard output"
 
 
@@ -69,8 +73,19 @@ class RowFile:
     def _open(self, path: Path) -> FileIO:
         """Open the file; if it is replaced, delete the state of its old rows first."""
         self._created = not path.exists()
-        if self._append:
-            return FileIO(path, "a")
-        if path.is_file():
-            state_path(path).unlink(missing_ok=True)
-        return FileIO(path, "w")
+        if self._append or not path.is_file():
+            file = FileIO(path, "a")
+        else:
+            file = FileIO(os.open(path, os.O_WRONLY | _FLAGS), "w")  # truncated below, once it is locked
+        try:
+            if not path.is_file():
+                return file
+            if not try_lock(file.fileno()):
+                raise OutputError(f"{path}: another program is writing to this file; choose another file")
+            if not self._append:
+                state_path(path).unlink(missing_ok=True)
+                file.truncate(0)
+        except BaseException:
+            file.close()
+            raise
+        return file

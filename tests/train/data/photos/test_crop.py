@@ -17,7 +17,7 @@ from fer_edge.classification.preprocess import extract_face
 from fer_edge.detectors.haar import HaarDetector
 from fer_edge.errors import DataError, OutputError
 from fer_edge.models.find_model import find_model
-from fer_edge.runtime.atomic_files import check_staged_folder
+from fer_edge.runtime.staged_folders import check_staged_folder
 from fer_edge.sources.image_io import read_image
 from fer_edge.types import Detection, FaceBox, Frame
 from fer_train.cli.main import run

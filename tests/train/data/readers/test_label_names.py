@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,6 +99,18 @@ def test_numbers_that_are_not_fer2013s_are_refused(names: Sequence[str], says: s
 def test_one_label_in_two_folders_of_a_split_is_refused(one: str, other: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the folders \w+ and \w+ of Training have the same label"):
         load_faces(folders_of(tmp_path, f"train/{one}", f"train/{other}", "train/surprise"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems only have names that are text")
+def test_a_folder_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train/good").mkdir(parents=True)
+    folders_of(tmp_path, "other")
+    for name in ("good", os.fsdecode(b"bad\xff")):
+        (tmp_path / "train" / name).mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "other/1.png", tmp_path / "train" / name)
+    shutil.rmtree(tmp_path / "other")
+    with pytest.raises(DataError, match=r"cannot be used as a model's labels: .* UTF-8 characters"):
+        load_faces(tmp_path)
 
 
 def test_synonyms_beside_labels_of_ones_own_stay_apart(tmp_path: Path) -> None:

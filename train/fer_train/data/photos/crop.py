@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from fer_edge.detectors.base import Detector
 from fer_edge.errors import DataError, SourceError
-from fer_edge.runtime.atomic_files import staged_folder
 from fer_edge.runtime.formulas import protect_path
 from fer_edge.runtime.shutdown import raise_if_interrupted
+from fer_edge.runtime.staged_folders import staged_folder
 from fer_edge.runtime.tables import format_count
 from fer_edge.sinks.images import write_image
-from fer_edge.sources.image_io import load_image
+from fer_edge.sources.image_io import read_image
 from fer_edge.types import Detection, Frame
 from fer_train.data.photos.contact_sheet import draw_contact_sheet
 from fer_train.data.photos.faces import FaceChoice, cut_out, find_doubt
@@ -122,7 +122,7 @@ def _crop(photo: Photo, staging: Path, detector: Detector, choice: FaceChoice, m
     if not photo.is_image:
         return _Result(photo, "not an image")
     try:
-        frame = Frame(load_image(photo.path).image)
+        frame = Frame(read_image(photo.path))
     except SourceError as error:
         return _Result(photo, f"{_UNREADABLE}: {str(error).removeprefix(f'{photo.path}: ')}")
     found = detector.detect(frame)
