@@ -19,6 +19,7 @@ from fer_edge.errors import AccuracyLossError
 from fer_edge.models.spec import Variant
 from fer_edge.runtime.shutdown import Terminated
 from fer_edge.runtime.staged_folders import check_staged_folder
+from fer_train.data.output_place import check_outside_data
 from fer_train.evaluation.statistics import SIGNIFICANCE
 from fer_train.native_stderr import suppress_native_stderr
 
@@ -121,6 +122,7 @@ def convert(
     require_training_packages()
     source = find_trained_model(run, spec)
     data = resolve_data(source, data)
+    check_outside_data(out, data)
     check_staged_folder(out, overwrite=overwrite)
     with suppress_native_stderr(debug):
         from fer_convert.conversion import convert as conversion

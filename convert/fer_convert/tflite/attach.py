@@ -15,7 +15,7 @@ from fer_convert.tflite.leading_layers import check_leading_layers
 from fer_convert.tflite.probe import probe_network
 from fer_edge.classification.classifier import Classifier
 from fer_edge.classification.input_range import describe_mismatch, is_own_range
-from fer_edge.errors import ContractError, ModelError, OutputError
+from fer_edge.errors import ContractError, ModelError, OutputError, reason_of
 from fer_edge.models.file_kind import check_tflite
 from fer_edge.models.find_model import ModelFile, find_model
 from fer_edge.models.spec import SPEC_FILE, ModelSpec
@@ -146,4 +146,5 @@ def _casefold_labels(labels: tuple[str, ...]) -> list[str]:
 
 
 def _format_value(value: object) -> str:
-    return f"({', '.join(map(str, value))})" if isinstance(value, tuple) else str(value)
+    """Format a value for a message, shortened if it is long."""
+    return f"({reason_of(', '.join(map(str, value)))})" if isinstance(value, tuple) else reason_of(value)

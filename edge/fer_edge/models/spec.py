@@ -63,8 +63,9 @@ Color = Literal["gray", "rgb"]
 Interpolation = Literal["area", "linear", "cubic"]
 Variant = Literal["keras", "float32", "float16", "dynamic", "int8"]
 
-_LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff,\"]{1,40}")
-_NAME = re.compile(r"[^\ud800-\udfff]{1,80}", re.DOTALL)
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_LABEL = re.compile(rf"[^{_CONTROLS},\"]{{1,40}}")
+_NAME = re.compile(rf"[^{_CONTROLS}]{{1,80}}")
 _MAX_SPEC_BYTES = 1 << 20
 _MAX_APPENDED_BYTES = 64 << 20
 
@@ -122,7 +123,7 @@ class ModelSpec:
         """Validate every field; raises ContractError."""
         _require(
             isinstance(self.name, str) and _NAME.fullmatch(self.name) is not None,
-            "a name of 1 to 80 UTF-8 characters",
+            "a name of 1 to 80 UTF-8 characters without control characters",
             self.name,
         )
         _require(
@@ -198,7 +199,10 @@ class ModelSpec:
         Raises ContractError, which names the invalid field.
         """
         try:
+            _require(isinstance(data, dict), "a JSON object", data)
             version, source, preprocessing = data["spec_version"], data["input"], data["preprocessing"]
+            for name, value in (("input", source), ("preprocessing", preprocessing)):
+                _require(isinstance(value, dict), f"{name} as an object", value)
             _require(
                 version == SPEC_VERSION,
                 f"spec_version {SPEC_VERSION} (a newer fer-edge may read it)",
@@ -211,6 +215,7 @@ class ModelSpec:
                 normalization,
             )
             crop = preprocessing["crop"]
+            _require(isinstance(crop, dict), "crop as an object", crop)
             _require(isinstance(data["labels"], list), "labels as a list of strings", data["labels"])
             return cls(
                 name=data["name"],

@@ -68,6 +68,8 @@ def test_label_order_is_fer2013s() -> None:
         ({"labels": ("fine", "bad\udcff")}, "UTF-8 characters"),
         ({"labels": ("fine", "two\u2028lines")}, "control characters"),
         ({"name": "bad\ud800"}, "a name of 1 to 80 UTF-8 characters"),
+        ({"name": "\x1b[31mred"}, "without control characters"),
+        ({"name": "two\nlines"}, "without control characters"),
         ({"width": 4}, "input side"),
         ({"height": True}, "input side"),
         ({"color": "bgr"}, "color as one of gray, rgb"),
@@ -81,6 +83,20 @@ def test_label_order_is_fer2013s() -> None:
 def test_an_invalid_field_is_named(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(ContractError, match=reason):
         SPEC.replace(**change)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (None, "expected a JSON object, got None"),
+        ([], r"expected a JSON object, got \[\]"),
+        (SPEC.as_dict() | {"input": 3}, "expected input as an object, got 3"),
+        (SPEC.as_dict() | {"preprocessing": []}, "expected preprocessing as an object"),
+    ],
+)
+def test_something_other_than_an_object_is_named(data: Any, reason: str) -> None:
+    with pytest.raises(ContractError, match=reason):
+        ModelSpec.from_dict(data)
 
 
 @pytest.mark.parametrize("field", ["spec_version", "name", "labels", "input", "preprocessing", "variant"])

@@ -160,6 +160,22 @@ def test_a_configuration_that_is_none_is_refused(
     assert [path.name for path in folder.iterdir()] == ["config.json"]
 
 
+def test_a_run_without_its_checkpoint_does_not_silently_start_over(
+    tmp_path: Path, small_csv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    options = {"arch": "mini-resnet", "recipe": "paper", "epochs": 1, "batch_size": 8}
+    whole = {
+        "options": options, "recipe": dump_recipe(RECIPES["paper"]), "data": "x", "data_sha256": "", "backend": "x"
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(whole))
+    (folder / "history.csv").write_text("epoch\n1\n")
+    assert run(["fit", str(small_csv), "--out", str(folder), "--resume"]) == 1
+    assert "checkpoint.npz: the checkpoint of the finished epochs is missing" in capsys.readouterr().err
+    assert {path.name for path in folder.iterdir()} == {"config.json", "history.csv"}
+
+
 def test_a_run_of_an_earlier_version_is_held_to_what_it_had(
     tmp_path: Path, small_csv: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -110,7 +110,7 @@ def test_they_are_told_apart_from_soft_labels_by_their_content(tmp_path: Path) -
     damaged = tmp_path / "damaged.npz"
     damaged.write_bytes(views.read_bytes()[:100])
     assert [is_view_answers(path) for path in (views, soft, damaged, tmp_path)] == [True, False, False, False]
-    with pytest.raises(DataError, match=r"other\.npz: cannot read view answers"):
+    with pytest.raises(DataError, match=r"other\.npz: cannot read view answers .*: it contains soft labels"):
         read_view_answers(soft, ("no", "perhaps", "yes"))
     with pytest.raises(DataError, match=r"one\.npz: cannot read soft labels"):
         read_soft_labels(views, ("no", "perhaps", "yes"))
@@ -120,6 +120,13 @@ def test_answers_of_other_labels_are_refused(tmp_path: Path) -> None:
     write_view_answers(tmp_path / "answers.npz", make_answers())
     with pytest.raises(RunError, match="view answers for yes, no, got no, perhaps, yes"):
         read_view_answers(tmp_path / "answers.npz", ("yes", "no"))
+
+
+def test_long_labels_of_a_file_are_shortened_in_the_error(tmp_path: Path) -> None:
+    write_view_answers(tmp_path / "answers.npz", make_answers(("x" * 100_000, "y", "z")))
+    with pytest.raises(RunError, match="expected view answers for no, yes, got x") as caught:
+        read_view_answers(tmp_path / "answers.npz", ("no", "yes"))
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(("older", "remedy"), [(1, "create the file again"), (-1, "update fer-edge")])

@@ -16,6 +16,7 @@ from fer_edge.runtime.staged_folders import check_staged_folder
 from fer_edge.runtime.tables import format_count
 from fer_train.cli.options import PATH, debug_option
 from fer_train.cli.progress import show_progress
+from fer_train.data.output_place import check_outside_data
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["crop"]
@@ -78,6 +79,7 @@ def crop(
     from fer_train.data.photos.faces import MIN_FACE, FaceChoice
     from fer_train.data.readers.image_folder import CONTACT_SHEET
 
+    check_outside_data(out, photos)
     with suppress_native_stderr(debug):
         check_staged_folder(out, overwrite=overwrite)
         try:

@@ -19,6 +19,7 @@ from fer_train.data.checks import find_data_problems, find_prediction_problems, 
 from fer_train.data.dataset import SPLITS, FaceDataset
 from fer_train.data.ferplus import lookup_votes, relabel_by_votes
 from fer_train.data.held_out import choose_split, load_faces_of_model
+from fer_train.data.output_place import check_outside_data
 from fer_train.evaluation.evaluate import evaluate, write_evaluation
 from fer_train.evaluation.report import format_report
 from fer_train.models.loading import is_tflite, read_model_spec
@@ -61,6 +62,8 @@ def evaluate_model(
     with suppress_native_stderr(debug):
         if not is_tflite(model):
             require_keras()
+        if out is not None:
+            check_outside_data(out, data)
         with nullcontext() if out is None else lock_folder(out):
             if out is not None:
                 require_package("matplotlib", "Matplotlib")

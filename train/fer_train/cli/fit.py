@@ -24,6 +24,7 @@ from fer_train.cli.options import (
 )
 from fer_train.cli.progress import TrainingBar
 from fer_train.data.duplicates import Fold
+from fer_train.data.output_place import check_outside_data
 from fer_train.evaluation.report import format_report
 from fer_train.models.initial import find_initial_model
 from fer_train.models.loading import locate_model
@@ -184,6 +185,7 @@ def fit(
             )
         config, recipe = _build_run_config(**options)
         _check_targets(config, recipe, resume=resume)
+        check_outside_data(out, data)
         folder = RunFolder(out)
         with folder.lock():
             if resume:

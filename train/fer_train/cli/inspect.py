@@ -22,6 +22,7 @@ from fer_train.data.checks import find_data_problems, is_user_data
 from fer_train.data.dataset import load_faces
 from fer_train.data.held_out import hold_out
 from fer_train.data.inspection import GRID_FILE, format_inspection, inspect_dataset
+from fer_train.data.output_place import check_outside_data
 from fer_train.native_stderr import suppress_native_stderr
 
 __all__ = ["inspect_data"]
@@ -50,6 +51,8 @@ def inspect_data(
     debug: bool,
 ) -> None:
     """Count the faces in DATA and find blank and duplicate images."""
+    if plot is not None:
+        check_outside_data(plot, data)
     with suppress_native_stderr(debug), nullcontext() if plot is None else lock_folder(plot):
         if plot is not None:
             require_package("matplotlib", "Matplotlib")

@@ -85,6 +85,6 @@ def check_labels(path: Path, kind: str, found: tuple[str, ...], wanted: tuple[st
     """Raise RunError if a file has other labels than the network that learns from it."""
     if found != wanted:
         raise RunError(
-            f"{path}: expected {kind} for {', '.join(wanted)}, got {', '.join(found)}; "
+            f"{path}: expected {kind} for {', '.join(wanted)}, got {reason_of(', '.join(found))}; "
             "create the file from the same data"
         )

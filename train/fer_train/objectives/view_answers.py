@@ -161,6 +161,8 @@ def read_view_answers(path: Path, labels: tuple[str, ...]) -> ViewAnswers:
     """
 
     def build(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ViewAnswers:
+        if "views_version" not in about:
+            raise ValueError("it contains soft labels without views")
         _check_version(path, about["views_version"])  # first, as other versions may have other settings
         return _build(about, arrays)
 

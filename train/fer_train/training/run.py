@@ -219,10 +219,11 @@ def resume_run(
 ) -> TrainingRun:
     """Resume a run after its last finished epoch, with its stored options.
 
-    ``asked`` contains options that were given again. Raises RunError if the run does not exist, UsageError if an
-    option or the data contradicts it.
+    ``asked`` contains options that were given again. Raises RunError if the run does not exist or its checkpoint is
+    missing, UsageError if an option or the data contradicts it.
     """
     stored = read_config(folder.path)
+    folder.check_resumable()
     config = RunConfig(**stored["options"])
     faces = _load(data, config, skip_unreadable)
     check_resume_compatible(stored, asked, faces.digest())

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_edge.errors import OutputError
+from fer_edge.errors import OutputError, RunError
 from fer_edge.models.spec import ModelSpec
 from fer_edge.runtime.atomic_files import make_folder, staged_file, write_json
 from fer_edge.runtime.hashing import sha256_of_file
@@ -69,6 +69,15 @@ class RunFolder:
         shutil.rmtree(self.path / EVENTS_FOLDER, ignore_errors=True)
         self.remove_unfinished_files()
         write_json(self.path / CONFIG_FILE, config)
+
+    def check_resumable(self) -> None:
+        """Raise RunError if epochs were finished but their checkpoint is missing."""
+        if (self.path / HISTORY_FILE).exists() and not self.checkpoint.exists():
+            raise RunError(
+                f"{self.checkpoint}: the checkpoint of the finished epochs is missing; restore it, or start the run "
+                "over",
+                hint="use --overwrite instead of --resume",
+            )
 
     def remove_unfinished_files(self) -> None:
         """Remove temporary files left by a process that was killed while writing."""

@@ -201,7 +201,7 @@ def _truncated_image(root: Path) -> None:
         (lambda root: write_image(root / "more/a/1.png"), "more: 'more' is not the name of a split"),
         (lambda root: write_image(root / "Training/a/1.png"), "is the same split; merge the two folders"),
         (lambda root: write_image(root / "train/score/1.png"), "not names of result columns, got 'score'"),
-        (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 characters without comma"),
+        (lambda root: write_image(root / "train/a,b/1.png"), "labels of 1 to 40 UTF-8 characters without comma"),
         (lambda root: shutil.rmtree(root / "train/b"), "2 to 100 labels, got 1"),
         (lambda root: [write_image(root / f"train/l{i}/1.png") for i in range(99)], "2 to 100 labels, got 101"),
         (lambda root: shutil.rmtree(root / "train"), "no images in label folders"),

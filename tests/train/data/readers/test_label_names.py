@@ -113,6 +113,12 @@ def test_a_folder_whose_name_is_not_text_is_refused(tmp_path: Path) -> None:
         load_faces(tmp_path)
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system does not tell the two names apart")
+def test_names_that_only_look_the_same_are_the_same_label(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="of Training have the same label"):
+        load_faces(folders_of(tmp_path, "train/caf\u00e9", "train/cafe\u0301", "train/tea"))
+
+
 def test_synonyms_beside_labels_of_ones_own_stay_apart(tmp_path: Path) -> None:
     faces = load_faces(folders_of(tmp_path, "train/joy", "train/happy", "train/bored_1"))
     assert faces.label_names == ("bored_1", "happy", "joy")

@@ -67,7 +67,7 @@ def test_the_table_of_a_folder_is_read_which_is_said(
         (("a.csv.gz", "b.csv.gz"), r"2 archives \(a.csv.gz, b.csv.gz\); specify one of them"),
         (("test.csv",), "test.csv: the table has no column emotion"),
         (("data/train-0.parquet", "data/test-0.parquet"), "test-0.parquet: this is a Parquet table"),
-        (("labels.csv", "images/1.png"), "1.png: this image is not in a label folder"),
+        (("labels.csv", "images/1.png"), "only one label folder, images; put the images of each label"),
         (("README",), "no images in label folders"),
     ],
 )

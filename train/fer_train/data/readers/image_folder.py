@@ -209,9 +209,12 @@ def _take_labels_for_training(root: Path, folders: list[Path]) -> dict[str, Path
             "split; put label folders into split folders, such as train/happy/ and test/happy/"
         )
     _refuse_loose_images(root)
+    if len(folders) == 1 and _contains_files(folders[0]):
+        raise DataError(
+            f"{root}: only one label folder, {folders[0].name}; put the images of each label into a folder of its own, "
+            "such as happy/ and other/"
+        )
     if len(folders) < 2 or not any(map(_contains_files, folders)):
-        for folder in folders:
-            _refuse_loose_images(folder)
         raise DataError(f"{root}: {NO_IMAGES}")
     return {"Training": root}
 

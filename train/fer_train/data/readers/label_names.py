@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ def _match_names(names: Sequence[str]) -> dict[str, str]:
     label_of = {}
     for name, text in plain.items():
         key = canonicalize_label(text) if is_all_emotions else text
-        label_of[name] = spelling.setdefault(key.casefold(), text)
+        # A name copied from a Mac may have its accents as separate characters.
+        label_of[name] = spelling.setdefault(unicodedata.normalize("NFC", key).casefold(), text)
     return label_of
 
 
