@@ -38,7 +38,7 @@ def survive_closed_reader() -> Iterator[None]:
         yield
     finally:
         replaced, sys.stdout = sys.stdout, ours
-        with suppress(OSError):  # whoever wrote last has flushed and reported the error
+        with suppress(OSError):  # the failed write has already reported the error
             replaced.flush()
 
 

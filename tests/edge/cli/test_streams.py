@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,8 @@ def test_a_closed_pipe_does_not_cut_other_outputs_short(printing: str, clip: Pat
 
 def test_images_are_read_to_the_end_after_a_closed_pipe(portrait_path: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.csv"
-    images = " ".join([f"'{portrait_path}'"] * 3)
+    copies = [shutil.copy(portrait_path, tmp_path / f"{number}.jpg") for number in range(3)]
+    images = " ".join(f"'{path}'" for path in copies)
     done = run_shell(f"fer-edge image {images} missing.jpg -r '{rows}' | true; exit ${{PIPESTATUS[0]}}")
     assert done.returncode == 1
     assert len(rows.read_text().splitlines()) == 1 + 3
