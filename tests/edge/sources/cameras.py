@@ -261,7 +261,7 @@ class Watcher:
                 if isinstance(item, Frame):
                     self.grays.append(item.gray[-8].copy())
                     item = Frame(
-                        np.zeros((1, 1, 3), np.uint8), item.source, item.index, item.time_s,
+                        lambda: np.zeros((1, 1, 3), np.uint8), item.source, item.index, item.time_s,
                         size=item.size, clock=item.clock,
                     )  # fmt: skip
                 self.items.append(item)
