@@ -48,6 +48,9 @@ OPTIONS: Final = {
 _TEXT_CODECS: Final = frozenset({"ansi", "bintext", "idf", "xbin"})  # FFmpeg renders text files as video
 # Limits how much of a pipe is examined: the first row must not wait for megabytes of input.
 _PROBE: Final = {"formatprobesize": "32768", "probesize": "65536", "analyzeduration": "500000"}
+_HTTP: Final = ("http://", "https://")
+_PAGE_TIMEOUT_S: Final = 5.0
+_PAGE_START: Final = 1024  # bytes
 _JPEG: Final = b"\xff\xd8\xff"
 _PROBE_JPEG: Final = {"probesize": "2048", "analyzeduration": "1"}  # every frame is self-describing
 
@@ -131,7 +134,7 @@ def _open_container(video: OpenVideo, address: str) -> None:
     elif is_url(address) and not address.lower().startswith("file://"):
         video.calls = CallThread()
         limit = {"rw_timeout": f"{READ_TIMEOUT_S * 1e6:.0f}", "timeout": f"{READ_TIMEOUT_S * 1e6:.0f}"}
-        if address.lower().startswith(("http://", "https://")):
+        if address.lower().startswith(_HTTP):
             # Without it, FFmpeg 8.1 reads on in the previous response after a seek if the server keeps the connection.
             limit["multiple_requests"] = "1"
         video.container = video.calls.run(
@@ -230,4 +233,26 @@ def _reason(address: str, error: av.error.FFmpegError) -> str:
             "FFmpeg cannot read it as a stream (.avi, .mkv and .ts can be streamed, .mp4 only if it was written for "
             "streaming); specify a file"
         )
+    if _returns_page(address):
+        return "the server returned a web page, not a video; open it in a browser and download the video"
     return f"unsupported format or damaged {'data' if is_url(address) else 'file'}"
+
+
+def _returns_page(address: str) -> bool:
+    """Return whether a web address leads to a page, such as one that asks for a password."""
+    if not address.lower().startswith(_HTTP):
+        return False
+    from fer_edge.sources.http_stream import HttpStream
+    from fer_edge.sources.live import CameraFault
+
+    http = HttpStream(address, _PAGE_TIMEOUT_S)
+    try:
+        http.open()
+        return (
+            http.kind.endswith(("html", "xhtml+xml"))
+            or http.peek(_PAGE_START).lstrip()[:9].lower() == b"<!doctype"
+        )
+    except CameraFault:
+        return False
+    finally:
+        http.close()
