@@ -38,7 +38,7 @@ def read_boxed_header(content: bytes) -> BoxedHeader | None:
     names = frozenset({brands[:4], *(brands[i : i + 4] for i in range(8, len(brands), 4))})
     try:
         size, orientation, depth, alpha = _read_meta(top.get(b"meta", b""))
-    except (struct.error, IndexError, KeyError):
+    except (struct.error, IndexError, KeyError, OverflowError):
         return BoxedHeader(names, sequence=b"moov" in top)
     return BoxedHeader(names, size, orientation, depth, alpha, sequence=b"moov" in top)
 

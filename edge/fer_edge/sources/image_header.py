@@ -14,6 +14,7 @@ from fer_edge.sources.image_jpeg import JPEG_START, read_jpeg_header
 
 __all__ = ["ImageHeader", "read_header"]
 
+_DAMAGED: Final = (struct.error, IndexError, ValueError, OverflowError)
 _MAX_PARTS: Final = 100_000  # chunks or pages that are read at most
 _HEIF_BRANDS: Final = frozenset({b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"})
 
@@ -51,7 +52,7 @@ def read_header(content: bytes) -> ImageHeader:
         if content.startswith(starts):
             try:
                 return read(content)
-            except (struct.error, IndexError, ValueError):
+            except _DAMAGED:
                 return ImageHeader(kind="damaged")
     boxed = _read_boxed(content)
     if boxed is not None:
@@ -154,7 +155,7 @@ def _read_tiff(content: bytes) -> ImageHeader:
             (page,) = struct.unpack_from(
                 order + ("Q" if word == 8 else "I"), content, start + count * entry_size
             )
-        except struct.error:
+        except _DAMAGED:
             break
         first = first or tags
         pages += not tags.get(254, 0) & 1  # bit 0: a reduced copy of another page

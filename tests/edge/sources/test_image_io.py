@@ -504,6 +504,13 @@ def test_a_deep_tiff_with_separate_planes_is_refused(tmp_path: Path) -> None:
         read_image(write_bytes(tmp_path / "a.tif", content))
 
 
+@pytest.mark.parametrize("page", [1 << 63, (1 << 64) - 1, 1 << 40])
+def test_a_big_tiff_whose_directory_is_nowhere_is_refused(page: int, tmp_path: Path) -> None:
+    content = b"II+\0\x08\0\0\0" + struct.pack("<Q", page) + bytes(64)
+    with pytest.raises(SourceError, match="the TIFF is damaged or of an unsupported kind"):
+        read_image(write_bytes(tmp_path / "a.tif", content))
+
+
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     content = encode(".tif", np.full((9, 9), np.nan, np.float32))  # type: ignore[arg-type]
     with pytest.raises(SourceError, match=r"a.tif: cannot read image: it contains no finite values"):
