@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -119,13 +120,14 @@ def _check_settings(file: SourceState, settings: Mapping[str, Any]) -> None:
 
 def _check_overlaps(file: SourceState, missing: Sequence[str]) -> None:
     """Raise OutputError if the file has rows of a part that overlaps with a missing one."""
-    present = [
-        (_normalize(source), span, part) for part in file.ends for source, span in [Span.split_name(part)]
-    ]
+    present: defaultdict[str, list[tuple[Span, str]]] = defaultdict(list)
+    for part in file.ends:
+        source, span = Span.split_name(part)
+        present[_normalize(source)].append((span, part))
     for wanted in missing:
         source, span = Span.split_name(wanted)
-        for other, other_span, part in present:
-            if other == _normalize(source) and other_span != span and span.overlaps(other_span):
+        for other, part in present.get(_normalize(source), ()):
+            if other != span and other.overlaps(span):
                 raise OutputError(
                     f"{file.path}: has rows of another part of {source} that overlaps with this one ({part}), so some "
                     "frames would appear twice; choose another results file",
