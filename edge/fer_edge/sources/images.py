@@ -25,7 +25,6 @@ __all__ = [
     "create_source",
     "find_images",
     "is_image_path",
-    "is_system_file",
     "search_images",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fer_edge.errors import UsageError
-from fer_edge.sources.images import is_system_file
+from fer_edge.sources.left_out import is_system_file
 from fer_train.data.readers.table_choice import find_table_file
 
 __all__ = ["check_outside_data"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_edge.errors import DataError
-from fer_edge.sources.images import is_image_path, is_system_file
+from fer_edge.sources.images import is_image_path
+from fer_edge.sources.left_out import is_system_file
 from fer_train.data.readers.image_folder import NO_IMAGES, find_split_folders, list_label_folders
 from fer_train.data.readers.label_names import resolve_label_folders
 

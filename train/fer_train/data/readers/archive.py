@@ -20,7 +20,7 @@ from typing import IO, Final, cast
 
 from fer_edge.errors import DataError, reason_of
 from fer_edge.runtime.zip_files import open_zip
-from fer_edge.sources.images import is_system_file
+from fer_edge.sources.left_out import is_system_file
 from fer_train.data.readers.foreign_files import refuse_archive_of_another_kind
 from fer_train.data.readers.table_choice import KNOWN_TABLES, TABLE_SUFFIXES, choose_table
 from fer_train.data.readers.table_text import open_lines

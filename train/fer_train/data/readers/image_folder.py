@@ -18,7 +18,8 @@ from fer_edge.errors import DataError, SourceError
 from fer_edge.models.spec import FER2013_LABELS, ModelSpec
 from fer_edge.runtime.notice import Notice
 from fer_edge.sources.image_io import ImageFile, load_image
-from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES, is_system_file
+from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES
+from fer_edge.sources.left_out import is_system_file
 from fer_edge.types import Detection, Frame
 from fer_train.data.readers.label_names import LabelNames, resolve_label_folders
 from fer_train.data.readers.split_names import MERGED_TEST, find_split, resolve_merged_test

@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from fer_edge.errors import DataError
-from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES, is_system_file
+from fer_edge.sources.images import HEIC_SUFFIXES, IMAGE_SUFFIXES
+from fer_edge.sources.left_out import is_system_file
 from fer_train.data.readers.split_names import find_split
 from fer_train.data.readers.table_text import Lines, open_lines, read_header
 
