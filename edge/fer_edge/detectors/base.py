@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from fer_edge.errors import UsageError
 from fer_edge.types import Detection, FaceBox, Frame
 
-__all__ = ["Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits", "refuse_model"]
+__all__ = ["MAX_BOX", "Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits", "refuse_model"]
+
+MAX_BOX: Final = 4
+"""The longest side of a box, in sides of the frame. A larger one is not that of a face; its crop would need gigabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

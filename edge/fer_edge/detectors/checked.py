@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from fer_edge.detectors.base import Detector
+from fer_edge.detectors.base import MAX_BOX, Detector
 from fer_edge.errors import DetectorError, FerEdgeError, reason_of
 from fer_edge.types import Detection, FaceBox, Frame
 
 __all__ = ["CheckedDetector"]
 
-_LARGEST: Final = 4  # frame sides: a larger box is not that of a face, and its crop would need gigabytes
+_MAX_SCALE: Final = 4  # of the framing
 
 
 class CheckedDetector:
@@ -91,7 +91,7 @@ def _find_problem(face: Detection, frame: Frame) -> str | None:
             return f"{box!r} as a box; it must be a FaceBox of finite numbers"
         if min(box.width, box.height) < 1:
             return f"a box of {box.width}×{box.height} pixels; it must have at least one pixel"
-        if max(box.width, box.height) > _LARGEST * max(frame.size):
+        if max(box.width, box.height) > MAX_BOX * max(frame.size):
             size = "×".join(map(str, frame.size))
             return (
                 f"a box of {box.width}×{box.height} pixels in a frame of {size}; it is too large for a face"
@@ -105,8 +105,8 @@ def _find_problem(face: Detection, frame: Frame) -> str | None:
     if not _are_numbers(face.tilt):
         return f"the tilt {face.tilt!r}; it must be a finite number of degrees"
     framing = face.framing
-    if not _are_numbers(framing.scale, framing.shift_y) or not 0 < framing.scale <= _LARGEST:
-        return f"{framing!r}; its scale must be above 0 and at most {_LARGEST}, its shift finite"
+    if not _are_numbers(framing.scale, framing.shift_y) or not 0 < framing.scale <= _MAX_SCALE:
+        return f"{framing!r}; its scale must be above 0 and at most {_MAX_SCALE}, its shift finite"
     return None
 
 

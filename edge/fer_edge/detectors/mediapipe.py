@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import cv2
 
-from fer_edge.detectors.base import DetectorRequest, DetectorTraits
+from fer_edge.detectors.base import MAX_BOX, DetectorRequest, DetectorTraits
 from fer_edge.detectors.key_points import compute_tilt
 from fer_edge.detectors.nms import suppress_overlaps
 from fer_edge.errors import DetectorError, MissingExtraError, reason_of
@@ -45,7 +45,6 @@ _MIN_FACE: Final = 24  # pixels
 _SEEN_SHARE: Final = 1 / 8  # the smallest face that is detected well, as a share of a tile's side
 _TILE_CONFIDENCE: Final = 0.75  # in tiles, false detections scored at most 0.71, faces at least 0.76
 _SAME_FACE_IOU: Final = 0.3
-_MAX_BOX: Final = 4  # frame sides: larger boxes are not those of faces
 
 # The exceptions that MediaPipe raises for its status codes; OSError includes FileNotFoundError and TimeoutError.
 _FAILURES: Final = (ValueError, RuntimeError, OSError, IndexError)
@@ -145,7 +144,7 @@ def _detection(found: Any, part: FaceBox, frame: Frame) -> Detection | None:
     if inside is None:
         return None
     score = float(found.categories[0].score)
-    if not math.isfinite(score) or max(box.width, box.height) > _MAX_BOX * max(frame.size):
+    if not math.isfinite(score) or max(box.width, box.height) > MAX_BOX * max(frame.size):
         raise DetectorError(f"MediaPipe's model is damaged: its scores or boxes are invalid; {_REMEDY}")
     landmarks = tuple(
         (part.x + point.x * part.width, part.y + point.y * part.height) for point in found.keypoints or ()

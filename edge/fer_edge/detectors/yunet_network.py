@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.detectors.base import MAX_BOX
 from fer_edge.errors import DetectorError, reason_of
 from fer_edge.models.detector_files import identify_content
 
@@ -28,8 +29,6 @@ _MAX_CANDIDATES: Final = 5000
 
 # OpenCV's network reads uninitialized memory if an image is at most 32 pixels high or wide.
 _MIN_SIDE: Final = 64  # pixels
-
-_MAX_BOX: Final = 4  # image sides: larger boxes are not those of faces
 
 _KEPT: Final = 8  # sizes for which the network is kept ready
 _MAX_KEPT: Final = 3_000_000  # total pixels of these sizes
@@ -69,7 +68,7 @@ class YuNetNetwork:
         if faces is None:
             return np.empty((0, 15), np.float32)
         found = np.asarray(faces, np.float32)
-        if not np.isfinite(found).all() or np.abs(found[:, :4]).max() > _MAX_BOX * max(size):
+        if not np.isfinite(found).all() or np.abs(found[:, :4]).max() > MAX_BOX * max(size):
             raise DetectorError(f"{self._name}: the model is damaged: its boxes are invalid; {_REMEDY}")
         return found
 
