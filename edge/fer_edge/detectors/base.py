@@ -13,7 +13,7 @@ from fer_edge.types import Detection, FaceBox, Frame
 __all__ = ["MAX_BOX", "Detector", "DetectorFactory", "DetectorRequest", "DetectorTraits", "refuse_model"]
 
 MAX_BOX: Final = 4
-"""The longest side of a box, in sides of the frame. A larger one is not that of a face; its crop would need gigabytes."""
+"""The longest side of a box, in sides of the frame. Larger ones are not those of faces; their crops need gigabytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
